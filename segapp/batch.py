@@ -1,0 +1,27 @@
+"""What flows from the data to the network."""
+
+from typing import TypedDict
+
+import numpy as np
+from torch import Tensor
+
+IGNORE_INDEX = 255
+"""The mask value that is neither learnt nor scored; class indices are 0 … K-1 with K ≤ 255."""
+
+
+class Sample(TypedDict):
+    """One crop or image before batching."""
+
+    image: np.ndarray  # (C, H, W) uint8 in [0, 255] or float32 in [0, 1]; not normalised
+    mask: np.ndarray  # (H, W) uint8: 0 … K-1, or IGNORE_INDEX
+    name: str  # path relative to the images' folder, without suffix
+    size: tuple[int, int]  # stored height, width
+
+
+class Batch(TypedDict):
+    """Samples of one size, stacked."""
+
+    image: Tensor  # (N, C, H, W) uint8 in [0, 255] or float32 in [0, 1]; not normalised
+    mask: Tensor  # (N, H, W) uint8: 0 … K-1, or IGNORE_INDEX
+    name: list[str]
+    size: Tensor  # (N, 2) int64: stored height, width

@@ -1,0 +1,112 @@
+"""What a model needs to know about data, in plain types: kept in every checkpoint and bundle."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from segapp.errors import MisuseError
+
+SPEC_VERSION = 1
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """How stored values become the network's range [0, 1]: an affine map per channel, then a clip.
+
+    * `stored`: uint8 files are delivered as uint8, untouched; `low` and `high` are not used.
+    * `range`: `low` → 0 and `high` → 1, in stored units (a CT window is one of these).
+    * `percentile`: the image's own `low`-th and `high`-th percentile per channel (in percent) → 0 and 1.
+    * `zscore`: the image's own mean - 4 standard deviations → 0, mean + 4 → 1, per channel.
+    """
+
+    kind: Literal["stored", "range", "percentile", "zscore"] = "stored"
+    low: float = 0.0
+    high: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind in ("range", "percentile") and not self.low < self.high:
+            raise MisuseError(
+                f"intensity {self.kind} needs low < high, got low={self.low} and high={self.high}."
+            )
+        if self.kind == "percentile" and not (self.low >= 0 and self.high <= 100):
+            raise MisuseError(f"intensity percentile takes 0 … 100, got low={self.low} and high={self.high}.")
+
+    @property
+    def dtype(self) -> Literal["uint8", "float32"]:
+        """The dtype that images are delivered in under this policy."""
+        return "uint8" if self.kind == "stored" else "float32"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The contract between a trained network and any image it will ever see."""
+
+    classes: tuple[str, ...]
+    """Class names, in the order of the logits' channels."""
+    background: int | None
+    """The class left out of macro means, if any."""
+    palette: tuple[tuple[int, int, int], ...]
+    """RGB 0 … 255, one colour per class."""
+    channels: int
+    """Image channels: 1 … 16."""
+    intensity: Intensity = Intensity()
+    resize: tuple[int, int] | None = None
+    """Height, width every image is resized to before the network; logits are resized back."""
+    window: tuple[int, int] = (512, 512)
+    """Height, width of every runtime call."""
+    overlap: float = 0.25
+    """Share of a window that its neighbour also sees, 0 ≤ overlap < 1."""
+    blend: Literal["gaussian", "cosine", "none"] = "gaussian"
+    """How overlapping windows' logits are weighted."""
+    precision: Precision = "32-true"
+    version: int = SPEC_VERSION
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.classes) <= 255:
+            raise MisuseError(f"segapp works with 2 to 255 classes, got {len(self.classes)}.")
+        if len(self.palette) != len(self.classes):
+            raise MisuseError(
+                f"the palette has {len(self.palette)} colours for {len(self.classes)} classes; give one each."
+            )
+        if self.background is not None and not 0 <= self.background < len(self.classes):
+            raise MisuseError(f"background={self.background} is not one of 0 … {len(self.classes) - 1}.")
+        if not 1 <= self.channels <= 16:
+            raise MisuseError(f"segapp works with 1 to 16 image channels, got {self.channels}.")
+        if not 0 <= self.overlap < 1:
+            raise MisuseError(f"overlap is a share in [0, 1), got {self.overlap}.")
+        if min(self.window) < 1:
+            raise MisuseError(f"window needs a positive height and width, got {self.window}.")
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of logits' channels."""
+        return len(self.classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only: what a checkpoint (weights_only) and JSON can hold."""
+        spec = asdict(self)
+        for key in ("classes", "window"):
+            spec[key] = list(spec[key])
+        spec["palette"] = [list(colour) for colour in self.palette]
+        spec["resize"] = None if self.resize is None else list(self.resize)
+        return spec
+
+    @classmethod
+    def from_dict(cls, spec: dict[str, Any]) -> "Spec":
+        """Inverse of `to_dict`; raises MisuseError for another version or unknown keys."""
+        if spec.get("version") != SPEC_VERSION:
+            raise MisuseError(
+                f"this model's spec has version {spec.get('version')!r}; "
+                f"this segapp reads version {SPEC_VERSION}: install the segapp that wrote it."
+            )
+        unknown = spec.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise MisuseError(f"this model's spec has unknown keys: {', '.join(sorted(unknown))}.")
+        plain = dict(spec)
+        plain["classes"] = tuple(plain["classes"])
+        plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in plain["palette"])
+        plain["intensity"] = Intensity(**plain["intensity"])
+        plain["window"] = tuple(plain["window"])
+        plain["resize"] = None if plain["resize"] is None else tuple(plain["resize"])
+        return cls(**plain)
