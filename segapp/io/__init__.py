@@ -1,0 +1,17 @@
+"""Pixels in and out: one lazy reference to an image file, one atomic writer."""
+
+from segapp.io.image import Image
+from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
+from segapp.io.write import atomic_path, write_image, write_mask
+
+__all__ = [
+    "Image",
+    "read_raw",
+    "raw_shape",
+    "raw_window",
+    "SUFFIXES",
+    "MAX_PIXELS",
+    "atomic_path",
+    "write_mask",
+    "write_image",
+]

@@ -1,0 +1,64 @@
+"""What the first bytes of an image file tell, and the geometry of EXIF orientation."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Window = tuple[int, int, int, int]
+"""y, x, height, width."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """An image file without its pixels; height and width are as stored, before `orientation` is applied."""
+
+    format: str
+    height: int
+    width: int
+    bands: int
+    """Stored values per pixel: 1 for palette files, alpha counted."""
+    dtype: np.dtype[Any]
+    """Of the values that decoding delivers; never bool."""
+    white: int = 255
+    """The largest value of a uint8 file: 1, 3 or 15 where it packs several pixels into a byte."""
+    white_is_zero: bool = False
+    """TIFF's MinIsWhite: as an image, the values are to be read upside down."""
+    alpha: int | None = None
+    """The band that is alpha, where format or tags say so."""
+    palette: np.ndarray | None = None
+    """(256, 3) or, with transparency, (256, 4) uint8."""
+    orientation: int = 1
+    """EXIF's 1 … 8."""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Height, width after orientation."""
+        return (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
+
+
+def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Apply EXIF `orientation` to stored (H, W[, C]) pixels; a view.
+
+    >>> turn_upright(np.array([[1, 2, 3]]), 6).tolist()
+    [[1], [2], [3]]
+    """
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def stored_window(header: Header, window: Window) -> Window:
+    """Where an upright window lies in the stored pixels; `turn_upright` brings its pixels back."""
+    y, x, h, w = window
+    height, width = header.upright
+    if header.orientation in (2, 3, 6, 7):
+        x = width - x - w
+    if header.orientation in (3, 4, 7, 8):
+        y = height - y - h
+    return (x, y, w, h) if header.orientation >= 5 else (y, x, h, w)

@@ -1,0 +1,166 @@
+"""A lazy reference to one image file, as a network sees it."""
+
+import logging
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from segapp.errors import MisuseError, SegappError
+from segapp.io.header import Header
+from segapp.io.intensity import bounds, rescale
+from segapp.io.raw import raw_window, read_header
+from segapp.spec import Intensity
+
+logger = logging.getLogger(__name__)
+
+STORED = Intensity()
+
+OVERVIEW_GRID, OVERVIEW_SIDE = 16, 256  # 16 by 16 windows: 17 million pixels, about what a 4k image has
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as OpenCV and Pillow have it
+
+
+class Image:
+    """One image file of any supported format, kind of number and size.
+
+    `channels` asks for so many: grey becomes 3 by repetition, RGB becomes 1 by luminance, anything else that
+    differs is refused. Nothing is opened before the first use; everything raises SegappError naming the file.
+    """
+
+    def __init__(self, path: Path, channels: int | None = None, intensity: Intensity = STORED) -> None:
+        self.path = Path(path)
+        self.channels = channels
+        self.intensity = intensity
+        self._alpha: int | float | None = None
+
+    def __repr__(self) -> str:
+        return f"Image({str(self.path)!r}, channels={self.channels}, intensity={self.intensity})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels, from the header, orientation applied."""
+        stored = _colours(self._header)
+        if self.channels not in (None, stored) and (stored, self.channels) not in ((1, 3), (3, 1)):
+            raise SegappError(
+                f"{self.path}: {stored} channels, but {self.channels} are needed (only grey and RGB are "
+                "turned into each other); set `channels` to what the files have, or convert this one."
+            )
+        return (*self._header.upright, stored if self.channels is None else self.channels)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What `read` and `window` deliver: uint8, or float32 in [0, 1]."""
+        return np.dtype(self.intensity.dtype)
+
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """What the file holds."""
+        return self._header.dtype
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """`resolution` (y, x, unit), `affine`, `crs`, `geotiff` where the file has them."""
+        return self._header.meta
+
+    def read(self) -> np.ndarray:
+        """(H, W, C) of `dtype`."""
+        height, width, _ = self.shape
+        return self.window(0, 0, height, width)
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """(h, w, C) of `dtype`, inside the image only; of a TIFF only what lies under it is decoded."""
+        if self.intensity.kind == "stored" and self.stored_dtype != np.uint8:
+            raise MisuseError(
+                f"{self.path}: holds {self.stored_dtype}, and intensity `stored` delivers uint8 files only; "
+                "set `intensity` to percentile (low 1, high 99), range (low, high in stored units) or zscore."
+            )
+        pixels = self._values(y, x, h, w)
+        if self.intensity.kind == "stored":
+            return pixels
+        return rescale(pixels, *self._bounds)
+
+    @cached_property
+    def _header(self) -> Header:
+        return read_header(self.path)
+
+    @cached_property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        height, width, channels = self.shape
+        windows = _overview(height, width)
+        return bounds(self.intensity, (self._values(*window).reshape(-1, channels) for window in windows))
+
+    def _values(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """(h, w, C) in stored units, colours and channels settled."""
+        shape, header = self.shape, self._header
+        pixels = raw_window(self.path, y, x, h, w)
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            bad = int((~np.isfinite(pixels)).sum())
+            raise SegappError(f"{self.path}: {bad:,} values are NaN or infinite; replace them with numbers.")
+        pixels = _as_colours(pixels, header)
+        if (alpha := _alpha_band(header)) is not None:
+            pixels = self._without_alpha(pixels, alpha)
+        return _with_channels(pixels, shape[2])
+
+    def _without_alpha(self, pixels: np.ndarray, band: int) -> np.ndarray:
+        alpha = pixels[..., band]
+        if self._alpha is None:
+            self._alpha = alpha.flat[0].item()
+        if not (alpha == self._alpha).all():
+            raise SegappError(
+                f"{self.path}: its alpha channel varies ({alpha.min()} … {alpha.max()}), so what lies under "
+                "the transparent pixels is undefined; save the image without transparency."
+            )
+        _say_alpha_dropped(self.path.suffix)
+        return np.delete(pixels, band, axis=2)
+
+
+@cache  # once per process and kind of file, not once per image
+def _say_alpha_dropped(suffix: str) -> None:
+    logger.warning(
+        "Some %s images have an alpha channel of one value; it carries nothing and is dropped.", suffix
+    )
+
+
+def _alpha_band(header: Header) -> int | None:
+    if header.palette is not None:
+        return 3 if header.palette.shape[1] == 4 else None
+    return header.alpha
+
+
+def _colours(header: Header) -> int:
+    if header.palette is not None:
+        return 3
+    return header.bands - (header.alpha is not None)
+
+
+def _as_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
+    """Palette indices become colours, packed bits 0 … 255, MinIsWhite its opposite."""
+    if header.palette is not None:
+        return header.palette[pixels[..., 0]]
+    if pixels.dtype == np.uint8 and header.white < 255:
+        pixels = pixels * np.uint8(255 // header.white)
+    if header.white_is_zero and pixels.dtype.kind == "u":
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    return pixels
+
+
+def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    if pixels.shape[2] == channels:
+        return np.ascontiguousarray(pixels)
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    if pixels.dtype == np.uint8:
+        return cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)[..., None]
+    return (pixels.astype(np.float32) @ LUMINANCE)[..., None]
+
+
+def _overview(height: int, width: int) -> list[tuple[int, int, int, int]]:
+    """The whole of a small image, an even grid of windows of a large one."""
+    if height * width <= (OVERVIEW_GRID * OVERVIEW_SIDE) ** 2:
+        return [(0, 0, height, width)]
+    h, w = min(height, OVERVIEW_SIDE), min(width, OVERVIEW_SIDE)
+    tops = np.unique(np.linspace(0, height - h, OVERVIEW_GRID).astype(int))
+    lefts = np.unique(np.linspace(0, width - w, OVERVIEW_GRID).astype(int))
+    return [(int(y), int(x), h, w) for y in tops for x in lefts]

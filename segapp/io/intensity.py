@@ -1,0 +1,30 @@
+"""Stored values become [0, 1]: an affine map per channel, then a clip."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from segapp.spec import Intensity
+
+
+def bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Stored values, per channel, that become 0 and 1: two (C,) float64.
+
+    `samples` are (n, C) pixels of the image: all of them or an even overview, never one window.
+    """
+    if intensity.kind == "range":
+        return np.array([intensity.low]), np.array([intensity.high])
+    values = np.concatenate(list(samples)).astype(np.float64)
+    if intensity.kind == "percentile":
+        low, high = np.percentile(values, [intensity.low, intensity.high], axis=0)
+    else:
+        mean, deviation = values.mean(axis=0), values.std(axis=0)
+        low, high = mean - 4 * deviation, mean + 4 * deviation
+    return low, high
+
+
+def rescale(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """(…, C) float32 in [0, 1]; a channel of one value (low = high) becomes 0."""
+    width = np.where(high > low, high - low, np.inf)
+    scaled = ((pixels - low) / width).astype(np.float32)
+    return np.clip(scaled, 0, 1, out=scaled)

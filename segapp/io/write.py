@@ -1,0 +1,83 @@
+"""Whole files or none: everything is written beside its place and moved there when complete."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import tifffile
+
+from segapp.batch import IGNORE_INDEX
+from segapp.errors import SegappError
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, with its suffix, moved onto `path` on success and removed on any error.
+
+    The folder is created. Whoever looks meanwhile sees the old file or none, never half a one.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
+    temporary = path.with_name(f".{path.stem[:100]}.{uuid.uuid4().hex[:12]}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:  # Ctrl-C and exits leave no half file either
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> None:
+    """Write (H, W) uint8 class indices: a palette PNG, or for `.tif`, `.tiff` a compressed grey TIFF.
+
+    Values are 0 … len(palette)-1, or 255 = ignore. Raises SegappError for others, and when writing fails.
+    """
+    path = Path(path)
+    if indices.ndim != 2 or indices.dtype != np.uint8:
+        raise SegappError(f"{path}: a mask is (H, W) uint8, got {indices.shape} {indices.dtype}.")
+    present = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
+    strangers = [int(i) for i in present if len(palette) <= i != IGNORE_INDEX]
+    if strangers:
+        raise SegappError(f"{path}: the mask holds {strangers}, but the palette has {len(palette)} colours.")
+    colours = list(palette)
+    if IGNORE_INDEX in present:
+        colours += [(0, 0, 0)] * (IGNORE_INDEX - len(colours)) + [IGNORE_COLOUR]
+    with _telling(path), atomic_path(path) as temporary:
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            _write_tiff(temporary, indices)
+        else:
+            image = PIL.Image.fromarray(indices)
+            image.putpalette([value for colour in colours for value in colour])
+            image.save(temporary, format="PNG")
+
+
+def write_image(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W) or (H, W, 3) uint8 in the format of the suffix; raises SegappError when writing fails."""
+    path = Path(path)
+    with _telling(path), atomic_path(path) as temporary:
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            _write_tiff(temporary, pixels)
+        else:
+            PIL.Image.fromarray(pixels).save(temporary)
+
+
+def _write_tiff(path: Path, pixels: np.ndarray) -> None:
+    photometric = "rgb" if pixels.ndim == 3 else "minisblack"
+    tifffile.imwrite(path, pixels, photometric=photometric, compression="deflate", metadata=None)
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise SegappError(f"{path}: cannot be written ({error}).") from error
