@@ -1,0 +1,76 @@
+"""Which weights are kept: the best that were scored, and the last to continue from."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """`best.ckpt`: the weights with the highest `val/dice/dataset`; a validation without a score is never best."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename="best",
+            monitor="val/dice/dataset",
+            mode="max",
+            save_top_k=1,
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+        )
+
+    def _should_skip_saving_checkpoint(self, trainer: Trainer) -> bool:
+        score = trainer.callback_metrics.get("val/dice/dataset", math.nan)
+        return super()._should_skip_saving_checkpoint(trainer) or not math.isfinite(float(score))
+
+
+class LastCheckpoint(Checkpoint):
+    """`last.ckpt`, to continue an interrupted run from: every so many steps and minutes, and after every epoch.
+
+    Within an epoch it is written where an optimiser step has just ended, so that no accumulated gradient is lost,
+    and never just before a validation, which a resumed run would skip.
+
+    Args:
+        folder: Where it is written.
+        every_n_steps: Optimiser steps between two saves.
+        every_n_minutes: Minutes between two saves; whichever comes first.
+    """
+
+    def __init__(self, folder: Path, every_n_steps: int = 1000, every_n_minutes: float = 10.0) -> None:
+        self.path = folder / "last.ckpt"
+        self.every_n_steps = every_n_steps
+        self.every_n_seconds = 60 * every_n_minutes
+        self._saved_step = 0
+        self._saved_time = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count from here, also when resuming."""
+        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save when due, between two optimiser steps."""
+        steps = trainer.global_step - self._saved_step
+        due = steps >= self.every_n_steps or self._minutes_are_up(trainer)
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        validates_next = trainer.is_last_batch or (batch_idx + 1) % trainer.val_check_batch == 0
+        if due and steps and stepped and not validates_next:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after every epoch, once its validation is done."""
+        self._save(trainer)
+
+    def _minutes_are_up(self, trainer: Trainer) -> bool:
+        """One clock for all processes: they must enter a save together."""
+        up = time.monotonic() - self._saved_time >= self.every_n_seconds
+        return trainer.strategy.broadcast(up) if trainer.world_size > 1 else up
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self.path)
+        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()

@@ -1,0 +1,60 @@
+"""What makes a checkpoint self-contained."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from segapp import __version__
+from segapp.io import atomic_path
+
+CHECKPOINT_VERSION = 1
+
+
+class RunRecord(Callback):
+    """Puts the spec, the resolved config and the split into every checkpoint and the run folder, as plain types.
+
+    Args:
+        folder: The run folder.
+        config: The resolved configuration: model, data, trainer, seed, name.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self.folder = folder
+        self.config = config
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write config.yaml and split.yaml."""
+        if trainer.is_global_zero:
+            splits = trainer.datamodule.split_names()  # type: ignore[attr-defined]
+            header = f"# segapp {__version__}; again with: segapp fit --config {self.folder / 'config.yaml'}\n"
+            _write_yaml(self.folder / "config.yaml", self.config, header)
+            _write_yaml(self.folder / "split.yaml", splits, "# The images of each split, as they were used.\n")
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the one key that `segapp predict`, `test` and a resumed `fit` read."""
+        spec = pl_module.spec  # type: ignore[attr-defined]
+        net = _copy(self.config["model"]["net"])
+        net.setdefault("init_args", {}).update(in_channels=spec.channels, num_classes=spec.num_classes)
+        scores = {
+            name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")
+        }
+        checkpoint["segapp"] = {
+            "version": CHECKPOINT_VERSION,
+            "spec": spec.to_dict(),
+            "net": net,
+            "config": _copy(self.config),
+            "splits": trainer.datamodule.split_names(),  # type: ignore[attr-defined]
+            "scores": scores,
+        }
+
+
+def _copy(config: Any) -> Any:
+    """A deep copy that also proves the types are plain."""
+    return yaml.safe_load(yaml.safe_dump(config, sort_keys=False))
+
+
+def _write_yaml(path: Path, content: Any, header: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(header + yaml.safe_dump(content, sort_keys=False))

@@ -1,0 +1,98 @@
+"""Sample pictures: image, truth and prediction side by side, as PNG and in TensorBoard."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from segapp.batch import IGNORE_INDEX, Batch
+from segapp.io import atomic_path
+from segapp.spec import Spec
+
+
+class SamplePictures(Callback):
+    """Draws the first validation images after every n-th validation to `<run>/samples/<name>-epoch<e>.png`.
+
+    Args:
+        images: How many.
+        every_n_epochs: How often.
+    """
+
+    def __init__(self, images: int = 4, every_n_epochs: int = 5) -> None:
+        self.images = images
+        self.every_n_epochs = every_n_epochs
+
+    def on_validation_batch_end(  # noqa: D102
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        last = trainer.current_epoch + 1 == trainer.max_epochs
+        due = last or (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        if trainer.sanity_checking or not trainer.fit_loop.epoch_loop.val_loop or not due:
+            return
+        if trainer.state.fn != "fit" or not trainer.is_global_zero or batch_idx >= self.images:
+            return
+        spec: Spec = pl_module.spec  # type: ignore[assignment]
+        image = batch["image"][0].cpu().numpy()
+        panels = side_by_side(image, batch["mask"][0].cpu().numpy(), outputs["prediction"], spec)
+        name = batch["name"][0].replace("/", "_")
+        folder = Path(trainer.default_root_dir) / "samples"
+        folder.mkdir(parents=True, exist_ok=True)
+        save_panels(panels, folder / f"{name}-epoch{trainer.current_epoch + 1:03d}.png", spec)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                picture = np.concatenate(panels, axis=1)
+                logger.experiment.add_image(f"samples/{name}", picture, trainer.global_step, dataformats="HWC")
+
+
+def side_by_side(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:
+    """Three RGB uint8 pictures (H, W, 3): the image (C, H, W), the true and the predicted classes' colours.
+
+    Ignored pixels are grey in the truth and drawn as predicted in the prediction.
+    """
+    return [rgb(image), colours(truth, spec), colours(prediction, spec)]
+
+
+def rgb(image: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) uint8 of (C, H, W) uint8 in [0, 255] or float in [0, 1]: its first one or three channels."""
+    pixels = image if image.dtype == np.uint8 else np.round(image.clip(0, 1) * 255).astype(np.uint8)
+    channels = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)
+    return np.ascontiguousarray(channels.transpose(1, 2, 0))
+
+
+def colours(indices: np.ndarray, spec: Spec) -> np.ndarray:
+    """Class indices (H, W) as palette colours (H, W, 3) uint8; 255 is grey."""
+    table = np.full((256, 3), 0, np.uint8)
+    table[: spec.num_classes] = spec.palette
+    table[IGNORE_INDEX] = 128
+    return table[indices]
+
+
+def save_panels(panels: list[np.ndarray], path: Path, spec: Spec) -> None:
+    """Titled panels with a legend of the classes."""
+    height, width = panels[0].shape[:2]
+    figure = Figure(figsize=(9.6, 3.2 * height / width + 0.8), layout="constrained")
+    for axes, picture, title in zip(
+        figure.subplots(1, 3), panels, ("image", "truth", "prediction"), strict=True
+    ):
+        axes.imshow(picture, interpolation="nearest")
+        axes.set_title(title)
+        axes.axis("off")
+    patches = [_patch(colour) for colour in spec.palette[:20]]
+    figure.legend(patches, spec.classes[:20], loc="outside lower center", ncols=min(8, len(patches)), fontsize=8)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def _patch(colour: tuple[int, int, int]) -> Patch:
+
+    return Patch(facecolor=tuple(value / 255 for value in colour), edgecolor="grey")

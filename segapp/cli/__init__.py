@@ -1,0 +1,101 @@
+"""The command line: `main`, and the one place that knows every command.
+
+Nothing heavy is imported here, so that `segapp --help` answers at once; a command pays for what it uses.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from segapp import __version__
+from segapp.errors import MisuseError, SegappError
+
+TRAINER_VERBS = {
+    "fit": "train a network",
+    "validate": "score a checkpoint on the validation images",
+    "test": "score a checkpoint on the test images",
+}
+"""Run by Lightning's Trainer; see `segapp.cli.training`."""
+
+COMMANDS = {
+    "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
+}
+"""Plain functions: the module holds a function of the command's name, whose docstring is its help."""
+
+HELP = """\
+segapp {version}: train, understand and ship U-Nets.
+
+usage: segapp <command> [options]
+
+{commands}
+
+Start here (trains on a generated set in a few minutes, no data needed):
+  segapp fit --config configs/unet.yaml
+
+Then, with a folder of your own images and masks (see configs/data/mine.yaml):
+  segapp fit --config configs/unet.yaml --data configs/data/mine.yaml
+  segapp test --ckpt_path runs/unet/<time>/checkpoints/best.ckpt
+  segapp predict --ckpt_path runs/unet/<time>/checkpoints/best.ckpt --images folder/ --output masks/
+
+Options of a command:  segapp <command> --help
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 misuse, 130 Ctrl-C, 143 SIGTERM."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(arguments)
+    except SegappError as error:
+        print(f"segapp: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("segapp: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as in `segapp --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _dispatch(arguments: list[str]) -> int:
+    command = arguments[0] if arguments else "--help"
+    if command in ("--help", "-h", "help"):
+        print(_help(), end="")
+        return 0
+    if command in ("--version", "-V"):
+        print(f"segapp {__version__}")
+        return 0
+    if command in COMMANDS:
+        return _run_function(command, arguments[1:])
+    if command in TRAINER_VERBS:
+        return import_module("segapp.cli.training").run(arguments)
+    raise MisuseError(_unknown(command))
+
+
+def _help() -> str:
+    verbs = TRAINER_VERBS | {name: purpose for name, (_, purpose) in COMMANDS.items()}
+    width = max(map(len, verbs))
+    return HELP.format(
+        version=__version__,
+        commands="\n".join(f"  {name:<{width}}  {purpose}" for name, purpose in verbs.items()),
+    )
+
+
+def _unknown(command: str) -> str:
+    known = [*TRAINER_VERBS, *COMMANDS]
+    if command.startswith("-"):
+        return f"the first word is a command ({', '.join(known)}), got the option {command}."
+    from segapp.cli.parser import suggest
+
+    return f"there is no command {command!r}{suggest(command, known)}; the commands are {', '.join(known)}."
+
+
+def _run_function(command: str, arguments: list[str]) -> int:
+    module_name, _ = COMMANDS[command]
+    function: Callable[..., int] = getattr(import_module(module_name), command)
+    from segapp.cli.parser import FunctionParser
+
+    parser = FunctionParser(prog=f"segapp {command}", description=function.__doc__, allow_abbrev=False)
+    parser.add_function_arguments(function)
+    return function(**parser.parse_args(arguments))

@@ -1,0 +1,158 @@
+"""The Lightning module: a network and a loss become steps, scores and an optimiser."""
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torchmetrics import MeanMetric
+
+from segapp.batch import IGNORE_INDEX, Batch
+from segapp.errors import MisuseError
+from segapp.inference import Engine, TorchRuntime
+from segapp.losses import ClassWeights, DeepSupervision
+from segapp.metrics import SegmentationScores
+from segapp.schedules import WarmupCosine
+from segapp.spec import Precision, Spec
+
+
+class SegmentationModule(pl.LightningModule):
+    """Trains `net` with `loss`, and scores whole images at their stored size through the inference path.
+
+    Args:
+        net: (N, C, H, W) uint8 in [0, 255] or float32 in [0, 1] → logits (N, K, H, W); in training possibly a list,
+            finest first (deep supervision).
+        loss: (logits, mask (N, H, W) int64 with 255 = ignore) → scalar.
+        optimizer: Made from the parameters, as `torch.optim.AdamW`.
+        lr_scheduler: Made from the optimiser. `segapp.schedules.WarmupCosine` is stepped every step, torch's own
+            every epoch.
+        spec: What the network knows about the data; linked from the data module by the command line.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        spec: Spec | None = None,
+    ) -> None:
+        super().__init__()
+        if spec is None:
+            raise MisuseError("SegmentationModule needs the data's spec: pass spec=datamodule.spec.")
+        self.net = net.to(memory_format=torch.channels_last)  # faster on CPU and on tensor cores, neutral elsewhere
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.spec = spec
+        self.scores = SegmentationScores(spec.classes, spec.background)
+        self.eval_loss = MeanMetric()
+        self._engine: Engine | None = None
+
+    # ------------------------------------------------------------------------------------------ training
+
+    def setup(self, stage: str) -> None:
+        """Take the trainer's precision into the spec and, before training, the training set's class weights."""
+        precision = str(self.trainer.precision)
+        if precision in get_args(Precision):
+            self.spec = replace(self.spec, precision=precision)
+        if stage == "fit":
+            for part in self.loss.modules():
+                if isinstance(part, ClassWeights) and part.balanced:
+                    part.set_counts(self.trainer.datamodule.class_counts())  # type: ignore[attr-defined]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        logits = self.net(batch["image"])
+        if isinstance(logits, list) and not isinstance(self.loss, DeepSupervision):
+            raise MisuseError(
+                "the network has deep_supervision and gives several outputs, but the loss takes one: "
+                "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
+            )
+        loss = self.loss(logits, batch["mask"].long())
+        self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, batch_size=len(batch["mask"]))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """The injected optimiser and scheduler."""
+        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        if self.lr_scheduler is None:
+            return optimizer
+        scheduler = self.lr_scheduler(optimizer)
+        if isinstance(scheduler, WarmupCosine):
+            scheduler.span(int(self.trainer.estimated_stepping_batches))
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"}}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+
+    # ------------------------------------------------------------------------------------------ evaluation
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin counting afresh."""
+        self._begin()
+
+    def on_test_epoch_start(self) -> None:
+        """Begin counting afresh."""
+        self._begin()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score one whole image; returns its predicted class indices for whoever draws them."""
+        return {"prediction": self._score(batch)}
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score one whole image."""
+        return {"prediction": self._score(batch)}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the validation set."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the test set."""
+        self._log_scores("test")
+
+    def _begin(self) -> None:
+        self.scores.reset()
+        self.eval_loss.reset()
+        runtime = TorchRuntime(self.net, self.device, self.spec.precision)
+        self._engine = Engine(runtime, self.spec)
+
+    def _score(self, batch: Batch) -> np.ndarray:
+        """Segment the batch's one image band by band; count it, and weigh each band's loss by its valid pixels."""
+        image = _StoredImage(batch["image"][0], batch["name"][0])
+        mask = batch["mask"][0]
+        bands = []
+        for band in self._engine.bands(image):
+            logits = torch.as_tensor(band.logits)
+            truth = mask[band.y : band.y + logits.shape[1]].to(logits.device)
+            valid = int((truth != IGNORE_INDEX).sum())
+            if valid:
+                self.eval_loss.update(self.loss(logits[None].float(), truth[None].long()).detach(), valid)
+            bands.append(logits.argmax(0).to(torch.uint8))
+        prediction = torch.cat(bands)
+        self.scores.update(prediction, mask.to(prediction.device), batch["name"][0])
+        return prediction.cpu().numpy()
+
+    def _log_scores(self, stage: str) -> None:
+        """No collective but the metrics' own, once per epoch: every process logs the same numbers."""
+        for name, score in self.scores.compute().items():
+            self.log(f"{stage}/{name}", float(score), sync_dist=False, rank_zero_only=False)
+        self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
+
+
+class _StoredImage:
+    """A batch's image as the inference path reads images: `shape` (H, W, C) and `window`."""
+
+    def __init__(self, image: Tensor, name: str) -> None:
+        self.name = name
+        self._pixels = image.cpu().numpy().transpose(1, 2, 0)
+        self.shape = self._pixels.shape
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """(h, w, C), inside the image."""
+        return self._pixels[y : y + h, x : x + w]

@@ -1,0 +1,49 @@
+"""Learning-rate schedules that know how long the run is."""
+
+import math
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+class WarmupCosine(LambdaLR):
+    """Linear warm-up, then half a cosine down to `final` × the base rate, over exactly one run; stepped every step.
+
+    torch's schedules must be told the number of steps; this one is told by the module (`span`) from the epochs, the
+    data and the accumulation, so that changing `--trainer.max_epochs` cannot leave it behind.
+
+    Args:
+        optimizer: Whose learning rates are scheduled.
+        warmup: Share of the run spent rising from 0, in [0, 1).
+        final: Where the cosine ends, as a share of the base rate.
+    """
+
+    def __init__(self, optimizer: Optimizer, warmup: float = 0.05, final: float = 0.0) -> None:
+        self.warmup = warmup
+        self.final = final
+        self.total_steps = 1
+        super().__init__(optimizer, self._factor)
+
+    def span(self, total_steps: int) -> None:
+        """Set the run's number of optimiser steps."""
+        self.total_steps = max(1, total_steps)
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = base * self._factor(self.last_epoch)
+
+    def _factor(self, step: int) -> float:
+        rise = max(1, round(self.warmup * self.total_steps))
+        if self.warmup and step < rise:
+            return (step + 1) / rise
+        progress = min(1.0, (step - rise) / max(1, self.total_steps - rise)) if self.warmup else step / self.total_steps
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position only: a resumed run may be longer than the interrupted one was meant to be."""
+        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.last_epoch = state_dict["last_epoch"]
+        self.base_lrs = list(state_dict["base_lrs"])
+        self._last_lr = [base * self._factor(self.last_epoch) for base in self.base_lrs]
