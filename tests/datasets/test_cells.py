@@ -1,0 +1,200 @@
+"""The generated set is deterministic, whole, honest about what it holds, and needs a network."""
+
+import multiprocessing
+from itertools import product
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+
+from segapp.datasets import cells as room
+from segapp.datasets.cells import Cells
+from segapp.datasets.microscopy import classes
+from segapp.errors import MisuseError, SegappError
+
+SMALL = {"size": 48, "train": 3, "val": 2, "test": 1}
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory: pytest.TempPathFactory) -> Cells:
+    """The set as everyone gets it: size, counts and seed untouched."""
+    return Cells(tmp_path_factory.mktemp("data") / "cells")
+
+
+def arrays(source: Cells, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(item.image.read()[..., 0], item.mask.read()) for item in source.items(split)]
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
+    }
+
+
+def test_constructing_touches_nothing(tmp_path: Path) -> None:
+    source = Cells(tmp_path / "cells", **SMALL)
+    assert (source.channels, source.classes, source.intensity.kind) == (1, ("background", "cell"), "stored")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_set_is_ordinary_files(tmp_path: Path) -> None:
+    source = Cells(tmp_path / "cells", **SMALL)
+    assert [len(source.items(split)) for split in ("train", "val", "test")] == [3, 2, 1]
+    item = source.items("val")[1]
+    assert item.name == "val/images/cells_0001"
+    assert (item.image.shape, item.image.dtype) == ((48, 48, 1), np.uint8)
+    assert item.mask is not None and set(np.unique(item.mask.read())) <= {0, 1}
+    mask = PIL.Image.open(tmp_path / "cells" / "val" / "masks" / "cells_0001.png")
+    assert mask.mode == "P" and mask.getpalette("RGB")[:6] == [0, 0, 0, 64, 196, 255]
+    assert [path.name for path in tmp_path.iterdir()] == ["cells"]
+
+
+def test_same_seed_same_bytes_other_seed_other_pictures(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        Cells(tmp_path / name, **SMALL, seed=seed).items("train")
+    a, b, c = (files(tmp_path / name) for name in "abc")
+    assert a == b
+    assert all(a[name] != c[name] for name in a)
+
+
+def test_no_two_pictures_agree(tmp_path: Path) -> None:
+    Cells(tmp_path / "cells", **SMALL).items("train")
+    images = [content for name, content in files(tmp_path / "cells").items() if "images" in name]
+    assert len(set(images)) == len(images) == 6
+
+
+def test_a_larger_set_begins_like_a_smaller_one(tmp_path: Path) -> None:
+    Cells(tmp_path / "small", **SMALL).items("train")
+    Cells(tmp_path / "large", **SMALL | {"train": 5}).items("train")
+    small, large = files(tmp_path / "small"), files(tmp_path / "large")
+    assert {name for name in small if small[name] != large[name]} == {"cells.txt"}
+
+
+@pytest.mark.parametrize(("channels", "border", "size"), [*product((1, 3), (False, True), (32, 77))])
+def test_channels_classes_and_sizes(tmp_path: Path, channels: int, border: bool, size: int) -> None:
+    source = Cells(tmp_path / "cells", size=size, train=2, val=1, test=0, channels=channels, border=border)
+    item = source.items("train")[0]
+    assert item.image.read().shape == (size, size, channels)
+    assert len(source.classes) == len(source.palette) == 2 + border
+    assert len(source.items("test")) == 0
+
+
+def test_border_encloses_cells_and_parts_touching_ones() -> None:
+    instances = np.zeros((30, 40), np.int32)
+    instances[5:25, 5:20] = 1
+    instances[5:25, 20:35] = 2
+    mask = classes(instances, border=True)
+    assert (mask[5:25, 18:22] == 2).all()  # two pixels on each side of where they touch
+    assert (mask[10:20, 8:17] == 1).all()
+    assert ((mask > 0) == (instances > 0)).all()
+    assert cv2.connectedComponents((mask == 1).astype(np.uint8))[0] - 1 == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"size": 16}, "size=16"),
+        ({"channels": 2}, "channels=2"),
+        ({"val": 0}, "val=0"),
+        ({"seed": -1}, "seed=-1"),
+    ],
+)
+def test_impossible_settings_are_refused(tmp_path: Path, setting: dict, words: str) -> None:
+    with pytest.raises(MisuseError, match=words):
+        Cells(tmp_path / "cells", **SMALL | setting)
+
+
+def test_other_settings_are_refused_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    Cells(tmp_path / "cells", **SMALL).items("train")
+    before = files(tmp_path / "cells")
+    with pytest.raises(MisuseError, match=r"size 48 there, 64 here.*name another `root`"):
+        Cells(tmp_path / "cells", **SMALL | {"size": 64}).items("train")
+    assert files(tmp_path / "cells") == before
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(MisuseError, match="holds something that is no set of cells"):
+        Cells(tmp_path, **SMALL).items("train")
+    assert files(tmp_path) == {"thesis.txt": b"precious"}
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    assert len(Cells(tmp_path, **SMALL).items("train")) == 3
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_interrupted_generation_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    calls = []
+
+    def draw(*arguments: object) -> tuple[np.ndarray, np.ndarray]:
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise stop
+        return np.zeros((48, 48, 1), np.uint8), np.zeros((48, 48), np.uint8)
+
+    monkeypatch.setattr(room, "draw", draw)
+    with pytest.raises((KeyboardInterrupt, SegappError)):
+        Cells(tmp_path / "cells", **SMALL).items("train")
+    assert len(calls) == 4 and list(tmp_path.iterdir()) == []
+
+
+def _generate(root: Path) -> int:
+    return len(Cells(root, **SMALL).items("train"))
+
+
+def test_two_processes_may_start_at_once(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert pool.map(_generate, [tmp_path / "cells"] * 4, chunksize=1) == [3] * 4
+    assert [path.name for path in tmp_path.iterdir()] == ["cells"]
+    Cells(tmp_path / "alone", **SMALL).items("train")
+    assert files(tmp_path / "cells") == files(tmp_path / "alone")
+
+
+def test_nuclei_cover_a_fair_share(default: Cells) -> None:
+    shares = [mask.mean() for _, mask in arrays(default, "train")]
+    assert 0.08 < np.mean(shares) < 0.25
+    assert min(shares) > 0
+
+
+def test_otsu_is_not_enough(default: Cells) -> None:
+    val = arrays(default, "val")
+    assert dice([otsu(image) for image, _ in val], [mask for _, mask in val]) < 0.70
+
+
+def test_tuned_top_hat_is_not_enough(default: Cells) -> None:
+    train, val = arrays(default, "train"), arrays(default, "val")
+    scores = {}
+    for radius in (8, 12, 16, 20, 24, 32, 40):
+        lit = [otsu(top_hat(image, radius)) for image, _ in train]
+        for area in (0, 20, 40, 80, 160):
+            scores[dice([without_small(m, area) for m in lit], [mask for _, mask in train])] = radius, area
+    radius, area = scores[max(scores)]
+    found = [without_small(otsu(top_hat(image, radius)), area) for image, _ in val]
+    assert dice(found, [mask for _, mask in val]) < 0.78
+
+
+def otsu(image: np.ndarray) -> np.ndarray:
+    return cv2.threshold(image, 0, 1, cv2.THRESH_OTSU)[1]
+
+
+def top_hat(image: np.ndarray, radius: int) -> np.ndarray:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.morphologyEx(image, cv2.MORPH_TOPHAT, kernel)
+
+
+def without_small(mask: np.ndarray, area: int) -> np.ndarray:
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    kept = statistics[:, cv2.CC_STAT_AREA] >= area
+    kept[0] = False
+    return kept[labels].astype(np.uint8)
+
+
+def dice(found: list[np.ndarray], truth: list[np.ndarray]) -> float:
+    """Foreground, counts summed over the set."""
+    both = sum(int((f & t).sum()) for f, t in zip(found, truth, strict=True))
+    return 2 * both / sum(int(f.sum()) + int(t.sum()) for f, t in zip(found, truth, strict=True))
