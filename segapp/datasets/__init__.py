@@ -1,0 +1,25 @@
+"""Data sets: which images and masks there are, how they are divided and how masks are written."""
+
+from segapp.datasets.folder import Folder
+from segapp.datasets.masks import Encoding
+from segapp.datasets.objects import Instances, PerClass
+from segapp.datasets.source import Item, Source
+from segapp.datasets.splits import Contiguous, Folders, Fraction, KFold, Lists, Split
+from segapp.datasets.values import Colours, Indices
+
+__all__ = [
+    "Source",
+    "Item",
+    "Folder",
+    "Split",
+    "Folders",
+    "Lists",
+    "Fraction",
+    "Contiguous",
+    "KFold",
+    "Encoding",
+    "Indices",
+    "Colours",
+    "Instances",
+    "PerClass",
+]

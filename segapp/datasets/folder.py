@@ -1,0 +1,233 @@
+"""A folder of images and masks, however it is laid out."""
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from segapp.datasets.layout import Found, MaskPattern, find_images
+from segapp.datasets.masks import EncodedMask, Encoding, Labels, MaskFile
+from segapp.datasets.source import SPLITS, Item, Source, SplitName
+from segapp.datasets.splits import Candidate, Folders, Fraction, Split, natural
+from segapp.datasets.values import Indices
+from segapp.errors import MisuseError
+from segapp.io import Image
+from segapp.spec import Intensity
+
+SHOWN = 3
+
+
+class Folder(Source):
+    """Images and masks under `root`, as PNG, JPEG, TIFF or BMP, with sub-folders.
+
+    Args:
+        root: The folder that everything else is relative to.
+        classes: Names, in the order of the indices in the masks.
+        images: A folder, or a pattern with * and ** that matches folders or files; `{split}` stands for the
+            split's folder.
+        masks: A folder in which masks have their image's name (with any suffix), or a pattern with `{name}`
+            (the image's path inside its folder), `{stem}` (its last part), `{parent}` (the part before),
+            `{split}`, `{class}`, *; it may match several files per image.
+        split: How images are divided into train, val and test. Default: by folder if `images` has `{split}`,
+            else a random fifth for val.
+        mask: How masks are written. Default: class indices.
+        background: The class left out of macro means, and what no object covers; null if every class counts.
+        palette: RGB 0 … 255, one colour per class.
+        channels: Of every image; default: what the first image has.
+        intensity: How stored values become the network's range. Default: 8-bit files as they are, others from
+            percentile 0.5 to 99.5 of each image.
+        group: A regular expression with one group, searched in an image's name; images that share what it
+            matches (a patient, a slide) stay in one split.
+        exclude: Names of images to leave out, without suffix, with * and ?.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        classes: Sequence[str],
+        images: str = "images",
+        masks: str = "masks",
+        split: Split | None = None,
+        mask: Encoding | None = None,
+        background: int | None = 0,
+        palette: Sequence[tuple[int, int, int]] | None = None,
+        channels: int | None = None,
+        intensity: Intensity | None = None,
+        group: str | None = None,
+        exclude: Sequence[str] = (),
+    ) -> None:
+        self.root = Path(root).expanduser()
+        self.classes = tuple(classes)
+        _check_classes(self.classes, background)
+        self.background = background
+        self.palette = default_palette(len(self.classes)) if palette is None else _as_palette(palette)
+        self.images, self.masks = images, masks
+        self.split = split or (Folders() if "{split}" in images else Fraction())
+        self.mask = mask or Indices()
+        self.group = _grouping(group)
+        self.exclude = tuple(exclude)
+        self._channels, self._intensity = channels, intensity
+
+    @cached_property
+    def channels(self) -> int:
+        """As given, or what the first image's header says."""
+        return self._channels or Image(self._first).shape[2]
+
+    @cached_property
+    def intensity(self) -> Intensity:
+        """As given, or what suits the first image's stored numbers."""
+        if self._intensity is not None:
+            return self._intensity
+        if Image(self._first).stored_dtype == np.uint8:
+            return Intensity()
+        return Intensity("percentile", 0.5, 99.5)
+
+    def items(self, split: SplitName) -> Sequence[Item]:
+        """The split's items in natural order; MisuseError for missing folders, images or masks."""
+        return self._items[split]
+
+    @property
+    def _first(self) -> Path:
+        return next(image.path for name, image in self._found.items() if not self._is_excluded(name))
+
+    @cached_property
+    def _found(self) -> dict[str, Found]:
+        """Every image by its name, in natural order."""
+        images = find_images(self.root, self.images)
+        masks = MaskPattern(self.root, self.masks, self.classes).everything()
+        found: dict[str, Found] = {}
+        for image in sorted(images, key=lambda image: natural(image.name)):
+            if image.path in masks and len(masks) < len(images):  # images and masks may share a folder
+                continue
+            if image.name in found:
+                raise MisuseError(
+                    f"{image.path} and {found[image.name].path} have the same name; rename one."
+                )
+            found[image.name] = image
+        return found
+
+    @cached_property
+    def _items(self) -> dict[SplitName, tuple[Item, ...]]:
+        candidates = [
+            Candidate(i.name, self._group_of(i.name), i.path, i.split) for i in self._found.values()
+        ]
+        division = self.split.divide(candidates, self.root)
+        if not division.get("train"):
+            raise MisuseError(f"{self.root}: the split leaves none of {len(candidates)} images to train on.")
+        masks = self._masks([c.name for split in SPLITS for c in division.get(split, ())])
+        labels = Labels(self.classes, self.background or 0)
+        return {
+            split: tuple(
+                Item(
+                    c.name,
+                    c.group,
+                    Image(c.path, self.channels, self.intensity),
+                    EncodedMask(masks[c.name], self.mask, labels),
+                )
+                for c in division.get(split, ())
+            )
+            for split in SPLITS
+        }
+
+    def _masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
+        """The mask files of each image that is used; every one must have some, and every mask an image."""
+        pattern = MaskPattern(self.root, self.masks, self.classes)
+        masks = {name: pattern.files(self._found[name]) for name in names}
+        lonely = [name for name, files in masks.items() if not files]
+        if lonely:
+            raise MisuseError(
+                f"{self.root}: {len(lonely)} of {len(names)} images have no mask under {pattern.pattern!r}: "
+                f"{_some(lonely)}. Correct `masks`, or move images without masks out of {self.images!r} "
+                "(`segapp predict` needs none); an image with nothing on it needs an empty mask."
+            )
+        if not self.mask.several:
+            twice = [name for name, files in masks.items() if len(files) > 1]
+            if twice:
+                paths = ", ".join(str(file.path.name) for file in masks[twice[0]][:SHOWN])
+                raise MisuseError(
+                    f"{self.root}: {len(twice)} images have several masks, such as {twice[0]!r}: {paths}. "
+                    "Correct `masks`, or say what they are with mask segapp.datasets.Instances or PerClass."
+                )
+        self._require_images(pattern)
+        return masks
+
+    def _require_images(self, pattern: MaskPattern) -> None:
+        known = {file.path for image in self._found.values() for file in pattern.files(image)}
+        known |= {image.path for image in self._found.values()}
+        orphans = sorted(str(path.relative_to(self.root)) for path in pattern.everything() - known)
+        if orphans:
+            raise MisuseError(
+                f"{self.root}: {len(orphans)} masks have no image under {self.images!r}: {_some(orphans)}. "
+                "Names must agree (all but the suffix); correct `images` or `masks`, or move these away."
+            )
+
+    def _is_excluded(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.exclude)
+
+    def _group_of(self, name: str) -> str:
+        if self.group is None:
+            return name
+        match = self.group.search(name)
+        words = [word for word in match.groups() if word is not None] if match else []
+        if not words:
+            raise MisuseError(
+                f"group={self.group.pattern!r} finds nothing in the image name {name!r}; "
+                "every name must match (add '|^(.*)$' to let the others be groups of their own)."
+            )
+        return words[0]
+
+
+def default_palette(num_classes: int) -> tuple[tuple[int, int, int], ...]:
+    """Pascal VOC's colours: black first, neighbours far apart.
+
+    >>> default_palette(3)
+    ((0, 0, 0), (128, 0, 0), (0, 128, 0))
+    """
+    return tuple(_voc_colour(index) for index in range(num_classes))
+
+
+def _voc_colour(index: int) -> tuple[int, int, int]:
+    colour = [0, 0, 0]
+    for bit in range(8):
+        for channel in range(3):
+            colour[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
+    return colour[0], colour[1], colour[2]
+
+
+def _as_palette(colours: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
+    if any(len(colour) != 3 or not all(0 <= v <= 255 for v in colour) for colour in colours):
+        raise MisuseError(f"palette: colours are three numbers 0 … 255 each, got {list(colours)}.")
+    return tuple((int(r), int(g), int(b)) for r, g, b in colours)
+
+
+def _check_classes(classes: tuple[str, ...], background: int | None) -> None:
+    if not 2 <= len(classes) <= 255:
+        raise MisuseError(
+            f"classes: 2 to 255 names are needed, got {len(classes)}; "
+            "for one kind of object write [background, that kind]."
+        )
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise MisuseError(f"classes: {twice!r} is there twice.")
+    if background is not None and not 0 <= background < len(classes):
+        raise MisuseError(f"background={background} is not one of 0 … {len(classes) - 1}; null for none.")
+
+
+def _grouping(group: str | None) -> re.Pattern[str] | None:
+    if group is None:
+        return None
+    try:
+        expression = re.compile(group)
+    except re.error as error:
+        raise MisuseError(f"group={group!r} is not a regular expression: {error}.") from error
+    if expression.groups < 1:
+        raise MisuseError(f"group={group!r} needs one pair of parentheses around what names the group.")
+    return expression
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,207 @@
+"""Where images and masks lie on disk: patterns with wildcards and placeholders."""
+
+import difflib
+import glob
+import os
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from segapp.datasets.masks import MaskFile
+from segapp.errors import MisuseError
+from segapp.io import SUFFIXES
+
+WILDCARDS = re.compile(r"[*?\[]")
+PLACEHOLDERS = re.compile(r"\{(\w*)\}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One image file and the words its masks' pattern is filled with."""
+
+    path: Path
+    name: str
+    """Unique: relative to the fixed start of the images' pattern, without suffix."""
+    inner: str
+    """Relative to the folder that the images' pattern names, without suffix."""
+    split: str | None
+
+
+def find_images(root: Path, pattern: str) -> list[Found]:
+    """Images under every folder, or of every file, that `pattern` (relative to root) matches; any order.
+
+    Raises MisuseError when there is none.
+    """
+    _check_placeholders("images", pattern, {"split"})
+    require_folder(root)
+    fixed = root / _fixed_start(pattern)
+    require_folder(fixed)
+    expression = _expression(pattern)
+    found = []
+    for match in _matches(root, PLACEHOLDERS.sub("*", pattern)):
+        relative = expression.fullmatch(match.relative_to(root).as_posix())
+        split = relative.groupdict().get("split") if relative else None
+        folder = match if match.is_dir() else fixed
+        files = _images_under(match) if match.is_dir() else [match]
+        found += [
+            Found(path, _name(path, fixed), _name(path, folder), split) for path in files if _is_image(path)
+        ]
+    if not found:
+        raise MisuseError(f"{fixed}: no images ({_suffixes()}) match {pattern!r}; there is: {_there(fixed)}.")
+    return found
+
+
+class MaskPattern:
+    """Finds the masks of an image; directories are listed once."""
+
+    def __init__(self, root: Path, pattern: str, classes: Sequence[str]) -> None:
+        _check_placeholders("masks", pattern, {"split", "name", "stem", "parent", "class"})
+        require_folder(root / _fixed_start(pattern))
+        self.root, self.classes, self.pattern = root, classes, _down_to_files(pattern)
+        self._listings: dict[Path, list[str]] = {}
+
+    def files(self, image: Found) -> list[MaskFile]:
+        """In order of the classes, then of the names; empty where there is none."""
+        parent, _, stem = image.inner.rpartition("/")
+        words = {"name": image.inner, "stem": stem, "parent": parent, "split": image.split or ""}
+        return [
+            MaskFile(path, class_name)
+            for class_name, filled in self._per_class(words)
+            for path in self._matching(filled)
+            if path != image.path
+        ]
+
+    def everything(self) -> set[Path]:
+        """Every file that may be some image's mask."""
+        words = {"name": "**/*", "stem": "*", "parent": "**", "split": "*"}
+        every = (_fill(filled, words, str) for _, filled in self._per_class({}))
+        return {p for filled in every for p in _matches(self.root, filled) if _is_image(p) and p.is_file()}
+
+    def _per_class(self, words: dict[str, str]) -> Iterator[tuple[str | None, str]]:
+        if "{class}" not in self.pattern:
+            yield None, _fill(self.pattern, words, glob.escape)
+            return
+        for name in self.classes:
+            yield name, _fill(self.pattern, words | {"class": name}, glob.escape)
+
+    def _matching(self, pattern: str) -> list[Path]:
+        folder, _, last = pattern.rpartition("/")
+        if WILDCARDS.search(folder.replace("[[]", "").replace("[?]", "").replace("[*]", "")):
+            return [path for path in _matches(self.root, pattern) if _is_image(path)]
+        directory = self.root / re.sub(r"\[([*?\[])\]", r"\1", folder)
+        return [directory / name for name in self._listed(directory, last)]
+
+    def _listed(self, directory: Path, pattern: str) -> Iterator[str]:
+        names = self._listings.get(directory)
+        if names is None:
+            names = sorted(entry.name for entry in os.scandir(directory)) if directory.is_dir() else []
+            self._listings[directory] = names
+        start = WILDCARDS.split(pattern, maxsplit=1)[0]
+        for name in names[bisect_left(names, start) :]:
+            if not name.startswith(start):
+                return
+            if _fits(name, pattern):
+                yield name
+
+
+def require_folder(folder: Path) -> None:
+    """Raise MisuseError, with what is there instead, unless `folder` is one."""
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise MisuseError(f"{folder}: is a file; a folder is needed.")
+    parent = next(p for p in folder.absolute().parents if p.is_dir())
+    missing = folder.absolute().relative_to(parent).parts[0]
+    names = sorted(entry.name for entry in parent.iterdir())
+    near = difflib.get_close_matches(missing, names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise MisuseError(f"{folder}: there is no such folder{hint}; {parent} holds: {_there(parent)}.")
+
+
+def _there(folder: Path) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    return ", ".join(names[:8]) + (f" … ({len(names)} in all)" if len(names) > 8 else "") or "nothing"
+
+
+def _suffixes() -> str:
+    return ", ".join(sorted(SUFFIXES))
+
+
+def _check_placeholders(setting: str, pattern: str, known: set[str]) -> None:
+    unknown = sorted(set(PLACEHOLDERS.findall(pattern)) - known)
+    if unknown:
+        names = ", ".join(f"{{{name}}}" for name in sorted(known))
+        raise MisuseError(f"{setting}={pattern!r}: {{{unknown[0]}}} is not one of the placeholders {names}.")
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise MisuseError(f"{setting}={pattern!r}: write it relative to root, and inside it.")
+
+
+def _fixed_start(pattern: str) -> str:
+    """The folders before the first wildcard or placeholder."""
+    parts = Path(pattern).parts
+    moving = next((i for i, part in enumerate(parts) if WILDCARDS.search(part) or "{" in part), len(parts))
+    return "/".join(parts[:moving])
+
+
+def _down_to_files(pattern: str) -> str:
+    """A folder goes on with the image's name, or with all its files where it is the image's own."""
+    last = Path(pattern).name
+    named = "{name}" in last or "{stem}" in last
+    if named or WILDCARDS.search(last) or Path(last).suffix.lower() in SUFFIXES:
+        return pattern
+    own = any(f"{{{word}}}" in pattern for word in ("name", "stem", "parent"))
+    return f"{pattern.rstrip('/')}/*" if own else f"{pattern.rstrip('/')}/{{name}}.*"
+
+
+def _fill(pattern: str, words: dict[str, str], escape: "type[str] | object") -> str:
+    filled = PLACEHOLDERS.sub(
+        lambda m: escape(words[m[1]]) if m[1] in words else m[0],  # type: ignore[operator]
+        pattern,
+    )
+    return re.sub(r"/+", "/", filled).strip("/")
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """A regular expression whose group `split` is what stands for {split}."""
+    pieces = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    seen = False
+
+    def piece(match: re.Match[str]) -> str:
+        nonlocal seen
+        if match[0] != "{split}":
+            return pieces.get(match[0]) or re.escape(match[0])
+        group, seen = "(?P=split)" if seen else "(?P<split>[^/]+)", True
+        return group
+
+    return re.compile(re.sub(r"\{split\}|\*\*/|\*\*|\*|\?|.", piece, pattern.strip("/")))
+
+
+def _matches(root: Path, pattern: str) -> Iterable[Path]:
+    pattern = pattern.strip("/")
+    return [root] if pattern in ("", ".") else root.glob(pattern)
+
+
+def _images_under(folder: Path) -> Iterator[Path]:
+    for directory, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(directory, name) for name in names)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    path = Path(name)
+    if not _is_image(path):
+        return False
+    if pattern.endswith(".*"):  # 'a.*' is a.png, not a.b.png, which belongs to the image a.b
+        return fnmatchcase(path.stem, pattern.removesuffix(".*"))
+    return fnmatchcase(name, pattern)
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()

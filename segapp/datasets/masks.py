@@ -1,0 +1,127 @@
+"""A mask made of files: what is common to all ways of writing masks."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from segapp.errors import MisuseError
+from segapp.io import raw_shape, raw_window
+
+LOSSY = frozenset({".jpg", ".jpeg"})
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """One of the files that make up a mask."""
+
+    path: Path
+    class_name: str | None
+    """What stood for `{class}` in the masks' pattern, if it has one."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What an encoding knows about the classes."""
+
+    classes: tuple[str, ...]
+    background: int
+
+    def index(self, name: str, setting: str) -> int:
+        """The index of a class name; raises MisuseError naming the setting it stood in."""
+        if name not in self.classes:
+            raise MisuseError(f"{setting}: {name!r} is not one of the classes {', '.join(self.classes)}.")
+        return self.classes.index(name)
+
+
+class Encoding(ABC):
+    """Turns windows of one mask's files into class indices."""
+
+    several = False
+    """Whether one mask may be made of several files."""
+    local = True
+    """Whether a window can be decoded without the rest of the mask."""
+
+    @abstractmethod
+    def decode(self, files: Sequence[MaskFile], pixels: Sequence[np.ndarray], labels: Labels) -> np.ndarray:
+        """(H, W) uint8 class indices or 255 from each file's (H, W, C) stored pixels; raises MisuseError."""
+
+    def is_doubtful(self, indices: np.ndarray, labels: Labels) -> bool:
+        """Whether these indices of a window are right can only be told from the whole mask."""
+        return False
+
+    def settle(  # noqa: B027 - most encodings have nothing to settle
+        self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels
+    ) -> None:
+        """Raises MisuseError if the indices of a whole mask do not have one meaning."""
+
+
+class EncodedMask:
+    """A mask made of one or several files of one size."""
+
+    def __init__(self, files: Sequence[MaskFile], encoding: Encoding, labels: Labels) -> None:
+        self.files, self.encoding, self.labels = tuple(files), encoding, labels
+        self._settled = False
+
+    def __repr__(self) -> str:
+        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"{self.files[0].path}{more}"
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Height, width, from the first file's header."""
+        return raw_shape(self.files[0].path)
+
+    def read(self) -> np.ndarray:
+        """(H, W) uint8."""
+        indices = self._decode(0, 0, *self.shape)
+        self.encoding.settle(self.files, indices, self.labels)
+        self._settled = True
+        return indices
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """(h, w) uint8, inside the mask only."""
+        if not self.encoding.local:
+            return self.read()[y : y + h, x : x + w]
+        indices = self._decode(y, x, h, w)
+        if not self._settled and self.encoding.is_doubtful(indices, self.labels):
+            self.read()
+        return indices
+
+    def _decode(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        for file in self.files[1:]:
+            if raw_shape(file.path) != self.shape:
+                raise MisuseError(
+                    f"{file.path}: {_size(raw_shape(file.path))} pixels, but {self.files[0].path} of the "
+                    f"same image has {_size(self.shape)}; the masks of one image must have its size."
+                )
+        pixels = [raw_window(file.path, y, x, h, w) for file in self.files]
+        return self.encoding.decode(self.files, pixels, self.labels)
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} x {shape[1]}"
+
+
+def one_band(path: Path, stored: np.ndarray) -> np.ndarray:
+    """(H, W): the only band, the first of equal ones, or that of a constant alpha left out."""
+    height, width, bands = stored.shape
+    if bands in (2, 4) and (stored[..., -1] == stored[:1, :1, -1]).all():
+        stored = stored[..., :-1]
+    if stored.shape[2] == 1 or (stored == stored[..., :1]).all():
+        return stored[..., 0]
+    colours = np.unique(stored.reshape(height * width, -1), axis=0)
+    shown = ", ".join(str(tuple(int(v) for v in colour)) for colour in colours[:6])
+    raise MisuseError(
+        f"{path}: a colour mask of {len(colours):,} colours ({shown}{' …' if len(colours) > 6 else ''}), "
+        "not class indices; say which colour is which class with mask segapp.datasets.Colours."
+    )
+
+
+def listed(stored: np.ndarray) -> str:
+    values = np.unique(stored)
+    shown = ", ".join(f"{v:g}" if values.dtype.kind == "f" else str(v) for v in values[:8])
+    return f"{shown} … {values[-1]} ({len(values)} values)" if len(values) > 8 else shown

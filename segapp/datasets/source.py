@@ -1,0 +1,82 @@
+"""Which items a data set has and what its classes are: the contract every data set fulfils."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from segapp.spec import Intensity
+
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+
+
+class ImageReference(Protocol):
+    """One image that is read when it is needed; `segapp.io.Image` is one."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels, without decoding pixels."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of what `read` delivers: uint8 or float32."""
+
+    def read(self) -> np.ndarray:
+        """(H, W, C) uint8 in [0, 255] or float32 in [0, 1]."""
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """(h, w, C), inside the image only."""
+
+
+class MaskReference(Protocol):
+    """One mask that is read when it is needed, whatever files or shapes it is made of."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height, width, without decoding pixels."""
+
+    def read(self) -> np.ndarray:
+        """(H, W) uint8: class indices, or 255 to ignore."""
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """(h, w), inside the mask only."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image with its mask."""
+
+    name: str
+    """Unique in the data set: the path relative to the images' folder, without suffix."""
+    group: str
+    """What no split divides: a patient, a slide, a volume; the name where there is no such thing."""
+    image: ImageReference
+    mask: MaskReference | None
+
+
+class Source(ABC):
+    """A data set. Making one touches no pixels; `channels` and `intensity` may read one header."""
+
+    classes: tuple[str, ...]
+    """Class names; their order is that of the indices in the masks."""
+    background: int | None
+    """The class left out of macro means, if any."""
+    palette: tuple[tuple[int, int, int], ...]
+    """RGB 0 … 255, one colour per class."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Channels of every image."""
+
+    @property
+    @abstractmethod
+    def intensity(self) -> Intensity:
+        """How stored values become the network's range."""
+
+    @abstractmethod
+    def items(self, split: SplitName) -> Sequence[Item]:
+        """The items of one split, always in the same order; empty where the data set has no such split."""
