@@ -74,7 +74,7 @@ def _whole_chain(path: Path, file: tifffile.TiffFile) -> None:
     if position is not None:
         file.filehandle.seek(position)
         pointer = file.filehandle.read(file.tiff.offsetsize)
-        if any(pointer):
+        if len(pointer) < file.tiff.offsetsize or any(pointer):
             raise SegappError(f"{path}: truncated TIFF, its page {len(file.pages) + 1} is missing.")
 
 
