@@ -112,7 +112,9 @@ class Folder(Source):
     @cached_property
     def _items(self) -> dict[SplitName, tuple[Item, ...]]:
         candidates = [
-            Candidate(i.name, self._group_of(i.name), i.path, i.split) for i in self._found.values()
+            Candidate(name, self._group_of(name), image.path, image.split)
+            for name, image in self._found.items()
+            if not self._is_excluded(name)
         ]
         division = self.split.divide(candidates, self.root)
         if not division.get("train"):
