@@ -1,0 +1,22 @@
+"""What watches training; add others by their `class_path` under `trainer.callbacks`."""
+
+from segapp.callbacks.average import EMA
+from segapp.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
+from segapp.callbacks.curves import Curves
+from segapp.callbacks.evaluation import EvaluationReport
+from segapp.callbacks.progress import ProgressBar
+from segapp.callbacks.record import RunRecord
+from segapp.callbacks.samples import SamplePictures
+from segapp.callbacks.seeding import SeedEachStep
+
+__all__ = [
+    "EMA",
+    "BestCheckpoint",
+    "Curves",
+    "EvaluationReport",
+    "LastCheckpoint",
+    "ProgressBar",
+    "RunRecord",
+    "SamplePictures",
+    "SeedEachStep",
+]

@@ -1,0 +1,25 @@
+"""Scores as functions of true positives, false positives and false negatives.
+
+A class absent from both prediction and truth has no score (NaN) and is left out of every mean; a class absent from
+the truth but predicted scores 0.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+Score = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def dice(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
+    """2 TP / (2 TP + FP + FN); float64, NaN where the class is absent from both (Dice 1945)."""
+    return 2 * tp.double() / (2 * tp + fp + fn)
+
+
+def iou(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
+    """TP / (TP + FP + FN); float64, NaN where the class is absent from both (Jaccard 1912)."""
+    return tp.double() / (tp + fp + fn)
+
+
+SCORES: dict[str, Score] = {"dice": dice, "iou": iou}
+"""What is computed and reported: a new score is a function of the counts and one line here."""

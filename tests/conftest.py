@@ -1,0 +1,15 @@
+"""No network, no surprises: what every test stands on."""
+
+import os
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    """A run shares its folder with the processes it starts through the environment: not with the next test."""
+    monkeypatch.setenv("SEGAPP_RUN_FOLDER", "")
+    monkeypatch.delenv("SEGAPP_RUN_FOLDER")

@@ -1,0 +1,82 @@
+"""Imports point down only, and each heavy library has its own rooms."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "segapp"
+
+LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on the same line
+    {"__main__"},
+    {"cli"},
+    {"commands"},
+    {"callbacks", "diagnostics", "report"},
+    {"module", "datamodule"},
+    {"inference"},
+    {"losses", "metrics", "transforms", "datasets", "models", "schedules"},
+    {"io"},
+    {"batch", "spec"},
+    {"errors"},
+]
+
+HEAVY = {  # library → the rooms (or files) that may import it
+    "albumentations": {"transforms"},
+    "cv2": {"io", "datasets", "inference", "transforms", "commands"},
+    "PIL": {"io"},
+    "tifffile": {"io"},
+    "segmentation_models_pytorch": {"models/smp.py", "losses"},
+    "timm": {"models/smp.py"},
+    "lightning": {"module", "datamodule", "callbacks", "cli"},
+    "torchmetrics": {"module", "metrics"},
+    "matplotlib": {"callbacks", "report", "diagnostics"},
+    "jsonargparse": {"cli", "inference"},
+}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the layer"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def layer(name: str) -> int:
+    return next(depth for depth, rooms in enumerate(LAYERS) if name in rooms)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    own = room(path)
+    if own == "__init__":
+        assert not {name for name in imports(path) if name.startswith("segapp")}
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "segapp" and len(parts) > 1 and parts[1] != own and not parts[1].startswith("__"):
+            assert layer(own) < layer(parts[1]), f"{own} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_heavy_library_stays_in_its_rooms(path):
+    inside = {room(path), str(path.relative_to(PACKAGE))}
+    for name in {name.split(".")[0] for name in imports(path)} & HEAVY.keys():
+        assert inside & HEAVY[name], f"{path.name} imports {name}"
+
+
+def test_prediction_needs_neither_lightning_nor_data_sets_nor_models():
+    allowed = {"inference", "io", "batch", "spec", "errors"}
+    for path in [*(PACKAGE / "inference").glob("*.py"), PACKAGE / "commands" / "predict.py"]:
+        rooms = {name.split(".")[1] for name in imports(path) if name.startswith("segapp.")}
+        assert rooms <= allowed, f"{path.name} imports {rooms - allowed}"
