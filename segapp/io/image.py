@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 STORED = Intensity()
 
-OVERVIEW_GRID, OVERVIEW_SIDE = 16, 256  # 16 by 16 windows: 17 million pixels, about what a 4k image has
+OVERVIEW_FROM = 2**24  # pixels: up to 4096 x 4096, statistics come from every one
+OVERVIEW_GRID, OVERVIEW_SIDE = 16, 128  # beyond, from 16 by 16 windows: 4 million pixels of it
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as OpenCV and Pillow have it
 
 
@@ -158,7 +159,7 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 def _overview(height: int, width: int) -> list[tuple[int, int, int, int]]:
     """The whole of a small image, an even grid of windows of a large one."""
-    if height * width <= (OVERVIEW_GRID * OVERVIEW_SIDE) ** 2:
+    if height * width <= OVERVIEW_FROM:
         return [(0, 0, height, width)]
     h, w = min(height, OVERVIEW_SIDE), min(width, OVERVIEW_SIDE)
     tops = np.unique(np.linspace(0, height - h, OVERVIEW_GRID).astype(int))

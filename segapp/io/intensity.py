@@ -14,13 +14,20 @@ def bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndar
     """
     if intensity.kind == "range":
         return np.array([intensity.low]), np.array([intensity.high])
-    values = np.concatenate(list(samples)).astype(np.float64)
-    if intensity.kind == "percentile":
-        low, high = np.percentile(values, [intensity.low, intensity.high], axis=0)
-    else:
-        mean, deviation = values.mean(axis=0), values.std(axis=0)
-        low, high = mean - 4 * deviation, mean + 4 * deviation
+    values = np.concatenate(list(samples))
+    ends = [
+        _ends(intensity, values[:, channel]) for channel in range(values.shape[1])
+    ]  # one at a time: memory
+    low, high = np.array(ends, np.float64).T
     return low, high
+
+
+def _ends(intensity: Intensity, values: np.ndarray) -> tuple[float, float]:
+    if intensity.kind == "percentile":
+        low, high = np.percentile(values, [intensity.low, intensity.high])
+        return float(low), float(high)
+    mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+    return float(mean - 4 * deviation), float(mean + 4 * deviation)
 
 
 def rescale(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

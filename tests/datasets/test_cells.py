@@ -155,6 +155,19 @@ def test_two_processes_may_start_at_once(tmp_path: Path) -> None:
     assert files(tmp_path / "cells") == files(tmp_path / "alone")
 
 
+def test_whoever_comes_second_takes_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process finishes while this one is still drawing."""
+    drawn = room._draw_all
+
+    def draw_while_another_finishes(folder: Path, recipe: room.Recipe) -> None:
+        drawn(folder, recipe)
+        drawn(tmp_path / "cells", recipe)
+
+    monkeypatch.setattr(room, "_draw_all", draw_while_another_finishes)
+    assert len(Cells(tmp_path / "cells", **SMALL).items("train")) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["cells"]
+
+
 def test_nuclei_cover_a_fair_share(default: Cells) -> None:
     shares = [mask.mean() for _, mask in arrays(default, "train")]
     assert 0.08 < np.mean(shares) < 0.25

@@ -194,6 +194,7 @@ def test_an_image_of_one_value_becomes_0(tmp_path: Path, kind: str) -> None:
 def test_statistics_of_a_large_image_come_from_an_even_overview(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(image, "OVERVIEW_FROM", 1000)
     monkeypatch.setattr(image, "OVERVIEW_GRID", 4)
     monkeypatch.setattr(image, "OVERVIEW_SIDE", 8)
     rows = np.repeat(np.arange(200, dtype=np.uint16)[:, None], 150, axis=1)
