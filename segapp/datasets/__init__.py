@@ -1,5 +1,6 @@
 """Data sets: which images and masks there are, how they are divided and how masks are written."""
 
+from segapp.datasets.cells import Cells
 from segapp.datasets.folder import Folder
 from segapp.datasets.masks import Encoding
 from segapp.datasets.objects import Instances, PerClass
@@ -11,6 +12,7 @@ __all__ = [
     "Source",
     "Item",
     "Folder",
+    "Cells",
     "Split",
     "Folders",
     "Lists",
