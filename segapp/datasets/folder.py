@@ -103,9 +103,7 @@ class Folder(Source):
             if image.path in masks and len(masks) < len(images):  # images and masks may share a folder
                 continue
             if image.name in found:
-                raise MisuseError(
-                    f"{image.path} and {found[image.name].path} have the same name; rename one."
-                )
+                raise MisuseError(f"{image.path} and {found[image.name].path} have the same name; rename one.")
             found[image.name] = image
         return found
 

@@ -46,9 +46,7 @@ def find_images(root: Path, pattern: str) -> list[Found]:
         split = relative.groupdict().get("split") if relative else None
         folder = match if match.is_dir() else fixed
         files = _images_under(match) if match.is_dir() else [match]
-        found += [
-            Found(path, _name(path, fixed), _name(path, folder), split) for path in files if _is_image(path)
-        ]
+        found += [Found(path, _name(path, fixed), _name(path, folder), split) for path in files if _is_image(path)]
     if not found:
         raise MisuseError(f"{fixed}: no images ({_suffixes()}) match {pattern!r}; there is: {_there(fixed)}.")
     return found

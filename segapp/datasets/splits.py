@@ -145,9 +145,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 
 def _check_shares(val: float, test: float) -> None:
     if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
-        raise MisuseError(
-            f"val={val} and test={test} are shares of the images: each in [0, 1), together < 1."
-        )
+        raise MisuseError(f"val={val} and test={test} are shares of the images: each in [0, 1), together < 1.")
 
 
 def _grouped(candidates: Sequence[Candidate]) -> list[list[Candidate]]:

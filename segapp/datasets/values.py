@@ -107,9 +107,7 @@ class Colours(Encoding):
                 f"{path}: {stored.shape[2]} channels of {stored.dtype}, not the 8-bit RGB that Colours reads."
             )
         if stored.shape[2] == 1:
-            raise MisuseError(
-                f"{path}: a grey or palette mask, whose values are classes; use mask {INDICES}."
-            )
+            raise MisuseError(f"{path}: a grey or palette mask, whose values are classes; use mask {INDICES}.")
         keys, indices = self._table(labels)
         coded = _coded(stored)
         place = np.minimum(np.searchsorted(keys, coded), len(keys) - 1)
@@ -150,9 +148,7 @@ def _whole_numbers(path: Path, stored: np.ndarray) -> np.ndarray:
         whole = stored.astype(np.int64)
     if not (whole == stored).all():
         found = stored[whole != stored].flat[0]
-        raise MisuseError(
-            f"{path}: holds fractions such as {found:g}, not class indices; save whole numbers."
-        )
+        raise MisuseError(f"{path}: holds fractions such as {found:g}, not class indices; save whole numbers.")
     return whole
 
 

@@ -1,0 +1,254 @@
+"""A Source becomes loaders."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
+
+from segapp.batch import Batch
+from segapp.datasets.crops import Cut, EvaluationSet, TrainSet
+from segapp.datasets.loader import EvaluationOrder, Loader, Position, TrainOrder
+from segapp.datasets.reader import Reader
+from segapp.datasets.scan import Scan
+from segapp.datasets.source import SPLITS, Item, Source, SplitName
+from segapp.errors import MisuseError
+from segapp.spec import Spec
+from segapp.transforms import Augmenter, Transform, use_one_thread
+
+logger = logging.getLogger(__name__)
+
+Size = int | tuple[int, int]
+
+WINDOW = (512, 512)  # for nets trained on whole images of many sizes: large enough for context, small for memory
+GPU_WORKERS = 8  # per GPU; more did not deliver more on machines with many cores
+
+
+class SegmentationDataModule(LightningDataModule):
+    """Batches for training, and whole images at their stored size for evaluation.
+
+    Args:
+        source: The images, masks and classes.
+        batch_size: Training samples per process and step.
+        crop: Height and width of random crops; one number for both.
+        resize: Height and width that every image is resized to instead. With neither, images are taken whole.
+        augment: Presets of `segapp.transforms` and transforms of albumentations, in order.
+        oversample: Share of the crops, 0 … 1, whose centre belongs to a class drawn evenly among all.
+        crops_per_image: Crops of each image in an epoch.
+        num_workers: Processes that prepare batches; null chooses by the machine.
+        cache_gb: Memory for decoded training images, per training process, shared by its workers.
+        window: Height and width of evaluation windows; default: those of a training sample.
+        overlap: Share of an evaluation window that its neighbour also sees.
+        blend: How overlapping windows are weighted.
+        seed: Of everything random in training samples.
+    """
+
+    # A process without a share of the evaluation images is refused below, with a sentence that says why.
+    allow_zero_length_dataloader_with_multiple_devices = True
+
+    def __init__(
+        self,
+        source: Source,
+        batch_size: int = 8,
+        crop: Size | None = None,
+        resize: Size | None = None,
+        augment: Sequence[Transform] = (),
+        oversample: float = 0.0,
+        crops_per_image: int = 1,
+        num_workers: int | None = None,
+        cache_gb: float = 0.0,
+        window: Size | None = None,
+        overlap: float = 0.25,
+        blend: Literal["gaussian", "cosine", "none"] = "gaussian",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.source, self.batch_size, self.augment = source, batch_size, tuple(augment)
+        self.cut = Cut(_pair(crop), _pair(resize), crops_per_image, oversample, seed)
+        self.num_workers, self.cache_gb = num_workers, cache_gb
+        self.window = _pair(window) or self.cut.crop or self.cut.resize or WINDOW
+        self.overlap, self.blend = overlap, blend
+        self._check()
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.source.classes)
+
+    @property
+    def channels(self) -> int:
+        """Image channels."""
+        return self.source.channels
+
+    @property
+    def spec(self) -> Spec:
+        """What a network trained on these data needs to know about images."""
+        source = self.source
+        return Spec(
+            classes=source.classes,
+            background=source.background,
+            palette=source.palette,
+            channels=source.channels,
+            intensity=source.intensity,
+            resize=self.cut.resize,
+            window=self.window,
+            overlap=self.overlap,
+            blend=self.blend,
+        )
+
+    def class_counts(self) -> np.ndarray:
+        """(K,) int64: pixels of each class over the training masks; reads every one, once."""
+        return self._scan.counts
+
+    def split_names(self) -> dict[str, list[str]]:
+        """The names of the items of each split."""
+        return {split: [item.name for item in self._items[split]] for split in SPLITS}
+
+    def restore_splits(self, names: Mapping[str, Sequence[str]]) -> None:
+        """Take the items that `split_names` once gave; MisuseError for missing ones, new ones are left out."""
+        known = {item.name: item for split in SPLITS for item in self.source.items(split)}
+        wanted = {split: list(names.get(split, ())) for split in SPLITS}
+        every = [name for split in SPLITS for name in wanted[split]]
+        missing = [name for name in every if name not in known]
+        if missing:
+            raise MisuseError(
+                f"{len(missing)} of {len(every)} images that the checkpoint was made with are not there: "
+                f"{_some(missing)}. Bring them back, or start a new run."
+            )
+        new = sorted(known.keys() - set(every))
+        if new:
+            _say(f"{len(new)} images are new since the checkpoint and are left out: {_some(new)}.")
+        self._drop_what_was_read()
+        self._items = {split: [known[name] for name in wanted[split]] for split in SPLITS}
+
+    def train_dataloader(self) -> Loader:
+        """Batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
+        order = TrainOrder(len(self._train_set), self.batch_size, self.cut.seed, *self._share)
+        return self._loader(self._train_set, order, self._position)
+
+    def val_dataloader(self) -> Loader:
+        """Whole images of this process's share, one per batch, on the CPU."""
+        return self._evaluation("val")
+
+    def test_dataloader(self) -> Loader:
+        """As `val_dataloader`; MisuseError when the data set has no test split."""
+        return self._evaluation("test")
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Whole images stay on the CPU: inference reads windows of them."""
+        if self.trainer is not None and not self.trainer.training:
+            return batch
+        moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved
+
+    @cached_property
+    def _items(self) -> dict[SplitName, list[Item]]:
+        return {split: list(self.source.items(split)) for split in SPLITS}
+
+    @cached_property
+    def _reader(self) -> Reader:
+        reader = Reader(self._items["train"], round(self.cache_gb * 1e9))
+        if 0 < reader.cached < len(reader) or (self.cache_gb and not reader.cached):
+            _say(
+                f"cache_gb={self.cache_gb:g} holds {reader.cached} of {len(reader)} training images; "
+                f"all need {reader.bytes_needed / 1e9:.2f}."
+            )
+        return reader
+
+    @cached_property
+    def _scan(self) -> Scan:
+        return Scan(self._reader, self.num_classes)
+
+    @cached_property
+    def _train_set(self) -> TrainSet:
+        augmenter = Augmenter(self.augment, self.channels)
+        return TrainSet(self._reader, self.cut, augmenter, self._scan if self.cut.oversample else None)
+
+    @property
+    def _share(self) -> tuple[int, int]:
+        """Rank and number of the processes that train."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _position(self) -> Position:
+        """Where Lightning is, also after resuming in the middle of an epoch."""
+        trainer: Any = self.trainer
+        if trainer is None or trainer.overfit_batches:  # overfitting wants the same batches in every epoch
+            return 0, 0
+        loop = trainer.fit_loop
+        return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
+
+    def _evaluation(self, split: SplitName) -> Loader:
+        items, (rank, world) = self._items[split], self._share
+        if not items:
+            raise MisuseError(
+                f"the data set has no {split} images: give its `split` some "
+                f"(for segapp.datasets.Fraction, {split}: 0.2), or evaluate on another split."
+            )
+        if len(items) < world:
+            raise MisuseError(f"{len(items)} {split} images cannot be shared by {world} processes; use fewer.")
+        return self._loader(EvaluationSet(Reader(items)), EvaluationOrder(len(items), rank, world))
+
+    def _loader(self, samples: TrainSet | EvaluationSet, order: Any, position: Any = lambda: (0, 0)) -> Loader:
+        on_gpu = self.trainer.strategy.root_device.type == "cuda" if self.trainer else torch.cuda.is_available()
+        workers = default_workers(on_gpu, self._share[1]) if self.num_workers is None else self.num_workers
+        return Loader(samples, order, position, min(workers, len(order)), on_gpu, _start_worker)
+
+    def _drop_what_was_read(self) -> None:
+        for name in ("_reader", "_scan", "_train_set"):
+            self.__dict__.pop(name, None)
+
+    def _check(self) -> None:
+        if self.batch_size < 1:
+            raise MisuseError(f"batch_size is 1 or more, got {self.batch_size}.")
+        if self.cut.crop and self.cut.resize:
+            raise MisuseError(
+                f"crop={self.cut.crop} and resize={self.cut.resize} exclude each other; set one of them to null."
+            )
+        for name, size in (("crop", self.cut.crop), ("resize", self.cut.resize), ("window", self.window)):
+            if size is not None and min(size) < 1:
+                raise MisuseError(f"{name} needs a height and width of 1 or more, got {size}.")
+        if self.cut.per_image < 1:
+            raise MisuseError(f"crops_per_image is 1 or more, got {self.cut.per_image}.")
+        if not 0 <= self.cut.oversample <= 1:
+            raise MisuseError(f"oversample is a share, 0 … 1, got {self.cut.oversample}.")
+        if self.cut.oversample and not self.cut.crop:
+            raise MisuseError("oversample centres crops on rare classes: set crop, or oversample to 0.")
+        if self.cut.seed < 0:
+            raise MisuseError(f"seed is 0 or more, got {self.cut.seed}.")
+        if self.cache_gb < 0 or (self.num_workers or 0) < 0:
+            raise MisuseError(f"cache_gb and num_workers are 0 or more, got {self.cache_gb} and {self.num_workers}.")
+
+
+def default_workers(on_gpu: bool, processes: int) -> int:
+    """Loader processes for one training process on this machine.
+
+    A GPU leaves the cores to the loader, but one. On a CPU training itself uses every core, and a crop costs a
+    hundredth of its share of a step: with few cores, workers only get in the way.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = max(cores // processes, 1)
+    return min(GPU_WORKERS, share - 1) if on_gpu else min(2, share // 4)
+
+
+def _start_worker(number: int) -> None:
+    use_one_thread()
+
+
+def _pair(size: Size | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+@rank_zero_only
+def _say(sentence: str) -> None:
+    logger.warning(sentence)
+
+
+def _some(names: Sequence[str], shown: int = 3) -> str:
+    return ", ".join(names[:shown]) + (f" … and {len(names) - shown} more" if len(names) > shown else "")

@@ -1,0 +1,118 @@
+"""Pixels of items by their number: checked, from the cache where it has them, padded beyond the edges."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from segapp.batch import IGNORE_INDEX
+from segapp.datasets.cache import SharedCache
+from segapp.datasets.source import Item
+from segapp.errors import MisuseError, SegappError
+
+logger = logging.getLogger(__name__)
+
+
+class Reader:
+    """Images and masks of the items; `cache_bytes` of decoded ones are kept, shared by all workers."""
+
+    def __init__(self, items: Sequence[Item], cache_bytes: int = 0) -> None:
+        self.items = items
+        self.bytes_needed = 0
+        """Of all decoded images and masks; 0 where no cache was asked for."""
+        self._cache: SharedCache | None = None
+        if cache_bytes > 0:
+            sizes = [_bytes(item) for item in items]
+            self.bytes_needed = sum(sizes)
+            self._cache = SharedCache(sizes, cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def cached(self) -> int:
+        """How many images there is room for."""
+        return self._cache.count if self._cache else 0
+
+    def size(self, number: int) -> tuple[int, int]:
+        """Stored height and width; MisuseError when the mask has another size."""
+        item = self.items[number]
+        height, width, _ = item.image.shape
+        if item.mask is None:
+            raise MisuseError(f"{item.name}: has no mask.")
+        if item.mask.shape != (height, width):
+            raise MisuseError(
+                f"{item.name}: the image has {height} x {width} pixels, its mask {item.mask} "
+                f"{item.mask.shape[0]} x {item.mask.shape[1]}; they must agree."
+            )
+        return height, width
+
+    def window(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
+        """(h, w, C) uint8 or float32 and (h, w) uint8, inside the image only; not to be written to."""
+        item = self.items[number]
+        assert item.mask is not None
+        if self._cache is None or not self._cache.holds(number):
+            return item.image.window(y, x, h, w), item.mask.window(y, x, h, w)
+        image, mask = self._cached(number)
+        return image[y : y + h, x : x + w], mask[y : y + h, x : x + w]
+
+    def padded(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `window`, but it may reach beyond the edges: reflected image there, mask 255."""
+        height, width = self.size(number)
+        if y >= 0 and x >= 0 and y + h <= height and x + w <= width:
+            return self.window(number, y, x, h, w)
+        rows, columns = reflected(y, y + h, height), reflected(x, x + w, width)
+        top, left = int(rows.min()), int(columns.min())
+        image, mask = self.window(number, top, left, int(rows.max()) - top + 1, int(columns.max()) - left + 1)
+        picked = np.ix_(rows - top, columns - left)
+        return image[picked], _blank_outside(mask[picked], (y, x), (height, width))
+
+    @contextmanager
+    def naming(self, number: int) -> Iterator[None]:
+        """Every error that leaves names the image."""
+        name = self.items[number].name
+        try:
+            yield
+        except SegappError as error:
+            if name in str(error):
+                raise
+            raise type(error)(f"image {name!r}: {error}") from error
+        except Exception as error:
+            logger.debug("image %r", name, exc_info=True)
+            raise SegappError(f"image {name!r}: {type(error).__name__}: {error}") from error
+
+    def _cached(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        assert self._cache is not None
+        item = self.items[number]
+        shape, dtype = item.image.shape, item.image.dtype
+        if not self._cache.is_filled(number):
+            assert item.mask is not None
+            self._cache.fill(number, item.image.read(), item.mask.read())
+        stored = self._cache.slot(number)
+        pixels = int(np.prod(shape)) * dtype.itemsize
+        return stored[:pixels].view(dtype).reshape(shape), stored[pixels:].reshape(shape[:2])
+
+
+def reflected(start: int, stop: int, length: int) -> np.ndarray:
+    """Indices start … stop - 1, those outside 0 … length - 1 mirrored at the edge pixels.
+
+    >>> reflected(-2, 5, 3).tolist()
+    [2, 1, 0, 1, 2, 1, 0]
+    """
+    period = max(2 * (length - 1), 1)
+    indices = np.arange(start, stop) % period
+    return np.where(indices >= length, period - indices, indices)
+
+
+def _blank_outside(mask: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    for axis in (0, 1):
+        place = np.arange(mask.shape[axis]) + corner[axis]
+        outside = (place < 0) | (place >= size[axis])
+        mask[outside if axis == 0 else (slice(None), outside)] = IGNORE_INDEX
+    return mask
+
+
+def _bytes(item: Item) -> int:
+    height, width, channels = item.image.shape
+    return height * width * (channels * item.image.dtype.itemsize + 1)

@@ -1,0 +1,57 @@
+"""One pass over the training masks: how often each class occurs, and where."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from tqdm import tqdm
+
+from segapp.batch import IGNORE_INDEX
+from segapp.datasets.reader import Reader
+from segapp.errors import MisuseError
+
+PER_MASK = 64  # places remembered per class and mask: enough variety, 12 bytes each
+SLOW = 2.0  # seconds after which a progress bar appears
+
+
+class Scan:
+    """Counts and places of the classes in the masks of a reader's items; the same for the same masks."""
+
+    def __init__(self, reader: Reader, num_classes: int) -> None:
+        self._reader, self._num_classes = reader, num_classes
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # decoding releases the GIL
+            results = pool.map(self._look, range(len(reader)))
+            found = list(tqdm(results, "masks", len(reader), leave=False, delay=SLOW))
+        self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
+        """(K,) int64: pixels of each class."""
+        self._places = [
+            [(item, places[k]) for item, (_, places) in enumerate(found) if len(places[k])] for k in range(num_classes)
+        ]
+        self._present = [k for k in range(num_classes) if self._places[k]]
+        if not self._present:
+            raise MisuseError("the training masks hold no class at all, only 255 (ignore).")
+
+    def pixel(self, chance: Sequence[float]) -> tuple[int, tuple[int, int]]:
+        """Item and pixel (y, x) for three numbers in [0, 1): of the class, of the image, of the place in it."""
+        images = self._places[self._present[int(chance[0] * len(self._present))]]
+        item, places = images[int(chance[1] * len(images))]
+        y, x = places[int(chance[2] * len(places))]
+        return item, (int(y), int(x))
+
+    def _look(self, number: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        with self._reader.naming(number):
+            self._reader.size(number)
+            mask = self._reader.items[number].mask.read()  # type: ignore[union-attr]
+        counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)[: self._num_classes]
+        rng = np.random.default_rng(number)
+        return counts.astype(np.int64), [
+            _places(mask, k, rng) if counts[k] else np.empty((0, 2), np.int32) for k in range(self._num_classes)
+        ]
+
+
+def _places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
+    """Up to PER_MASK pixels (y, x) of one class, evenly drawn with replacement; (n, 2) int32."""
+    flat = np.flatnonzero(mask.ravel() == index)
+    drawn = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]
+    return np.column_stack(np.divmod(drawn, mask.shape[1])).astype(np.int32)
