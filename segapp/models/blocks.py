@@ -1,0 +1,141 @@
+"""Blocks of convolutions, in one style for a whole encoder or decoder."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from segapp.errors import MisuseError
+from segapp.models.choices import ActivationKind, NormKind, Order, ShortSkipMode, checked, whole
+from segapp.models.skips import Dense, Residual
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    # Never in place: without a norm the block's input is also the short skip's, and backward hooks forbid it.
+    "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.01),
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "group": lambda channels: nn.GroupNorm(groups_for(channels), channels),
+    "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
+    "none": lambda channels: nn.Identity(),
+}
+
+
+def groups_for(channels: int) -> int:
+    """The largest number of groups of channels, at most 32 (Wu & He 2018), that divides them and leaves 8 to each.
+
+    Eight, because at 1×1 a group of one is always 0 and a group of two always ±1: nothing would pass.
+    """
+    return max((groups for groups in range(1, 33) if channels % groups == 0 and channels // groups >= 8), default=1)
+
+
+def initialise(conv: nn.Conv2d | nn.ConvTranspose2d, fan_in: int, gain: float) -> None:
+    """He et al. 2015 by fan-in, so that the forward variance stays without any norm; biases are 0.
+
+    PyTorch's own counts a transposed convolution's outputs as its fan-in, hence the explicit number.
+    """
+    nn.init.normal_(conv.weight, std=gain / math.sqrt(fan_in))
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+@dataclass(frozen=True)
+class BlockStyle:
+    """How every block of an encoder or decoder is built.
+
+    `order="pre"` is norm, activation, dropout, convolution, with nothing after a sum, in all three short-skip
+    modes: networks differ by the skip alone. `order="post"` is the classic convolution, norm, activation,
+    dropout, and knows no short skip. A convolution has a bias only without a norm.
+
+    `concat` grows by out_channels // layers per layer, then a 1×1 transition: 0.74 times the weights of `none`
+    at two layers and constant width (`match_params` makes up for it).
+    """
+
+    short_skip: ShortSkipMode = "none"
+    norm: NormKind = "batch"
+    activation: ActivationKind = "relu"
+    dropout: float = 0.0
+    layers: int = 2
+    order: Order = "pre"
+
+    def __post_init__(self) -> None:
+        checked("short_skip", self.short_skip, ShortSkipMode)
+        checked("norm", self.norm, NormKind)
+        checked("activation", self.activation, ActivationKind)
+        checked("order", self.order, Order)
+        whole("layers", self.layers)
+        if not 0 <= self.dropout < 1:
+            raise MisuseError(f"dropout is a share in [0, 1), got {self.dropout}.")
+        if self.order == "post" and self.short_skip != "none":
+            raise MisuseError(
+                f"order=post takes short_skip=none only, got {self.short_skip}: an activation after the sum "
+                "would break the identity path; use order=pre."
+            )
+
+    @property
+    def bias(self) -> bool:
+        """Whether a convolution has a bias: a norm would only subtract it again."""
+        return self.norm == "none"
+
+    def stack(self, in_channels: int, out_channels: int, blocks: int, on_image: bool = False) -> nn.Sequential:
+        """`blocks` blocks in a row; `on_image` when the first one sees the image itself."""
+        whole("blocks", blocks)
+        first = self.block(in_channels, out_channels, on_image)
+        return nn.Sequential(first, *(self.block(out_channels, out_channels) for _ in range(blocks - 1)))
+
+    def block(self, in_channels: int, out_channels: int, on_image: bool = False) -> nn.Module:
+        """(N, in_channels, H, W) → (N, out_channels, H, W).
+
+        `on_image`: the first convolution comes bare, as an activation would cut off half of the image's values.
+        """
+        if self.short_skip == "concat":
+            return self._dense(in_channels, out_channels, on_image)
+        widths = [in_channels] + [out_channels] * self.layers
+        layers = [self.layer(widths[i], widths[i + 1], bare=on_image and i == 0) for i in range(self.layers)]
+        if self.short_skip == "add":
+            return Residual(in_channels, out_channels, layers)
+        return nn.Sequential(*layers)
+
+    def _dense(self, in_channels: int, out_channels: int, on_image: bool) -> Dense:
+        growth = max(1, out_channels // self.layers)
+        seen = [in_channels + i * growth for i in range(self.layers + 1)]
+        layers = [self.layer(seen[i], growth, bare=on_image and i == 0) for i in range(self.layers)]
+        return Dense(layers, self.layer(seen[-1], out_channels, kernel=1))
+
+    def layer(self, in_channels: int, out_channels: int, kernel: int = 3, bare: bool = False) -> nn.Sequential:
+        """One convolution at unchanged size, with its norm, activation and dropout."""
+        conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=self.bias)
+        activated = self.order == "pre" and not bare
+        initialise(conv, in_channels * kernel**2, self.gain if activated or self.order == "post" else 1.0)
+        if self.order == "post":
+            return nn.Sequential(OrderedDict([("conv", conv), *self._activate(out_channels)]))
+        return nn.Sequential(OrderedDict([*(self._activate(in_channels) if activated else []), ("conv", conv)]))
+
+    def head(self, in_channels: int, num_classes: int) -> nn.Sequential:
+        """(N, in_channels, H, W) → logits (N, num_classes, H, W): norm and activation still due, then 1×1."""
+        conv = nn.Conv2d(in_channels, num_classes, 1)
+        initialise(conv, in_channels, gain=1.0)
+        due = [part for part in self._activate(in_channels) if self.order == "pre" and part[0] != "dropout"]
+        return nn.Sequential(OrderedDict([*due, ("conv", conv)]))
+
+    @property
+    def gain(self) -> float:
+        """√2 for the ReLU family, 5/3 for tanh: what an activation takes from the variance."""
+        return nn.init.calculate_gain("tanh" if self.activation == "tanh" else "relu")
+
+    def _activate(self, channels: int) -> list[tuple[str, nn.Module]]:
+        parts: list[tuple[str, nn.Module]] = []
+        if self.norm != "none":
+            parts.append(("norm", NORMS[self.norm](channels)))
+        parts.append(("activation", ACTIVATIONS[self.activation]()))
+        if self.dropout:
+            parts.append(("dropout", nn.Dropout2d(self.dropout)))
+        return parts

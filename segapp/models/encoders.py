@@ -1,0 +1,82 @@
+"""From an image to features, level by level."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from segapp.errors import MisuseError
+from segapp.models.blocks import BlockStyle
+from segapp.models.choices import ActivationKind, NormKind, Order, ShortSkipMode, per_level, whole
+
+
+class Encoder(nn.Module):
+    """What `UNet` needs of an encoder; everything is listed finest level first.
+
+    `forward(images)`: normalised images (N, C, H, W) → features, one tensor per level. All but the last are
+    offered to the long skips, the last enters the bottleneck. Level i flows through the submodule named `str(i)`.
+    """
+
+    out_channels: list[int]
+    """Channels per level; 0 where there is nothing to skip; the last one as the bottleneck leaves it."""
+    reductions: list[int]
+    """How many times smaller than the image each level is."""
+    decoder_widths: list[int]
+    """Decoder channels per level (one fewer than levels) when nobody says otherwise."""
+    mean: float | list[float] = 0.5
+    std: float | list[float] = 0.25
+    """What the encoder's weights expect of the image, in units of [0, 1]."""
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        raise NotImplementedError
+
+    def make_bottleneck(self) -> nn.Module:
+        """What follows the last level, at its resolution: (N, C, h, w) → (N, out_channels[-1], h, w)."""
+        return nn.Identity()
+
+
+class PlainEncoder(Encoder):
+    """Levels of convolution blocks with 2×2 max-pooling in between, as in the first U-Net.
+
+    `widths` are the channels per level, the last being the bottleneck's; `blocks` the blocks per level. A single
+    width makes a net without pooling, all in the bottleneck. Sizes are rounded up when halved, so any image
+    will do. The other settings: `segapp.models.BlockStyle`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        widths: Sequence[int] = (32, 64, 128, 256, 512),
+        blocks: int | Sequence[int] = 1,
+        short_skip: ShortSkipMode = "none",
+        norm: NormKind = "batch",
+        activation: ActivationKind = "relu",
+        dropout: float = 0.0,
+        layers: int = 2,
+        order: Order = "pre",
+    ) -> None:
+        super().__init__()
+        if not widths:
+            raise MisuseError("widths needs at least one number, the bottleneck's channels, got an empty list.")
+        self.out_channels = [whole("widths", width) for width in widths]
+        self.reductions = [2**level for level in range(len(widths))]
+        self.decoder_widths = self.out_channels[:-1]
+        self._style = BlockStyle(short_skip, norm, activation, dropout, layers, order)
+        self._in_channels = [in_channels, *self.out_channels[:-1]]
+        self._blocks = per_level("blocks", blocks, len(widths))
+        for level in range(len(widths) - 1):
+            self.add_module(str(level), self._level(level))
+        self.pool = nn.MaxPool2d(2, ceil_mode=True)
+
+    def _level(self, level: int) -> nn.Module:
+        channels = self._in_channels[level], self.out_channels[level]
+        return self._style.stack(*channels, self._blocks[level], on_image=level == 0)
+
+    def make_bottleneck(self) -> nn.Module:
+        return self._level(len(self.out_channels) - 1)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        features = [images]
+        for level in range(len(self.out_channels) - 1):
+            features[-1] = self.get_submodule(str(level))(features[-1])
+            features.append(self.pool(features[-1]))
+        return features

@@ -1,0 +1,81 @@
+"""Widths at which two variants of a network are equally large."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from segapp.errors import MisuseError
+
+Build = Callable[[list[int]], nn.Module]
+
+
+def count_params(net: nn.Module) -> int:
+    """Trainable and frozen parameters alike; buffers are not parameters."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def match_params(build: Build, widths: Sequence[int], target: int, tolerance: float = 0.01) -> list[int]:
+    """Widths shaped like `widths` at which `build(widths)` has `target` parameters, within the tolerance.
+
+    All widths are scaled together, then single levels are adjusted: one step of a common factor is already
+    6 to 13 %. They stay multiples of 16 where that suffices, else of 8, 4, 2, 1 (fast kernels, even groups).
+    Nothing is allocated. Raises MisuseError with the nearest widths when the target is out of reach.
+
+        match_params(lambda widths: UNet(3, 2, partial(PlainEncoder, widths=widths)), (32, 64, 128), 500_000)
+    """
+    count = _counter(build)
+    best: list[int] = []
+    for step in (16, 8, 4, 2, 1):
+        found = _adjust(count, _scale(count, widths, target, step), target, step)
+        if not best or abs(count(found) - target) < abs(count(best) - target):
+            best = found
+        if abs(count(best) - target) <= tolerance * target:
+            return best
+    raise MisuseError(
+        f"no widths shaped like {list(widths)} give {target:,} parameters within {tolerance:.1%}; "
+        f"the nearest are {best} with {count(best):,}."
+    )
+
+
+def _counter(build: Build) -> Callable[[Sequence[int]], int]:
+    known: dict[tuple[int, ...], int] = {}
+
+    def count(widths: Sequence[int]) -> int:
+        key = tuple(widths)
+        if key not in known:
+            with torch.device("meta"):
+                known[key] = count_params(build(list(key)))
+        return known[key]
+
+    return count
+
+
+def _scale(count: Callable[[Sequence[int]], int], widths: Sequence[int], target: int, step: int) -> list[int]:
+    """The widest multiples of `step`, in the shape of `widths`, that do not exceed the target."""
+
+    def scaled(factor: float) -> list[int]:
+        return [max(step, round(width * factor / step) * step) for width in widths]
+
+    low, high = 0.0, 1.0
+    while count(scaled(high)) <= target:
+        low, high = high, 2 * high
+    while high - low > 1e-4 * high and scaled(low) != scaled(high):
+        middle = (low + high) / 2
+        low, high = (middle, high) if count(scaled(middle)) <= target else (low, middle)
+    return scaled(low)
+
+
+def _adjust(count: Callable[[Sequence[int]], int], widths: list[int], target: int, step: int) -> list[int]:
+    """Move one level by one step at a time, always the one that comes nearest, until none comes nearer."""
+    while True:
+        neighbours = [
+            [*widths[:level], width + change, *widths[level + 1 :]]
+            for level, width in enumerate(widths)
+            for change in (step, -step)
+            if width + change >= step
+        ]
+        nearest = min(neighbours, key=lambda candidate: abs(count(candidate) - target))
+        if abs(count(nearest) - target) >= abs(count(widths) - target):
+            return widths
+        widths = nearest

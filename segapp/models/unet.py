@@ -1,0 +1,165 @@
+"""The U-Net: an encoder, a bottleneck, a decoder, and the skips between them."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segapp.errors import MisuseError
+from segapp.models.blocks import BlockStyle, initialise
+from segapp.models.choices import (
+    ActivationKind,
+    LongSkipMode,
+    NormKind,
+    Order,
+    ShortSkipMode,
+    UpsampleMode,
+    checked,
+    per_level,
+    whole,
+)
+from segapp.models.encoders import Encoder, PlainEncoder
+from segapp.models.normalise import Normalise
+from segapp.models.skips import LongSkip
+
+
+class Upsample(nn.Module):
+    """(N, in_channels, h, w) → (N, out_channels, *size), linear, so that the residual path stays one.
+
+    `transpose` is the 2×2 transposed convolution of stride 2. The others interpolate after a 1×1 convolution:
+    both are linear and commute, and before the interpolation it costs a quarter.
+    """
+
+    def __init__(self, mode: UpsampleMode, in_channels: int, out_channels: int, style: BlockStyle) -> None:
+        super().__init__()
+        self.mode: UpsampleMode = checked("upsample", mode, UpsampleMode)
+        self.conv: nn.Conv2d | nn.ConvTranspose2d
+        if mode == "transpose":
+            self.conv = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=style.bias)
+        else:
+            self.conv = nn.Conv2d(in_channels, out_channels, 1, bias=style.bias)
+        # Kernel and stride agree: every output value has exactly one term per input channel.
+        initialise(self.conv, in_channels, style.gain if style.order == "post" else 1.0)
+
+    def forward(self, features: Tensor, size: torch.Size) -> Tensor:
+        features = self.conv(features)
+        if self.mode == "bilinear":
+            return F.interpolate(features, size, mode="bilinear", align_corners=False)
+        # Nearest keeps the first h of h + 1 rows, and all of h: an exported graph needs no branch.
+        fixed = not (torch.compiler.is_exporting() or torch.jit.is_tracing())
+        if self.mode == "transpose" and fixed and features.shape[-2:] == size:
+            return features
+        return F.interpolate(features, size, mode="nearest")
+
+
+class DecoderLevel(nn.Module):
+    """Upsample to the encoder's size at this level, join, convolve."""
+
+    def __init__(self, upsample: Upsample, skip: LongSkip, block: nn.Module) -> None:
+        super().__init__()
+        self.upsample = upsample
+        self.skip = skip
+        self.block = block
+
+    def forward(self, features: Tensor, encoder: Tensor) -> Tensor:
+        features = self.upsample(features, encoder.shape[-2:])
+        return self.block(self.skip(features, encoder))
+
+
+class UNet(nn.Module):
+    """Images (N, C, H, W), uint8 or float32 in [0, 1], of any size → logits (N, K, H, W).
+
+    `encoder` makes the encoder from the number of input channels. `long_skip` is one mode or one per level,
+    finest first; `decoder_widths` and `decoder_blocks` likewise (None: the widths the encoder suggests).
+    `short_skip`, `norm`, `activation`, `dropout`, `layers` and `order` (see `BlockStyle`) govern the decoder
+    only: `PlainEncoder` has its own of the same names, and the blocks of an SMP encoder are what they are.
+    `mean` and `std` (None: the encoder's own; 0.5 and 0.25 unless pretrained) are kept with the weights.
+
+    With `deep_supervision=n`, n coarser decoder levels give logits too: in training the result is a list of
+    n + 1, finest first, each at its level's size. In evaluation and export it is always one tensor.
+
+    Submodules: `normalise`, `encoder.i`, `bottleneck`, `decoder.i` (at the resolution of `encoder.i`, so it runs
+    from the last to 0), `head`, and `auxiliary.i` for the decoder's level i + 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        encoder: Callable[[int], Encoder] = PlainEncoder,
+        long_skip: LongSkipMode | Sequence[LongSkipMode] = "concat",
+        short_skip: ShortSkipMode = "none",
+        upsample: UpsampleMode = "transpose",
+        norm: NormKind = "batch",
+        activation: ActivationKind = "relu",
+        dropout: float = 0.0,
+        layers: int = 2,
+        order: Order = "pre",
+        decoder_widths: Sequence[int] | None = None,
+        decoder_blocks: int | Sequence[int] = 1,
+        deep_supervision: int = 0,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        whole("in_channels", in_channels)
+        whole("num_classes", num_classes)
+        style = BlockStyle(short_skip, norm, activation, dropout, layers, order)
+        made = encoder(in_channels)
+        levels = len(made.out_channels) - 1
+        widths = per_level("decoder_widths", decoder_widths or made.decoder_widths, levels)
+        self.long_skip = per_level("long_skip", long_skip, levels)
+        self.short_skip = short_skip
+        self.normalise = Normalise(in_channels, made.mean if mean is None else mean, made.std if std is None else std)
+        self.encoder = made
+        self.bottleneck = made.make_bottleneck()
+        blocks = per_level("decoder_blocks", decoder_blocks, levels)
+        inputs = [*widths[1:], made.out_channels[-1]]
+        self.decoder = nn.ModuleList()
+        for level, width in enumerate(widths):
+            skip = LongSkip(self.long_skip[level], whole("decoder_widths", width), made.out_channels[level])
+            block = style.stack(skip.out_channels, width, blocks[level])
+            self.decoder.append(DecoderLevel(Upsample(upsample, inputs[level], width, style), skip, block))
+        self.head = style.head([*widths, made.out_channels[-1]][0], num_classes)
+        if not 0 <= deep_supervision <= max(levels - 1, 0):
+            raise MisuseError(
+                f"deep_supervision takes 0 … {max(levels - 1, 0)} in a decoder of {levels} levels, "
+                f"got {deep_supervision}."
+            )
+        self.auxiliary = nn.ModuleList(style.head(width, num_classes) for width in widths[1 : 1 + deep_supervision])
+
+    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
+            self._check_size(images)
+        *skips, deepest = self.encoder(self.normalise(images))
+        decoded = [self.bottleneck(deepest)]
+        for level in range(len(self.decoder) - 1, -1, -1):
+            decoded.insert(0, self.decoder[level](decoded[0], skips[level]))
+        logits = self.head(decoded[0])
+        if not self.training or not self.auxiliary or torch.compiler.is_exporting():
+            return logits
+        return [logits, *(head(decoded[level]) for level, head in enumerate(self.auxiliary, start=1))]
+
+    def _check_size(self, images: Tensor) -> None:
+        """Refuse what a norm cannot work on: a single value per channel at the deepest level."""
+        count, _, height, width = images.shape
+        if min(count, height, width) < 1:
+            raise MisuseError(f"images need at least one pixel, got a batch of {count} of {height}×{width}.")
+        reduction = self.encoder.reductions[-1]
+        if max(height, width) > reduction:
+            return
+        if any(isinstance(part, nn.InstanceNorm2d) for part in self.modules()):
+            raise MisuseError(
+                "instance normalisation needs more than one position at the deepest level: the smallest input is "
+                f"{reduction + 1}×1 pixels, got {height}×{width}; use a larger crop, fewer levels or norm=group."
+            )
+        if count == 1 and any(isinstance(part, nn.BatchNorm2d) and part.training for part in self.modules()):
+            raise MisuseError(
+                "batch normalisation cannot train on one image that is a single position at the deepest level "
+                f"({height}×{width} pixels, reduced {reduction} times): use a batch of 2 or more, a crop with a "
+                f"side of at least {reduction + 1}, or norm=group."
+            )
+
+    def extra_repr(self) -> str:
+        return f"long_skip={self.long_skip}, short_skip={self.short_skip!r} (decoder only)"
