@@ -67,11 +67,7 @@ def photograph(field: Field, channels: int, rng: np.random.Generator) -> np.ndar
     """Uneven illumination, scattered light, optics, shot and read noise, 8 bits."""
     size = len(field.nuclei)
     lamp = 1 - rng.uniform(0.35, 0.6) * _ramp(size, rng)
-    haze = (
-        rng.uniform(0.05, 0.12)
-        + rng.uniform(0.2, 0.45) * _ramp(size, rng)
-        + 0.05 * _smooth(size, size / 3, rng)
-    )
+    haze = rng.uniform(0.05, 0.12) + rng.uniform(0.2, 0.45) * _ramp(size, rng) + 0.05 * _smooth(size, size / 3, rng)
     focus = rng.uniform(0.8, 1.4)
     nuclei = _blur(field.nuclei, focus)
     nuclei += 0.12 * _blur(field.nuclei, 9)  # light scattered in the sample
@@ -125,8 +121,8 @@ def _draw_nucleus(
     window = tuple(slice(int(centre) - reach, int(centre) + reach + 1) for centre in (y, x))
     rho = _outline(window, place, rng)
     inside = rho < 1
-    shift = rng.integers(0, len(texture), 2)
-    grain = np.roll(texture, shift, (0, 1))[window]
+    v, u = rng.integers(0, len(texture) - len(rho) + 1, 2)
+    grain = texture[v : v + len(rho), u : u + len(rho)]
     light = stain * np.exp(rng.uniform(np.log(0.28), 0)) * (1.05 - 0.35 * rho**2) * (1 + 0.33 * grain)
     for _ in range(int(rng.integers(0, 4))):  # nucleoli: dark spots
         light *= 1 - rng.uniform(0.25, 0.5) * _spot(window, place, rng)
@@ -136,9 +132,7 @@ def _draw_nucleus(
     instances[window][inside] = number
 
 
-def _outline(
-    window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator
-) -> np.ndarray:
+def _outline(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
     """0 at the centre, 1 on the outline of a stretched, slightly lobed disc."""
     y, x, radius = place
     rows, columns = np.mgrid[window]
@@ -151,9 +145,7 @@ def _outline(
     return np.hypot(along, across) / (radius * np.clip(1 + lobes, 0.6, 1.35))
 
 
-def _spot(
-    window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator
-) -> np.ndarray:
+def _spot(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
     y, x, radius = place
     rows, columns = np.mgrid[window]
     y, x = y + rng.uniform(-0.5, 0.5) * radius, x + rng.uniform(-0.5, 0.5) * radius
@@ -173,11 +165,9 @@ def _draw_debris(size: int, rng: np.random.Generator) -> np.ndarray:
 def _specks(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
-        speck = np.zeros_like(canvas)
         axes = (int(rng.integers(0, 4)), int(rng.integers(0, 3)))
         centre = (int(rng.integers(0, size)), int(rng.integers(0, size)))
-        cv2.ellipse(speck, centre, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(0.5, 1.6)), -1)
-        np.maximum(canvas, speck, out=canvas)
+        cv2.ellipse(canvas, centre, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(0.5, 1.6)), -1)
     return canvas
 
 
@@ -188,11 +178,9 @@ def _fibres(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
         steps = int(rng.integers(30, 80))
         heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.13, steps))
         path = rng.uniform(0, size, 2) + 3 * np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0)
-        thread = np.zeros_like(canvas)
         points = np.rint(path * 16).astype(np.int32).reshape(-1, 1, 2)  # 4 fractional bits
         thickness, light = int(rng.integers(1, 4)), float(rng.uniform(0.4, 1.1))
-        cv2.polylines(thread, [points], False, light, thickness, cv2.LINE_8, 4)
-        np.maximum(canvas, thread, out=canvas)
+        cv2.polylines(canvas, [points], False, light, thickness, cv2.LINE_8, 4)
     return canvas
 
 
@@ -200,26 +188,25 @@ def _rings(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Bubbles and empty shells: a bright rim around nothing, as large as a nucleus."""
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
-        ring = np.zeros_like(canvas)
         radius = rng.uniform(6, 15)
         axes = (round(radius), round(radius * rng.uniform(0.75, 1)))
         centre = (int(rng.integers(0, size)), int(rng.integers(0, size)))
         light, thickness = float(rng.uniform(0.35, 1.1)), int(rng.integers(2, 4))
-        cv2.ellipse(ring, centre, axes, float(rng.uniform(0, 180)), 0, 360, light, thickness)
-        np.maximum(canvas, ring, out=canvas)
+        cv2.ellipse(canvas, centre, axes, float(rng.uniform(0, 180)), 0, 360, light, thickness)
     return canvas
 
 
 def _out_of_focus(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Cells far above or below: wide glows without an edge."""
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
         y, x = rng.uniform(0, size, 2)
         width, light = rng.uniform(8, 16), rng.uniform(0.25, 0.75)
-        canvas += np.float32(light) * np.exp(
-            -((rows - y) ** 2 + (columns - x) ** 2) / np.float32(2 * width**2)
-        )
+        window = tuple(slice(max(0, int(c - 4 * width)), int(c + 4 * width)) for c in (y, x))
+        seen = canvas[window]
+        rows, columns = np.indices(seen.shape)
+        squares = (rows + window[0].start - y) ** 2 + (columns + window[1].start - x) ** 2
+        seen += light * np.exp(-squares / (2 * width**2))
     return canvas
 
 
