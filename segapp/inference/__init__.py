@@ -1,0 +1,20 @@
+"""From a checkpoint and an image to class indices: the one path of validation, test and prediction."""
+
+from segapp.inference.checkpoint import check_class_paths, limited_imports, load_checkpoint, read_checkpoint
+from segapp.inference.engine import Band, Engine, Picture, Pixels
+from segapp.inference.runtime import Runtime, TorchRuntime, choose_device, usable_precision
+
+__all__ = [
+    "load_checkpoint",
+    "read_checkpoint",
+    "check_class_paths",
+    "limited_imports",
+    "Runtime",
+    "TorchRuntime",
+    "choose_device",
+    "usable_precision",
+    "Engine",
+    "Band",
+    "Picture",
+    "Pixels",
+]

@@ -1,0 +1,30 @@
+"""Work that runs ahead in threads, a bounded distance."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int = 1, depth: int = 1
+) -> Iterator[tuple[Item, Future[Result]]]:
+    """Each item with its `function(item)`, in order, while threads are busy with the next `depth` items.
+
+    `items` is drawn from in the caller's thread. An error of one item is raised by that item's `result()` only.
+    When the caller stops, work not begun is dropped and work begun is waited for.
+    """
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    executor = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            pending.append((item, executor.submit(function, item)))
+            if len(pending) > depth:
+                yield pending.popleft()
+        while pending:
+            yield pending.popleft()
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

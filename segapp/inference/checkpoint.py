@@ -1,0 +1,142 @@
+"""A checkpoint becomes a network again: safely, offline, and complete."""
+
+import pickle
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import jsonargparse
+import torch
+from torch import nn
+
+from segapp.errors import MisuseError
+from segapp.inference.trust import check_class_paths, limited_imports, named_network
+from segapp.spec import Spec
+
+VERSION = 1
+SECTIONS = ("spec", "net", "config", "splits", "scores")
+NOTHING_TO_FETCH = {"pretrained": False, "encoder_weights": None}
+"""Arguments that make a network download weights, and the values at which it does not."""
+
+
+def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec, nn.Module, dict[str, Any]]:
+    """The spec, the network in evaluation mode on the CPU, and the checkpoint's own record.
+
+    Nothing is unpickled but plain data, nothing is downloaded, and only the package's own parts and those under
+    `allowed` (what the person named: classes or packages) are imported. Raises MisuseError with one sentence.
+    """
+    checkpoint = read_checkpoint(path)
+    record = checkpoint["segapp"]
+    spec = Spec.from_dict(record["spec"])
+    net = _build(path, record["net"], allowed)
+    weights = {
+        name.removeprefix("net."): value for name, value in checkpoint["state_dict"].items() if name.startswith("net.")
+    }
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2]
+        raise MisuseError(
+            f"{path}: its weights do not fit the network it describes ({first[0].strip() if first else error}); "
+            "it was written by another version of this network."
+        ) from error
+    return spec, net.eval(), record
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The checkpoint's content on the CPU, plain types and tensors only; `segapp` holds the sections of `SECTIONS`.
+
+    Raises MisuseError for a URL, a missing file, one that is no checkpoint, holds code, or is not segapp's.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(path)):
+        raise MisuseError(f"{path}: checkpoints are read from this machine only; download it first.")
+    file = Path(path)
+    if not file.is_file():
+        raise MisuseError(_missing(file))
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise MisuseError(_refused(file, str(error))) from error
+    except Exception as error:  # a cut or altered file fails in whatever part of torch meets it first
+        raise MisuseError(f"{file}: not a checkpoint, or a damaged one ({_brief(error)}).") from error
+    return _checked(file, checkpoint)
+
+
+def _checked(file: Path, checkpoint: Any) -> dict[str, Any]:
+    record = checkpoint.get("segapp") if isinstance(checkpoint, dict) else None
+    if record is None:
+        raise MisuseError(
+            f"{file}: not written by segapp (it lacks the 'segapp' entry that says what the network is); "
+            "give a checkpoint of `segapp fit`, as runs/<name>/<time>/checkpoints/best.ckpt."
+        )
+    version = record.get("version") if isinstance(record, dict) else None
+    if version != VERSION:
+        raise MisuseError(
+            f"{file}: a checkpoint of version {version!r}; this segapp reads version {VERSION}: "
+            "install the segapp that wrote it."
+        )
+    sections = [*(record.get(name) for name in SECTIONS), checkpoint.get("state_dict")]
+    if not all(isinstance(section, dict) for section in sections):
+        raise MisuseError(f"{file}: a damaged checkpoint, one of {', '.join(SECTIONS)}, state_dict is missing.")
+    return checkpoint
+
+
+def _build(path: str | Path, config: dict[str, Any], allowed: Sequence[str]) -> nn.Module:
+    """The network of a class_path and init_args, with fresh weights."""
+    try:
+        check_class_paths(config, allowed)
+        config = _offline(config, allowed)
+        parser = jsonargparse.ArgumentParser(exit_on_error=False)
+        parser.add_subclass_arguments(nn.Module, "net", required=True)
+        with limited_imports(allowed):
+            return parser.instantiate_classes(parser.parse_object({"net": config})).net
+    except MisuseError as error:
+        raise MisuseError(f"{path}: {error}") from error
+    except Exception as error:  # the settings are data: whatever a constructor makes of them is the file's fault
+        raise MisuseError(
+            f"{path}: its network {config.get('class_path')} cannot be built ({_brief(error)})."
+        ) from error
+
+
+def _offline(config: Any, allowed: Sequence[str]) -> Any:
+    """The same settings, fetching no weights: the checkpoint brings them. Every class must be a network."""
+    if isinstance(config, list):
+        return [_offline(value, allowed) for value in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_path" not in config:
+        return {key: NOTHING_TO_FETCH.get(key, _offline(value, allowed)) for key, value in config.items()}
+    accepted = named_network(config["class_path"], allowed)
+    settings = _offline(config.get("init_args") or {}, allowed)
+    settings |= {key: value for key, value in NOTHING_TO_FETCH.items() if key in accepted}
+    return {"class_path": config["class_path"], "init_args": settings}
+
+
+def _missing(file: Path) -> str:
+    if file.is_dir():
+        inside = sorted(file.rglob("*.ckpt"), key=lambda path: (path.name != "best.ckpt", path))
+        return f"{file} is a folder; name a checkpoint{f', as {inside[0]}' if inside else ''}."
+    if not file.parent.is_dir():
+        return f"there is no checkpoint {file}: its folder does not exist either."
+    names = [path.name for path in file.parent.iterdir()]
+    near = get_close_matches(file.name, names) or sorted(name for name in names if name.endswith(".ckpt"))[:3]
+    beside = f"; beside it: {', '.join(near)}" if near else ""
+    return f"there is no checkpoint {file}{beside}."
+
+
+def _refused(file: Path, message: str) -> str:
+    code = re.search(r"GLOBAL (\S+)|global `?([\w.]+)", message)
+    if code is None:
+        return f"{file}: not a checkpoint, or a damaged one."
+    return (
+        f"{file}: holds code ({next(filter(None, code.groups()))}) instead of plain data, which would run when "
+        "loaded; it was refused. Checkpoints of `segapp fit` hold none."
+    )
+
+
+def _brief(error: Exception) -> str:
+    """The first line of an error, without a page of stack."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,99 @@
+"""What computes logits, and where they live."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from segapp.errors import MisuseError
+from segapp.spec import Precision
+
+Array = Any
+"""A numpy array or a torch tensor on any device: whatever the runtime's logits are.
+
+The engine only slices, multiplies, adds and sums, which both understand.
+"""
+
+AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+class Runtime(Protocol):
+    """A network in evaluation, whatever executes it."""
+
+    def __call__(self, images: np.ndarray) -> Array:
+        """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
+
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """float32 zeros where the logits live."""
+
+    def array(self, values: np.ndarray) -> Array:
+        """A copy of float32 values where the logits live."""
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """The same values in main memory."""
+
+    def indices(self, logits: Array) -> np.ndarray:
+        """(K, h, w) → (h, w) uint8: the class of the largest logit, the first where several are."""
+
+
+class TorchRuntime:
+    """A torch network on one device; `net` is in evaluation mode and is moved there, not copied."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        device: torch.device | str = "cpu",
+        precision: Precision = "32-true",
+        channels_last: bool = True,
+    ) -> None:
+        self.device = torch.device(device)
+        self.precision = precision
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self.net = net.to(self.device).to(memory_format=self._format)
+
+    def __call__(self, images: np.ndarray) -> Tensor:
+        """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32 on the device."""
+        batch = torch.from_numpy(images).to(self.device, memory_format=self._format)
+        with torch.inference_mode(), self._autocast():
+            return self.net(batch).float()
+
+    def zeros(self, shape: tuple[int, ...]) -> Tensor:
+        """float32 zeros on the device."""
+        return torch.zeros(shape, device=self.device)
+
+    def array(self, values: np.ndarray) -> Tensor:
+        """A float32 copy on the device."""
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+    def to_numpy(self, array: Tensor) -> np.ndarray:
+        """The same values in main memory."""
+        return array.cpu().numpy()
+
+    def indices(self, logits: Tensor) -> np.ndarray:
+        """(K, h, w) → (h, w) uint8."""
+        best = logits.max(dim=0).indices  # on a CPU ten times faster than argmax
+        return best.to(torch.uint8).cpu().numpy()
+
+    def _autocast(self) -> torch.autocast:
+        # The cache of cast weights lives for one call only, so it would save nothing.
+        dtype = AUTOCAST.get(self.precision)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None, cache_enabled=False)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """`auto` is the GPU where there is one; raises MisuseError for a GPU that is not there."""
+    present = torch.cuda.is_available()
+    if wanted == "cuda" and not present:
+        raise MisuseError("device cuda: torch finds no GPU here; use --device cpu or leave it at auto.")
+    return torch.device("cuda" if present and wanted != "cpu" else "cpu")
+
+
+def usable_precision(wanted: Precision, device: torch.device) -> Precision:
+    """`wanted` where the device computes it natively, else fp32: emulated, it is slower and less exact."""
+    if device.type == "cuda":
+        native = wanted == "16-mixed" or torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        native = wanted == "bf16-mixed" and any(capabilities.get(f"{unit}_bf16") for unit in ("avx512", "amx"))
+    return wanted if native else "32-true"

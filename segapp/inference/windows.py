@@ -1,0 +1,39 @@
+"""Where the windows of an image lie, and what a window sees beyond the image's edge."""
+
+import numpy as np
+
+
+def starts(length: int, window: int, overlap: float) -> list[int]:
+    """First pixels of the windows along one axis: they cover it, start to end, with the fewest windows.
+
+    Neighbours share at least `overlap` (0 ≤ overlap < 1) of a window; the last one is shifted back inside.
+
+    >>> starts(100, 40, 0.25)
+    [0, 30, 60]
+    >>> starts(90, 40, 0.25)
+    [0, 30, 50]
+    """
+    if length <= window:
+        return [0]
+    step = max(1, int(window * (1 - overlap)))
+    count = -(-(length - window) // step) + 1
+    return [min(index * step, length - window) for index in range(count)]
+
+
+def ends(first: list[int], length: int) -> list[int]:
+    """Where each window's own pixels end: at the next window's start, the last one's at `length`."""
+    return [*first[1:], length]
+
+
+def padded(crop: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w, C) grown to (*size, C) at its bottom and right: mirrored, and repeated where the mirror ends.
+
+    The mirror does not repeat the edge itself, so it shows h - 1 rows and w - 1 columns.
+    """
+    missing = [whole - have for whole, have in zip(size, crop.shape, strict=False)]
+    if not any(missing):
+        return crop
+    mirrored = [min(gap, have - 1) for gap, have in zip(missing, crop.shape, strict=False)]
+    beyond = [gap - shown for gap, shown in zip(missing, mirrored, strict=True)]
+    crop = np.pad(crop, [*((0, rows) for rows in mirrored), (0, 0)], mode="reflect")
+    return np.pad(crop, [*((0, rows) for rows in beyond), (0, 0)], mode="edge")
