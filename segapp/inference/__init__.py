@@ -1,8 +1,8 @@
 """From a checkpoint and an image to class indices: the one path of validation, test and prediction."""
 
 from segapp.inference.checkpoint import check_class_paths, limited_imports, load_checkpoint, read_checkpoint
-from segapp.inference.engine import Band, Engine, Picture, Pixels
-from segapp.inference.runtime import Runtime, TorchRuntime, choose_device, usable_precision
+from segapp.inference.engine import ArrayImage, Band, Engine, Picture
+from segapp.inference.runtime import Runtime, TorchRuntime, chosen_device, computes_bf16, usable_precision
 
 __all__ = [
     "load_checkpoint",
@@ -11,10 +11,11 @@ __all__ = [
     "limited_imports",
     "Runtime",
     "TorchRuntime",
-    "choose_device",
+    "chosen_device",
+    "computes_bf16",
     "usable_precision",
     "Engine",
     "Band",
     "Picture",
-    "Pixels",
+    "ArrayImage",
 ]

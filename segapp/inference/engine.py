@@ -35,7 +35,7 @@ class Picture(Protocol):
 
 
 @dataclass(frozen=True)
-class Pixels:
+class ArrayImage:
     """An image in memory: `pixels` is (H, W, C) uint8, or float32 in [0, 1]."""
 
     pixels: np.ndarray
@@ -174,7 +174,7 @@ class Engine:
 
     def _resized(self, image: Picture, size: tuple[int, int]) -> Iterator[Band]:
         """The image read whole and resized, its logits resized back in bands of a window's height."""
-        small = Pixels(shrink(image, size), image.name)
+        small = ArrayImage(shrink(image, size), image.name)
         logits = self.runtime.zeros((self.spec.num_classes, *size))
         for block in self._windowed(small):
             rows, columns = block.logits.shape[1:]

@@ -81,7 +81,7 @@ class TorchRuntime:
         return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None, cache_enabled=False)
 
 
-def choose_device(wanted: str) -> torch.device:
+def chosen_device(wanted: str) -> torch.device:
     """`auto` is the GPU where there is one; raises MisuseError for a GPU that is not there."""
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
@@ -89,11 +89,15 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda" if present and wanted != "cpu" else "cpu")
 
 
+def computes_bf16(device: torch.device) -> bool:
+    """Whether the device computes bf16 natively: AVX512-bf16 or AMX, or CUDA compute capability ≥ 8.0."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def usable_precision(wanted: Precision, device: torch.device) -> Precision:
     """`wanted` where the device computes it natively, else fp32: emulated, it is slower and less exact."""
-    if device.type == "cuda":
-        native = wanted == "16-mixed" or torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        capabilities = torch.cpu.get_capabilities()
-        native = wanted == "bf16-mixed" and any(capabilities.get(f"{unit}_bf16") for unit in ("avx512", "amx"))
+    native = device.type == "cuda" if wanted == "16-mixed" else computes_bf16(device)
     return wanted if native else "32-true"
