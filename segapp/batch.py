@@ -1,9 +1,12 @@
 """What flows from the data to the network."""
 
-from typing import TypedDict
+from __future__ import annotations
 
-import numpy as np
-from torch import Tensor
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:  # reading and writing images needs no torch
+    import numpy as np
+    from torch import Tensor
 
 IGNORE_INDEX = 255
 """The mask value that is neither learnt nor scored; class indices are 0 … K-1 with K ≤ 255."""

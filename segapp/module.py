@@ -1,7 +1,7 @@
 """The Lightning module: a network and a loss become steps, scores and an optimiser."""
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import lightning.pytorch as pl
 import numpy as np
@@ -13,7 +13,7 @@ from torchmetrics import MeanMetric
 
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
-from segapp.inference import Engine, TorchRuntime
+from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.losses import ClassWeights, DeepSupervision
 from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
@@ -51,19 +51,17 @@ class SegmentationModule(pl.LightningModule):
         self.spec = spec
         self.scores = SegmentationScores(spec.classes, spec.background)
         self.eval_loss = MeanMetric()
-        self._engine: Engine | None = None
 
     # ------------------------------------------------------------------------------------------ training
 
     def setup(self, stage: str) -> None:
         """Take the trainer's precision into the spec and, before training, the training set's class weights."""
-        precision = str(self.trainer.precision)
-        if precision in get_args(Precision):
-            self.spec = replace(self.spec, precision=precision)
+        if self.trainer.precision in get_args(Precision):
+            self.spec = replace(self.spec, precision=cast(Precision, self.trainer.precision))
         if stage == "fit":
             for part in self.loss.modules():
                 if isinstance(part, ClassWeights) and part.balanced:
-                    part.set_counts(self.trainer.datamodule.class_counts())  # type: ignore[attr-defined]
+                    part.set_counts(torch.from_numpy(self.trainer.datamodule.class_counts()))  # type: ignore[attr-defined]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
@@ -74,7 +72,7 @@ class SegmentationModule(pl.LightningModule):
                 "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
             )
         loss = self.loss(logits, batch["mask"].long())
-        self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, batch_size=len(batch["mask"]))
+        self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch["mask"]))
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -119,40 +117,24 @@ class SegmentationModule(pl.LightningModule):
     def _begin(self) -> None:
         self.scores.reset()
         self.eval_loss.reset()
-        runtime = TorchRuntime(self.net, self.device, self.spec.precision)
-        self._engine = Engine(runtime, self.spec)
 
     def _score(self, batch: Batch) -> np.ndarray:
         """Segment the batch's one image band by band; count it, and weigh each band's loss by its valid pixels."""
-        image = _StoredImage(batch["image"][0], batch["name"][0])
+        engine = Engine(TorchRuntime(self.net, self.device, self.spec.precision), self.spec)
+        image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
         mask = batch["mask"][0]
-        bands = []
-        for band in self._engine.bands(image):
-            logits = torch.as_tensor(band.logits)
-            truth = mask[band.y : band.y + logits.shape[1]].to(logits.device)
+        prediction = np.empty(mask.shape, np.uint8)
+        for band in engine.bands(image):
+            truth = mask[band.y : band.y + band.logits.shape[1]].to(band.logits.device)
             valid = int((truth != IGNORE_INDEX).sum())
             if valid:
-                self.eval_loss.update(self.loss(logits[None].float(), truth[None].long()).detach(), valid)
-            bands.append(logits.argmax(0).to(torch.uint8))
-        prediction = torch.cat(bands)
-        self.scores.update(prediction, mask.to(prediction.device), batch["name"][0])
-        return prediction.cpu().numpy()
+                self.eval_loss.update(self.loss(band.logits[None], truth[None].long()), valid)
+            prediction[band.y : band.y + len(truth)] = engine.indices(band)
+        self.scores.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
+        return prediction
 
     def _log_scores(self, stage: str) -> None:
         """No collective but the metrics' own, once per epoch: every process logs the same numbers."""
         for name, score in self.scores.compute().items():
             self.log(f"{stage}/{name}", float(score), sync_dist=False, rank_zero_only=False)
         self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
-
-
-class _StoredImage:
-    """A batch's image as the inference path reads images: `shape` (H, W, C) and `window`."""
-
-    def __init__(self, image: Tensor, name: str) -> None:
-        self.name = name
-        self._pixels = image.cpu().numpy().transpose(1, 2, 0)
-        self.shape = self._pixels.shape
-
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w, C), inside the image."""
-        return self._pixels[y : y + h, x : x + w]

@@ -58,7 +58,7 @@ class LastCheckpoint(Checkpoint):
         steps = trainer.global_step - self._saved_step
         due = steps >= self.every_n_steps or self._minutes_are_up(trainer)
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        validates_next = trainer.is_last_batch or (batch_idx + 1) % trainer.val_check_batch == 0
+        validates_next = trainer.is_last_batch or (batch_idx + 1) % (trainer.val_check_batch or 1) == 0
         if due and steps and stepped and not validates_next:
             self._save(trainer)
 

@@ -77,7 +77,10 @@ class EvaluationReport(Callback):
 
     def _write_images(self, images: list[Any], spec: Spec) -> None:
         header = ["name", *(f"{count}/{label}" for label in spec.classes for count in ("tp", "fp", "fn"))]
-        rows = [[name, *(counts[kind][k] for k in range(len(spec.classes)) for kind in range(3))] for name, counts, _ in images]
+        rows = [
+            [name, *(counts[kind][k] for k in range(len(spec.classes)) for kind in range(3))]
+            for name, counts, _ in images
+        ]
         _write_csv(self.folder / "per_image.csv", header, rows)
 
     def _write_confusion(self, images: list[Any], spec: Spec) -> None:

@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp import __version__
 from segapp.io import atomic_path
+from segapp.spec import Spec
 
 CHECKPOINT_VERSION = 1
 
@@ -34,12 +35,10 @@ class RunRecord(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the one key that `segapp predict`, `test` and a resumed `fit` read."""
-        spec = pl_module.spec  # type: ignore[attr-defined]
+        spec: Spec = pl_module.spec  # type: ignore[assignment]
         net = _copy(self.config["model"]["net"])
         net.setdefault("init_args", {}).update(in_channels=spec.channels, num_classes=spec.num_classes)
-        scores = {
-            name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")
-        }
+        scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
         checkpoint["segapp"] = {
             "version": CHECKPOINT_VERSION,
             "spec": spec.to_dict(),

@@ -26,7 +26,7 @@ class SamplePictures(Callback):
         self.images = images
         self.every_n_epochs = every_n_epochs
 
-    def on_validation_batch_end(  # noqa: D102
+    def on_validation_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
@@ -81,9 +81,7 @@ def save_panels(panels: list[np.ndarray], path: Path, spec: Spec) -> None:
     """Titled panels with a legend of the classes."""
     height, width = panels[0].shape[:2]
     figure = Figure(figsize=(9.6, 3.2 * height / width + 0.8), layout="constrained")
-    for axes, picture, title in zip(
-        figure.subplots(1, 3), panels, ("image", "truth", "prediction"), strict=True
-    ):
+    for axes, picture, title in zip(figure.subplots(1, 3), panels, ("image", "truth", "prediction"), strict=True):
         axes.imshow(picture, interpolation="nearest")
         axes.set_title(title)
         axes.axis("off")
@@ -95,4 +93,5 @@ def save_panels(panels: list[np.ndarray], path: Path, spec: Spec) -> None:
 
 def _patch(colour: tuple[int, int, int]) -> Patch:
 
-    return Patch(facecolor=tuple(value / 255 for value in colour), edgecolor="grey")
+    red, green, blue = (value / 255 for value in colour)
+    return Patch(facecolor=(red, green, blue), edgecolor="grey")

@@ -6,14 +6,13 @@
 * Runs have one place and one set of files, whatever the verb.
 """
 
-import sys
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -257,7 +256,9 @@ def _figure(score: float | None) -> str:
 
 
 def _quieten() -> None:
-    """Silence what a person can do nothing about."""
+    """Silence what a person can do nothing about, and Lightning's advertisements."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     for message, category in (
         (r".*isinstance\(treespec, LeafSpec\).*", FutureWarning),
         (r".*does not have many workers.*", UserWarning),
