@@ -58,7 +58,7 @@ def _scale(count: Callable[[Sequence[int]], int], widths: Sequence[int], target:
         return [max(step, round(width * factor / step) * step) for width in widths]
 
     low, high = 0.0, 1.0
-    while count(scaled(high)) <= target:
+    while count(scaled(high)) <= target and high < 1024:
         low, high = high, 2 * high
     while high - low > 1e-4 * high and scaled(low) != scaled(high):
         middle = (low + high) / 2

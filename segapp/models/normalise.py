@@ -22,7 +22,7 @@ class Normalise(nn.Module):
         super().__init__()
         self.register_buffer("mean", _per_channel("mean", mean, channels))
         self.register_buffer("std", _per_channel("std", std, channels))
-        if not bool((self.std > 0).all()):
+        if min(std if isinstance(std, Sequence) else [std]) <= 0:
             raise MisuseError(f"std takes positive numbers, got {std}.")
 
     def forward(self, images: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ import timm
 import torch
 import torch.nn.functional as F
 from huggingface_hub import constants as hub
+from segmentation_models_pytorch.encoders import TimmUniversalEncoder, get_encoder, get_preprocessing_params
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
-from segmentation_models_pytorch.encoders import get_encoder, get_preprocessing_params
 from torch import Tensor, nn
 
 from segapp.errors import MisuseError, SegappError
@@ -55,6 +55,7 @@ class SmpEncoder(Encoder):
 
         self.name = name
         self.model, (self.mean, self.std) = built(build, name, in_channels, pretrained, weights)
+        freeze_unused(self.model, in_channels)
         channels: list[int] = list(self.model.out_channels)
         # The image is no feature: SMP's own U-Net leaves stride 1 without a skip, too.
         self.out_channels = [0 if channels[0] == in_channels else channels[0], *channels[1:]]
@@ -137,6 +138,24 @@ def run(network: nn.Module, images: Tensor) -> Any:
             f"a norm inside this network sees a single value per channel for a batch of {images.shape[0]} of "
             f"{images.shape[2]}×{images.shape[3]} pixels: use a batch of 2 or more, or larger crops."
         ) from error
+
+
+def freeze_unused(encoder: nn.Module, in_channels: int) -> None:
+    """Freeze what no feature depends on: stages beyond `depth`, EfficientNet's classification head.
+
+    DDP waits for the gradient of every trainable parameter. timm removes its own; some of its encoders take only
+    one image size.
+    """
+    if isinstance(encoder, TimmUniversalEncoder):
+        return
+    used = [feature.sum() for feature in encoder.eval()(torch.zeros(1, in_channels, 64, 64))]
+    encoder.train()
+    parameters = list(encoder.parameters())
+    outcome = sum(feature for feature in used if feature.requires_grad)
+    for parameter, gradient in zip(
+        parameters, torch.autograd.grad(outcome, parameters, allow_unused=True), strict=True
+    ):
+        parameter.requires_grad_(gradient is not None)
 
 
 def built(

@@ -109,6 +109,8 @@ class UNet(nn.Module):
         made = encoder(in_channels)
         levels = len(made.out_channels) - 1
         widths = per_level("decoder_widths", decoder_widths or made.decoder_widths, levels)
+        for width in widths:
+            whole("decoder_widths", width)
         self.long_skip = per_level("long_skip", long_skip, levels)
         self.short_skip = short_skip
         self.normalise = Normalise(in_channels, made.mean if mean is None else mean, made.std if std is None else std)
@@ -118,7 +120,7 @@ class UNet(nn.Module):
         inputs = [*widths[1:], made.out_channels[-1]]
         self.decoder = nn.ModuleList()
         for level, width in enumerate(widths):
-            skip = LongSkip(self.long_skip[level], whole("decoder_widths", width), made.out_channels[level])
+            skip = LongSkip(self.long_skip[level], width, made.out_channels[level])
             block = style.stack(skip.out_channels, width, blocks[level])
             self.decoder.append(DecoderLevel(Upsample(upsample, inputs[level], width, style), skip, block))
         self.head = style.head([*widths, made.out_channels[-1]][0], num_classes)

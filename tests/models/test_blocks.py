@@ -1,0 +1,124 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from segapp.errors import MisuseError
+from segapp.models import BlockStyle, count_params
+from segapp.models.blocks import groups_for
+
+
+def jacobian(module, shape):
+    point = torch.randn(shape, dtype=torch.float64)
+    matrix = torch.func.jacrev(module)(point)
+    return matrix.reshape(point.numel(), point.numel())
+
+
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+def test_the_jacobian_of_a_residual_block_is_identity_plus_its_branchs(norm):
+    torch.manual_seed(0)
+    block = BlockStyle("add", norm, "tanh").block(4, 4).double().eval()
+    torch.manual_seed(1)
+    whole = jacobian(block, (1, 4, 3, 3))
+    torch.manual_seed(1)
+    branch = jacobian(block.branch, (1, 4, 3, 3))
+    assert branch.abs().max() > 0.01
+    torch.testing.assert_close(whole, torch.eye(36, dtype=torch.float64) + branch, rtol=0, atol=1e-12)
+
+
+def test_where_shapes_differ_the_identity_becomes_a_projection():
+    block = BlockStyle("add").block(3, 5).eval()
+    images = torch.randn(1, 3, 4, 4)
+    assert isinstance(block.project, nn.Conv2d)
+    assert torch.equal(block(images), block.project(images) + block.branch(images))
+
+
+def test_all_layers_of_a_dense_block_and_its_transition_see_what_came_before():
+    block = BlockStyle("concat", layers=4).block(8, 16)
+    assert [layer.conv.in_channels for layer in block.layers] == [8, 12, 16, 20]
+    assert block.transition.conv.in_channels == 24
+    assert block.transition.conv.kernel_size == (1, 1)
+    assert block(torch.randn(2, 8, 4, 4)).shape == (2, 16, 4, 4)
+
+
+@pytest.mark.parametrize("short_skip", ["none", "add", "concat"])
+def test_every_mode_keeps_the_order_norm_activation_convolution(short_skip):
+    block = BlockStyle(short_skip, dropout=0.1).block(8, 8)
+    layers = [part for part in block.modules() if isinstance(part, nn.Sequential) and "conv" in part._modules]
+    assert len(layers) == (3 if short_skip == "concat" else 2)
+    assert all(list(layer._modules) == ["norm", "activation", "dropout", "conv"] for layer in layers)
+
+
+@pytest.mark.parametrize("short_skip", ["none", "add", "concat"])
+def test_on_the_image_the_first_convolution_comes_bare(short_skip):
+    """A ReLU there would cut off every value below the mean."""
+    block = BlockStyle(short_skip).block(3, 8, on_image=True)
+    first = next(part for part in block.modules() if isinstance(part, nn.Sequential) and "conv" in part._modules)
+    assert list(first._modules) == ["conv"]
+
+
+def test_post_order_is_the_classic_one_and_has_no_short_skip():
+    layer = BlockStyle(order="post", norm="batch").layer(4, 8)
+    assert list(layer._modules) == ["conv", "norm", "activation"]
+    with pytest.raises(MisuseError, match="order=post takes short_skip=none only, got add"):
+        BlockStyle("add", order="post")
+
+
+@pytest.mark.parametrize("norm", ["batch", "group", "instance"])
+def test_a_convolution_has_a_bias_only_without_a_norm(norm):
+    assert BlockStyle(norm=norm).layer(4, 8).conv.bias is None
+    assert BlockStyle(norm="none").layer(4, 8).conv.bias is not None
+
+
+@pytest.mark.parametrize(
+    ("short_skip", "count"),
+    [
+        ("none", 9 * (8 * 16 + 16 * 16) + 2 * (8 + 16)),
+        ("add", 9 * (8 * 16 + 16 * 16) + 2 * (8 + 16) + 8 * 16),
+        ("concat", 9 * (8 * 8 + 16 * 8) + 24 * 16 + 2 * (8 + 16 + 24)),
+    ],
+)
+def test_parameter_counts_by_hand(short_skip, count):
+    assert count_params(BlockStyle(short_skip).block(8, 16)) == count
+
+
+@pytest.mark.parametrize(
+    ("channels", "groups"), [(512, 32), (256, 32), (128, 16), (64, 8), (16, 2), (8, 1), (24, 3), (37, 1), (3, 1)]
+)
+def test_groups_divide_the_channels_and_leave_eight_to_each(channels, groups):
+    assert groups_for(channels) == groups
+
+
+def test_he_initialisation_keeps_the_variance_through_ten_layers_without_norm():
+    torch.manual_seed(0)
+    deep = nn.Sequential(*(BlockStyle(norm="none").layer(64, 64) for _ in range(10)))
+    with torch.no_grad():
+        ratio = deep(torch.randn(2, 64, 16, 16)).var()
+    # He's variance per layer: the second moment is kept; borders see fewer inputs.
+    assert 0.1 < ratio < 3
+    weight = BlockStyle(norm="none").layer(64, 128).conv.weight
+    assert math.isclose(weight.std().item(), math.sqrt(2 / (64 * 9)), rel_tol=0.02)
+
+
+def test_the_head_gives_logits_and_starts_without_bias():
+    head = BlockStyle(dropout=0.5).head(8, 3)
+    assert list(head._modules) == ["norm", "activation", "conv"]
+    assert not head.conv.bias.any()
+    assert list(BlockStyle(order="post").head(8, 3)._modules) == ["conv"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"short_skip": "sum"}, "short_skip takes none | add | concat, got 'sum'"),
+        ({"norm": "layer"}, "norm takes batch | group | instance | none, got 'layer'"),
+        ({"activation": "swish"}, "got 'swish'"),
+        ({"dropout": 1.0}, "dropout is a share in [0, 1), got 1.0"),
+        ({"layers": 0}, "layers takes whole numbers from 1 up, got 0"),
+    ],
+)
+def test_misuse_is_told(settings, sentence):
+    with pytest.raises(MisuseError) as told:
+        BlockStyle(**settings)
+    assert sentence in str(told.value)

@@ -1,0 +1,173 @@
+import json
+from functools import partial
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from huggingface_hub import constants as hub
+from safetensors.torch import save_file
+from segmentation_models_pytorch.encoders import encoders as smp_encoders
+
+from segapp.errors import MisuseError, SegappError
+from segapp.models import UNet, count_params
+from segapp.models.smp import SmpEncoder, SmpNet
+
+ENCODERS = ["resnet18", "mit_b0", "tu-convnext_atto", "efficientnet-b0"]
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize(("in_channels", "long_skip"), [(1, "none"), (3, "add"), (16, "concat")])
+def test_every_long_skip_trains_with_every_kind_of_encoder(name, in_channels, long_skip):
+    torch.manual_seed(0)
+    net = UNet(in_channels, 3, partial(SmpEncoder, name=name), long_skip=long_skip, decoder_widths=[8] * 5)
+    logits = net(torch.rand(2, in_channels, 37, 50))
+    assert logits.shape == (2, 3, 37, 50)
+    logits.square().mean().backward()
+    # Without a gradient at all, DDP would wait for ever.
+    assert [key for key, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
+def test_none_passes_nothing_by_the_bottleneck():
+    net = UNet(3, 2, partial(SmpEncoder, name="resnet18"), long_skip="none").eval()
+    images = torch.rand(1, 3, 64, 64)
+    before = net(images)
+    for level in range(5):
+        net.get_submodule(f"encoder.{level}").register_forward_hook(lambda module, seen, feature: feature + 1)
+    assert torch.equal(net(images), before)
+    net.get_submodule("encoder.5").register_forward_hook(lambda module, seen, feature: feature + 1)
+    assert not torch.equal(net(images), before)
+
+
+def test_features_flow_through_numbered_submodules():
+    net, seen = UNet(3, 2, partial(SmpEncoder, name="resnet18")), {}
+    for level in range(6):
+        net.get_submodule(f"encoder.{level}").register_forward_hook(
+            lambda module, given, feature, level=level: seen.update({level: feature.shape[1]})
+        )
+    net(torch.rand(2, 3, 64, 64))
+    assert list(seen.values())[1:] == net.encoder.out_channels[1:] == [64, 64, 128, 256, 512]
+
+
+@pytest.mark.parametrize(("name", "skipped"), [("mit_b0", [0, 0, 32, 64, 160]), ("resnet18", [0, 64, 64, 128, 256])])
+def test_levels_without_channels_are_none_even_when_concatenated(name, skipped):
+    net = UNet(3, 2, partial(SmpEncoder, name=name), decoder_widths=[8] * 5)
+    assert [level.skip.out_channels - 8 for level in net.decoder] == skipped
+
+
+def test_the_concatenating_unet_has_smps_weights_but_for_its_leaner_upsampling():
+    """Ours brings the deeper level to the block's width by 1×1 before the 3×3, which then sees that many fewer."""
+    ours = UNet(3, 2, partial(SmpEncoder, name="resnet18"), upsample="nearest")
+    theirs = smp.Unet("resnet18", encoder_weights=None, in_channels=3, classes=2)
+    deeper, widths, skips = [512, 256, 128, 64, 32], [256, 128, 64, 32, 16], [256, 128, 64, 64, 0]
+    upsampling = sum(d * w - 9 * (d - w) * w for d, w in zip(deeper, widths, strict=True))
+    # Pre-activation puts each norm before its convolution; the head is 1×1 instead of 3×3.
+    norms = sum(2 * (w + s) - 2 * w for w, s in zip(widths, skips, strict=True)) + 2 * 16
+    head = (1 - 9) * 16 * 2
+    assert count_params(ours) == count_params(theirs) + upsampling + norms + head
+
+
+def test_stages_beyond_the_depth_are_frozen():
+    net = UNet(3, 2, partial(SmpEncoder, name="resnet18", depth=3))
+    assert net.encoder.reductions == [1, 2, 4, 8]
+    net(torch.rand(2, 3, 32, 32)).sum().backward()
+    assert all((p.grad is not None) == p.requires_grad for p in net.parameters())
+
+
+def test_compiles_without_a_graph_break_and_exports():
+    net = UNet(1, 2, partial(SmpEncoder, name="resnet18"), decoder_widths=[8] * 5).eval()
+    images = torch.rand(2, 1, 64, 96)
+    plain = net(images)
+    dynamic = torch.export.Dim.DYNAMIC
+    exported = torch.export.export(net, (images,), dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic},))
+    odd = torch.rand(1, 1, 97, 65)
+    torch.testing.assert_close(exported.module()(odd), net(odd), rtol=1e-3, atol=1e-4)
+    net.compile(backend="eager", fullgraph=True)
+    torch.testing.assert_close(net(images), plain)
+
+
+@pytest.mark.parametrize("architecture", ["DeepLabV3Plus", "fpn", "Unet"])
+def test_any_architecture_takes_any_size(architecture):
+    net = SmpNet(4, 3, architecture, "resnet18")
+    assert net(torch.rand(2, 4, 67, 50)).shape == (2, 3, 67, 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", [name for name in smp.MODEL_ARCHITECTURES_MAPPING if name != "dpt"])
+def test_all_architectures_train_on_odd_sizes(architecture):
+    net = SmpNet(3, 2, architecture, "mit_b0" if architecture == "segformer" else "resnet18")
+    logits = net(torch.rand(2, 3, 130, 129))
+    assert logits.shape == (2, 2, 130, 129)
+    logits.sum().backward()
+
+
+def test_a_padded_image_keeps_its_place():
+    net = SmpNet(3, 2, "fpn", "resnet18").eval()
+    images = torch.rand(1, 3, 64, 64)
+    edge = torch.cat([images, images[..., -1:].expand(-1, -1, -1, 32)], dim=3)
+    torch.testing.assert_close(net(edge[..., :80]), net(edge)[..., :80])
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A hub cache that holds resnet18, as if it had been fetched before."""
+    settings = smp_encoders["resnet18"]["pretrained_settings"]["imagenet"]
+    folder = tmp_path / f"models--{settings['repo_id'].replace('/', '--')}" / "snapshots" / settings["revision"]
+    folder.mkdir(parents=True)
+    weights = smp_encoders["resnet18"]["encoder"](**smp_encoders["resnet18"]["params"]).state_dict()
+    save_file(weights, folder / "model.safetensors")
+    statistics = {"mean": [0.4, 0.5, 0.6], "std": [0.1, 0.2, 0.3], "input_range": [0, 1], "input_space": "RGB"}
+    (folder / "config.json").write_text(json.dumps(statistics))
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    return weights
+
+
+def test_pretrained_weights_come_from_the_cache_and_a_checkpoint_needs_neither(cache):
+    net = UNet(3, 2, partial(SmpEncoder, name="resnet18", pretrained=True)).eval()
+    assert torch.equal(net.encoder.model.state_dict()["conv1.weight"], cache["conv1.weight"])
+    assert net.normalise.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
+    rebuilt = UNet(3, 2, partial(SmpEncoder, name="resnet18", pretrained=False)).eval()
+    rebuilt.load_state_dict(net.state_dict())
+    images = torch.rand(1, 3, 32, 32)
+    assert torch.equal(rebuilt(images), net(images))
+
+
+@pytest.mark.parametrize(("in_channels", "mean"), [(1, [0.5]), (5, [0.4, 0.5, 0.6, 0.4, 0.5])])
+def test_statistics_follow_the_filters_when_channels_differ(cache, in_channels, mean):
+    assert SmpEncoder(in_channels, "resnet18", pretrained=True).mean == pytest.approx(mean)
+    net = SmpNet(in_channels, 2, "fpn", "resnet18", pretrained=True)
+    assert net.normalise.mean.flatten().tolist() == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "tu-convnext_atto"])
+def test_unreachable_weights_are_one_sentence_at_once(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")
+    sentence = rf"weights of {name} are not in .* does not answer.*set pretrained: false"
+    with pytest.raises(SegappError, match=sentence):
+        SmpEncoder(3, name, pretrained=True)
+    assert hub.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: SmpEncoder(3, "resnet19"), "no encoder is called 'resnet19'"),
+        (lambda: SmpEncoder(3, "tu-resnet19"), "no encoder is called 'tu-resnet19'"),
+        (lambda: SmpEncoder(3, "resnet18", depth=6), "depth takes 3 … 5 for encoder resnet18, got 6"),
+        (
+            lambda: SmpEncoder(3, "resnet18", pretrained=True, weights="advprop"),
+            "weights for encoder resnet18 take imagenet",
+        ),
+        (lambda: SmpNet(3, 2, "unet4"), "architecture takes Unet | .*, got 'unet4'"),
+        (lambda: SmpEncoder(3, "resnet18")(torch.rand(1, 3, 16, 40)), "at least 32×32 pixels, got 16×40"),
+        (
+            lambda: UNet(3, 2, partial(SmpEncoder, name="resnet18"))(torch.rand(1, 3, 32, 32)),
+            "batch of 2 or more",
+        ),
+        (lambda: SmpNet(3, 2, encoder="resnet18")(torch.rand(1, 3, 64, 64)), "use a batch of 2 or more"),
+    ],
+)
+def test_misuse_is_told(make, sentence):
+    with pytest.raises(MisuseError, match=sentence):
+        make()

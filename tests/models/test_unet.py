@@ -1,0 +1,250 @@
+from functools import partial
+from itertools import pairwise, product
+
+import jsonargparse
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from segapp.errors import MisuseError
+from segapp.models import Encoder, PlainEncoder, UNet, count_params
+
+MODES = ("none", "add", "concat")
+WIDTHS = (8, 12, 16)
+
+
+def unet(in_channels=3, num_classes=2, widths=WIDTHS, **settings):
+    shared = {key: settings[key] for key in ("short_skip", "norm", "activation", "order") if key in settings}
+    return UNet(in_channels, num_classes, partial(PlainEncoder, widths=widths, **shared), **settings)
+
+
+def silent(net):
+    """Names of parameters without gradient after one step on random images and masks."""
+    outputs = net.train()(torch.rand(net.batch, 3, *net.size))
+    loss = sum(F.cross_entropy(logits, torch.randint(0, 2, (net.batch, *logits.shape[2:]))) for logits in outputs)
+    loss.backward()
+    return [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+@pytest.mark.parametrize("upsample", ["transpose", "bilinear", "nearest"])
+@pytest.mark.parametrize("norm", ["batch", "group", "instance", "none"])
+def test_every_combination_gives_every_parameter_a_gradient_at_odd_and_tiny_sizes(norm, upsample):
+    for long_skip, short_skip in product(MODES, MODES):
+        for size in ((37, 50), (5, 4), (4, 4)):
+            torch.manual_seed(0)
+            settings = {"long_skip": long_skip, "short_skip": short_skip, "norm": norm, "upsample": upsample}
+            net = unet(**settings, widths=(16, 16, 16), deep_supervision=1)
+            net.size, net.batch = size, 2 if norm == "batch" else 1
+            if norm == "instance" and size == (4, 4):
+                with pytest.raises(MisuseError, match="smallest input is 5×1 pixels, got 4×4"):
+                    silent(net)
+            else:
+                assert silent(net) == [], (settings, size)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"])
+def test_every_activation_trains_in_a_deep_net_down_to_one_pixel(activation):
+    torch.manual_seed(0)
+    net = unet(widths=(16,) * 6, activation=activation, norm="group", dropout=0.1, deep_supervision=4)
+    net.size, net.batch = (1, 1), 3
+    assert silent(net) == []
+
+
+def test_batch_norm_refuses_one_value_per_channel_in_training_only():
+    net = unet()
+    with pytest.raises(MisuseError, match=r"batch of 2 or more, .*side of at least 5"):
+        net(torch.rand(1, 3, 4, 4))
+    assert net(torch.rand(2, 3, 4, 4)).shape == (2, 2, 4, 4)
+    assert net.eval()(torch.rand(1, 3, 1, 1)).shape == (1, 2, 1, 1)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_only_none_ignores_what_the_encoder_offers(mode):
+    """The encoder's features are changed, the bottleneck's input is not."""
+
+    class Disturbed(PlainEncoder):
+        disturbance = 0.0
+
+        def forward(self, images):
+            *features, deepest = super().forward(images)
+            return [*(feature + self.disturbance for feature in features), deepest]
+
+    net = UNet(3, 2, partial(Disturbed, widths=WIDTHS), long_skip=mode, upsample="bilinear").eval()
+    images = torch.rand(1, 3, 16, 16)
+    before = net(images)
+    net.encoder.disturbance = 3.0
+    assert torch.equal(before, net(images)) == (mode == "none")
+
+
+def test_each_level_may_have_its_own_long_skip():
+    net = unet(long_skip=["concat", "none"])
+    assert [level.skip.mode for level in net.decoder] == ["concat", "none"]
+    assert net(torch.rand(2, 3, 9, 9)).shape == (2, 2, 9, 9)
+
+
+def formula(widths, in_channels, num_classes, long_skip, upsample):
+    """Weights of a plain pre-activation U-Net with batch norm, counted from the paper's picture."""
+    total = 9 * in_channels * widths[0] + 2 * widths[0] + 9 * widths[0] ** 2
+    for i, o in pairwise(widths):
+        total += 2 * i + 9 * i * o + 2 * o + 9 * o * o
+        joined = 2 * i if long_skip == "concat" else i
+        total += (4 if upsample == "transpose" else 1) * o * i
+        total += 2 * joined + 9 * joined * i + 2 * i + 9 * i * i
+    return total + 2 * widths[0] + widths[0] * num_classes + num_classes
+
+
+@pytest.mark.parametrize("upsample", ["transpose", "bilinear"])
+@pytest.mark.parametrize("long_skip", MODES)
+def test_parameter_counts_follow_the_formula(long_skip, upsample):
+    widths = (6, 10, 20, 30)
+    net = unet(5, 7, widths, long_skip=long_skip, upsample=upsample)
+    assert count_params(net) == formula(widths, 5, 7, long_skip, upsample)
+
+
+def test_decoder_widths_and_blocks_are_per_level_and_add_projects_where_they_differ():
+    net = unet(long_skip="add", decoder_widths=[4, 12], decoder_blocks=[1, 3])
+    assert [len(level.block) for level in net.decoder] == [1, 3]
+    assert [count_params(level.skip) for level in net.decoder] == [8 * 4, 0]
+
+
+def test_deep_supervision_gives_a_list_in_training_and_one_tensor_otherwise():
+    net = unet(widths=(4, 6, 8, 10), deep_supervision=2)
+    images = torch.rand(2, 3, 37, 50)
+    assert [tuple(logits.shape[2:]) for logits in net(images)] == [(37, 50), (19, 25), (10, 13)]
+    finest = net.eval()(images)
+    assert finest.shape == (2, 2, 37, 50)
+    with pytest.raises(MisuseError, match="deep_supervision takes 0 … 2 in a decoder of 3 levels, got 3"):
+        unet(widths=(4, 6, 8, 10), deep_supervision=3)
+
+
+def test_the_vocabulary_of_submodules_is_complete_and_in_use():
+    net, seen = unet(), []
+    names = ["normalise", "encoder.0", "encoder.1", "bottleneck", "decoder.1", "decoder.0", "head"]
+    for name in names:
+        net.get_submodule(name).register_forward_hook(lambda *_, name=name: seen.append(name))
+    net(torch.rand(2, 3, 8, 8))
+    assert seen == names
+    outside = [key for key, _ in net.named_parameters() if not key.startswith(tuple(names))]
+    assert outside == []
+
+
+def test_mean_and_std_are_the_encoders_unless_given():
+    class Bright(PlainEncoder):
+        mean, std = 0.75, 0.125
+
+    assert UNet(1, 2, Bright).normalise.mean.item() == 0.75
+    assert UNet(1, 2, Bright, mean=0.25).normalise.mean.item() == 0.25
+    assert unet().normalise.std.flatten().tolist() == [0.25] * 3
+
+
+def test_the_repr_says_what_the_short_skip_governs():
+    assert "short_skip='add' (decoder only)" in repr(unet(short_skip="add"))
+
+
+def test_uint8_and_float_images_give_the_same_logits():
+    net = unet().eval()
+    images = torch.randint(0, 256, (1, 3, 9, 7), dtype=torch.uint8)
+    assert torch.equal(net(images), net(images.float() / 255))
+
+
+def test_transposed_upsampling_fits_odd_sizes_by_cutting():
+    level = unet().decoder[0]
+    features = torch.randn(1, 12, 4, 5)
+    whole = level.upsample.conv(features)
+    assert torch.equal(level.upsample(features, torch.Size((7, 9))), whole[..., :7, :9])
+    assert torch.equal(level.upsample(features, torch.Size((8, 10))), whole)
+
+
+@pytest.mark.parametrize("upsample", ["transpose", "nearest"])
+def test_export_serves_every_size(upsample):
+    net = unet(upsample=upsample, deep_supervision=1)
+    net(torch.rand(2, 3, 37, 50))
+    images = torch.rand(2, 3, 32, 48)
+    dynamic = torch.export.Dim.DYNAMIC
+    exported = torch.export.export(net.eval(), (images,), dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic},))
+    for other in (images, torch.rand(3, 3, 37, 50)):
+        torch.testing.assert_close(exported.module()(other), net(other))
+
+
+def test_compiles_in_place_without_a_graph_break():
+    net = unet(deep_supervision=1)
+    images = torch.rand(2, 3, 16, 24)
+    plain, keys = net(images), net.state_dict().keys()
+    net.compile(backend="eager", fullgraph=True)
+    for compiled, logits in zip(net(images), plain, strict=True):
+        torch.testing.assert_close(compiled, logits)
+    assert net.state_dict().keys() == keys
+
+
+def test_channels_last_gives_the_same_logits():
+    net = unet().eval()
+    images = torch.rand(1, 3, 16, 16)
+    plain = net(images)
+    fast = net.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(fast, plain)
+    assert fast.is_contiguous(memory_format=torch.channels_last)
+
+
+def parse(settings):
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("--net", type=nn.Module)
+    config = parser.parse_object({"net": {"class_path": "segapp.models.UNet", "init_args": settings}})
+    return parser, config
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {},
+        {"encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8], "blocks": [1, 2]}}},
+    ],
+)
+def test_a_config_builds_the_net_and_its_plain_dict_builds_it_again(encoder):
+    parser, config = parse({"in_channels": 1, "num_classes": 3, "long_skip": "add", **encoder})
+    net = parser.instantiate(config).net
+    plain = config.as_dict()["net"]
+    assert plain["init_args"]["encoder"]["class_path"].startswith("segapp.models")
+    again = parser.instantiate(parser.parse_object({"net": plain})).net
+    again.load_state_dict(net.state_dict())
+    images = torch.rand(1, 1, 9, 9)
+    assert torch.equal(net.eval()(images), again.eval()(images))
+    if encoder:
+        assert net.encoder.out_channels == [4, 8]
+
+
+def test_a_config_takes_one_long_skip_per_level_and_refuses_other_words():
+    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8, 8]}}
+    parser, config = parse({"in_channels": 1, "num_classes": 2, "encoder": encoder, "long_skip": ["add", "none"]})
+    assert parser.instantiate(config).net.long_skip == ["add", "none"]
+    with pytest.raises(jsonargparse.ArgumentError, match="long_skip"):
+        parse({"in_channels": 1, "num_classes": 2, "long_skip": "sum"})
+
+
+def test_an_encoder_of_ones_own_needs_only_the_three_lists_and_forward():
+    class Halves(Encoder):
+        def __init__(self, in_channels):
+            super().__init__()
+            self.out_channels, self.reductions, self.decoder_widths = [0, in_channels], [1, 2], [4]
+
+        def forward(self, images):
+            return [images, F.avg_pool2d(images, 2, ceil_mode=True)]
+
+    assert UNet(3, 2, Halves)(torch.rand(2, 3, 7, 9)).shape == (2, 2, 7, 9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"long_skip": ["add"]}, "long_skip needs one value, or one for each of the 2 levels"),
+        ({"long_skip": "sum"}, "long_skip takes none | add | concat, got 'sum'"),
+        ({"upsample": "cubic"}, "upsample takes transpose | bilinear | nearest, got 'cubic'"),
+        ({"decoder_widths": [4]}, "decoder_widths needs"),
+        ({"decoder_widths": [4, 0]}, "decoder_widths takes whole numbers from 1 up, got 0"),
+        ({"num_classes": 0}, "num_classes takes whole numbers from 1 up, got 0"),
+    ],
+)
+def test_misuse_is_told(settings, sentence):
+    with pytest.raises(MisuseError) as told:
+        unet(**settings)
+    assert sentence in str(told.value)
