@@ -55,8 +55,14 @@ class TorchRuntime:
     def __call__(self, images: np.ndarray) -> Tensor:
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32 on the device."""
         batch = torch.from_numpy(images).to(self.device, memory_format=self._format)
-        with torch.inference_mode(), self._autocast():
-            return self.net(batch).float()
+        try:
+            with torch.inference_mode(), self._autocast():
+                return self.net(batch).float()
+        except torch.OutOfMemoryError as error:
+            raise MisuseError(
+                f"the GPU's memory is too small for windows of {tuple(images.shape)}; "
+                "use smaller windows, fewer at once, or --device cpu."
+            ) from error
 
     def zeros(self, shape: tuple[int, ...]) -> Tensor:
         """float32 zeros on the device."""

@@ -1,0 +1,1 @@
+"""One typed function per file: its docstring is its help."""

@@ -1,0 +1,97 @@
+"""What people look at, and what programs go on with: overlays and class probabilities."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from segapp.errors import SegappError
+from segapp.inference.engine import Picture
+from segapp.io import atomic_path
+from segapp.spec import Spec
+
+MAX_SIDE = 8192
+"""Overlays are for the eye: larger images are drawn at every second, third, … pixel."""
+
+TINT = 0.35
+"""Share of the class's colour inside a region; its contour has all of it."""
+
+
+def overlay(image: Picture, indices: np.ndarray, spec: Spec) -> np.ndarray:
+    """(H, W, 3) uint8: the image tinted by class, each region outlined in its class's colour.
+
+    The background class, where the spec has one, is left as it is.
+    """
+    step = -(-max(indices.shape) // MAX_SIDE)
+    pixels = _rgb(_thinned(image, step))
+    indices = np.ascontiguousarray(indices[::step, ::step])
+    strength = np.where(_outlines(indices, max(1, round(min(indices.shape) / 400))), 1.0, TINT).astype(np.float32)
+    if spec.background is not None:
+        strength[indices == spec.background] = 0
+    colours = np.array(spec.palette, np.float32)[indices]
+    return np.rint(pixels + (colours - pixels) * strength[..., None]).astype(np.uint8)
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the classes: (K, h, w) float32 → (K, h, w) float16 in [0, 1]."""
+    raised = np.exp(logits - logits.max(axis=0))
+    return (raised / raised.sum(axis=0)).astype(np.float16)
+
+
+class ProbabilityFile:
+    """A `.npy` of (K, H, W) float16, filled from top to bottom without holding it in memory."""
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, int, int]) -> None:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        self._file = file
+        self._shape = shape
+        self._start = file.tell()
+
+    def add(self, y: int, rows: np.ndarray) -> None:
+        """(K, h, W) float16: the rows from `y`."""
+        _, height, width = self._shape
+        for index, plane in enumerate(rows):
+            self._file.seek(self._start + (index * height + y) * width * 2)
+            self._file.write(np.ascontiguousarray(plane, "<f2").tobytes())
+
+
+@contextmanager
+def probability_file(path: Path, shape: tuple[int, int, int]) -> Iterator[ProbabilityFile]:
+    """A `ProbabilityFile` that stands at `path` once it is full; raises SegappError when writing fails."""
+    try:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            yield ProbabilityFile(file, shape)
+    except OSError as error:
+        raise SegappError(f"{path}: cannot be written ({error}).") from error
+
+
+def _thinned(image: Picture, step: int) -> np.ndarray:
+    """Every `step`-th pixel of every `step`-th row; a large image is read in stripes."""
+    height, width = image.shape[:2]
+    if step == 1:
+        return image.window(0, 0, height, width)
+    rows = 256 * step
+    stripes = (image.window(y, 0, min(rows, height - y), width) for y in range(0, height, rows))
+    return np.concatenate([stripe[::step, ::step] for stripe in stripes])
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    """(h, w, 3) float32 in [0, 255]: grey repeated, of more channels the first three."""
+    shown = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
+    return shown.astype(np.float32) * (1 if pixels.dtype == np.uint8 else 255)
+
+
+def _outlines(indices: np.ndarray, width: int) -> np.ndarray:
+    """(h, w) bool: pixels that have another class within `width` rows or columns."""
+    outline = np.zeros(indices.shape, bool)
+    for distance in range(1, width + 1):
+        differs = indices[distance:] != indices[:-distance]
+        outline[distance:] |= differs
+        outline[:-distance] |= differs
+        differs = indices[:, distance:] != indices[:, :-distance]
+        outline[:, distance:] |= differs
+        outline[:, :-distance] |= differs
+    return outline

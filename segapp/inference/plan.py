@@ -1,0 +1,124 @@
+"""Which images a folder holds, and which file each becomes."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from segapp.errors import MisuseError
+from segapp.io import SUFFIXES
+
+Kind = Literal["mask", "overlay", "probability"]
+
+TIFF = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image and the files it becomes."""
+
+    image: Path
+    outputs: dict[Kind, Path]
+
+
+def plan(images: Path, output: Path, save: Sequence[Kind]) -> list[Job]:
+    """A job for every image of a folder and its sub-folders, in order of their names, or for one image file.
+
+    One kind is written straight under `output`, several each under `output/<kind>`, sub-folders kept. Images of one
+    folder that differ in their suffix alone keep it: a.png and a.jpg become a.png.png and a.jpg.png. Raises
+    MisuseError when there is nothing to do, or when an output would be an input or lie outside `output`.
+    """
+    if output.exists() and not output.is_dir():
+        raise MisuseError(f"output {output} is a file; give the folder to write to.")
+    found = _found(images, output)
+    if not found:
+        raise MisuseError(
+            f"there is no image in {images} or its sub-folders; segapp reads {', '.join(sorted(SUFFIXES))}."
+        )
+    kinds = list(dict.fromkeys(save))
+    folders = {kind: output / kind if len(kinds) > 1 else output for kind in kinds}
+    root = images if images.is_dir() else images.parent
+    jobs = [
+        Job(image, {kind: folders[kind] / f"{name}{_suffix(kind, image)}" for kind in kinds})
+        for image, name in zip(found, _names([image.relative_to(root) for image in found]), strict=True)
+    ]
+    _check(jobs, output)
+    return jobs
+
+
+def refuse_overwriting(jobs: Sequence[Job]) -> None:
+    """Raise MisuseError when any output exists already."""
+    outputs = [path for job in jobs for path in job.outputs.values()]
+    there = [path for path in outputs if os.path.lexists(path)]
+    if there:
+        raise MisuseError(
+            f"{len(there)} of {len(outputs)} files to write exist already, the first is {there[0]}; "
+            "nothing was done. Choose another --output, or replace them with --overwrite."
+        )
+
+
+def _found(images: Path, output: Path) -> list[Path]:
+    if images.is_file():
+        if images.suffix.lower() not in SUFFIXES:
+            raise MisuseError(f"{images}: segapp reads {', '.join(sorted(SUFFIXES))}.")
+        return [images]
+    if not images.is_dir():
+        beside = [path.name for path in images.parent.iterdir()] if images.parent.is_dir() else []
+        near = get_close_matches(images.name, beside, n=1)
+        hint = f" (did you mean {images.parent / near[0]}?)" if near else ""
+        raise MisuseError(f"there is no folder or image {images}{hint}.")
+    if output.resolve() == images.resolve():
+        raise MisuseError(f"output is the images' own folder {images}; give another one.")
+    return list(_walk(images, output.resolve()))
+
+
+def _walk(images: Path, output: Path) -> Iterator[Path]:
+    """Images below a folder, hidden files and earlier outputs left out; a folder is entered once, links or not."""
+    entered: set[Path] = set()
+    for place, folders, files in os.walk(images, followlinks=True):
+        real = Path(place).resolve()
+        if real in entered or real == output:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders.sort()
+        for name in sorted(files):
+            path = Path(place, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield path
+
+
+def _names(relative: Sequence[Path]) -> list[Path]:
+    """Each image's output without suffix; those that would share one keep their own suffix.
+
+    Compared without regard to case, as some file systems do.
+    """
+    names = [path.with_suffix("") for path in relative]
+    while True:
+        taken = Counter(str(name).casefold() for name in names)
+        shared = [taken[str(name).casefold()] > 1 for name in names]
+        longer = [path if twice else name for path, name, twice in zip(relative, names, shared, strict=True)]
+        if longer == names:
+            return names
+        names = longer
+
+
+def _suffix(kind: Kind, image: Path) -> str:
+    if kind == "probability":
+        return ".npy"
+    return image.suffix if kind == "mask" and image.suffix.lower() in TIFF else ".png"
+
+
+def _check(jobs: Sequence[Job], output: Path) -> None:
+    root = output.resolve()
+    inputs = {job.image.resolve(): job.image for job in jobs}
+    for job in jobs:
+        for path in job.outputs.values():
+            real = path.parent.resolve() / path.name
+            if not real.is_relative_to(root):
+                raise MisuseError(f"{path} would be written outside {output}, through a link: {real}.")
+            if real in inputs:
+                raise MisuseError(f"the output {path} would replace the image itself; choose another --output.")
