@@ -5,7 +5,7 @@ import glob
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -58,7 +58,8 @@ class MaskPattern:
     def __init__(self, root: Path, pattern: str, classes: Sequence[str]) -> None:
         _check_placeholders("masks", pattern, {"split", "name", "stem", "parent", "class"})
         require_folder(root / _fixed_start(pattern))
-        self.root, self.classes, self.pattern = root, classes, _down_to_files(pattern)
+        self.root, self.classes, self.pattern = root, classes, pattern
+        self._patterns = _down_to_files(pattern)
         self._listings: dict[Path, list[str]] = {}
 
     def files(self, image: Found) -> list[MaskFile]:
@@ -79,11 +80,10 @@ class MaskPattern:
         return {p for filled in every for p in _matches(self.root, filled) if _is_image(p) and p.is_file()}
 
     def _per_class(self, words: dict[str, str]) -> Iterator[tuple[str | None, str]]:
-        if "{class}" not in self.pattern:
-            yield None, _fill(self.pattern, words, glob.escape)
-            return
-        for name in self.classes:
-            yield name, _fill(self.pattern, words | {"class": name}, glob.escape)
+        for name in self.classes if "{class}" in self.pattern else [None]:
+            known = words if name is None else words | {"class": name}
+            for pattern in self._patterns:
+                yield name, _fill(pattern, known, glob.escape)
 
     def _matching(self, pattern: str) -> list[Path]:
         folder, _, last = pattern.rpartition("/")
@@ -144,19 +144,21 @@ def _fixed_start(pattern: str) -> str:
     return "/".join(parts[:moving])
 
 
-def _down_to_files(pattern: str) -> str:
+def _down_to_files(pattern: str) -> list[str]:
     """A folder goes on with the image's name, or with all its files where it is the image's own."""
     last = Path(pattern).name
-    named = "{name}" in last or "{stem}" in last
-    if named or WILDCARDS.search(last) or Path(last).suffix.lower() in SUFFIXES:
-        return pattern
+    if WILDCARDS.search(last) or Path(last).suffix.lower() in SUFFIXES:
+        return [pattern]
+    pattern = pattern.rstrip("/")
+    if "{name}" in last or "{stem}" in last:
+        return [f"{pattern}.*", f"{pattern}/*"]
     own = any(f"{{{word}}}" in pattern for word in ("name", "stem", "parent"))
-    return f"{pattern.rstrip('/')}/*" if own else f"{pattern.rstrip('/')}/{{name}}.*"
+    return [f"{pattern}/*" if own else f"{pattern}/{{name}}.*"]
 
 
-def _fill(pattern: str, words: dict[str, str], escape: "type[str] | object") -> str:
+def _fill(pattern: str, words: dict[str, str], escape: Callable[[str], str]) -> str:
     filled = PLACEHOLDERS.sub(
-        lambda m: escape(words[m[1]]) if m[1] in words else m[0],  # type: ignore[operator]
+        lambda m: escape(words[m[1]]) if m[1] in words else m[0],
         pattern,
     )
     return re.sub(r"/+", "/", filled).strip("/")

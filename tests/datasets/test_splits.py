@@ -1,0 +1,117 @@
+"""Splits: nothing lost, nothing twice, groups whole, the same every time."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segapp.datasets import Contiguous, Folders, Fraction, KFold, Lists, Split
+from segapp.datasets.splits import Candidate, natural
+from segapp.errors import MisuseError
+
+ROOT = Path("/data")
+
+
+def candidates(names: list[str], groups: list[str] | None = None) -> list[Candidate]:
+    groups = groups or names
+    return [Candidate(n, g, ROOT / f"{n}.png", None) for n, g in zip(names, groups, strict=True)]
+
+
+def names(split: Split, *given: object) -> dict[str, list[str]]:
+    division = split.divide(candidates(*given), ROOT)  # type: ignore[arg-type]
+    return {key: [c.name for c in part] for key, part in division.items()}
+
+
+@given(
+    groups=st.lists(st.integers(0, 12), min_size=3, max_size=60),
+    split=st.sampled_from([Fraction(0.2, 0.2), Fraction(0.3, seed=7), Contiguous(0.2, 0.2), KFold(1, 2)]),
+)
+def test_nothing_is_lost_or_twice_and_groups_stay_whole(groups: list[int], split: Split) -> None:
+    if isinstance(split, KFold) and len(set(groups)) < 2:
+        return
+    everything = [f"{i}" for i in range(len(groups))]
+    parts = names(split, everything, [f"g{g}" for g in groups])
+    assert sorted(sum(parts.values(), []), key=int) == everything  # noqa: RUF017
+    homes = [{groups[int(name)] for name in part} for part in parts.values()]
+    assert sum(map(len, homes)) == len(set(groups))
+
+
+def test_fraction_takes_its_share_and_repeats_with_the_seed() -> None:
+    everything = [f"{i}" for i in range(50)]
+    first = names(Fraction(0.2, 0.1, seed=3), everything)
+    assert [len(first[split]) for split in ("train", "val", "test")] == [35, 10, 5]
+    assert first == names(Fraction(0.2, 0.1, seed=3), everything)
+    assert first != names(Fraction(0.2, 0.1, seed=4), everything)
+
+
+def test_contiguous_cuts_in_order() -> None:
+    parts = names(Contiguous(0.3, 0.2), [f"{i}" for i in range(10)])
+    assert parts == {"train": list("01234"), "val": list("567"), "test": list("89")}
+
+
+def test_every_image_is_in_val_of_one_fold() -> None:
+    everything = [f"{i}" for i in range(23)]
+    folds = [names(KFold(fold, 5), everything)["val"] for fold in range(5)]
+    assert sorted(sum(folds, []), key=int) == everything  # noqa: RUF017
+    assert {len(fold) for fold in folds} == {4, 5}
+
+
+def test_natural_order_counts() -> None:
+    assert sorted(["b10", "b9", "a", "b09x"], key=natural) == ["a", "b9", "b09x", "b10"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["b", "b.png", "day/b", "/SegNet/CamVid/day/b.png /SegNet/CamVid/masks/b.png", r"C:\x\day\b.png"],
+)
+def test_lists_understand_what_people_write(tmp_path: Path, line: str) -> None:
+    (tmp_path / "train.txt").write_text("# mine\n\na\n")
+    (tmp_path / "val.txt").write_text(f"{line}\r\n")
+    given = [Candidate(n, n, tmp_path / "day" / f"{n}.png", None) for n in "abc"]
+    parts = Lists("train.txt", "val.txt").divide(given, tmp_path)
+    assert [[c.name for c in parts[split]] for split in ("train", "val")] == [["a"], ["b"]]
+
+
+def test_lists_take_names_with_spaces(tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("/far/away/my image 1.png")
+    (tmp_path / "v").write_text("my image 2")
+    given = [Candidate(n, n, tmp_path / f"{n}.png", None) for n in ("my image 1", "my image 2")]
+    assert [c.name for c in Lists("t", "v").divide(given, tmp_path)["train"]] == ["my image 1"]
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "sentence"),
+    [
+        ("a", "zzz", "'zzz' is none of the images"),
+        ("a\nb", "b", "is in train and in val"),
+        ("same", "b", "may mean x/same, y/same"),
+    ],
+)
+def test_lists_refuse(tmp_path: Path, train: str, val: str, sentence: str) -> None:
+    (tmp_path / "t").write_text(train)
+    (tmp_path / "v").write_text(val)
+    given = [Candidate(n, n, tmp_path / f"{n}.png", None) for n in ("a", "b", "x/same", "y/same")]
+    with pytest.raises(MisuseError, match=sentence):
+        Lists("t", "v").divide(given, tmp_path)
+
+
+def test_a_missing_list_names_those_there(tmp_path: Path) -> None:
+    (tmp_path / "training.txt").touch()
+    with pytest.raises(MisuseError, match=r"train\.txt: there is no such list; there is: training\.txt"):
+        Lists("train.txt", "val.txt").divide([], tmp_path)
+
+
+def test_folders_need_their_folders() -> None:
+    given = [Candidate("t/a", "t/a", ROOT / "t/a.png", "training"), Candidate("v", "v", ROOT / "v.png", "val")]
+    with pytest.raises(MisuseError, match="no images in the train folder 'train'; there is: training, val"):
+        Folders().divide(given, ROOT)
+    with pytest.raises(MisuseError, match=r"needs \{split\} in `images`"):
+        Folders().divide(candidates(["a"]), ROOT)
+    assert [c.name for c in Folders(train="training").divide(given, ROOT)["train"]] == ["t/a"]
+
+
+@pytest.mark.parametrize("make", [lambda: Fraction(0.7, 0.4), lambda: Contiguous(1.0), lambda: KFold(5, 5)])
+def test_impossible_settings_are_refused(make: object) -> None:
+    with pytest.raises(MisuseError):
+        make()  # type: ignore[operator]
