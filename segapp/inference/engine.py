@@ -94,14 +94,7 @@ class Engine:
         """
         if image.shape[2] != self.spec.channels:
             raise SegappError(f"{image.name}: has {image.shape[2]} channels, the network takes {self.spec.channels}.")
-        blocks = self._windowed(image) if self.spec.resize is None else self._resized(image, self.spec.resize)
-        for block in blocks:
-            if not math.isfinite(float(block.logits.sum())):  # NaN and infinity survive a sum
-                raise SegappError(
-                    f"{image.name}: the network gives values that are not finite; its training may have "
-                    "diverged, or half precision is too small for it (try --precision 32-true)."
-                )
-            yield block
+        return self._windowed(image) if self.spec.resize is None else self._resized(image, self.spec.resize)
 
     def indices(self, band: Band) -> np.ndarray:
         """(h, w) uint8 class indices of a band."""
@@ -152,6 +145,11 @@ class Engine:
             expected = (len(images), self.spec.num_classes, *self.spec.window)
             if tuple(logits.shape) != expected:
                 raise SegappError(f"{image.name}: the network gives {tuple(logits.shape)}, not {expected}.")
+            if not math.isfinite(float(logits.sum())):  # NaN and infinity survive a sum
+                raise SegappError(
+                    f"{image.name}: the network gives values that are not finite; its training may have "
+                    "diverged, or half precision is too small for it (try --precision 32-true)."
+                )
             yield from (logits[index, :, :h, :w] for index in range(len(batch)))
 
     def _read(

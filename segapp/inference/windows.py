@@ -4,20 +4,21 @@ import numpy as np
 
 
 def starts(length: int, window: int, overlap: float) -> list[int]:
-    """First pixels of the windows along one axis: they cover it, start to end, with the fewest windows.
+    """First pixels of the windows along one axis: the fewest that cover it, start to end, evenly spread.
 
-    Neighbours share at least `overlap` (0 ≤ overlap < 1) of a window; the last one is shifted back inside.
+    Neighbours share at least `overlap` (0 ≤ overlap < 1) of a window. Spread evenly, what is left over widens every
+    overlap a little, where shifting the last window back would make it nearly a copy of the one before.
 
     >>> starts(100, 40, 0.25)
     [0, 30, 60]
     >>> starts(90, 40, 0.25)
-    [0, 30, 50]
+    [0, 25, 50]
     """
     if length <= window:
         return [0]
     step = max(1, int(window * (1 - overlap)))
-    count = -(-(length - window) // step) + 1
-    return [min(index * step, length - window) for index in range(count)]
+    count = -(-(length - window) // step)
+    return [index * (length - window) // count for index in range(count + 1)]
 
 
 def ends(first: list[int], length: int) -> list[int]:

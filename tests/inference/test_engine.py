@@ -1,0 +1,259 @@
+"""Tiled equals whole, in bounded memory, through calls of one shape."""
+
+import gc
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from segapp.errors import SegappError
+from segapp.inference import ArrayImage, Engine, TorchRuntime
+from segapp.inference.blend import profile
+from segapp.inference.windows import padded, starts
+from segapp.spec import Spec
+from tests.inference.runtimes import LocalRuntime
+
+
+def make_spec(num_classes=3, channels=3, **settings):
+    names = tuple(f"class {index}" for index in range(num_classes))
+    return Spec(names, 0, ((0, 0, 0),) * num_classes, channels, **settings)
+
+
+def picture(height, width, channels=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
+
+
+def whole(engine, pixels):
+    return np.concatenate([engine.runtime.to_numpy(band.logits) for band in engine.bands(ArrayImage(pixels))], axis=1)
+
+
+def brute_force(runtime, spec, pixels):
+    """Every window on its own, weights and their sum for the whole image in double precision."""
+    height, width, _ = pixels.shape
+    h, w = (min(side, length) for side, length in zip(spec.window, pixels.shape, strict=False))
+    weights = np.outer(*(profile(spec.blend, side) for side in spec.window))[:h, :w].astype(float)
+    total = np.zeros((height, width))
+    summed = np.zeros((spec.num_classes, height, width))
+    for y in starts(height, spec.window[0], spec.overlap):
+        for x in starts(width, spec.window[1], spec.overlap):
+            crop = padded(pixels[y : y + h, x : x + w], spec.window)
+            logits = runtime(crop.transpose(2, 0, 1)[None])[0][:, :h, :w]
+            summed[:, y : y + h, x : x + w] += logits * weights
+            total[y : y + h, x : x + w] += weights
+    return summed / total
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    window=st.tuples(st.integers(2, 40), st.integers(2, 40)),
+    overlap=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9]),
+    blend=st.sampled_from(["gaussian", "cosine", "none"]),
+    batch=st.integers(1, 5),
+)
+def test_bands_are_the_blend_of_all_windows(height, width, window, overlap, blend, batch):
+    pixels = picture(height, width)
+    spec = make_spec(window=window, overlap=overlap, blend=blend)
+    engine = Engine(LocalRuntime(noise=0.5), spec, batch)
+    expected = brute_force(LocalRuntime(noise=0.5), spec, pixels)
+    assert np.allclose(whole(engine, pixels), expected, atol=1e-4)
+    assert (engine.segment(ArrayImage(pixels)) == whole(engine, pixels).argmax(0)).all()
+
+
+@pytest.mark.parametrize("blend", ["gaussian", "cosine", "none"])
+def test_class_indices_equal_the_blend_in_memory(blend):
+    spec = make_spec(window=(48, 64), overlap=0.3, blend=blend)
+    pixels = picture(301, 207)
+    expected = brute_force(LocalRuntime(noise=0.5), spec, pixels).argmax(0)
+    assert (Engine(LocalRuntime(noise=0.5), spec, 3).segment(ArrayImage(pixels)) == expected).all()
+
+
+@pytest.mark.parametrize("shape", [(301, 207), (64, 48), (20, 300), (3, 2), (1, 1)])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_every_call_has_one_shape(shape, batch):
+    runtime = LocalRuntime()
+    Engine(runtime, make_spec(window=(64, 48)), batch).segment(ArrayImage(picture(*shape)))
+    assert set(runtime.calls) == {(batch, 3, 64, 48)}
+    windows = len(starts(shape[0], 64, 0.25)) * len(starts(shape[1], 48, 0.25))
+    assert len(runtime.calls) == -(-windows // batch)
+
+
+def test_the_batch_size_changes_nothing():
+    pixels = picture(301, 207)
+    one, three, many = (
+        whole(Engine(LocalRuntime(), make_spec(window=(64, 48)), batch), pixels) for batch in (1, 3, 64)
+    )
+    assert (one == three).all()
+    assert (one == many).all()
+
+
+class Convolutions(nn.Module):
+    """Sees four pixels around each."""
+
+    def __init__(self, channels=3):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Conv2d(channels, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 3, 5, padding=2))
+
+    def forward(self, images):
+        return self.layers(images.float() / 255)
+
+
+def difference_from_whole(blend, size):
+    """Largest difference of tiled and whole-image logits away from the image's border, over the logits' range."""
+    net = Convolutions().eval()
+    pixels = picture(*size)
+    spec = make_spec(window=(64, 64), overlap=0.5, blend=blend)
+    tiled = whole(Engine(TorchRuntime(net), spec, 2), pixels)
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(pixels).permute(2, 0, 1)[None])[0].numpy()
+    inner = (slice(None), slice(4, -4), slice(4, -4))
+    return np.abs(tiled[inner] - expected[inner]).max() / np.ptp(expected)
+
+
+@pytest.mark.parametrize("size", [(200, 170), (64, 170), (200, 50)])
+def test_tiles_equal_the_whole_image_where_windows_overlap_enough(size):
+    # Four pixels from a window's edge, as far as padding spoils it here, the window's share is below 0.01.
+    assert difference_from_whole("gaussian", size) < 0.01
+    assert difference_from_whole("none", size) > 0.05
+
+
+def test_an_image_within_one_window_is_not_blended():
+    net = Convolutions().eval()
+    pixels = picture(64, 64)
+    logits = whole(Engine(TorchRuntime(net), make_spec(window=(64, 64))), pixels)
+    with torch.inference_mode():
+        alone = net(torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last))
+    assert (logits == alone[0].numpy()).all()
+
+
+def test_one_and_sixteen_channels_and_float_images_pass():
+    for channels in (1, 16):
+        engine = Engine(TorchRuntime(Convolutions(channels).eval()), make_spec(channels=channels, window=(32, 32)))
+        assert engine.segment(ArrayImage(picture(50, 40, channels))).shape == (50, 40)
+    floats = ArrayImage(np.full((50, 40, 3), 0.5, np.float32))
+    assert Engine(TorchRuntime(Convolutions().eval()), make_spec(window=(32, 32))).segment(floats).max() < 3
+
+
+class Endless:
+    """A picture of any height that is never in memory."""
+
+    name = "endless"
+
+    def __init__(self, height, width):
+        self.shape = (height, width, 1)
+
+    def window(self, y, x, h, w):
+        rows, columns = np.arange(y, y + h)[:, None], np.arange(x, x + w)
+        return ((rows * 7 + columns * 3) % 251).astype(np.uint8)[..., None]
+
+
+def peak_of_blocks(height):
+    engine = Engine(LocalRuntime(20), make_spec(20, 1, window=(64, 64)), 2)
+    gc.collect()
+    tracemalloc.start()
+    for block in engine.blocks(Endless(height, 1024)):
+        assert block.logits.shape[1] <= 64
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_height():
+    low, high = peak_of_blocks(300), peak_of_blocks(3000)
+    assert high < 1.2 * low
+    assert high < 20 * 1024 * 300 * 4  # less than the logits of 300 rows, of 3000
+
+
+def test_no_allocation_is_larger_than_a_band():
+    runtime = LocalRuntime(5)
+    engine = Engine(runtime, make_spec(5, 1, window=(64, 64)))
+    for band in engine.bands(Endless(900, 700)):
+        assert band.logits.shape[::2] == (5, 700)
+    assert max(np.prod(shape) for shape in runtime.allocated) <= 5 * 64 * 700
+
+
+def test_bands_keep_their_values_when_collected():
+    engine = Engine(LocalRuntime(), make_spec(window=(32, 32)))
+    image = ArrayImage(picture(100, 90))
+    copied = [band.logits.copy() for band in engine.bands(image)]
+    kept = [band.logits for band in list(engine.bands(image))]
+    assert all((one == other).all() for one, other in zip(copied, kept, strict=True))
+
+
+def test_resized_images_come_back_at_their_stored_size():
+    pixels = np.zeros((90, 120, 3), np.uint8)
+    pixels[:, 60:] = 200
+    engine = Engine(LocalRuntime(), make_spec(window=(32, 32), resize=(32, 32)))
+    bands = list(engine.bands(ArrayImage(pixels)))
+    assert [band.y for band in bands] == [0, 32, 64]
+    logits = np.concatenate([band.logits for band in bands], axis=1)
+    assert logits.shape == (3, 90, 120)
+    assert np.allclose(logits[0, :, 10], 0, atol=1e-5)
+    assert np.allclose(logits[0, :, 80], np.sin(300 / 40), atol=1e-5)
+
+
+def test_a_resized_image_larger_than_the_window_is_tiled():
+    spec = make_spec(window=(32, 32), resize=(64, 80))
+    runtime = LocalRuntime()
+    assert Engine(runtime, spec).segment(ArrayImage(picture(200, 300))).shape == (200, 300)
+    assert set(runtime.calls) == {(1, 3, 32, 32)}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("resize", [None, (40, 40)])
+def test_values_that_are_not_finite_are_an_error_naming_the_image(bad, resize):
+    class Broken(LocalRuntime):
+        def __call__(self, images):
+            logits = super().__call__(images)
+            logits[0, 1, 5, 5] = bad
+            return logits
+
+    engine = Engine(Broken(), make_spec(window=(32, 32), resize=resize))
+    with pytest.raises(SegappError, match=r"scan_7\.png.*not finite"):
+        engine.segment(ArrayImage(picture(40, 40), "scan_7.png"))
+
+
+def test_other_channels_are_an_error_naming_the_image():
+    engine = Engine(LocalRuntime(), make_spec(window=(32, 32)))
+    with pytest.raises(SegappError, match=r"scan_7\.png: has 4 channels, the network takes 3"):
+        engine.segment(ArrayImage(picture(40, 40, 4), "scan_7.png"))
+
+
+def test_a_network_of_another_number_of_classes_is_an_error():
+    engine = Engine(LocalRuntime(2), make_spec(window=(32, 32)))
+    with pytest.raises(SegappError, match=r"\(1, 2, 32, 32\), not \(1, 3, 32, 32\)"):
+        engine.segment(ArrayImage(picture(40, 40)))
+
+
+def test_an_error_of_reading_reaches_the_caller():
+    class Torn(Endless):
+        def window(self, y, x, h, w):
+            if y > 100:
+                raise SegappError("torn.tif: truncated")
+            return super().window(y, x, h, w)
+
+    engine = Engine(LocalRuntime(), make_spec(channels=1, window=(32, 32)))
+    with pytest.raises(SegappError, match=r"torn\.tif"):
+        engine.segment(Torn(300, 50))
+
+
+def test_torch_and_numpy_runtimes_go_one_way():
+    class Same(TorchRuntime):
+        def __call__(self, images):
+            return torch.from_numpy(LocalRuntime()(images))
+
+    spec = make_spec(window=(32, 48))
+    pixels = picture(130, 90)
+    numpy_logits = whole(Engine(LocalRuntime(), spec), pixels)
+    assert np.allclose(whole(Engine(Same(nn.Identity()), spec), pixels), numpy_logits, atol=1e-6)
+    resized = replace(spec, resize=(50, 60))
+    assert np.allclose(
+        whole(Engine(Same(nn.Identity()), resized), pixels), whole(Engine(LocalRuntime(), resized), pixels), atol=1e-5
+    )

@@ -1,0 +1,76 @@
+"""Windows cover every pixel, lie inside, and are as few as the overlap allows."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segapp.inference.windows import ends, padded, starts
+
+lengths = st.integers(1, 3000)
+sides = st.integers(1, 600)
+overlaps = st.floats(0, 0.9)
+
+
+@given(lengths, sides, overlaps)
+def test_windows_cover_every_pixel_and_lie_inside(length, window, overlap):
+    first = starts(length, window, overlap)
+    assert first[0] == 0
+    assert first == sorted(set(first))
+    if length <= window:
+        assert first == [0]
+    else:
+        assert first[-1] + window == length
+        assert all(after - before <= window for before, after in zip(first, first[1:], strict=False))
+
+
+@given(lengths, sides, overlaps)
+def test_neighbours_share_at_least_the_overlap_unless_a_pixel_apart(length, window, overlap):
+    first = starts(length, window, overlap)
+    shared = [window - (after - before) for before, after in zip(first, first[1:], strict=False)]
+    assert all(rows >= min(overlap * window - 1e-6, window - 1) for rows in shared)
+
+
+@given(lengths, sides, overlaps)
+def test_one_window_fewer_would_not_reach_the_end(length, window, overlap):
+    first = starts(length, window, overlap)
+    if len(first) > 1:
+        step = max(1, int(window * (1 - overlap)))
+        assert (len(first) - 2) * step + window < length
+
+
+@given(lengths, sides, overlaps)
+def test_the_steps_are_even(length, window, overlap):
+    first = starts(length, window, overlap)
+    steps = {after - before for before, after in zip(first, first[1:], strict=False)}
+    assert not steps or max(steps) - min(steps) <= 1
+
+
+def test_each_window_owns_the_pixels_up_to_the_next():
+    assert ends([0, 30, 50], 90) == [30, 50, 90]
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 30), st.integers(0, 30))
+def test_padding_keeps_the_image_and_brings_no_new_values(height, width, down, right):
+    crop = np.arange(height * width, dtype=np.uint8).reshape(height, width, 1)
+    grown = padded(crop, (height + down, width + right))
+    assert grown.shape == (height + down, width + right, 1)
+    assert grown.dtype == np.uint8
+    assert (grown[:height, :width] == crop).all()
+    assert set(np.unique(grown)) <= set(np.unique(crop))
+
+
+def test_padding_mirrors_and_then_repeats():
+    row = np.array([[1, 2, 3]])[..., None]
+    assert padded(row, (1, 8))[0, :, 0].tolist() == [1, 2, 3, 2, 1, 1, 1, 1]
+
+
+def test_nothing_is_copied_where_nothing_is_missing():
+    crop = np.zeros((4, 4, 3), np.uint8)
+    assert padded(crop, (4, 4)) is crop
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])
+def test_an_image_of_the_windows_own_size_takes_one_window(overlap):
+    assert starts(512, 512, overlap) == [0]
+    assert len(starts(513, 512, overlap)) == 2
