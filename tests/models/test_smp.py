@@ -171,3 +171,8 @@ def test_unreachable_weights_are_one_sentence_at_once(name, tmp_path, monkeypatc
 def test_misuse_is_told(make, sentence):
     with pytest.raises(MisuseError, match=sentence):
         make()
+
+
+def test_the_stand_in_of_a_level_without_channels_rounds_up_like_the_others():
+    features = SmpEncoder(3, "mit_b0")(torch.rand(2, 3, 37, 51))
+    assert features[1].shape == (2, 0, 19, 26)

@@ -167,6 +167,12 @@ def test_export_serves_every_size(upsample):
         torch.testing.assert_close(exported.module()(other), net(other))
 
 
+def test_a_net_exported_in_training_mode_gives_one_tensor_too():
+    net = unet(norm="group", deep_supervision=1)
+    exported = torch.export.export(net, (torch.rand(2, 3, 8, 8),))
+    assert exported.module()(torch.rand(2, 3, 8, 8)).shape == (2, 2, 8, 8)
+
+
 def test_compiles_in_place_without_a_graph_break():
     net = unet(deep_supervision=1)
     images = torch.rand(2, 3, 16, 24)
