@@ -66,6 +66,9 @@ def _dispatch(arguments: list[str]) -> int:
     if command in ("--version", "-V"):
         print(f"segapp {__version__}")
         return 0
+    # Idle OpenMP threads sleep instead of spinning: where anything else runs, a loader's workers for one, spinning
+    # made training and prediction 10 to 30 times slower. Read when torch is imported, so it must stand before.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if command in COMMANDS:
         return _run_function(command, arguments[1:])
     if command in TRAINER_VERBS:

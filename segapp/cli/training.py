@@ -191,7 +191,8 @@ class SegmentationCLI(LightningCLI):
     # ------------------------------------------------------------------------------------------ verdicts
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
-        return super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True}
+        quiet = {} if subcommand == "fit" else {"verbose": False}
+        return super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True, **quiet}
 
     def after_fit(self) -> None:
         """The best validation, where it is kept, and what to type next."""
