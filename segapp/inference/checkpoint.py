@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -37,9 +38,9 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
-        first = str(error).splitlines()[1:2]
+        first = str(error).splitlines()[1:2] or [str(error)]
         raise MisuseError(
-            f"{path}: its weights do not fit the network it describes ({first[0].strip() if first else error}); "
+            f"{path}: its weights do not fit the network it describes ({first[0].strip().rstrip('.')}); "
             "it was written by another version of this network."
         ) from error
     return spec, net.eval(), record
@@ -56,7 +57,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not file.is_file():
         raise MisuseError(_missing(file))
     try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise MisuseError(_refused(file, str(error))) from error
     except Exception as error:  # a cut or altered file fails in whatever part of torch meets it first
@@ -91,7 +93,7 @@ def _build(path: str | Path, config: dict[str, Any], allowed: Sequence[str]) -> 
         parser = jsonargparse.ArgumentParser(exit_on_error=False)
         parser.add_subclass_arguments(nn.Module, "net", required=True)
         with limited_imports(allowed):
-            return parser.instantiate_classes(parser.parse_object({"net": config})).net
+            return parser.instantiate(parser.parse_object({"net": config})).net
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from error
     except Exception as error:  # the settings are data: whatever a constructor makes of them is the file's fault
@@ -137,6 +139,6 @@ def _refused(file: Path, message: str) -> str:
 
 
 def _brief(error: Exception) -> str:
-    """The first line of an error, without a page of stack."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200].rstrip(".") if lines else type(error).__name__
+    """An error in one line: without jsonargparse's first words and torch's advice to its developers."""
+    text = " ".join(str(error).split()).removeprefix('Parser key "net": ')
+    return text.partition(". This is an internal")[0][:300].rstrip(".") or type(error).__name__

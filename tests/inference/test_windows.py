@@ -1,5 +1,7 @@
 """Windows cover every pixel, lie inside, and are as few as the overlap allows."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,13 +23,13 @@ def test_windows_cover_every_pixel_and_lie_inside(length, window, overlap):
         assert first == [0]
     else:
         assert first[-1] + window == length
-        assert all(after - before <= window for before, after in zip(first, first[1:], strict=False))
+        assert all(after - before <= window for before, after in pairwise(first))
 
 
 @given(lengths, sides, overlaps)
 def test_neighbours_share_at_least_the_overlap_unless_a_pixel_apart(length, window, overlap):
     first = starts(length, window, overlap)
-    shared = [window - (after - before) for before, after in zip(first, first[1:], strict=False)]
+    shared = [window - (after - before) for before, after in pairwise(first)]
     assert all(rows >= min(overlap * window - 1e-6, window - 1) for rows in shared)
 
 
@@ -42,7 +44,7 @@ def test_one_window_fewer_would_not_reach_the_end(length, window, overlap):
 @given(lengths, sides, overlaps)
 def test_the_steps_are_even(length, window, overlap):
     first = starts(length, window, overlap)
-    steps = {after - before for before, after in zip(first, first[1:], strict=False)}
+    steps = {after - before for before, after in pairwise(first)}
     assert not steps or max(steps) - min(steps) <= 1
 
 
