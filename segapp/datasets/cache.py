@@ -38,8 +38,8 @@ class SharedCache:
         return number < self.count
 
     def is_filled(self, number: int) -> bool:
-        """Whether `fill` was done by any process."""
-        return bool(self._memory[self._flags + number])
+        """Whether there is such a slot and `fill` was done, by any process."""
+        return self.holds(number) and bool(self._memory[self._flags + number])
 
     def slot(self, number: int) -> np.ndarray:
         """(size,) uint8, not to be written to."""

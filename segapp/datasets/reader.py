@@ -39,6 +39,8 @@ class Reader:
         """Stored height and width; MisuseError when the mask has another size."""
         item = self.items[number]
         height, width, _ = item.image.shape
+        if self._cache is not None and self._cache.is_filled(number):  # was checked before
+            return height, width
         if item.mask is None:
             raise MisuseError(f"{item.name}: has no mask.")
         if item.mask.shape != (height, width):
