@@ -7,6 +7,7 @@ import matplotlib
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from segapp.io import atomic_path
 
@@ -70,6 +71,7 @@ def draw(rows: list[dict[str, str]], path: Path) -> None:
     dice.set(title="Validation Dice (whole set)", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, dice):
         axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.lines:
             axes.legend(fontsize=8)
     with atomic_path(path) as temporary:
