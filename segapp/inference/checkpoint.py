@@ -139,6 +139,8 @@ def _refused(file: Path, message: str) -> str:
 
 
 def _brief(error: Exception) -> str:
-    """An error in one line: without jsonargparse's first words and torch's advice to its developers."""
-    text = " ".join(str(error).split()).removeprefix('Parser key "net": ')
+    """An error in one line: without jsonargparse's list of types and torch's advice to its developers."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"^Parser key \"net\": .*?Problem with given class_path '[^']*': ", "", text)
+    text = text.partition(" - Expected a <class 'NoneType'>")[0]
     return text.partition(". This is an internal")[0][:300].rstrip(".") or type(error).__name__
