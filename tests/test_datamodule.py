@@ -21,7 +21,7 @@ from segapp.datasets.crops import Cut, TrainSet
 from segapp.datasets.loader import EvaluationOrder, TrainOrder
 from segapp.datasets.reader import Reader
 from segapp.errors import MisuseError, SegappError
-from segapp.transforms import Affine, Augmenter, Flips, Microscopy
+from segapp.transforms import Affine, Augmenter, Flips, Geometry, Microscopy
 from tests.datasets.look_alikes import save, write_pair
 
 pytestmark = [
@@ -201,6 +201,15 @@ def test_processes_share_an_epoch_evenly(samples: int, batch: int, world: int, e
     assert list(rest) == whole[1:]
 
 
+def test_every_epoch_has_an_order_of_its_own() -> None:
+    order, orders = TrainOrder(20, 4, seed=0), []
+    for epoch in range(3):
+        order.position = (epoch, 0)
+        orders.append([index for part in order for _, index in part])
+        assert sorted(orders[-1]) == list(range(20))
+    assert orders[0] != orders[1] != orders[2]
+
+
 @given(samples=st.integers(1, 40), world=st.integers(1, 5))
 def test_every_image_is_evaluated_once(samples: int, world: int) -> None:
     parts = [key for rank in range(world) for key in EvaluationOrder(samples, rank, world)]
@@ -253,6 +262,29 @@ def test_a_crop_reads_its_own_pixels_only(augment: list[Any]) -> None:
         assert image.windows[-1][2:] in {(20, 30), (30, 20)}
     tops, lefts = np.array(image.windows)[:, 0], np.array(image.windows)[:, 1]
     assert tops.min() < 150 and tops.max() > 850 and lefts.min() < 150 and lefts.max() > 650
+
+
+class Fixed(Geometry):
+    """No chance."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        return self.matrix
+
+
+@pytest.mark.parametrize("crop", [(20, 30), (21, 31)])
+@pytest.mark.parametrize("mirror", [np.diag([1.0, 1]), np.diag([-1.0, 1]), np.diag([1.0, -1])], ids=str)
+@pytest.mark.parametrize("turn", [np.eye(2), np.array([[0.0, -1], [1, 0]])], ids=str)
+def test_turning_pixels_is_what_interpolating_them_would_give(
+    mirror: np.ndarray, turn: np.ndarray, crop: tuple[int, int]
+) -> None:
+    matrix = mirror @ turn
+    exact, _ = spied(100, 90, Cut(crop=crop), [Fixed(matrix)])
+    warped, _ = spied(100, 90, Cut(crop=crop), [Fixed(matrix * (1 + 1e-9))])
+    for epoch in range(5):
+        np.testing.assert_allclose(exact[epoch, 0]["image"], warped[epoch, 0]["image"], atol=6e-4)
 
 
 def test_a_turned_crop_reads_little_more_and_interpolates_the_right_place() -> None:

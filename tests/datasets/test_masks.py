@@ -133,6 +133,10 @@ def test_overlaps_are_border_and_diagonals_touch(tmp_path: Path) -> None:
     second = saved(tmp_path / "2.png", [[0, 255, 0], [0, 0, 255], [0, 0, 0]])
     read = mask(Instances("a", "edge"), first, second, classes=("background", "a", "edge")).read()
     np.testing.assert_array_equal(read, [[2, 2, 0], [0, 0, 1], [1, 0, 0]])
+    whole = saved(tmp_path / "3.png", [[255] * 7])
+    inner = saved(tmp_path / "4.png", [[0, 0, 255, 255, 255, 0, 0]])
+    read = mask(Instances("a", "edge"), whole, inner, classes=("background", "a", "edge")).read()
+    np.testing.assert_array_equal(read, [[1, 2, 2, 2, 2, 2, 1]])
 
 
 def test_one_file_with_a_value_per_object(tmp_path: Path) -> None:
