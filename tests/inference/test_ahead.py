@@ -54,6 +54,18 @@ def test_an_error_is_raised_by_its_own_item_only():
     assert outcomes == [1, "item 0", 1]
 
 
+def test_work_not_begun_is_dropped_when_the_caller_stops():
+    begun = []
+
+    def slow(number):
+        begun.append(number)
+        time.sleep(0.05)
+
+    for _ in ahead(slow, range(20), depth=10):
+        break
+    assert len(begun) < 5
+
+
 def test_a_caller_that_stops_leaves_no_thread_behind():
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
