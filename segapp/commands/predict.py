@@ -75,7 +75,7 @@ def predict(
                 else:
                     tqdm.write(f"skipped: {problem}", file=sys.stderr)
     except KeyboardInterrupt:
-        tqdm.write(f"interrupted: {done} of {len(jobs)} images are done; every file is whole.", file=sys.stderr)
+        tqdm.write(f"interrupted after {done} of {len(jobs)} images; every file written is whole.", file=sys.stderr)
         return 130
     tqdm.write(_summary(done, len(jobs), output, time.monotonic() - started, engine.spec, jobs[0]))
     return 0 if done == len(jobs) else 1

@@ -179,7 +179,7 @@ def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys
     assert all(not Path(name).name.startswith(".") for name in written)
     for name in written:
         assert read_raw(tmp_path / "out" / name).shape == (40, 50)
-    assert "every file is whole" in capsys.readouterr().err
+    assert "every file written is whole" in capsys.readouterr().err
 
 
 def test_a_crash_while_writing_leaves_no_half_file(run, tmp_path, capsys):
