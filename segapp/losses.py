@@ -1,11 +1,12 @@
-"""Losses: logits (N, K, H, W) of any float dtype, mask (N, H, W) int64 with 255 = ignore → scalar float32.
+"""Losses: logits (N, K, H, W) of any float dtype, mask (N, H, W) int64 with 255 = ignore → scalar.
 
-All compute in float32, leave out ignored pixels in value and gradient alike, and give 0 with a gradient of 0 where
-every pixel is ignored. They are our own, not segmentation-models-pytorch's, because there Dice gives no gradient for
-false positives of an absent class, smoothed cross-entropy divides by ignored pixels too, and focal and Lovász fail on
-a batch that is ignored throughout.
+All compute in float32 (float64 where the logits are), leave out ignored pixels in value and gradient alike, and give 0
+with a gradient of 0 where every pixel is ignored. They are our own, not segmentation-models-pytorch's, because there
+Dice gives no gradient for false positives of an absent class, smoothed cross-entropy divides by ignored pixels too, and
+focal and Lovász fail on a batch that is ignored throughout.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -22,7 +23,8 @@ Weights = Sequence[float] | Literal["balanced"] | None
 class ClassWeights(nn.Module):
     """One weight per class: given, or `balanced` from the training masks and then kept with the checkpoint.
 
-    Balanced weights are total / (K · count), the mean weight of a pixel being 1; a class that never occurs gets 1.
+    Balanced weights are total / (P · count) for the P classes that occur, so that the mean weight of a pixel is 1; a
+    class that never occurs gets 1.
     """
 
     weights: Tensor
@@ -32,35 +34,52 @@ class ClassWeights(nn.Module):
         if isinstance(weights, str) and weights != "balanced":
             raise MisuseError(f"class_weights is a list of numbers or 'balanced', got {weights!r}.")
         self.balanced = weights == "balanced"
-        values = [] if weights is None or isinstance(weights, str) else [float(weight) for weight in weights]
-        if any(weight < 0 for weight in values) or (values and not any(values)):
-            raise MisuseError(f"class_weights must be ≥ 0 and not all 0, got {values}.")
-        self.given = bool(values)
-        self.register_buffer("weights", torch.tensor(values))
+        values = None if weights is None or isinstance(weights, str) else [float(weight) for weight in weights]
+        if values is not None and not (all(0 <= weight < math.inf for weight in values) and any(values)):
+            raise MisuseError(f"class_weights must be finite, ≥ 0 and not all 0, got {values}.")
+        self._values = None if values is None else torch.tensor(values)
+        if self.balanced:
+            # What checkpoints hold, -1 where there is no class. Its size is fixed, since moving averages copy a loss
+            # before its classes are known; they also swap it in validation, so it is never what a loss computes with.
+            self.register_buffer("weights", torch.full((IGNORE_INDEX,), -1.0))
 
     def set_counts(self, counts: Tensor) -> None:
-        """Balance by the pixels per class, (K,) int64, unless a checkpoint has brought the weights."""
+        """Balance by the pixels per class, (K,) int64; a checkpoint loaded later prevails."""
+        if not self.balanced:
+            raise MisuseError("class_weights were not asked to be 'balanced'.")
         counts = counts.double()
         present = counts > 0
         weights = torch.ones_like(counts)
-        weights[present] = counts.sum() / (len(counts) * counts[present])
-        self.weights = weights.to(self.weights)
+        weights[present] = counts.sum() / (present.sum() * counts[present])
+        self._set(weights.float())
 
-    def forward(self, num_classes: int) -> Tensor | None:
-        """(K,) float32, or None for equal weights."""
-        if not self.given and not self.balanced:
+    def forward(self, logits: Tensor) -> Tensor | None:
+        """(K,) of the dtype and on the device of logits (N, K, H, W), or None for equal weights."""
+        if self._values is None:
+            if self.balanced:
+                raise MisuseError("balanced class weights are computed when training starts; this model has none yet.")
             return None
-        if self.balanced and not len(self.weights):
-            raise MisuseError("balanced class weights are computed when training starts; this model has none yet.")
-        if len(self.weights) != num_classes:
-            raise MisuseError(f"class_weights has {len(self.weights)} numbers for {num_classes} classes; give one each.")
-        return self.weights
+        if len(self._values) != logits.shape[1]:
+            raise MisuseError(
+                f"class_weights has {len(self._values)} numbers for {logits.shape[1]} classes; give one each."
+            )
+        self._values = self._values.to(logits.device)
+        return self._values.to(logits.dtype)
+
+    def _set(self, values: Tensor) -> None:
+        self._values = values
+        self.weights.fill_(-1)
+        self.weights[: len(values)] = values
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Balanced weights take what is stored; given ones, and a checkpoint without any, change nothing."""
         stored = state_dict.get(f"{prefix}weights")
-        if stored is not None and stored.shape != self.weights.shape:
-            self.weights = self.weights.new_empty(stored.shape)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        if self.balanced and stored is not None and bool((stored >= 0).any()):
+            self._set(stored[stored >= 0].detach().clone().float())
+
+
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -86,9 +105,10 @@ class CrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar."""
-        weights = self.class_weights(logits.shape[1])
+        logits = _at_least_float32(logits)
+        weights = self.class_weights(logits)
         total = F.cross_entropy(
-            logits.float(),
+            logits,
             mask,
             weight=weights,
             ignore_index=IGNORE_INDEX,
@@ -96,11 +116,9 @@ class CrossEntropy(nn.Module):
             label_smoothing=self.label_smoothing,
         )
         valid = mask != IGNORE_INDEX
-        if weights is None:
-            mass = valid.sum()
-        else:
-            mass = weights[torch.where(valid, mask, 0)].mul(valid).sum()
-        return total / torch.where(mass > 0, mass, 1)
+        mass = valid.sum() if weights is None else (weights[torch.where(valid, mask, 0)] * valid).sum()
+        # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
+        return total * (mass > 0) / torch.where(mass > 0, mass, 1)
 
 
 class Focal(nn.Module):
@@ -122,11 +140,12 @@ class Focal(nn.Module):
         """Scalar."""
         valid = mask != IGNORE_INDEX
         target = torch.where(valid, mask, 0)
-        log_p = logits.float().log_softmax(1).gather(1, target[:, None])[:, 0]
+        logits = _at_least_float32(logits)
+        log_p = logits.log_softmax(1).gather(1, target[:, None])[:, 0]
         # 1 - p is kept off 0, where the power's gradient is infinite for γ < 1.
         focal = -((-torch.expm1(log_p)).clamp_min(1e-7) ** self.gamma) * log_p
-        weights = self.class_weights(logits.shape[1])
-        return _mean(focal, valid.float() if weights is None else weights[target] * valid)
+        weights = self.class_weights(logits)
+        return _mean(focal, valid.to(focal) if weights is None else weights[target] * valid)
 
 
 class Tversky(nn.Module):
@@ -168,17 +187,21 @@ class Tversky(nn.Module):
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar in [0, 1]."""
         k = logits.shape[1]
+        if self.background is not None and not 0 <= self.background < k:
+            raise MisuseError(f"background is a class, 0 … {k - 1}, or none; got {self.background}.")
+        logits = _at_least_float32(logits)
+        indices = torch.arange(k, device=mask.device)
         valid = (mask != IGNORE_INDEX)[:, None]
-        truth = F.one_hot(torch.where(valid[:, 0], mask, 0), k).movedim(-1, 1) * valid
-        p = logits.float().softmax(1) * valid
+        truth = mask[:, None] == indices[:, None, None]  # (N, K, H, W), nowhere true where ignored
+        p = logits.softmax(1)
         over = (2, 3) if self.reduce == "image" else (0, 2, 3)
-        hits, predicted, true = (p * truth).sum(over), p.sum(over), truth.sum(over)
+        hits, predicted, true = (p * truth).sum(over), (p * valid).sum(over), truth.sum(over)
         denominator = hits + self.alpha * (predicted - hits) + self.beta * (true - hits)
         loss = 1 - (hits + self.smooth) / (denominator + self.smooth)  # (N, K) or (K,)
-        weights = self.class_weights(k)
+        weights = self.class_weights(logits)
         weights = loss.new_ones(k) if weights is None else weights
         if self.background is not None:
-            weights = weights * (torch.arange(k, device=loss.device) != self.background)
+            weights = weights * (indices != self.background)
         scored = valid.flatten(1).any(1)[:, None] if self.reduce == "image" else valid.any()
         return _mean(loss, weights * scored)
 
@@ -229,6 +252,7 @@ class DiceCrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar."""
+        logits = _at_least_float32(logits)  # once, so that a half-precision gradient is rounded once
         return self.dice_weight * self.dice(logits, mask) + self.cross_entropy(logits, mask)
 
 
@@ -245,32 +269,37 @@ class Lovasz(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar in [0, 1]."""
-        p = logits.float().softmax(1).movedim(1, -1)
+        p = _at_least_float32(logits).softmax(1).movedim(1, -1)
         pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
         losses = [self._surrogate(probabilities, truth) for probabilities, truth in pairs]
         kept = [loss for loss in losses if loss is not None]
-        return torch.stack(kept).mean() if kept else (logits.float() * 0).sum()
+        return torch.stack(kept).mean() if kept else (p * 0).sum()
 
     @staticmethod
     def _surrogate(p: Tensor, mask: Tensor) -> Tensor | None:
         """The mean over present classes of errors · Lovász gradient; None where all is ignored."""
         valid = mask != IGNORE_INDEX
         p, truth = p[valid], mask[valid]
-        if not len(truth):
-            return None
         losses = []
-        for index in truth.unique().tolist():
-            foreground = (truth == index).float()
-            errors, order = (foreground - p[:, index]).abs().sort(descending=True)
-            losses.append(errors @ _jaccard_gradient(foreground[order]))
-        return torch.stack(losses).mean()
+        for index in truth.bincount().nonzero()[:, 0].tolist():
+            foreground = truth == index
+            errors, order = (foreground.to(p) - p[:, index]).abs().sort(descending=True)
+            # Not `@`, which autocast would take to bfloat16.
+            losses.append((errors * _jaccard_gradient(foreground[order], p.dtype)).sum())
+        return torch.stack(losses).mean() if losses else None
 
 
-def _jaccard_gradient(truth: Tensor) -> Tensor:
-    """Gradient of the Lovász extension of the Jaccard loss at sorted errors (algorithm 1 of the paper)."""
-    total = truth.sum()
-    jaccard = 1 - (total - truth.cumsum(0)) / (total + (1 - truth).cumsum(0))
-    return torch.cat([jaccard[:1], jaccard.diff()])
+def _jaccard_gradient(truth: Tensor, dtype: torch.dtype) -> Tensor:
+    """Gradient of the Lovász extension of the Jaccard loss at sorted errors (algorithm 1 of the paper).
+
+    The differences of successive Jaccard losses are written out, 1 / union where the truth is foreground and
+    intersection / (union · (union - 1)) elsewhere: subtracted as float32, those of a large image would be lost to
+    rounding.
+    """
+    intersection = truth.sum() - truth.cumsum(0)
+    union = truth.sum() + (~truth).cumsum(0)
+    numerator, denominator = torch.where(truth, 1, intersection), torch.where(truth, union, union * (union - 1))
+    return numerator.to(dtype) / denominator.to(dtype)
 
 
 class DeepSupervision(nn.Module):
@@ -297,7 +326,11 @@ class DeepSupervision(nn.Module):
 
 
 def _resized(mask: Tensor, size: torch.Size) -> Tensor:
-    """(N, H, W) → (N, *size) by nearest neighbour: class indices and 255 stay what they are."""
+    """(N, H, W) → (N, *size), each pixel that of the mask under its centre: class indices and 255 stay."""
     if mask.shape[-2:] == size:
         return mask
-    return F.interpolate(mask[:, None].double(), size, mode="nearest-exact")[:, 0].long()
+    rows, columns = (
+        (2 * torch.arange(small, device=mask.device) + 1) * large // (2 * small)
+        for large, small in zip(mask.shape[-2:], size, strict=True)
+    )
+    return mask[:, rows[:, None], columns]
