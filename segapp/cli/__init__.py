@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from segapp import __version__
+from segapp.cli.pages import page
 from segapp.errors import MisuseError, SegappError
 
 TRAINER_VERBS = {
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("segapp: interrupted.", file=sys.stderr)
         return 130
+    except SystemExit as stop:  # how a parser ends after its help
+        return int(stop.code or 0)
     except BrokenPipeError:  # the reader of our output went away, as in `segapp --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -66,13 +69,17 @@ def _dispatch(arguments: list[str]) -> int:
     if command in ("--version", "-V"):
         print(f"segapp {__version__}")
         return 0
+    if command in TRAINER_VERBS and {"--help", "-h"} & set(arguments):
+        print(page(command), end="")
+        return 0
     # Idle OpenMP threads sleep instead of spinning: where anything else runs, a loader's workers for one, spinning
     # made training and prediction 10 to 30 times slower. Read when torch is imported, so it must stand before.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if command in COMMANDS:
         return _run_function(command, arguments[1:])
     if command in TRAINER_VERBS:
-        return import_module("segapp.cli.training").run(arguments)
+        full = ["--help" if argument == "--help_all" else argument for argument in arguments]
+        return import_module("segapp.cli.training").run(full)
     raise MisuseError(_unknown(command))
 
 
@@ -89,7 +96,7 @@ def _unknown(command: str) -> str:
     known = [*TRAINER_VERBS, *COMMANDS]
     if command.startswith("-"):
         return f"the first word is a command ({', '.join(known)}), got the option {command}."
-    from segapp.cli.parser import suggest
+    from segapp.cli.sentences import suggest
 
     return f"there is no command {command!r}{suggest(command, known)}; the commands are {', '.join(known)}."
 

@@ -5,29 +5,16 @@ jsonargparse prints a page of usage before an error, accepts abbreviated options
 and a changed `class_path` starts from that class's own defaults.
 """
 
-import difflib
-import inspect
 import json
-import re
-from collections.abc import Iterable, Sequence
-from importlib import import_module
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, get_origin
 
 import jsonargparse
 from jsonargparse import _typehints
+from jsonargparse._typehints import ActionTypeHint
 
+from segapp.cli.sentences import sentence
 from segapp.errors import MisuseError
-
-_KEY = re.compile(r'Parser key "([^"]+)":\s*')
-_CLASS_PATH = re.compile(r"class_path '([\w.]+)'")
-_UNKNOWN = re.compile(r"Option '([^']+)' is not accepted|does not accept option '([^']+)'")
-_EXPECTED = re.compile(r"Expected an? (?:<class '([^']+)'>|(\S.*?))\. Got value: (.*)", re.DOTALL)
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for the nearest known word, or nothing."""
-    nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
 class ClearErrors(jsonargparse.ArgumentParser):
@@ -36,21 +23,31 @@ class ClearErrors(jsonargparse.ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise instead of printing usage and exiting."""
         parser = getattr(ex, "subcommand_parser", None) or self
-        raise MisuseError(_sentence(message, parser)) from None
+        raise MisuseError(sentence(message, parser)) from None
 
 
 class FunctionParser(ClearErrors):
-    """Parses a typed function's arguments; a list option is given by repeating it."""
+    """Parses a typed function's arguments; a list is given by repeating its option, a flag needs no value."""
 
     def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        """`--save mask --save overlay` is `--save '["mask", "overlay"]'`."""
-        lists = {
+        """`--save mask --save overlay` is `--save '["mask", "overlay"]'`, and `--overwrite` is `--overwrite true`."""
+        words = _gather(list(args or []), self._options_of(lambda kind: get_origin(kind) is list))
+        flags = self._options_of(lambda kind: kind is bool)
+        following = [*words[1:], "--"]
+        full = [
+            f"{word}=true" if word in flags and after.startswith("-") else word
+            for word, after in zip(words, following, strict=False)
+        ]
+        return super().parse_args(full, *rest, **kwargs)
+
+    def _options_of(self, wanted: Callable[[Any], bool]) -> set[str]:
+        """The options whose type is as wanted."""
+        return {
             option
             for action in self._actions
+            if isinstance(action, ActionTypeHint) and wanted(action._typehint)
             for option in action.option_strings
-            if getattr(getattr(action, "_typehint", None), "__origin__", None) is list
         }
-        return super().parse_args(_gather(list(args or []), lists), *rest, **kwargs)
 
 
 def _gather(arguments: list[str], lists: set[str]) -> list[str]:
@@ -69,31 +66,6 @@ def _gather(arguments: list[str], lists: set[str]) -> list[str]:
         else:
             values.setdefault(option, []).append(value)
     return others + [word for option, given in values.items() for word in (option, json.dumps(given))]
-
-
-def _sentence(message: str, parser: jsonargparse.ArgumentParser) -> str:
-    """One readable sentence from a jsonargparse or argparse message."""
-    options = [option for action in parser._actions for option in action.option_strings]
-    if message.startswith("unrecognized arguments:"):
-        word = message.split(":", 1)[1].split()[0]
-        return f"unknown option {word}{suggest(word.partition('=')[0], options)}."
-    where = ".".join(key for key in _KEY.findall(message)[:1])
-    place = f"{where}: " if where else ""
-    if found := _UNKNOWN.search(message):
-        name = found.group(1) or found.group(2)
-        return f"{place}there is no setting {name!r}{suggest(name.split('.')[-1], _names(message, options))}."
-    text = _KEY.sub("", message)
-    text = _EXPECTED.sub(lambda m: f"expected {m.group(1) or m.group(2)}, got {m.group(3).strip()}", text)
-    return place + re.sub(r"\s*\n\s*", " ", text).strip().rstrip(".").replace("typing.", "") + "."
-
-
-def _names(message: str, options: Sequence[str]) -> set[str]:
-    """Settings the person may have meant: the parameters of the class the message names, else every option."""
-    names: set[str] = set()
-    for path in _CLASS_PATH.findall(message):
-        module, _, name = path.rpartition(".")
-        names |= set(inspect.signature(getattr(import_module(module), name)).parameters)
-    return names or {part for option in options for part in option.lstrip("-").split(".")}
 
 
 def start_afresh_when_a_class_changes() -> None:

@@ -158,7 +158,8 @@ class SegmentationCLI(LightningCLI):
         """The person's trainer settings and callbacks, and those every run has."""
         settings = {**self._get(self.config_init, "trainer"), **kwargs}
         fit = self.subcommand == "fit"
-        settings["callbacks"] = [*(settings["callbacks"] or []), ProgressBar(), *(self._watchers(fit))]
+        shown = [] if settings["enable_progress_bar"] is False else [ProgressBar()]
+        settings["callbacks"] = [*(settings["callbacks"] or []), *shown, *self._watchers(fit)]
         if not fit:
             settings["logger"] = False
         elif settings["logger"] in (None, True):

@@ -26,9 +26,9 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"segapp {__version__}\n"
 
 
-@pytest.mark.parametrize("word", ["--help", "--version"])
-def test_help_and_version_import_nothing_heavy(word):
-    code = f"import sys; from segapp.cli import main; main([{word!r}]); print(sorted(sys.modules))"
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fit", "--help"], ["test", "-h"]], ids=" ".join)
+def test_help_and_version_import_nothing_heavy(words):
+    code = f"import sys; from segapp.cli import main; main({words!r}); print(sorted(sys.modules))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for heavy in ("torch", "numpy", "lightning", "jsonargparse", "cv2"):
         assert f"'{heavy}'" not in printed
@@ -42,3 +42,29 @@ def test_a_misspelt_command_gets_a_suggestion(capsys):
 def test_an_option_in_place_of_a_command_is_explained(capsys):
     assert main(["--config", "x.yaml"]) == 2
     assert "the first word is a command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", TRAINER_VERBS)
+def test_the_help_of_a_verb_fits_on_a_screen_and_names_its_options(verb, capsys):
+    assert main([verb, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) < 45
+    assert f"segapp {verb} " in printed
+    assert "--ckpt_path" in printed
+
+
+def test_the_full_help_lists_what_the_short_one_names(capsys):
+    assert main(["fit", "--help_all"]) == 0
+    everything = capsys.readouterr().out
+    main(["fit", "--help"])
+    named = {word for word in capsys.readouterr().out.split() if word.startswith("--") and "init_args" not in word}
+    assert named - {"--help_all"}
+    for option in named - {"--help_all"}:
+        assert option in everything
+
+
+def test_the_help_of_predict_names_its_options(capsys):
+    assert main(["predict", "--help"]) == 0
+    printed = capsys.readouterr().out
+    for option in ("--ckpt_path", "--images", "--output", "--save", "--overwrite"):
+        assert option in printed

@@ -1,11 +1,13 @@
 """Errors for people, and a changed class starts afresh."""
 
 from pathlib import Path
+from typing import Literal
 
 import jsonargparse
 import pytest
 
-from segapp.cli.parser import ClearErrors, FunctionParser, start_afresh_when_a_class_changes, suggest
+from segapp.cli.parser import ClearErrors, FunctionParser, start_afresh_when_a_class_changes
+from segapp.cli.sentences import suggest
 from segapp.errors import MisuseError
 
 
@@ -31,7 +33,18 @@ class Holder:
         self.shape = shape
 
 
-def draw(name: str, colours: list[str] = ["red"], count: int = 1, shape: Shape | None = None) -> int:  # noqa: B006
+Side = Literal["left", "right"]
+
+
+def draw(
+    name: str,
+    colours: list[str] = ["red"],  # noqa: B006
+    count: int = 1,
+    shape: Shape | None = None,
+    side: Side = "left",
+    flag: bool = False,
+    sides: Side | list[Side] = "left",
+) -> int:
     """Draw it."""
     return count
 
@@ -52,6 +65,9 @@ def path(name: str) -> str:
         (["--name", "x", "--colour", "blue"], r"unknown option --colour \(did you mean '--colours'\?\)"),
         (["--name", "x", "--cou", "3"], "unknown option --cou"),
         (["--name", "x", "--count", "many"], "count: expected int, got many"),
+        (["--name", "x", "--side", "up"], r"side: expected left \| right, got up"),
+        (["--name", "x", "--sides", "up"], r"sides: expected left \| right or list, got up"),
+        (["--name", "x", "--shape", "Trianle"], "shape: there is no class 'Trianle'"),
         ([], "name"),
     ],
 )
@@ -68,6 +84,12 @@ def test_a_list_is_given_by_repeating_it():
 
 def test_a_list_keeps_its_default_when_not_given():
     assert parser().parse_args(["--name", "x"]).colours == ["red"]
+
+
+@pytest.mark.parametrize("words", [["--flag"], ["--flag", "true"], ["--flag=true"], ["--flag", "--count", "2"]])
+def test_a_flag_needs_no_value(words):
+    assert parser().parse_args(["--name", "x", *words]).flag is True
+    assert parser().parse_args(["--name", "x"]).flag is False
 
 
 def test_suggestions_are_for_near_words_only():

@@ -1,0 +1,58 @@
+"""The short help of the trainer's verbs; `--help_all` lists every option there is."""
+
+PAGES = {
+    "fit": """\
+usage: segapp fit --config FILE [--data FILE] [--model FILE] [options]
+
+Train a network. Writes runs/<name>/<time>/ and ends with a table of scores and the next command to type.
+
+  --config FILE                 the whole run; configs/unet.yaml is complete
+  --data FILE                   replaces parts of its data section: configs/data/mine.yaml is the template
+  --model FILE                  replaces parts of its model section: see configs/model/
+  --name NAME                   the run is written to runs/NAME/<time>
+  --ckpt_path FILE              go on with an interrupted run: its checkpoints/last.ckpt, no config needed
+  --seed_everything NUMBER      another seed is another order, augmentation and initialisation
+
+  --data.batch_size NUMBER      samples per step and device
+  --data.crop '[H, W]'          size of the random crops
+  --data.num_workers NUMBER     processes that prepare batches
+  --model.optimizer.init_args.lr NUMBER
+  --model.net.init_args.long_skip none|add|concat
+  --model.net.init_args.short_skip none|add|concat
+  --trainer.max_epochs NUMBER
+  --trainer.devices NUMBER      with --trainer.strategy ddp for several
+  --trainer.precision 32-true|bf16-mixed|16-mixed   default: the fastest safe one
+
+  --print_config                show the whole configuration that would be run, and stop
+  --help_all                    every option (hundreds: all of Lightning's Trainer)
+
+examples:
+  segapp fit --config configs/unet.yaml
+  segapp fit --config configs/unet.yaml --data configs/data/mine.yaml --name mine
+  segapp fit --config configs/unet.yaml --model configs/model/residual.yaml --trainer.max_epochs 30
+  segapp fit --ckpt_path runs/mine/<time>/checkpoints/last.ckpt
+""",
+    "score": """\
+usage: segapp {verb} --ckpt_path FILE [options]
+
+Score a checkpoint on the {images} images, whole and at their stored size. The checkpoint knows its network and its
+data; what you type beats it. Writes <run>/{verb}-<n>/{{metrics.json, per_image.csv}} and prints a table.
+
+  --ckpt_path FILE              runs/<name>/<time>/checkpoints/best.ckpt
+  --data FILE                   score on other data with the same classes
+  --data.overlap SHARE          of an evaluation window that its neighbour also sees
+  --trainer.devices NUMBER      with --trainer.strategy ddp for several
+  --trainer.precision 32-true|bf16-mixed|16-mixed   default: as trained
+  --help_all                    every option
+
+example:
+  segapp {verb} --ckpt_path runs/unet/<time>/checkpoints/best.ckpt
+""",
+}
+
+
+def page(verb: str) -> str:
+    """The help of `fit`, `validate` or `test`."""
+    if verb == "fit":
+        return PAGES["fit"]
+    return PAGES["score"].format(verb=verb, images="validation" if verb == "validate" else "test")

@@ -1,0 +1,247 @@
+"""fit, validate, test and predict as a person runs them, and what they refuse."""
+
+import csv
+import json
+import pickle
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from segapp.cli import main
+from segapp.io import read_raw, write_mask
+
+ROOT = Path(__file__).parents[2]
+CELLS = [f"--data.source.init_args.{k}={v}" for k, v in (("size", 64), ("train", 6), ("val", 3), ("test", 3))]
+SMALL = ["--model.net.init_args.encoder.init_args.widths", "[4, 8]", "--data.crop", "32", "--data.batch_size", "4"]
+FIT = ["fit", "--config", str(ROOT / "configs" / "unet.yaml"), *CELLS, *SMALL, "--trainer.max_epochs", "2"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def trained(place) -> Path:
+    """A run's folder, relative to `place`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        assert main(FIT) == 0
+    (run,) = (place / "runs" / "unet").iterdir()
+    return run.relative_to(place)
+
+
+@pytest.fixture(autouse=True)
+def there(place, trained, monkeypatch):
+    monkeypatch.delenv("SEGAPP_RUN_FOLDER", raising=False)
+    monkeypatch.chdir(place)
+
+
+def best(trained: Path) -> str:
+    return str(trained / "checkpoints" / "best.ckpt")
+
+
+def refused(arguments: list[str], capsys, *sentences: str, code: int = 2) -> str:
+    """One sentence on the error stream, and no traceback or usage."""
+    assert main(arguments) == code
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("segapp: ")
+    assert "Traceback" not in error
+    assert "usage:" not in error
+    for sentence in sentences:
+        assert sentence in error
+    return error
+
+
+def listing(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_fit_leaves_what_the_guide_says(trained):
+    found = {path.name for path in trained.iterdir()}
+    expected = {"config.yaml", "split.yaml", "checkpoints", "metrics.csv", "curves.png", "samples", "tensorboard"}
+    assert expected <= found
+    assert {name for name in found - expected if not name.startswith(("test-", "validate-"))} == set()
+    assert {path.name for path in (trained / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    config = yaml.safe_load((trained / "config.yaml").read_text())
+    assert config["trainer"]["precision"] in ("32-true", "bf16-mixed")
+    assert [len(names) for names in yaml.safe_load((trained / "split.yaml").read_text()).values()] == [6, 3, 3]
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_checkpoints_hold_plain_types_only(trained, name):
+    checkpoint = torch.load(trained / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    assert json.dumps(checkpoint["segapp"])
+    assert checkpoint["segapp"]["spec"]["classes"] == ["background", "cell"]
+
+
+def test_a_checkpoint_alone_restores_model_and_data_and_touches_nothing_else(trained, place):
+    before = listing(place)
+    assert main(["test", "--ckpt_path", best(trained)]) == 0
+    new = set(listing(place)) - set(before)
+    folders = {Path(name).parent for name in new}
+    assert len(folders) == 1
+    assert {Path(name).name for name in new} == {"metrics.json", "per_image.csv", "confusion.csv"}
+    assert {name: time for name, time in listing(place).items() if name in before} == before
+
+
+def test_validate_gives_what_training_logged_and_what_predicted_masks_score(trained, place, capsys):
+    assert main(["validate", "--ckpt_path", best(trained)]) == 0
+    folder = max(trained.glob("validate-*"), key=lambda path: path.stat().st_mtime)
+    verdict = json.loads((folder / "metrics.json").read_text())
+    with (trained / "metrics.csv").open(newline="") as file:
+        logged = max(float(row["val/dice/dataset"]) for row in csv.DictReader(file))
+    assert verdict["scores"]["dice/dataset"] == pytest.approx(logged, abs=1e-6)
+    predict = ["predict", "--ckpt_path", best(trained), "--images", "data/cells/val/images", "--output", "seen"]
+    assert main([*predict, "--overwrite"]) == 0
+    counts = np.zeros((2, 2), np.int64)
+    for path in sorted((place / "seen").glob("*.png")):
+        truth = read_raw(place / "data" / "cells" / "val" / "masks" / path.name)
+        np.add.at(counts, (truth.ravel(), read_raw(path).ravel()), 1)
+    assert counts.tolist() == verdict["confusion"]
+    assert counts.sum() == 3 * 64 * 64
+
+
+def test_what_is_typed_beats_the_checkpoint(trained):
+    assert main(["validate", "--ckpt_path", best(trained), "--data.overlap", "0.5"]) == 0
+    folder = max(trained.glob("validate-*"), key=lambda path: path.stat().st_mtime)
+    assert json.loads((folder / "metrics.json").read_text())["spec"]["overlap"] == 0.5
+
+
+def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place):
+    copy = place / "runs" / "unet" / "copied"
+    shutil.copytree(trained, copy)
+    last = str(copy / "checkpoints" / "last.ckpt")
+    assert main(["fit", "--ckpt_path", last, "--trainer.max_epochs", "3"]) == 0
+    with (copy / "metrics.csv").open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+    assert torch.load(last, weights_only=True)["epoch"] == 2
+
+
+@pytest.mark.parametrize("verb", ["validate", "test"])
+def test_scoring_without_a_usable_checkpoint_is_refused(verb, trained, capsys):
+    refused([verb], capsys, "--ckpt_path", "best.ckpt")
+    refused([verb, "--ckpt_path", "last"], capsys, "last")
+    refused([verb, "--ckpt_path", str(trained / "checkpoints" / "bst.ckpt")], capsys, "best.ckpt")
+    refused([verb, "--ckpt_path", "https://example.org/x.ckpt"], capsys, "this machine")
+    refused([verb, "--ckpt_path", str(trained / "config.yaml")], capsys, "config.yaml")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path("exploded"),))
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
+def test_a_pickle_that_would_run_code_is_refused(verb, place, capsys):
+    torch.save({"segapp": {}, "state_dict": {}, "bomb": Bomb()}, place / "bomb.ckpt")
+    (place / "plain.ckpt").write_bytes(pickle.dumps(Bomb()))
+    folders = ["--images", "data/cells/val/images", "--output", "nowhere"] if verb == "predict" else []
+    for name in ("bomb.ckpt", "plain.ckpt"):
+        refused([verb, "--ckpt_path", name, *folders], capsys, name)
+    assert not (place / "exploded").exists()
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
+@pytest.mark.parametrize("part", ["net", "loss", "optimizer", "source", "callback", "callable"])
+def test_a_class_path_from_a_checkpoint_is_checked_before_it_is_imported(verb, part, trained, place, capsys, monkeypatch):
+    (place / "evil.py").write_text("open('imported', 'w').close()\nclass Evil: pass\n")
+    monkeypatch.syspath_prepend(place)
+    checkpoint = torch.load(best(trained), weights_only=True)
+    record = checkpoint["segapp"]
+    evil = {"class_path": "evil.Evil"}
+    if part == "net":
+        record["net"] = record["config"]["model"]["net"] = evil
+    elif part == "source":
+        record["config"]["data"]["source"] = evil
+    elif part == "callback":
+        record["config"]["trainer"]["callbacks"] = [evil]
+    elif part == "callable":
+        record["config"]["trainer"]["callbacks"] = [
+            {"class_path": "lightning.pytorch.callbacks.LambdaCallback", "init_args": {"setup": "evil.Evil"}}
+        ]
+    else:
+        record["config"]["model"][part] = evil
+    torch.save(checkpoint, place / "evil.ckpt")
+    folders = ["--images", "data/cells/val/images", "--output", "nowhere"] if verb == "predict" else []
+    if verb == "predict" and part != "net":
+        pytest.skip("predict reads the network alone")
+    refused([verb, "--ckpt_path", "evil.ckpt", *folders], capsys, "evil.Evil")
+    assert not (place / "imported").exists()
+    assert "evil" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("options", "sentences"),
+    [
+        (["--data.batchsize", "3"], ["--data.batch_size"]),
+        (["--trainer.max_epoch", "3"], ["--trainer.max_epochs"]),
+        (["--data.batch_size", "many"], ["data.batch_size", "many"]),
+        (["--model.net.init_args.longskip", "add"], ["longskip", "long_skip"]),
+        (["--model.net.init_args.long_skip", "cat"], ["none | add | concat", "cat"]),
+        (["--weights_only", "false"], ["--weights_only"]),
+        (["--config", "nope.yaml"], ["nope.yaml"]),
+        (["--name", "../elsewhere"], ["../elsewhere"]),
+        (["--data.source", "segapp.datasets.Folder"], ["root", "classes"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_a_wrong_option_gets_one_sentence(options, sentences, capsys):
+    refused([*FIT, *options], capsys, *sentences)
+
+
+def test_a_misspelt_key_in_a_file_gets_a_suggestion(place, capsys):
+    (place / "wrong.yaml").write_text("data:\n  batchsize: 3\n")
+    assert "batch" in refused([*FIT, "--config", "wrong.yaml"], capsys, "batchsize")
+
+
+def folder_of(place: Path, values: tuple[int, ...], name: str) -> str:
+    """A person's folder whose masks hold `values`, and the fragment that reads it."""
+    root = place / "data" / name
+    for index in range(4):
+        image = np.full((40, 40), 40 * index, np.uint8)
+        mask = np.resize(np.array(values, np.uint8), (40, 40))
+        write_mask(root / "images" / f"{index}.png", image, [(i, i, i) for i in range(256)])
+        write_mask(root / "masks" / f"{index}.png", mask, [(i, i, i) for i in range(256)])
+    source = {"class_path": "segapp.datasets.Folder", "init_args": {"root": f"data/{name}", "classes": ["a", "b"]}}
+    source["init_args"]["split"] = {"class_path": "segapp.datasets.Fraction", "init_args": {"val": 0.25, "test": 0.25}}
+    (place / f"{name}.yaml").write_text(yaml.safe_dump({"source": source}))
+    return f"{name}.yaml"
+
+
+BARE = [word for word in FIT if word not in CELLS]
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_mask_value_outside_the_classes_names_file_values_and_remedy(workers, place, capsys):
+    fragment = folder_of(place, (0, 1, 7), "seven")
+    options = ["--data", fragment, "--data.num_workers", workers]
+    refused([*BARE, *options], capsys, "data/seven/masks/", ".png", "7", "values")
+
+
+def test_masks_of_0_and_255_are_explained(place, capsys):
+    fragment = folder_of(place, (0, 255), "binary")
+    refused([*BARE, "--data", fragment], capsys, "255", "values")
+
+
+def test_a_missing_folder_is_named(place, capsys):
+    fragment = folder_of(place, (0, 1), "there")
+    shutil.rmtree(place / "data" / "there")
+    refused([*BARE, "--data", fragment], capsys, "data/there")
+
+
+def test_a_keyboard_interrupt_ends_with_130_and_whole_checkpoints(place, monkeypatch, capsys):
+    from segapp.callbacks import Curves
+
+    def interrupt(self, trainer, pl_module):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Curves, "on_train_end", interrupt, raising=False)
+    assert main([*FIT, "--name", "stopped"]) == 130
+    (last,) = (place / "runs" / "stopped").glob("*/checkpoints/last.ckpt")
+    assert torch.load(last, weights_only=True)["epoch"] == 1
