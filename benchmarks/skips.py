@@ -51,7 +51,14 @@ def arm(long: str, short: str, seed: int, epochs: int) -> dict[str, object]:
         dice = max(float(row["val/dice/dataset"]) for row in csv.DictReader(file))
     weights = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["current_model_state"]
     counted = sum(value.numel() for key, value in weights.items() if key.endswith(("weight", "bias")))
-    return {"long": long, "short": short, "seed": seed, "dice": dice, "parameters": counted, "seconds": round(seconds, 1)}
+    return {
+        "long": long,
+        "short": short,
+        "seed": seed,
+        "dice": dice,
+        "parameters": counted,
+        "seconds": round(seconds, 1),
+    }
 
 
 def rows() -> list[dict[str, str]]:

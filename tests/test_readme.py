@@ -16,7 +16,16 @@ from segapp.io import read_raw, write_image, write_mask
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-SMALL = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--data.crop", "32", "--data.batch_size", "2"]
+SMALL = [
+    "--trainer.max_epochs",
+    "1",
+    "--trainer.limit_train_batches",
+    "1",
+    "--data.crop",
+    "32",
+    "--data.batch_size",
+    "2",
+]
 SMALL_CELLS = [f"--data.source.init_args.{name}={value}" for name, value in (("size", 48), ("train", 4), ("val", 2))]
 
 

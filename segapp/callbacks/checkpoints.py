@@ -27,6 +27,13 @@ class BestCheckpoint(ModelCheckpoint):
         score = trainer.callback_metrics.get("val/dice/dataset", math.nan)
         return super()._should_skip_saving_checkpoint(trainer) or not math.isfinite(float(score))
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Also of a run that was moved: the best score so far counts, wherever its folder is now."""
+        path, score = str(Path(str(self.dirpath)) / "best.ckpt"), state_dict["best_model_score"]
+        here = {"dirpath": str(self.dirpath), "best_model_path": path, "kth_best_model_path": path}
+        known = {} if score is None else {"best_k_models": {path: score}}
+        super().load_state_dict({**state_dict, **here, **known})
+
 
 class LastCheckpoint(Checkpoint):
     """`last.ckpt`, to continue an interrupted run from: every so many steps and minutes, and after every epoch.

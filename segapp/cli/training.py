@@ -9,6 +9,7 @@
 import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from segapp.cli.precision import fastest_safe_precision
 from segapp.cli.runs import new_run, new_verdict, newest_best, run_of
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError
-from segapp.inference import check_class_paths, read_checkpoint
+from segapp.inference import check_class_paths, limited_imports, read_checkpoint
 from segapp.module import SegmentationModule
 
 
@@ -60,6 +61,7 @@ class SegmentationCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.checkpoint: dict[str, Any] | None = None
+        self._imports: AbstractContextManager[None] = nullcontext()  # what a checkpoint's settings may import
         exact = {"allow_abbrev": False}
         super().__init__(
             SegmentationModule,
@@ -102,12 +104,14 @@ class SegmentationCLI(LightningCLI):
         path = _option(options, "--ckpt_path")
         if path is not None:
             self.checkpoint = read_checkpoint(path)
+            self._imports = limited_imports(_named_by_the_person(options))
             options = ["--config", self._settings_of(self.checkpoint, verb, options), *options]
         elif verb != "fit" and not asks_for_help:
             raise MisuseError(f"segapp {verb} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
         elif not asks_for_help and not options:
             raise MisuseError("segapp fit needs a config: segapp fit --config configs/unet.yaml")
-        self.config = parser.parse_args([verb, *options])
+        with self._imports:
+            self.config = parser.parse_args([verb, *options])
         if path is None and self.config[verb].get("ckpt_path"):
             raise MisuseError("ckpt_path belongs on the command line (--ckpt_path FILE), not in a config.")
 
@@ -265,6 +269,7 @@ def _quieten() -> None:
         (r".*isinstance\(treespec, LeafSpec\).*", FutureWarning),
         (r".*does not have many workers.*", UserWarning),
         (r".*The number of training batches.*", UserWarning),
+        (r".*callbacks used to create the checkpoint need to be provided.*", UserWarning),
         (r".*Checkpoint directory .* exists and is not empty.*", UserWarning),
     ):
         warnings.filterwarnings("ignore", message=message, category=category)

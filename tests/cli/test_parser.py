@@ -135,6 +135,7 @@ def test_an_option_that_changes_the_class_drops_every_former_argument(holder_par
 
 
 def test_the_same_class_keeps_what_was_set(holder_parser, tmp_path):
-    other = written(tmp_path, "same.yaml", f"holder:\n  shape: {{class_path: {path('Shape')}, init_args: {{sides: 6}}}}\n")
+    text = f"holder:\n  shape: {{class_path: {path('Shape')}, init_args: {{sides: 6}}}}\n"
+    other = written(tmp_path, "same.yaml", text)
     shape = holder_parser.parse_args(["--config", base(tmp_path), "--config", other]).holder.shape
     assert vars(shape.init_args) == {"root": "data/shapes", "sides": 6}

@@ -28,9 +28,7 @@ def arrays(source: Cells, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
-    }
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 def test_constructing_touches_nothing(tmp_path: Path) -> None:
