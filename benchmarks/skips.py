@@ -39,10 +39,27 @@ def arm(long: str, short: str, seed: int, epochs: int) -> dict[str, object]:
     net = "--model.net.init_args"
     started = time.perf_counter()
     code = segapp(
-        ["fit", "--config", "configs/unet.yaml", "--name", name, "--seed_everything", str(seed)]
-        + [f"{net}.long_skip", long, f"{net}.short_skip", short, f"{net}.encoder.init_args.short_skip", short]
-        + ["--trainer.max_epochs", str(epochs), "--trainer.callbacks", "[segapp.callbacks.EMA]"]
-        + ["--trainer.enable_progress_bar", "false"]
+        [
+            "fit",
+            "--config",
+            "configs/unet.yaml",
+            "--name",
+            name,
+            "--seed_everything",
+            str(seed),
+            f"{net}.long_skip",
+            long,
+            f"{net}.short_skip",
+            short,
+            f"{net}.encoder.init_args.short_skip",
+            short,
+            "--trainer.max_epochs",
+            str(epochs),
+            "--trainer.callbacks",
+            "[segapp.callbacks.EMA]",
+            "--trainer.enable_progress_bar",
+            "false",
+        ]
     )
     assert code == 0
     seconds = time.perf_counter() - started

@@ -26,9 +26,7 @@ class Intensity:
 
     def __post_init__(self) -> None:
         if self.kind in ("range", "percentile") and not self.low < self.high:
-            raise MisuseError(
-                f"intensity {self.kind} needs low < high, got low={self.low} and high={self.high}."
-            )
+            raise MisuseError(f"intensity {self.kind} needs low < high, got low={self.low} and high={self.high}.")
         if self.kind == "percentile" and not (self.low >= 0 and self.high <= 100):
             raise MisuseError(f"intensity percentile takes 0 … 100, got low={self.low} and high={self.high}.")
 

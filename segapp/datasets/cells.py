@@ -148,9 +148,7 @@ def _draw_all(folder: Path, recipe: Recipe) -> None:
                 rng = np.random.Generator(np.random.PCG64([recipe.seed, number, index]))
                 image, mask = draw(recipe.size, recipe.channels, recipe.border, rng)
                 name = f"cells_{index:04d}.png"
-                write_image(
-                    folder / split / "images" / name, image[..., 0] if recipe.channels == 1 else image
-                )
+                write_image(folder / split / "images" / name, image[..., 0] if recipe.channels == 1 else image)
                 write_mask(folder / split / "masks" / name, mask, PALETTE[: 2 + recipe.border])
                 progress.update()
     (folder / RECORD).write_text(recipe.record(), encoding="utf-8")

@@ -119,9 +119,7 @@ class Image:
 
 @cache  # once per process and kind of file, not once per image
 def _say_alpha_dropped(suffix: str) -> None:
-    logger.warning(
-        "Some %s images have an alpha channel of one value; it carries nothing and is dropped.", suffix
-    )
+    logger.warning("Some %s images have an alpha channel of one value; it carries nothing and is dropped.", suffix)
 
 
 def _alpha_band(header: Header) -> int | None:

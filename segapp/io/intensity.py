@@ -15,9 +15,7 @@ def bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndar
     if intensity.kind == "range":
         return np.array([intensity.low]), np.array([intensity.high])
     values = np.concatenate(list(samples))
-    ends = [
-        _ends(intensity, values[:, channel]) for channel in range(values.shape[1])
-    ]  # one at a time: memory
+    ends = [_ends(intensity, values[:, channel]) for channel in range(values.shape[1])]  # one at a time: memory
     low, high = np.array(ends, np.float64).T
     return low, high
 

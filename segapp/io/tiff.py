@@ -100,9 +100,7 @@ def _shape(path: Path, series: Any) -> tuple[int, int, int]:
     if len(axes) == 3 and axes.startswith("YX") and axes[2] in CHANNEL_AXES:
         return shape[0], shape[1], shape[2]
     sizes = ", ".join(f"{axis}={length}" for axis, length in zip(axes, shape, strict=True))
-    raise SegappError(
-        f"{path}: TIFF with the axes {sizes} is a stack, not one image; save each slice as a file."
-    )
+    raise SegappError(f"{path}: TIFF with the axes {sizes} is a stack, not one image; save each slice as a file.")
 
 
 def _channels_last(series: Any, pixels: np.ndarray) -> np.ndarray:

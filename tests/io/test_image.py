@@ -60,9 +60,7 @@ def test_colour_becomes_luminance(tmp_path: Path) -> None:
 
 
 def test_other_numbers_of_channels_are_refused(tmp_path: Path) -> None:
-    path = save(
-        tmp_path / "a.tif", np.zeros((37, 50, 4), np.uint8), photometric="minisblack", planarconfig="contig"
-    )
+    path = save(tmp_path / "a.tif", np.zeros((37, 50, 4), np.uint8), photometric="minisblack", planarconfig="contig")
     assert Image(path).shape == (37, 50, 4)
     with pytest.raises(SegappError, match=r"a\.tif: 4 channels, but 3 are needed"):
         _ = Image(path, channels=3).shape
@@ -125,9 +123,7 @@ def test_transparent_palette_entries_count_as_alpha(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
 def test_single_bits_are_black_and_white(tmp_path: Path, suffix: str) -> None:
-    PIL.Image.fromarray(np.where(GREY > 99, 255, 0).astype(np.uint8)).convert("1").save(
-        tmp_path / f"a{suffix}"
-    )
+    PIL.Image.fromarray(np.where(GREY > 99, 255, 0).astype(np.uint8)).convert("1").save(tmp_path / f"a{suffix}")
     np.testing.assert_array_equal(Image(tmp_path / f"a{suffix}").read()[..., 0], np.where(GREY > 99, 255, 0))
 
 
@@ -153,9 +149,7 @@ def test_floats_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> N
     assert (reference.window(10, 10, 5, 5) == 1).all()
 
 
-@pytest.mark.parametrize(
-    "dtype", [np.uint8, np.uint16, np.int16, np.uint32, np.float16, np.float32, np.float64]
-)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.uint32, np.float16, np.float32, np.float64])
 def test_range_maps_low_to_0_and_high_to_1(tmp_path: Path, dtype: type) -> None:
     path = save(tmp_path / "a.tif", np.array([[5, 10, 15, 20, 25]], dtype))
     pixels = Image(path, intensity=Intensity("range", 10, 20)).read()
@@ -165,9 +159,7 @@ def test_range_maps_low_to_0_and_high_to_1(tmp_path: Path, dtype: type) -> None:
 
 def test_percentiles_are_per_channel_and_of_the_whole_image(tmp_path: Path) -> None:
     ramp = np.arange(10100, dtype=np.uint16).reshape(100, 101)
-    path = save(
-        tmp_path / "a.tif", np.stack([ramp, ramp * 3]), photometric="minisblack", compression="deflate"
-    )
+    path = save(tmp_path / "a.tif", np.stack([ramp, ramp * 3]), photometric="minisblack", compression="deflate")
     reference = Image(path, intensity=Intensity("percentile", 0, 100))
     whole = reference.read()
     np.testing.assert_allclose(whole[..., 0], ramp / 10099, rtol=1e-6)
@@ -186,9 +178,7 @@ def test_zscore_puts_the_mean_in_the_middle(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["zscore", "percentile"])
 def test_an_image_of_one_value_becomes_0(tmp_path: Path, kind: str) -> None:
     intensity = Intensity("percentile", 1, 99) if kind == "percentile" else Intensity("zscore")
-    assert (
-        Image(save(tmp_path / "a.tif", np.full((9, 9), 77, np.uint16)), intensity=intensity).read() == 0
-    ).all()
+    assert (Image(save(tmp_path / "a.tif", np.full((9, 9), 77, np.uint16)), intensity=intensity).read() == 0).all()
 
 
 def test_statistics_of_a_large_image_come_from_an_even_overview(

@@ -80,9 +80,7 @@ def _png(depth: int, kind: int, rows: list[bytes], width: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize(
-    ("depth", "row", "values"), [(2, b"\x1b", [0, 1, 2, 3]), (4, b"\x0f\x37", [0, 15, 3, 7])]
-)
+@pytest.mark.parametrize(("depth", "row", "values"), [(2, b"\x1b", [0, 1, 2, 3]), (4, b"\x0f\x37", [0, 15, 3, 7])])
 def test_packed_grey_is_not_stretched(tmp_path: Path, depth: int, row: bytes, values: list[int]) -> None:
     (tmp_path / "a.png").write_bytes(_png(depth, 0, [row], 4))
     assert read_raw(tmp_path / "a.png").tolist() == [values]
@@ -97,9 +95,7 @@ def test_16_bit_png_keeps_16_bits(tmp_path: Path, kind: int, samples: int) -> No
 
 @pytest.mark.parametrize("compression", [None, "deflate", "lzw", "zstd"])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
-@pytest.mark.parametrize(
-    "layout", [{}, {"tile": (16, 32)}, {"rowsperstrip": 5}], ids=["whole", "tiles", "strips"]
-)
+@pytest.mark.parametrize("layout", [{}, {"tile": (16, 32)}, {"rowsperstrip": 5}], ids=["whole", "tiles", "strips"])
 def test_tiff_windows_equal_crops(tmp_path: Path, compression: str, byteorder: str, layout: dict) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, DEEP, compression=compression, byteorder=byteorder, **layout)
@@ -166,9 +162,7 @@ def test_a_stack_is_no_image(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 30, 31), np.uint8), photometric="minisblack")
     with pytest.raises(SegappError, match=r"Q=20, Y=30, X=31 is a stack"):
         read_raw(tmp_path / "a.tif")
-    tifffile.imwrite(
-        tmp_path / "b.tif", np.zeros((3, 30, 31), np.uint8), imagej=True, metadata={"axes": "ZYX"}
-    )
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((3, 30, 31), np.uint8), imagej=True, metadata={"axes": "ZYX"})
     with pytest.raises(SegappError, match="Z=3, Y=30, X=31 is a stack"):
         read_raw(tmp_path / "b.tif")
 
