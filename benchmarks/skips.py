@@ -2,7 +2,7 @@
 
     python benchmarks/skips.py --epochs 3 --seeds 3
 
-Every arm is an ordinary `segapp fit` of configs/unet.yaml with both short skips (the encoder's and the decoder's) and the
+Every arm is an ordinary `segapp fit` of configs/unet.yaml with both short skips (encoder and decoder) and the
 long skip set. Writes runs/skips/table.csv and prints it as Markdown; arms that are in the file are not run again.
 """
 
