@@ -3,10 +3,11 @@
 All compute in float32 (float64 where the logits are), leave out ignored pixels in value and gradient alike, and give 0
 with a gradient of 0 where every pixel is ignored. They are our own, not segmentation-models-pytorch's, because there
 Dice gives no gradient for false positives of an absent class, smoothed cross-entropy divides by ignored pixels too, and
-focal and Lovász fail on a batch that is ignored throughout.
+focal and Lovász fail on a batch that is ignored throughout. Mask values are trusted: the data sets check them.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -15,16 +16,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segapp.batch import IGNORE_INDEX
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 
 Weights = Sequence[float] | Literal["balanced"] | None
+
+_LARGEST_BALANCED = 100.0
+"""A handful of pixels must not steer a batch; it binds for classes below a share of 1 % / (number of classes)."""
 
 
 class ClassWeights(nn.Module):
     """One weight per class: given, or `balanced` from the training masks and then kept with the checkpoint.
 
-    Balanced weights are total / (P · count) for the P classes that occur, so that the mean weight of a pixel is 1; a
-    class that never occurs gets 1.
+    Balanced weights are total / (P · count) for the P classes that occur, so that the mean weight of a pixel is 1;
+    none exceeds 100, and a class that never occurs gets 1.
     """
 
     weights: Tensor
@@ -47,10 +51,12 @@ class ClassWeights(nn.Module):
         """Balance by the pixels per class, (K,) int64; a checkpoint loaded later prevails."""
         if not self.balanced:
             raise MisuseError("class_weights were not asked to be 'balanced'.")
+        if not counts.any():
+            raise MisuseError("'balanced' class weights need training masks, but no pixel of theirs has a class.")
         counts = counts.double()
         present = counts > 0
         weights = torch.ones_like(counts)
-        weights[present] = counts.sum() / (present.sum() * counts[present])
+        weights[present] = (counts.sum() / (present.sum() * counts[present])).clamp(max=_LARGEST_BALANCED)
         self._set(weights.float())
 
     def forward(self, logits: Tensor) -> Tensor | None:
@@ -78,7 +84,12 @@ class ClassWeights(nn.Module):
             self._set(stored[stored >= 0].detach().clone().float())
 
 
-def _at_least_float32(logits: Tensor) -> Tensor:
+def _checked(logits: Tensor, mask: Tensor) -> Tensor:
+    """The logits in at least float32, once their shape agrees with the mask's: some others would broadcast silently."""
+    if logits.ndim != 4 or mask.shape != (len(logits), *logits.shape[2:]):
+        raise SegappError(
+            f"a loss takes logits (N, K, H, W) and a mask (N, H, W), got {tuple(logits.shape)} and {tuple(mask.shape)}."
+        )
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
@@ -88,12 +99,33 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
     return (values * weights).sum() / torch.where(total > 0, total, 1)
 
 
-class CrossEntropy(nn.Module):
-    """Softmax cross-entropy, the mean over valid pixels, each weighted by its class.
+class PixelwiseLoss(nn.Module, ABC):
+    """A weighted mean over valid pixels.
+
+    Its two sums, unlike the mean, may be added over bands, micro-batches and processes before they are divided: with W
+    processes whose gradients are averaged, W · loss / Σ weight on each is the loss of the one large batch.
+    """
+
+    @abstractmethod
+    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Scalars: Σ weight · loss over valid pixels, and Σ weight (the number of pixels, where all are equal)."""
+
+    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Scalar."""
+        total, weight = self.sums(logits, mask)
+        # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
+        return total * (weight > 0) / torch.where(weight > 0, weight, 1)
+
+
+class CrossEntropy(PixelwiseLoss):
+    """Softmax cross-entropy: Σ w_y · (-log p_y) / Σ w_y over valid pixels of true class y.
+
+    With label smoothing ε the target is (1 - ε) · one-hot + ε / K, each class's term weighted by its own w (Szegedy
+    et al. 2016), as in PyTorch.
 
     Args:
         class_weights: One weight per class, or `balanced`.
-        label_smoothing: Share of the target spread evenly over all classes, in [0, 1).
+        label_smoothing: ε in [0, 1).
     """
 
     def __init__(self, class_weights: Weights = None, label_smoothing: float = 0.0) -> None:
@@ -103,26 +135,24 @@ class CrossEntropy(nn.Module):
         self.class_weights = ClassWeights(class_weights)
         self.label_smoothing = label_smoothing
 
-    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Scalar."""
-        logits = _at_least_float32(logits)
+    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Two scalars."""
+        logits = _checked(logits, mask)
         weights = self.class_weights(logits)
         total = F.cross_entropy(
             logits,
             mask,
             weight=weights,
             ignore_index=IGNORE_INDEX,
-            reduction="sum",
+            reduction="sum",  # PyTorch's mean is 0 / 0 where all is ignored
             label_smoothing=self.label_smoothing,
         )
         valid = mask != IGNORE_INDEX
-        mass = valid.sum() if weights is None else (weights[torch.where(valid, mask, 0)] * valid).sum()
-        # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
-        return total * (mass > 0) / torch.where(mass > 0, mass, 1)
+        return total, valid.sum() if weights is None else (weights[torch.where(valid, mask, 0)] * valid).sum()
 
 
-class Focal(nn.Module):
-    """Focal loss, mean over valid pixels of (1 - p)^γ · cross-entropy (Lin et al. 2017, for softmax).
+class Focal(PixelwiseLoss):
+    """Softmax focal loss: Σ w_y · (1 - p_y)^γ · (-log p_y) / Σ w_y over valid pixels of class y (Lin et al. 2017).
 
     Args:
         gamma: γ ≥ 0; 0 is cross-entropy.
@@ -136,24 +166,27 @@ class Focal(nn.Module):
         self.gamma = gamma
         self.class_weights = ClassWeights(class_weights)
 
-    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Scalar."""
+    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Two scalars."""
+        logits = _checked(logits, mask)
         valid = mask != IGNORE_INDEX
         target = torch.where(valid, mask, 0)
-        logits = _at_least_float32(logits)
         log_p = logits.log_softmax(1).gather(1, target[:, None])[:, 0]
         # 1 - p is kept off 0, where the power's gradient is infinite for γ < 1.
         focal = -((-torch.expm1(log_p)).clamp_min(1e-7) ** self.gamma) * log_p
         weights = self.class_weights(logits)
-        return _mean(focal, valid.to(focal) if weights is None else weights[target] * valid)
+        weight = valid.to(focal) if weights is None else weights[target] * valid
+        return (focal * weight).sum(), weight.sum()
 
 
 class Tversky(nn.Module):
     """1 - soft Tversky index, averaged over classes (Salehi et al. 2017).
 
-    Per class, (TP + s) / (TP + α·FP + β·FN + s) from softmax probabilities p and one-hot truth g over valid pixels:
-    TP = Σ p·g, FP = Σ p·(1 - g), FN = Σ (1 - p)·g. A class absent from the truth is kept, so that what is wrongly
-    predicted of it has a gradient; with the smoothing s its loss goes to 0 as the false positives do.
+    Per class 1 - (TP + s) / (TP + α·FP + β·FN + s), from softmax probabilities p and one-hot truth g over valid
+    pixels: TP = Σ p·g, FP = Σ p·(1 - g), FN = Σ (1 - p)·g.
+
+    A class absent from the truth is kept, so that what is wrongly predicted of it has a gradient: its loss is
+    α·FP / (α·FP + s), 0 where none of it is predicted.
 
     Args:
         alpha: Weight of false positives.
@@ -189,21 +222,21 @@ class Tversky(nn.Module):
         k = logits.shape[1]
         if self.background is not None and not 0 <= self.background < k:
             raise MisuseError(f"background is a class, 0 … {k - 1}, or none; got {self.background}.")
-        logits = _at_least_float32(logits)
+        logits = _checked(logits, mask)
         indices = torch.arange(k, device=mask.device)
         valid = (mask != IGNORE_INDEX)[:, None]
         truth = mask[:, None] == indices[:, None, None]  # (N, K, H, W), nowhere true where ignored
         p = logits.softmax(1)
         over = (2, 3) if self.reduce == "image" else (0, 2, 3)
-        hits, predicted, true = (p * truth).sum(over), (p * valid).sum(over), truth.sum(over)
-        denominator = hits + self.alpha * (predicted - hits) + self.beta * (true - hits)
-        loss = 1 - (hits + self.smooth) / (denominator + self.smooth)  # (N, K) or (K,)
+        hits, predicted = (p * truth).sum(over), (p * valid).sum(over)  # (N, K) or (K,)
+        true, pixels = truth.sum(over), valid.sum(over)
+        wrong = self.alpha * (predicted - hits) + self.beta * (true - hits)
+        loss = wrong / (hits + wrong + self.smooth)
         weights = self.class_weights(logits)
         weights = loss.new_ones(k) if weights is None else weights
         if self.background is not None:
             weights = weights * (indices != self.background)
-        scored = valid.flatten(1).any(1)[:, None] if self.reduce == "image" else valid.any()
-        return _mean(loss, weights * scored)
+        return _mean(loss, weights * (pixels > 0))
 
 
 class Dice(Tversky):
@@ -252,7 +285,7 @@ class DiceCrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar."""
-        logits = _at_least_float32(logits)  # once, so that a half-precision gradient is rounded once
+        logits = _checked(logits, mask)  # here, so that two gradients are added before they are rounded to 16 bits
         return self.dice_weight * self.dice(logits, mask) + self.cross_entropy(logits, mask)
 
 
@@ -269,7 +302,7 @@ class Lovasz(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar in [0, 1]."""
-        p = _at_least_float32(logits).softmax(1).movedim(1, -1)
+        p = _checked(logits, mask).softmax(1).movedim(1, -1)
         pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
         losses = [self._surrogate(probabilities, truth) for probabilities, truth in pairs]
         kept = [loss for loss in losses if loss is not None]

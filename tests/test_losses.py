@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonargparse import ArgumentParser
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from segapp.losses import (
     ClassWeights,
     CrossEntropy,
@@ -24,6 +25,7 @@ from segapp.losses import (
     DiceCrossEntropy,
     Focal,
     Lovasz,
+    PixelwiseLoss,
     Tversky,
 )
 
@@ -345,6 +347,53 @@ def test_dice_alone_unlearns_an_absent_class() -> None:
         assert (slope[:, 1] > 0).all()
 
 
+def test_an_absent_class_that_is_not_predicted_costs_nothing() -> None:
+    logits = torch.tensor([200.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 4, 4)
+    assert float(Dice()(logits, torch.zeros(1, 4, 4, dtype=torch.long))) == 0
+
+
+@every_loss
+@pytest.mark.parametrize("shape", [(1, 5, 6), (3, 1, 5, 6), (3, 5, 1), (3, 6, 5)])
+def test_a_mask_of_another_shape_is_refused_rather_than_broadcast(loss: nn.Module, shape: tuple[int, ...]) -> None:
+    logits, _ = pair()
+    with pytest.raises(SegappError, match=r"a mask \(N, H, W\), got \(3, 4, 5, 6\)"):
+        loss(logits, torch.zeros(shape, dtype=torch.long))
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(label_smoothing=0.1), CrossEntropy([0.5, 2.0, 0.1, 1.3]), Focal()])
+def test_sums_of_parts_give_value_and_gradient_of_the_whole(loss: PixelwiseLoss) -> None:
+    """What processes with 1 and 2 images, differently ignored, reduce to be exact."""
+    logits, mask = pair()
+    mask[0, :4] = 255
+    logits.requires_grad_()
+    parts = [loss.sums(logits[part], mask[part]) for part in (slice(0, 1), slice(1, 3))]
+    total, weight = (sum(values, start=torch.tensor(0)) for values in zip(*parts, strict=True))
+    value, slope = gradient(loss, logits, mask)
+    assert float((total / weight).detach()) == pytest.approx(value, rel=1e-12)
+    (found,) = torch.autograd.grad(total / weight, logits)
+    torch.testing.assert_close(found, slope, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("CrossEntropy", {"class_weights": "balanced", "label_smoothing": 0.1}),
+        ("CrossEntropy", {"class_weights": [1, 2.5]}),
+        ("Dice", {"reduce": "image", "smooth": 0.1, "background": 0}),
+        ("DiceCrossEntropy", {}),
+        ("Focal", {"gamma": 1.5}),
+        ("Tversky", {"alpha": 0.3, "beta": 0.7}),
+        ("Lovasz", {"reduce": "batch"}),
+        ("DeepSupervision", {"loss": {"class_path": "segapp.losses.Dice"}}),
+    ],
+)
+def test_a_config_builds_it_by_class_path(name: str, settings: dict[str, Any]) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--loss", type=nn.Module)
+    config = parser.parse_object({"loss": {"class_path": f"segapp.losses.{name}", "init_args": settings}})
+    assert type(parser.instantiate(config).loss).__name__ == name
+
+
 @every_loss
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_logits_are_computed_in_float32(loss: nn.Module, dtype: torch.dtype) -> None:
@@ -394,15 +443,20 @@ def test_balanced_weights_by_hand() -> None:
     assert weights(torch.zeros(1, 4, 1, 1)).tolist() == pytest.approx([1000 / 1800, 1, 1000 / 900, 1000 / 300])
 
 
-@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=255))
+def test_a_handful_of_pixels_does_not_steer_a_batch() -> None:
+    weights = ClassWeights("balanced")
+    weights.set_counts(torch.tensor([10**12, 1]))
+    assert weights(torch.zeros(1, 2, 1, 1)).tolist() == [0.5, 100.0]
+
+
+@given(st.lists(st.one_of(st.just(0), st.integers(10**10, 10**12)), min_size=1, max_size=255).filter(any))
 def test_balanced_weights_weigh_a_pixel_by_one_on_average(counts: list[int]) -> None:
     weights = ClassWeights("balanced")
     weights.set_counts(torch.tensor(counts))
     values = weights(torch.zeros(1, len(counts), 1, 1)).double().numpy()
     assert np.isfinite(values).all() and (values > 0).all()
     assert (values[np.array(counts) == 0] == 1).all()
-    if any(counts):
-        assert np.average(values, weights=counts) == pytest.approx(1, rel=1e-5)
+    assert np.average(values, weights=counts) == pytest.approx(1, rel=1e-5)
 
 
 def test_balanced_weights_are_asked_for_before_they_are_known() -> None:
@@ -497,6 +551,7 @@ def test_integer_and_single_weights_are_numbers_too() -> None:
         (lambda: Dice(background=-1)(*pair()), "background"),
         (lambda: CrossEntropy([1.0, 2.0, 3.0])(*pair()), "3 numbers for 4 classes"),
         (lambda: ClassWeights([1.0]).set_counts(torch.ones(1)), "balanced"),
+        (lambda: ClassWeights("balanced").set_counts(torch.zeros(3)), "no pixel"),
     ],
 )
 def test_misuse_is_said(make: Callable[[], Any], words: str) -> None:
