@@ -93,7 +93,9 @@ def _wrong_class(text: str) -> str | None:
         module, name = found.groups()
         return f"there is no {name!r} in {module}{suggest(name, _public(module))}."
     if found := _NO_MODULE.search(text):
-        return f"there is no module {found.group(1)!r}{suggest(found.group(1), ROOMS)}."
+        named = _CLASS_PATH.search(text)  # Python names the first part that is missing, the person wrote all of it
+        module = named.group(1).rpartition(".")[0] if named else found.group(1)
+        return f"there is no module {module!r}{suggest(module, ROOMS)}."
     if found := _NO_PATH.search(text):
         return _short_name(found.group(1))
     if found := _NOT_CALLABLE.search(text):

@@ -6,42 +6,40 @@ from typing import Any
 import torch
 import torch.distributed as distributed
 from torch import Tensor
-from torchmetrics import Metric
 
+from segapp.errors import SegappError
 from segapp.metrics.counts import confusion, true_false_positives_negatives
 from segapp.metrics.scores import SCORES
 
 
-class SegmentationScores(Metric):
+class SegmentationScores:
     """Dice and IoU of whole images, per data set and per image.
 
-    Holds one (K, K) int64 confusion sum of this process and, per image, its name and the int64 true positives,
-    false positives and false negatives per class: 24·K bytes and the name. Nothing is exchanged between processes
-    before `compute`, which then gives the same numbers on each.
+    Holds, on the CPU, one (K, K) int64 confusion sum of this process and, per image, its name and the true positives,
+    false positives and false negatives per class. Nothing is exchanged between processes before `compute` or
+    `gathered`, which then give the same numbers on each, whatever the number of processes. (Not a torchmetrics
+    metric: those cannot gather names, keep an old result where a process had no new image, and double their counts
+    where processes start with shared memory.)
 
     Args:
         classes: The K class names.
         background: The class left out of macro means, if any.
-        keep_confusion: Also keep every image's own confusion matrix, as sparse rows (`image_confusion`).
+        keep_confusion: Also keep every image's own confusion matrix, as sparse rows (truth, prediction, count).
     """
 
-    full_state_update = False
-
     def __init__(self, classes: Sequence[str], background: int | None, keep_confusion: bool = False) -> None:
-        # Synchronised once by hand in `gathered`: torchmetrics cannot gather names, nor a list that is empty here.
-        super().__init__(sync_on_compute=False)
         self.classes = tuple(classes)
+        if background is not None and not 0 <= background < len(self.classes):
+            raise SegappError(f"background is class {background}, expected 0 … {len(self.classes) - 1} or none.")
         self.background = background
         self.keep_confusion = keep_confusion
-        k = len(self.classes)
-        self.confusion: Tensor
-        self.add_state("confusion", torch.zeros(k, k, dtype=torch.int64), dist_reduce_fx="sum")
-        self.images: list[tuple[str, list[list[int]], list[tuple[int, int, int]]]] = []
+        self.reset()
 
     def reset(self) -> None:
         """Forget every image."""
-        super().reset()
-        self.images = []
+        k = len(self.classes)
+        self.confusion = torch.zeros(k, k, dtype=torch.int64)
+        self.images: list[tuple[str, list[list[int]], list[tuple[int, int, int]]]] = []
 
     def update(self, prediction: Tensor, mask: Tensor, name: str) -> None:
         """Count one image.
@@ -50,9 +48,15 @@ class SegmentationScores(Metric):
             prediction: (H, W) class indices.
             mask: (H, W) true class indices, 255 = ignore.
             name: The image's name, for the per-image table.
+
+        Raises:
+            SegappError: a class index outside 0 … K-1, or shapes that differ.
         """
-        counts = confusion(prediction, mask, len(self.classes))
-        self.confusion += counts
+        try:
+            counts = confusion(prediction, mask, len(self.classes)).cpu()
+        except SegappError as error:
+            raise SegappError(f"{name}: {error}") from None
+        self.confusion = self.confusion + counts  # not in place: spawned processes share what they began with
         rows = []
         if self.keep_confusion:
             truth, guess = counts.nonzero(as_tuple=True)
@@ -65,14 +69,13 @@ class SegmentationScores(Metric):
 
     def gathered(self) -> tuple[Tensor, list[Any]]:
         """(K, K) int64 summed over all processes, and all images sorted by name; a collective, outside any step."""
-        images = self.images
-        total = self.confusion
-        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-            parts: list[Any] = [None] * distributed.get_world_size()
-            distributed.all_gather_object(parts, (total.cpu(), images))
-            total = sum((part[0] for part in parts[1:]), start=parts[0][0])
-            images = [image for part in parts for image in part[1]]
-        return total.cpu(), sorted(images, key=lambda image: image[0])
+        parts: list[Any] = [(self.confusion, self.images)]
+        if distributed.is_available() and distributed.is_initialized():
+            parts = [None] * distributed.get_world_size()
+            distributed.all_gather_object(parts, (self.confusion, self.images))
+        total = torch.stack([total for total, _ in parts]).sum(0)
+        # By name, and by counts where names repeat: means then round alike on any number of processes.
+        return total, sorted(image for _, images in parts for image in images)
 
     def scores(self, total: Tensor, images: list[Any]) -> dict[str, float]:
         """The scores of gathered counts.
@@ -82,13 +85,16 @@ class SegmentationScores(Metric):
         then over classes (what medical challenges report).
         """
         per_set = true_false_positives_negatives(total)
-        per_image = torch.tensor([image[1] for image in images], dtype=torch.int64)
-        per_image = per_image.reshape(-1, 3, len(self.classes))
+        per_image = self._counts(images).unbind(1)
         result: dict[str, float] = {}
         for score, function in SCORES.items():
             self._add(result, f"{score}/dataset", function(*per_set))
-            self._add(result, f"{score}/image", function(*per_image.unbind(1)).nanmean(0))
+            self._add(result, f"{score}/image", function(*per_image).nanmean(0))
         return result
+
+    def _counts(self, images: list[Any]) -> Tensor:
+        """(images, 3, K) int64, also of no image."""
+        return torch.tensor([image[1] for image in images], dtype=torch.int64).reshape(-1, 3, len(self.classes))
 
     def _add(self, result: dict[str, float], name: str, per_class: Tensor) -> None:
         counted = [index for index in range(len(self.classes)) if index != self.background]
@@ -98,6 +104,5 @@ class SegmentationScores(Metric):
 
     def support(self, images: list[Any]) -> dict[str, int]:
         """Over how many images each class's per-image score is a mean."""
-        counts = torch.tensor([image[1] for image in images], dtype=torch.int64).reshape(-1, 3, len(self.classes))
-        present = (counts.sum(1) > 0).sum(0)
-        return dict(zip(self.classes, present.tolist(), strict=True))
+        defined = (self._counts(images).sum(1) > 0).sum(0)
+        return dict(zip(self.classes, defined.tolist(), strict=True))

@@ -6,6 +6,9 @@ from torch import Tensor
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
 
+_PIECE = 1 << 19
+"""Pixels counted at a time: their pairs stay in the cache, and a large image needs no large temporaries."""
+
 
 def confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tensor:
     """How often each true class was predicted as each class.
@@ -19,15 +22,39 @@ def confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tensor:
         (K, K) int64 on the inputs' device; rows are the truth, columns the prediction.
 
     Raises:
-        SegappError: a class index outside 0 … K-1.
+        SegappError: a class index outside 0 … K-1, or shapes that differ.
     """
+    if prediction.shape != mask.shape or prediction.is_floating_point() or mask.is_floating_point():
+        raise SegappError(
+            f"a prediction of shape {tuple(prediction.shape)} and {prediction.dtype} cannot be scored against a mask "
+            f"of shape {tuple(mask.shape)} and {mask.dtype}: both must be class indices of one shape."
+        )
+    truths, guesses = _bytes(mask), _bytes(prediction)
+    pairs = torch.zeros(256 * 256, dtype=torch.int64, device=mask.device)
+    for truth, guess in zip(truths.split(_PIECE), guesses.split(_PIECE), strict=True):
+        pairs += torch.bincount(truth.int() * 256 + guess.int(), minlength=256 * 256)
+    counts = pairs.view(256, 256)[:num_classes, :num_classes].contiguous()
+    if int(counts.sum()) != int((mask != IGNORE_INDEX).sum()):
+        _refuse(prediction, mask, num_classes)
+    return counts
+
+
+def _bytes(indices: Tensor) -> Tensor:
+    """Flat uint8; what does not fit becomes 255, which is no class, so that it is missed in the counts."""
+    if indices.dtype != torch.uint8:
+        wide = indices.long()
+        indices = torch.where((wide < 0) | (wide > 255), 255, wide).to(torch.uint8)
+    return indices.flatten()
+
+
+def _refuse(prediction: Tensor, mask: Tensor, num_classes: int) -> None:
+    """Raise for the class indices that are not 0 … K-1."""
     valid = mask != IGNORE_INDEX
-    truth, guess = mask[valid].long(), prediction[valid].long()
-    if len(truth) and not 0 <= int(truth.min()) <= int(truth.max()) < num_classes:
-        raise SegappError(f"a mask holds class {int(truth.max())}, expected 0 … {num_classes - 1} or 255 (ignore).")
-    if len(guess) and not 0 <= int(guess.min()) <= int(guess.max()) < num_classes:
-        raise SegappError(f"class {int(guess.max())} was predicted, expected 0 … {num_classes - 1}.")
-    return torch.bincount(truth * num_classes + guess, minlength=num_classes**2).view(num_classes, num_classes)
+    for indices, what in ((mask[valid], "the mask holds"), (prediction[valid], "the prediction holds")):
+        wrong = [index for index in indices.unique().tolist() if not 0 <= index < num_classes]
+        if wrong:
+            some = ", ".join(map(str, wrong[:5])) + (", …" if len(wrong) > 5 else "")
+            raise SegappError(f"{what} class {some}; expected 0 … {num_classes - 1}, or {IGNORE_INDEX} for ignored.")
 
 
 def true_false_positives_negatives(confusion: Tensor) -> Tensor:

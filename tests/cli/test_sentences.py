@@ -1,0 +1,60 @@
+"""Every complaint of jsonargparse about a config becomes one sentence that says what to write."""
+
+import pytest
+
+from segapp.cli.training import SegmentationCLI
+from segapp.errors import MisuseError
+from tests.cli.tiny import TINY
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--trainer.max_epoch", "3"], "unknown option --trainer.max_epoch (did you mean '--trainer.max_epochs'?)."),
+        (
+            ["tiny.yaml"],
+            "'tiny.yaml' stands alone: a config is given as --config tiny.yaml, a setting as --name value.",
+        ),
+        (["--weights_only", "false"], "unknown option --weights_only."),
+        (["--data.batch_size", "many"], "data.batch_size: expected int, got many."),
+        (["--data.blend", "gausian"], "data.blend: expected gaussian | cosine | none, got gausian."),
+        (["--data.crop", "x"], "data.crop: expected int or tuple or null, got x."),
+        (["--data.source.init_args.sise", "3"], "there is no setting 'sise' (did you mean 'size'?)."),
+        (["--model.net.init_args.long_skip", "ad"], "long_skip: expected none | add | concat or Sequence, got ad."),
+        (["--model.net", "segapp.models.UNett"], "there is no 'UNett' in segapp.models (did you mean 'UNet'?)."),
+        (
+            ["--model.net", "segap.models.UNet"],
+            "model.net: there is no module 'segap.models' (did you mean 'segapp.models'?).",
+        ),
+        (["--model.net", "UNett"], "there is no class 'UNett' (did you mean 'segapp.models.UNet'?)."),
+        (["--model.net", "Quux"], "there is no class 'Quux'; write it with its module, package.module.Class."),
+        (["--data.source", "torch.nn.ReLU"], "data.source: torch.nn.ReLU is no Source."),
+        (["--data.source", "segapp.datasets.Folder"], "root, classes must be given."),
+        (["--model.optimizer", "Adamm"], "there is no class 'Adamm' (did you mean 'torch.optim.Adam'?)."),
+        (["--model.optimizer", "torch.nn.ReLU"], "model.optimizer: torch.nn.ReLU does not make a Optimizer."),
+        (["--model.lr_scheduler", "segapp.schedules.WarmupCosin"], "(did you mean 'WarmupCosine'?)."),
+        (
+            ["--trainer.callbacks", "[{class_path: segapp.callbacks.EMA, init_args: {decai: 3}}]"],
+            "trainer.callbacks: there is no setting 'decai' (did you mean 'decay'?).",
+        ),
+        (
+            ["--trainer.callbacks", "[{class_path: segapp.callbacks.EMA, init_args: {decay: x}}]"],
+            "trainer.callbacks: decay: expected float, got x.",
+        ),
+        (
+            ["--data.augment", "[{class_path: albumentations.CLAHE, init_args: {clip_limitt: 3}}]"],
+            "data.augment: there is no setting 'clip_limitt' (did you mean 'clip_limit'?).",
+        ),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
+)
+def test_a_wrong_setting_is_one_sentence(options, expected):
+    with pytest.raises(MisuseError) as raised:
+        SegmentationCLI(["fit", "--config", str(TINY), *options])
+    assert expected in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_without_a_config_the_missing_parts_are_named():
+    with pytest.raises(MisuseError, match=r"^model.net, model.loss, data.source must be given: start from a complete"):
+        SegmentationCLI(["fit", "--trainer.max_epochs", "3"])

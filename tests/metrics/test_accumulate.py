@@ -1,0 +1,275 @@
+"""Scores of sets of images against loops over pixels, and the same numbers on any number of processes."""
+
+import math
+import pickle
+import subprocess
+import sys
+import textwrap
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segapp.errors import SegappError
+from segapp.metrics import SegmentationScores
+
+CLASSES = ("ground", "cell", "border", "debris")
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def images(seed: int, count: int, k: int = 4) -> list[Pair]:
+    """Images of several sizes; classes are missing here and there, one image is ignored throughout."""
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for index in range(count):
+        shape = tuple(rng.integers(1, 7, 2))
+        here = rng.choice(k, rng.integers(1, k + 1), replace=False)
+        mask, prediction = rng.choice(here, shape), rng.choice(here[: rng.integers(1, k + 1)], shape)
+        mask[rng.random(shape) < (1.0 if index % 5 == 3 else 0.2)] = 255
+        pairs.append((prediction.astype(np.uint8), mask.astype(np.uint8)))
+    return pairs
+
+
+def filled(pairs: list[Pair], background: int | None = None, keep_confusion: bool = False) -> SegmentationScores:
+    scores = SegmentationScores(CLASSES, background, keep_confusion)
+    for index, (prediction, mask) in enumerate(pairs):
+        scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
+    return scores
+
+
+def rates(pairs: list[Pair], c: int) -> tuple[float, float]:
+    """Dice and IoU of class c over all pixels of these images; NaN where it is in neither truth nor prediction."""
+    truth = np.concatenate([mask[mask != 255] == c for _, mask in pairs])
+    guess = np.concatenate([prediction[mask != 255] == c for prediction, mask in pairs])
+    if not (truth | guess).any():
+        return math.nan, math.nan
+    return 2 * (truth & guess).sum() / (truth.sum() + guess.sum()), (truth & guess).sum() / (truth | guess).sum()
+
+
+def mean(values: list[float]) -> float:
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
+def reference(pairs: list[Pair], background: int | None) -> dict[str, float]:
+    result = {}
+    for which, score in enumerate(("dice", "iou")):
+        per_set = [rates(pairs, c)[which] if pairs else math.nan for c in range(len(CLASSES))]
+        per_image = [mean([rates([pair], c)[which] for pair in pairs]) for c in range(len(CLASSES))]
+        for over, values in (("dataset", per_set), ("image", per_image)):
+            result[f"{score}/{over}"] = mean([value for c, value in enumerate(values) if c != background])
+            result |= {f"{score}/{over}/{name}": value for name, value in zip(CLASSES, values, strict=True)}
+    return result
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 7), st.sampled_from([None, 0, 3]))
+@settings(deadline=None, max_examples=60)
+def test_scores_are_loops_over_pixels(seed: int, count: int, background: int | None) -> None:
+    pairs = images(seed, count)
+    computed = filled(pairs, background).compute()
+    expected = reference(pairs, background)
+    assert computed == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    assert next(iter(computed)) == "dice/dataset"
+
+
+def test_two_images_by_hand() -> None:
+    """Cell: image 0 has TP 1, FP 1, FN 0, image 1 TP 1, FP 0, FN 3; border is predicted once and never true."""
+    scores = SegmentationScores(("ground", "cell", "border"), 0)
+    scores.update(torch.tensor([[1, 1, 0]]), torch.tensor([[1, 0, 255]]), "a")
+    scores.update(torch.tensor([[1, 0, 0, 2]]), torch.tensor([[1, 1, 1, 1]]), "b")
+    result = scores.compute()
+    assert result["dice/dataset/cell"] == pytest.approx(4 / (4 + 1 + 3))
+    assert result["iou/dataset/cell"] == pytest.approx(2 / 6)
+    assert result["dice/image/cell"] == pytest.approx((2 / 3 + 2 / 5) / 2)
+    assert result["dice/dataset/border"] == result["dice/image/border"] == 0
+    assert result["dice/dataset"] == pytest.approx((4 / 8 + 0) / 2)
+    assert result["dice/image"] == pytest.approx(((2 / 3 + 2 / 5) / 2 + 0) / 2)
+    assert result["dice/image/ground"] == 0
+    total, rows = scores.gathered()
+    assert total.tolist() == [[0, 1, 0], [2, 2, 1], [0, 0, 0]]
+    assert scores.support(rows) == {"ground": 2, "cell": 2, "border": 1}
+
+
+@pytest.mark.parametrize("pairs", [[], [(np.zeros((3, 3), np.uint8), np.full((3, 3), 255, np.uint8))]])
+def test_nothing_to_score_is_nan(pairs: list[Pair]) -> None:
+    scores = filled(pairs, background=0)
+    assert all(math.isnan(value) for value in scores.compute().values())
+    assert scores.support(scores.gathered()[1]) == dict.fromkeys(CLASSES, 0)
+
+
+def test_the_only_class_may_be_the_background() -> None:
+    scores = SegmentationScores(["all"], 0)
+    scores.update(torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.uint8), "a")
+    result = scores.compute()
+    assert math.isnan(result["dice/dataset"]) and result["dice/dataset/all"] == 1
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=30)
+def test_support_counts_the_images_of_each_mean(seed: int) -> None:
+    pairs = images(seed, 6)
+    scores = filled(pairs)
+    expected = {name: sum(not math.isnan(rates([pair], c)[0]) for pair in pairs) for c, name in enumerate(CLASSES)}
+    assert scores.support(scores.gathered()[1]) == expected
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=30)
+def test_sparse_rows_sum_to_the_totals(seed: int) -> None:
+    scores = filled(images(seed, 6), keep_confusion=True)
+    total, rows = scores.gathered()
+    again = np.zeros((4, 4), np.int64)
+    for _, counts, cells in rows:
+        own = np.zeros((4, 4), np.int64)
+        for truth, guess, count in cells:
+            assert count > 0 and own[truth, guess] == 0
+            own[truth, guess] = count
+        hits = own.diagonal()
+        assert counts == [hits.tolist(), (own.sum(0) - hits).tolist(), (own.sum(1) - hits).tolist()]
+        again += own
+    np.testing.assert_array_equal(total.numpy(), again)
+    assert all(cells == [] for _, _, cells in filled(images(seed, 6)).gathered()[1])
+
+
+def test_the_order_of_images_changes_nothing() -> None:
+    pairs = images(3, 30)
+    forward, backward = filled(pairs), SegmentationScores(CLASSES, None)
+    for index, (prediction, mask) in reversed(list(enumerate(pairs))):
+        backward.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
+    same(forward.compute(), backward.compute())
+
+
+def same(one: dict[str, float], other: dict[str, float]) -> None:
+    """Bit for bit; NaN equals NaN."""
+    assert {name: value.hex() for name, value in one.items()} == {name: value.hex() for name, value in other.items()}
+
+
+def test_images_of_one_name_are_all_counted() -> None:
+    scores = SegmentationScores(CLASSES, None)
+    for prediction, mask in images(0, 4):
+        scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), "same")
+    assert len(scores.gathered()[1]) == 4
+
+
+def test_reset_forgets_everything_and_earlier_results_stay() -> None:
+    scores = filled(images(0, 4), keep_confusion=True)
+    total, rows = scores.gathered()
+    kept = total.clone(), deepcopy(rows)
+    scores.reset()
+    assert not scores.confusion.any() and not scores.images and scores.keep_confusion
+    for index, (prediction, mask) in enumerate(images(1, 5)):
+        scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
+    same(scores.compute(), filled(images(1, 5)).compute())
+    assert torch.equal(total, kept[0]) and rows == kept[1]
+
+
+def test_computing_is_no_end() -> None:
+    """An image after `compute` counts, and computing twice gives the same."""
+    pairs = images(0, 6)
+    scores = filled(pairs[:5])
+    same(scores.compute(), filled(pairs[:5]).compute())
+    scores.update(torch.from_numpy(pairs[5][0]), torch.from_numpy(pairs[5][1]), "005")
+    same(scores.compute(), filled(pairs).compute())
+    same(scores.compute(), filled(pairs).compute())
+
+
+def test_copies_count_apart() -> None:
+    pairs = images(0, 3)
+    scores = filled(pairs[:2])
+    for other in (deepcopy(scores), pickle.loads(pickle.dumps(scores))):
+        other.update(torch.from_numpy(pairs[2][0]), torch.from_numpy(pairs[2][1]), "002")
+        same(other.compute(), filled(pairs).compute())
+    same(scores.compute(), filled(pairs[:2]).compute())
+
+
+def test_what_was_read_before_an_update_stays() -> None:
+    """Spawned processes begin with the same memory: counting in place would count the images of all."""
+    scores = filled(images(0, 3))
+    before, kept = scores.confusion, scores.confusion.clone()
+    scores.update(torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.uint8), "more")
+    assert torch.equal(before, kept) and not torch.equal(scores.confusion, kept)
+
+
+def test_an_image_that_cannot_be_scored_is_named_and_counts_nothing() -> None:
+    scores = SegmentationScores(CLASSES, None)
+    with pytest.raises(SegappError, match=r"^folder/img_7: the mask holds class 9; expected 0 … 3"):
+        scores.update(torch.zeros(1, 2, dtype=torch.uint8), torch.tensor([[9, 0]]), "folder/img_7")
+    assert not scores.images and not scores.confusion.any()
+
+
+@pytest.mark.parametrize("background", [-1, 4])
+def test_a_background_outside_the_classes_is_refused(background: int) -> None:
+    with pytest.raises(SegappError, match="background"):
+        SegmentationScores(CLASSES, background)
+
+
+# ---------------------------------------------------------------------------------------------- processes
+
+PROCESSES = """
+    import multiprocessing, pickle, sys
+    import torch, torch.distributed as distributed
+    from segapp.metrics import SegmentationScores
+
+    def epochs(folder, rank, world, classes, shares):
+        distributed.init_process_group("gloo", init_method=f"file://{folder}/{world}", rank=rank, world_size=world)
+        results = []
+        scores = SegmentationScores(classes, 0, keep_confusion=True)
+        for share in shares:
+            scores.reset()
+            for name, prediction, mask in share[rank]:
+                scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
+            results.append((scores.compute(), scores.gathered(), scores.compute()))
+        if rank == 0:  # one more image here and none there: no process may answer from memory
+            scores.update(*map(torch.from_numpy, shares[0][0][0][1:]), "zzz")
+        results.append((scores.compute(), scores.gathered(), scores.compute()))
+        with open(f"{folder}/{world}-{rank}", "wb") as file:
+            pickle.dump(results, file)
+        distributed.barrier()
+        distributed.destroy_process_group()
+
+    folder = sys.argv[1]
+    fork = multiprocessing.get_context("fork")
+    for classes, shares in pickle.load(open(f"{folder}/images", "rb")):
+        world = len(shares[0])
+        ranks = [fork.Process(target=epochs, args=(folder, rank, world, classes, shares)) for rank in range(world)]
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join(60)
+        if any(rank.exitcode for rank in ranks):
+            for rank in ranks:
+                rank.kill()
+            sys.exit(1)
+"""
+
+
+def shared(world: int, named: list[Any]) -> list[Any]:
+    """Epochs, each with its images per process: uneven shares, all with one process, no image, uneven again."""
+    uneven = [named[rank::world] for rank in range(world)]
+    lonely = [[], named, *([[]] * (world - 2))]
+    return [uneven, lonely, [[]] * world, uneven]
+
+
+def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    """Also with uneven shares, with no image in a process or in any, and one epoch after another."""
+    named = [(f"{index:03}", *pair) for index, pair in enumerate(images(0, 11))]
+    (tmp_path / "images").write_bytes(pickle.dumps([(CLASSES, shared(world, named)) for world in (2, 3)]))
+    # A fresh process forks the others: they start at once, and pytest's own threads are not forked.
+    command = [sys.executable, "-c", textwrap.dedent(PROCESSES), str(tmp_path)]
+    subprocess.run(command, check=True, timeout=200)
+
+    for epoch, content in enumerate([named, named, [], named, [*named, ("zzz", *named[0][1:])]]):
+        alone = SegmentationScores(CLASSES, 0, keep_confusion=True)
+        for name, prediction, mask in content:
+            alone.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
+        total, rows = alone.gathered()
+        for world, rank in [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]:
+            first, gathered, second = pickle.loads((tmp_path / f"{world}-{rank}").read_bytes())[epoch]
+            same(first, alone.compute())
+            same(second, alone.compute())
+            assert torch.equal(gathered[0], total) and gathered[1] == rows
