@@ -1,0 +1,1 @@
+"""What a network does inside: gradient flow, weight updates, the loss surface."""

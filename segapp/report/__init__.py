@@ -1,0 +1,1 @@
+"""Figures, tables and pages from files on disk; nothing here runs a network."""
