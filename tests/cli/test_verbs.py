@@ -253,3 +253,15 @@ def test_a_keyboard_interrupt_ends_with_130_and_whole_checkpoints(place, monkeyp
     assert main([*FIT, "--name", "stopped"]) == 130
     (last,) = (place / "runs" / "stopped").glob("*/checkpoints/last.ckpt")
     assert torch.load(last, weights_only=True)["epoch"] == 1
+
+
+def test_early_stopping_ends_a_run_that_no_longer_gains(place, trained, capsys):
+    """Lightning's own callback, on the score that chooses the best checkpoint; the run still ends with its table."""
+    never_enough = {"monitor": "val/dice/dataset", "mode": "max", "patience": 2, "min_delta": 2.0}
+    callback = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args": never_enough}
+    options = ["--name", "early", "--trainer.max_epochs", "9", "--trainer.callbacks", json.dumps([callback])]
+    assert main([*FIT[:-2], *options]) == 0
+    (run,) = (place / "runs" / "early").iterdir()
+    assert len((run / "metrics.csv").read_text().splitlines()) == 1 + 3  # the first sets the mark, two do not pass it
+    assert "best validation" in capsys.readouterr().out
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 2
