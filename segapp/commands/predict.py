@@ -99,7 +99,7 @@ def predict(
     mine = {job.name for job in every[rank::world_size]}
     todo = [(job, row) for job, row in todo if job.name in mine]
     if len(todo) < len(mine):
-        tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already.")
+        tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
@@ -116,7 +116,8 @@ def predict(
         )
         return 130
     conclude(Path(output), every, engine.spec)
-    tqdm.write(_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
+    if todo:
+        tqdm.write(_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
     if flag_uncertain:
         tqdm.write(least_sure(done_rows(Path(output), every), flag_uncertain))
     return 0 if done == len(todo) else 1
