@@ -1,22 +1,26 @@
 """`segapp predict`: a trained network applied to a folder of images."""
 
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from segapp.errors import MisuseError, SegappError
-from segapp.inference import ArrayImage, Engine, Picture, TorchRuntime, chosen_device, load_checkpoint, usable_precision
+from segapp.inference import Engine, Picture, TorchRuntime, chosen_device, load_checkpoint, usable_precision
 from segapp.inference.ahead import ahead
-from segapp.inference.pictures import overlay, probabilities, probability_file
-from segapp.inference.plan import TIFF, Job, Kind, plan, refuse_overwriting
-from segapp.io import Image, write_image, write_mask
+from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
+from segapp.inference.outputs import Outputs, Unopened
+from segapp.inference.plan import TIFF, Job, Kind, plan
+from segapp.inference.tables import conclude, done_rows, least_sure
+from segapp.io import Image
 from segapp.spec import Precision, Spec
 
 AHEAD_PIXELS = 2**24
@@ -25,6 +29,9 @@ AHEAD_PIXELS = 2**24
 THREADS, DEPTH = 2, 3
 """Readers, and as many writers; images that wait for the network, and results that wait for the disk."""
 
+BATCH = {"cpu": 1, "cuda": 16}
+"""Windows at once: a CPU's caches hold one, a GPU wants many."""
+
 
 def predict(
     ckpt_path: str,
@@ -32,53 +39,138 @@ def predict(
     output: str,
     save: list[Kind] = ["mask"],  # noqa: B006 - only read; a list is what the command line gives and shows
     overwrite: bool = False,
+    flag_uncertain: int = 0,
+    probability_dtype: Literal["float16", "uint8"] = "float16",
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    devices: int = 1,
     precision: Precision | None = None,
     window: int | None = None,
     overlap: float | None = None,
-    batch_size: int = 1,
+    batch_size: int | None = None,
     allow: list[str] = [],  # noqa: B006 - as above
 ) -> int:
     """Write what a trained network sees in every image of a folder.
 
     No config is needed, the checkpoint knows its classes and how to read images. Images may have any size;
     sub-folders are kept. Masks have the image's height and width and hold class indices: as PNG with the classes'
-    colours, for TIFF images as TIFF. A broken image is reported and skipped, and the exit code is 1.
+    colours, for TIFF images as TIFF with their georeference. A broken image is reported and skipped, and the exit
+    code is 1. The areas of the classes in every image are in per_image.csv.
 
     With one kind to save, its files lie straight in the output folder; with several, in one sub-folder per kind.
+    An interrupted run goes on when the same command is given again: manifest.csv says what is done.
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`.
         images: Folder of images (with sub-folders), or one image file: PNG, JPEG, BMP, TIFF.
         output: Folder to write to; made if missing.
         save: What to write; repeat it for several. mask: class indices. overlay: PNG of the image under its
-            classes' colours. probability: .npy, (classes, height, width) float16, after softmax.
-        overwrite: Replace files that exist; otherwise nothing is done when there is one.
+            classes' colours. probability: .npy, (classes, height, width), after softmax. contours: GeoJSON polygons
+            of every region. coco: one coco.json of every region in every image. uncertainty: grey picture of the
+            entropy over the classes, 0 certain, 255 undecided among all.
+        overwrite: Replace files that other models, other settings or other programs wrote; otherwise nothing is done
+            when there is one.
+        flag_uncertain: List so many images in which the network is least sure: look at those first.
+        probability_dtype: How probabilities are stored: float16, or uint8 for 0 … 255.
         device: Where to compute; auto takes the GPU if there is one.
+        devices: Processes that share the images, one GPU or one part of the CPU's cores each. Processes that something
+            else starts with RANK and WORLD_SIZE set share them too.
         precision: Arithmetic; default: as trained where the device computes it natively, else 32-true.
         window: Side of the square windows that large images are cut into; default: as in validation.
         overlap: Share of a window that its neighbour also sees, in [0, 1); default: as in validation.
-        batch_size: Windows computed at once.
+        batch_size: Windows computed at once; default: 1 on a CPU, 16 on a GPU.
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
-    jobs = plan(Path(images), Path(output), save)
-    if not overwrite:
-        refuse_overwriting(jobs)
+    settings = dict(locals())
+    if devices < 1 or flag_uncertain < 0:
+        raise MisuseError(f"devices is 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}.")
+    if devices > 1:
+        return _in_processes(settings, devices)
+    rank, world_size = _share()
+    every = plan(Path(images), Path(output), save)
     engine = _engine(ckpt_path, allow, device, precision, window, overlap, batch_size)
+    options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
+    model = fingerprint(Path(ckpt_path), engine.spec, save, options)
+    there = existing(every)  # before the manifest is read, or another process's newest file would seem foreign
+    manifest = Manifest(Path(output), rank, world_size)
+    rows = [(job, row_of(job, model)) for job in every]
+    todo = [(job, row) for job, row in rows if not manifest.is_done(row, job)]
+    if not overwrite:
+        refuse_foreign(todo, manifest, there)
+    mine = {job.name for job in every[rank::world_size]}
+    todo = [(job, row) for job, row in todo if job.name in mine]
+    if len(todo) < len(mine):
+        tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
     done, started = 0, time.monotonic()
     try:
-        with tqdm(total=len(jobs), unit="image", disable=None) as bar:
-            for problem in _work(engine, jobs):
+        with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
+            for problem in _work(engine, todo, manifest, probability_dtype):
                 bar.update()
                 if problem is None:
                     done += 1
                 else:
                     tqdm.write(f"skipped: {problem}", file=sys.stderr)
     except KeyboardInterrupt:
-        tqdm.write(f"interrupted after {done} of {len(jobs)} images; every file written is whole.", file=sys.stderr)
+        tqdm.write(
+            f"interrupted after {done} of {len(todo)} images; every file written is whole; the same command goes on.",
+            file=sys.stderr,
+        )
         return 130
-    tqdm.write(_summary(done, len(jobs), output, time.monotonic() - started, engine.spec, jobs[0]))
-    return 0 if done == len(jobs) else 1
+    conclude(Path(output), every, engine.spec)
+    if todo:
+        tqdm.write(_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
+    if flag_uncertain:
+        tqdm.write(least_sure(done_rows(Path(output), every), flag_uncertain))
+    return 0 if done == len(todo) else 1
+
+
+def _share() -> tuple[int, int]:
+    """This process's rank and the number of processes, as whatever started them says."""
+    rank, world_size = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    if not 0 <= rank < world_size:
+        raise MisuseError(f"RANK is 0 … WORLD_SIZE - 1, got RANK={rank} and WORLD_SIZE={world_size}.")
+    return rank, world_size
+
+
+def _in_processes(settings: dict[str, Any], devices: int) -> int:
+    """Start one process per share of the images; the worst of their exit codes."""
+    spawn = multiprocessing.get_context("spawn")
+    flagged, settings = settings["flag_uncertain"], {**settings, "flag_uncertain": 0}
+    threads = str(max(1, (os.cpu_count() or 1) // devices))
+    shares = [{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(devices)} for rank in range(devices)]
+    processes = [spawn.Process(target=_one_share, args=(settings, share, threads)) for share in shares]
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:  # the terminal has told them too
+        for process in processes:
+            process.join()
+        return 130
+    killed = [process for process in processes if (process.exitcode or 0) < 0]
+    if killed:
+        raise SegappError(
+            f"{len(killed)} of {devices} processes were killed (signal {-(killed[0].exitcode or 0)}), perhaps for "
+            "memory; what they had written is whole, and the same command goes on, with fewer --devices if need be."
+        )
+    code = max(process.exitcode or 0 for process in processes)
+    if flagged and code in (0, 1):
+        output = Path(settings["output"])
+        tqdm.write(least_sure(done_rows(output, plan(Path(settings["images"]), output, settings["save"])), flagged))
+    return code
+
+
+def _one_share(settings: dict[str, Any], share: dict[str, str], threads: str) -> None:
+    os.environ.update(share)
+    os.environ.setdefault("OMP_NUM_THREADS", threads)
+    try:
+        code = predict(**{**settings, "devices": 1})
+    except SegappError as error:
+        print(f"segapp: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
 
 
 def _engine(
@@ -88,10 +180,10 @@ def _engine(
     precision: Precision | None,
     window: int | None,
     overlap: float | None,
-    batch_size: int,
+    batch_size: int | None,
 ) -> Engine:
     """The checkpoint's network and spec, with what the person asked to do differently."""
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
     where = chosen_device(device)
     spec, net, _ = load_checkpoint(ckpt_path, allow)
@@ -103,86 +195,87 @@ def _engine(
     )
     height, width = spec.window
     tqdm.write(f"{where}, {spec.precision}, windows of {height} x {width}")
-    return Engine(TorchRuntime(net, where, spec.precision), spec, batch_size)
+    return Engine(TorchRuntime(net, where, spec.precision), spec, batch_size or BATCH[where.type])
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """An image file as the engine reads it."""
+    """An image file as the engine reads it: its pixels in memory, or window by window from the file."""
 
     image: Image
     name: str
+    pixels: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
         return self.image.shape
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        return self.image.meta
+
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        return self.image.window(y, x, h, w)
-
-    def in_memory(self) -> ArrayImage:
-        return ArrayImage(self.image.read(), self.name)
+        return self.image.window(y, x, h, w) if self.pixels is None else self.pixels[y : y + h, x : x + w]
 
 
-def _work(engine: Engine, jobs: Iterable[Job]) -> Iterator[SegappError | None]:
-    """What went wrong with each job, in order; reading, computing and writing overlap, a few images apart."""
-    for _, written in ahead(_call, _computed(engine, jobs), THREADS, DEPTH):
+def _work(
+    engine: Engine, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
+) -> Iterator[SegappError | None]:
+    """What went wrong with each image, in order; reading, computing and writing overlap, a few images apart."""
+    finished = _computed(engine, todo, manifest, dtype)
+    for (_, row), written in ahead(lambda work: work[0](), finished, THREADS, DEPTH):
         try:
-            written.result()
+            manifest.add(written.result())
         except SegappError as problem:
+            manifest.add(replace(row, status="failed", problem=str(problem)))
             yield problem
         else:
             yield None
 
 
-def _call(write: Callable[[], None]) -> None:
-    write()
-
-
-def _fail(problem: SegappError) -> None:
-    raise problem
-
-
-def _computed(engine: Engine, jobs: Iterable[Job]) -> Iterator[Callable[[], None]]:
-    """Per job what is left to do when the network is done with it: write its files, or report why there are none."""
-    for job, opened in ahead(partial(_open, spec=engine.spec), jobs, THREADS, DEPTH):
+def _computed(
+    engine: Engine, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
+) -> Iterator[tuple[Callable[[], Row], Row]]:
+    """Per image what is left to do when the network is done with it: write its files, or report why there are none."""
+    opened = _opened(engine.spec, [job for job, _ in todo])
+    for (job, row), (image, blocks) in zip(todo, engine.stream(opened), strict=True):
+        manifest.add(row)
         try:
-            image = opened.result()
-            if isinstance(image, _Stored) and job.image.suffix.lower() not in TIFF:
-                image = image.in_memory()  # only a TIFF can be read in windows
-            indices = _compute(engine, job, image)
+            meta = image.meta if isinstance(image, _Stored) else {}
+            with Outputs(job, image, meta, engine.spec, dtype) as outputs:
+                for block in blocks:
+                    found, chances = engine.indices(block), engine.runtime.probabilities(block.logits)
+                    outputs.add(block.y, block.x, found, chances)
         except SegappError as problem:
-            yield partial(_fail, problem)
+            yield partial(_fail, problem), row
         else:
-            yield partial(_write, job, indices, image if "overlay" in job.outputs else None, engine.spec)
+            yield partial(_write, outputs, row), row
+
+
+def _opened(spec: Spec, jobs: Iterable[Job]) -> Iterator[Picture]:
+    """Every image, the next few read while one is computed; a broken one as a picture that raises its error."""
+    for job, opening in ahead(partial(_open, spec=spec), jobs, THREADS, DEPTH):
+        try:
+            yield opening.result()
+        except SegappError as error:
+            yield Unopened(str(job.image), error)
 
 
 def _open(job: Job, spec: Spec) -> Picture:
-    """The image in memory, or, if it is large, its header."""
-    stored = _Stored(Image(job.image, spec.channels, spec.intensity), str(job.image))
-    height, width, _ = stored.shape
-    return stored.in_memory() if height * width <= AHEAD_PIXELS else stored
+    """The image in memory, or, if it is a large TIFF, its header: only a TIFF can be read in windows."""
+    image = Image(job.image, spec.channels, spec.intensity)
+    height, width, _ = image.shape
+    windowed = height * width > AHEAD_PIXELS and job.image.suffix.lower() in TIFF
+    return _Stored(image, str(job.image), None if windowed else image.read())
 
 
-def _compute(engine: Engine, job: Job, image: Picture) -> np.ndarray:
-    """(H, W) uint8 class indices; the probabilities go to their file on the way, band by band."""
-    if "probability" not in job.outputs:
-        return engine.segment(image)
-    height, width = image.shape[:2]
-    indices = np.empty((height, width), np.uint8)
-    with probability_file(job.outputs["probability"], (engine.spec.num_classes, height, width)) as file:
-        for band in engine.bands(image):
-            rows = engine.indices(band)
-            indices[band.y : band.y + len(rows)] = rows
-            file.add(band.y, probabilities(engine.runtime.to_numpy(band.logits)))
-    return indices
+def _fail(problem: SegappError) -> Row:
+    raise problem
 
 
-def _write(job: Job, indices: np.ndarray, image: Picture | None, spec: Spec) -> None:
-    if "mask" in job.outputs:
-        write_mask(job.outputs["mask"], indices, spec.palette)
-    if image is not None:
-        write_image(job.outputs["overlay"], overlay(image, indices, spec))
+def _write(outputs: Outputs, row: Row) -> Row:
+    outputs.write()
+    return outputs.row(row)
 
 
 def _summary(done: int, total: int, output: str, seconds: float, spec: Spec, example: Job) -> str:

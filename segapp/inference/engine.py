@@ -1,10 +1,10 @@
 """From an image of any size to logits and class indices, in memory that does not grow with its height."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, product
-from typing import TYPE_CHECKING, Protocol
+from itertools import groupby, islice, product
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from segapp.spec import Spec
 
 if TYPE_CHECKING:  # the engine needs no torch: what it computes with is the runtime's business
     from segapp.inference.runtime import Array, Runtime
+
+
+Item = TypeVar("Item")
 
 
 class Picture(Protocol):
@@ -92,9 +95,18 @@ class Engine:
 
         That is, K times the rows which two rows of windows share, and a few windows; never a band.
         """
-        if image.shape[2] != self.spec.channels:
-            raise SegappError(f"{image.name}: has {image.shape[2]} channels, the network takes {self.spec.channels}.")
-        return self._windowed(image) if self.spec.resize is None else self._resized(image, self.spec.resize)
+        for _, blocks in self.stream([image]):
+            yield from blocks
+
+    def stream(self, images: Iterable[Picture]) -> Iterator[tuple[Picture, Iterator[Band]]]:
+        """Every image with its `blocks`; a batch that one image leaves unfilled takes windows of the next.
+
+        Take the blocks of an image before the next image: what is left of them then is skipped. What is wrong with
+        an image is raised by its own blocks, and the next image follows.
+        """
+        for grid, windows in groupby(self._computed(images), key=lambda window: window[0]):
+            logits = map(_result, windows)
+            yield grid.image, self._blended(grid, logits) if self.spec.resize is None else self._enlarged(grid, logits)
 
     def indices(self, band: Band) -> np.ndarray:
         """(h, w) uint8 class indices of a band."""
@@ -108,13 +120,75 @@ class Engine:
             indices[block.y : block.y + found.shape[0], block.x : block.x + found.shape[1]] = found
         return indices
 
-    def _windowed(self, image: Picture) -> Iterator[Band]:
-        (height, width), window = image.shape[:2], self.spec.window
-        ys, xs = (starts(length, side, self.spec.overlap) for length, side in zip((height, width), window, strict=True))
-        logits = self._logits(image, list(product(ys, xs)))
-        if len(ys) == len(xs) == 1:
+    def _grid(self, image: Picture) -> "_Grid":
+        """Where the image's windows lie, in the size that the network sees it in."""
+        try:
+            if image.shape[2] != self.spec.channels:
+                raise SegappError(
+                    f"{image.name}: has {image.shape[2]} channels, the network takes {self.spec.channels}."
+                )
+            resize = self.spec.resize
+            seen = image if resize is None else ArrayImage(shrink(image, resize), image.name)
+        except SegappError as error:
+            return _Grid(image, image, [0], [0], error)
+        sides = zip(seen.shape[:2], self.spec.window, strict=True)
+        ys, xs = (starts(length, side, self.spec.overlap) for length, side in sides)
+        return _Grid(image, seen, ys, xs)
+
+    def _computed(self, images: Iterable[Picture]) -> Iterator["_Window"]:
+        """The logits (K, h, w) of every window of every image, as far as it lies inside its image, or its error."""
+        windows = ((grid, y, x) for grid in map(self._grid, images) for y, x in product(grid.ys, grid.xs))
+        for batch, reading in ahead(self._read, _batched(windows, self.batch)):
+            images_read, errors = reading.result()
+            if all(errors):
+                yield from ((grid, error) for (grid, _, _), error in zip(batch, errors, strict=True))
+                continue
+            logits = self.runtime(images_read)
+            expected = (len(images_read), self.spec.num_classes, *self.spec.window)
+            wrong = tuple(logits.shape) != expected
+            finite = math.isfinite(float(logits.sum()))  # NaN and infinity survive a sum
+            for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
+                if error is None and wrong:
+                    error = SegappError(f"{grid.image.name}: the network gives {tuple(logits.shape)}, not {expected}.")
+                if error is None and not finite and not math.isfinite(float(logits[index].sum())):
+                    error = SegappError(
+                        f"{grid.image.name}: the network gives values that are not finite; its training may have "
+                        "diverged, or half precision is too small for it (try --precision 32-true)."
+                    )
+                h, w = self._inside(grid)
+                yield grid, error or logits[index, :, :h, :w]
+
+    def _read(self, batch: list[tuple["_Grid", int, int]]) -> tuple[np.ndarray, list[SegappError | None]]:
+        """(B, C, *window), the last batch padded with zeros, and what was wrong with each window."""
+        crops: list[np.ndarray | None] = []
+        errors: list[SegappError | None] = []
+        for grid, y, x in batch:
+            crop, error = None, grid.error
+            try:
+                if error is None:
+                    crop = padded(grid.seen.window(y, x, *self._inside(grid)), self.spec.window)
+            except SegappError as found:
+                error = found
+            crops.append(crop)
+            errors.append(error)
+        dtype = next((crop.dtype for crop in crops if crop is not None), np.dtype(np.uint8))
+        images = np.zeros((self.batch, *self.spec.window, self.spec.channels), dtype)
+        for index, crop in enumerate(crops):
+            if crop is not None:
+                images[index] = crop
+        return images.transpose(0, 3, 1, 2), errors  # a view: channels stay last in memory
+
+    def _inside(self, grid: "_Grid") -> tuple[int, int]:
+        """Height and width of the part of a window that lies inside the image."""
+        (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
+        return min(height, h), min(width, w)
+
+    def _blended(self, grid: "_Grid", logits: Iterator["Array"]) -> Iterator[Band]:
+        if len(grid.ys) == len(grid.xs) == 1:
             yield Band(0, next(logits))
             return
+        (height, width), window = grid.seen.shape[:2], self.spec.window
+        ys, xs = grid.ys, grid.xs
         rows = self.runtime.array(shares(self.spec.blend, height, window[0], ys))
         columns = self.runtime.array(shares(self.spec.blend, width, window[1], xs))
         above: list[Array] = [None] * len(xs)  # what the row of windows above adds to this one, by column
@@ -136,47 +210,41 @@ class Engine:
         copy[...] = view
         return copy
 
-    def _logits(self, image: Picture, corners: list[tuple[int, int]]) -> Iterator["Array"]:
-        """(K, h, w) of each window, as far as it lies inside the image."""
-        h, w = (min(side, length) for side, length in zip(self.spec.window, image.shape, strict=False))
-        batches = [corners[first : first + self.batch] for first in range(0, len(corners), self.batch)]
-        for batch, images in self._read(image, batches, (h, w)):
-            logits = self.runtime(images)
-            expected = (len(images), self.spec.num_classes, *self.spec.window)
-            if tuple(logits.shape) != expected:
-                raise SegappError(f"{image.name}: the network gives {tuple(logits.shape)}, not {expected}.")
-            if not math.isfinite(float(logits.sum())):  # NaN and infinity survive a sum
-                raise SegappError(
-                    f"{image.name}: the network gives values that are not finite; its training may have "
-                    "diverged, or half precision is too small for it (try --precision 32-true)."
-                )
-            yield from (logits[index, :, :h, :w] for index in range(len(batch)))
-
-    def _read(
-        self, image: Picture, batches: list[list[tuple[int, int]]], size: tuple[int, int]
-    ) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
-        """Batches (B, C, *window), the next one read while this one is computed; the last padded with zeros."""
-
-        def read(batch: list[tuple[int, int]]) -> np.ndarray:
-            crops = [padded(image.window(*corner, *size), self.spec.window) for corner in batch]
-            images = np.zeros((self.batch, *crops[0].shape), crops[0].dtype)
-            for index, crop in enumerate(crops):
-                images[index] = crop
-            return images.transpose(0, 3, 1, 2)  # a view: channels stay last in memory
-
-        if len(batches) == 1:
-            yield batches[0], read(batches[0])
-            return
-        for batch, images in ahead(read, batches):
-            yield batch, images.result()
-
-    def _resized(self, image: Picture, size: tuple[int, int]) -> Iterator[Band]:
-        """The image read whole and resized, its logits resized back in bands of a window's height."""
-        small = ArrayImage(shrink(image, size), image.name)
-        logits = self.runtime.zeros((self.spec.num_classes, *size))
-        for block in self._windowed(small):
+    def _enlarged(self, grid: "_Grid", windows: Iterator["Array"]) -> Iterator[Band]:
+        """The logits of the resized image, brought back to the stored size in bands of a window's height."""
+        if grid.error is not None:
+            raise grid.error
+        logits = self.runtime.zeros((self.spec.num_classes, *grid.seen.shape[:2]))
+        for block in self._blended(grid, windows):
             rows, columns = block.logits.shape[1:]
             logits[:, block.y : block.y + rows, block.x : block.x + columns] = block.logits
-        stored = image.shape[0], image.shape[1]
+        stored = grid.image.shape[0], grid.image.shape[1]
         for y, band in enlarge(self.runtime, logits, stored, self.spec.window[0]):
             yield Band(y, band)
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """The windows of one image, by the rows and columns where they start; `seen` is the image as it is cut up."""
+
+    image: Picture
+    seen: Picture
+    ys: list[int]
+    xs: list[int]
+    error: SegappError | None = None
+
+
+_Window = tuple[_Grid, "Array | SegappError"]
+
+
+def _result(window: "_Window") -> "Array":
+    _, logits = window
+    if isinstance(logits, SegappError):
+        raise logits
+    return logits
+
+
+def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -12,21 +12,22 @@ from segapp.inference.engine import Picture
 from segapp.io import atomic_path
 from segapp.spec import Spec
 
-MAX_SIDE = 8192
+MAX_SIDE = 4096
 """Overlays are for the eye: larger images are drawn at every second, third, … pixel."""
 
 TINT = 0.35
 """Share of the class's colour inside a region; its contour has all of it."""
 
 
-def overlay(image: Picture, indices: np.ndarray, spec: Spec) -> np.ndarray:
+def overlay(image: Picture, indices: np.ndarray, spec: Spec, step: int = 1) -> np.ndarray:
     """(H, W, 3) uint8: the image tinted by class, each region outlined in its class's colour.
 
+    `indices` are those of every `step`-th pixel of every `step`-th row; a picture beyond MAX_SIDE is thinned further.
     The background class, where the spec has one, is left as it is.
     """
-    step = -(-max(indices.shape) // MAX_SIDE)
-    pixels = _rgb(_thinned(image, step))
-    indices = np.ascontiguousarray(indices[::step, ::step])
+    further = -(-max(indices.shape) // MAX_SIDE)
+    pixels = _rgb(_thinned(image, step * further))
+    indices = np.ascontiguousarray(indices[::further, ::further])
     strength = np.where(_outlines(indices, max(1, round(min(indices.shape) / 400))), 1.0, TINT).astype(np.float32)
     if spec.background is not None:
         strength[indices == spec.background] = 0
@@ -34,36 +35,37 @@ def overlay(image: Picture, indices: np.ndarray, spec: Spec) -> np.ndarray:
     return np.rint(pixels + (colours - pixels) * strength[..., None]).astype(np.uint8)
 
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the classes: (K, h, w) float32 → (K, h, w) float16 in [0, 1]."""
-    raised = np.exp(logits - logits.max(axis=0))
-    return (raised / raised.sum(axis=0)).astype(np.float16)
-
-
 class ProbabilityFile:
-    """A `.npy` of (K, H, W) float16, filled from top to bottom without holding it in memory."""
+    """A `.npy` of (K, H, W) float16 or uint8, filled block by block without holding it in memory."""
 
-    def __init__(self, file: BinaryIO, shape: tuple[int, int, int]) -> None:
-        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    def __init__(self, file: BinaryIO, shape: tuple[int, int, int], dtype: str) -> None:
+        self._dtype = np.dtype({"float16": "<f2", "uint8": "|u1"}[dtype])
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         self._file = file
         self._shape = shape
         self._start = file.tell()
 
-    def add(self, y: int, rows: np.ndarray) -> None:
-        """(K, h, W) float16: the rows from `y`."""
+    def add(self, y: int, x: int, probabilities: np.ndarray) -> None:
+        """(K, h, w) float32 in [0, 1]: as they are, or times 255 and rounded."""
         _, height, width = self._shape
-        for index, plane in enumerate(rows):
-            self._file.seek(self._start + (index * height + y) * width * 2)
-            self._file.write(np.ascontiguousarray(plane, "<f2").tobytes())
+        if self._dtype.kind == "u":
+            probabilities = np.rint(probabilities * 255)
+        block = np.ascontiguousarray(probabilities, self._dtype)
+        rows = block.shape[1] if block.shape[2] == width else 1  # whole rows lie side by side in the file
+        for index, plane in enumerate(block):
+            for top in range(0, len(plane), rows):
+                place = ((index * height + y + top) * width + x) * self._dtype.itemsize
+                self._file.seek(self._start + place)
+                self._file.write(plane[top : top + rows].tobytes())
 
 
 @contextmanager
-def probability_file(path: Path, shape: tuple[int, int, int]) -> Iterator[ProbabilityFile]:
+def probability_file(path: Path, shape: tuple[int, int, int], dtype: str = "float16") -> Iterator[ProbabilityFile]:
     """A `ProbabilityFile` that stands at `path` once it is full; raises SegappError when writing fails."""
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            yield ProbabilityFile(file, shape)
+            yield ProbabilityFile(file, shape, dtype)
     except OSError as error:
         raise SegappError(f"{path}: cannot be written ({error}).") from error
 

@@ -11,7 +11,7 @@ from typing import Literal
 from segapp.errors import MisuseError
 from segapp.io import SUFFIXES
 
-Kind = Literal["mask", "overlay", "probability"]
+Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
 
 TIFF = (".tif", ".tiff")
 
@@ -22,6 +22,8 @@ class Job:
 
     image: Path
     outputs: dict[Kind, Path]
+    name: str = ""
+    """Path relative to the folder of images, with `/`."""
 
 
 def plan(images: Path, output: Path, save: Sequence[Kind]) -> list[Job]:
@@ -39,25 +41,16 @@ def plan(images: Path, output: Path, save: Sequence[Kind]) -> list[Job]:
             f"there is no image in {images} or its sub-folders; segapp reads {', '.join(sorted(SUFFIXES))}."
         )
     kinds = list(dict.fromkeys(save))
-    folders = {kind: output / kind if len(kinds) > 1 else output for kind in kinds}
+    # COCO's parts, one per image, lie apart: what people want is the one file made of them.
+    folders = {kind: output / kind if len(kinds) > 1 or kind == "coco" else output for kind in kinds}
     root = images if images.is_dir() else images.parent
+    relative = [image.relative_to(root) for image in found]
     jobs = [
-        Job(image, {kind: folders[kind] / f"{name}{_suffix(kind, image)}" for kind in kinds})
-        for image, name in zip(found, _names([image.relative_to(root) for image in found]), strict=True)
+        Job(image, {kind: folders[kind] / f"{name}{_suffix(kind, image)}" for kind in kinds}, place.as_posix())
+        for image, place, name in zip(found, relative, _names(relative), strict=True)
     ]
     _check(jobs, output)
     return jobs
-
-
-def refuse_overwriting(jobs: Sequence[Job]) -> None:
-    """Raise MisuseError when any output exists already."""
-    outputs = [path for job in jobs for path in job.outputs.values()]
-    there = [path for path in outputs if os.path.lexists(path)]
-    if there:
-        raise MisuseError(
-            f"{len(there)} of {len(outputs)} files to write exist already, the first is {there[0]}; "
-            "nothing was done. Choose another --output, or replace them with --overwrite."
-        )
 
 
 def _found(images: Path, output: Path) -> list[Path]:
@@ -107,9 +100,8 @@ def _names(relative: Sequence[Path]) -> list[Path]:
 
 
 def _suffix(kind: Kind, image: Path) -> str:
-    if kind == "probability":
-        return ".npy"
-    return image.suffix if kind == "mask" and image.suffix.lower() in TIFF else ".png"
+    fixed = {"probability": ".npy", "contours": ".geojson", "coco": ".json", "overlay": ".png"}
+    return fixed.get(kind, image.suffix if image.suffix.lower() in TIFF else ".png")
 
 
 def _check(jobs: Sequence[Job], output: Path) -> None:

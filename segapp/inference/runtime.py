@@ -36,6 +36,9 @@ class Runtime(Protocol):
     def indices(self, logits: Array) -> np.ndarray:
         """(K, h, w) → (h, w) uint8: the class of the largest logit, the first where several are."""
 
+    def probabilities(self, logits: Array) -> np.ndarray:
+        """(K, h, w) → (K, h, w) float32: softmax over the classes."""
+
 
 class TorchRuntime:
     """A torch network on one device; `net` is in evaluation mode and is moved there, not copied."""
@@ -80,6 +83,10 @@ class TorchRuntime:
         """(K, h, w) → (h, w) uint8."""
         best = logits.max(dim=0).indices  # on a CPU ten times faster than argmax
         return best.to(torch.uint8).cpu().numpy()
+
+    def probabilities(self, logits: Tensor) -> np.ndarray:
+        """(K, h, w) → (K, h, w) float32: softmax over the classes."""
+        return logits.softmax(0).cpu().numpy()
 
     def _autocast(self) -> torch.autocast:
         # The cache of cast weights lives for one call only, so it would save nothing.

@@ -2,6 +2,7 @@
 
 from segapp.io.image import Image
 from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
+from segapp.io.rows import TiffRows, tiff_rows
 from segapp.io.write import atomic_path, write_image, write_mask
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "SUFFIXES",
     "MAX_PIXELS",
     "atomic_path",
+    "tiff_rows",
+    "TiffRows",
     "write_mask",
     "write_image",
 ]

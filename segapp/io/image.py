@@ -62,8 +62,18 @@ class Image:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """`resolution` (y, x, unit), `affine`, `crs`, `geotiff` where the file has them."""
-        return self._header.meta
+        """`resolution` (y, x, unit), `affine`, `crs`, `geotiff`, `compression` where the file has them.
+
+        Of a file whose orientation tag turns it, only what a turn leaves true: its georeference is of other rows.
+        """
+        meta = self._header.meta
+        if self._header.orientation == 1:
+            return meta
+        kept = {key: value for key, value in meta.items() if key == "compression"}
+        if "resolution" in meta:
+            y, x, unit = meta["resolution"]
+            kept["resolution"] = (x, y, unit) if self._header.orientation >= 5 else (y, x, unit)
+        return kept
 
     def read(self) -> np.ndarray:
         """(H, W, C) of `dtype`."""

@@ -187,11 +187,11 @@ def _orientation(page: Any) -> int:
 
 
 def _meta(page: Any) -> dict[str, Any]:
-    """Resolution, GeoTIFF tags, CRS, and the affine map in GDAL's order.
+    """Compression, resolution, GeoTIFF tags, CRS, and the affine map in GDAL's order.
 
     That is x, dx/dcolumn, dx/drow, y, dy/dcolumn, dy/drow of the upper left corner.
     """
-    meta: dict[str, Any] = {}
+    meta: dict[str, Any] = {"compression": getattr(page.compression, "name", str(page.compression))}
     if 282 in page.tags and 283 in page.tags:
         x, y = (page.tags[code].value for code in (282, 283))
         unit = {2: "inch", 3: "centimeter"}.get(int(page.resolutionunit), "none")

@@ -39,6 +39,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> None:
     """Write (H, W) uint8 class indices: a palette PNG, or for `.tif`, `.tiff` a compressed grey TIFF.
 
+    (`segapp.io.tiff_rows` writes a TIFF row by row, with the georeference and resolution of its image.)
+
     Values are 0 … len(palette)-1, or 255 = ignore. Raises SegappError for others, and when writing fails.
     """
     path = Path(path)
@@ -72,7 +74,7 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
 
 def _write_tiff(path: Path, pixels: np.ndarray) -> None:
     photometric = "rgb" if pixels.ndim == 3 else "minisblack"
-    tifffile.imwrite(path, pixels, photometric=photometric, compression="deflate", metadata=None)
+    tifffile.imwrite(path, pixels, photometric=photometric, compression="adobe_deflate", metadata=None)
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """`segapp predict`: every image becomes its files, or one line; nothing is lost and nothing left half."""
 
+import csv
+import json
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +17,9 @@ from segapp.cli import main
 from segapp.commands import predict as command
 from segapp.commands.predict import predict
 from segapp.errors import MisuseError
-from segapp.inference import Engine
-from segapp.io import read_raw
+from segapp.inference import Engine, outputs, pictures
+from segapp.inference.outputs import Outputs
+from segapp.io import Image, read_raw
 from segapp.spec import Intensity
 from tests.inference.checkpoints import make_spec, write_checkpoint
 
@@ -54,8 +59,18 @@ def put(folder, name, pixels):
         PIL.Image.fromarray(pixels).save(path, quality=95)
 
 
+TABLES = {"manifest.csv", "per_image.csv"}
+
+
 def files(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """Everything in it but the two tables that every run writes."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if name not in TABLES)
+
+
+def table(folder):
+    with (folder / "per_image.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_every_size_and_format_becomes_a_mask_of_its_size(run, tmp_path, capsys):
@@ -148,7 +163,7 @@ def test_nothing_is_overwritten_unless_asked(run, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b.png").write_text("precious")
     with monkeypatch.context() as patch:
-        patch.setattr(command, "load_checkpoint", lambda *_: pytest.fail("work began"))
+        patch.setattr(command, "Outputs", lambda *_: pytest.fail("work began"))
         with pytest.raises(MisuseError, match="--overwrite"):
             run()
     assert files(tmp_path / "out") == ["b.png"]
@@ -158,7 +173,7 @@ def test_nothing_is_overwritten_unless_asked(run, tmp_path, monkeypatch):
     assert read_raw(tmp_path / "out" / "b.png").shape == (40, 50)
 
 
-@pytest.mark.parametrize("moment", [Engine.segment, command.write_mask], ids=["computing", "writing"])
+@pytest.mark.parametrize("moment", [Engine.indices, Outputs.write], ids=["computing", "writing"])
 def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys, moment):
     for index in range(12):
         put(tmp_path / "images", f"{index:02}.png", scene(40, 50, index)[0])
@@ -170,7 +185,7 @@ def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys
             raise KeyboardInterrupt
         return moment(*arguments)
 
-    owner = Engine if moment is Engine.segment else command
+    owner = Engine if moment is Engine.indices else Outputs
     monkeypatch.setattr(owner, moment.__name__, interrupted)
     assert run() == 130
     written = files(tmp_path / "out")
@@ -180,6 +195,10 @@ def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys
     for name in written:
         assert read_raw(tmp_path / "out" / name).shape == (40, 50)
     assert "every file written is whole" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert run() == 0
+    assert len(files(tmp_path / "out")) == 12
+    assert "images are done already" in capsys.readouterr().out
 
 
 def test_a_crash_while_writing_leaves_no_half_file(run, tmp_path, capsys):
@@ -188,6 +207,7 @@ def test_a_crash_while_writing_leaves_no_half_file(run, tmp_path, capsys):
     (tmp_path / "out" / "a.png").mkdir(parents=True)  # a folder where the mask should go
     assert run(overwrite=True) == 1
     assert files(tmp_path / "out") == ["b.png"]
+    assert [row["image"] for row in table(tmp_path / "out")] == ["b.png"]
     assert "a.png" in capsys.readouterr().err
 
 
@@ -236,7 +256,7 @@ def test_a_network_gone_wild_is_reported_with_the_image(run, tmp_path, capsys):
     checkpoint = write_checkpoint(tmp_path / "wild.ckpt", level=float("nan"))
     assert run(ckpt_path=str(checkpoint)) == 1
     assert "a.png: the network gives values that are not finite" in capsys.readouterr().err
-    assert not list(tmp_path.glob("out/*"))
+    assert files(tmp_path / "out") == []
 
 
 def test_the_command_line_reaches_it_all(tmp_path, capsys):
@@ -252,8 +272,225 @@ def test_the_command_line_reaches_it_all(tmp_path, capsys):
     assert main(call("--save mask --save overlay").split()) == 0
     assert files(tmp_path / "out") == ["mask/a.png", "overlay/a.png"]
     capsys.readouterr()
-    assert main(call("--save mask --save overlay").split()) == 2
+    assert main(call("--save mask --save overlay").split()) == 0
+    assert "1 of 1 images are done already" in capsys.readouterr().out
+    assert main(call("--save mask --save overlay --window 48").split()) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert main(call("--save masks").split()) == 2
     (tmp_path / "images" / "b.png").write_bytes(b"")
     assert main(call("--save mask --save overlay --overwrite true").split()) == 1
+
+
+# ---------------------------------------------------------------------------------------------- going on
+
+
+def test_what_changed_is_done_again_and_the_rest_is_not(run, tmp_path, capsys):
+    for name in ("a.png", "b.png", "c.png"):
+        put(tmp_path / "images", name, scene(40, 50)[0])
+    assert run() == 0
+    untouched = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in ("a.png", "b.png", "c.png")}
+    (tmp_path / "out" / "a.png").unlink()
+    put(tmp_path / "images", "b.png", scene(60, 70)[0])
+    put(tmp_path / "images", "d.png", scene(30, 30)[0])
+    capsys.readouterr()
+    assert run() == 0
+    assert "1 of 4 images are done already" in capsys.readouterr().out
+    assert files(tmp_path / "out") == ["a.png", "b.png", "c.png", "d.png"]
+    assert (tmp_path / "out" / "c.png").stat().st_mtime_ns == untouched["c.png"]
+    assert read_raw(tmp_path / "out" / "b.png").shape == (60, 70)
+    assert [(row["image"], row["height"]) for row in table(tmp_path / "out")] == [
+        ("a.png", "40"),
+        ("b.png", "60"),
+        ("c.png", "40"),
+        ("d.png", "30"),
+    ]
+
+
+def test_another_model_or_other_settings_are_refused_before_any_work(run, tmp_path):
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    assert run() == 0
+    before = (tmp_path / "out" / "a.png").read_bytes()
+    other = write_checkpoint(tmp_path / "other.ckpt", level=200.0)
+    for options in ({"ckpt_path": str(other)}, {"window": 48}, {"save": ["overlay"]}):
+        with pytest.raises(MisuseError, match=r"1 of 1 files .* by another model or with other settings"):
+            run(**options)
+    assert (tmp_path / "out" / "a.png").read_bytes() == before
+    assert run(ckpt_path=str(other), overwrite=True) == 0
+    with pytest.raises(MisuseError, match="another model"):
+        run()
+
+
+def test_a_failed_image_is_tried_again(run, tmp_path):
+    whole = tmp_path / "images" / "b.png"
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    put(tmp_path / "images", "b.png", scene(40, 50)[0])
+    content = whole.read_bytes()
+    whole.write_bytes(content[:100])
+    assert run() == 1
+    whole.write_bytes(content)
+    assert run() == 0
+    assert files(tmp_path / "out") == ["a.png", "b.png"]
+
+
+KILLED = """
+import os, sys
+from segapp.commands.predict import predict
+from segapp.inference.outputs import Outputs
+write, calls, wanted, moment = Outputs.write, [], int(sys.argv[4]), sys.argv[5]
+def killed(self):
+    calls.append(1)
+    if moment == "after":
+        write(self)
+    if len(calls) == wanted:
+        os.kill(os.getpid(), 9)
+    if moment == "before":
+        write(self)
+Outputs.write = killed
+predict(sys.argv[1], sys.argv[2], sys.argv[3], ["mask", "coco"], device="cpu", allow=["tests.inference.checkpoints"])
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_five_times_ends_with_the_files_of_an_undisturbed_one(run, tmp_path):
+    for index in range(40):
+        put(tmp_path / "images", f"{index % 3}/{index:02}.png", scene(40, 50 + index, index)[0])
+    assert run(["mask", "coco"]) == 0
+    arguments = [str(tmp_path / "best.ckpt"), str(tmp_path / "images"), str(tmp_path / "killed")]
+    for wanted, moment in ((1, "before"), (9, "after"), (5, "before"), (2, "after"), (7, "before")):
+        died = subprocess.run([sys.executable, "-c", KILLED, *arguments, str(wanted), moment], capture_output=True)
+        assert died.returncode == -9, died.stderr.decode()
+    assert run(["mask", "coco"], output=str(tmp_path / "killed")) == 0
+    for name in [*files(tmp_path / "out"), "per_image.csv"]:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+    left = [name for name in files(tmp_path / "killed") if not Path(name).name.startswith(".")]
+    assert left == files(tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_several_processes_share_a_folder_and_do_no_image_twice(run, tmp_path, capfd):
+    for index in range(7):
+        put(tmp_path / "images", f"{index}.png", scene(40, 50, index)[0])
+    (tmp_path / "images" / "5.png").write_bytes(b"broken")
+    assert run(["mask", "coco"]) == 1
+    assert run(["mask", "coco"], output=str(tmp_path / "two"), devices=2, flag_uncertain=2) == 1
+    assert "look at these first" in capfd.readouterr().out
+    parts = sorted(path.name for path in (tmp_path / "two").glob("manifest*"))
+    assert parts == ["manifest-0-of-2.csv", "manifest-1-of-2.csv"]
+    done = [line for part in parts for line in (tmp_path / "two" / part).read_text().splitlines() if ",done," in line]
+    assert sorted(line.split(",")[0] for line in done) == [f"{index}.png" for index in range(7) if index != 5]
+    for name in [*files(tmp_path / "out"), "per_image.csv"]:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    assert run(["mask", "coco"], output=str(tmp_path / "two")) == 1  # one process goes on where two were
+
+
+def test_a_share_is_every_so_manieth_image(run, tmp_path, monkeypatch):
+    for index in range(5):
+        put(tmp_path / "images", f"{index}.png", scene(40, 50, index)[0])
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, shares in (("1", ["1.png", "3.png"]), ("0", [f"{index}.png" for index in range(5)])):
+        monkeypatch.setenv("RANK", rank)
+        assert run() == 0
+        assert [name for name in files(tmp_path / "out") if name.endswith("png")] == shares
+    assert len(table(tmp_path / "out")) == 5
+    monkeypatch.setenv("RANK", "2")
+    with pytest.raises(MisuseError, match="RANK=2"):
+        run()
+
+
+# ---------------------------------------------------------------------------------------------- kinds
+
+
+def test_areas_and_confidence_are_those_of_the_masks(run, tmp_path):
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    pixels, truth = scene(60, 50, 1)
+    tifffile.imwrite(
+        tmp_path / "images" / "b.tif", pixels, photometric="rgb", resolution=(100, 50), resolutionunit="CENTIMETER"
+    )
+    assert run(["mask", "probability"]) == 0
+    plain, measured = table(tmp_path / "out")
+    assert plain["cell/area"] == "" and plain["unit"] == ""
+    assert int(measured["cell/pixels"]) == truth.sum()
+    assert int(measured["background/pixels"]) == (truth == 0).sum()
+    assert float(measured["cell/area"]) == pytest.approx(truth.sum() * 0.1 * 0.2, rel=1e-5)
+    assert measured["unit"] == "mm²"
+    chances = np.load(tmp_path / "out" / "probability" / "b.npy", allow_pickle=False).astype(float)
+    assert float(measured["mean_confidence"]) == pytest.approx(chances.max(0).mean(), abs=1e-3)
+
+
+def test_regions_as_polygons_and_in_one_coco_file(run, tmp_path):
+    for name, seed in (("b.png", 1), ("sub/a.png", 2)):
+        put(tmp_path / "images", name, scene(40, 50, seed)[0])
+    assert run(["contours", "coco", "mask"]) == 0
+    out = tmp_path / "out"
+    coco = json.loads((out / "coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["b.png", "sub/a.png"]
+    assert coco["categories"] == [{"id": 1, "name": "cell"}]
+    assert [a["id"] for a in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
+    for image in coco["images"]:
+        mask = read_raw(out / "mask" / image["file_name"])
+        mine = [a for a in coco["annotations"] if a["image_id"] == image["id"]]
+        assert sum(a["area"] for a in mine) == (mask == 1).sum()
+        shapes = json.loads((out / "contours" / image["file_name"]).with_suffix(".geojson").read_text())["features"]
+        assert len(shapes) == len(mine) == cv2.connectedComponents(mask, connectivity=4)[0] - 1
+
+
+def test_uncertainty_is_the_entropy_over_its_largest_value(run, tmp_path):
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    put(tmp_path / "images", "c.tif", scene(300, 50)[0])
+    assert run(["uncertainty", "probability"]) == 0
+    for name, suffix in (("a", ".png"), ("c", ".tif")):
+        p = np.load(tmp_path / "out" / "probability" / f"{name}.npy").astype(float)
+        entropy = -(p * np.log(np.maximum(p, 1e-9))).sum(0) / np.log(2)
+        found = read_raw(tmp_path / "out" / "uncertainty" / f"{name}{suffix}")
+        assert np.abs(found / 255 - entropy).max() < 0.02
+
+
+def test_the_least_sure_images_are_listed_first(run, tmp_path, capsys):
+    put(tmp_path / "images", "clear.png", scene(40, 50)[0])
+    put(tmp_path / "images", "grey.png", np.full((40, 50, 3), 127, np.uint8))
+    assert run(flag_uncertain=1) == 0
+    said = capsys.readouterr().out
+    assert "look at these first" in said and "grey.png" in said and "clear.png" not in said.split("look at")[1]
+
+
+def test_a_large_tiff_is_streamed_to_the_same_files(run, tmp_path, monkeypatch):
+    """Mask, uncertainty and probabilities never whole in memory; georeference and resolution of the image kept."""
+    pixels, _ = scene(700, 530)
+    path = tmp_path / "images" / "a.tif"
+    geo = [(33550, "d", 3, (0.5, 0.5, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, 1000.0, 2000.0, 0.0), True)]
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(128, 128), compression="lzw", extratags=geo, metadata=None)
+    kinds = ["mask", "uncertainty", "probability", "overlay", "contours"]
+    assert run(kinds) == 0
+    monkeypatch.setattr(command, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
+    assert run(kinds, output=str(tmp_path / "streamed")) == 0
+    for kind in kinds:
+        (whole,), (streamed,) = ((tmp_path / out / kind).iterdir() for out in ("out", "streamed"))
+        if kind in ("mask", "uncertainty", "overlay"):
+            assert (read_raw(whole) == read_raw(streamed)).all()
+        else:
+            assert whole.read_bytes() == streamed.read_bytes()
+    assert (tmp_path / "out" / "per_image.csv").read_text() == (tmp_path / "streamed" / "per_image.csv").read_text()
+    for out in ("out", "streamed"):
+        meta = Image(tmp_path / out / "mask" / "a.tif").meta
+        assert meta["affine"] == (1000.0, 0.5, 0.0, 2000.0, 0.0, -0.5) and meta["compression"] == "LZW"
+    (row,) = table(tmp_path / "out")
+    assert row["unit"] == "map unit²" and float(row["cell/area"]) == int(row["cell/pixels"]) * 0.25
+
+
+def test_an_overlay_of_a_thinned_stream_shows_every_nth_pixel(run, tmp_path, monkeypatch):
+    put(tmp_path / "images", "a.tif", scene(301, 203)[0])
+    for room in (outputs, pictures):
+        monkeypatch.setattr(room, "MAX_SIDE", 100)
+    monkeypatch.setattr(command, "AHEAD_PIXELS", 1)
+    assert run(["overlay"], output=str(tmp_path / "whole")) == 0
+    monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
+    assert run(["overlay"]) == 0
+    assert (read_raw(tmp_path / "out" / "a.png") == read_raw(tmp_path / "whole" / "a.png")).all()
+
+
+def test_regions_of_an_image_too_large_for_them_are_a_sentence(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(outputs, "OUTLINED_TO", 100)
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    assert run(["contours"]) == 1
+    assert "a.png: regions are outlined in images of up to 100 pixels" in capsys.readouterr().err

@@ -33,3 +33,7 @@ class LocalRuntime:
 
     def indices(self, logits):
         return logits.argmax(0).astype(np.uint8)
+
+    def probabilities(self, logits):
+        raised = np.exp(logits - logits.max(axis=0))
+        return raised / raised.sum(axis=0)

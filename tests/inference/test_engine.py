@@ -257,3 +257,70 @@ def test_torch_and_numpy_runtimes_go_one_way():
     assert np.allclose(
         whole(Engine(Same(nn.Identity()), resized), pixels), whole(Engine(LocalRuntime(), resized), pixels), atol=1e-5
     )
+
+
+def test_windows_of_several_images_share_batches_and_give_what_each_gives_alone():
+    spec = make_spec(window=(32, 32))
+    sizes = [(20, 20), (50, 40), (32, 32), (7, 90), (33, 64)]
+    images = [ArrayImage(picture(*size, seed=index), str(index)) for index, size in enumerate(sizes)]
+    runtime = LocalRuntime(noise=0.5)
+    together = [
+        (image.name, [(block.y, block.x, block.logits.copy()) for block in blocks])
+        for image, blocks in Engine(runtime, spec, 4).stream(images)
+    ]
+    windows = sum(len(starts(h, 32, 0.25)) * len(starts(w, 32, 0.25)) for h, w in sizes)
+    assert runtime.calls == [(4, 3, 32, 32)] * -(-windows // 4)
+    for image, (name, blocks) in zip(images, together, strict=True):
+        alone = list(Engine(LocalRuntime(noise=0.5), spec).blocks(image))
+        assert name == image.name
+        assert [(y, x) for y, x, _ in blocks] == [(block.y, block.x) for block in alone]
+        assert all((logits == block.logits).all() for (_, _, logits), block in zip(blocks, alone, strict=True))
+
+
+class Broken:
+    name, shape = "broken.png", (40, 50, 3)
+
+    def window(self, y, x, h, w):
+        raise SegappError("broken.png: torn.")
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+@pytest.mark.parametrize("resize", [None, (24, 40)])
+def test_an_image_s_error_is_its_own(batch, resize):
+    """Unreadable, of other channels, or left half-way: the neighbours in its batch do not notice."""
+    spec = make_spec(window=(32, 32), resize=resize)
+    good = [ArrayImage(picture(40, 50, seed=seed), str(seed)) for seed in range(3)]
+    images = [good[0], Broken(), good[1], ArrayImage(picture(40, 50, 4), "four.png"), good[2], Broken()]
+    found = []
+    engine = Engine(LocalRuntime(), spec, batch)
+    for image, blocks in engine.stream(images):
+        if image is good[1]:
+            next(blocks)
+            continue  # the rest of it is skipped
+        try:
+            found.append(np.concatenate([engine.indices(block).ravel() for block in blocks]))
+        except SegappError as error:
+            found.append(str(error))
+    alone = [np.concatenate([engine.indices(block).ravel() for block in engine.blocks(image)]) for image in good]
+    assert (found[0] == alone[0]).all() and (found[3] == alone[2]).all()
+    assert [found[1], found[4]] == ["broken.png: torn."] * 2
+    assert found[2].startswith("four.png: has 4 channels")
+
+
+def test_only_the_image_whose_logits_are_not_finite_fails():
+    class Wild(LocalRuntime):
+        def __call__(self, images):
+            logits = super().__call__(images)
+            logits[images.max(axis=(1, 2, 3)) == 255] = np.nan
+            return logits
+
+    tame = ArrayImage(np.full((20, 20, 3), 7, np.uint8), "tame")
+    wild = ArrayImage(np.full((20, 20, 3), 255, np.uint8), "wild")
+    engine = Engine(Wild(), make_spec(window=(32, 32)), 4)
+    results = []
+    for image, blocks in engine.stream([tame, wild, tame]):
+        try:
+            results.append(len(list(blocks)))
+        except SegappError as error:
+            results.append(image.name in str(error))
+    assert results == [1, True, 1]

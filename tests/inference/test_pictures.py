@@ -5,7 +5,7 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.inference import ArrayImage
-from segapp.inference.pictures import MAX_SIDE, overlay, probabilities, probability_file
+from segapp.inference.pictures import MAX_SIDE, overlay, probability_file
 from tests.inference.checkpoints import make_spec
 
 
@@ -37,21 +37,18 @@ def test_images_too_large_to_look_at_are_thinned():
     assert overlay(image, indices, make_spec()).shape == (MAX_SIDE, 3, 3)
 
 
-def test_probabilities_are_a_softmax():
-    logits = np.array([[[0.0, 1000.0]], [[np.log(3.0), -1000.0]]], np.float32)
-    found = probabilities(logits)
-    assert found.dtype == np.float16
-    assert found[:, 0, 0].tolist() == [0.25, 0.75]
-    assert found[:, 0, 1].tolist() == [1.0, 0.0]
-
-
-def test_a_file_filled_in_bands_is_the_array(tmp_path):
-    whole = np.random.default_rng(0).random((3, 10, 7)).astype(np.float16)
-    with probability_file(tmp_path / "deep" / "p.npy", whole.shape) as file:
+@pytest.mark.parametrize(("dtype", "stored"), [("float16", np.float16), ("uint8", np.uint8)])
+def test_a_file_filled_in_blocks_is_the_array(tmp_path, dtype, stored):
+    whole = np.random.default_rng(0).random((3, 10, 7), np.float32)
+    with probability_file(tmp_path / "deep" / "p.npy", whole.shape, dtype) as file:
         for y in (0, 4, 8):
-            file.add(y, whole[:, y : y + 4])
+            for x in (0, 3) if y else (0,):
+                right = 7 if x or not y else 3
+                file.add(y, x, whole[:, y : y + 4, x:right])
         assert not (tmp_path / "deep" / "p.npy").exists()
-    assert (np.load(tmp_path / "deep" / "p.npy", allow_pickle=False) == whole).all()
+    found = np.load(tmp_path / "deep" / "p.npy", allow_pickle=False)
+    assert found.dtype == stored
+    assert (found == (whole.astype(np.float16) if dtype == "float16" else np.rint(whole * 255))).all()
 
 
 def test_a_broken_off_file_leaves_nothing(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segapp.errors import MisuseError
-from segapp.inference.plan import _names, plan, refuse_overwriting
+from segapp.inference.plan import _names, plan
 
 
 @pytest.fixture
@@ -125,12 +125,3 @@ def test_nothing_to_do_is_a_misuse(folder, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MisuseError, match="is a file"):
         plan(folder("a.png"), tmp_path / "file", ["mask"])
-
-
-def test_any_existing_output_refuses_all(folder, tmp_path):
-    jobs = plan(folder("a.png", "b.png"), tmp_path / "out", ["mask", "overlay"])
-    refuse_overwriting(jobs)
-    (tmp_path / "out" / "overlay").mkdir(parents=True)
-    (tmp_path / "out" / "overlay" / "b.png").symlink_to(tmp_path / "gone")
-    with pytest.raises(MisuseError, match=r"1 of 4 files .*b\.png.*--overwrite"):
-        refuse_overwriting(jobs)

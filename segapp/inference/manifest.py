@@ -1,0 +1,169 @@
+"""What has been done with every image of a folder, so that an interrupted run goes on where it stopped."""
+
+import csv
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from segapp.errors import MisuseError
+from segapp.inference.plan import Job, Kind
+from segapp.spec import Spec
+
+Status = Literal["begun", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the manifest: an image, by whom it was read, and what came of it."""
+
+    image: str
+    """Path relative to the folder of images."""
+    size: int
+    """Of its file, in bytes."""
+    mtime_ns: int
+    """When its file was last changed."""
+    model: str
+    """`fingerprint` of the weights, the spec and the kinds that were saved."""
+    status: Status
+    """`begun` is written before the image's first file: what is there then is ours, though perhaps not all of it."""
+    height: int = 0
+    width: int = 0
+    confidence: float = 0.0
+    """Mean probability of the predicted class, 1/K … 1."""
+    pixels: str = ""
+    """Pixels per class, separated by blanks."""
+    pixel_area: float = 0.0
+    """Area of one pixel in `unit`; 0 where the file does not say."""
+    unit: str = ""
+    problem: str = ""
+    time_ns: int = 0
+    """When the row was written: of several parts, the last one written counts."""
+
+    @property
+    def counts(self) -> list[int]:
+        """Pixels per class."""
+        return [int(count) for count in self.pixels.split()]
+
+
+COLUMNS = [field.name for field in fields(Row)]
+
+
+class Manifest:
+    """`manifest.csv` in the output folder; with several processes a part of it each, all of them read.
+
+    The last row of an image counts. A row that a crash tore is as if it had not been written.
+    """
+
+    def __init__(self, output: Path, rank: int = 0, world_size: int = 1) -> None:
+        part = "" if world_size == 1 else f"-{rank}-of-{world_size}"
+        self.path = output / f"manifest{part}.csv"
+        self.rows: dict[str, Row] = {}
+        self._lock = threading.Lock()
+        self._ready = False
+        for path in sorted(output.glob("manifest*.csv")):
+            self._merge(_read(path))
+
+    def add(self, row: Row) -> None:
+        """Append a row; it is in the file when this returns, whatever happens to the process."""
+        with self._lock:
+            row = replace(row, time_ns=time.time_ns())
+            self._merge([row])
+            if not self._ready:
+                self._begin()
+                self._ready = True
+            _append(self.path, [asdict(row)[column] for column in COLUMNS])
+
+    def is_done(self, row: Row, job: Job) -> bool:
+        """Whether the same image was done by the same model, and all its files are there."""
+        known = self.rows.get(row.image)
+        same = known is not None and _identity(known) == _identity(row) and known.status == "done"
+        return same and all(path.is_file() for path in job.outputs.values())
+
+    def is_ours(self, row: Row) -> bool:
+        """Whether the image's files, if any, were written by the same model: then they may be written again."""
+        known = self.rows.get(row.image)
+        return known is not None and known.model == row.model
+
+    def _merge(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            known = self.rows.get(row.image)
+            if known is None or known.time_ns <= row.time_ns:
+                self.rows[row.image] = row
+
+    def _begin(self) -> None:
+        """A header in a new file, an end to a torn last line in an old one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            _append(self.path, COLUMNS)
+        elif not self.path.read_bytes().endswith(b"\n"):
+            with self.path.open("ab") as file:
+                file.write(b"\n")
+
+
+def fingerprint(weights: Path, spec: Spec, save: Sequence[Kind], options: dict[str, str]) -> str:
+    """What decides about an output file besides the image: 16 hexadecimal digits.
+
+    `weights` is a checkpoint, or a folder of which every file counts.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    files = [weights] if weights.is_file() else sorted(path for path in weights.rglob("*") if path.is_file())
+    for path in files:
+        digest.update(path.relative_to(weights).as_posix().encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    digest.update(json.dumps([spec.to_dict(), sorted(save), options], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def row_of(job: Job, model: str) -> Row:
+    """The row with which work on an image begins."""
+    try:
+        status = job.image.stat()
+    except OSError:  # gone since the folder was read, or a dangling link: reading it will say so
+        return Row(job.name, 0, 0, model, "begun")
+    return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun")
+
+
+def existing(jobs: Iterable[Job]) -> set[Path]:
+    """The files to write that are there already, broken links too."""
+    return {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
+
+
+def refuse_foreign(jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: set[Path]) -> None:
+    """Raise MisuseError when a file to write exists that this model has not written."""
+    foreign = [path for job, row in jobs if not manifest.is_ours(row) for path in job.outputs.values() if path in there]
+    if foreign:
+        known = any(row.image in manifest.rows for _, row in jobs)
+        whose = "written by another model or with other settings" if known else "and segapp has not written them"
+        total = sum(len(job.outputs) for job, _ in jobs)
+        raise MisuseError(
+            f"{len(foreign)} of {total} files to write exist already, {whose}, the first is {foreign[0]}; "
+            "nothing was done. Choose another --output, or replace them with --overwrite."
+        )
+
+
+def _identity(row: Row) -> tuple[str, int, int, str]:
+    return row.image, row.size, row.mtime_ns, row.model
+
+
+def _read(path: Path) -> list[Row]:
+    rows = []
+    kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        for values in csv.DictReader(file):
+            try:
+                rows.append(Row(**{name: kind(values[name]) for name, kind in kinds.items()}))
+            except (KeyError, TypeError, ValueError):
+                continue  # torn by a crash, or not ours: its image is done again
+    return rows
+
+
+def _append(path: Path, values: Sequence[object]) -> None:
+    with path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        csv.writer(file, lineterminator="\n").writerow(values)

@@ -1,0 +1,180 @@
+"""What becomes of an image's logits: its files, and what is known of it as a whole."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segapp.errors import SegappError
+from segapp.inference.engine import Picture
+from segapp.inference.manifest import Row
+from segapp.inference.pictures import MAX_SIDE, overlay, probability_file
+from segapp.inference.plan import TIFF, Job, Kind
+from segapp.inference.regions import annotation, contours, regions
+from segapp.io import TiffRows, atomic_path, tiff_rows, write_image, write_mask
+from segapp.spec import Spec
+
+STREAMED_FROM = 2**24
+"""Pixels (4096 x 4096) from which a TIFF's mask is written row by row instead of being held."""
+
+OUTLINED_TO = 2**26
+"""Pixels (8192 x 8192) up to which regions are outlined: their labels take four bytes each."""
+
+ROWWISE: tuple[Kind, ...] = ("mask", "uncertainty")
+SCREENS = (72.0, 96.0)
+"""Resolutions in dots per inch that programs write when they know none."""
+
+
+class Outputs:
+    """Collects the blocks of one image; what can be written meanwhile is, the rest by `write`.
+
+    Use as a context: when it ends by an error, no file of the image is left.
+    """
+
+    def __init__(self, job: Job, image: Picture, meta: dict[str, Any], spec: Spec, dtype: str) -> None:
+        self.job, self.image, self.meta, self.spec, self.dtype = job, image, meta, spec, dtype
+        height, width = self.size = image.shape[0], image.shape[1]
+        self._counts = np.zeros(spec.num_classes, np.int64)
+        self._confidence = 0.0
+        streamed = height * width > STREAMED_FROM and job.image.suffix.lower() in TIFF
+        self._streamed: list[Kind] = [kind for kind in ROWWISE if kind in job.outputs and streamed]
+        self._thinning = -(-max(height, width) // MAX_SIDE) if streamed else 1
+        if height * width > OUTLINED_TO and {"contours", "coco"} & job.outputs.keys():
+            raise SegappError(
+                f"{image.name}: regions are outlined in images of up to {OUTLINED_TO:,} pixels, this one has "
+                f"{height} x {width}; cut it into parts, or save its mask."
+            )
+        # Whole pictures are held where something is drawn from them; of a streamed one, as many pixels as are shown.
+        shown = (-(-height // self._thinning), -(-width // self._thinning))
+        self._indices = np.zeros(shown, np.uint8)
+        self._doubt = np.zeros(shown if "uncertainty" in job.outputs and not streamed else (0, 0), np.uint8)
+        self._open = ExitStack()
+        self._rows: dict[Kind, tuple[TiffRows, np.ndarray]] = {}
+
+    def __enter__(self) -> "Outputs":
+        for kind in self._streamed:
+            writer = self._open.enter_context(tiff_rows(self.job.outputs[kind], self.size, self.meta))
+            self._rows[kind] = writer, np.zeros((0, self.size[1]), np.uint8)
+        if "probability" in self.job.outputs:
+            shape = (self.spec.num_classes, *self.size)
+            file = probability_file(self.job.outputs["probability"], shape, self.dtype)
+            self._probabilities = self._open.enter_context(file)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def add(self, y: int, x: int, indices: np.ndarray, probabilities: np.ndarray) -> None:
+        """A block, left to right and top to bottom: (h, w) uint8 and (K, h, w) float32."""
+        self._counts += np.bincount(indices.ravel(), minlength=self.spec.num_classes)
+        self._confidence += float(probabilities.max(axis=0).sum(dtype=np.float64))
+        if "probability" in self.job.outputs:
+            self._probabilities.add(y, x, probabilities)
+        doubt = _doubt(probabilities) if "uncertainty" in self.job.outputs else np.zeros((0, 0), np.uint8)
+        for kind in self._streamed:
+            self._stream(kind, x, indices if kind == "mask" else doubt)
+        step = self._thinning
+        rows, columns = slice(-y % step, None, step), slice(-x % step, None, step)
+        thinned = indices[rows, columns]
+        top, left = -(-y // step), -(-x // step)
+        place = slice(top, top + thinned.shape[0]), slice(left, left + thinned.shape[1])
+        self._indices[place] = thinned
+        if self._doubt.size:
+            self._doubt[place] = doubt[rows, columns]
+
+    def _stream(self, kind: Kind, x: int, block: np.ndarray) -> None:
+        writer, rows = self._rows[kind]
+        if x == 0:
+            rows = np.zeros((len(block), self.size[1]), np.uint8)
+            self._rows[kind] = writer, rows
+        rows[:, x : x + block.shape[1]] = block
+        if x + block.shape[1] == self.size[1]:
+            writer.add(rows)
+
+    def write(self) -> None:
+        """The files that need the whole image."""
+        outputs, spec = self.job.outputs, self.spec
+        for kind in ROWWISE:
+            if kind in outputs and kind not in self._streamed:
+                self._write_whole(outputs[kind], self._indices if kind == "mask" else self._doubt, kind)
+        if "overlay" in outputs:
+            write_image(outputs["overlay"], overlay(self.image, self._indices, spec, self._thinning))
+        if "contours" in outputs:
+            made = contours(self._indices, spec, self.meta.get("affine"), self.meta.get("crs"))
+            _write_json(outputs["contours"], made)
+        if "coco" in outputs:
+            found = [annotation(region, self.size) for region in regions(self._indices, spec)]
+            _write_json(outputs["coco"], found)
+
+    def _write_whole(self, path: Path, picture: np.ndarray, kind: Kind) -> None:
+        if path.suffix.lower() in TIFF:
+            with tiff_rows(path, self.size, self.meta) as writer:
+                writer.add(picture)
+        elif kind == "mask":
+            write_mask(path, picture, self.spec.palette)
+        else:
+            write_image(path, picture)
+
+    def row(self, begun: Row) -> Row:
+        """The manifest's row of an image whose files are all written."""
+        area, unit = pixel_area(self.meta)
+        return replace(
+            begun,
+            status="done",
+            height=self.size[0],
+            width=self.size[1],
+            confidence=self._confidence / (self.size[0] * self.size[1]),
+            pixels=" ".join(map(str, self._counts)),
+            pixel_area=area,
+            unit=unit,
+        )
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """An image that could not be opened, as the engine's next picture: its error is raised when it is its turn."""
+
+    name: str
+    error: SegappError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Raises."""
+        raise self.error
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """Raises."""
+        raise self.error
+
+
+def pixel_area(meta: dict[str, Any]) -> tuple[float, str]:
+    """The area of a pixel and its unit: from the georeference, or from a resolution that somebody measured.
+
+    A georeference is in units of its coordinate system. A resolution counts in mm²; 72 and 96 dots per inch are what
+    programs write that know none. (0, "") where nothing is known.
+    """
+    if "affine" in meta:
+        _, xx, xy, _, yx, yy = meta["affine"]
+        return abs(xx * yy - xy * yx), "map unit²"
+    y, x, unit = meta.get("resolution", (0.0, 0.0, "none"))
+    millimetres = {"inch": 25.4, "centimeter": 10.0}.get(unit)
+    if millimetres is None or min(x, y) <= 0 or (unit == "inch" and x in SCREENS):
+        return 0.0, ""
+    return millimetres**2 / (x * y), "mm²"
+
+
+def _doubt(probabilities: np.ndarray) -> np.ndarray:
+    """(K, h, w) → (h, w) uint8: the entropy over its largest value log K, 0 … 255 for 0 … 1."""
+    terms = probabilities * np.log(np.maximum(probabilities, 1e-12))
+    return np.rint(terms.sum(axis=0) * (-255 / np.log(len(probabilities)))).clip(0, 255).astype(np.uint8)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(content))
+    except OSError as error:
+        raise SegappError(f"{path}: cannot be written ({error}).") from error

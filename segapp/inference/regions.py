@@ -1,0 +1,148 @@
+"""Connected regions of a class, as polygons (GeoJSON, RFC 7946) and as runs (COCO)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from segapp.spec import Spec
+
+Affine = tuple[float, float, float, float, float, float]
+"""x, dx/dcolumn, dx/drow, y, dy/dcolumn, dy/drow of the image's upper left corner (GDAL's order)."""
+
+PIXELS: Affine = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+"""Coordinates in pixels: x to the right, y down, (0, 0) the outer corner of the first pixel."""
+
+Ring = np.ndarray
+"""(n + 1, 2) int x, y on the lattice of pixel corners, closed."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """Pixels of one class that hang together by their sides; `mask` (h, w) bool, its corner at (y, x)."""
+
+    label: int
+    y: int
+    x: int
+    mask: np.ndarray
+
+    @property
+    def pixels(self) -> int:
+        """Its area."""
+        return int(self.mask.sum())
+
+
+def regions(indices: np.ndarray, spec: Spec) -> Iterator[Region]:
+    """The regions of (H, W) uint8 class indices, class by class, the background left out."""
+    for label in np.flatnonzero(np.bincount(indices.ravel(), minlength=spec.num_classes)[: spec.num_classes]):
+        if label == spec.background:
+            continue
+        count, parts, stats, _ = cv2.connectedComponentsWithStats((indices == label).astype(np.uint8), connectivity=4)
+        for part in range(1, count):
+            x, y, w, h = (int(value) for value in stats[part, :4])
+            yield Region(int(label), y, x, parts[y : y + h, x : x + w] == part)
+
+
+def rings(mask: np.ndarray) -> list[Ring]:
+    """The outlines of one region along its pixels' edges: the outer one first, then its holes.
+
+    The lattice points where an outline turns are those whose four pixels hold one, three or two diagonal ones.
+    Along every row and every column of the lattice they pair up into edges; an outline alternates between the two.
+    """
+    grid = np.pad(mask, 1).astype(np.int8)
+    up_left, up_right, down_left, down_right = grid[:-1, :-1], grid[:-1, 1:], grid[1:, :-1], grid[1:, 1:]
+    total = up_left + up_right + down_left + down_right
+    saddle = (total == 2) & (up_left == down_right)
+    ys, xs = np.nonzero((total == 1) | (total == 3) | saddle)
+    times = np.where(saddle[ys, xs], 2, 1)  # a saddle is two turns: its diagonal pixels do not hang together there
+    second = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)  # 0, and 1 for a saddle's other one
+    ys, xs = np.repeat(ys, times), np.repeat(xs, times)
+    # In row order a saddle's first copy ends the edge on its left and its second begins the one on its right. The
+    # column edge above belongs to the upper pixel's turn: the first copy where that pixel is the left one.
+    above = np.where(up_left[ys, xs] == 1, second, 1 - second)
+    along, down = _partners(np.lexsort((second, xs, ys))), _partners(np.lexsort((above, ys, xs)))
+    found = []
+    left = np.ones(len(ys), bool)
+    for first in range(len(ys)):
+        if left[first]:
+            found.append(np.array([(xs[i], ys[i]) for i in _loop(first, along, down, left)]))
+    closed = [np.concatenate([ring, ring[:1]]) for ring in found]
+    return sorted(closed, key=lambda ring: -abs(signed_area(ring)))
+
+
+def signed_area(ring: Ring) -> float:
+    """The shoelace formula: positive where the ring goes clockwise as seen on the screen (y down)."""
+    x, y = ring[:, 0].astype(np.float64), ring[:, 1].astype(np.float64)
+    return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
+
+
+def feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[str, Any]:
+    """A GeoJSON Feature: a Polygon, its outer ring counter-clockwise and its holes clockwise where y points up."""
+    coordinates = []
+    for number, ring in enumerate(rings(region.mask)):
+        placed = _placed(ring + np.array([region.x, region.y]), affine)
+        wanted = 1 if number == 0 else -1
+        placed = placed if np.sign(signed_area(placed)) == wanted else placed[::-1]
+        coordinates.append(placed.tolist())
+    return {
+        "type": "Feature",
+        "properties": {"class": spec.classes[region.label], "index": region.label, "pixels": region.pixels},
+        "geometry": {"type": "Polygon", "coordinates": coordinates},
+    }
+
+
+def contours(indices: np.ndarray, spec: Spec, affine: Affine | None, crs: str | None) -> dict[str, Any]:
+    """A GeoJSON FeatureCollection of every region, in the image's coordinate system or, without one, in pixels."""
+    features = [feature(region, spec, affine or PIXELS) for region in regions(indices, spec)]
+    named = {} if crs is None else {"crs": {"type": "name", "properties": {"name": crs}}}
+    return {"type": "FeatureCollection", **named, "features": features}
+
+
+def annotation(region: Region, size: tuple[int, int]) -> dict[str, Any]:
+    """One COCO annotation, without ids: uncompressed run lengths, which keep holes; size is (H, W)."""
+    height, width = region.mask.shape
+    return {
+        "category_id": region.label,
+        "bbox": [region.x, region.y, width, height],
+        "area": region.pixels,
+        "iscrowd": 0,
+        "segmentation": {"size": list(size), "counts": runs(region, size)},
+    }
+
+
+def runs(region: Region, size: tuple[int, int]) -> list[int]:
+    """COCO's run lengths: zeros, ones, zeros, … down the columns of the whole (H, W) image."""
+    columns, rows = np.nonzero(region.mask.T)
+    flat = (columns + region.x) * size[0] + rows + region.y
+    breaks = np.flatnonzero(np.diff(flat) != 1)
+    first, last = flat[np.concatenate([[0], breaks + 1])], flat[np.concatenate([breaks, [len(flat) - 1]])] + 1
+    edges = np.stack([first, last], axis=1).ravel()
+    lengths = [int(length) for length in np.diff(np.concatenate([[0], edges, [size[0] * size[1]]]))]
+    return lengths if lengths[-1] else lengths[:-1]
+
+
+def _partners(order: np.ndarray) -> np.ndarray:
+    """Who shares an edge with whom: neighbours in `order`, two by two."""
+    partner = np.empty_like(order)
+    partner[order[::2]], partner[order[1::2]] = order[1::2], order[::2]
+    return partner
+
+
+def _loop(first: int, along: np.ndarray, down: np.ndarray, left: np.ndarray) -> Iterator[int]:
+    """The turns of one outline, by a row edge and a column edge in turn; each is taken from those `left`."""
+    current = first
+    while left[current]:
+        other = along[current]
+        left[current] = left[other] = False
+        yield current
+        yield int(other)
+        current = down[other]
+
+
+def _placed(ring: Ring, affine: Affine) -> np.ndarray:
+    """(n, 2) float64 coordinates of lattice points."""
+    x0, xx, xy, y0, yx, yy = affine
+    x, y = ring[:, 0], ring[:, 1]
+    return np.stack([x0 + xx * x + xy * y, y0 + yx * x + yy * y], axis=1).astype(np.float64)

@@ -1,0 +1,76 @@
+"""What is known of a whole folder of predictions: one row per image, one COCO file, and what to look at first."""
+
+import csv
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from segapp.inference.manifest import Manifest, Row
+from segapp.inference.plan import Job
+from segapp.io import atomic_path
+from segapp.spec import Spec
+
+
+def conclude(output: Path, every: Sequence[Job], spec: Spec) -> None:
+    """The tables of the whole folder, from all parts of the manifest; whoever ends last writes the last version."""
+    with _alone(output):
+        rows = done_rows(output, every)
+        _write_table(output / "per_image.csv", rows, spec)
+        parts = {job.name: job.outputs["coco"] for job in every if "coco" in job.outputs}
+        if parts:
+            _write_coco(output / "coco.json", rows, parts, spec)
+
+
+def done_rows(output: Path, every: Sequence[Job]) -> list[Row]:
+    """The rows of the images that are finished, in their order."""
+    rows = Manifest(output).rows
+    known = [rows[job.name] for job in every if job.name in rows]
+    return [row for row in known if row.status == "done"]
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """One process at a time."""
+    folder = os.open(output, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)  # unlocks it
+
+
+def _write_table(path: Path, rows: Sequence[Row], spec: Spec) -> None:
+    measured = any(row.unit for row in rows)
+    header = ["image", "height", "width", "mean_confidence", *(f"{name}/pixels" for name in spec.classes)]
+    header += [*(f"{name}/area" for name in spec.classes), "unit"] if measured else []
+    with atomic_path(path) as temporary, temporary.open("w", newline="", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for row in rows:
+            areas = [f"{count * row.pixel_area:.9g}" if row.unit else "" for count in row.counts]
+            known = [*areas, row.unit] if measured else []
+            writer.writerow([row.image, row.height, row.width, f"{row.confidence:.6f}", *row.counts, *known])
+
+
+def _write_coco(path: Path, rows: Sequence[Row], parts: Mapping[str, Path], spec: Spec) -> None:
+    """One file of all images, made of each image's own: https://cocodataset.org/#format-data, run lengths as lists."""
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, row in enumerate(rows, start=1):
+        images.append({"id": number, "file_name": row.image, "height": row.height, "width": row.width})
+        for region in json.loads(parts[row.image].read_text()):
+            annotations.append({"id": len(annotations) + 1, "image_id": number, **region})
+    classes = [(index, name) for index, name in enumerate(spec.classes) if index != spec.background]
+    categories = [{"id": index, "name": name} for index, name in classes]
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps({"images": images, "categories": categories, "annotations": annotations}))
+
+
+def least_sure(rows: Sequence[Row], count: int) -> str:
+    first = sorted(rows, key=lambda row: row.confidence)[:count]
+    lines = [f"look at these first, the network is least sure of them (mean confidence, of {len(rows)} images):"]
+    return "\n".join(lines + [f"  {row.confidence:.4f}  {row.image}" for row in first])

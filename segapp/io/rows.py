@@ -1,0 +1,118 @@
+"""A TIFF that is written row by row, and never whole in memory."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from segapp.errors import SegappError
+from segapp.io.write import atomic_path
+
+TILE = 256
+LOSSLESS = {"NONE": None, "LZW": "lzw", "PACKBITS": "packbits", "ZSTD": "zstd", "LZMA": "lzma"}
+"""Compressions of an input that its mask takes over; of any other kind it is deflate."""
+
+GEO_TYPES = {33550: "d", 33922: "d", 34264: "d", 34735: "H", 34736: "d", 34737: "s"}
+UNITS = {"inch": "INCH", "centimeter": "CENTIMETER", "none": "NONE"}
+BIG = 2**31
+"""Bytes from which a file is written as BigTIFF: compressed it may be smaller, but nobody knows beforehand."""
+
+
+class TiffRows:
+    """Takes the rows of a (H, W) uint8 picture from top to bottom; a thread compresses and writes them meanwhile."""
+
+    def __init__(self, path: Path, shape: tuple[int, int], meta: dict[str, Any]) -> None:
+        self._shape = shape
+        self._rows: Queue[np.ndarray | None] = Queue(maxsize=2)  # None: there are no more
+        self._ended = False
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._write, args=(path, meta), daemon=True)
+        self._thread.start()
+
+    def add(self, rows: np.ndarray) -> None:
+        """(h, W) uint8, the next ones; raises what went wrong with earlier ones."""
+        if self._failed:
+            raise self._failed
+        self._rows.put(np.ascontiguousarray(rows))
+
+    def close(self) -> None:
+        """Wait until everything is written; raises what went wrong."""
+        self.abandon()
+        if self._failed:
+            raise self._failed
+
+    def abandon(self) -> None:
+        """End the thread, whatever is still missing."""
+        self._rows.put(None)
+        self._thread.join()
+
+    def _write(self, path: Path, meta: dict[str, Any]) -> None:
+        try:
+            options = _options(meta, self._shape)
+            tifffile.imwrite(path, self._tiles(), shape=self._shape, dtype=np.uint8, tile=(TILE, TILE), **options)
+        except BaseException as error:  # not lost: `add` and `close` raise it
+            self._failed = error
+            while not self._ended and self._rows.get() is not None:
+                continue  # nobody must wait for room in the queue of a writer that has stopped
+
+    def _tiles(self) -> Iterator[np.ndarray]:
+        """(TILE, TILE) pieces, row of tiles by row of tiles; the last ones padded with zeros."""
+        height, width = self._shape
+        held = np.empty((0, width), np.uint8)
+        for top in range(0, height, TILE):
+            needed = min(TILE, height - top)
+            while len(held) < needed:
+                rows = self._rows.get()
+                if rows is None:
+                    self._ended = True
+                    raise SegappError(f"{top + len(held)} of {height} rows were given.")
+                held = np.concatenate([held, rows])
+            for left in range(0, width, TILE):
+                tile = np.zeros((TILE, TILE), np.uint8)
+                part = held[:needed, left : left + TILE]
+                tile[: part.shape[0], : part.shape[1]] = part
+                yield tile
+            held = held[needed:]
+
+
+@contextmanager
+def tiff_rows(path: Path, shape: tuple[int, int], meta: dict[str, Any]) -> Iterator[TiffRows]:
+    """A `TiffRows` whose file stands at `path` once all rows are added; raises SegappError when writing fails.
+
+    Georeference, resolution and lossless compression of the input's `meta` (see `Image.meta`) are kept.
+    """
+    path = Path(path)
+    try:
+        with atomic_path(path) as temporary:
+            writer = TiffRows(temporary, shape, meta)
+            try:
+                yield writer
+            except BaseException:
+                writer.abandon()
+                raise
+            writer.close()
+    except (OSError, ValueError) as error:
+        raise SegappError(f"{path}: cannot be written ({error}).") from error
+
+
+def _options(meta: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "photometric": "minisblack",
+        "metadata": None,
+        "compression": LOSSLESS.get(meta.get("compression", ""), "adobe_deflate"),
+        "bigtiff": shape[0] * shape[1] >= BIG,
+    }
+    if "resolution" in meta:
+        y, x, unit = meta["resolution"]
+        options |= {"resolution": (x, y), "resolutionunit": UNITS[unit]}
+    geo = meta.get("geotiff", {})
+    options["extratags"] = [
+        (code, GEO_TYPES[code], len(value) + 1 if GEO_TYPES[code] == "s" else len(value), value, True)
+        for code, value in geo.items()
+    ]
+    return options
