@@ -42,9 +42,12 @@ say "it starts, and says how it is"
 time contained "$owner" -- --version
 contained "$owner" -- --help >"$folder/help.txt"
 grep -q 'segapp <command>' "$folder/help.txt" || fail "without arguments it shows no help"
-contained "$owner" --shm-size 1g -- doctor || fail "doctor finds a problem in a container that is sound"
-contained "$owner" --shm-size 64m -- doctor | tee "$folder/doctor.txt"
-grep -q 'shared memory.*--shm-size' "$folder/doctor.txt" || fail "doctor does not see Docker's 64 MB of shared memory"
+runs=(--tmpfs "/workspace/runs:rw,mode=1777")
+contained "$owner" --shm-size 1g "${runs[@]}" -- doctor || fail "doctor finds a problem in a container that is sound"
+contained "$owner" --shm-size 64m "${runs[@]}" -- doctor >"$folder/doctor.txt" || fail "doctor calls a warning a problem"
+grep '^warning  shared memory.*--shm-size' "$folder/doctor.txt" || fail "doctor does not see Docker's 64 MB"
+contained "$owner" --shm-size 1g -- doctor >"$folder/doctor.txt" && fail "doctor does not see that runs/ is read-only"
+grep '^problem  runs.*Read-only' "$folder/doctor.txt" || fail "doctor does not say that runs/ is read-only"
 
 tiny=(fit --config configs/unet.yaml --trainer.accelerator cpu --trainer.max_epochs 1 --trainer.limit_train_batches 3
   --data.num_workers 2 --data.batch_size 2 --data.crop 64 --data.window 64
