@@ -5,7 +5,8 @@
 #   docker/check.sh docker segapp     checks the image `segapp`, builds nothing
 #
 # Every container has a read-only root, no capabilities and no network. fit and predict run as the image's user and as
-# a user the image has never heard of; what they write must belong to them. About 3 minutes beside the build.
+# a user the image has never heard of; what they write must belong to them. Last, a training is stopped and
+# goes on. About 3 minutes beside the build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 engine=${1:?usage: docker/check.sh ENGINE [IMAGE]}
@@ -77,5 +78,25 @@ for user in "$owner" 4242:4242; do
   [ -z "$strangers" ] || fail "these are not $user's: $strangers"
   find "$here/masks" -name '*.png' -exec ls -ln {} + | head -3
 done
+
+say "stop, and go on"
+here=$folder/stop
+mkdir -p "$here"/{data,runs}
+chmod 777 "$here"/{data,runs}
+mounts=(-v "$here/data:/workspace/data" -v "$here/runs:/workspace/runs")
+name=segapp-check-$$
+contained "$owner" --name "$name" --shm-size 1g "${mounts[@]}" -- "${tiny[@]}" --job stop --trainer.max_epochs 1000 \
+  >"$here/log" 2>&1 &
+running=$!
+for _ in $(seq 120); do [ -f "$here/runs/unet/stop/checkpoints/last.ckpt" ] && break; sleep 1; done
+"$engine" stop -t 60 "$name" >/dev/null
+code=0
+wait "$running" || code=$?
+echo "ended with $code"
+[ "$code" != 137 ] || fail "it had to be killed: SIGTERM did not reach the training"
+! grep -q "worker .* killed" "$here/log" || fail "SIGTERM reached the loader's workers before the training could save"
+contained "$owner" --shm-size 1g "${mounts[@]}" -- "${tiny[@]}" --job stop --trainer.max_epochs 1000 \
+  --trainer.max_time 00:00:00:05 | tee "$here/log"
+grep -q "going on from runs/unet/stop/checkpoints/last.ckpt" "$here/log" || fail "the same job does not go on"
 
 say "PASS: $image"

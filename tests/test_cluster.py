@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def test_the_kubernetes_pods_can_run_it():
 
 def test_the_kubernetes_job_has_one_name():
     (container,) = pod()["containers"]
-    assert container["command"] == ["tini", "-g", "--", "torchrun"]
+    assert container["command"] == ["tini", "--", "torchrun"]
     assert container["args"] == ["-m", "segapp", *FIT]
     assert job()["metadata"]["name"] == job()["spec"]["elasticPolicy"]["rdzvId"] == FIT[-1]
     get_args_parser().parse_args(container["args"])
@@ -141,3 +142,35 @@ def test_the_command_is_one_that_segapp_understands(monkeypatch, capsys):
 @pytest.mark.parametrize("path", sorted(CLUSTER.glob("*.*")), ids=lambda path: path.name)
 def test_a_file_opens_with_the_command_that_uses_it(path):
     assert f"docker/cluster/{path.name}" in "".join(path.read_text().splitlines(keepends=True)[:5])
+
+
+A_WORKER_AS_RAY_MAKES_IT = """
+import os, runpy, sys, types
+import torch.distributed as dist
+
+for name, members in {"ray": (), "ray.train": ("FailureConfig", "RunConfig", "ScalingConfig"),
+                      "ray.train.torch": ("TorchConfig", "TorchTrainer")}.items():
+    sys.modules[name] = types.ModuleType(name)
+    vars(sys.modules[name]).update(dict.fromkeys(members))
+rank, store, script, *arguments = sys.argv[1:]
+dist.init_process_group("gloo", init_method=f"file://{store}", rank=int(rank), world_size=2)
+os.environ.update(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2", LOCAL_WORLD_SIZE="2", NODE_RANK="0",
+                  MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
+runpy.run_path(script)["train"]({"folder": os.getcwd(), "job": "j", "arguments": arguments})
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_of_ray_trains_in_the_group_that_ray_made(tmp_path):
+    fit = ["fit", "--config", str(ROOT / "tests" / "tiny.yaml"), "--trainer.max_epochs", "1", "--job", "j"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", A_WORKER_AS_RAY_MAKES_IT, rank, tmp_path / "store", CLUSTER / "ray_train.py", *fit],
+            cwd=tmp_path,
+            env=environment,
+        )
+        for rank in ("0", "1")
+    ]
+    assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    assert sorted(path.name for path in tmp_path.glob("runs/tiny/j/checkpoints/*")) == ["best.ckpt", "last.ckpt"]

@@ -78,7 +78,7 @@ def test_libraries_keep_things_in_one_folder():
 
 
 def test_signals_reach_the_training_and_its_health_is_cheap_to_ask():
-    assert of("ENTRYPOINT") == ['["tini", "-g", "--", "segapp"]']
+    assert of("ENTRYPOINT") == ['["tini", "--", "segapp"]']
     assert of("HEALTHCHECK")[0].endswith('CMD ["segapp", "--version"]')
 
 
@@ -104,7 +104,7 @@ def test_compose_has_a_service_for_each_job():
     for name, service in services.items():
         verb = name.removesuffix("-cpu")
         program = ["tensorboard"] if verb == "tensorboard" else ["segapp", verb]
-        assert service["entrypoint"] == ["tini", "-g", "--", *program]
+        assert service["entrypoint"] == ["tini", "--", *program]
         assert ("deploy" in service) == (name in ("fit", "predict"))
 
 
