@@ -1,7 +1,6 @@
 """A Source becomes loaders."""
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from segapp.datasets.reader import Reader
 from segapp.datasets.scan import Scan
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError
+from segapp.machine import usable_cores
 from segapp.spec import Spec
 from segapp.transforms import Augmenter, Transform, use_one_thread
 
@@ -230,8 +230,7 @@ def default_workers(on_gpu: bool, processes: int) -> int:
     A GPU leaves the cores to the loader, but one. On a CPU training itself uses every core, and a crop costs a
     hundredth of its share of a step: with few cores, workers only get in the way.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = max(cores // processes, 1)
+    share = max(usable_cores() // processes, 1)
     return min(GPU_WORKERS, share - 1) if on_gpu else min(2, share // 4)
 
 

@@ -21,6 +21,7 @@ TRAINER_VERBS = {
 
 COMMANDS = {
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
+    "doctor": ("segapp.commands.doctor", "look for what usually goes wrong on this machine"),
 }
 """Plain functions: the module holds a function of the command's name, whose docstring is its help."""
 

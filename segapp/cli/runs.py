@@ -1,7 +1,9 @@
-"""Where a run lives: `runs/<name>/<YYYYmmdd-HHMMSS>/`, and the verdicts beside it."""
+"""Where a run lives: `runs/<name>/<YYYYmmdd-HHMMSS>/`, of a job `runs/<name>/<job>/`, and the verdicts beside it."""
 
 import os
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from segapp.errors import MisuseError
@@ -9,46 +11,71 @@ from segapp.errors import MisuseError
 _SHARED = "SEGAPP_RUN_FOLDER"  # so that the processes of one run on one machine agree on its folder
 
 
-def new_run(root: Path, name: str) -> Path:
-    """A folder that does not exist yet; created, and shared with the processes this one starts."""
+def job_of(given: str | None, environment: Mapping[str, str]) -> str | None:
+    """What names the folder of a run whose processes somebody else starts, and perhaps starts again.
+
+    The job given, else torchrun's own name of the run, else None. Raises MisuseError where processes that a launcher
+    started could only guess each other's folder.
+    """
+    if given is not None:
+        return _plain("job", given)
+    torchrun, tasks = environment.get("TORCHELASTIC_RUN_ID"), int(environment.get("SLURM_NTASKS", "1"))
+    if torchrun == "none":  # so torchrun calls every run on several hosts, unless it is told otherwise
+        raise MisuseError("the processes must agree on the run's folder: give torchrun --rdzv_id or segapp --job.")
+    if torchrun is None and tasks > 1 and "SLURM_STEP_ID" in environment and "LOCAL_RANK" not in environment:
+        raise MisuseError(f'{tasks} tasks of SLURM must agree on the run\'s folder: give --job "$SLURM_JOB_ID".')
+    return torchrun
+
+
+def new_run(root: Path, name: str, job: str | None = None) -> Path:
+    """A folder that does not exist yet; for a job, its own, whoever makes it first."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    attempts = (stamp if attempt == 1 else f"{stamp}-{attempt}" for attempt in count(1))
+    return _made(root / _plain("name", name), attempts, job)
+
+
+def new_verdict(run: Path, verb: str, job: str | None = None) -> Path:
+    """`<run>/<verb>-<n>`, the first n that is free; for a job, `<run>/<verb>-<job>`."""
+    return _made(run, (f"{verb}-{number}" for number in count(1)), f"{verb}-{job}" if job else None)
+
+
+def last_of(run: Path) -> Path | None:
+    """The checkpoint that a job which was stopped goes on from."""
+    last = run / "checkpoints" / "last.ckpt"
+    return last if last.is_file() else None
+
+
+def _made(parent: Path, attempts: Iterator[str], job: str | None) -> Path:
+    """The first folder that is new, shared with the processes this one starts; a job's need not be new."""
     if "LOCAL_RANK" in os.environ and _SHARED in os.environ:
         return Path(os.environ[_SHARED])
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise MisuseError(f"name={name!r} must be a plain name: it becomes a folder under {root}.")
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = root / name / stamp
-    attempt = 1
-    while True:
-        try:
-            folder.mkdir(parents=True)
-            break
-        except FileExistsError:
-            attempt += 1
-            folder = root / name / f"{stamp}-{attempt}"
+    if job is not None:
+        folder = parent / job
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder = next(path for path in (parent / attempt for attempt in attempts) if _is_new(path))
     os.environ[_SHARED] = str(folder)
     return folder
+
+
+def _is_new(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _plain(what: str, name: str) -> str:
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise MisuseError(f"{what}={name!r} must be a plain name: it becomes a folder of the runs.")
+    return name
 
 
 def run_of(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint lies in, `<run>/checkpoints/x.ckpt`, or None for a checkpoint by itself."""
     run = checkpoint.resolve().parent.parent
     return run if (run / "config.yaml").is_file() and checkpoint.resolve().parent.name == "checkpoints" else None
-
-
-def new_verdict(run: Path, verb: str) -> Path:
-    """`<run>/<verb>-<n>`, the first n that is free; created, and shared with the processes this one starts."""
-    if "LOCAL_RANK" in os.environ and _SHARED in os.environ:
-        return Path(os.environ[_SHARED])
-    number = 1
-    while True:
-        folder = run / f"{verb}-{number}"
-        try:
-            folder.mkdir(parents=True)
-            break
-        except FileExistsError:
-            number += 1
-    os.environ[_SHARED] = str(folder)
-    return folder
 
 
 def newest_best(root: Path = Path("runs")) -> str:

@@ -7,8 +7,9 @@
 """
 
 import logging
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import (
@@ -30,7 +32,7 @@ from segapp.callbacks import (
 )
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
-from segapp.cli.runs import new_run, new_verdict, newest_best, run_of
+from segapp.cli.runs import job_of, last_of, new_run, new_verdict, newest_best, run_of
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError
 from segapp.inference import check_class_paths, limited_imports, read_checkpoint
@@ -89,6 +91,8 @@ class SegmentationCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The run's name, and what the model learns from the data."""
         parser.add_argument("--name", type=str, default="unet", help="The run is written to runs/<name>/<time>.")
+        about_jobs = "The run is written to runs/<name>/<job>; the same job again goes on where it stopped."
+        parser.add_argument("--job", type=str | None, default=None, help=about_jobs)
         parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
         parser.link_arguments("data.channels", "model.net.init_args.in_channels", apply_on="instantiate")
         parser.link_arguments("data.spec", "model.spec", apply_on="instantiate")
@@ -134,15 +138,26 @@ class SegmentationCLI(LightningCLI):
         settings = self.config[self.subcommand]
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
-            print(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
+            say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
+        for key, number in as_torchrun_says(settings.trainer, os.environ).items():
+            settings.trainer[key] = number
+        job = job_of(settings.job, os.environ)
         checkpoint_path = settings.get("ckpt_path")
         run = run_of(Path(checkpoint_path)) if checkpoint_path else None
         root = Path(settings.trainer.default_root_dir or "runs")
         if self.subcommand == "fit":
-            self.folder = run or new_run(root, settings.name)
-            print(f"run: {self.folder}")
+            self.folder = run or new_run(root, settings.name, job)
+            say(f"run: {self.folder}")
+            if run is None and (last := last_of(self.folder)):
+                self._go_on(last)
         else:
-            self.folder = new_verdict(run or root / settings.name, str(self.subcommand))
+            self.folder = new_verdict(run or root / settings.name, str(self.subcommand), job)
+
+    def _go_on(self, last: Path) -> None:
+        """A job that was started again, by whoever watches over it, continues."""
+        say(f"going on from {last}")
+        self.checkpoint = read_checkpoint(str(last))
+        self.config[self.subcommand].ckpt_path = str(last)
 
     def after_instantiate_classes(self) -> None:
         """Score what the checkpoint was not trained on: its own split, where the data are the same."""
@@ -203,6 +218,21 @@ class SegmentationCLI(LightningCLI):
         """The best validation, where it is kept, and what to type next."""
         if self.trainer.is_global_zero:
             print(_summary(self.folder, self.datamodule.spec.classes))
+
+
+@rank_zero_only
+def say(sentence: str) -> None:
+    """Print, once for all the processes of a run."""
+    print(sentence)
+
+
+def as_torchrun_says(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Numbers of devices and nodes that were left open, where torchrun has decided them already."""
+    if "TORCHELASTIC_RUN_ID" not in environment:
+        return {}
+    world, local = (int(environment[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    devices = local if trainer["devices"] == "auto" else trainer["devices"]
+    return {"devices": devices, "num_nodes": world // local if trainer["num_nodes"] == 1 else trainer["num_nodes"]}
 
 
 def _option(options: list[str], name: str) -> str | None:
@@ -269,6 +299,7 @@ def _quieten() -> None:
         (r".*isinstance\(treespec, LeafSpec\).*", FutureWarning),
         (r".*does not have many workers.*", UserWarning),
         (r".*The number of training batches.*", UserWarning),
+        (r".*It is recommended to use `self.log.*sync_dist=True.*", UserWarning),  # module.py has counted over all
         (r".*callbacks used to create the checkpoint need to be provided.*", UserWarning),
         (r".*Checkpoint directory .* exists and is not empty.*", UserWarning),
     ):

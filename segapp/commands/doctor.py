@@ -1,0 +1,33 @@
+"""`segapp doctor`: what usually goes wrong on a machine or in a container, before it does."""
+
+from pathlib import Path
+
+from segapp.inference import computes_bf16
+from segapp.machine import Finding, examine, gather
+
+
+def doctor(runs: str = "runs") -> int:
+    """Look at this machine, or the container we are in, and say what would go wrong in a training.
+
+    One line per check: ok, warning or problem, what was found, what to do. The exit code is 1 when there is a problem.
+    Nothing is changed and nothing is fetched.
+
+    Args:
+        runs: Folder that runs would be written to.
+    """
+    findings = examine(gather(Path(runs), computes_bf16))
+    for finding in findings:
+        print(finding)
+    print(_summary(findings))
+    return 1 if any(finding.level == "problem" for finding in findings) else 0
+
+
+def _summary(findings: list[Finding]) -> str:
+    problems, warnings = (sum(finding.level == level for finding in findings) for level in ("problem", "warning"))
+    if not problems and not warnings:
+        return "all well; next: segapp fit --config configs/unet.yaml"
+    return f"{problems} {_plural('problem', problems)}, {warnings} {_plural('warning', warnings)}"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
