@@ -237,6 +237,9 @@ def default_workers(on_gpu: bool, processes: int) -> int:
 
 def _start_worker(number: int) -> None:
     use_one_thread()
+    # Ctrl-C in a terminal and `timeout` send their signals to the whole group: only the training process decides.
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
 
 
 def _pair(size: Size | None) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """The Lightning module: a network and a loss become steps, scores and an optimiser."""
 
+import sys
 from dataclasses import replace
 from typing import Any, cast, get_args
 
@@ -29,7 +30,7 @@ class SegmentationModule(pl.LightningModule):
         loss: (logits, mask (N, H, W) int64 with 255 = ignore) → scalar.
         optimizer: Made from the parameters, as `torch.optim.AdamW`.
         lr_scheduler: Made from the optimiser. `segapp.schedules.WarmupCosine` is stepped every step, torch's own
-            every epoch.
+            every epoch, `ReduceLROnPlateau` after every validation, with its loss.
         spec: What the network knows about the data; linked from the data module by the command line.
     """
 
@@ -85,7 +86,10 @@ class SegmentationModule(pl.LightningModule):
             scheduler.span(int(self.trainer.estimated_stepping_batches))
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         if isinstance(scheduler, ReduceLROnPlateau):
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"}}
+            # Stepped below: Lightning steps it after the checkpoint of an epoch is written, and not at all in the
+            # epoch in which a run was resumed.
+            never = {"monitor": "val/loss", "strict": False, "frequency": sys.maxsize}
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **never}}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
 
     # ------------------------------------------------------------------------------------------ evaluation
@@ -107,8 +111,12 @@ class SegmentationModule(pl.LightningModule):
         return {"prediction": self._score(batch)}
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores of the validation set."""
+        """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""
         self._log_scores("val")
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            for scheduler in _listed(self.lr_schedulers()):
+                if isinstance(scheduler, ReduceLROnPlateau):
+                    scheduler.step(float(self.eval_loss.compute()))
 
     def on_test_epoch_end(self) -> None:
         """Log the scores of the test set."""
@@ -138,3 +146,10 @@ class SegmentationModule(pl.LightningModule):
         for name, score in self.scores.compute().items():
             self.log(f"{stage}/{name}", float(score), sync_dist=False, rank_zero_only=False)
         self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
+
+
+def _listed(schedulers: Any) -> list[Any]:
+    """What Lightning's `lr_schedulers()` gives: none, one or several."""
+    if schedulers is None:
+        return []
+    return schedulers if isinstance(schedulers, list) else [schedulers]

@@ -17,6 +17,7 @@ import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import (
@@ -27,6 +28,8 @@ from segapp.callbacks import (
     ProgressBar,
     RunRecord,
     SeedEachStep,
+    StopWhenAsked,
+    WholeFiles,
 )
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
@@ -169,6 +172,7 @@ class SegmentationCLI(LightningCLI):
         elif settings["logger"] in (None, True):
             settings["logger"] = TensorBoardLogger(str(self.folder), name="", version="tensorboard")
         settings["enable_checkpointing"] = fit
+        settings["plugins"] = _with_whole_files(_listed(settings["plugins"]))
         settings["enable_model_summary"] = bool(settings["enable_model_summary"])
         settings["default_root_dir"] = str(self.folder)
         return self.trainer_class(**settings)
@@ -178,12 +182,14 @@ class SegmentationCLI(LightningCLI):
             return [EvaluationReport(self.folder)]
         seed = int(self._get(self.config, "seed_everything"))
         checkpoints = self.folder / "checkpoints"
+        last = LastCheckpoint(checkpoints)
         return [
             SeedEachStep(seed),
             RunRecord(self.folder, self._plain_config()),
             Curves(self.folder),
             BestCheckpoint(checkpoints),
-            LastCheckpoint(checkpoints),
+            last,
+            StopWhenAsked(last),
         ]
 
     def _plain_config(self) -> dict[str, Any]:
@@ -203,6 +209,17 @@ class SegmentationCLI(LightningCLI):
         """The best validation, where it is kept, and what to type next."""
         if self.trainer.is_global_zero:
             print(_summary(self.folder, self.datamodule.spec.classes))
+
+
+def _with_whole_files(plugins: list[Any]) -> list[Any]:
+    """A person's own way of writing checkpoints prevails."""
+    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
 
 
 def _option(options: list[str], name: str) -> str | None:
