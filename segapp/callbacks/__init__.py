@@ -4,6 +4,7 @@ from segapp.callbacks.average import EMA
 from segapp.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeFiles
 from segapp.callbacks.curves import Curves
 from segapp.callbacks.evaluation import EvaluationReport
+from segapp.callbacks.finite import StopAtNaN
 from segapp.callbacks.progress import ProgressBar
 from segapp.callbacks.record import RunRecord
 from segapp.callbacks.samples import SamplePictures
@@ -20,6 +21,7 @@ __all__ = [
     "RunRecord",
     "SamplePictures",
     "SeedEachStep",
+    "StopAtNaN",
     "StopWhenAsked",
     "WholeFiles",
 ]

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from segapp.callbacks.checkpoints import LastCheckpoint
-from segapp.errors import StoppedError
+from segapp.errors import SegappError, StoppedError
 
 _NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
 _HINT = b"\nsegapp: saving and stopping after this step; Ctrl-C again stops at once.\n"
@@ -77,6 +77,12 @@ class StopWhenAsked(Checkpoint):
         """Stop after an epoch, which `LastCheckpoint` has just saved."""
         if number := self._agreed(trainer):
             self._stop(trainer, number)
+
+    def too_late(self, error: SegappError) -> StoppedError:
+        """For a signal that also ended workers, so that the step it should have waited for never came."""
+        number = self.asked or signal.SIGTERM
+        kept = f"; go on with: segapp fit --ckpt_path {self.last.path}" if self.last.path.is_file() else ""
+        return StoppedError(f"stopped by {_NAMES[signal.Signals(number)]} ({error}){kept}", number)
 
     def _listen(self) -> None:
         if threading.current_thread() is threading.main_thread():

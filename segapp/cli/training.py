@@ -28,14 +28,16 @@ from segapp.callbacks import (
     ProgressBar,
     RunRecord,
     SeedEachStep,
+    StopAtNaN,
     StopWhenAsked,
     WholeFiles,
 )
+from segapp.cli.failures import explained, keep_traceback
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
 from segapp.cli.runs import new_run, new_verdict, newest_best, run_of
 from segapp.datamodule import SegmentationDataModule
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.inference import check_class_paths, limited_imports, read_checkpoint
 from segapp.module import SegmentationModule
 
@@ -64,6 +66,7 @@ class SegmentationCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.checkpoint: dict[str, Any] | None = None
+        self._stop: StopWhenAsked | None = None
         self._imports: AbstractContextManager[None] = nullcontext()  # what a checkpoint's settings may import
         exact = {"allow_abbrev": False}
         super().__init__(
@@ -183,13 +186,15 @@ class SegmentationCLI(LightningCLI):
         seed = int(self._get(self.config, "seed_everything"))
         checkpoints = self.folder / "checkpoints"
         last = LastCheckpoint(checkpoints)
+        self._stop = StopWhenAsked(last)
         return [
             SeedEachStep(seed),
             RunRecord(self.folder, self._plain_config()),
             Curves(self.folder),
+            StopAtNaN(last),
             BestCheckpoint(checkpoints),
             last,
-            StopWhenAsked(last),
+            self._stop,
         ]
 
     def _plain_config(self) -> dict[str, Any]:
@@ -198,6 +203,27 @@ class SegmentationCLI(LightningCLI):
         text = parser.dump(self.config[self.subcommand], skip_none=False, format="yaml")
         config: dict[str, Any] = yaml.safe_load(text)
         return {key: config[key] for key in ("name", "seed_everything", "model", "data", "trainer")}
+
+    # ------------------------------------------------------------------------------------------ running
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run the verb; what a person can mend becomes one sentence, its traceback kept in the run's folder."""
+        try:
+            super()._run_subcommand(subcommand)
+        except MisconfigurationException:
+            raise
+        except SegappError as error:
+            if self._stop is not None and self._stop.asked and not isinstance(error, StoppedError):
+                raise self._stop.too_late(error) from error
+            raise
+        except Exception as error:
+            failure = self.datamodule.worker_died(error) or explained(
+                error, subcommand, self.config[subcommand], self.folder
+            )
+            if failure is None:
+                raise
+            keep_traceback(error, self.folder)
+            raise failure from error
 
     # ------------------------------------------------------------------------------------------ verdicts
 
