@@ -18,6 +18,7 @@ from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.losses import ClassWeights, DeepSupervision
 from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
+from segapp.shares import one_batch
 from segapp.spec import Precision, Spec
 
 
@@ -72,7 +73,8 @@ class SegmentationModule(pl.LightningModule):
                 "the network has deep_supervision and gives several outputs, but the loss takes one: "
                 "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
             )
-        loss = self.loss(logits, batch["mask"].long())
+        with one_batch():
+            loss = self.loss(logits, batch["mask"].long())
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch["mask"]))
         return loss
 

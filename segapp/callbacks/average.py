@@ -23,6 +23,12 @@ class EMA(WeightAveraging):
         super().__init__(use_buffers=True, multi_avg_fn=_WarmedAverage(decay))
         self._swapped = False  # in a validation the network holds the average, and the average the raw weights
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Average in the precision that the weights will have: Lightning converts them after this."""
+        super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:
+            trainer.precision_plugin.convert_module(self._average_model)
+
     def _swap_models(self, pl_module: LightningModule) -> None:
         super()._swap_models(pl_module)
         self._swapped = not self._swapped

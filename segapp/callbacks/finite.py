@@ -58,7 +58,7 @@ class StopAtNaN(Callback):
             raise self._error(trainer, f"the loss is not a number (NaN or infinite) since step {at}{images}")
 
     def _look_at_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        weights = [parameter.detach() for parameter in pl_module.parameters()]
+        weights = [parameter.detach() for parameter in pl_module.parameters() if parameter.numel()]
         if weights and not torch.stack(torch._foreach_norm(weights, float("inf"))).isfinite().all():
             raise self._error(trainer, f"weights are not numbers (NaN or infinite) at step {trainer.global_step}")
 

@@ -1,6 +1,7 @@
 """What goes wrong outside our code while a network trains or is scored, said in one sentence with a remedy."""
 
 import errno
+import os
 import re
 import traceback
 from collections.abc import Iterator
@@ -35,8 +36,12 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
 
 
 def keep_traceback(error: Exception, folder: Path) -> Path | None:
-    """Write the whole of `error` to `<folder>/error.log`; None where that fails too, as on a full disk."""
-    path = folder / "error.log"
+    """Write the whole of `error` to `<folder>/error.log`, processes after the first to one of their own.
+
+    None where that fails too, as on a full disk.
+    """
+    rank = os.environ.get("LOCAL_RANK", "0")
+    path = folder / ("error.log" if rank == "0" else f"error-{rank}.log")
     try:
         with atomic_path(path) as temporary:
             temporary.write_text("".join(traceback.format_exception(error)))

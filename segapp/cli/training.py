@@ -32,9 +32,11 @@ from segapp.callbacks import (
     StopWhenAsked,
     WholeFiles,
 )
+from segapp.cli.devices import refuse_what_needs_a_gpu
 from segapp.cli.failures import explained, keep_traceback
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
+from segapp.cli.processes import lost_process, watch_processes
 from segapp.cli.runs import new_run, new_verdict, newest_best, run_of
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
@@ -46,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one of Lightning's verbs; raises SegappError for what a person can mend."""
     start_afresh_when_a_class_changes()
     _quieten()
+    watch_processes()
     try:
         SegmentationCLI(list(arguments))
     except MisconfigurationException as error:
@@ -138,6 +141,7 @@ class SegmentationCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Resolve what was left open, so that the run's config says what was done."""
         settings = self.config[self.subcommand]
+        refuse_what_needs_a_gpu(settings.trainer)
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
             print(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
@@ -217,8 +221,10 @@ class SegmentationCLI(LightningCLI):
                 raise self._stop.too_late(error) from error
             raise
         except Exception as error:
-            failure = self.datamodule.worker_died(error) or explained(
-                error, subcommand, self.config[subcommand], self.folder
+            failure = (
+                self.datamodule.worker_died(error)
+                or explained(error, subcommand, self.config[subcommand], self.folder)
+                or (lost_process(error) if self.trainer.world_size > 1 else None)
             )
             if failure is None:
                 raise
