@@ -33,11 +33,14 @@ from segapp.callbacks import (
     WholeFiles,
 )
 from segapp.cli.devices import refuse_what_needs_a_gpu
+from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
 from segapp.cli.failures import explained, keep_traceback
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
 from segapp.cli.processes import lost_process, watch_processes
 from segapp.cli.runs import new_run, new_verdict, newest_best, run_of
+from segapp.cli.summary import summary
+from segapp.cli.typed import named_by_the_person, option, with_values
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.inference import check_class_paths, limited_imports, read_checkpoint
@@ -57,6 +60,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         return int(stop.code or 0)
+    finally:
+        remove_scratch()
     return 0
 
 
@@ -70,6 +75,7 @@ class SegmentationCLI(LightningCLI):
     def __init__(self, arguments: list[str]) -> None:
         self.checkpoint: dict[str, Any] | None = None
         self._stop: StopWhenAsked | None = None
+        self.measure: Measure | None = None  # of a dry run
         self._imports: AbstractContextManager[None] = nullcontext()  # what a checkpoint's settings may import
         exact = {"allow_abbrev": False}
         super().__init__(
@@ -98,6 +104,7 @@ class SegmentationCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The run's name, and what the model learns from the data."""
         parser.add_argument("--name", type=str, default="unet", help="The run is written to runs/<name>/<time>.")
+        parser.add_argument("--dry_run", type=bool, default=False, help="Measure a few steps of a fit, keep nothing.")
         parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
         parser.link_arguments("data.channels", "model.net.init_args.in_channels", apply_on="instantiate")
         parser.link_arguments("data.spec", "model.spec", apply_on="instantiate")
@@ -108,12 +115,12 @@ class SegmentationCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Read the checkpoint's settings first, then the configs and options as they were typed."""
         assert isinstance(args, list)
-        verb, options = args[0], args[1:]
+        verb, options = args[0], with_values(args[1:], ("--dry_run",))
         asks_for_help = any(option in ("-h", "--help") for option in options)
-        path = _option(options, "--ckpt_path")
+        path = option(options, "--ckpt_path")
         if path is not None:
             self.checkpoint = read_checkpoint(path)
-            self._imports = limited_imports(_named_by_the_person(options))
+            self._imports = limited_imports(named_by_the_person(options))
             options = ["--config", self._settings_of(self.checkpoint, verb, options), *options]
         elif verb != "fit" and not asks_for_help:
             raise MisuseError(f"segapp {verb} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
@@ -127,7 +134,7 @@ class SegmentationCLI(LightningCLI):
     def _settings_of(self, checkpoint: dict[str, Any], verb: str, options: list[str]) -> str:
         """The checkpoint's config as YAML: all of it to go on training, model and data to score."""
         config = checkpoint["segapp"]["config"]
-        check_class_paths(config, allowed=_named_by_the_person(options))
+        check_class_paths(config, allowed=named_by_the_person(options))
         if verb != "fit":
             trainer = {"precision": config["trainer"]["precision"]}
             config = {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
@@ -148,7 +155,11 @@ class SegmentationCLI(LightningCLI):
         checkpoint_path = settings.get("ckpt_path")
         run = run_of(Path(checkpoint_path)) if checkpoint_path else None
         root = Path(settings.trainer.default_root_dir or "runs")
-        if self.subcommand == "fit":
+        if self.subcommand != "fit" and settings.dry_run:
+            raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
+        if settings.dry_run:
+            self.measure, self.folder = Measure(), scratch_folder()
+        elif self.subcommand == "fit":
             self.folder = run or new_run(root, settings.name)
             print(f"run: {self.folder}")
         else:
@@ -182,6 +193,8 @@ class SegmentationCLI(LightningCLI):
         settings["plugins"] = _with_whole_files(_listed(settings["plugins"]))
         settings["enable_model_summary"] = bool(settings["enable_model_summary"])
         settings["default_root_dir"] = str(self.folder)
+        if self.measure is not None:
+            settings = shortened(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
         return self.trainer_class(**settings)
 
     def _watchers(self, fit: bool) -> list[Any]:
@@ -228,7 +241,8 @@ class SegmentationCLI(LightningCLI):
             )
             if failure is None:
                 raise
-            keep_traceback(error, self.folder)
+            if self.measure is None:
+                keep_traceback(error, self.folder)
             raise failure from error
 
     # ------------------------------------------------------------------------------------------ verdicts
@@ -239,8 +253,12 @@ class SegmentationCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """The best validation, where it is kept, and what to type next."""
-        if self.trainer.is_global_zero:
-            print(_summary(self.folder, self.datamodule.spec.classes))
+        if not self.trainer.is_global_zero:
+            return
+        if self.measure is not None:
+            print(report(self.measure, self.trainer, self.config["fit"], self.folder))
+        else:
+            print(summary(self.folder, self.datamodule.spec.classes))
 
 
 def _with_whole_files(plugins: list[Any]) -> list[Any]:
@@ -252,62 +270,6 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]
-
-
-def _option(options: list[str], name: str) -> str | None:
-    """The last value of `--name value` or `--name=value`."""
-    value = None
-    for index, word in enumerate(options):
-        if word.startswith(f"{name}="):
-            value = word.partition("=")[2]
-        elif word == name and index + 1 < len(options):
-            value = options[index + 1]
-    return value
-
-
-def _named_by_the_person(options: list[str]) -> list[str]:
-    """The class paths on this command line and in the configs it names: those the person vouches for."""
-    named = []
-    for word in options:
-        _, _, value = word.rpartition("=")
-        path = Path(value)
-        if path.suffix in (".yaml", ".yml", ".json") and path.is_file():
-            named += _class_paths(yaml.safe_load(path.read_text()))
-        elif all(part.isidentifier() for part in value.split(".")) and "." in value:
-            named.append(value)
-    return named
-
-
-def _class_paths(config: Any) -> list[str]:
-    if isinstance(config, dict):
-        own = [config["class_path"]] if isinstance(config.get("class_path"), str) else []
-        return own + [path for value in config.values() for path in _class_paths(value)]
-    if isinstance(config, list):
-        return [path for value in config for path in _class_paths(value)]
-    return []
-
-
-def _summary(folder: Path, classes: Sequence[str]) -> str:
-    best = folder / "checkpoints" / "best.ckpt"
-    if not best.is_file():
-        return f"\nNothing was validated, so no best checkpoint exists; the last is in {best.parent}."
-    record = read_checkpoint(str(best))["segapp"]
-    width = max(len(name) for name in (*classes, "mean"))
-    lines = [f"\nbest validation ({best})", f"  {'class':<{width}}   Dice    IoU"]
-    for name in (*classes, "mean"):
-        suffix = "" if name == "mean" else f"/{name}"
-        dice, iou = (record["scores"].get(f"val/{score}/dataset{suffix}") for score in ("dice", "iou"))
-        lines.append(f"  {name:<{width}}  {_figure(dice)}  {_figure(iou)}")
-    lines += [
-        f"curves: {folder / 'curves.png'}",
-        "next:   segapp test --ckpt_path " + str(best),
-        "        segapp predict --ckpt_path " + str(best) + " --images FOLDER --output masks",
-    ]
-    return "\n".join(lines)
-
-
-def _figure(score: float | None) -> str:
-    return "  -  " if score is None or score != score else f"{score:.3f}"
 
 
 def _quieten() -> None:
