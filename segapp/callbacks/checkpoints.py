@@ -76,7 +76,10 @@ class LastCheckpoint(Checkpoint):
         self._saved_time = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from here, also when resuming."""
+        """Count from here, also when resuming; what a kill in the middle of a write left behind goes."""
+        if trainer.is_global_zero:
+            for unfinished in self.path.parent.glob(".*.ckpt"):
+                unfinished.unlink()
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
 
     def on_train_batch_end(
