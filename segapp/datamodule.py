@@ -1,6 +1,7 @@
 """A Source becomes loaders."""
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -12,11 +13,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from segapp.batch import Batch
 from segapp.datasets.crops import Cut, EvaluationSet, TrainSet
-from segapp.datasets.loader import EvaluationOrder, Loader, Position, TrainOrder
+from segapp.datasets.loader import EvaluationOrder, Loader, Position, TrainOrder, worker_died
 from segapp.datasets.reader import Reader
 from segapp.datasets.scan import Scan
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from segapp.machine import usable_cores
 from segapp.spec import Spec
 from segapp.transforms import Augmenter, Transform, use_one_thread
@@ -73,6 +74,7 @@ class SegmentationDataModule(LightningDataModule):
         self.num_workers, self.cache_gb = num_workers, cache_gb
         self.window = _pair(window) or self.cut.crop or self.cut.resize or WINDOW
         self.overlap, self.blend = overlap, blend
+        self._readers: list[Reader] = []  # of the loaders made so far
         self._check()
 
     @property
@@ -146,6 +148,10 @@ class SegmentationDataModule(LightningDataModule):
         moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
         return moved
 
+    def worker_died(self, error: Exception) -> SegappError | None:
+        """The sentence for PyTorch's error about a loader's worker, which it raises anywhere; None for another."""
+        return worker_died(error, self._readers)
+
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:
         return {split: list(self.source.items(split)) for split in SPLITS}
@@ -196,6 +202,7 @@ class SegmentationDataModule(LightningDataModule):
     def _loader(self, samples: TrainSet | EvaluationSet, order: Any, position: Any = lambda: (0, 0)) -> Loader:
         on_gpu = self.trainer.strategy.root_device.type == "cuda" if self.trainer else torch.cuda.is_available()
         workers = default_workers(on_gpu, self._share[1]) if self.num_workers is None else self.num_workers
+        self._readers.append(samples.reader)
         return Loader(samples, order, position, min(workers, len(order)), on_gpu, _start_worker)
 
     def _drop_what_was_read(self) -> None:
@@ -236,6 +243,9 @@ def default_workers(on_gpu: bool, processes: int) -> int:
 
 def _start_worker(number: int) -> None:
     use_one_thread()
+    # Ctrl-C in a terminal and `timeout` send their signals to the whole group: only the training process decides.
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
 
 
 def _pair(size: Size | None) -> tuple[int, int] | None:

@@ -15,3 +15,11 @@ class MisuseError(SegappError):
     """A request that cannot be carried out as it stands (a wrong setting, a missing folder): exit code 2."""
 
     exit_code = 2
+
+
+class StoppedError(SegappError):
+    """Work that ended early because it was asked to: exit code 130 after Ctrl-C, 143 after SIGTERM."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

@@ -4,6 +4,10 @@ All compute in float32 (float64 where the logits are), leave out ignored pixels 
 with a gradient of 0 where every pixel is ignored. They are our own, not segmentation-models-pytorch's, because there
 Dice gives no gradient for false positives of an absent class, smoothed cross-entropy divides by ignored pixels too, and
 focal and Lovász fail on a batch that is ignored throughout. Mask values are trusted: the data sets check them.
+
+In a training step on several processes (`segapp.shares.one_batch`) every loss is that of the one batch they share, in
+value and, once the processes' gradients are averaged, in gradient, however ignored pixels are spread. Only a surrogate
+that sorts its pixels, Lovász over the `batch`, is taken by each process of its own share.
 """
 
 import math
@@ -17,6 +21,7 @@ from torch import Tensor, nn
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError, SegappError
+from segapp.shares import summed
 
 Weights = Sequence[float] | Literal["balanced"] | None
 
@@ -93,17 +98,10 @@ def _checked(logits: Tensor, mask: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def _mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean, 0 (and without gradient) where all weights are 0."""
-    total = weights.sum()
-    return (values * weights).sum() / torch.where(total > 0, total, 1)
-
-
 class PixelwiseLoss(nn.Module, ABC):
     """A weighted mean over valid pixels.
 
-    Its two sums, unlike the mean, may be added over bands, micro-batches and processes before they are divided: with W
-    processes whose gradients are averaged, W · loss / Σ weight on each is the loss of the one large batch.
+    Its two sums, unlike the mean, may be added over bands, micro-batches and processes before they are divided.
     """
 
     @abstractmethod
@@ -112,7 +110,7 @@ class PixelwiseLoss(nn.Module, ABC):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar."""
-        total, weight = self.sums(logits, mask)
+        total, weight = summed(*self.sums(logits, mask))
         # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
         return total * (weight > 0) / torch.where(weight > 0, weight, 1)
 
@@ -230,13 +228,19 @@ class Tversky(nn.Module):
         over = (2, 3) if self.reduce == "image" else (0, 2, 3)
         hits, predicted = (p * truth).sum(over), (p * valid).sum(over)  # (N, K) or (K,)
         true, pixels = truth.sum(over), valid.sum(over)
+        if self.reduce == "batch":
+            hits, predicted, true, pixels = summed(hits, predicted, true, pixels)
         wrong = self.alpha * (predicted - hits) + self.beta * (true - hits)
         loss = wrong / (hits + wrong + self.smooth)
         weights = self.class_weights(logits)
         weights = loss.new_ones(k) if weights is None else weights
         if self.background is not None:
             weights = weights * (indices != self.background)
-        return _mean(loss, weights * (pixels > 0))
+        weights = weights * (pixels > 0)
+        total, weight = (loss * weights).sum(), weights.sum()
+        if self.reduce == "image":
+            total, weight = summed(total, weight)
+        return total / torch.where(weight > 0, weight, 1)
 
 
 class Dice(Tversky):
@@ -306,7 +310,10 @@ class Lovasz(nn.Module):
         pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
         losses = [self._surrogate(probabilities, truth) for probabilities, truth in pairs]
         kept = [loss for loss in losses if loss is not None]
-        return torch.stack(kept).mean() if kept else (p * 0).sum()
+        total, count = torch.stack(kept).sum() if kept else (p * 0).sum(), mask.new_tensor(len(kept))
+        if self.reduce == "image":
+            total, count = summed(total, count)
+        return total / count.clamp(min=1)
 
     @staticmethod
     def _surrogate(p: Tensor, mask: Tensor) -> Tensor | None:

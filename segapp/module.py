@@ -1,5 +1,6 @@
 """The Lightning module: a network and a loss become steps, scores and an optimiser."""
 
+import sys
 from dataclasses import replace
 from typing import Any, cast, get_args
 
@@ -17,6 +18,7 @@ from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.losses import ClassWeights, DeepSupervision
 from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
+from segapp.shares import one_batch
 from segapp.spec import Precision, Spec
 
 
@@ -29,7 +31,7 @@ class SegmentationModule(pl.LightningModule):
         loss: (logits, mask (N, H, W) int64 with 255 = ignore) → scalar.
         optimizer: Made from the parameters, as `torch.optim.AdamW`.
         lr_scheduler: Made from the optimiser. `segapp.schedules.WarmupCosine` is stepped every step, torch's own
-            every epoch.
+            every epoch, `ReduceLROnPlateau` after every validation, with its loss.
         spec: What the network knows about the data; linked from the data module by the command line.
     """
 
@@ -71,7 +73,8 @@ class SegmentationModule(pl.LightningModule):
                 "the network has deep_supervision and gives several outputs, but the loss takes one: "
                 "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
             )
-        loss = self.loss(logits, batch["mask"].long())
+        with one_batch():
+            loss = self.loss(logits, batch["mask"].long())
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch["mask"]))
         return loss
 
@@ -85,7 +88,10 @@ class SegmentationModule(pl.LightningModule):
             scheduler.span(int(self.trainer.estimated_stepping_batches))
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         if isinstance(scheduler, ReduceLROnPlateau):
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"}}
+            # Stepped below: Lightning steps it after the checkpoint of an epoch is written, and not at all in the
+            # epoch in which a run was resumed.
+            never = {"monitor": "val/loss", "strict": False, "frequency": sys.maxsize}
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **never}}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
 
     # ------------------------------------------------------------------------------------------ evaluation
@@ -107,8 +113,12 @@ class SegmentationModule(pl.LightningModule):
         return {"prediction": self._score(batch)}
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores of the validation set."""
+        """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""
         self._log_scores("val")
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            for scheduler in _listed(self.lr_schedulers()):
+                if isinstance(scheduler, ReduceLROnPlateau):
+                    scheduler.step(float(self.eval_loss.compute()))
 
     def on_test_epoch_end(self) -> None:
         """Log the scores of the test set."""
@@ -138,3 +148,10 @@ class SegmentationModule(pl.LightningModule):
         for name, score in self.scores.compute().items():
             self.log(f"{stage}/{name}", float(score), sync_dist=False, rank_zero_only=False)
         self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
+
+
+def _listed(schedulers: Any) -> list[Any]:
+    """What Lightning's `lr_schedulers()` gives: none, one or several."""
+    if schedulers is None:
+        return []
+    return schedulers if isinstance(schedulers, list) else [schedulers]

@@ -17,7 +17,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
     {"inference"},
     {"losses", "metrics", "transforms", "datasets", "models", "schedules"},
     {"io"},
-    {"batch", "spec", "machine"},
+    {"batch", "spec", "shares", "machine"},
     {"errors"},
 ]
 

@@ -1,13 +1,15 @@
 """What watches training; add others by their `class_path` under `trainer.callbacks`."""
 
 from segapp.callbacks.average import EMA
-from segapp.callbacks.checkpoints import BestCheckpoint, LastCheckpoint
+from segapp.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeFiles
 from segapp.callbacks.curves import Curves
 from segapp.callbacks.evaluation import EvaluationReport
+from segapp.callbacks.finite import StopAtNaN
 from segapp.callbacks.progress import ProgressBar
 from segapp.callbacks.record import RunRecord
 from segapp.callbacks.samples import SamplePictures
 from segapp.callbacks.seeding import SeedEachStep
+from segapp.callbacks.stopping import StopWhenAsked
 
 __all__ = [
     "EMA",
@@ -19,4 +21,7 @@ __all__ = [
     "RunRecord",
     "SamplePictures",
     "SeedEachStep",
+    "StopAtNaN",
+    "StopWhenAsked",
+    "WholeFiles",
 ]

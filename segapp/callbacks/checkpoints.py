@@ -1,12 +1,32 @@
 """Which weights are kept: the best that were scored, and the last to continue from."""
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.plugins import TorchCheckpointIO
+
+from segapp.io import atomic_path
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and moves it there once it is on the disk.
+
+    Lightning makes a copy in memory, writes it to the system's temporary folder and moves that: from one file system
+    to another this is a copy over the old checkpoint, and a full disk or a killed process leaves neither.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """The old file or the new one, whatever happens; SegappError when the disk is full."""
+        with atomic_path(Path(path)) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -49,13 +69,17 @@ class LastCheckpoint(Checkpoint):
 
     def __init__(self, folder: Path, every_n_steps: int = 1000, every_n_minutes: float = 10.0) -> None:
         self.path = folder / "last.ckpt"
+        self._validates_again = False
         self.every_n_steps = every_n_steps
         self.every_n_seconds = 60 * every_n_minutes
         self._saved_step = 0
         self._saved_time = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from here, also when resuming."""
+        """Count from here, also when resuming; what a kill in the middle of a write left behind goes."""
+        if trainer.is_global_zero:
+            for unfinished in self.path.parent.glob(".*.ckpt"):
+                unfinished.unlink()
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
 
     def on_train_batch_end(
@@ -64,20 +88,45 @@ class LastCheckpoint(Checkpoint):
         """Save when due, between two optimiser steps."""
         steps = trainer.global_step - self._saved_step
         due = steps >= self.every_n_steps or self._minutes_are_up(trainer)
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        validates_next = trainer.is_last_batch or (batch_idx + 1) % (trainer.val_check_batch or 1) == 0
-        if due and steps and stepped and not validates_next:
-            self._save(trainer)
+        if due and steps and self.loses_nothing(trainer, batch_idx):
+            self.save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after every epoch, once its validation is done."""
-        self._save(trainer)
+        self.save(trainer)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Say in the loops' counters that the validation is still to come."""
+        if not self._validates_again:
+            return
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
+        # Lightning's sign of a validation that was interrupted: one image begun and not ended. It begins with the
+        # first image that was not completed, so completed counts none.
+        progress["total"] |= {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+        progress["current"] |= {"ready": 0, "started": 0, "processed": 0, "completed": 0}
+        progress["is_last_batch"] = False
+
+    @staticmethod
+    def loses_nothing(trainer: Trainer, batch_idx: int) -> bool:
+        """Whether at the end of this batch no gradient is half accumulated and no validation comes next."""
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        validates_next = trainer.is_last_batch or (batch_idx + 1) % (trainer.val_check_batch or 1) == 0
+        return stepped and not validates_next
+
+    def save(self, trainer: Trainer) -> None:
+        """Write `last.ckpt`; all processes must call it together."""
+        trainer.save_checkpoint(self.path)
+        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
+
+    def save_before_validation(self, trainer: Trainer) -> None:
+        """Write `last.ckpt` before or within a validation so that a resumed run begins with the whole of it."""
+        self._validates_again = True
+        try:
+            self.save(trainer)
+        finally:
+            self._validates_again = False
 
     def _minutes_are_up(self, trainer: Trainer) -> bool:
         """One clock for all processes: they must enter a save together."""
         up = time.monotonic() - self._saved_time >= self.every_n_seconds
         return trainer.strategy.broadcast(up) if trainer.world_size > 1 else up
-
-    def _save(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.path)
-        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()

@@ -17,8 +17,17 @@ class SeedEachStep(Callback):
         self.seed = seed
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
-        """Seed the generators of every device."""
-        torch.manual_seed(_mix(self.seed, trainer.global_rank, trainer.current_epoch, batch_idx))
+        """Seed the generators of the CPU and of this process's device.
+
+        Not `torch.manual_seed`: for every kind of GPU that is not there it formats the stack and keeps it for later,
+        every time, which costs a hundred times as much as seeding.
+        """
+        seed = _mix(self.seed, trainer.global_rank, trainer.current_epoch, batch_idx)
+        torch.default_generator.manual_seed(seed)
+        if pl_module.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif pl_module.device.type == "mps":
+            torch.mps.manual_seed(seed)
 
 
 def _mix(*numbers: int) -> int:

@@ -24,6 +24,7 @@ Train a network. Writes runs/<name>/<time>/ and ends with a table of scores and 
   --trainer.devices NUMBER      with --trainer.strategy ddp for several
   --trainer.precision 32-true|bf16-mixed|16-mixed   default: the fastest safe one
 
+  --dry_run                     a few steps: memory, time per epoch, FLOPs, parameters; nothing is kept
   --print_config                show the whole configuration that would be run, and stop
   --help_all                    every option (hundreds: all of Lightning's Trainer)
 

@@ -18,6 +18,7 @@ import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -29,12 +30,21 @@ from segapp.callbacks import (
     ProgressBar,
     RunRecord,
     SeedEachStep,
+    StopAtNaN,
+    StopWhenAsked,
+    WholeFiles,
 )
+from segapp.cli.devices import refuse_what_needs_a_gpu
+from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
+from segapp.cli.failures import explained, keep_traceback
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
+from segapp.cli.processes import lost_process, watch_processes
 from segapp.cli.runs import job_of, last_of, new_run, new_verdict, newest_best, run_of
+from segapp.cli.summary import summary
+from segapp.cli.typed import named_by_the_person, option, with_values
 from segapp.datamodule import SegmentationDataModule
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.inference import check_class_paths, limited_imports, read_checkpoint
 from segapp.module import SegmentationModule
 
@@ -43,6 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one of Lightning's verbs; raises SegappError for what a person can mend."""
     start_afresh_when_a_class_changes()
     _quieten()
+    watch_processes()
     try:
         SegmentationCLI(list(arguments))
     except MisconfigurationException as error:
@@ -51,6 +62,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         return int(stop.code or 0)
+    finally:
+        remove_scratch()
     return 0
 
 
@@ -63,6 +76,8 @@ class SegmentationCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self.checkpoint: dict[str, Any] | None = None
+        self._stop: StopWhenAsked | None = None
+        self.measure: Measure | None = None  # of a dry run
         self._imports: AbstractContextManager[None] = nullcontext()  # what a checkpoint's settings may import
         exact = {"allow_abbrev": False}
         super().__init__(
@@ -93,6 +108,7 @@ class SegmentationCLI(LightningCLI):
         parser.add_argument("--name", type=str, default="unet", help="The run is written to runs/<name>/<time>.")
         about_jobs = "The run is written to runs/<name>/<job>; the same job again goes on where it stopped."
         parser.add_argument("--job", type=str | None, default=None, help=about_jobs)
+        parser.add_argument("--dry_run", type=bool, default=False, help="Measure a few steps of a fit, keep nothing.")
         parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
         parser.link_arguments("data.channels", "model.net.init_args.in_channels", apply_on="instantiate")
         parser.link_arguments("data.spec", "model.spec", apply_on="instantiate")
@@ -103,12 +119,12 @@ class SegmentationCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Read the checkpoint's settings first, then the configs and options as they were typed."""
         assert isinstance(args, list)
-        verb, options = args[0], args[1:]
+        verb, options = args[0], with_values(args[1:], ("--dry_run",))
         asks_for_help = any(option in ("-h", "--help") for option in options)
-        path = _option(options, "--ckpt_path")
+        path = option(options, "--ckpt_path")
         if path is not None:
             self.checkpoint = read_checkpoint(path)
-            self._imports = limited_imports(_named_by_the_person(options))
+            self._imports = limited_imports(named_by_the_person(options))
             options = ["--config", self._settings_of(self.checkpoint, verb, options), *options]
         elif verb != "fit" and not asks_for_help:
             raise MisuseError(f"segapp {verb} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
@@ -122,7 +138,7 @@ class SegmentationCLI(LightningCLI):
     def _settings_of(self, checkpoint: dict[str, Any], verb: str, options: list[str]) -> str:
         """The checkpoint's config as YAML: all of it to go on training, model and data to score."""
         config = checkpoint["segapp"]["config"]
-        check_class_paths(config, allowed=_named_by_the_person(options))
+        check_class_paths(config, allowed=named_by_the_person(options))
         if verb != "fit":
             trainer = {"precision": config["trainer"]["precision"]}
             config = {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
@@ -136,6 +152,7 @@ class SegmentationCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Resolve what was left open, so that the run's config says what was done."""
         settings = self.config[self.subcommand]
+        refuse_what_needs_a_gpu(settings.trainer)
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
             say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
@@ -145,7 +162,11 @@ class SegmentationCLI(LightningCLI):
         checkpoint_path = settings.get("ckpt_path")
         run = run_of(Path(checkpoint_path)) if checkpoint_path else None
         root = Path(settings.trainer.default_root_dir or "runs")
-        if self.subcommand == "fit":
+        if self.subcommand != "fit" and settings.dry_run:
+            raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
+        if settings.dry_run:
+            self.measure, self.folder = Measure(), scratch_folder()
+        elif self.subcommand == "fit":
             self.folder = run or new_run(root, settings.name, job)
             say(f"run: {self.folder}")
             if run is None and (last := last_of(self.folder)):
@@ -184,8 +205,11 @@ class SegmentationCLI(LightningCLI):
         elif settings["logger"] in (None, True):
             settings["logger"] = TensorBoardLogger(str(self.folder), name="", version="tensorboard")
         settings["enable_checkpointing"] = fit
+        settings["plugins"] = _with_whole_files(_listed(settings["plugins"]))
         settings["enable_model_summary"] = bool(settings["enable_model_summary"])
         settings["default_root_dir"] = str(self.folder)
+        if self.measure is not None:
+            settings = shortened(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
         return self.trainer_class(**settings)
 
     def _watchers(self, fit: bool) -> list[Any]:
@@ -193,12 +217,16 @@ class SegmentationCLI(LightningCLI):
             return [EvaluationReport(self.folder)]
         seed = int(self._get(self.config, "seed_everything"))
         checkpoints = self.folder / "checkpoints"
+        last = LastCheckpoint(checkpoints)
+        self._stop = StopWhenAsked(last)
         return [
             SeedEachStep(seed),
             RunRecord(self.folder, self._plain_config()),
             Curves(self.folder),
+            StopAtNaN(last),
             BestCheckpoint(checkpoints),
-            LastCheckpoint(checkpoints),
+            last,
+            self._stop,
         ]
 
     def _plain_config(self) -> dict[str, Any]:
@@ -208,6 +236,30 @@ class SegmentationCLI(LightningCLI):
         config: dict[str, Any] = yaml.safe_load(text)
         return {key: config[key] for key in ("name", "seed_everything", "model", "data", "trainer")}
 
+    # ------------------------------------------------------------------------------------------ running
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run the verb; what a person can mend becomes one sentence, its traceback kept in the run's folder."""
+        try:
+            super()._run_subcommand(subcommand)
+        except MisconfigurationException:
+            raise
+        except SegappError as error:
+            if self._stop is not None and self._stop.asked and not isinstance(error, StoppedError):
+                raise self._stop.too_late(error) from error
+            raise
+        except Exception as error:
+            failure = (
+                self.datamodule.worker_died(error)
+                or explained(error, subcommand, self.config[subcommand], self.folder)
+                or (lost_process(error) if self.trainer.world_size > 1 else None)
+            )
+            if failure is None:
+                raise
+            if self.measure is None:
+                keep_traceback(error, self.folder)
+            raise failure from error
+
     # ------------------------------------------------------------------------------------------ verdicts
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
@@ -216,8 +268,12 @@ class SegmentationCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """The best validation, where it is kept, and what to type next."""
-        if self.trainer.is_global_zero:
-            print(_summary(self.folder, self.datamodule.spec.classes))
+        if not self.trainer.is_global_zero:
+            return
+        if self.measure is not None:
+            print(report(self.measure, self.trainer, self.config["fit"], self.folder))
+        else:
+            print(summary(self.folder, self.datamodule.spec.classes))
 
 
 @rank_zero_only
@@ -235,60 +291,15 @@ def as_torchrun_says(trainer: Mapping[str, Any], environment: Mapping[str, str])
     return {"devices": devices, "num_nodes": world // local if trainer["num_nodes"] == 1 else trainer["num_nodes"]}
 
 
-def _option(options: list[str], name: str) -> str | None:
-    """The last value of `--name value` or `--name=value`."""
-    value = None
-    for index, word in enumerate(options):
-        if word.startswith(f"{name}="):
-            value = word.partition("=")[2]
-        elif word == name and index + 1 < len(options):
-            value = options[index + 1]
-    return value
+def _with_whole_files(plugins: list[Any]) -> list[Any]:
+    """A person's own way of writing checkpoints prevails."""
+    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
 
 
-def _named_by_the_person(options: list[str]) -> list[str]:
-    """The class paths on this command line and in the configs it names: those the person vouches for."""
-    named = []
-    for word in options:
-        _, _, value = word.rpartition("=")
-        path = Path(value)
-        if path.suffix in (".yaml", ".yml", ".json") and path.is_file():
-            named += _class_paths(yaml.safe_load(path.read_text()))
-        elif all(part.isidentifier() for part in value.split(".")) and "." in value:
-            named.append(value)
-    return named
-
-
-def _class_paths(config: Any) -> list[str]:
-    if isinstance(config, dict):
-        own = [config["class_path"]] if isinstance(config.get("class_path"), str) else []
-        return own + [path for value in config.values() for path in _class_paths(value)]
-    if isinstance(config, list):
-        return [path for value in config for path in _class_paths(value)]
-    return []
-
-
-def _summary(folder: Path, classes: Sequence[str]) -> str:
-    best = folder / "checkpoints" / "best.ckpt"
-    if not best.is_file():
-        return f"\nNothing was validated, so no best checkpoint exists; the last is in {best.parent}."
-    record = read_checkpoint(str(best))["segapp"]
-    width = max(len(name) for name in (*classes, "mean"))
-    lines = [f"\nbest validation ({best})", f"  {'class':<{width}}   Dice    IoU"]
-    for name in (*classes, "mean"):
-        suffix = "" if name == "mean" else f"/{name}"
-        dice, iou = (record["scores"].get(f"val/{score}/dataset{suffix}") for score in ("dice", "iou"))
-        lines.append(f"  {name:<{width}}  {_figure(dice)}  {_figure(iou)}")
-    lines += [
-        f"curves: {folder / 'curves.png'}",
-        "next:   segapp test --ckpt_path " + str(best),
-        "        segapp predict --ckpt_path " + str(best) + " --images FOLDER --output masks",
-    ]
-    return "\n".join(lines)
-
-
-def _figure(score: float | None) -> str:
-    return "  -  " if score is None or score != score else f"{score:.3f}"
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
 
 
 def _quieten() -> None:

@@ -79,6 +79,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         with self.reader.naming(item):
             size = self.reader.size(item)
             image, mask = self._cut(item, _corner(size, self.cut.crop or size, middle, chance), matrix)
+            self.reader.trail.augments(item)
             image, mask = self.augment.change(image, mask, seed)
             if (fixed := self.cut.crop or self.cut.resize) is not None:
                 image, mask = fit(image, mask, fixed)

@@ -1,6 +1,7 @@
 """The order of samples and a loader that starts anywhere in it."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from segapp.batch import Batch
 from segapp.datasets.crops import EvaluationSet, Failure, Key, TrainSet
+from segapp.datasets.reader import Reader
 from segapp.errors import MisuseError, SegappError
 
 Position = tuple[int, int]
@@ -73,7 +75,7 @@ class Loader:
         pin_memory: bool = False,
         start_worker: Callable[[int], None] | None = None,
     ) -> None:
-        self._order, self._position = order, position
+        self._samples, self._order, self._position = samples, order, position
         self._loader = DataLoader(
             samples,
             batch_sampler=order,
@@ -113,27 +115,35 @@ class Loader:
     def _iterator(self, iterator: Any) -> None:
         self._loader._iterator = iterator
 
-    @staticmethod
-    def _next(batches: Iterator[Any]) -> Batch | None:
+    def _next(self, batches: Iterator[Any]) -> Batch | None:
         try:
             batch = next(batches, None)
         except RuntimeError as error:
-            raise _worker_died(error) from error
+            if (died := worker_died(error, [self._samples.reader])) is None:
+                raise
+            raise died from error
         if isinstance(batch, Failure):
             raise batch.error
         return batch
 
 
+def worker_died(error: Exception, readers: Sequence[Reader]) -> SegappError | None:
+    """The sentence for PyTorch's error about a worker that was killed, or None for another error.
+
+    A worker that is killed says nothing: the system took it, mostly for want of memory.
+    """
+    if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker"):
+        return None
+    processes = [int(number) for number in re.findall(r"\d+", str(error))]
+    trails = [(reader, trail) for reader in readers for process in processes if (trail := reader.trail.of(process))]
+    traces = [f" while the image {reader.items[number].name!r} was {done}" for reader, (number, done) in trails]
+    return SegappError(
+        f"a worker that loads images died{''.join(traces[:1])} ({str(error).splitlines()[0].rstrip('. ')}). Mostly "
+        "memory ran out: set data.num_workers to fewer (0 needs none) or data.cache_gb to less; in a container "
+        "also enlarge /dev/shm."
+    )
+
+
 def _as_it_is(batch: Any) -> Any:
     """`__getitems__` of our data sets delivers whole batches."""
     return batch
-
-
-def _worker_died(error: RuntimeError) -> Exception:
-    """A worker that is killed says nothing: the system took it, mostly for want of memory."""
-    if "DataLoader worker" not in str(error):
-        return error
-    return SegappError(
-        f"a worker that loads images died ({str(error).splitlines()[0]}). Mostly memory ran out: set "
-        "data.num_workers to fewer (0 needs none) or data.cache_gb to less; in a container also enlarge /dev/shm."
-    )

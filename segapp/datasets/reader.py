@@ -9,6 +9,7 @@ import numpy as np
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.cache import SharedCache
 from segapp.datasets.source import Item
+from segapp.datasets.trail import Trail
 from segapp.errors import MisuseError, SegappError
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ class Reader:
 
     def __init__(self, items: Sequence[Item], cache_bytes: int = 0) -> None:
         self.items = items
+        self.trail = Trail()
         self.bytes_needed = 0
         """Of all decoded images and masks; 0 where no cache was asked for."""
         self._cache: SharedCache | None = None
@@ -74,6 +76,7 @@ class Reader:
     def naming(self, number: int) -> Iterator[None]:
         """Every error that leaves names the image."""
         name = self.items[number].name
+        self.trail.reads(number)
         try:
             yield
         except SegappError as error:
@@ -83,6 +86,8 @@ class Reader:
         except Exception as error:
             logger.debug("image %r", name, exc_info=True)
             raise SegappError(f"image {name!r}: {type(error).__name__}: {error}") from error
+        finally:
+            self.trail.rests()
 
     def _cached(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         assert self._cache is not None

@@ -1,5 +1,7 @@
 """Whole files or none: everything is written beside its place and moved there when complete."""
 
+import errno
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,20 +22,39 @@ IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix, moved onto `path` on success and removed on any error.
 
-    The folder is created. Whoever looks meanwhile sees the old file or none, never half a one.
+    The folder is created. Whoever looks meanwhile sees the old file or none, never half a one. A full disk is a
+    SegappError.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if (full := full_disk(error, path)) is not None:
+            raise full from error
         raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
     temporary = path.with_name(f".{path.stem[:100]}.{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
-    except BaseException:  # Ctrl-C and exits leave no half file either
+    except BaseException as error:  # Ctrl-C and exits leave no half file either
         temporary.unlink(missing_ok=True)
+        if (full := full_disk(error, path)) is not None:
+            raise full from error
         raise
+
+
+def full_disk(error: BaseException, path: Path) -> SegappError | None:
+    """The sentence for a disk, or a person's share of it, that was full when `path` was written; None otherwise."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    existing = next((folder for folder in path.absolute().parents if folder.is_dir()), Path("/"))
+    free = shutil.disk_usage(existing).free / 1e6
+    return SegappError(
+        f"{path}: the disk is full ({free:.0f} MB free under {existing}), nothing was written. Free some space or "
+        "write elsewhere."
+        if error.errno == errno.ENOSPC
+        else f"{path}: your disk quota is used up, nothing was written. Free some space or write elsewhere."
+    )
 
 
 def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> None:

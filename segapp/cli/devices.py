@@ -1,0 +1,33 @@
+"""What a run's devices cannot do, said before anything starts."""
+
+from typing import Any
+
+from segapp.errors import MisuseError
+from segapp.inference import chosen_device
+
+
+def refuse_what_needs_a_gpu(trainer: Any) -> None:
+    """MisuseError for sharding and for synchronised batch norm on a CPU, and for an average of sharded weights."""
+    kind = trainer.accelerator if trainer.accelerator in ("cpu", "mps") else chosen_device("auto").type
+    strategy = _name(trainer.strategy)
+    shards = "fsdp" in strategy.lower() or "ModelParallel" in strategy
+    if shards and kind != "cuda":
+        raise MisuseError(
+            f"--trainer.strategy {strategy} shards a network over GPUs, and this run is on the {kind}: use "
+            "--trainer.strategy ddp, or a machine with GPUs."
+        )
+    if shards and any(_name(callback).endswith("EMA") for callback in trainer.callbacks or []):
+        raise MisuseError(
+            f"segapp.callbacks.EMA averages whole weights, and --trainer.strategy {strategy} shards them: leave it out "
+            "(--trainer.callbacks null), or use --trainer.strategy ddp."
+        )
+    if trainer.sync_batchnorm and kind != "cuda" and trainer.devices not in (1, "1", "auto"):
+        raise MisuseError(
+            f"--trainer.sync_batchnorm needs GPUs, and this run is on the {kind}: leave it out, or use norm=group "
+            "(--model.net.init_args.norm group), which needs no synchronising."
+        )
+
+
+def _name(part: Any) -> str:
+    """A name, or the class path of something injected."""
+    return str(part.get("class_path") if hasattr(part, "get") else part)

@@ -1,0 +1,177 @@
+"""`segapp fit … --dry_run true`: what a training would cost, measured with a few of its steps; nothing is kept."""
+
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from segapp.batch import Batch
+
+STEPS = 10
+"""Training steps that are run; the first `_WARM_UP` are slower and not counted."""
+IMAGES = 4
+"""Validation images that are run."""
+_WARM_UP = 3
+_scratch: list[Path] = []
+
+
+def scratch_folder() -> Path:
+    """Where the steps write what a run writes, so that it costs them the same."""
+    _scratch.append(Path(tempfile.mkdtemp(prefix="segapp-dry-run-")))
+    return _scratch[-1]
+
+
+def remove_scratch() -> None:
+    """Remove every such folder."""
+    while _scratch:
+        shutil.rmtree(_scratch.pop())
+
+
+def shortened(settings: dict[str, Any]) -> dict[str, Any]:
+    """The trainer's settings for a few steps and a short validation."""
+    return {
+        **settings,
+        **{"max_epochs": 1, "min_epochs": None, "max_steps": -1, "max_time": None, "num_sanity_val_steps": 0},
+        **{"limit_train_batches": STEPS, "limit_val_batches": IMAGES},
+        **{"val_check_interval": None, "check_val_every_n_epoch": 1},
+    }
+
+
+class Measure(Callback):
+    """Times steps and validation images, and keeps a batch to look at."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+        self.waits: list[float] = []
+        self.images: list[float] = []
+        self.batch: Batch | None = None
+        self._before = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count from here."""
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        self._before = time.perf_counter()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """The batch is there."""
+        self.waits.append(time.perf_counter() - self._before)
+        self.batch = batch
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """A step is done."""
+        self.steps.append(self._since())
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count from here."""
+        self._since()
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """An image is scored."""
+        self.images.append(self._since())
+
+    def _since(self) -> float:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        seconds, self._before = now - self._before, now
+        return seconds
+
+
+def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> str:
+    """The table that is printed."""
+    assert measure.batch is not None
+    module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+    net: torch.nn.Module = module.net  # type: ignore[assignment]
+    images = measure.batch["image"]
+    size, shape = len(images), " × ".join(map(str, images.shape[1:]))
+    steps = _limited(len(data.train_dataloader()), settings.trainer.limit_train_batches)
+    scored = _limited(len(data.val_dataloader()), settings.trainer.limit_val_batches)
+    kept, flops = _of_a_forward(module, images, trainer)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    step, wait = (_median(times[_WARM_UP:] or times) for times in (measure.steps, measure.waits))
+    epoch = steps * step + scored * _median(measure.images)
+    rows = {
+        "network": f"{parameters:,} parameters",
+        "computation": f"{flops / size / 1e9:.3g} GFLOPs forward per sample of {shape}; about 3 times that to train",
+        "epoch": f"{steps * size} samples of {len(data.split_names()['train'])} images in {steps} steps of {size}"
+        f"{_per_process(trainer)}, {scored} validation images",
+        "memory": f"{_peak()}; {kept / 1e9:.3g} GB of it are kept for the backward pass",
+        "time": f"{step:.3g} s a step ({wait:.2g} s of it waiting for images), {_spoken(epoch)} an epoch with its "
+        f"validation, {_spoken(epoch * _epochs(settings))} for {_epochs(settings)} epochs",
+        "checkpoint": f"{(folder / 'checkpoints' / 'last.ckpt').stat().st_size / 1e6:.3g} MB each, up to two are kept",
+    }
+    lines = [f"  {name:<12} {text}" for name, text in rows.items()]
+    title = f"\ndry run: measured with {len(measure.steps)} steps and {len(measure.images)} validation images"
+    return "\n".join([title, *lines, "nothing was kept."])
+
+
+def _of_a_forward(module: LightningModule, images: torch.Tensor, trainer: Trainer) -> tuple[int, int]:
+    """Bytes kept for the backward pass, and floating-point operations, of one training forward of a batch."""
+    storages: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used twice
+    parameters = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            storages[storage.data_ptr()] = storage
+        return tensor
+
+    module.train()
+    counter = FlopCounterMode(display=False)
+    with trainer.precision_plugin.forward_context(), counter, saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = module.net(images.to(module.device))  # type: ignore[operator]
+    del output
+    return sum(storage.nbytes() for storage in storages.values()), counter.get_total_flops()
+
+
+def _peak() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.max_memory_reserved() / 1e9:.3g} GB of the GPU at most"
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return f"{kilobytes * 1024 / 1e9:.3g} GB of the training process at most"
+
+
+def _limited(count: int, limit: float | None) -> int:
+    """Lightning's limits: a number of batches, or a share of them."""
+    if limit is None:
+        return count
+    return min(count, limit) if isinstance(limit, int) else int(count * limit)
+
+
+def _epochs(settings: Any) -> int:
+    return int(settings.trainer.max_epochs or 1000)  # Lightning's default
+
+
+def _per_process(trainer: Trainer) -> str:
+    return f" on each of {trainer.world_size} devices" if trainer.world_size > 1 else ""
+
+
+def _median(times: list[float]) -> float:
+    return statistics.median(times) if times else 0.0
+
+
+def _spoken(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.3g} s"

@@ -1,0 +1,109 @@
+"""What goes wrong outside our code while a network trains or is scored, said in one sentence with a remedy."""
+
+import errno
+import os
+import re
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segapp.errors import SegappError
+from segapp.io import atomic_path
+from segapp.io.write import full_disk
+
+_NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|Cannot allocate memory|std::bad_alloc")
+_BYTES = re.compile(r"tried to allocate (\d+) bytes")
+_NO_SHARED_MEMORY = re.compile(r"shared memory|unable to (?:mmap|write to file) </torch_|unable to open shared")
+
+
+def explained(error: Exception, verb: str, settings: Any, folder: Path) -> SegappError | None:
+    """The sentence for a failure that a person can do something about, or None: then it is a defect of ours.
+
+    Args:
+        error: What was raised; what it arose from is looked at too.
+        verb: fit, validate or test.
+        settings: The verb's configuration, for its batch size.
+        folder: The run folder, for the checkpoint to go on from.
+    """
+    for cause in _causes(error):
+        sentence = _sentence(cause, _smaller(verb, settings), folder)
+        if sentence is not None:
+            return SegappError(f"{sentence}{_go_on(folder)}")
+    return None
+
+
+def keep_traceback(error: Exception, folder: Path) -> Path | None:
+    """Write the whole of `error` to `<folder>/error.log`, processes after the first to one of their own.
+
+    None where that fails too, as on a full disk.
+    """
+    rank = os.environ.get("LOCAL_RANK", "0")
+    path = folder / ("error.log" if rank == "0" else f"error-{rank}.log")
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(traceback.format_exception(error)))
+    except (OSError, SegappError):
+        return None
+    return path
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _sentence(error: BaseException, smaller: str, folder: Path) -> str | None:
+    message = str(error)
+    if (full := full_disk(error, folder / "checkpoints")) is not None:
+        return str(full)
+    if isinstance(error, torch.OutOfMemoryError):
+        return f"the GPU's memory ran out ({_device_memory()}). {smaller}"
+    if isinstance(error, RuntimeError) and _NO_SHARED_MEMORY.search(message):
+        return (
+            "shared memory ran out (/dev/shm), through which workers hand over batches. Enlarge it (docker run "
+            "--shm-size 8g), or set data.num_workers to fewer (0 needs none)."
+        )
+    if isinstance(error, MemoryError) or _is_memory(error, message):
+        wanted = _BYTES.search(message)
+        size = f" for {int(wanted[1]) / 1e9:.3g} GB more" if wanted else ""
+        return f"the machine's memory does not suffice{size}. {smaller}"
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open. Raise the limit (ulimit -n 65536), or set data.num_workers to fewer."
+    return None
+
+
+def _is_memory(error: BaseException, message: str) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(message))
+
+
+def _device_memory() -> str:
+    if not torch.cuda.is_available():
+        return "as PyTorch reports"
+    free, total = torch.cuda.mem_get_info()
+    return f"{(total - free) / 2**30:.1f} of {total / 2**30:.1f} GiB are in use, {torch.cuda.get_device_name()}"
+
+
+def _smaller(verb: str, settings: Any) -> str:
+    """What needs less: of a fit its batch, of scoring its windows."""
+    data = settings.data
+    if verb != "fit":
+        return "Set --data.window to less (now " + str(data.get("window") or "that of a training sample") + ")."
+    half = max(data.batch_size // 2, 1)
+    steps = 2 * (settings.trainer.accumulate_grad_batches or 1)
+    options = [f"--data.batch_size {half} (now {data.batch_size})"] if data.batch_size > 1 else []
+    options += [f"a smaller --data.crop (now {data.crop})" if data.crop else "--data.crop, e.g. '[256, 256]'"]
+    same = f" --trainer.accumulate_grad_batches {steps} keeps the size of an optimiser's step." if options[1:] else ""
+    return f"Set {', or '.join(options)}.{same}"
+
+
+def _go_on(folder: Path) -> str:
+    last = folder / "checkpoints" / "last.ckpt"
+    return f" Then go on with: segapp fit --ckpt_path {last}" if last.is_file() else ""

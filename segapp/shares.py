@@ -1,0 +1,45 @@
+"""One batch over several processes: sums that each has a share of."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as distributed
+from torch import Tensor
+
+_shared = False
+
+
+@contextmanager
+def one_batch() -> Iterator[None]:
+    """Within it, `summed` adds over all processes. They must all get there: in a training step, not in a validation."""
+    global _shared
+    before, _shared = _shared, True
+    try:
+        yield
+    finally:
+        _shared = before
+
+
+def summed(*shares: Tensor) -> tuple[Tensor, ...]:
+    """The sums over all processes of their shares, any shapes and dtypes, with one exchange in float64.
+
+    Outside `one_batch`, and in a process by itself, the shares as they are. DistributedDataParallel averages the
+    gradients of the W processes; a sum's gradient is therefore W times that of this process's own share, so that what
+    is computed from sums has, after averaging, the gradient that one process with the whole batch would have.
+    """
+    together = _shared and distributed.is_available() and distributed.is_initialized()
+    processes = distributed.get_world_size() if together else 1
+    if processes == 1:
+        return shares
+    flat = torch.cat([share.detach().double().flatten() for share in shares])
+    distributed.all_reduce(flat)
+    totals = flat.split([share.numel() for share in shares])
+    return tuple(
+        _with_gradient(total.reshape(share.shape).to(share.dtype), share, processes)
+        for total, share in zip(totals, shares, strict=True)
+    )
+
+
+def _with_gradient(total: Tensor, share: Tensor, processes: int) -> Tensor:
+    return total + processes * (share - share.detach()) if share.requires_grad else total
