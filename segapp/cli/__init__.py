@@ -21,6 +21,7 @@ TRAINER_VERBS = {
 
 COMMANDS = {
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
+    "depth": ("segapp.commands.depth", "measure how gradients vanish or explode with depth"),
 }
 """Plain functions: the module holds a function of the command's name, whose docstring is its help."""
 
