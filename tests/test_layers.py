@@ -30,6 +30,7 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "timm": {"models/smp.py"},
     "lightning": {"module", "datamodule", "callbacks", "diagnostics", "cli"},
     "torchmetrics": {"module", "metrics"},
+    "scipy": {"metrics"},
     "matplotlib": {"callbacks", "report", "diagnostics"},
     "jsonargparse": {"cli", "inference"},
 }

@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp.io import atomic_path
-from segapp.metrics import SCORES, SegmentationScores
+from segapp.metrics import SCORES, BoundaryScore, ImageScores, SegmentationScores
 from segapp.spec import Spec
 
 
@@ -24,8 +24,9 @@ class EvaluationReport(Callback):
         self.folder = folder
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A test also keeps every image's confusion matrix."""
+        """A test also keeps every image's confusion matrix, and scores the boundaries."""
         _scores(pl_module).keep_confusion = True
+        _scores(pl_module).keep_boundaries = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report."""
@@ -75,19 +76,25 @@ class EvaluationReport(Callback):
         with atomic_path(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(verdict, indent=1))
 
-    def _write_images(self, images: list[Any], spec: Spec) -> None:
+    def _write_images(self, images: list[ImageScores], spec: Spec) -> None:
         header = ["name", *(f"{count}/{label}" for label in spec.classes for count in ("tp", "fp", "fn"))]
+        if any(image.boundaries for image in images):
+            header += [f"{score}/{label}" for label in spec.classes for score in BoundaryScore._fields]
         rows = [
-            [name, *(counts[kind][k] for k in range(len(spec.classes)) for kind in range(3))]
-            for name, counts, _ in images
+            [
+                image.name,
+                *(image.counts[kind][k] for k in range(len(spec.classes)) for kind in range(3)),
+                *("" if math.isnan(value) else f"{value:.6g}" for outline in image.boundaries for value in outline),
+            ]
+            for image in images
         ]
         _write_csv(self.folder / "per_image.csv", header, rows)
 
-    def _write_confusion(self, images: list[Any], spec: Spec) -> None:
+    def _write_confusion(self, images: list[ImageScores], spec: Spec) -> None:
         rows = [
-            [name, spec.classes[truth], spec.classes[guess], count]
-            for name, _, cells in images
-            for truth, guess, count in cells
+            [image.name, spec.classes[truth], spec.classes[guess], count]
+            for image in images
+            for truth, guess, count in image.cells
         ]
         _write_csv(self.folder / "confusion.csv", ["name", "truth", "prediction", "pixels"], rows)
 
@@ -96,17 +103,25 @@ def table(scores: dict[str, float], support: dict[str, int], spec: Spec, images:
     """A readable table; `-` where a class was in neither truth nor prediction."""
     width = max(len(name) for name in (*spec.classes, "mean"))
     columns = [f"{score}/{over}" for score in SCORES for over in ("dataset", "image")]
-    lines = [f"{images} images", f"  {'class':<{width}}  " + "  ".join(f"{c:>12}" for c in columns) + "   images"]
+    columns += [name for name in (f"{score}/image" for score in BoundaryScore._fields) if name in scores]
+    lines = [
+        f"{images} images",
+        f"  {'class':<{width}}  " + "  ".join(f"{c:>{_width(c)}}" for c in columns) + "   images",
+    ]
     for label in spec.classes:
-        figures = "  ".join(f"{_figure(scores[f'{column}/{label}']):>12}" for column in columns)
+        figures = "  ".join(f"{_figure(scores[f'{column}/{label}']):>{_width(column)}}" for column in columns)
         lines.append(f"  {label:<{width}}  {figures}  {support[label]:>7}")
-    figures = "  ".join(f"{_figure(scores[column]):>12}" for column in columns)
+    figures = "  ".join(f"{_figure(scores[column]):>{_width(column)}}" for column in columns)
     lines.append(f"  {'mean':<{width}}  {figures}")
     if spec.background is not None:
         lines.append(f"  (the mean leaves out {spec.classes[spec.background]}, the background)")
     if math.isnan(scores["dice/dataset"]):
         lines.append("  nothing to score: no class of the mean occurs in the truth or the predictions")
     return "\n".join(lines)
+
+
+def _width(column: str) -> int:
+    return max(12, len(column))
 
 
 def _scores(pl_module: LightningModule) -> SegmentationScores:

@@ -25,6 +25,7 @@ TRAINER_VERBS = {
 COMMANDS = {
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
     "doctor": ("segapp.commands.doctor", "look for what usually goes wrong on this machine"),
+    "depth": ("segapp.commands.depth", "measure how gradients vanish or explode with depth"),
 }
 """Plain functions: the module holds a function of the command's name, whose docstring is its help."""
 

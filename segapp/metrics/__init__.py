@@ -1,7 +1,18 @@
 """Integer counts, and every score derived from them."""
 
-from segapp.metrics.accumulate import SegmentationScores
+from segapp.metrics.accumulate import ImageScores, SegmentationScores
+from segapp.metrics.boundary import BoundaryScore, boundary_scores
 from segapp.metrics.counts import confusion, true_false_positives_negatives
 from segapp.metrics.scores import SCORES, dice, iou
 
-__all__ = ["SCORES", "SegmentationScores", "confusion", "dice", "iou", "true_false_positives_negatives"]
+__all__ = [
+    "SCORES",
+    "BoundaryScore",
+    "ImageScores",
+    "SegmentationScores",
+    "boundary_scores",
+    "confusion",
+    "dice",
+    "iou",
+    "true_false_positives_negatives",
+]

@@ -1,19 +1,32 @@
 """Counts over a set of images, exact on any number of processes, and the scores derived from them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor
 
 from segapp.errors import SegappError
+from segapp.metrics.boundary import BoundaryScore, boundary_scores
 from segapp.metrics.counts import confusion, true_false_positives_negatives
 from segapp.metrics.scores import SCORES
 
 
+class ImageScores(NamedTuple):
+    """What is kept of one image."""
+
+    name: str
+    counts: list[list[int]]
+    """True positives, false positives and false negatives, each per class."""
+    cells: list[tuple[int, int, int]]
+    """Its confusion matrix as (truth, prediction, count); empty unless `keep_confusion`."""
+    boundaries: list[BoundaryScore]
+    """Per class; empty unless `keep_boundaries`."""
+
+
 class SegmentationScores:
-    """Dice and IoU of whole images, per data set and per image.
+    """Dice, IoU and boundary scores of whole images, per data set and per image.
 
     Holds, on the CPU, one (K, K) int64 confusion sum of this process and, per image, its name and the true positives,
     false positives and false negatives per class. Nothing is exchanged between processes before `compute` or
@@ -25,21 +38,29 @@ class SegmentationScores:
         classes: The K class names.
         background: The class left out of macro means, if any.
         keep_confusion: Also keep every image's own confusion matrix, as sparse rows (truth, prediction, count).
+        keep_boundaries: Also score the boundaries, which takes time (`segapp.metrics.boundary`).
     """
 
-    def __init__(self, classes: Sequence[str], background: int | None, keep_confusion: bool = False) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        background: int | None,
+        keep_confusion: bool = False,
+        keep_boundaries: bool = False,
+    ) -> None:
         self.classes = tuple(classes)
         if background is not None and not 0 <= background < len(self.classes):
             raise SegappError(f"background is class {background}, expected 0 … {len(self.classes) - 1} or none.")
         self.background = background
         self.keep_confusion = keep_confusion
+        self.keep_boundaries = keep_boundaries
         self.reset()
 
     def reset(self) -> None:
         """Forget every image."""
         k = len(self.classes)
         self.confusion = torch.zeros(k, k, dtype=torch.int64)
-        self.images: list[tuple[str, list[list[int]], list[tuple[int, int, int]]]] = []
+        self.images: list[ImageScores] = []
 
     def update(self, prediction: Tensor, mask: Tensor, name: str) -> None:
         """Count one image.
@@ -54,6 +75,9 @@ class SegmentationScores:
         """
         try:
             counts = confusion(prediction, mask, len(self.classes)).cpu()
+            outlines = []
+            if self.keep_boundaries:
+                outlines = boundary_scores(prediction.cpu().numpy(), mask.cpu().numpy(), len(self.classes))
         except SegappError as error:
             raise SegappError(f"{name}: {error}") from None
         self.confusion = self.confusion + counts  # not in place: spawned processes share what they began with
@@ -61,28 +85,30 @@ class SegmentationScores:
         if self.keep_confusion:
             truth, guess = counts.nonzero(as_tuple=True)
             rows = list(zip(truth.tolist(), guess.tolist(), counts[truth, guess].tolist(), strict=True))
-        self.images.append((name, true_false_positives_negatives(counts).tolist(), rows))
+        self.images.append(ImageScores(name, true_false_positives_negatives(counts).tolist(), rows, outlines))
 
     def compute(self) -> dict[str, float]:
         """Every score by its full name (`dice/dataset`, `iou/image/<class>`, …); NaN where nothing was scored."""
         return self.scores(*self.gathered())
 
-    def gathered(self) -> tuple[Tensor, list[Any]]:
+    def gathered(self) -> tuple[Tensor, list[ImageScores]]:
         """(K, K) int64 summed over all processes, and all images sorted by name; a collective, outside any step."""
         parts: list[Any] = [(self.confusion, self.images)]
         if distributed.is_available() and distributed.is_initialized():
             parts = [None] * distributed.get_world_size()
             distributed.all_gather_object(parts, (self.confusion, self.images))
         total = torch.stack([total for total, _ in parts]).sum(0)
-        # By name, and by counts where names repeat: means then round alike on any number of processes.
-        return total, sorted(image for _, images in parts for image in images)
+        # By name, and by the rest where names repeat: means then round alike on any number of processes. As text, for
+        # a boundary score may be NaN, which has no place in an order.
+        return total, sorted((image for _, images in parts for image in images), key=_place)
 
-    def scores(self, total: Tensor, images: list[Any]) -> dict[str, float]:
+    def scores(self, total: Tensor, images: list[ImageScores]) -> dict[str, float]:
         """The scores of gathered counts.
 
         `<score>/dataset`: counts summed over the set, then per class, then the mean over classes (the mIoU of VOC,
         Cityscapes). `<score>/image`: per image and class, then the mean over the images where the class is defined,
-        then over classes (what medical challenges report).
+        then over classes (what medical challenges report). `surface_dice/image` and `hd95/image` likewise, where
+        boundaries were kept.
         """
         per_set = true_false_positives_negatives(total)
         per_image = self._counts(images).unbind(1)
@@ -90,11 +116,16 @@ class SegmentationScores:
         for score, function in SCORES.items():
             self._add(result, f"{score}/dataset", function(*per_set))
             self._add(result, f"{score}/image", function(*per_image).nanmean(0))
+        if self.keep_boundaries:
+            values = torch.tensor([image.boundaries for image in images], dtype=torch.float64)
+            for index, score in enumerate(BoundaryScore._fields):
+                per_class = values.reshape(-1, len(self.classes), len(BoundaryScore._fields))[..., index]
+                self._add(result, f"{score}/image", per_class.nanmean(0))
         return result
 
-    def _counts(self, images: list[Any]) -> Tensor:
+    def _counts(self, images: list[ImageScores]) -> Tensor:
         """(images, 3, K) int64, also of no image."""
-        return torch.tensor([image[1] for image in images], dtype=torch.int64).reshape(-1, 3, len(self.classes))
+        return torch.tensor([image.counts for image in images], dtype=torch.int64).reshape(-1, 3, len(self.classes))
 
     def _add(self, result: dict[str, float], name: str, per_class: Tensor) -> None:
         counted = [index for index in range(len(self.classes)) if index != self.background]
@@ -102,7 +133,11 @@ class SegmentationScores:
         for label, value in zip(self.classes, per_class.tolist(), strict=True):
             result[f"{name}/{label}"] = value
 
-    def support(self, images: list[Any]) -> dict[str, int]:
+    def support(self, images: list[ImageScores]) -> dict[str, int]:
         """Over how many images each class's per-image score is a mean."""
         defined = (self._counts(images).sum(1) > 0).sum(0)
         return dict(zip(self.classes, defined.tolist(), strict=True))
+
+
+def _place(image: ImageScores) -> tuple[Any, ...]:
+    return image.name, image.counts, image.cells, str(image.boundaries)

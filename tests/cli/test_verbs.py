@@ -90,6 +90,19 @@ def test_a_checkpoint_alone_restores_model_and_data_and_touches_nothing_else(tra
     assert {name: time for name, time in listing(place).items() if name in before} == before
 
 
+def test_a_test_scores_boundaries_per_image_and_class(trained, capsys):
+    assert main(["test", "--ckpt_path", best(trained)]) == 0
+    assert "surface_dice/image    hd95/image" in capsys.readouterr().out
+    folder = max(trained.glob("test-*"), key=lambda path: path.stat().st_mtime)
+    scores = json.loads((folder / "metrics.json").read_text())["scores"]
+    with (folder / "per_image.csv").open(newline="") as file:
+        images = list(csv.DictReader(file))
+    for score in ("surface_dice", "hd95"):
+        defined = [float(image[f"{score}/cell"]) for image in images if image[f"{score}/cell"]]
+        assert scores[f"{score}/image/cell"] == pytest.approx(np.mean(defined), rel=1e-5)
+        assert scores[f"{score}/image"] == scores[f"{score}/image/cell"]  # the background is left out
+
+
 def test_validate_gives_what_training_logged_and_what_predicted_masks_score(trained, place, capsys):
     assert main(["validate", "--ckpt_path", best(trained)]) == 0
     folder = max(trained.glob("validate-*"), key=lambda path: path.stat().st_mtime)

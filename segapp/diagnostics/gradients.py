@@ -1,0 +1,52 @@
+"""Norms of gradients, weights and updates, per group of parameters."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def norm(tensors: Iterable[Tensor]) -> Tensor:
+    """The Euclidean norm of all entries together, in float32 at least; 0 of no tensor."""
+    norms = [
+        torch.linalg.vector_norm(tensor, dtype=torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors
+    ]
+    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+
+
+def gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """The gradients of those that have one."""
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def clip_coefficients(
+    groups: Sequence[Sequence[Tensor]], everything: Sequence[Tensor], limit: float | None, by_value: bool
+) -> list[Tensor]:
+    """What clipping will multiply each group's gradient norm with.
+
+    By norm it is min(1, limit / (norm of everything + 1e-6)) for all, as `torch.nn.utils.clip_grad_norm_` does it. By
+    value every entry is cut off on its own, and the coefficient is the ratio of the group's norms; 1 where they are 0.
+
+    Args:
+        groups: Gradients, by group.
+        everything: All gradients that the optimiser steps on.
+        limit: `gradient_clip_val`; None or 0 for no clipping.
+        by_value: `gradient_clip_algorithm` is `value`.
+    """
+    if not limit:
+        return [torch.ones(()) for _ in groups]
+    if not by_value:
+        return [(limit / (norm(everything) + 1e-6)).clamp(max=1.0)] * len(groups)
+    before = [norm(group) for group in groups]
+    after = [norm(gradient.clamp(-limit, limit) for gradient in group) for group in groups]
+    return [torch.where(full > 0, cut / full, 1.0) for cut, full in zip(after, before, strict=True)]
+
+
+def snapshot(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Copies that a step does not change."""
+    return [parameter.detach().clone() for parameter in parameters]
+
+
+def update_ratio(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
+    """‖after - before‖ / ‖before‖ over all entries together; NaN where ‖before‖ is 0 and nothing changed."""
+    return norm(new.detach() - old for old, new in zip(before, after, strict=True)) / norm(before)

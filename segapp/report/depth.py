@@ -1,0 +1,201 @@
+"""Pictures of gradients over depth, drawn from `profiles.csv` alone."""
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from segapp.errors import MisuseError
+from segapp.io import atomic_path
+
+COLUMNS = (
+    *("net", "init", "activation", "depth", "short", "long", "norm", "seed"),
+    *("position", "block", "rms_gradient", "rms_output", "expected"),
+)
+ARM = COLUMNS[:7]
+"""What tells two networks apart, but for the seed."""
+
+PICTURES = ("profiles.png", "depths.png", "slopes.png", "unet.png")
+
+COLOURS = {"default": "C0", "he": "C3", "xavier": "C2", "none": "C0", "add": "C3", "concat": "C2"}
+NAMES = {"default": "PyTorch default", "he": "He", "xavier": "Xavier"}
+SHORT = {"none": "no short skip", "add": "short skip: add", "concat": "short skip: concat"}
+NORMS = {"none": "no norm", "batch": "batch norm"}
+
+Row = dict[str, str]
+Curves = dict[tuple[str, ...], np.ndarray]
+
+
+def read_profiles(path: Path) -> list[Row]:
+    """The whole rows; raises MisuseError for a file that is not there or holds none."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    rows = [row for row in csv.reader(text[: text.rfind("\n") + 1].splitlines()) if len(row) == len(COLUMNS)]
+    if len(rows) < 2 or tuple(rows[0]) != COLUMNS:
+        raise MisuseError(f"{path}: holds no profiles; measure them first: segapp depth --config FILE --output FOLDER")
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:]]
+
+
+def curves(rows: Sequence[Row], column: str) -> Curves:
+    """(net, …, norm) → (seeds, blocks) float64 of one column; NaN where it is empty."""
+    found: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        found[tuple(row[name] for name in ARM)][row["seed"]].append(float(row[column] or "nan"))
+    return {arm: np.array(list(seeds.values())) for arm, seeds in found.items()}
+
+
+def slope(profile: np.ndarray) -> float:
+    """How much the natural logarithm grows per block towards the input: least squares; NaN where it has none."""
+    usable = np.isfinite(profile) & (profile > 0)
+    if usable.sum() < 2:
+        return math.nan
+    return -float(np.polyfit(np.flatnonzero(usable), np.log(profile[usable]), 1)[0])
+
+
+def slopes(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Per chain: the measured slope (mean, smallest and largest over the seeds) and the expected one."""
+    measured, expected = curves(rows, "rms_gradient"), curves(rows, "expected")
+    table = []
+    for arm, profiles in measured.items():
+        if arm[0] != "chain":
+            continue
+        each = [slope(profile) for profile in profiles]
+        wanted = float(np.mean([slope(profile) for profile in expected[arm]]))
+        mean = float(np.mean(each))
+        values = {"slope": mean, "smallest": min(each), "largest": max(each), "expected": wanted}
+        values["factor_per_block"] = math.exp(mean)
+        table.append({**dict(zip(ARM, arm, strict=True)), **{name: f"{value:.4f}" for name, value in values.items()}})
+    return table
+
+
+def draw_all(table: Path, folder: Path) -> None:
+    """`slopes.csv` and all pictures of a study, from its numbers."""
+    rows = read_profiles(table)
+    found = slopes(rows)
+    with atomic_path(folder / "slopes.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    for name, draw in zip(PICTURES, (_profiles, _depths, _slopes, _unets), strict=True):
+        with atomic_path(folder / name) as temporary:
+            draw(rows).savefig(temporary, dpi=110)
+
+
+def _grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title: str, label: str) -> Figure:
+    """A panel per activation and norm (rows) and short skip (columns); one scale in each row."""
+    kinds = list(dict.fromkeys((row["activation"], row["norm"]) for row in rows))
+    shorts = list(dict.fromkeys(row["short"] for row in rows))
+    figure = Figure(figsize=(4.2 * len(shorts) + 0.6, 2.7 * len(kinds) + 0.8), layout="constrained")
+    grid = figure.subplots(len(kinds), len(shorts), squeeze=False, sharex=True, sharey="row")
+    for line, (activation, norm) in zip(grid, kinds, strict=True):
+        for axes, short in zip(line, shorts, strict=True):
+            chosen = {"activation": activation, "norm": norm, "short": short}
+            plot(axes, [row for row in rows if all(row[name] == value for name, value in chosen.items())])
+            axes.set_title(f"{activation}, {NORMS[norm]}, {SHORT[short]}", fontsize=9)
+            axes.set_yscale("log")
+            axes.axhline(1, color="0.6", linewidth=0.8)
+            axes.grid(alpha=0.3)
+        line[0].set_ylabel("RMS gradient\n/ that of the last block")
+    for axes in grid[-1]:
+        axes.set_xlabel(label)
+    grid[0][0].legend(fontsize=7)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _relative(profiles: np.ndarray) -> np.ndarray:
+    """Each seed's profile over its last block's value."""
+    return profiles / profiles[:, -1:]
+
+
+def _geometric(values: np.ndarray) -> np.ndarray:
+    """The geometric mean over the seeds; NaN where a gradient is 0."""
+    return np.exp(np.log(np.where(values > 0, values, np.nan)).mean(0))
+
+
+def _profiles(rows: Sequence[Row]) -> Figure:
+    chains = [row for row in rows if row["net"] == "chain"]
+    deepest = max(int(row["depth"]) for row in chains)
+
+    def plot(axes: Any, part: Sequence[Row]) -> None:
+        expected = curves(part, "expected")
+        for arm, profiles in curves(part, "rms_gradient").items():
+            values, place = _relative(profiles), np.arange(1, profiles.shape[1] + 1)
+            colour = COLOURS[arm[1]]
+            axes.plot(place, _geometric(values), colour, label=f"{NAMES[arm[1]]}, measured")
+            axes.fill_between(place, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
+            axes.plot(place, _geometric(expected[arm]), colour, linestyle="--", label=f"{NAMES[arm[1]]}, expected")
+
+    part = [row for row in chains if int(row["depth"]) == deepest]
+    return _grid(part, plot, f"Gradient at every block's output, {deepest} blocks in a row", "block (1 sees the image)")
+
+
+def _depths(rows: Sequence[Row]) -> Figure:
+    def plot(axes: Any, part: Sequence[Row]) -> None:
+        for init in dict.fromkeys(row["init"] for row in part):
+            own = curves([row for row in part if row["init"] == init], "rms_gradient")
+            points = sorted((int(arm[3]), *_spread(_relative(profiles)[:, 0])) for arm, profiles in own.items())
+            depth, middle, low, high = np.array(points).T
+            axes.plot(depth, middle, COLOURS[init], marker="o", markersize=3, label=NAMES[init])
+            axes.fill_between(depth, low, high, color=COLOURS[init], alpha=0.2, linewidth=0)
+
+    chains = [row for row in rows if row["net"] == "chain"]
+    return _grid(chains, plot, "What arrives at the first block of ever deeper chains", "blocks in the chain")
+
+
+def _spread(values: np.ndarray) -> tuple[float, float, float]:
+    return float(_geometric(values[:, None])[0]), float(values.min()), float(values.max())
+
+
+def _slopes(rows: Sequence[Row]) -> Figure:
+    """Measured against expected slopes of all chains that are deep enough to have one."""
+    figure = Figure(figsize=(6.4, 6), layout="constrained")
+    axes = figure.subplots()
+    table = [row for row in slopes(rows) if int(row["depth"]) >= 5] or slopes(rows)
+    for short in dict.fromkeys(row["short"] for row in table):
+        for norm, marker in (("none", "o"), ("batch", "^")):
+            part = [row for row in table if (row["short"], row["norm"]) == (short, norm)]
+            x, y = ([float(row[name]) for row in part] for name in ("expected", "slope"))
+            axes.scatter(x, y, s=26, c=COLOURS[short], marker=marker, alpha=0.7, label=f"{SHORT[short]}, {NORMS[norm]}")
+    ends = axes.get_xlim()
+    axes.plot(ends, ends, color="0.5", linewidth=1, zorder=0)
+    axes.set(xlabel="expected slope", ylabel="measured slope", title="d ln RMS gradient per block, towards the input")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _unets(rows: Sequence[Row]) -> Figure:
+    """The whole profile of every U-Net, the bottleneck shaded: a row per norm and init, a column per short skip."""
+    nets = [row for row in rows if row["net"] == "unet"]
+    kinds = list(dict.fromkeys((row["norm"], row["init"]) for row in nets))
+    shorts = list(dict.fromkeys(row["short"] for row in nets))
+    figure = Figure(figsize=(5 * len(shorts) + 0.6, 2.5 * len(kinds) + 1.6), layout="constrained")
+    grid = figure.subplots(len(kinds), len(shorts), squeeze=False, sharex=True, sharey="row")
+    for line, (norm, init) in zip(grid, kinds, strict=True):
+        for axes, short in zip(line, shorts, strict=True):
+            chosen = {"norm": norm, "init": init, "short": short}
+            _unet(axes, [row for row in nets if all(row[name] == value for name, value in chosen.items())])
+            axes.set_title(f"{NAMES[init]}, {NORMS[norm]}, {SHORT[short]}", fontsize=9)
+        line[0].set_ylabel("RMS gradient")
+    grid[0][0].legend(fontsize=8)
+    figure.suptitle("Gradient at every block's output of a U-Net (the bottleneck is shaded)", fontsize=11)
+    return figure
+
+
+def _unet(axes: Any, rows: Sequence[Row]) -> None:
+    names = [row["block"] for row in rows if (row["long"], row["seed"]) == (rows[0]["long"], rows[0]["seed"])]
+    for arm, profiles in curves(rows, "rms_gradient").items():
+        axes.plot(_geometric(profiles), COLOURS[arm[5]], marker="o", markersize=3, label=f"long skip: {arm[5]}")
+        axes.fill_between(
+            range(len(names)), profiles.min(0), profiles.max(0), color=COLOURS[arm[5]], alpha=0.2, linewidth=0
+        )
+    deepest = [place for place, name in enumerate(names) if name.startswith("bottleneck")]
+    axes.axvspan(deepest[0] - 0.5, deepest[-1] + 0.5, color="0.9", zorder=0)
+    axes.set_xticks(range(len(names)), [name.replace(".block", "") for name in names], rotation=90, fontsize=6)
+    axes.set_yscale("log")
+    axes.grid(alpha=0.3)
