@@ -20,6 +20,8 @@ TRAINER_VERBS = {
 """Run by Lightning's Trainer; see `segapp.cli.training`."""
 
 COMMANDS = {
+    "study": ("segapp.commands.study", "run an ablation from one YAML and draw its page"),
+    "compare": ("segapp.commands.compare", "set finished runs against each other"),
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
 }
 """Plain functions: the module holds a function of the command's name, whose docstring is its help."""
