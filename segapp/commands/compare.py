@@ -1,6 +1,7 @@
 """`segapp compare`: finished runs set against each other."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,13 +10,11 @@ import yaml
 
 from segapp.commands.study import differing
 from segapp.errors import MisuseError
-from segapp.inference import load_checkpoint
-from segapp.models import count_params
 from segapp.report.effects import Question
 from segapp.report.results import LOWER_IS_BETTER, Result, common_images
 from segapp.report.study import Report, write_report
 from segapp.studies.examples import slug, write_examples
-from segapp.studies.sizes import classes_named, source_of
+from segapp.studies.sizes import classes_named, size_of, source_of
 
 
 def compare(
@@ -31,14 +30,15 @@ def compare(
 
     Every other run is compared with the first one, image by image: settings that differ, learning curves, differences
     of every score with 95 % intervals, and the images on which a run wins and loses most. Each run needs a verdict
-    (`segapp test --ckpt_path RUN/checkpoints/best.ckpt`) on the same images; the newest one is taken.
+    (`segapp test --ckpt_path RUN/checkpoints/best.ckpt`) on the same images, the newest one is taken; the data must
+    still be there.
 
     Args:
         runs: Folders of runs, runs/<name>/<time>.
         output: Folder for report.html and its tables.
         score_on: Which verdicts are compared.
         score: Score per image by which wins and losses are chosen.
-        pictures: Wins, and as many losses, that are shown of every run; 0 needs no data.
+        pictures: Wins, and as many losses, that are shown of every run.
         neighbours: So many images that follow each other by name are one group, as slices of one tissue;
             default: groups as the data set says.
         overwrite: Write into a folder that is not empty.
@@ -114,23 +114,17 @@ def _result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Pat
     best = run / "checkpoints" / "best.ckpt"
     if not verdicts:
         raise MisuseError(f"{run} has no {verb} verdict; make one: segapp {verb} --ckpt_path {best}")
-    classes = classes_named(config)
-    parameters = count_params(load_checkpoint(best, classes)[1])
+    source = source_of(str(run), config["data"])
+    groups = {item.name: item.group for item in source.items("test" if verb == "test" else "val")}
     return Result(
         arm=name,
         seed=0,  # paired by image alone, whatever the runs' own seeds are
-        levels={"training seed": str(config["seed_everything"])},
         run=run,
         verdict=verdicts[-1].parent,
         examples=folder / "examples" / slug(name),
-        facts={"parameters": parameters, "groups": _groups(run, config, verb)},
+        facts=asdict(size_of(str(run), config, source)) | {"groups": groups},
+        levels={"training seed": str(config["seed_everything"])},
     )
-
-
-def _groups(run: Path, config: dict[str, Any], verb: str) -> dict[str, str]:
-    """The groups that no split divides, as the data set says, where it is still there."""
-    split: Literal["test", "val"] = "test" if verb == "test" else "val"
-    return {item.name: item.group for item in source_of(str(run), config["data"]).items(split)}
 
 
 def _require_same_images(results: Sequence[Result], images: Sequence[str]) -> None:
