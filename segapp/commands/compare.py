@@ -89,15 +89,14 @@ def _report(
 
 
 def _names(runs: Sequence[str]) -> list[str]:
-    """The runs' names, with their times where those are needed to tell them apart."""
+    """The names the runs were given, with their times where those are needed to tell them apart."""
     paths = [Path(run).resolve() for run in runs]
-    short = [path.parent.name for path in paths]
-    names = short if len(set(short)) == len(short) else [f"{path.parent.name}/{path.name}" for path in paths]
-    if len(set(names)) < len(names):
-        names = [str(path) for path in paths]
-    if len(set(names)) < len(names):
+    if len(set(paths)) < len(paths):
         raise MisuseError("a run is named twice; compare different runs.")
-    return names
+    short = [str(_config(Path(run))["name"]) for run in runs]
+    if len(set(short)) == len(short):
+        return short
+    return [f"{name} {path.name}" for name, path in zip(short, paths, strict=True)]
 
 
 def _config(run: Path) -> dict[str, Any]:
