@@ -187,7 +187,7 @@ def test_a_comparison_needs_runs_that_were_tested(tmp_path, monkeypatch, capsys)
     assert "not the folder of a run" in capsys.readouterr().err
     for name in ("one", "two"):
         Path(name).mkdir()
-        Path(name, "config.yaml").write_text("seed_everything: 0\n")
+        Path(name, "config.yaml").write_text("name: mine\nseed_everything: 0\n")
     assert main(["compare", "one", "two"]) == 2
     assert "segapp test --ckpt_path one/checkpoints/best.ckpt" in capsys.readouterr().err
 
