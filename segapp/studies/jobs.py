@@ -11,7 +11,7 @@ from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.io import atomic_path
 from segapp.studies.config import Arm, Study
-from segapp.studies.merge import changed, flat, merged
+from segapp.studies.merge import at, changed, flat, merged
 from segapp.studies.sizes import Size, classes_named, match_arms, size_of, source_of
 
 EXAMPLES = 3
@@ -64,7 +64,7 @@ def plan_jobs(study: Study, folder: Path) -> list[Job]:
     Raises MisuseError when an arm cannot be built, or when `folder` holds runs of other settings.
     """
     sources = _sources(study)
-    study = match_arms(study, sources)
+    study = match_arms(study, sources, _widths_before(study, folder))
     sizes = {arm.name: size_of(arm.name, arm.config, sources[arm.name]) for arm in study.arms}
     groups = {arm.name: _groups(study, arm, sources[arm.name]) for arm in study.arms}
     jobs = [
@@ -73,6 +73,18 @@ def plan_jobs(study: Study, folder: Path) -> list[Job]:
     for job, arm in zip(jobs, list(study.arms) * len(study.seeds), strict=True):
         _write_config(job, arm, folder)
     return jobs
+
+
+def _widths_before(study: Study, folder: Path) -> dict[str, list[int]]:
+    """The widths in the arms' configs of an earlier start: looking for them again takes a second per arm."""
+    if study.matching is None:
+        return {}
+    found = {}
+    for arm in study.arms:
+        path = folder / "arms" / arm.folder / f"seed-{study.seeds[0]}" / CONFIG
+        if path.is_file():
+            found[arm.name] = at(yaml.safe_load(path.read_text()), study.matching.widths)
+    return found
 
 
 def _sources(study: Study) -> dict[str, Source]:

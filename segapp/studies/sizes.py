@@ -1,6 +1,6 @@
 """How large an arm's network is, and the widths at which arms are equally large; nothing is allocated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,12 +8,13 @@ import jsonargparse
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
 
 from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.inference import build_network
 from segapp.models import count_params, match_params
-from segapp.studies.config import Arm, Study
+from segapp.studies.config import Arm, Matching, Study
 from segapp.studies.merge import at, changed
 
 WHOLE_IMAGES = (512, 512)
@@ -52,8 +53,11 @@ def size_of(where: str, config: dict[str, Any], source: Source) -> Size:
     return Size(count_params(net), int(counter.get_total_flops()), (channels, *sides))
 
 
-def match_arms(study: Study, sources: dict[str, Source]) -> Study:
-    """The study with explicit widths in every arm's config, at which its arms are equally large."""
+def match_arms(study: Study, sources: dict[str, Source], before: Mapping[str, list[int]]) -> Study:
+    """The study with explicit widths in every arm's config, at which its arms are equally large.
+
+    `before` has widths that were found for arms in an earlier call; those that still fit are not looked for again.
+    """
     matching = study.matching
     if matching is None:
         return study
@@ -61,16 +65,16 @@ def match_arms(study: Study, sources: dict[str, Source]) -> Study:
     if isinstance(target, str):
         model = next(arm for arm in study.arms if arm.name == target)
         target = size_of(model.name, model.config, sources[model.name]).parameters
-    arms = tuple(
-        arm
-        if arm.name == matching.target
-        else _matched(arm, matching.widths, target, matching.tolerance, sources[arm.name])
-        for arm in study.arms
-    )
-    return replace(study, arms=arms)
+    arms = []
+    for arm in tqdm(study.arms, desc="matching sizes", unit="arm", delay=2, disable=None):
+        if arm.name != matching.target:
+            arm = _matched(arm, matching, target, sources[arm.name], before.get(arm.name))
+        arms.append(arm)
+    return replace(study, arms=tuple(arms))
 
 
-def _matched(arm: Arm, key: str, target: int, tolerance: float, source: Source) -> Arm:
+def _matched(arm: Arm, matching: Matching, target: int, source: Source, before: list[int] | None) -> Arm:
+    key = matching.widths
     widths = at(arm.config, key)
     if not isinstance(widths, list):
         raise MisuseError(f"{arm.name}: match_params scales the list at {key}, which is {widths!r}; write it out.")
@@ -79,11 +83,18 @@ def _matched(arm: Arm, key: str, target: int, tolerance: float, source: Source) 
     def with_widths(chosen: list[int]) -> nn.Module:
         return build(changed(arm.config, {key: chosen})["model"]["net"])
 
+    if before is not None and _fits(with_widths, before, target, matching.tolerance):
+        return replace(arm, config=changed(arm.config, {key: before}))
     try:
-        found = match_params(with_widths, widths, target, tolerance)
+        found = match_params(with_widths, widths, target, matching.tolerance)
     except MisuseError as error:
         raise MisuseError(f"{arm.name}: {error}") from error
     return replace(arm, config=changed(arm.config, {key: [int(width) for width in found]}))
+
+
+def _fits(build: Callable[[list[int]], nn.Module], widths: list[int], target: int, tolerance: float) -> bool:
+    with torch.device("meta"):
+        return abs(count_params(build(widths)) - target) <= tolerance * target
 
 
 def _builder(where: str, config: dict[str, Any], source: Source) -> Callable[[dict[str, Any]], nn.Module]:

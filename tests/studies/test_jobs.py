@@ -9,7 +9,7 @@ import yaml
 
 from segapp.errors import MisuseError
 from segapp.models import PlainEncoder, UNet, count_params
-from segapp.studies import plan_jobs, read_study
+from segapp.studies import plan_jobs, read_study, sizes
 from segapp.studies.sizes import size_of, source_of
 
 ENCODER = "model.net.init_args.encoder.init_args"
@@ -80,6 +80,13 @@ def test_matched_widths_are_written_into_the_configs():
     found = [w["model"]["net"]["init_args"]["encoder"]["init_args"]["widths"] for w in widths]
     assert found[0] == [8, 16]
     assert found[1] != [8, 16]
+
+
+def test_matched_widths_are_found_once(monkeypatch):
+    matching = {"target": "long_skip=concat", "tolerance": 0.05}
+    first = plan(match_params=matching)
+    monkeypatch.setattr(sizes, "match_params", None)
+    assert plan(match_params=matching) == first
 
 
 def test_another_study_in_the_same_folder_is_refused():
