@@ -16,8 +16,6 @@ from tests.datasets.look_alikes import DRAW, write
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 FILES = sorted(path.relative_to(CONFIGS.parent) for path in CONFIGS.rglob("*.yaml"))
-STUDIES = [path for path in FILES if path.parent.name == "studies"]
-RUNS = [path for path in FILES if path not in STUDIES]
 ONE_STEP = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "1"]
 CELLS = [f"--data.source.init_args.{name}={value}" for name, value in (("size", 64), ("train", 2), ("val", 1))]
 
@@ -28,6 +26,10 @@ def command(path: Path) -> list[str]:
     hash_mark, program, *words = shlex.split(first)
     assert (hash_mark, program) == ("#", "segapp"), path
     return words
+
+
+STUDIES = [path for path in FILES if command(path)[0] == "study"]
+RUNS = [path for path in FILES if command(path)[0] == "fit"]
 
 
 @pytest.fixture
@@ -81,9 +83,9 @@ def test_the_arms_of_a_study_are_configs_of_fit(path, workplace, capsys):
     if section:
         write(Path(section).stem, workplace / "data")
     else:  # a few pictures of the same set are enough to know its classes
-        monkey = {"root": "data/cells", "size": 64, "train": 1, "val": 1, "test": 2}
+        few = {"root": "data/cells", "size": 64, "train": 1, "val": 1, "test": 2}
         for arm in study.arms:
-            arm.config["data"]["source"].setdefault("init_args", {}).update(monkey)
+            arm.config["data"]["source"].setdefault("init_args", {}).update(few)
     jobs = plan_jobs(study, workplace / "runs" / study.name)
     assert len(jobs) == len(study.arms) * len(study.seeds)
     for job in jobs[: len(study.arms)]:

@@ -12,7 +12,7 @@ import pytest
 
 from segapp.io import write_image, write_mask
 from segapp.report.effects import Question, contrast_rows, gradient_profile, run_rows
-from segapp.report.results import Result, grouped, image_scores, natural
+from segapp.report.results import Result, grouped, image_scores, natural, scored
 from segapp.report.study import Report, write_report
 from segapp.report.tables import html_table, write_tex
 
@@ -96,6 +96,12 @@ def test_a_contrast_is_paired_by_seed_and_image(tmp_path):
     assert (dice["seeds"], dice["images"], dice["groups"], dice["smallest p"]) == (2, 2, 2, 0.5)
     only = contrast_rows(made[:3], [question], ["dice"], {"neighbours": 2})[0]
     assert (only["seeds"], only["groups"], only["p"]) == (1, 1, 1.0)  # seed 1 lacks an arm
+
+
+def test_a_seed_in_which_one_of_several_arms_is_missing_is_left_out(tmp_path):
+    made = results(tmp_path)[:3]
+    assert scored(made, ["plain", "skip & add"], "dice", ["10", "11"]).keys() == {0}
+    assert scored(made, ["plain"], "dice", ["10", "11"]).keys() == {0, 1}
 
 
 def test_rows_of_runs(tmp_path):
