@@ -75,7 +75,7 @@ def _segapp(arguments: list[str], job: Job) -> None:
             raise KeyboardInterrupt from None
         sys.stdout.flush()
         sys.stderr.flush()
-        text = (job.folder / LOG).read_text(errors="replace").encode()[start:].decode(errors="replace")
+        text = (job.folder / LOG).read_bytes()[start:].decode(errors="replace")
         said = [line.removeprefix("segapp: ") for line in text.splitlines() if line.startswith("segapp: ")]
         raise SegappError(said[-1] if said else f"segapp {arguments[0]} ended with {stop.code}.") from None
 

@@ -117,8 +117,8 @@ def _reap(ended: _Running) -> None:
         sentence = f"its process ended with {how} and no word; see {ended.job.folder / LOG}."
         ended.job.write_state(status="failed", seconds=seconds, sentence=sentence)
     state = ended.job.state()
-    if state["status"] == "failed":
-        tqdm.write(f"failed: {ended.job.arm}, seed {ended.job.seed}: {state['sentence']}")
+    why = f": {state['sentence']}" if state["status"] == "failed" else f" in {state['seconds']:.0f} s"
+    tqdm.write(f"{state['status']}: {ended.job.arm}, seed {ended.job.seed}{why}")
 
 
 def _show(bar: tqdm, jobs: Sequence[Job]) -> None:
