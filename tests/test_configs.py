@@ -1,12 +1,17 @@
 """Every YAML opens with the command that runs it, and that command runs."""
 
+import csv
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from segapp.cli import main
+from segapp.studies import plan_jobs, read_study
 from tests.datasets.look_alikes import DRAW, write
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -24,24 +29,68 @@ def command(path: Path) -> list[str]:
     return words
 
 
+STUDIES = [path for path in FILES if command(path)[0] == "study"]
+RUNS = [path for path in FILES if command(path)[0] == "fit"]
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch) -> Path:
+    (tmp_path / "configs").symlink_to(CONFIGS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_file_opens_with_a_command_that_uses_it(path):
     assert str(path) in command(path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", FITS, ids=str)
-def test_the_command_of_a_file_runs(path, tmp_path, monkeypatch):
-    (tmp_path / "configs").symlink_to(CONFIGS)
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("path", RUNS, ids=str)
+def test_the_command_of_a_file_runs(path, workplace):
     small = ["--data.batch_size", "2", *ONE_STEP]
     if path.parent.name == "data":
         assert path.stem in DRAW, "write a look-alike for it"
-        write(path.stem, tmp_path / "data")
+        write(path.stem, workplace / "data")
         section = yaml.safe_load((CONFIGS.parent / path).read_text())
         size = "--data.resize" if section.get("resize") else "--data.crop"
         small += [size, "[32, 32]"]
     else:
         small += ["--data.crop", "32", *CELLS]
     assert main([*command(path), *small]) == 0
-    assert list(tmp_path.glob("runs/*/*/checkpoints/best.ckpt"))
+    assert list(workplace.glob("runs/*/*/checkpoints/best.ckpt"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [path for path in STUDIES if path.stem.endswith("_smoke")], ids=str)
+def test_a_smoke_study_runs(path, workplace):
+    words = [sys.executable, "-m", "segapp", *command(path), "--workers", "2"]
+    finished = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=290, capture_output=True)
+    assert finished.returncode == 0, finished.stderr.decode()[-2000:]
+    study = read_study(path)
+    with (workplace / "runs" / study.name / "table.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["arm"] for row in rows] == [arm.name for arm in study.arms]
+    assert {row["status"] for row in rows} == {"finished"}
+    assert (workplace / "runs" / study.name / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [path for path in STUDIES if not path.stem.endswith("_smoke")], ids=str)
+def test_the_arms_of_a_study_are_configs_of_fit(path, workplace, capsys):
+    study = read_study(path)
+    assert study.budget
+    section = yaml.safe_load(path.read_text()).get("data")
+    if section:
+        write(Path(section).stem, workplace / "data")
+    else:  # a few pictures of the same set are enough to know its classes
+        few = {"root": "data/cells", "size": 64, "train": 1, "val": 1, "test": 2}
+        for arm in study.arms:
+            arm.config["data"]["source"].setdefault("init_args", {}).update(few)
+    jobs = plan_jobs(study, workplace / "runs" / study.name)
+    assert len(jobs) == len(study.arms) * len(study.seeds)
+    for job in jobs[: len(study.arms)]:
+        assert main(["fit", "--config", str(job.folder / "config.yaml"), "--print_config"]) == 0
+    if study.matching:
+        sizes = [job.facts["parameters"] for job in jobs]
+        assert max(sizes) <= 1.02 * min(sizes)

@@ -7,6 +7,7 @@ and a changed `class_path` starts from that class's own defaults.
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn, get_origin
 
 import jsonargparse
@@ -27,11 +28,15 @@ class ClearErrors(jsonargparse.ArgumentParser):
 
 
 class FunctionParser(ClearErrors):
-    """Parses a typed function's arguments; a list is given by repeating its option, a flag needs no value."""
+    """Parses a typed function's arguments; a list is given by repeating its option, a flag needs no value.
+
+    Words before the first option are the values of the list that must be given, where the function has one.
+    """
 
     def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """`--save mask --save overlay` is `--save '["mask", "overlay"]'`, and `--overwrite` is `--overwrite true`."""
-        words = _gather(list(args or []), self._options_of(lambda kind: get_origin(kind) is list))
+        lists = self._options_of(lambda kind: get_origin(kind) is list)
+        words = _gather(self._named(list(args or []), lists), lists)
         flags = self._options_of(lambda kind: kind is bool)
         following = [*words[1:], "--"]
         full = [
@@ -39,6 +44,15 @@ class FunctionParser(ClearErrors):
             for word, after in zip(words, following, strict=False)
         ]
         return super().parse_args(full, *rest, **kwargs)
+
+    def _named(self, words: list[str], lists: set[str]) -> list[str]:
+        """`RUN RUN --output here` is `--runs RUN --runs RUN --output here`."""
+        required = [option for action in self._actions if action.required for option in action.option_strings]
+        option = next((option for option in required if option in lists), None)
+        bare = len(list(takewhile(lambda word: not word.startswith("-"), words)))
+        if option is None:
+            return words
+        return [part for word in words[:bare] for part in (option, word)] + words[bare:]
 
     def _options_of(self, wanted: Callable[[Any], bool]) -> set[str]:
         """The options whose type is as wanted."""

@@ -46,6 +46,7 @@ from segapp.cli.typed import named_by_the_person, option, with_values
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.inference import check_class_paths, limited_imports, read_checkpoint
+from segapp.models import DrawnByName
 from segapp.module import SegmentationModule
 
 
@@ -179,6 +180,14 @@ class SegmentationCLI(LightningCLI):
         say(f"going on from {last}")
         self.checkpoint = read_checkpoint(str(last))
         self.config[self.subcommand].ckpt_path = str(last)
+
+    def instantiate_classes(self) -> None:
+        """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
+        with DrawnByName() as drawn:
+            super().instantiate_classes()
+        kept = drawn.redraw(self.model.net, int(self._get(self.config, "seed_everything")))
+        if kept and self.subcommand == "fit":
+            print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")
 
     def after_instantiate_classes(self) -> None:
         """Score what the checkpoint was not trained on: its own split, where the data are the same."""

@@ -31,7 +31,7 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
     checkpoint = read_checkpoint(path)
     record = checkpoint["segapp"]
     spec = Spec.from_dict(record["spec"])
-    net = _build(path, record["net"], allowed)
+    net = build_network(path, record["net"], allowed)
     weights = {
         name.removeprefix("net."): value for name, value in checkpoint["state_dict"].items() if name.startswith("net.")
     }
@@ -85,8 +85,8 @@ def _checked(file: Path, checkpoint: Any) -> dict[str, Any]:
     return checkpoint
 
 
-def _build(path: str | Path, config: dict[str, Any], allowed: Sequence[str]) -> nn.Module:
-    """The network of a class_path and init_args, with fresh weights."""
+def build_network(path: str | Path, config: dict[str, Any], allowed: Sequence[str]) -> nn.Module:
+    """The network of a class_path and init_args, with fresh weights and nothing fetched; `path` is for the errors."""
     try:
         check_class_paths(config, allowed)
         config = _offline(config, allowed)

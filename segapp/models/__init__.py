@@ -1,6 +1,7 @@
 """Networks in pure torch; those of segmentation-models-pytorch are in `segapp.models.smp`."""
 
 from segapp.models.blocks import BlockStyle
+from segapp.models.drawn import DrawnByName
 from segapp.models.encoders import Encoder, PlainEncoder
 from segapp.models.match import count_params, match_params
 from segapp.models.normalise import Normalise
@@ -14,6 +15,7 @@ __all__ = [
     "LongSkip",
     "BlockStyle",
     "Normalise",
+    "DrawnByName",
     "match_params",
     "count_params",
 ]

@@ -1,0 +1,96 @@
+"""`segapp study`: an ablation from one YAML."""
+
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from segapp.errors import MisuseError
+from segapp.report.effects import Question
+from segapp.report.results import Result
+from segapp.report.study import Report, write_report
+from segapp.studies import Job, Study, plan_jobs, read_study, run_all
+from segapp.studies.merge import flat
+
+BOOKKEEPING = ("name", "seed_everything")
+"""Settings in which arms differ without being different."""
+
+
+def study(config: str, workers: int | None = None, redraw: bool = False) -> int:
+    """Run an ablation: every arm of a grid with every seed, and one page about what made a difference.
+
+    Each arm is an ordinary fit and test in a process of its own, under runs/<study>/arms/<arm>/seed-<n>. Arms differ
+    by what is varied and nothing else: initial weights are a function of the seed and their names, order and
+    augmentation of the seed, the epoch and the image. Interrupted or failed? The same command goes on where it
+    stopped. Ends with runs/<study>/report.html, table.csv, effects.csv, images.csv, *.tex and figures/.
+
+    Args:
+        config: A study's YAML, as configs/studies/addition_or_concatenation.yaml; docs/studies.md explains it.
+        workers: Arms that run at once; default: one per GPU, or one per core.
+        redraw: Only draw tables, figures and the page again, from the numbers of the runs.
+    """
+    plan = read_study(Path(config))
+    folder = Path("runs") / plan.name
+    jobs = plan_jobs(plan, folder)
+    if not redraw:
+        try:
+            run_all(jobs, folder, workers)
+        except KeyboardInterrupt:
+            print(f"interrupted; go on with: segapp study --config {config}")
+            return 130
+        shutil.copyfile(config, folder / "study.yaml")
+    results = [result_of(job, plan) for job in jobs]
+    if not any(result.status == "finished" for result in results):
+        sentences = {result.sentence for result in results if result.sentence}
+        raise MisuseError(f"no run of {plan.name} is finished. {' '.join(sorted(sentences))}".strip())
+    page = write_report(_report(plan, config, results), folder)
+    failed = [result for result in results if result.status != "finished"]
+    for result in failed:
+        print(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}")
+    print(f"{len(results) - len(failed)} of {len(results)} runs finished; tables beside the page: {page}")
+    return 1 if failed else 0
+
+
+def result_of(job: Job, plan: Study) -> Result:
+    """What a job left on the disk."""
+    state = job.state()
+    levels = next(arm.levels for arm in plan.arms if arm.name == job.arm)
+    finished = state["status"] == "finished"
+    run = job.folder / state["run"] if finished else None
+    return Result(
+        arm=job.arm,
+        seed=job.seed,
+        status=state["status"],
+        sentence=state.get("sentence", ""),
+        run=run,
+        verdict=run / state["verdict"] if run else None,
+        examples=job.folder / "examples",
+        seconds=float(state["seconds"]) or math.nan,
+        facts=job.facts,
+        levels=levels if len(levels) > 1 else {},
+    )
+
+
+def _report(plan: Study, config: str, results: Sequence[Result]) -> Report:
+    return Report(
+        title=plan.name.replace("_", " "),
+        about=plan.about,
+        budget=plan.budget,
+        command=f"segapp study --config {config} --redraw true",
+        results=results,
+        questions=[Question(contrast.name, contrast.arms, contrast.against) for contrast in plan.contrasts],
+        groups=plan.groups,
+        differences=differing({arm.name: arm.config for arm in plan.arms}),
+    )
+
+
+def differing(configs: dict[str, dict]) -> list[dict[str, str]]:
+    """One row per setting that is not the same in all configs: its key, and its value in each."""
+    settings = {name: flat(config) for name, config in configs.items()}
+    keys = dict.fromkeys(key for values in settings.values() for key in values)
+    rows = []
+    for key in keys:
+        values = {name: str(found.get(key, "–")) for name, found in settings.items()}
+        if len(set(values.values())) > 1 and key not in BOOKKEEPING:
+            rows.append({"setting": key, **values})
+    return rows

@@ -1,0 +1,129 @@
+"""Tables of a study: a row per run, per image, per arm and per contrast."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segapp.report.results import Result, common_images, grouped, nan_mean, scored
+from segapp.report.statistics import hierarchical_bootstrap, holm, sign_flip_p
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A contrast: the mean of `arms` minus the mean of `against`."""
+
+    name: str
+    arms: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+def run_rows(results: Sequence[Result]) -> list[Row]:
+    """One row per arm and seed: what it is, what it cost, what it reached."""
+    return [_run_row(result) for result in results]
+
+
+def _run_row(result: Result) -> Row:
+    row: Row = {"arm": result.arm, **result.levels, "seed": result.seed, "status": result.status}
+    row |= {"parameters": result.facts.get("parameters"), "gflops": None, "seconds": _rounded(result.seconds, 4)}
+    if result.facts.get("flops"):
+        row["gflops"] = _rounded(result.facts["flops"] / 1e9, 4)
+    if result.curves:
+        row["epochs"] = len(result.curves)
+        row |= {name: _last(result, name) for name in ("train/loss", "val/loss")}
+        row["best val/dice/dataset"] = max(float(r.get("val/dice/dataset") or "nan") for r in result.curves)
+    if result.metrics:
+        row["scored loss"] = _rounded(result.metrics["loss"])
+        names = [name for name in result.metrics["scores"] if name.count("/") == 1]
+        row |= {name: _rounded(result.metrics["scores"][name]) for name in names}
+    return row | {f"gradient/{module}": _rounded(norm) for module, norm in gradient_profile(result).items()}
+
+
+def _last(result: Result, name: str) -> float | None:
+    value = result.curves[-1].get(name)
+    return float(value) if value else None
+
+
+def gradient_profile(result: Result) -> dict[str, float]:
+    """Geometric mean over training of every module's gradient norm, in the order of execution."""
+    logs: dict[tuple[int, str], list[float]] = {}
+    for row in result.flow:
+        norm = float(row["gradient_norm"] or "nan")
+        if norm > 0:
+            logs.setdefault((int(row["order"]), row["module"]), []).append(math.log(norm))
+    return {module: math.exp(nan_mean(values)) for (_, module), values in sorted(logs.items())}
+
+
+def image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:
+    """One row per arm, seed and image: its group and every score."""
+    rows = []
+    for result in results:
+        images = sorted(result.images)
+        groups = grouped(images, result.facts.get("groups", {}), rule)
+        for image, group in zip(images, groups, strict=True):
+            scores = {score: _rounded(value) for score, value in result.images[image].items()}
+            rows.append({"arm": result.arm, "seed": result.seed, "image": image, "group": group, **scores})
+    return rows
+
+
+def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[Row]:
+    """One row per arm and score: the mean over seeds and images, and its interval."""
+    images = common_images(results)
+    groups = _groups(results, images, rule)
+    rows = []
+    for score in scores:
+        for arm in dict.fromkeys(result.arm for result in results):
+            by_seed = scored(results, [arm], score, images)
+            if by_seed:
+                found = hierarchical_bootstrap(np.stack(list(by_seed.values())), groups)
+                rows.append({"score": score, "arm": arm, "seeds": len(by_seed), **_interval(found)})
+    return rows
+
+
+def contrast_rows(
+    results: Sequence[Result], questions: Sequence[Question], scores: Sequence[str], rule: dict[str, Any]
+) -> list[Row]:
+    """One row per contrast and score: the difference, its interval, p and Holm's p among the contrasts of the score."""
+    images = common_images(results)
+    groups = _groups(results, images, rule)
+    rows: list[Row] = []
+    for score in scores:
+        family = [_contrast(results, question, score, images, groups) for question in questions]
+        corrected = holm([row["p"] for row in family])
+        rows += [row | {"p (Holm)": value} for row, value in zip(family, corrected, strict=True)]
+    return rows
+
+
+def _contrast(
+    results: Sequence[Result], question: Question, score: str, images: Sequence[str], groups: Sequence[str]
+) -> Row:
+    """Paired by seed and image; seeds that lack an arm of the contrast are left out."""
+    ours, theirs = (scored(results, arms, score, images) for arms in (question.arms, question.against))
+    seeds = sorted(ours.keys() & theirs.keys())
+    differences = np.stack([ours[seed] - theirs[seed] for seed in seeds]) if seeds else np.empty((0, len(images)))
+    row: Row = {"score": score, "contrast": question.name, "seeds": len(seeds), "images": len(images)}
+    row["groups"] = len(set(groups))
+    if not seeds:
+        nothing = dict.fromkeys(("estimate", "low", "high", "p", "smallest p"), math.nan)
+        return row | nothing
+    p, smallest = sign_flip_p(differences, groups)
+    return row | _interval(hierarchical_bootstrap(differences, groups)) | {"p": p, "smallest p": smallest}
+
+
+def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, Any]) -> list[str]:
+    known: dict[str, str] = {}
+    for result in results:
+        known |= result.facts.get("groups", {})
+    return grouped(images, known, rule)
+
+
+def _interval(found: Any) -> Row:
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}
+
+
+def _rounded(value: float | None, digits: int = 6) -> float | None:
+    return None if value is None or math.isnan(value) else float(f"{value:.{digits}g}")

@@ -1,0 +1,101 @@
+"""One HTML file that needs nothing else: no request leaves it, pictures are inside."""
+
+import base64
+import html
+from pathlib import Path
+
+from segapp.io import atomic_path
+
+CSS = """
+:root { color-scheme: light dark; --ink: #24272d; --soft: #667; --paper: #fdfdfc; --line: #d9dade; --tint: #f1f2f4;
+  --accent: #2f7fc1 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e6ea; --soft: #9aa0aa; --paper: #16181c; --line: #33373e;
+  --tint: #1f2228; --accent: #6fb1e6 } }
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 1.2rem; max-width: 68rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif }
+h1 { font-size: 1.8rem; line-height: 1.2; margin: .6rem 0 .4rem }
+h2 { font-size: 1.2rem; margin: 2.6rem 0 .5rem; padding-top: .6rem; border-top: 1px solid var(--line) }
+p, li { max-width: 46rem } p.note, figcaption, footer { color: var(--soft); font-size: .88rem }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem } a { color: var(--accent) }
+.facts { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1rem 0 }
+.facts div { background: var(--tint); border-radius: .5rem; padding: .45rem .8rem; font-size: .85rem }
+.facts b { display: block; font-size: 1.05rem; font-variant-numeric: tabular-nums }
+.wide { overflow-x: auto; margin: .8rem 0; -webkit-overflow-scrolling: touch }
+table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; white-space: nowrap }
+th, td { padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--line) }
+th { font-weight: 600; vertical-align: bottom } .number { text-align: right }
+tbody tr:hover { background: var(--tint) } td:first-child, th:first-child { padding-left: .2rem }
+figure { margin: .8rem 0 } figure svg { width: 100%; height: auto; min-width: 40rem; display: block }
+.pictures { display: flex; gap: .6rem } .pictures figure { flex: 0 0 auto; width: 11.5rem; margin: 0 }
+.pictures img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block }
+.surfaces { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1rem }
+.surfaces img { width: 100%; background: #fff; border-radius: .25rem }
+pre { background: var(--tint); padding: .8rem; border-radius: .5rem; overflow-x: auto; font-size: .82rem }
+summary { cursor: pointer; color: var(--accent) } footer { margin-top: 3rem }
+"""
+
+
+class Page:
+    """A title, sections in order, and the file they become."""
+
+    def __init__(self, title: str, lead: str) -> None:
+        self.title = title
+        self._lead = lead
+        self._sections: list[tuple[str, str, list[str]]] = []
+
+    def section(self, title: str) -> None:
+        """What is added from here stands under this heading."""
+        self._sections.append((f"s{len(self._sections) + 1}", title, []))
+
+    def add(self, markup: str) -> None:
+        """HTML as it is."""
+        self._sections[-1][2].append(markup)
+
+    def text(self, sentence: str, note: bool = False) -> None:
+        """A paragraph; notes are small."""
+        self.add(note_of(sentence) if note else f"<p>{html.escape(sentence)}</p>")
+
+    def figure(self, svg: str, caption: str) -> None:
+        """A drawing over its caption; sideways scrolling where the screen is narrow."""
+        self.add(f'<figure><div class="wide">{svg}</div><figcaption>{html.escape(caption)}</figcaption></figure>')
+
+    def write(self, path: Path) -> None:
+        """The whole file."""
+        links = "".join(f'<a href="#{key}">{html.escape(title)}</a>' for key, title, _ in self._sections)
+        body = "\n".join(
+            "\n".join([f'<section id="{key}"><h2>{html.escape(title)}</h2>', *parts, "</section>"])
+            for key, title, parts in self._sections
+        )
+        with atomic_path(path) as temporary:
+            temporary.write_text(
+                '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+                '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+                f"<title>{html.escape(self.title)}</title>\n<style>{CSS}</style></head>\n<body>\n"
+                f"<h1>{html.escape(self.title)}</h1>\n{self._lead}\n<nav>{links}</nav>\n{body}\n</body></html>\n"
+            )
+
+
+def note_of(sentence: str) -> str:
+    """A small paragraph."""
+    return f'<p class="note">{html.escape(sentence)}</p>'
+
+
+def facts(pairs: dict[str, str]) -> str:
+    """Short facts in boxes, the number above its name."""
+    boxes = "".join(f"<div><b>{html.escape(value)}</b>{html.escape(name)}</div>" for name, value in pairs.items())
+    return f'<div class="facts">{boxes}</div>'
+
+
+def picture(path: Path, caption: str) -> str:
+    """An image file, inlined."""
+    kind = "jpeg" if path.suffix in (".jpg", ".jpeg") else "png"
+    data = base64.b64encode(path.read_bytes()).decode()
+    words = html.escape(caption)
+    return f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}"><figcaption>{words}</figcaption></figure>'
+
+
+def row_of(pictures: list[str], kind: str = "pictures") -> str:
+    """Pictures side by side; sideways scrolling where they do not fit."""
+    inside = "".join(pictures)
+    return f'<div class="wide"><div class="{kind}">{inside}</div></div>'

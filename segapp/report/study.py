@@ -1,0 +1,213 @@
+"""The page of a study, its tables and figures: all from files on the disk."""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from segapp.report import figures
+from segapp.report.effects import Question, Row, arm_rows, contrast_rows, image_rows, run_rows
+from segapp.report.page import Page, facts, picture, row_of
+from segapp.report.results import Result, common_images, grouped, nan_mean, score_names
+from segapp.report.tables import html_table, write_csv, write_tex
+
+PAGE = "report.html"
+
+HOW_SURE = (
+    "Intervals are 95 % percentile intervals of a hierarchical bootstrap with 10,000 replicates: seeds are drawn with "
+    "replacement, and groups of images with replacement, the same for all drawn seeds. Differences are paired by seed "
+    "and image. With few seeds the spread between seeds is known roughly, and intervals tend to be too short."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to tell."""
+
+    title: str
+    about: str
+    budget: str
+    command: str
+    """Draws this page again."""
+    results: Sequence[Result]
+    questions: Sequence[Question] = ()
+    groups: dict[str, Any] = field(default_factory=dict)
+    """The rule by which images are grouped; empty: as the data set says."""
+    differences: Sequence[Row] = ()
+    """Settings in which the arms differ, one row per setting."""
+    pairs: Sequence[tuple[str, list[str]]] = ()
+    """Further rows of pictures: a heading and the names of the images, as files, under every arm's examples."""
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Tables, figures and `report.html` into `folder`; returns the page's path."""
+    finished = [result for result in report.results if result.images]
+    scores = score_names(finished)
+    runs = run_rows(report.results)
+    arms = arm_rows(finished, scores, report.groups)
+    contrasts = contrast_rows(finished, report.questions, scores, report.groups)
+    _write_tables(report, folder, runs, arms, contrasts)
+    page = Page(report.title, _lead(report, finished))
+    _effects(page, folder, contrasts)
+    _arms(page, folder, finished, arms)
+    _curves(page, folder, finished)
+    _gradients(page, folder, finished)
+    _landscapes(page, finished)
+    _examples(page, report, finished)
+    _settings(page, report)
+    _runs(page, report, runs)
+    page.section("Again")
+    page.text("Every table, figure and this page are drawn anew from the saved numbers by")
+    page.add(f"<pre>{html.escape(report.command)}</pre>")
+    page.write(folder / PAGE)
+    return folder / PAGE
+
+
+def _write_tables(report: Report, folder: Path, runs: list[Row], arms: list[Row], contrasts: list[Row]) -> None:
+    write_csv(folder / "table.csv", runs)
+    write_csv(folder / "images.csv", image_rows(report.results, report.groups))
+    write_csv(folder / "arms.csv", arms)
+    write_tex(folder / "arms.tex", arms, f"{report.title}: means over seeds and images with 95 % intervals")
+    if contrasts:
+        write_csv(folder / "effects.csv", contrasts)
+        write_tex(folder / "effects.tex", contrasts, f"{report.title}: differences with 95 % intervals")
+    if report.differences:
+        write_csv(folder / "settings.csv", report.differences)
+
+
+def _lead(report: Report, finished: Sequence[Result]) -> str:
+    images = common_images(finished)
+    known = {image: group for result in finished for image, group in result.facts.get("groups", {}).items()}
+    minutes = sum(result.seconds for result in report.results if not math.isnan(result.seconds)) / 60
+    boxes = {
+        "arms": str(len({result.arm for result in report.results})),
+        "seeds": str(len({result.seed for result in report.results})),
+        "runs finished": f"{len(finished)} of {len(report.results)}",
+        "images scored": str(len(images)),
+        "groups of images": str(len(set(grouped(images, known, report.groups)))),
+    }
+    if minutes:
+        boxes["minutes of all runs together"] = f"{minutes:.1f}"
+    if report.budget:
+        boxes["budget"] = report.budget
+    return (f"<p>{html.escape(report.about)}</p>" if report.about else "") + facts(boxes)
+
+
+def _draw(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:
+    figures.save_png(figure, folder / "figures" / f"{name}.png")
+    page.figure(figures.as_svg(figure, name), caption)
+
+
+def _effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
+    if not contrasts:
+        return
+    page.section("What made a difference")
+    with figures.style():
+        figure = figures.dots(contrasts, "contrast", zero=True, points={})
+    _draw(page, folder, "effects", figure, "Differences between arms, with 95 % intervals over seeds and groups.")
+    page.add(html_table(contrasts))
+    page.text(HOW_SURE, note=True)
+    groups, smallest = contrasts[0]["groups"], max((row["smallest p"] for row in contrasts), default=math.nan)
+    page.text(
+        f"p-values are image-level and conditional on these seeds: the seeds are averaged, and the signs of the "
+        f"{groups} groups of images are changed. They say nothing about other seeds. With {groups} groups no p can be "
+        f"smaller than {smallest:.3g}. Holm's correction is over the contrasts of one score.",
+        note=True,
+    )
+
+
+def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row]) -> None:
+    if not arms:
+        return
+    page.section("Arms")
+    points: dict[tuple[str, str], list[float]] = {}
+    for score in dict.fromkeys(row["score"] for row in arms):
+        for result in finished:
+            mean = nan_mean([values[score] for values in result.images.values()])
+            points.setdefault((score, result.arm), []).append(mean)
+    with figures.style():
+        figure = figures.dots(arms, "arm", zero=False, points=points)
+    _draw(page, folder, "arms", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind.")
+    wide: dict[str, Row] = {}
+    for row in arms:
+        line = wide.setdefault(row["arm"], {"arm": row["arm"], "seeds": row["seeds"]})
+        line |= {row["score"]: row["estimate"], f"{row['score']} 95 %": f"{row['low']:.4f} … {row['high']:.4f}"}
+    for result in finished:
+        if result.facts.get("parameters"):
+            wide[result.arm] |= {"parameters": result.facts["parameters"], "GFLOPs": result.facts["flops"] / 1e9}
+    page.add(html_table(list(wide.values())))
+    size = next((result.facts["image"] for result in finished if result.facts.get("image")), None)
+    if size:
+        page.text(
+            f"Scores are per image, then the mean over images; GFLOPs are of one forward pass of one image of "
+            f"{size[0]} × {size[1]} × {size[2]}, a multiplication and an addition counted as two.",
+            note=True,
+        )
+
+
+def _curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+    if any(result.curves for result in finished):
+        page.section("Learning curves")
+        with figures.style():
+            figure = figures.curves(finished)
+        _draw(page, folder, "curves", figure, "Thick: mean over seeds. Faint: each seed.")
+
+
+def _gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+    if any(result.flow for result in finished):
+        page.section("Gradients")
+        with figures.style():
+            profile, maps = figures.profiles(finished), figures.heatmaps(finished)
+        caption = "Gradient norms in the order of execution: geometric mean over training; one line per seed."
+        _draw(page, folder, "gradient_profile", profile, caption)
+        _draw(page, folder, "gradient_heatmaps", maps, "Gradient norm over training, one scale for all arms.")
+
+
+def _landscapes(page: Page, finished: Sequence[Result]) -> None:
+    shown = [(result, path) for result in finished for path in result.landscapes]
+    if shown:
+        page.section("Loss landscapes")
+        pictures = [picture(path, f"{result.arm}, seed {result.seed}: {path.stem}") for result, path in shown]
+        page.add(f'<div class="surfaces">{"".join(pictures)}</div>')
+
+
+def _examples(page: Page, report: Report, finished: Sequence[Result]) -> None:
+    first = list({result.arm: result for result in reversed(finished)}.values())[::-1]
+    folders = {result.arm: result.examples for result in first if result.examples and result.examples.is_dir()}
+    if not folders:
+        return
+    page.section("Predictions")
+    page.text("Red marks pixels that are predicted wrongly. The middle of larger images is shown.", note=True)
+    somewhere = next(iter(folders.values()))
+    stems = sorted(path.name.removesuffix("-image.jpg") for path in somewhere.glob("*-image.jpg"))
+    for heading, names in report.pairs or [("", stems)]:
+        if heading:
+            page.text(heading)
+        for stem in names:
+            page.add(row_of(_example(folders, stem)))
+
+
+def _example(folders: dict[str, Path], stem: str) -> list[str]:
+    """Image, truth, and every arm's prediction."""
+    somewhere = next(folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file())
+    common = [picture(somewhere / f"{stem}-image.jpg", stem), picture(somewhere / f"{stem}-truth.png", "truth")]
+    predictions = [(arm, folder / f"{stem}-prediction.png") for arm, folder in folders.items()]
+    return common + [picture(path, arm) for arm, path in predictions if path.is_file()]
+
+
+def _settings(page: Page, report: Report) -> None:
+    if report.differences:
+        page.section("Settings that differ")
+        page.add(html_table(report.differences))
+
+
+def _runs(page: Page, report: Report, runs: list[Row]) -> None:
+    page.section("Every run")
+    page.add(html_table([{key: value for key, value in row.items() if "gradient/" not in key} for row in runs]))
+    for result in report.results:
+        if result.status != "finished":
+            page.text(f"{result.arm}, seed {result.seed}: {result.status}. {result.sentence}")

@@ -1,0 +1,195 @@
+"""A page and its tables from run folders written by hand: numbers worked out, nothing fetched, sections in place."""
+
+import csv
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segapp.io import write_image, write_mask
+from segapp.report.effects import Question, contrast_rows, gradient_profile, run_rows
+from segapp.report.results import Result, grouped, image_scores, natural, scored
+from segapp.report.study import Report, write_report
+from segapp.report.tables import html_table, write_tex
+
+SCORES = {  # arm → seed → (tp, fp, fn) of class b and hd95 per image
+    "plain": {0: [(4, 4, 0, 3.0), (2, 0, 2, 5.0)], 1: [(4, 4, 0, 3.0), (2, 0, 2, 5.0)]},
+    "skip & add": {0: [(8, 0, 0, 1.0), (4, 0, 0, 1.0)], 1: [(8, 2, 0, 1.0), (4, 0, 2, 2.0)]},
+}
+
+
+def write_csv(path: Path, header: str, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *lines]) + "\n")
+
+
+def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
+    """A run as `segapp fit`, `test` and GradientFlow leave it."""
+    place = folder / arm / f"seed-{seed}"
+    images = SCORES[arm][seed]
+    rows = [f"{10 + i},90,0,0,{tp},{fp},{fn},0.5,{hd}" for i, (tp, fp, fn, hd) in enumerate(images)]
+    header = "name,tp/a,fp/a,fn/a,tp/b,fp/b,fn/b,hd95/a,hd95/b"
+    write_csv(place / "test-1" / "per_image.csv", header, rows)
+    verdict = {
+        "classes": ["a", "b"],
+        "background": "a",
+        "loss": 0.25,
+        "scores": {"dice/dataset": 0.5, "dice/dataset/a": 1},
+    }
+    (place / "test-1" / "metrics.json").write_text(json.dumps(verdict))
+    write_csv(
+        place / "metrics.csv", "epoch,step,train/loss,val/loss,val/dice/dataset", ["0,1,1,2,0.3", "1,2,0.5,1,0.2"]
+    )
+    if flow:
+        header = "epoch,step,order,module,gradient_norm,clip_coefficient,weight_norm,update_ratio,dead_channels"
+        lines = [
+            f"0,{s},{o},{m},{n},1,1,,0"
+            for s in (0, 9)
+            for o, m, n in ((0, "encoder.0", 1 + 3 * (s > 0)), (1, "head", 2))
+        ]
+        write_csv(place / "gradient_flow.csv", header, [*lines, "0,18,1,head,,1,1,,0"])
+        write_image(place / "landscape-1" / "contour.png", np.zeros((4, 4, 3), np.uint8))
+    picture = np.zeros((8, 8, 3), np.uint8)
+    write_image(place / "examples" / "10-image.jpg", picture)
+    for kind in ("truth", "prediction"):
+        write_mask(place / "examples" / f"10-{kind}.png", picture[..., 0], [(0, 0, 0), (9, 9, 9)])
+    facts = {"parameters": 100, "flops": 2_000_000, "image": [1, 8, 8], "groups": {"10": "p", "11": "q"}}
+    return Result(
+        arm, seed, run=place, verdict=place / "test-1", examples=place / "examples", seconds=60.0, facts=facts
+    )
+
+
+def results(folder: Path, flow: bool = True) -> list[Result]:
+    made = [run(folder, arm, seed, flow) for arm in SCORES for seed in (0, 1)]
+    return [*made, Result("broken", 0, status="failed", sentence="lr must be a <number>.")]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def report(made: list[Result]) -> Report:
+    question = Question("skip − plain", ("skip & add",), ("plain",))
+    return Report("A <title>", "About.", "a minute", "segapp study --redraw", made, [question])
+
+
+def test_scores_by_hand():
+    row = {"name": "x", "tp/b": "4", "fp/b": "4", "fn/b": "0", "hd95/b": "3.0"}
+    assert image_scores(row, ["b"]) == pytest.approx({"dice": 8 / 12, "iou": 4 / 8, "hd95": 3.0})
+    nothing = {"name": "x", "tp/b": "0", "fp/b": "0", "fn/b": "0", "hd95/b": ""}
+    assert all(math.isnan(value) for value in image_scores(nothing, ["b"]).values())
+
+
+def test_a_contrast_is_paired_by_seed_and_image(tmp_path):
+    made = results(tmp_path)[:4]
+    question = Question("q", ("skip & add",), ("plain",))
+    dice, hd95 = contrast_rows(made, [question], ["dice", "hd95"], {})
+    plain = [8 / 12, 4 / 6]
+    ours = [[1, 1], [16 / 18, 8 / 10]]
+    assert dice["estimate"] == pytest.approx(np.mean(ours) - np.mean(plain))
+    assert hd95["estimate"] == pytest.approx((1 + 1 + 1 + 2) / 4 - 4)
+    assert (dice["seeds"], dice["images"], dice["groups"], dice["smallest p"]) == (2, 2, 2, 0.5)
+    only = contrast_rows(made[:3], [question], ["dice"], {"neighbours": 2})[0]
+    assert (only["seeds"], only["groups"], only["p"]) == (1, 1, 1.0)  # seed 1 lacks an arm
+
+
+def test_a_seed_in_which_one_of_several_arms_is_missing_is_left_out(tmp_path):
+    made = results(tmp_path)[:3]
+    assert scored(made, ["plain", "skip & add"], "dice", ["10", "11"]).keys() == {0}
+    assert scored(made, ["plain"], "dice", ["10", "11"]).keys() == {0, 1}
+
+
+def test_rows_of_runs(tmp_path):
+    first, *_, broken = run_rows(results(tmp_path))
+    assert (first["parameters"], first["gflops"], first["epochs"], first["scored loss"]) == (100, 0.002, 2, 0.25)
+    assert (first["train/loss"], first["val/loss"], first["best val/dice/dataset"]) == (0.5, 1.0, 0.3)
+    assert first["gradient/encoder.0"] == pytest.approx(2)  # geometric mean of 1 and 4
+    assert "dice/dataset/a" not in first
+    assert broken["status"] == "failed"
+
+
+def test_groups_by_neighbours_pattern_and_data():
+    names = sorted(["s10", "s9", "s1", "s2", "other"], key=natural)
+    assert names == ["other", "s1", "s2", "s9", "s10"]
+    assert grouped(names, {}, {"neighbours": 2}) == ["000000", "000000", "000001", "000001", "000002"]
+    assert grouped(names, {}, {"pattern": r"^s(\d)"}) == ["other", "1", "2", "9", "1"]
+    assert grouped(names, {"s1": "one"}, {})[:2] == ["other", "one"]
+
+
+class Reader(HTMLParser):
+    """What a page asks for, and whether its elements are closed."""
+
+    VOID = ("meta", "img", "br", "use", "path", "image", "rect")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.headings = 0
+
+    def handle_starttag(self, tag, attributes):
+        self.headings += tag == "h2"
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href", "srcset"):
+                self.references.append(value)
+            if name == "id":
+                self.ids.append(value)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
+    page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+    inner = {f"#{name}" for name in reader.ids}
+    assert all(link.startswith("data:") or link in inner for link in reader.references)
+    assert not re.search(r"url\((?!#)|@import|<script|<link", page)
+    assert "A &lt;title&gt;" in page and "lr must be a &lt;number&gt;." in page and "skip &amp; add" in page
+    assert "prefers-color-scheme: dark" in page and "width=device-width" in page
+    assert "no p can be smaller than 0.5" in page
+    for heading in ("Gradients", "Loss landscapes", "Predictions", "Learning curves"):
+        assert f"<h2>{heading}</h2>" in page
+    assert {row["arm"] for row in read(tmp_path / "out" / "table.csv")} == {"plain", "skip & add", "broken"}
+    assert len(read(tmp_path / "out" / "images.csv")) == 8
+
+
+def test_sections_without_files_are_not_there(tmp_path):
+    page = write_report(report(results(tmp_path, flow=False)), tmp_path / "out").read_text()
+    assert "<h2>Gradients</h2>" not in page
+    assert "<h2>Loss landscapes</h2>" not in page
+
+
+def test_drawing_again_gives_the_same_bytes(tmp_path):
+    made = report(results(tmp_path))
+    first, second = (write_report(made, tmp_path / name).parent for name in ("one", "two"))
+    for path in sorted(file for file in first.rglob("*") if file.is_file()):
+        assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path
+
+
+def test_latex_and_html_are_escaped(tmp_path):
+    rows = [{"arm": "a_b & 5 %", "dice": 0.5, "n": 1200, "none": math.nan}]
+    write_tex(tmp_path / "t.tex", rows, "100 %")
+    assert r"a\_b \& 5 \% & 0.5000 & 1,200 & -- \\" in (tmp_path / "t.tex").read_text()
+    assert "<td>a_b &amp; 5 %</td>" in html_table(rows)
+
+
+def test_a_run_that_was_not_watched_has_no_profile(tmp_path):
+    assert gradient_profile(run(tmp_path, "plain", 0, flow=False)) == {}

@@ -1,0 +1,113 @@
+"""Arms become jobs: equally large where asked, with configs that say it, in folders that are never mixed."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from segapp.errors import MisuseError
+from segapp.models import PlainEncoder, UNet, count_params
+from segapp.studies import plan_jobs, read_study, sizes
+from segapp.studies.sizes import size_of, source_of
+
+ENCODER = "model.net.init_args.encoder.init_args"
+STUDY = {
+    "base": str(Path(__file__).parents[2] / "configs" / "unet.yaml"),
+    "set": {
+        "data.source.init_args": {"root": "cells", "size": 32, "train": 2, "val": 1, "test": 4},
+        "data.crop": [32, 16],
+        f"{ENCODER}.widths": [8, 16],
+    },
+    "grid": {"model.net.init_args.long_skip": ["concat", "none"]},
+    "seeds": [0, 1],
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def plan(**changes):
+    Path("study.yaml").write_text(yaml.safe_dump(STUDY | changes))
+    return plan_jobs(read_study(Path("study.yaml")), Path("runs/study"))
+
+
+def test_every_arm_and_seed_has_a_complete_config_of_its_own():
+    jobs = plan()
+    assert [(job.arm, job.seed) for job in jobs] == [
+        ("long_skip=concat", 0),
+        ("long_skip=none", 0),
+        ("long_skip=concat", 1),
+        ("long_skip=none", 1),
+    ]
+    config = yaml.safe_load((jobs[3].folder / "config.yaml").read_text())
+    assert config["seed_everything"] == 1
+    assert config["model"]["net"]["init_args"]["long_skip"] == "none"
+    assert Path(config["trainer"]["default_root_dir"]) / config["name"] == jobs[3].folder
+    assert jobs[0].facts["groups"].keys() == {f"test/images/cells_{i:04d}" for i in range(4)}
+    assert len(set(jobs[0].examples)) == 3
+
+
+def test_sizes_are_those_of_the_network():
+    job = plan()[0]
+    net = UNet(1, 2, encoder=partial(PlainEncoder, widths=(8, 16)))
+    assert job.facts["parameters"] == count_params(net)
+    assert job.facts["image"] == (1, 32, 16)
+
+
+def test_flops_by_hand():
+    """One level of width 4 without pooling: two 3×3 convolutions and the 1×1 head on 10×6 pixels."""
+    net = {
+        "class_path": "segapp.models.UNet",
+        "init_args": {
+            "encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4]}},
+            "decoder_widths": [],
+        },
+    }
+    data = {"source": {"class_path": "segapp.datasets.Cells", "init_args": {"root": "cells"}}, "crop": [10, 6]}
+    size = size_of("here", {"model": {"net": net}, "data": data}, source_of("here", data))
+    assert size.flops == 2 * 60 * (1 * 4 * 9 + 4 * 4 * 9 + 4 * 2)
+
+
+def test_matched_widths_are_written_into_the_configs():
+    jobs = plan(match_params={"target": "long_skip=concat", "tolerance": 0.05})
+    reference, matched = jobs[0].facts["parameters"], jobs[1].facts["parameters"]
+    assert abs(matched - reference) <= 0.05 * reference
+    widths = [yaml.safe_load((job.folder / "config.yaml").read_text()) for job in jobs[:2]]
+    found = [w["model"]["net"]["init_args"]["encoder"]["init_args"]["widths"] for w in widths]
+    assert found[0] == [8, 16]
+    assert found[1] != [8, 16]
+
+
+def test_matched_widths_are_found_once(monkeypatch):
+    matching = {"target": "long_skip=concat", "tolerance": 0.05}
+    first = plan(match_params=matching)
+    monkeypatch.setattr(sizes, "match_params", None)
+    assert plan(match_params=matching) == first
+
+
+def test_another_study_in_the_same_folder_is_refused():
+    plan()
+    with pytest.raises(MisuseError, match=r"max_epochs=12.*7.*another name"):
+        plan(set=STUDY["set"] | {"trainer.max_epochs": 7})
+
+
+def test_a_network_that_cannot_be_built_is_refused_before_anything_runs():
+    with pytest.raises(MisuseError, match="long_skip=cat"):
+        plan(grid={"model.net.init_args.long_skip": ["cat"]})
+
+
+def test_a_data_set_without_test_images_is_refused():
+    source = STUDY["set"]["data.source.init_args"] | {"test": 0, "root": "none"}
+    with pytest.raises(MisuseError, match="score_on: validate"):
+        plan(set=STUDY["set"] | {"data.source.init_args": source})
+
+
+def test_nothing_is_drawn_to_plan():
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    plan()
+    assert torch.equal(before, torch.random.get_rng_state())
