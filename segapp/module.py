@@ -14,6 +14,7 @@ from torchmetrics import MeanMetric
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.inference import ArrayImage, Engine, TorchRuntime
+from segapp.inference.cleaning import clean
 from segapp.losses import ClassWeights, DeepSupervision
 from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
@@ -130,6 +131,7 @@ class SegmentationModule(pl.LightningModule):
             if valid:
                 self.eval_loss.update(self.loss(band.logits[None], truth[None].long()), valid)
             prediction[band.y : band.y + len(truth)] = engine.indices(band)
+        prediction = clean(prediction, self.spec)
         self.scores.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
         return prediction
 

@@ -11,7 +11,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"callbacks", "diagnostics"},
+    {"callbacks", "diagnostics", "export"},
     {"report"},
     {"module", "datamodule"},
     {"inference"},
@@ -23,7 +23,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
 
 HEAVY = {  # library → the rooms (or files) that may import it
     "albumentations": {"transforms"},
-    "cv2": {"io", "datasets", "inference", "transforms", "commands"},
+    "cv2": {"io", "datasets", "inference", "transforms", "commands", "export"},
     "PIL": {"io"},
     "tifffile": {"io"},
     "segmentation_models_pytorch": {"models/smp.py", "losses"},
@@ -32,6 +32,9 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "torchmetrics": {"module", "metrics"},
     "matplotlib": {"callbacks", "report", "diagnostics"},
     "jsonargparse": {"cli", "inference"},
+    "onnx": {"export"},
+    "onnxruntime": {"export", "inference/exported.py"},
+    "openvino": {"export", "inference/exported.py"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -21,6 +21,7 @@ TRAINER_VERBS = {
 
 COMMANDS = {
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
+    "export": ("segapp.commands.export", "write a checkpoint as a bundle for ONNX Runtime or OpenVINO"),
 }
 """Plain functions: the module holds a function of the command's name, whose docstring is its help."""
 

@@ -7,7 +7,7 @@ and a changed `class_path` starts from that class's own defaults.
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, get_origin
+from typing import Any, NoReturn, get_args, get_origin
 
 import jsonargparse
 from jsonargparse import _typehints
@@ -31,7 +31,7 @@ class FunctionParser(ClearErrors):
 
     def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """`--save mask --save overlay` is `--save '["mask", "overlay"]'`, and `--overwrite` is `--overwrite true`."""
-        words = _gather(list(args or []), self._options_of(lambda kind: get_origin(kind) is list))
+        words = _gather(list(args or []), self._options_of(_takes_a_list))
         flags = self._options_of(lambda kind: kind is bool)
         following = [*words[1:], "--"]
         full = [
@@ -48,6 +48,11 @@ class FunctionParser(ClearErrors):
             if isinstance(action, ActionTypeHint) and wanted(action._typehint)
             for option in action.option_strings
         }
+
+
+def _takes_a_list(kind: Any) -> bool:
+    """`list[...]`, or a union that begins with one."""
+    return list in (get_origin(kind), *map(get_origin, get_args(kind)[:1]))
 
 
 def _gather(arguments: list[str], lists: set[str]) -> list[str]:

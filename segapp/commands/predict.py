@@ -12,12 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.errors import MisuseError, SegappError
-from segapp.inference import ArrayImage, Engine, Picture, TorchRuntime, chosen_device, load_checkpoint, usable_precision
+from segapp.inference import ArrayImage, Engine, Networks, Picture, open_networks
 from segapp.inference.ahead import ahead
+from segapp.inference.choices import Augmentation, summary, with_choices
+from segapp.inference.cleaning import clean
 from segapp.inference.pictures import overlay, probabilities, probability_file
 from segapp.inference.plan import TIFF, Job, Kind, plan, refuse_overwriting
 from segapp.io import Image, write_image, write_mask
-from segapp.spec import Precision, Spec
+from segapp.spec import Average, Precision, Spec
 
 AHEAD_PIXELS = 2**24
 """Images up to 4096 x 4096 are read while others are computed; larger ones when it is their turn."""
@@ -27,7 +29,7 @@ THREADS, DEPTH = 2, 3
 
 
 def predict(
-    ckpt_path: str,
+    ckpt_path: list[str] | str,
     images: str,
     output: str,
     save: list[Kind] = ["mask"],  # noqa: B006 - only read; a list is what the command line gives and shows
@@ -37,7 +39,12 @@ def predict(
     window: int | None = None,
     overlap: float | None = None,
     batch_size: int = 1,
-    allow: list[str] = [],  # noqa: B006 - as above
+    augment: list[Augmentation] = [],  # noqa: B006 - as above
+    scales: list[float] = [],  # noqa: B006
+    average: Average | None = None,
+    min_object: list[str] = [],  # noqa: B006
+    min_hole: list[str] = [],  # noqa: B006
+    allow: list[str] = [],  # noqa: B006
 ) -> int:
     """Write what a trained network sees in every image of a folder.
 
@@ -48,7 +55,7 @@ def predict(
     With one kind to save, its files lie straight in the output folder; with several, in one sub-folder per kind.
 
     Args:
-        ckpt_path: Checkpoint of `segapp fit`.
+        ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
         images: Folder of images (with sub-folders), or one image file: PNG, JPEG, BMP, TIFF.
         output: Folder to write to; made if missing.
         save: What to write; repeat it for several. mask: class indices. overlay: PNG of the image under its
@@ -59,12 +66,22 @@ def predict(
         window: Side of the square windows that large images are cut into; default: as in validation.
         overlap: Share of a window that its neighbour also sees, in [0, 1); default: as in validation.
         batch_size: Windows computed at once.
+        augment: See every window also flipped (horizontal: left to right, vertical: top to bottom) or turned by
+            90 degrees (rotations), in all combinations, and average; repeat it for several. none: as it is.
+            Default: as saved.
+        scales: See every window at these sizes, 1 being its own, and average; repeat it. Default: as saved.
+        average: What is averaged. Default: as saved, at first probabilities.
+        min_object: PIXELS or CLASS=PIXELS: smaller objects of the class go to what surrounds them; repeat it.
+            Default: as saved; 0 keeps all.
+        min_hole: PIXELS or CLASS=PIXELS: smaller holes in the class are filled; repeat it. Default: as saved.
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
     jobs = plan(Path(images), Path(output), save)
     if not overwrite:
         refuse_overwriting(jobs)
-    engine = _engine(ckpt_path, allow, device, precision, window, overlap, batch_size)
+    networks = _networks(ckpt_path, allow, device, precision, batch_size)
+    spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
+    engine = _engine(networks, spec, window, overlap, batch_size)
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(jobs), unit="image", disable=None) as bar:
@@ -81,29 +98,26 @@ def predict(
     return 0 if done == len(jobs) else 1
 
 
-def _engine(
-    ckpt_path: str,
-    allow: Sequence[str],
-    device: str,
-    precision: Precision | None,
-    window: int | None,
-    overlap: float | None,
-    batch_size: int,
-) -> Engine:
-    """The checkpoint's network and spec, with what the person asked to do differently."""
+def _networks(
+    paths: Sequence[str] | str, allow: Sequence[str], device: str, precision: Precision | None, batch_size: int
+) -> Networks:
+    """The checkpoints or bundles; what can be refused without them is refused first."""
     if batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
-    where = chosen_device(device)
-    spec, net, _ = load_checkpoint(ckpt_path, allow)
+    return open_networks([paths] if isinstance(paths, str) else paths, allow, device, precision)
+
+
+def _engine(networks: Networks, spec: Spec, window: int | None, overlap: float | None, batch_size: int) -> Engine:
+    """What predicts, with what the person asked to do differently."""
     spec = replace(
         spec,
-        precision=precision or usable_precision(spec.precision, where),
         window=(window, window) if window is not None else spec.window,
         overlap=spec.overlap if overlap is None else overlap,
     )
     height, width = spec.window
-    tqdm.write(f"{where}, {spec.precision}, windows of {height} x {width}")
-    return Engine(TorchRuntime(net, where, spec.precision), spec, batch_size)
+    better = summary(spec, len(networks.members))
+    tqdm.write(f"{networks.where}, {spec.precision}, windows of {height} x {width}{f'; {better}' if better else ''}")
+    return Engine(networks.runtime(spec), spec, batch_size)
 
 
 @dataclass(frozen=True)
@@ -175,7 +189,7 @@ def _compute(engine: Engine, job: Job, image: Picture) -> np.ndarray:
             rows = engine.indices(band)
             indices[band.y : band.y + len(rows)] = rows
             file.add(band.y, probabilities(engine.runtime.to_numpy(band.logits)))
-    return indices
+    return clean(indices, engine.spec)
 
 
 def _write(job: Job, indices: np.ndarray, image: Picture | None, spec: Spec) -> None:

@@ -2,7 +2,7 @@
 
 from segapp.io.image import Image
 from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
-from segapp.io.write import atomic_path, write_image, write_mask
+from segapp.io.write import atomic_folder, atomic_path, write_image, write_mask
 
 __all__ = [
     "Image",
@@ -12,6 +12,7 @@ __all__ = [
     "SUFFIXES",
     "MAX_PIXELS",
     "atomic_path",
+    "atomic_folder",
     "write_mask",
     "write_image",
 ]

@@ -148,7 +148,7 @@ def test_nothing_is_overwritten_unless_asked(run, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b.png").write_text("precious")
     with monkeypatch.context() as patch:
-        patch.setattr(command, "load_checkpoint", lambda *_: pytest.fail("work began"))
+        patch.setattr(command, "open_networks", lambda *_: pytest.fail("work began"))
         with pytest.raises(MisuseError, match="--overwrite"):
             run()
     assert files(tmp_path / "out") == ["b.png"]
