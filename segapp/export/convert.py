@@ -12,7 +12,7 @@ import onnx
 import openvino
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from segapp.errors import SegappError
@@ -42,7 +42,18 @@ def to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
-    onnx.checker.check_model(path)
+    model = onnx.load(path)
+    _forget_where(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _forget_where(model: onnx.ModelProto) -> None:
+    """Drop the notes of torch's tracing: they hold this machine's paths and source lines."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 def halve(path: Path) -> None:
@@ -77,7 +88,7 @@ def to_weights(net: nn.Module, config: dict[str, Any], path: Path, half: bool) -
         name: (value.half() if half and value.dtype == torch.float32 and value.numel() >= SMALL else value)
         for name, value in net.state_dict().items()
     }
-    save_file({name: value.contiguous() for name, value in weights.items()}, path)
+    path.write_bytes(save({name: value.contiguous() for name, value in weights.items()}))  # save_file's is private
     path.with_suffix(".json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 

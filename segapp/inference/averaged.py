@@ -1,6 +1,6 @@
 """One runtime made of several: an ensemble's networks, each seeing every window flipped, turned and resized."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -61,16 +61,22 @@ class Averaged:
 
     def __call__(self, images: np.ndarray) -> "Array":
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
-        parts = 0
-        total: Array = 0.0
+        sums: list[tuple[int, Array]] = []  # added in pairs: equal parts, by the power of two, stay exactly equal
+        for part in self._parts(images):
+            sums.append((1, part))
+            while len(sums) > 1 and sums[-1][0] == sums[-2][0]:
+                (count, one), (_, other) = sums.pop(), sums.pop()
+                sums.append((2 * count, other + one))
+        mean = sum(total for _, total in sums) / sum(count for count, _ in sums)
+        return self.log(mean) if self.average == "probabilities" else mean
+
+    def _parts(self, images: np.ndarray) -> Iterator["Array"]:
+        """What is averaged: of every network, scale and view."""
         for scale, view in product(self.scales, self.views):
             seen = turned(_scaled(images, scale), view)
             for network in self.networks:
-                logits = turned_back(network(seen), view)
-                logits = self._resized(logits, (images.shape[2], images.shape[3]))
-                part = self.probabilities(logits) if self.average == "probabilities" else logits
-                total, parts = total + part, parts + 1
-        return self.log(total / parts) if self.average == "probabilities" else total / parts
+                logits = self._resized(turned_back(network(seen), view), (images.shape[2], images.shape[3]))
+                yield self.probabilities(logits) if self.average == "probabilities" else logits
 
     def _resized(self, logits: "Array", size: tuple[int, int]) -> "Array":
         if tuple(logits.shape[2:]) == size:
