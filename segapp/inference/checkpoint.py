@@ -49,7 +49,8 @@ def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
         net = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         weights = load_file(path)
     except Exception as error:  # a cut or altered file fails in whatever part meets it first
-        raise MisuseError(f"{path}: cannot be loaded, or is damaged ({_brief(error)}).") from error
+        files = f"{path} with {path.stem}.json"
+        raise MisuseError(f"{files}: cannot be loaded, or is damaged ({_brief(error)}).") from error
     if not isinstance(net, dict):
         raise MisuseError(f"{path.with_suffix('.json')}: damaged, it describes no network.")
     return build_network(path, net, weights, allowed)

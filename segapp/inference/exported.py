@@ -85,7 +85,7 @@ class OpenVinoRuntime(NumpyRuntime):
             model = core.read_model(path, path.with_suffix(".bin"))
             self._model = core.compile_model(model, "CPU", settings)
         except Exception as error:
-            raise _damaged(path, error) from error
+            raise _damaged(f"{path} with {path.stem}.bin", error) from error
         self._path = path
         self._dtype = {"u8": "uint8", "f32": "float32"}.get(self._model.input(0).get_element_type().get_type_name())
 
@@ -145,5 +145,5 @@ def _check_dtype(path: Path, images: np.ndarray, dtype: str | None) -> None:
         raise MisuseError(f"{path}: the network takes {dtype} images, got {images.dtype}; set the data's intensity.")
 
 
-def _damaged(path: Path, error: Any) -> MisuseError:
+def _damaged(path: Path | str, error: Any) -> MisuseError:
     return MisuseError(f"{path}: cannot be loaded, or is damaged ({' '.join(str(error).split())[:200]}).")
