@@ -14,12 +14,20 @@ from torchmetrics import MeanMetric
 
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
-from segapp.inference import ArrayImage, Engine, TorchRuntime
+from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime
+from segapp.inference.cleaning import clean
 from segapp.losses import ClassWeights, DeepSupervision
 from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
 from segapp.shares import one_batch
 from segapp.spec import Precision, Spec
+
+
+class Exported(nn.Module):
+    """Stands where a network would, when a bundle is scored."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
 
 
 class SegmentationModule(pl.LightningModule):
@@ -51,6 +59,7 @@ class SegmentationModule(pl.LightningModule):
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
         self.spec = spec
+        self.runtime: Runtime | None = None  # of a bundle, which is then scored instead of `net`; it has no loss
         self.scores = SegmentationScores(spec.classes, spec.background)
         self.eval_loss = MeanMetric()
 
@@ -58,7 +67,7 @@ class SegmentationModule(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Take the trainer's precision into the spec and, before training, the training set's class weights."""
-        if self.trainer.precision in get_args(Precision):
+        if self.runtime is None and self.trainer.precision in get_args(Precision):
             self.spec = replace(self.spec, precision=cast(Precision, self.trainer.precision))
         if stage == "fit":
             for part in self.loss.modules():
@@ -130,24 +139,32 @@ class SegmentationModule(pl.LightningModule):
 
     def _score(self, batch: Batch) -> np.ndarray:
         """Segment the batch's one image band by band; count it, and weigh each band's loss by its valid pixels."""
-        engine = Engine(TorchRuntime(self.net, self.device, self.spec.precision), self.spec)
+        runtime = self.runtime or TorchRuntime(self.net, self.device, self.spec.precision)
+        engine = Engine(runtime, self.spec)
         image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
         mask = batch["mask"][0]
         prediction = np.empty(mask.shape, np.uint8)
         for band in engine.bands(image):
-            truth = mask[band.y : band.y + band.logits.shape[1]].to(band.logits.device)
-            valid = int((truth != IGNORE_INDEX).sum())
-            if valid:
-                self.eval_loss.update(self.loss(band.logits[None], truth[None].long()), valid)
-            prediction[band.y : band.y + len(truth)] = engine.indices(band)
+            rows = slice(band.y, band.y + band.logits.shape[1])
+            if self.runtime is None:
+                self._weigh_loss(band.logits, mask[rows].to(band.logits.device))
+            prediction[rows] = engine.indices(band)
+        prediction = clean(prediction, self.spec)
         self.scores.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
         return prediction
+
+    def _weigh_loss(self, logits: Tensor, truth: Tensor) -> None:
+        """The loss of a band (K, h, W) counts as much as it has valid pixels."""
+        valid = int((truth != IGNORE_INDEX).sum())
+        if valid:
+            self.eval_loss.update(self.loss(logits[None], truth[None].long()), valid)
 
     def _log_scores(self, stage: str) -> None:
         """No collective but the metrics' own, once per epoch: every process logs the same numbers."""
         for name, score in self.scores.compute().items():
             self.log(f"{stage}/{name}", float(score), sync_dist=False, rank_zero_only=False)
-        self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
+        if self.runtime is None:
+            self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
 
 
 def _listed(schedulers: Any) -> list[Any]:

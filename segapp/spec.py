@@ -1,13 +1,20 @@
 """What a model needs to know about data, in plain types: kept in every checkpoint and bundle."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from segapp.errors import MisuseError
 
 SPEC_VERSION = 1
 
+LISTS = ("symmetries", "scales", "min_object", "min_hole")
+
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+Symmetry = Literal["horizontal", "vertical", "rotations"]
+"""Flips left to right, flips top to bottom, turns by 90 degrees."""
+
+Average = Literal["probabilities", "logits"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,16 @@ class Spec:
     blend: Literal["gaussian", "cosine", "none"] = "gaussian"
     """How overlapping windows' logits are weighted."""
     precision: Precision = "32-true"
+    symmetries: tuple[Symmetry, ...] = ()
+    """Test-time augmentation: every window is also seen flipped and turned, in all combinations of these."""
+    scales: tuple[float, ...] = (1.0,)
+    """Test-time augmentation: the sizes, relative to its own, at which every window is seen."""
+    average: Average = "probabilities"
+    """What is averaged over such views, and over the networks of an ensemble."""
+    min_object: tuple[int, ...] = ()
+    """Pixels per class (or empty): smaller connected objects go to the class that surrounds them most."""
+    min_hole: tuple[int, ...] = ()
+    """Pixels per class (or empty): smaller holes enclosed by the class are filled with it."""
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
@@ -75,6 +92,20 @@ class Spec:
             raise MisuseError(f"overlap is a share in [0, 1), got {self.overlap}.")
         if min(self.window) < 1:
             raise MisuseError(f"window needs a positive height and width, got {self.window}.")
+        self._check_choices()
+
+    def _check_choices(self) -> None:
+        """What improves predictions: symmetries, scales, smallest objects and holes."""
+        strangers = set(self.symmetries) - set(get_args(Symmetry))
+        if strangers:
+            raise MisuseError(f"symmetries are {' | '.join(get_args(Symmetry))}, got {', '.join(sorted(strangers))}.")
+        if self.average not in get_args(Average):
+            raise MisuseError(f"average takes {' | '.join(get_args(Average))}, got {self.average!r}.")
+        if not self.scales or not all(0.25 <= scale <= 4 for scale in self.scales):
+            raise MisuseError(f"scales takes one or more factors of 0.25 … 4, got {list(self.scales)}.")
+        for name, sizes in (("min_object", self.min_object), ("min_hole", self.min_hole)):
+            if sizes and (len(sizes) != len(self.classes) or min(sizes) < 0):
+                raise MisuseError(f"{name} takes a number of pixels per class, 0 or more, got {list(sizes)}.")
 
     @property
     def num_classes(self) -> int:
@@ -84,7 +115,7 @@ class Spec:
     def to_dict(self) -> dict[str, Any]:
         """Plain types only: what a checkpoint (weights_only) and JSON can hold."""
         spec = asdict(self)
-        for key in ("classes", "window"):
+        for key in ("classes", "window", *LISTS):
             spec[key] = list(spec[key])
         spec["palette"] = [list(colour) for colour in self.palette]
         spec["resize"] = None if self.resize is None else list(self.resize)
@@ -105,6 +136,8 @@ class Spec:
         plain["classes"] = tuple(plain["classes"])
         plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in plain["palette"])
         plain["intensity"] = Intensity(**plain["intensity"])
-        plain["window"] = tuple(plain["window"])
+        for key in ("window", *LISTS):
+            if key in plain:  # those of LISTS came later: a model without them is used as it was
+                plain[key] = tuple(plain[key])
         plain["resize"] = None if plain["resize"] is None else tuple(plain["resize"])
         return cls(**plain)

@@ -11,7 +11,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"callbacks", "diagnostics", "studies"},
+    {"callbacks", "diagnostics", "studies", "export"},
     {"report"},
     {"module", "datamodule"},
     {"inference"},
@@ -23,7 +23,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
 
 HEAVY = {  # library → the rooms (or files) that may import it
     "albumentations": {"transforms"},
-    "cv2": {"io", "datasets", "inference", "transforms", "commands"},
+    "cv2": {"io", "datasets", "inference", "transforms", "commands", "export"},
     "PIL": {"io"},
     "tifffile": {"io"},
     "segmentation_models_pytorch": {"models/smp.py", "losses"},
@@ -33,6 +33,9 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "matplotlib": {"callbacks", "report", "diagnostics"},
     "jsonargparse": {"cli", "inference", "studies"},
     "scipy": {"metrics", "report/statistics.py"},
+    "onnx": {"export"},
+    "onnxruntime": {"export", "inference/exported.py"},
+    "openvino": {"export", "inference/exported.py"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

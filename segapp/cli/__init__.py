@@ -26,6 +26,7 @@ COMMANDS = {
     "study": ("segapp.commands.study", "run an ablation from one YAML and draw its page"),
     "compare": ("segapp.commands.compare", "set finished runs against each other"),
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
+    "export": ("segapp.commands.export", "write a checkpoint as a bundle for ONNX Runtime or OpenVINO"),
     "doctor": ("segapp.commands.doctor", "look for what usually goes wrong on this machine"),
     "depth": ("segapp.commands.depth", "measure how gradients vanish or explode with depth"),
 }

@@ -8,7 +8,7 @@ and a changed `class_path` starts from that class's own defaults.
 import json
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Any, NoReturn, get_origin
+from typing import Any, NoReturn, get_args, get_origin
 
 import jsonargparse
 from jsonargparse import _typehints
@@ -35,7 +35,7 @@ class FunctionParser(ClearErrors):
 
     def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """`--save mask --save overlay` is `--save '["mask", "overlay"]'`, and `--overwrite` is `--overwrite true`."""
-        lists = self._options_of(lambda kind: get_origin(kind) is list)
+        lists = self._options_of(_takes_a_list)
         words = _gather(self._named(list(args or []), lists), lists)
         flags = self._options_of(lambda kind: kind is bool)
         following = [*words[1:], "--"]
@@ -62,6 +62,11 @@ class FunctionParser(ClearErrors):
             if isinstance(action, ActionTypeHint) and wanted(action._typehint)
             for option in action.option_strings
         }
+
+
+def _takes_a_list(kind: Any) -> bool:
+    """`list[...]`, or a union that begins with one."""
+    return list in (get_origin(kind), *map(get_origin, get_args(kind)[:1]))
 
 
 def _gather(arguments: list[str], lists: set[str]) -> list[str]:

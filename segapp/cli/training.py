@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,13 @@ from segapp.cli.summary import summary
 from segapp.cli.typed import named_by_the_person, option, with_values
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
-from segapp.inference import check_class_paths, limited_imports, read_checkpoint
+from segapp.inference import check_class_paths, limited_imports, open_networks, read_checkpoint
+from segapp.inference.bundle import Bundle, is_bundle, read_bundle
 from segapp.models import DrawnByName
 from segapp.module import SegmentationModule
+
+CHOICES = ("symmetries", "scales", "average", "min_object", "min_hole")
+"""What a bundle's spec says of better predictions: scored as it predicts."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -79,6 +84,7 @@ class SegmentationCLI(LightningCLI):
         self.checkpoint: dict[str, Any] | None = None
         self._stop: StopWhenAsked | None = None
         self.measure: Measure | None = None  # of a dry run
+        self.bundle: Bundle | None = None  # scored in place of a checkpoint
         self._imports: AbstractContextManager[None] = nullcontext()  # what a checkpoint's settings may import
         exact = {"allow_abbrev": False}
         super().__init__(
@@ -121,9 +127,13 @@ class SegmentationCLI(LightningCLI):
         """Read the checkpoint's settings first, then the configs and options as they were typed."""
         assert isinstance(args, list)
         verb, options = args[0], with_values(args[1:], ("--dry_run",))
+        self.typed = options
         asks_for_help = any(option in ("-h", "--help") for option in options)
         path = option(options, "--ckpt_path")
-        if path is not None:
+        if path is not None and verb != "fit" and is_bundle(path):
+            self.bundle = read_bundle(path)
+            options = ["--config", _settings_of_bundle(self.bundle), *_without(options, "--ckpt_path")]
+        elif path is not None:
             self.checkpoint = read_checkpoint(path)
             self._imports = limited_imports(named_by_the_person(options))
             options = ["--config", self._settings_of(self.checkpoint, verb, options), *options]
@@ -191,12 +201,25 @@ class SegmentationCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Score what the checkpoint was not trained on: its own split, where the data are the same."""
+        if self.bundle is not None:
+            self._score_bundle(self.bundle)
         if self.checkpoint is None:
             return
         record = self.checkpoint["segapp"]
         if self._plain_config()["data"]["source"] == record["config"]["data"]["source"]:
             self.datamodule.restore_splits(record["splits"])
-        classes = tuple(record["spec"]["classes"])
+        self._check_classes(tuple(record["spec"]["classes"]))
+
+    def _score_bundle(self, bundle: Bundle) -> None:
+        """Its networks compute, averaged and cleaned as its spec says; windows are those of the data section."""
+        self._check_classes(bundle.spec.classes)
+        allowed = named_by_the_person(self.typed)
+        networks = open_networks([bundle.folder], allowed, "auto" if bundle.format == "weights" else "cpu")
+        kept = {name: getattr(bundle.spec, name) for name in CHOICES} | {"precision": networks.spec.precision}
+        self.model.spec = replace(self.model.spec, **kept)
+        self.model.runtime = networks.runtime(self.model.spec)
+
+    def _check_classes(self, classes: tuple[str, ...]) -> None:
         if self.datamodule.spec.classes != classes:
             raise MisuseError(
                 f"the checkpoint knows the classes {', '.join(classes)}; "
@@ -298,6 +321,31 @@ def as_torchrun_says(trainer: Mapping[str, Any], environment: Mapping[str, str])
     world, local = (int(environment[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     devices = local if trainer["devices"] == "auto" else trainer["devices"]
     return {"devices": devices, "num_nodes": world // local if trainer["num_nodes"] == 1 else trainer["num_nodes"]}
+
+
+def _without(options: list[str], name: str) -> list[str]:
+    """The options but `--name value` and `--name=value`."""
+    kept, words = [], iter(options)
+    for word in words:
+        if word == name:
+            next(words, None)
+        elif not word.startswith(f"{name}="):
+            kept.append(word)
+    return kept
+
+
+def _settings_of_bundle(bundle: Bundle) -> str:
+    """As YAML: windows as saved, no network to build, and no precision of Lightning's, which computes nothing."""
+    spec = bundle.spec
+    data = {"overlap": spec.overlap, "blend": spec.blend, "window": list(spec.window)}
+    data |= {"resize": list(spec.resize)} if spec.resize else {}
+    model = {
+        "net": {"class_path": "segapp.module.Exported"},
+        "loss": {"class_path": "torch.nn.Identity"},
+        "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}},
+    }
+    trainer = {"precision": "32-true", "accelerator": "cpu"}
+    return yaml.safe_dump({"model": model, "data": data, "trainer": trainer}, sort_keys=False)
 
 
 def _with_whole_files(plugins: list[Any]) -> list[Any]:

@@ -14,14 +14,15 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.errors import MisuseError, SegappError
-from segapp.inference import Engine, Picture, TorchRuntime, chosen_device, load_checkpoint, usable_precision
+from segapp.inference import Engine, Networks, Picture, open_networks
 from segapp.inference.ahead import ahead
+from segapp.inference.choices import Augmentation, summary, with_choices
 from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
 from segapp.inference.outputs import Outputs, Unopened
 from segapp.inference.plan import TIFF, Job, Kind, plan
 from segapp.inference.tables import conclude, done_rows, least_sure
 from segapp.io import Image
-from segapp.spec import Precision, Spec
+from segapp.spec import Average, Precision, Spec
 
 AHEAD_PIXELS = 2**24
 """Images up to 4096 x 4096 are read while others are computed; larger ones when it is their turn."""
@@ -29,12 +30,12 @@ AHEAD_PIXELS = 2**24
 THREADS, DEPTH = 2, 3
 """Readers, and as many writers; images that wait for the network, and results that wait for the disk."""
 
-BATCH = {"cpu": 1, "cuda": 16}
-"""Windows at once: a CPU's caches hold one, a GPU wants many."""
+GPU_BATCH = 16
+"""Windows at once: a GPU wants many; a CPU's caches hold one."""
 
 
 def predict(
-    ckpt_path: str,
+    ckpt_path: list[str] | str,
     images: str,
     output: str,
     save: list[Kind] = ["mask"],  # noqa: B006 - only read; a list is what the command line gives and shows
@@ -47,7 +48,12 @@ def predict(
     window: int | None = None,
     overlap: float | None = None,
     batch_size: int | None = None,
-    allow: list[str] = [],  # noqa: B006 - as above
+    augment: list[Augmentation] = [],  # noqa: B006 - as above
+    scales: list[float] = [],  # noqa: B006
+    average: Average | None = None,
+    min_object: list[str] = [],  # noqa: B006
+    min_hole: list[str] = [],  # noqa: B006
+    allow: list[str] = [],  # noqa: B006
 ) -> int:
     """Write what a trained network sees in every image of a folder.
 
@@ -60,7 +66,7 @@ def predict(
     An interrupted run goes on when the same command is given again: manifest.csv says what is done.
 
     Args:
-        ckpt_path: Checkpoint of `segapp fit`.
+        ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
         images: Folder of images (with sub-folders), or one image file: PNG, JPEG, BMP, TIFF.
         output: Folder to write to; made if missing.
         save: What to write; repeat it for several. mask: class indices. overlay: PNG of the image under its
@@ -78,6 +84,14 @@ def predict(
         window: Side of the square windows that large images are cut into; default: as in validation.
         overlap: Share of a window that its neighbour also sees, in [0, 1); default: as in validation.
         batch_size: Windows computed at once; default: 1 on a CPU, 16 on a GPU.
+        augment: See every window also flipped (horizontal: left to right, vertical: top to bottom) or turned by
+            90 degrees (rotations), in all combinations, and average; repeat it for several. none: as it is.
+            Default: as saved.
+        scales: See every window at these sizes, 1 being its own, and average; repeat it. Default: as saved.
+        average: What is averaged. Default: as saved, at first probabilities.
+        min_object: PIXELS or CLASS=PIXELS: smaller objects of the class go to what surrounds them; repeat it.
+            Default: as saved; 0 keeps all.
+        min_hole: PIXELS or CLASS=PIXELS: smaller holes in the class are filled; repeat it. Default: as saved.
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
     settings = dict(locals())
@@ -87,9 +101,11 @@ def predict(
         return _in_processes(settings, devices)
     rank, world_size = _share()
     every = plan(Path(images), Path(output), save)
-    engine = _engine(ckpt_path, allow, device, precision, window, overlap, batch_size)
+    networks = _networks(ckpt_path, allow, device, precision, batch_size)
+    spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
+    engine = _engine(networks, spec, window, overlap, batch_size)
     options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
-    model = fingerprint(Path(ckpt_path), engine.spec, save, options)
+    model = fingerprint(_paths(ckpt_path), engine.spec, save, options)
     there = existing(every)  # before the manifest is read, or another process's newest file would seem foreign
     manifest = Manifest(Path(output), rank, world_size)
     rows = [(job, row_of(job, model)) for job in every]
@@ -173,29 +189,36 @@ def _one_share(settings: dict[str, Any], share: dict[str, str], threads: str) ->
     sys.exit(code)
 
 
-def _engine(
-    ckpt_path: str,
+def _paths(ckpt_path: list[str] | str) -> list[str]:
+    return [ckpt_path] if isinstance(ckpt_path, str) else ckpt_path
+
+
+def _networks(
+    ckpt_path: list[str] | str,
     allow: Sequence[str],
     device: str,
     precision: Precision | None,
-    window: int | None,
-    overlap: float | None,
     batch_size: int | None,
-) -> Engine:
-    """The checkpoint's network and spec, with what the person asked to do differently."""
+) -> Networks:
+    """The checkpoints or bundles; what can be refused without them is refused first."""
     if batch_size is not None and batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
-    where = chosen_device(device)
-    spec, net, _ = load_checkpoint(ckpt_path, allow)
+    return open_networks(_paths(ckpt_path), allow, device, precision)
+
+
+def _engine(
+    networks: Networks, spec: Spec, window: int | None, overlap: float | None, batch_size: int | None
+) -> Engine:
+    """What predicts, with what the person asked to do differently."""
     spec = replace(
         spec,
-        precision=precision or usable_precision(spec.precision, where),
         window=(window, window) if window is not None else spec.window,
         overlap=spec.overlap if overlap is None else overlap,
     )
     height, width = spec.window
-    tqdm.write(f"{where}, {spec.precision}, windows of {height} x {width}")
-    return Engine(TorchRuntime(net, where, spec.precision), spec, batch_size or BATCH[where.type])
+    better = summary(spec, len(networks.members))
+    tqdm.write(f"{networks.where}, {spec.precision}, windows of {height} x {width}{f'; {better}' if better else ''}")
+    return Engine(networks.runtime(spec), spec, batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1))
 
 
 @dataclass(frozen=True)
@@ -244,8 +267,7 @@ def _computed(
             meta = image.meta if isinstance(image, _Stored) else {}
             with Outputs(job, image, meta, engine.spec, dtype) as outputs:
                 for block in blocks:
-                    found, chances = engine.indices(block), engine.runtime.probabilities(block.logits)
-                    outputs.add(block.y, block.x, found, chances)
+                    outputs.add(block.y, block.x, engine.indices(block), engine.probabilities(block))
         except SegappError as problem:
             yield partial(_fail, problem), row
         else:

@@ -1,17 +1,30 @@
-"""From a checkpoint and an image to class indices: the one path of validation, test and prediction."""
+"""From a checkpoint or bundle and an image to class indices: the one path of validation, test and prediction.
 
-from segapp.inference.checkpoint import (
-    build_network,
-    check_class_paths,
-    limited_imports,
-    load_checkpoint,
-    read_checkpoint,
-)
+What needs torch is imported when it is first asked for: an exported bundle predicts without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from segapp.inference.engine import ArrayImage, Band, Engine, Picture
-from segapp.inference.runtime import Runtime, TorchRuntime, chosen_device, computes_bf16, usable_precision
+from segapp.inference.opening import Networks, open_networks
+
+if TYPE_CHECKING:
+    from segapp.inference.checkpoint import build_network, load_checkpoint, load_weights, read_checkpoint
+    from segapp.inference.runtime import Runtime, TorchRuntime, chosen_device, computes_bf16, usable_precision
+    from segapp.inference.trust import check_class_paths, limited_imports
+
+TORCH = {
+    "checkpoint": ("build_network", "load_checkpoint", "load_weights", "read_checkpoint"),
+    "trust": ("check_class_paths", "limited_imports"),
+    "runtime": ("Runtime", "TorchRuntime", "chosen_device", "computes_bf16", "usable_precision"),
+}
 
 __all__ = [
+    "open_networks",
+    "Networks",
     "load_checkpoint",
+    "load_weights",
     "read_checkpoint",
     "build_network",
     "check_class_paths",
@@ -26,3 +39,10 @@ __all__ = [
     "Picture",
     "ArrayImage",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, held in TORCH.items():
+        if name in held:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

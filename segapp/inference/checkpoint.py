@@ -1,5 +1,6 @@
 """A checkpoint becomes a network again: safely, offline, and complete."""
 
+import json
 import pickle
 import re
 import warnings
@@ -10,7 +11,8 @@ from typing import Any
 
 import jsonargparse
 import torch
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from segapp.errors import MisuseError
 from segapp.inference.trust import check_class_paths, limited_imports, named_network
@@ -31,10 +33,34 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
     checkpoint = read_checkpoint(path)
     record = checkpoint["segapp"]
     spec = Spec.from_dict(record["spec"])
-    net = build_network(path, record["net"], allowed)
     weights = {
         name.removeprefix("net."): value for name, value in checkpoint["state_dict"].items() if name.startswith("net.")
     }
+    return spec, _with_weights(path, record["net"], weights, allowed), record
+
+
+def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
+    """The network of a bundle of format `weights`, in evaluation mode on the CPU.
+
+    `path` is its `.safetensors`; the class_path and init_args lie beside it in a `.json`. As safe as
+    `load_checkpoint`; raises MisuseError with one sentence.
+    """
+    try:
+        net = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        weights = load_file(path)
+    except Exception as error:  # a cut or altered file fails in whatever part meets it first
+        files = f"{path} with {path.stem}.json"
+        raise MisuseError(f"{files}: cannot be loaded, or is damaged ({_brief(error)}).") from error
+    if not isinstance(net, dict):
+        raise MisuseError(f"{path.with_suffix('.json')}: damaged, it describes no network.")
+    return _with_weights(path, net, weights, allowed)
+
+
+def _with_weights(
+    path: str | Path, config: dict[str, Any], weights: dict[str, Tensor], allowed: Sequence[str] = ()
+) -> nn.Module:
+    """The network of a class_path and init_args with its weights, in evaluation mode; `path` is what errors name."""
+    net = build_network(path, config, allowed)
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
@@ -43,7 +69,7 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
             f"{path}: its weights do not fit the network it describes ({first[0].strip().rstrip('.')}); "
             "it was written by another version of this network."
         ) from error
-    return spec, net.eval(), record
+    return net.eval()
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.inference.ahead import ahead
 from segapp.inference.blend import shares
+from segapp.inference.cleaning import clean
 from segapp.inference.resize import enlarge, shrink
 from segapp.inference.windows import ends, padded, starts
 from segapp.spec import Spec
@@ -112,13 +113,17 @@ class Engine:
         """(h, w) uint8 class indices of a band."""
         return self.runtime.indices(band.logits)
 
+    def probabilities(self, band: Band) -> np.ndarray:
+        """(K, h, w) float32: softmax over the classes of a band."""
+        return self.runtime.to_numpy(self.runtime.probabilities(band.logits[None]))[0]
+
     def segment(self, image: Picture) -> np.ndarray:
-        """(H, W) uint8 class indices of the whole image."""
+        """(H, W) uint8 class indices of the whole image, cleaned as the spec says."""
         indices = np.empty(image.shape[:2], np.uint8)
         for block in self.blocks(image):
             found = self.indices(block)
             indices[block.y : block.y + found.shape[0], block.x : block.x + found.shape[1]] = found
-        return indices
+        return clean(indices, self.spec)
 
     def _grid(self, image: Picture) -> "_Grid":
         """Where the image's windows lie, in the size that the network sees it in."""

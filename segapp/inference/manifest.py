@@ -106,19 +106,26 @@ class Manifest:
                 file.write(b"\n")
 
 
-def fingerprint(weights: Path, spec: Spec, save: Sequence[Kind], options: dict[str, str]) -> str:
+def fingerprint(weights: Sequence[str | Path], spec: Spec, save: Sequence[Kind], options: dict[str, str]) -> str:
     """What decides about an output file besides the image: 16 hexadecimal digits.
 
-    `weights` is a checkpoint, or a folder of which every file counts.
+    `weights` are checkpoints, or bundles of which every file counts, in any order.
     """
     digest = hashlib.blake2b(digest_size=8)
-    files = [weights] if weights.is_file() else sorted(path for path in weights.rglob("*") if path.is_file())
-    for path in files:
-        digest.update(path.relative_to(weights).as_posix().encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    for content in sorted(_content(Path(path)) for path in weights):
+        digest.update(content)
     digest.update(json.dumps([spec.to_dict(), sorted(save), options], sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """A digest of a file, or of all files of a folder and their names."""
+    digest = hashlib.blake2b()
+    for file in [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file()):
+        digest.update(file.relative_to(path).as_posix().encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "blake2b").digest())
+    return digest.digest()
 
 
 def row_of(job: Job, model: str) -> Row:

@@ -1,6 +1,7 @@
 """What becomes of an image's logits: its files, and what is known of it as a whole."""
 
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from segapp.errors import SegappError
+from segapp.inference.cleaning import clean, clean_bands, cleans
 from segapp.inference.engine import Picture
 from segapp.inference.manifest import Row
 from segapp.inference.pictures import MAX_SIDE, overlay, probability_file
@@ -39,7 +41,9 @@ class Outputs:
         height, width = self.size = image.shape[0], image.shape[1]
         self._counts = np.zeros(spec.num_classes, np.int64)
         self._confidence = 0.0
-        streamed = height * width > STREAMED_FROM and job.image.suffix.lower() in TIFF
+        # What is cleaned is known only later, so other pictures of it than its mask need it whole.
+        whole = cleans(spec) and job.outputs.keys() != {"mask"}
+        streamed = height * width > STREAMED_FROM and job.image.suffix.lower() in TIFF and not whole
         self._streamed: list[Kind] = [kind for kind in ROWWISE if kind in job.outputs and streamed]
         self._thinning = -(-max(height, width) // MAX_SIDE) if streamed else 1
         if height * width > OUTLINED_TO and {"contours", "coco"} & job.outputs.keys():
@@ -56,7 +60,8 @@ class Outputs:
 
     def __enter__(self) -> "Outputs":
         for kind in self._streamed:
-            writer = self._open.enter_context(tiff_rows(self.job.outputs[kind], self.size, self.meta))
+            through = self._cleaned if kind == "mask" and cleans(self.spec) else iter
+            writer = self._open.enter_context(tiff_rows(self.job.outputs[kind], self.size, self.meta, through))
             self._rows[kind] = writer, np.zeros((0, self.size[1]), np.uint8)
         if "probability" in self.job.outputs:
             shape = (self.spec.num_classes, *self.size)
@@ -69,7 +74,8 @@ class Outputs:
 
     def add(self, y: int, x: int, indices: np.ndarray, probabilities: np.ndarray) -> None:
         """A block, left to right and top to bottom: (h, w) uint8 and (K, h, w) float32."""
-        self._counts += np.bincount(indices.ravel(), minlength=self.spec.num_classes)
+        if not cleans(self.spec):
+            self._count(indices)
         self._confidence += float(probabilities.max(axis=0).sum(dtype=np.float64))
         if "probability" in self.job.outputs:
             self._probabilities.add(y, x, probabilities)
@@ -85,6 +91,15 @@ class Outputs:
         if self._doubt.size:
             self._doubt[place] = doubt[rows, columns]
 
+    def _count(self, indices: np.ndarray) -> None:
+        self._counts += np.bincount(indices.ravel(), minlength=self.spec.num_classes)
+
+    def _cleaned(self, rows: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Rows of a mask on their way to its file."""
+        for band in clean_bands(rows, self.spec):
+            self._count(band)
+            yield band
+
     def _stream(self, kind: Kind, x: int, block: np.ndarray) -> None:
         writer, rows = self._rows[kind]
         if x == 0:
@@ -97,6 +112,9 @@ class Outputs:
     def write(self) -> None:
         """The files that need the whole image."""
         outputs, spec = self.job.outputs, self.spec
+        if cleans(spec) and "mask" not in self._streamed:
+            self._indices = clean(self._indices, spec)
+            self._count(self._indices)
         for kind in ROWWISE:
             if kind in outputs and kind not in self._streamed:
                 self._write_whole(outputs[kind], self._indices if kind == "mask" else self._doubt, kind)

@@ -36,8 +36,11 @@ class Runtime(Protocol):
     def indices(self, logits: Array) -> np.ndarray:
         """(K, h, w) → (h, w) uint8: the class of the largest logit, the first where several are."""
 
-    def probabilities(self, logits: Array) -> np.ndarray:
-        """(K, h, w) → (K, h, w) float32: softmax over the classes."""
+    def probabilities(self, logits: Array) -> Array:
+        """Softmax over the classes, (B, K, h, w) → (B, K, h, w)."""
+
+    def log(self, probabilities: Array) -> Array:
+        """The natural logarithm, finite also of 0."""
 
 
 class TorchRuntime:
@@ -84,9 +87,13 @@ class TorchRuntime:
         best = logits.max(dim=0).indices  # on a CPU ten times faster than argmax
         return best.to(torch.uint8).cpu().numpy()
 
-    def probabilities(self, logits: Tensor) -> np.ndarray:
-        """(K, h, w) → (K, h, w) float32: softmax over the classes."""
-        return logits.softmax(0).cpu().numpy()
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Softmax over the classes, (B, K, h, w)."""
+        return logits.softmax(dim=1)
+
+    def log(self, probabilities: Tensor) -> Tensor:
+        """The natural logarithm, at least that of the smallest normal number."""
+        return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
 
     def _autocast(self) -> torch.autocast:
         # The cache of cast weights lives for one call only, so it would save nothing.

@@ -1,7 +1,7 @@
 """A TIFF that is written row by row, and never whole in memory."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
@@ -23,11 +23,15 @@ BIG = 2**31
 """Bytes from which a file is written as BigTIFF: compressed it may be smaller, but nobody knows beforehand."""
 
 
+Through = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
+
+
 class TiffRows:
     """Takes the rows of a (H, W) uint8 picture from top to bottom; a thread compresses and writes them meanwhile."""
 
-    def __init__(self, path: Path, shape: tuple[int, int], meta: dict[str, Any]) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int], meta: dict[str, Any], through: Through) -> None:
         self._shape = shape
+        self._through = through
         self._rows: Queue[np.ndarray | None] = Queue(maxsize=2)  # None: there are no more
         self._ended = False
         self._failed: BaseException | None = None
@@ -60,16 +64,21 @@ class TiffRows:
             while not self._ended and self._rows.get() is not None:
                 continue  # nobody must wait for room in the queue of a writer that has stopped
 
+    def _given(self) -> Iterator[np.ndarray]:
+        while (rows := self._rows.get()) is not None:
+            yield rows
+        self._ended = True
+
     def _tiles(self) -> Iterator[np.ndarray]:
         """(TILE, TILE) pieces, row of tiles by row of tiles; the last ones padded with zeros."""
         height, width = self._shape
         held = np.empty((0, width), np.uint8)
+        given = self._through(self._given())
         for top in range(0, height, TILE):
             needed = min(TILE, height - top)
             while len(held) < needed:
-                rows = self._rows.get()
+                rows = next(given, None)
                 if rows is None:
-                    self._ended = True
                     raise SegappError(f"{top + len(held)} of {height} rows were given.")
                 held = np.concatenate([held, rows])
             for left in range(0, width, TILE):
@@ -81,15 +90,16 @@ class TiffRows:
 
 
 @contextmanager
-def tiff_rows(path: Path, shape: tuple[int, int], meta: dict[str, Any]) -> Iterator[TiffRows]:
+def tiff_rows(path: Path, shape: tuple[int, int], meta: dict[str, Any], through: Through = iter) -> Iterator[TiffRows]:
     """A `TiffRows` whose file stands at `path` once all rows are added; raises SegappError when writing fails.
 
-    Georeference, resolution and lossless compression of the input's `meta` (see `Image.meta`) are kept.
+    `through` may change the rows on their way, in the thread that writes. Georeference, resolution and lossless
+    compression of the input's `meta` (see `Image.meta`) are kept.
     """
     path = Path(path)
     try:
         with atomic_path(path) as temporary:
-            writer = TiffRows(temporary, shape, meta)
+            writer = TiffRows(temporary, shape, meta, through)
             try:
                 yield writer
             except BaseException:

@@ -1,6 +1,7 @@
 """Whole files or none: everything is written beside its place and moved there when complete."""
 
 import errno
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import PIL.Image
 import tifffile
 
 from segapp.batch import IGNORE_INDEX
-from segapp.errors import SegappError
+from segapp.errors import MisuseError, SegappError
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
@@ -55,6 +56,28 @@ def full_disk(error: BaseException, path: Path) -> SegappError | None:
         if error.errno == errno.ENOSPC
         else f"{path}: your disk quota is used up, nothing was written. Free some space or write elsewhere."
     )
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path`, renamed to it on success and removed with its content on any error.
+
+    Raises MisuseError when `path` exists, also when it came into being meanwhile.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:12]}")
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
+    try:
+        yield temporary
+        if os.path.lexists(path):
+            raise MisuseError(f"{path} exists already; choose another name, nothing is overwritten.")
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> None:

@@ -75,7 +75,10 @@ class SmpEncoder(Encoder):
         for level, channels in enumerate(self.out_channels):
             if level and not channels:  # SMP's stand-in rounds down where the other levels round up
                 stride = self.reductions[level]
-                features[level] = images.new_empty(count, 0, -(-height // stride), -(-width // stride))
+                up = (
+                    stride - 1
+                )  # not -(-height // stride): ONNX divides towards zero, and the exported net would differ
+                features[level] = images.new_empty(count, 0, (height + up) // stride, (width + up) // stride)
             features[level] = self.get_submodule(str(level))(features[level])
         return features
 
@@ -123,7 +126,9 @@ class SmpNet(nn.Module):
         images = self.normalise(images)
         height, width = images.shape[-2:]
         if self.stride > 1:
-            images = F.pad(images, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+            up = self.stride - 1  # remainders of positive numbers only: ONNX takes those of negative ones otherwise
+            right, below = (width + up) // self.stride * self.stride, (height + up) // self.stride * self.stride
+            images = F.pad(images, (0, right - width, 0, below - height), mode="replicate")
         return run(self.network, images)[..., :height, :width]
 
 

@@ -494,3 +494,22 @@ def test_regions_of_an_image_too_large_for_them_are_a_sentence(run, tmp_path, mo
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
     assert run(["contours"]) == 1
     assert "a.png: regions are outlined in images of up to 100 pixels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("save", [["mask"], ["mask", "overlay"]])
+def test_a_streamed_mask_is_cleaned_like_a_whole_one(run, tmp_path, monkeypatch, save):
+    pixels = np.full((700, 300, 3), 30, np.uint8)
+    pixels[100:140, 50:90] = 220
+    pixels[110:113, 60:64] = 30  # a hole of 12
+    pixels[500:503, 200:205] = 220  # an object of 15
+    put(tmp_path / "images", "a.tif", pixels)
+    options = {"min_object": ["20"], "min_hole": ["20"]}
+    assert run(save, output=str(tmp_path / "whole"), **options) == 0
+    monkeypatch.setattr(command, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
+    assert run(save, **options) == 0
+    for out in ("whole", "out"):
+        (mask,) = (tmp_path / out).rglob("a.tif")
+        found = read_raw(mask)
+        assert found.sum() == 1600 and found[100:140, 50:90].all()
+        assert table(tmp_path / out)[0]["cell/pixels"] == "1600"

@@ -35,5 +35,8 @@ class LocalRuntime:
         return logits.argmax(0).astype(np.uint8)
 
     def probabilities(self, logits):
-        raised = np.exp(logits - logits.max(axis=0))
-        return raised / raised.sum(axis=0)
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return raised / raised.sum(axis=1, keepdims=True)
+
+    def log(self, probabilities):
+        return np.log(np.maximum(probabilities, 1e-30))

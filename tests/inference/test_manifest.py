@@ -87,16 +87,16 @@ def test_the_fingerprint_is_of_weights_spec_and_kinds(tmp_path):
     bundle.mkdir()
     (bundle / "net").write_bytes(b"1")
     spec = make_spec()
-    mine = fingerprint(weights, spec, ["mask", "overlay"], {})
-    assert mine == fingerprint(weights, spec, ["overlay", "mask"], {})
+    mine = fingerprint([weights], spec, ["mask", "overlay"], {})
+    assert mine == fingerprint([weights], spec, ["overlay", "mask"], {})
     others = [
-        fingerprint(weights, replace(spec, overlap=0.5), ["mask", "overlay"], {}),
-        fingerprint(weights, spec, ["mask"], {}),
-        fingerprint(weights, spec, ["mask", "overlay"], {"probability_dtype": "uint8"}),
+        fingerprint([weights], replace(spec, overlap=0.5), ["mask", "overlay"], {}),
+        fingerprint([weights], spec, ["mask"], {}),
+        fingerprint([weights], spec, ["mask", "overlay"], {"probability_dtype": "uint8"}),
     ]
     weights.write_bytes(b"2")
-    others.append(fingerprint(weights, spec, ["mask", "overlay"], {}))
-    one = fingerprint(bundle, spec, ["mask"], {})
+    others.append(fingerprint([weights], spec, ["mask", "overlay"], {}))
+    one = fingerprint([bundle], spec, ["mask"], {})
     (Path(bundle) / "net").write_bytes(b"2")
-    others += [one, fingerprint(bundle, spec, ["mask"], {})]
+    others += [one, fingerprint([bundle], spec, ["mask"], {})]
     assert len({mine, *others}) == 7

@@ -1,0 +1,125 @@
+"""One runtime made of several: an ensemble's networks, each seeing every window flipped, turned and resized."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segapp.inference.resize import enlarge, resized
+from segapp.spec import Average, Spec, Symmetry
+
+if TYPE_CHECKING:
+    from segapp.inference.runtime import Array, Runtime
+
+View = tuple[int, bool]
+"""Turns of 90 degrees, then whether flipped left to right: one of the eight symmetries of a square."""
+
+
+def views(symmetries: Sequence[Symmetry]) -> list[View]:
+    """All combinations of the symmetries, the image as it is first.
+
+    >>> views(["horizontal"])
+    [(0, False), (0, True)]
+    >>> len(views(["rotations", "vertical"]))
+    8
+    """
+    made = {(0, False)}
+    moves = {"horizontal": (0, True), "vertical": (2, True), "rotations": (1, False)}
+    while True:
+        more = made | {_then(view, moves[name]) for view in made for name in symmetries}
+        if more == made:
+            return sorted(made)
+        made = more
+
+
+def averaged(networks: Sequence["Runtime"], spec: Spec) -> "Runtime":
+    """The network itself, or the average over networks and views that the spec asks for."""
+    if len(networks) == 1 and not spec.symmetries and spec.scales == (1.0,):
+        return networks[0]
+    return Averaged(networks, views(spec.symmetries), spec.scales, spec.average)
+
+
+class Averaged:
+    """Logits averaged over networks, views and scales, all with the same weight.
+
+    `probabilities`: the mean of the softmax over classes, given as its logarithm, so that a softmax returns it.
+    Networks whose logits have other scales then count alike. `logits`: the mean of the logits. Windows are blended
+    afterwards. The networks' logits must be arrays of one kind.
+    """
+
+    def __init__(
+        self, networks: Sequence["Runtime"], seen: Sequence[View], scales: Sequence[float], average: Average
+    ) -> None:
+        self.networks = list(networks)
+        self.views = list(seen)
+        self.scales = list(scales)
+        self.average = average
+        first = self.networks[0]
+        self.zeros, self.array, self.to_numpy, self.indices = first.zeros, first.array, first.to_numpy, first.indices
+        self.probabilities, self.log = first.probabilities, first.log
+
+    def __call__(self, images: np.ndarray) -> "Array":
+        """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
+        sums: list[tuple[int, Array]] = []  # added in pairs: equal parts, by the power of two, stay exactly equal
+        for part in self._parts(images):
+            sums.append((1, part))
+            while len(sums) > 1 and sums[-1][0] == sums[-2][0]:
+                (count, one), (_, other) = sums.pop(), sums.pop()
+                sums.append((2 * count, other + one))
+        mean = sum(total for _, total in sums) / sum(count for count, _ in sums)
+        return self.log(mean) if self.average == "probabilities" else mean
+
+    def _parts(self, images: np.ndarray) -> Iterator["Array"]:
+        """What is averaged: of every network, scale and view."""
+        for scale, view in product(self.scales, self.views):
+            seen = turned(_scaled(images, scale), view)
+            for network in self.networks:
+                logits = self._resized(turned_back(network(seen), view), (images.shape[2], images.shape[3]))
+                yield self.probabilities(logits) if self.average == "probabilities" else logits
+
+    def _resized(self, logits: "Array", size: tuple[int, int]) -> "Array":
+        if tuple(logits.shape[2:]) == size:
+            return logits
+        back = self.zeros((*logits.shape[:2], *size))
+        for index in range(len(logits)):
+            for y, rows in enlarge(self, logits[index], size, size[0]):
+                back[index, :, y : y + rows.shape[1]] = rows
+        return back
+
+
+def turned(images: "Array", view: View) -> "Array":
+    """(B, C, h, w) turned counter-clockwise, then flipped; a copy in the same memory layout."""
+    turns, flip = view
+    for _ in range(turns):
+        images = _reversed(images.swapaxes(2, 3), 2)
+    return _reversed(images, 3) if flip else images
+
+
+def turned_back(logits: "Array", view: View) -> "Array":
+    """The inverse of `turned`."""
+    turns, flip = view
+    logits = _reversed(logits, 3) if flip else logits
+    for _ in range(turns):
+        logits = _reversed(logits, 2).swapaxes(2, 3)
+    return logits
+
+
+def _then(first: View, second: View) -> View:
+    """One view after another as one: a turn before a flip is the opposite turn after it."""
+    turns = first[0] + (-second[0] if first[1] else second[0])
+    return turns % 4, first[1] != second[1]
+
+
+def _reversed(array: "Array", axis: int) -> "Array":
+    """Along an axis, by index: torch has no views of negative stride."""
+    backwards = np.arange(array.shape[axis])[::-1].copy()
+    return array[:, :, backwards] if axis == 2 else array[:, :, :, backwards]
+
+
+def _scaled(images: np.ndarray, scale: float) -> np.ndarray:
+    """(B, C, h, w) at another size, rounded."""
+    if scale == 1:
+        return images
+    size = max(1, round(images.shape[2] * scale)), max(1, round(images.shape[3] * scale))
+    return np.stack([resized(image.transpose(1, 2, 0), size) for image in images]).transpose(0, 3, 1, 2)

@@ -1,0 +1,120 @@
+"""What `segapp export` wrote: a folder with networks, what they need to know, and how they were verified.
+
+    bundle.json         what is inside: version, format, dtype, the names of the network files
+    spec.json           `Spec.to_dict()`
+    verification.json   how far the networks are from their checkpoints
+    network.onnx | network.xml + network.bin | network.safetensors + network.json | network.pt2
+                        several networks, an ensemble: network-1, network-2, …
+
+Reading one needs no torch; nothing is unpickled, and no name inside leads out of the folder.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from segapp.errors import MisuseError
+from segapp.spec import Spec
+
+VERSION = 1
+MANIFEST, SPEC, VERIFICATION = "bundle.json", "spec.json", "verification.json"
+
+Format = Literal["onnx", "openvino", "weights", "pt2"]
+Dtype = Literal["fp32", "fp16", "int8"]
+
+FILES: dict[str, tuple[str, ...]] = {
+    "onnx": (".onnx",),
+    "openvino": (".xml", ".bin"),
+    "weights": (".safetensors", ".json"),
+    "pt2": (".pt2",),
+}
+"""The files of one network, the first of which is named in `bundle.json`."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An exported model on disk."""
+
+    folder: Path
+    format: Format
+    dtype: Dtype
+    networks: tuple[Path, ...]
+    spec: Spec
+
+
+def is_bundle(path: str | Path) -> bool:
+    """Whether it is meant as a bundle: a folder with a `bundle.json`, or a network file inside one."""
+    return (Path(path) / MANIFEST).is_file()
+
+
+def names(format: Format, count: int) -> list[str]:
+    """The main file of each of `count` networks."""
+    stems = ["network"] if count == 1 else [f"network-{number + 1}" for number in range(count)]
+    return [stem + FILES[format][0] for stem in stems]
+
+
+def manifest(format: Format, dtype: Dtype, count: int, segapp: str) -> dict[str, Any]:
+    """The content of `bundle.json`."""
+    return {
+        "version": VERSION,
+        "segapp": segapp,
+        "format": format,
+        "dtype": dtype,
+        "networks": names(format, count),
+    }
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """What a bundle holds, its files present and inside its folder; no network is opened.
+
+    Raises MisuseError for a folder that is no bundle, one of another version, a damaged one, and one of `.pt2`.
+    """
+    folder = Path(path)
+    content = _read_json(folder / MANIFEST)
+    if content.get("version") != VERSION:
+        raise MisuseError(
+            f"{folder}: a bundle of version {content.get('version')!r}; this segapp reads version {VERSION}: "
+            "install the segapp that wrote it, or export again."
+        )
+    format, dtype, networks = content.get("format"), content.get("dtype"), content.get("networks")
+    if format not in FILES or dtype not in ("fp32", "fp16", "int8") or not (isinstance(networks, list) and networks):
+        raise MisuseError(f"{folder / MANIFEST}: damaged, it does not say what the bundle holds.")
+    if format == "pt2":
+        raise MisuseError(
+            f"{folder}: a .pt2 is not loaded, because torch would unpickle it and so run whatever it holds; "
+            "export the checkpoint with --format onnx, openvino or weights."
+        )
+    found = tuple(_inside(folder, name, FILES[format]) for name in networks)
+    try:
+        spec = Spec.from_dict(_read_json(folder / SPEC))
+    except (MisuseError, KeyError, TypeError, ValueError) as error:
+        raise MisuseError(f"{folder / SPEC}: {error}") from error
+    return Bundle(folder, format, dtype, found, spec)
+
+
+def _inside(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:
+    """The network file of that plain name; it and its companions lie in the folder itself, links or not."""
+    plain = isinstance(name, str) and Path(name).name == name and "\\" not in name and name not in ("", ".", "..")
+    if not plain or Path(name).suffix != suffixes[0]:
+        raise MisuseError(f"{folder / MANIFEST}: names {name!r}, not a plain file name *{suffixes[0]}; it was refused.")
+    for suffix in suffixes:
+        file = (folder / name).with_suffix(suffix)
+        if not file.is_file():
+            raise MisuseError(f"{folder}: incomplete, {file.name} is missing; export it again.")
+        if file.resolve().parent != folder.resolve():
+            raise MisuseError(f"{file} leads out of the bundle, to {file.resolve()}; it was refused.")
+    return folder / name
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MisuseError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise MisuseError(f"{path}: not JSON, or damaged ({error}).") from error
+    if not isinstance(content, dict):
+        raise MisuseError(f"{path}: damaged, it holds no settings.")
+    return content
