@@ -114,6 +114,8 @@ def predict(
         refuse_foreign(todo, manifest, there)
     mine = {job.name for job in every[rank::world_size]}
     todo = [(job, row) for job, row in todo if job.name in mine]
+    if world_size > 1:
+        tqdm.write(f"process {rank} of {world_size} (RANK, WORLD_SIZE): {len(mine)} of {len(every)} images")
     if len(todo) < len(mine):
         tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
     done, started = 0, time.monotonic()
@@ -141,9 +143,18 @@ def predict(
 
 def _share() -> tuple[int, int]:
     """This process's rank and the number of processes, as whatever started them says."""
-    rank, world_size = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    given = {name: os.environ.get(name) for name in ("RANK", "WORLD_SIZE")}
+    if given == {"RANK": None, "WORLD_SIZE": None}:
+        return 0, 1
+    try:
+        rank, world_size = (int(value or "") for value in given.values())
+    except ValueError:
+        rank, world_size = 0, 0
     if not 0 <= rank < world_size:
-        raise MisuseError(f"RANK is 0 … WORLD_SIZE - 1, got RANK={rank} and WORLD_SIZE={world_size}.")
+        raise MisuseError(
+            "RANK and WORLD_SIZE must be numbers, 0 ≤ RANK < WORLD_SIZE, or both be left out; "
+            f"got RANK={given['RANK']} and WORLD_SIZE={given['WORLD_SIZE']}."
+        )
     return rank, world_size
 
 

@@ -1,5 +1,6 @@
 """What computes logits, and where they live."""
 
+import os
 from typing import Any, Protocol
 
 import numpy as np
@@ -102,11 +103,14 @@ class TorchRuntime:
 
 
 def chosen_device(wanted: str) -> torch.device:
-    """`auto` is the GPU where there is one; raises MisuseError for a GPU that is not there."""
+    """`auto` is the GPU where there is one, each process its own; raises MisuseError where it is missing."""
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
         raise MisuseError("device cuda: torch finds no GPU here; use --device cpu or leave it at auto.")
-    return torch.device("cuda" if present and wanted != "cpu" else "cpu")
+    if not present or wanted == "cpu":
+        return torch.device("cpu")
+    local_rank = os.environ.get("LOCAL_RANK")
+    return torch.device("cuda" if local_rank is None else f"cuda:{int(local_rank) % torch.cuda.device_count()}")
 
 
 def computes_bf16(device: torch.device) -> bool:

@@ -392,8 +392,12 @@ def test_a_share_is_every_so_manieth_image(run, tmp_path, monkeypatch):
         assert run() == 0
         assert [name for name in files(tmp_path / "out") if name.endswith("png")] == shares
     assert len(table(tmp_path / "out")) == 5
-    monkeypatch.setenv("RANK", "2")
-    with pytest.raises(MisuseError, match="RANK=2"):
+    for rank in ("2", "-1", "one", ""):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(MisuseError, match=f"RANK={rank} "):
+            run()
+    monkeypatch.delenv("RANK")
+    with pytest.raises(MisuseError, match="RANK=None"):
         run()
 
 
