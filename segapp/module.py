@@ -89,10 +89,16 @@ class SegmentationModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The injected optimiser and scheduler."""
-        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        try:
+            optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        except (ValueError, TypeError) as error:
+            raise MisuseError(f"model.optimizer: {error}.") from error
         if self.lr_scheduler is None:
             return optimizer
-        scheduler = self.lr_scheduler(optimizer)
+        try:
+            scheduler = self.lr_scheduler(optimizer)
+        except (ValueError, TypeError) as error:
+            raise MisuseError(f"model.lr_scheduler: {error}.") from error
         if isinstance(scheduler, WarmupCosine):
             scheduler.span(int(self.trainer.estimated_stepping_batches))
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

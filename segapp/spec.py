@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args
 from segapp.errors import MisuseError
 
 SPEC_VERSION = 1
+LARGEST_WINDOW = 8192
+"""A network sees one window at a time, whole, and smaller images padded to it: beyond this no memory suffices."""
 
 LISTS = ("symmetries", "scales", "min_object", "min_hole")
 
@@ -90,8 +92,8 @@ class Spec:
             raise MisuseError(f"segapp works with 1 to 16 image channels, got {self.channels}.")
         if not 0 <= self.overlap < 1:
             raise MisuseError(f"overlap is a share in [0, 1), got {self.overlap}.")
-        if min(self.window) < 1:
-            raise MisuseError(f"window needs a positive height and width, got {self.window}.")
+        if not 1 <= min(self.window) <= max(self.window) <= LARGEST_WINDOW:
+            raise MisuseError(f"window needs a height and width of 1 … {LARGEST_WINDOW}, got {self.window}.")
         self._check_choices()
 
     def _check_choices(self) -> None:

@@ -48,7 +48,9 @@ class BestCheckpoint(ModelCheckpoint):
         return super()._should_skip_saving_checkpoint(trainer) or not math.isfinite(float(score))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Also of a run that was moved: the best score so far counts, wherever its folder is now."""
+        """Also of a run that was moved: the best score counts where the best checkpoint is, else it starts afresh."""
+        if not (Path(str(self.dirpath)) / "best.ckpt").is_file():
+            return
         path, score = str(Path(str(self.dirpath)) / "best.ckpt"), state_dict["best_model_score"]
         here = {"dirpath": str(self.dirpath), "best_model_path": path, "kth_best_model_path": path}
         known = {} if score is None else {"best_k_models": {path: score}}

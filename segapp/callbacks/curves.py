@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from segapp.io import atomic_path
+from segapp.spec import Spec
 
 matplotlib.use("agg")
 
@@ -45,7 +46,8 @@ class Curves(Callback):
                 row[name.removesuffix("_epoch")] = f"{float(value):.6g}"
         self._rows = [old for old in self._rows if int(old["step"]) < trainer.global_step] + [row]
         write_rows(self.csv, self._rows)
-        draw(self._rows, self.png)
+        spec: Spec = pl_module.spec  # type: ignore[assignment]
+        draw(self._rows, self.png, spec)
 
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
@@ -57,23 +59,24 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def draw(rows: list[dict[str, str]], path: Path) -> None:
-    """Losses on the left, Dice per class on the right, over epochs."""
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
+def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
+    """Losses on the left, Dice per class in the classes' order and colours on the right, over epochs."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
     losses, dice = figure.subplots(1, 2)
     for name in ("train/loss", "val/loss"):
         _plot(losses, rows, name, label=name)
     losses.set(title="Loss", xlabel="epoch")
-    names = list(dict.fromkeys(key for row in rows for key in row if key.startswith("val/dice/dataset")))
-    for name in names[:12]:
-        label = name.removeprefix("val/dice/dataset").lstrip("/") or "mean"
-        _plot(dice, rows, name, label=label, linewidth=2.5 if label == "mean" else 1.2)
+    for label, colour in list(zip(spec.classes, spec.palette, strict=True))[:20]:
+        shade = [value / 255 * 0.9 for value in colour]  # white would not be seen
+        _plot(dice, rows, f"val/dice/dataset/{label}", label=label, color=shade, linewidth=1.2)
+    _plot(dice, rows, "val/dice/dataset", label="mean", color="black", linewidth=2.5, linestyle="--")
     dice.set(title="Validation Dice (whole set)", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, dice):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.lines:
-            axes.legend(fontsize=8)
+            outside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if axes is dice else {}
+            axes.legend(fontsize=8, **outside)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
 

@@ -3,6 +3,7 @@
 Nothing heavy is imported here, so that `segapp --help` answers at once; a command pays for what it uses.
 """
 
+import inspect
 import os
 import signal
 import sys
@@ -130,11 +131,16 @@ def _unknown(command: str) -> str:
     return f"there is no command {command!r}{suggest(command, known)}; the commands are {', '.join(known)}."
 
 
+def _purpose(function: Callable[..., int]) -> str:
+    """What a docstring says before its arguments, which the parser lists itself."""
+    return inspect.cleandoc(function.__doc__ or "").partition("\nArgs:")[0].strip()
+
+
 def _run_function(command: str, arguments: list[str]) -> int:
     module_name, _ = COMMANDS[command]
     function: Callable[..., int] = getattr(import_module(module_name), command)
     from segapp.cli.parser import FunctionParser
 
-    parser = FunctionParser(prog=f"segapp {command}", description=function.__doc__, allow_abbrev=False)
-    parser.add_function_arguments(function)
+    parser = FunctionParser(prog=f"segapp {command}", description=_purpose(function), allow_abbrev=False)
+    parser.add_function_arguments(function, as_group=False)
     return function(**parser.parse_args(arguments))

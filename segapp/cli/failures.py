@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from segapp.errors import SegappError
+from segapp.errors import MisuseError, SegappError
 from segapp.io import atomic_path
 from segapp.io.write import full_disk
 
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|Cannot allocate memory|std::bad_alloc")
+_JSONARGPARSE = ("Parser key", "Does not validate", "Expected a", "Given value", "Not a valid", "Problem with")
 _BYTES = re.compile(r"tried to allocate (\d+) bytes")
 _NO_SHARED_MEMORY = re.compile(r"shared memory|unable to (?:mmap|write to file) </torch_|unable to open shared")
 
@@ -33,6 +34,16 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
         if sentence is not None:
             return SegappError(f"{sentence}{_go_on(folder)}")
     return None
+
+
+def refused(error: Exception) -> SegappError:
+    """The sentence for settings that a constructor refused: our own where there is one, else the library's."""
+    for cause in _causes(error):
+        if isinstance(cause, SegappError):
+            return cause
+    lines = [line.strip().removeprefix("- ") for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(_JSONARGPARSE)]
+    return MisuseError(f"a setting is refused: {(said or lines)[0].rstrip('.')}.")
 
 
 def keep_traceback(error: Exception, folder: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -49,13 +50,25 @@ def _made(parent: Path, attempts: Iterator[str], job: str | None) -> Path:
     """The first folder that is new, shared with the processes this one starts; a job's need not be new."""
     if "LOCAL_RANK" in os.environ and _SHARED in os.environ:
         return Path(os.environ[_SHARED])
-    if job is not None:
-        folder = parent / job
-        folder.mkdir(parents=True, exist_ok=True)
-    else:
-        folder = next(path for path in (parent / attempt for attempt in attempts) if _is_new(path))
+    try:
+        if job is not None:
+            folder = parent / job
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            folder = next(path for path in (parent / attempt for attempt in attempts) if _is_new(path))
+    except OSError as error:
+        raise MisuseError(
+            f"no folder can be made in {parent} ({error.strerror}); name another place with --trainer.default_root_dir."
+        ) from error
     os.environ[_SHARED] = str(folder)
     return folder
+
+
+def forget_if_empty() -> None:
+    """Remove the folder made for this process's run or verdict when nothing came to lie in it."""
+    if _SHARED in os.environ and "LOCAL_RANK" not in os.environ:
+        with suppress(OSError):  # not empty, as it should be, or gone already
+            Path(os.environ[_SHARED]).rmdir()
 
 
 def _is_new(folder: Path) -> bool:

@@ -37,11 +37,11 @@ from segapp.callbacks import (
 )
 from segapp.cli.devices import refuse_what_needs_a_gpu
 from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
-from segapp.cli.failures import explained, keep_traceback
+from segapp.cli.failures import explained, keep_traceback, refused
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
 from segapp.cli.processes import lost_process, watch_processes
-from segapp.cli.runs import job_of, last_of, new_run, new_verdict, newest_best, run_of
+from segapp.cli.runs import forget_if_empty, job_of, last_of, new_run, new_verdict, newest_best, run_of
 from segapp.cli.summary import summary
 from segapp.cli.typed import named_by_the_person, option, with_values
 from segapp.datamodule import SegmentationDataModule
@@ -64,12 +64,15 @@ def run(arguments: Sequence[str]) -> int:
         SegmentationCLI(list(arguments))
     except MisconfigurationException as error:
         raise MisuseError(" ".join(str(error).split())) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MisuseError(f"a config is not YAML, or not text: {' '.join(str(error).split())}.") from error
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         return int(stop.code or 0)
     finally:
         remove_scratch()
+        forget_if_empty()
     return 0
 
 
@@ -155,6 +158,13 @@ class SegmentationCLI(LightningCLI):
             config = {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
         return yaml.safe_dump(config, sort_keys=False)
 
+    def _set_seed(self) -> None:
+        """Seed everything, once the seed is known to be one."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise MisuseError(f"seed_everything is 0 … 4294967295, got {seed}.")
+        super()._set_seed()
+
     def _parse_ckpt_path(self) -> None:
         """Nothing: `parse_arguments` has done it, in the right order."""
 
@@ -173,6 +183,8 @@ class SegmentationCLI(LightningCLI):
         checkpoint_path = settings.get("ckpt_path")
         run = run_of(Path(checkpoint_path)) if checkpoint_path else None
         root = Path(settings.trainer.default_root_dir or "runs")
+        if self.subcommand == "fit" and settings.trainer.max_epochs == 0:
+            raise MisuseError("trainer.max_epochs is 0, which trains nothing; give 1 or more.")
         if self.subcommand != "fit" and settings.dry_run:
             raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
         if settings.dry_run:
@@ -193,8 +205,11 @@ class SegmentationCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
-        with DrawnByName() as drawn:
-            super().instantiate_classes()
+        try:
+            with DrawnByName() as drawn:
+                super().instantiate_classes()
+        except (ValueError, TypeError) as error:
+            raise refused(error) from error
         kept = drawn.redraw(self.model.net, int(self._get(self.config, "seed_everything")))
         if kept and self.subcommand == "fit":
             print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")

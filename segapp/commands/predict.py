@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -118,6 +119,7 @@ def predict(
         tqdm.write(f"process {rank} of {world_size} (RANK, WORLD_SIZE): {len(mine)} of {len(every)} images")
     if len(todo) < len(mine):
         tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
+    _try_writing(Path(output))
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
@@ -139,6 +141,16 @@ def predict(
     if flag_uncertain:
         tqdm.write(least_sure(done_rows(Path(output), every), flag_uncertain))
     return 0 if done == len(todo) else 1
+
+
+def _try_writing(output: Path) -> None:
+    """Raise MisuseError once, not for every image, when nothing can be written."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        raise MisuseError(f"nothing can be written to {output} ({error.strerror}); name another --output.") from error
 
 
 def _share() -> tuple[int, int]:
@@ -313,6 +325,8 @@ def _write(outputs: Outputs, row: Row) -> Row:
 
 def _summary(done: int, total: int, output: str, seconds: float, spec: Spec, example: Job) -> str:
     lines = [f"{done} of {total} images in {seconds:.1f} s; written to {output}"]
+    if not done:
+        return f"none of {total} images could be done."
     if "mask" in example.outputs:
         values = [f"{index} {name}" for index, name in enumerate(spec.classes[:12])]
         lines.append(f"values of a mask: {', '.join(values)}{', …' if spec.num_classes > 12 else ''}")

@@ -12,6 +12,9 @@ from segapp.errors import MisuseError
 from segapp.io import raw_shape, raw_window
 
 LOSSY = frozenset({".jpg", ".jpeg"})
+TIFF = frozenset({".tif", ".tiff"})
+WHOLE = 2**22
+"""Pixels (2048 x 2048) up to which also a TIFF is checked as a whole when it is first seen; of larger ones, windows."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,17 @@ class EncodedMask:
         """(h, w) uint8, inside the mask only."""
         if not self.encoding.local:
             return self.read()[y : y + h, x : x + w]
+        if not self._settled and self._decoded_whole():
+            self.read()  # a wrong value is found when the mask is first seen, wherever the first crops lie
         indices = self._decode(y, x, h, w)
         if not self._settled and self.encoding.is_doubtful(indices, self.labels):
             self.read()
         return indices
+
+    def _decoded_whole(self) -> bool:
+        """Whether reading a window decodes all of it anyway, or all of it is little."""
+        height, width = self.shape
+        return height * width <= WHOLE or self.files[0].path.suffix.lower() not in TIFF
 
     def _decode(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         for file in self.files[1:]:

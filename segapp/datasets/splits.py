@@ -81,7 +81,7 @@ class Fraction(Split):
 
     def __init__(self, val: float = 0.2, test: float = 0.0, seed: int = 0) -> None:
         _check_shares(val, test)
-        self.val, self.test, self.seed = val, test, seed
+        self.val, self.test, self.seed = val, test, _seed(seed)
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """At least one group for each share above 0."""
@@ -119,7 +119,7 @@ class KFold(Split):
             raise MisuseError(f"fold={fold} is not one of 0 … {folds - 1} (folds={folds}).")
         if folds < 2:
             raise MisuseError(f"k folds need at least 2, got folds={folds}.")
-        self.fold, self.folds, self.seed = fold, folds, seed
+        self.fold, self.folds, self.seed = fold, folds, _seed(seed)
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Folds of nearly equal size: large groups are dealt first, each to the smallest fold."""
@@ -239,3 +239,9 @@ def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> Cand
             if found:
                 return found[0]
     raise MisuseError(f"{file}: {line!r} is none of the images; check `images` and the list.")
+
+
+def _seed(seed: int) -> int:
+    if seed < 0:
+        raise MisuseError(f"the seed of a split is 0 or more, got {seed}.")
+    return seed

@@ -114,9 +114,18 @@ class Image:
             pixels = self._without_alpha(pixels, alpha)
         return _with_channels(pixels, shape[2])
 
+    def _whole_alpha(self, band: int, seen: np.ndarray) -> np.ndarray:
+        """The alpha of all pixels where reading a window has decoded them anyway, else that of the window."""
+        header = self._header
+        if header.format == "TIFF" and header.height * header.width > OVERVIEW_FROM:
+            return seen
+        height, width = header.upright
+        return _as_colours(raw_window(self.path, 0, 0, height, width), header)[..., band]
+
     def _without_alpha(self, pixels: np.ndarray, band: int) -> np.ndarray:
         alpha = pixels[..., band]
         if self._alpha is None:
+            alpha = self._whole_alpha(band, alpha)
             self._alpha = alpha.flat[0].item()
         if not (alpha == self._alpha).all():
             raise SegappError(

@@ -278,3 +278,49 @@ def test_early_stopping_ends_a_run_that_no_longer_gains(place, trained, capsys):
     assert len((run / "metrics.csv").read_text().splitlines()) == 1 + 3  # the first sets the mark, two do not pass it
     assert "best validation" in capsys.readouterr().out
     assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--model.optimizer.init_args.lr", "-1"], "model.optimizer: Invalid learning rate: -1.0."),
+        (["--trainer.strategy", "foo"], "a setting is refused: You selected an invalid strategy name"),
+        (["--seed_everything", "-3"], "seed_everything is 0 … 4294967295, got -3."),
+        (["--trainer.max_epochs", "0"], "max_epochs is 0, which trains nothing"),
+        (["--trainer.default_root_dir", "data/cells/config.yaml"], "no folder can be made in data/cells/config.yaml"),
+        (["--data.window", "99999"], "window needs a height and width of 1 … 8192"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_a_library_refuses_is_one_sentence_and_leaves_no_empty_run(options, sentence, place, capsys):
+    (place / "data" / "cells" / "config.yaml").touch()
+    name = options[0].replace("--", "").replace(".", "-")
+    refused([*FIT, "--name", name, *options], capsys, sentence)
+    assert not [path for path in (place / "runs" / name).glob("*") if not any(path.iterdir())]
+
+
+def test_shares_that_do_not_fit_are_said_by_the_split_itself(place, capsys):
+    fragment = folder_of(place, (0, 1), "shares")
+    shares = ["--data.source.init_args.split.class_path", "segapp.datasets.Fraction"]
+    shares += [
+        "--data.source.init_args.split.init_args.val",
+        "0.6",
+        "--data.source.init_args.split.init_args.test",
+        "0.6",
+    ]
+    error = refused([*BARE, "--data", fragment, *shares], capsys, "val=0.6 and test=0.6 are shares of the images")
+    assert "Namespace" not in error
+
+
+def test_a_config_that_is_not_text_is_one_sentence(place, capsys):
+    (place / "bin.yaml").write_bytes(b"\xff\xfe\x00")
+    refused(["fit", "--config", "bin.yaml"], capsys, "a config is not YAML, or not text")
+
+
+def test_going_on_from_a_checkpoint_by_itself_finds_its_own_best(trained, place, capsys):
+    """Its old run's best lies elsewhere: without a best of its own the new run would end with nothing to use."""
+    alone = place / "alone.ckpt"
+    shutil.copy(trained / "checkpoints" / "last.ckpt", alone)
+    assert main(["fit", "--ckpt_path", str(alone), "--name", "alone", "--trainer.max_epochs", "3"]) == 0
+    assert list((place / "runs" / "alone").glob("*/checkpoints/best.ckpt"))
+    assert "best validation" in capsys.readouterr().out

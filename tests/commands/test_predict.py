@@ -517,3 +517,11 @@ def test_a_streamed_mask_is_cleaned_like_a_whole_one(run, tmp_path, monkeypatch,
         found = read_raw(mask)
         assert found.sum() == 1600 and found[100:140, 50:90].all()
         assert table(tmp_path / out)[0]["cell/pixels"] == "1600"
+
+
+def test_an_output_that_cannot_be_written_is_said_once(run, tmp_path):
+    (tmp_path / "file").touch()
+    for index in range(3):
+        put(tmp_path / "images", f"{index}.png", scene(40, 50)[0])
+    with pytest.raises(MisuseError, match=r"nothing can be written to .*file/out \(.*\); name another --output"):
+        run(output=str(tmp_path / "file" / "out"))

@@ -162,3 +162,29 @@ def test_per_class_files_in_stated_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mask(PerClass(), lung, lesion, classes=classes).read(), [[2, 1, 0]])
     np.testing.assert_array_equal(mask(PerClass(["lesion", "lung"]), lung, lesion, classes=classes).read(), [[1, 1, 0]])
     np.testing.assert_array_equal(mask(PerClass(), lesion, classes=classes).read(), [[2, 0, 0]])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_wrong_value_is_found_wherever_the_first_window_lies(tmp_path: Path, suffix: str) -> None:
+    """And counted in the whole file: a crop elsewhere would have trained on, until some later epoch met it."""
+    stored = np.zeros((40, 50), np.uint8)
+    stored[30:36, 40:46] = 7
+    save(tmp_path / f"m.{suffix}", stored)
+    with pytest.raises(MisuseError, match=r"m\..*36 pixels hold 7"):
+        mask(Indices(), tmp_path / f"m.{suffix}").window(0, 0, 8, 8)
+
+
+def test_a_mask_is_checked_once_and_then_read_in_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "m.png", np.eye(40, dtype=np.uint8))
+    seen = mask(Indices(), tmp_path / "m.png")
+    sizes: list[tuple[int, ...]] = []
+    decode = Indices.decode
+
+    def counted(self: Indices, files, pixels, labels):  # type: ignore[no-untyped-def]
+        sizes.append(pixels[0].shape[:2])
+        return decode(self, files, pixels, labels)
+
+    monkeypatch.setattr(Indices, "decode", counted)
+    assert (seen.window(3, 3, 8, 8) == np.eye(8)).all()
+    assert (seen.window(5, 5, 8, 8) == np.eye(8)).all()
+    assert sizes == [(40, 40), (8, 8), (8, 8)]

@@ -216,3 +216,11 @@ def test_a_reference_travels_to_workers(tmp_path: Path) -> None:
     whole = reference.read()
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(reference)).read(), whole)
     np.testing.assert_array_equal(reference.window(1, 2, 3, 4), whole[1:4, 2:6])
+
+
+def test_varying_alpha_is_found_wherever_the_first_window_lies(tmp_path: Path) -> None:
+    alpha = np.full((37, 50), 255, np.uint8)
+    alpha[30:, 40:] = 3
+    path = save(tmp_path / "a.png", np.dstack([COLOUR, alpha]))
+    with pytest.raises(SegappError, match="its alpha channel varies"):
+        Image(path).window(0, 0, 8, 8)
