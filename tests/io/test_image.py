@@ -97,10 +97,14 @@ def test_varying_alpha_is_refused(tmp_path: Path) -> None:
         Image(path).read()
 
 
-def test_alpha_that_differs_between_windows_is_refused(tmp_path: Path) -> None:
+def test_alpha_that_differs_between_windows_of_a_large_tiff_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image, "OVERVIEW_FROM", 1)
     alpha = np.full((37, 50), 255, np.uint8)
     alpha[20:] = 0
-    reference = Image(save(tmp_path / "a.png", np.dstack([COLOUR, alpha])))
+    pixels = np.dstack([COLOUR, alpha])
+    reference = Image(save(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unassalpha"]))
     reference.window(0, 0, 10, 50)
     with pytest.raises(SegappError, match="alpha channel varies"):
         reference.window(25, 0, 10, 50)
