@@ -86,6 +86,8 @@ class Spec:
             raise MisuseError(
                 f"the palette has {len(self.palette)} colours for {len(self.classes)} classes; give one each."
             )
+        if "mean" in self.classes:
+            raise MisuseError("a class cannot be called mean: that is what every table calls the mean over classes.")
         if self.background is not None and not 0 <= self.background < len(self.classes):
             raise MisuseError(f"background={self.background} is not one of 0 … {len(self.classes) - 1}.")
         if not 1 <= self.channels <= 16:

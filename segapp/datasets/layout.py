@@ -12,7 +12,7 @@ from pathlib import Path
 
 from segapp.datasets.masks import MaskFile
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES
+from segapp.io import SUFFIXES, folders_under
 
 WILDCARDS = re.compile(r"[*?\[]")
 PLACEHOLDERS = re.compile(r"\{(\w*)\}")
@@ -185,9 +185,8 @@ def _matches(root: Path, pattern: str) -> Iterable[Path]:
 
 
 def _images_under(folder: Path) -> Iterator[Path]:
-    for directory, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(directory, name) for name in names)
+    for directory, names in folders_under(folder):
+        yield from (directory / name for name in names)
 
 
 def _is_image(path: Path) -> bool:

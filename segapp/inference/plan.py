@@ -1,6 +1,5 @@
 """Which images a folder holds, and which file each becomes."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES
+from segapp.io import SUFFIXES, folders_under
 
 Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
 
@@ -33,6 +32,8 @@ def plan(images: Path, output: Path, save: Sequence[Kind]) -> list[Job]:
     folder that differ in their suffix alone keep it: a.png and a.jpg become a.png.png and a.jpg.png. Raises
     MisuseError when there is nothing to do, or when an output would be an input or lie outside `output`.
     """
+    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+        raise MisuseError(f"output {output} is named like an image; give the folder to write to.")
     if output.exists() and not output.is_dir():
         raise MisuseError(f"output {output} is a file; give the folder to write to.")
     found = _found(images, output)
@@ -69,17 +70,13 @@ def _found(images: Path, output: Path) -> list[Path]:
 
 
 def _walk(images: Path, output: Path) -> Iterator[Path]:
-    """Images below a folder, hidden files and earlier outputs left out; a folder is entered once, links or not."""
-    entered: set[Path] = set()
-    for place, folders, files in os.walk(images, followlinks=True):
-        real = Path(place).resolve()
-        if real in entered or real == output:
-            folders.clear()
+    """Images below a folder, hidden files and earlier outputs left out."""
+    inside = output.is_relative_to(images.resolve())
+    for place, files in folders_under(images):
+        if inside and place.resolve().is_relative_to(output):
             continue
-        entered.add(real)
-        folders.sort()
-        for name in sorted(files):
-            path = Path(place, name)
+        for name in files:
+            path = place / name
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield path
 

@@ -125,3 +125,16 @@ def test_nothing_to_do_is_a_misuse(folder, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MisuseError, match="is a file"):
         plan(folder("a.png"), tmp_path / "file", ["mask"])
+
+
+def test_a_link_that_leads_back_above_the_images_is_not_taken(folder, tmp_path):
+    images = folder("a.png", "sub/b.png")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "a.png").write_bytes(b"x")
+    (images / "up").symlink_to("..")
+    assert [job.name for job in plan(images, tmp_path / "out", ["mask"])] == ["a.png", "sub/b.png"]
+
+
+def test_an_output_named_like_an_image_is_refused(folder, tmp_path):
+    with pytest.raises(MisuseError, match=r"m\.png is named like an image; give the folder"):
+        plan(folder("a.png"), tmp_path / "m.png", ["mask"])
