@@ -29,6 +29,12 @@ def command(path: Path) -> list[str]:
     return words
 
 
+def data_of(study: Path) -> str | None:
+    """The fragment of data that a study, or the one it is like, names."""
+    config = yaml.safe_load((CONFIGS.parent / study).read_text())
+    return config.get("data") or (data_of(Path(config["like"])) if "like" in config else None)
+
+
 STUDIES = [path for path in FILES if command(path)[0] == "study"]
 RUNS = [path for path in FILES if command(path)[0] == "fit"]
 
@@ -80,7 +86,7 @@ def test_a_smoke_study_runs(path, workplace):
 def test_the_arms_of_a_study_are_configs_of_fit(path, workplace, capsys):
     study = read_study(path)
     assert study.budget
-    section = yaml.safe_load(path.read_text()).get("data")
+    section = data_of(path)
     if section:
         write(Path(section).stem, workplace / "data")
     else:  # a few pictures of the same set are enough to know its classes
