@@ -26,6 +26,9 @@ INK = "#24272d"
 COLOURS = ("#2f7fc1", "#e08a1e", "#1f9e77", "#c8559a", "#8a6fd1", "#d4502f", "#5fa8b8", "#8b8f3a", "#8c8c8c")
 """Distinct to most eyes, readable on white and on near-black."""
 
+NAMED = 16
+"""Modules that are named in a picture; of more only some are, so that the names can be read."""
+
 STYLE: Any = {
     "text.color": INK,
     "axes.edgecolor": INK,
@@ -135,7 +138,10 @@ def _dot(axes: Axes, y: int, row: Mapping[str, Any], points: Sequence[float]) ->
 
 
 def profiles(results: Sequence[Result]) -> Figure:
-    """The gradient norm of every module, in the order of execution, on a logarithmic scale."""
+    """The gradient norm of every module, in the order of execution, on a logarithmic scale.
+
+    Few modules are named. Of deep arms, which differ in their modules, each lies at its share of its own arm's depth.
+    """
     watched = [result for result in results if result.flow]
     modules = list(dict.fromkeys(name for result in watched for name in gradient_profile(result)))
     arms = list(dict.fromkeys(result.arm for result in watched))
@@ -144,10 +150,14 @@ def profiles(results: Sequence[Result]) -> Figure:
     for arm, (colour, dash) in colour_of(arms).items():
         for index, result in enumerate(result for result in watched if result.arm == arm):
             norms = gradient_profile(result)
-            places = [modules.index(name) for name in norms]
+            deep = len(modules) > NAMED
+            places = [i / max(len(norms) - 1, 1) if deep else modules.index(name) for i, name in enumerate(norms)]
             axes.plot(places, list(norms.values()), dash, color=colour, linewidth=1.6, label=None if index else arm)
     axes.set(yscale="log", ylabel="gradient norm")
-    axes.set_xticks(range(len(modules)), modules, rotation=60, ha="right", fontsize=8)
+    if len(modules) > NAMED:
+        axes.set(xlabel="place in the order of execution: 0 is the first module, 1 the head")
+    else:
+        axes.set_xticks(range(len(modules)), modules, rotation=60, ha="right", fontsize=8)
     axes.grid(alpha=0.2, color=INK)
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure
@@ -166,9 +176,10 @@ def heatmaps(results: Sequence[Result]) -> Figure:
         axes.axis("off")
     for axes, result, (modules, steps, table) in zip(panels, first, tables, strict=False):
         picture = axes.imshow(table, norm=scale, aspect="auto", interpolation="nearest", cmap="viridis")
-        axes.set(title=result.arm, xlabel="step", xticks=[0, len(steps) - 1], yticks=range(len(modules)))
-        axes.set_xticklabels([steps[0], steps[-1]])
-        axes.set_yticklabels(modules, fontsize=6 if len(modules) > 12 else 8)
+        every = math.ceil(len(modules) / NAMED)
+        axes.set(title=result.arm, xlabel="step", yticks=range(0, len(modules), every))
+        axes.set_xticks([0, len(steps) - 1][: len(steps)], [steps[0], steps[-1]][: len(steps)])
+        axes.set_yticklabels(modules[::every], fontsize=7)
     figure.colorbar(picture, ax=list(panels), label="gradient norm", shrink=0.8)
     return figure
 
