@@ -185,11 +185,12 @@ def heatmaps(results: Sequence[Result]) -> Figure:
 
 
 def _flow_table(result: Result) -> tuple[list[str], list[int], np.ndarray]:
-    """Modules in order, steps, and (modules, steps) gradient norms, NaN where none was recorded."""
-    order = {row["module"]: int(row["order"]) for row in result.flow}
+    """Modules with weights in order, steps, and (modules, steps) gradient norms, NaN where none was recorded."""
+    order = {row["module"]: int(row["order"]) for row in result.flow if row["gradient_norm"]}
     modules = sorted(order, key=lambda name: (order[name], natural(name)))
     steps = sorted({int(row["step"]) for row in result.flow})
     table = np.full((len(modules), len(steps)), np.nan)
     for row in result.flow:
-        table[modules.index(row["module"]), steps.index(int(row["step"]))] = float(row["gradient_norm"] or "nan")
+        if row["gradient_norm"]:
+            table[modules.index(row["module"]), steps.index(int(row["step"]))] = float(row["gradient_norm"])
     return modules, steps, table
