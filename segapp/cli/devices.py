@@ -1,5 +1,6 @@
-"""What a run's devices cannot do, said before anything starts."""
+"""How many devices a run has, and what they cannot do, said before anything starts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from segapp.errors import MisuseError
@@ -26,6 +27,15 @@ def refuse_what_needs_a_gpu(trainer: Any) -> None:
             f"--trainer.sync_batchnorm needs GPUs, and this run is on the {kind}: leave it out, or use norm=group "
             "(--model.net.init_args.norm group), which needs no synchronising."
         )
+
+
+def as_torchrun_says(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Numbers of devices and nodes that were left open, where torchrun has decided them already."""
+    if "TORCHELASTIC_RUN_ID" not in environment:
+        return {}
+    world, local = (int(environment[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    devices = local if trainer["devices"] == "auto" else trainer["devices"]
+    return {"devices": devices, "num_nodes": world // local if trainer["num_nodes"] == 1 else trainer["num_nodes"]}
 
 
 def _name(part: Any) -> str:

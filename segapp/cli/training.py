@@ -6,10 +6,8 @@
 * Runs have one place and one set of files, whatever the verb.
 """
 
-import logging
 import os
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,6 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins import CheckpointIO
-from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import (
@@ -35,15 +32,17 @@ from segapp.callbacks import (
     StopWhenAsked,
     WholeFiles,
 )
-from segapp.cli.devices import refuse_what_needs_a_gpu
+from segapp.cli.bundles import CHOICES, settings_of
+from segapp.cli.devices import as_torchrun_says, refuse_what_needs_a_gpu
 from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
 from segapp.cli.failures import explained, keep_traceback, refused
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
 from segapp.cli.processes import lost_process, watch_processes
+from segapp.cli.quiet import quieten, say
 from segapp.cli.runs import forget_if_empty, job_of, last_of, new_run, new_verdict, newest_best, run_of
 from segapp.cli.summary import summary
-from segapp.cli.typed import named_by_the_person, option, with_values
+from segapp.cli.typed import named_by_the_person, option, with_values, without
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.inference import check_class_paths, limited_imports, open_networks, read_checkpoint
@@ -51,14 +50,11 @@ from segapp.inference.bundle import Bundle, is_bundle, read_bundle
 from segapp.models import DrawnByName
 from segapp.module import SegmentationModule
 
-CHOICES = ("symmetries", "scales", "average", "min_object", "min_hole")
-"""What a bundle's spec says of better predictions: scored as it predicts."""
-
 
 def run(arguments: Sequence[str]) -> int:
     """Run one of Lightning's verbs; raises SegappError for what a person can mend."""
     start_afresh_when_a_class_changes()
-    _quieten()
+    quieten()
     watch_processes()
     try:
         SegmentationCLI(list(arguments))
@@ -135,7 +131,7 @@ class SegmentationCLI(LightningCLI):
         path = option(options, "--ckpt_path")
         if path is not None and verb != "fit" and is_bundle(path):
             self.bundle = read_bundle(path)
-            options = ["--config", _settings_of_bundle(self.bundle), *_without(options, "--ckpt_path")]
+            options = ["--config", settings_of(self.bundle), *without(options, "--ckpt_path")]
         elif path is not None:
             self.checkpoint = read_checkpoint(path)
             self._imports = limited_imports(named_by_the_person(options))
@@ -323,46 +319,6 @@ class SegmentationCLI(LightningCLI):
             print(summary(self.folder, self.datamodule.spec.classes))
 
 
-@rank_zero_only
-def say(sentence: str) -> None:
-    """Print, once for all the processes of a run."""
-    print(sentence)
-
-
-def as_torchrun_says(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Numbers of devices and nodes that were left open, where torchrun has decided them already."""
-    if "TORCHELASTIC_RUN_ID" not in environment:
-        return {}
-    world, local = (int(environment[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    devices = local if trainer["devices"] == "auto" else trainer["devices"]
-    return {"devices": devices, "num_nodes": world // local if trainer["num_nodes"] == 1 else trainer["num_nodes"]}
-
-
-def _without(options: list[str], name: str) -> list[str]:
-    """The options but `--name value` and `--name=value`."""
-    kept, words = [], iter(options)
-    for word in words:
-        if word == name:
-            next(words, None)
-        elif not word.startswith(f"{name}="):
-            kept.append(word)
-    return kept
-
-
-def _settings_of_bundle(bundle: Bundle) -> str:
-    """As YAML: windows as saved, no network to build, and no precision of Lightning's, which computes nothing."""
-    spec = bundle.spec
-    data = {"overlap": spec.overlap, "blend": spec.blend, "window": list(spec.window)}
-    data |= {"resize": list(spec.resize)} if spec.resize else {}
-    model = {
-        "net": {"class_path": "segapp.module.Exported"},
-        "loss": {"class_path": "torch.nn.Identity"},
-        "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1}},
-    }
-    trainer = {"precision": "32-true", "accelerator": "cpu"}
-    return yaml.safe_dump({"model": model, "data": data, "trainer": trainer}, sort_keys=False)
-
-
 def _with_whole_files(plugins: list[Any]) -> list[Any]:
     """A person's own way of writing checkpoints prevails."""
     return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
@@ -372,18 +328,3 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]
-
-
-def _quieten() -> None:
-    """Silence what a person can do nothing about, and Lightning's advertisements."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message, category in (
-        (r".*isinstance\(treespec, LeafSpec\).*", FutureWarning),
-        (r".*does not have many workers.*", UserWarning),
-        (r".*The number of training batches.*", UserWarning),
-        (r".*It is recommended to use `self.log.*sync_dist=True.*", UserWarning),  # module.py has counted over all
-        (r".*callbacks used to create the checkpoint need to be provided.*", UserWarning),
-        (r".*Checkpoint directory .* exists and is not empty.*", UserWarning),
-    ):
-        warnings.filterwarnings("ignore", message=message, category=category)

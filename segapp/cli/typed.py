@@ -46,3 +46,14 @@ def with_values(options: list[str], flags: tuple[str, ...]) -> list[str]:
         f"{word}=true" if word in flags and after.startswith("-") else word
         for word, after in zip(options, following, strict=False)
     ]
+
+
+def without(options: list[str], name: str) -> list[str]:
+    """The options but `--name value` and `--name=value`."""
+    kept, words = [], iter(options)
+    for word in words:
+        if word == name:
+            next(words, None)
+        elif not word.startswith(f"{name}="):
+            kept.append(word)
+    return kept

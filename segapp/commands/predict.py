@@ -1,7 +1,5 @@
 """`segapp predict`: a trained network applied to a folder of images."""
 
-import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ from segapp.inference.choices import Augmentation, summary, with_choices
 from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
 from segapp.inference.outputs import Outputs, Unopened
 from segapp.inference.plan import TIFF, Job, Kind, plan
+from segapp.inference.shares import in_processes, share
 from segapp.inference.tables import conclude, done_rows, least_sure
 from segapp.io import Image
 from segapp.spec import Average, Precision, Spec
@@ -99,8 +98,11 @@ def predict(
     if devices < 1 or flag_uncertain < 0:
         raise MisuseError(f"devices is 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}.")
     if devices > 1:
-        return _in_processes(settings, devices)
-    rank, world_size = _share()
+        code = in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, devices)
+        if flag_uncertain and code in (0, 1):
+            tqdm.write(least_sure(done_rows(Path(output), plan(Path(images), Path(output), save)), flag_uncertain))
+        return code
+    rank, world_size = share()
     every = plan(Path(images), Path(output), save)
     networks = _networks(ckpt_path, allow, device, precision, batch_size)
     spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
@@ -151,65 +153,6 @@ def _try_writing(output: Path) -> None:
             pass
     except OSError as error:
         raise MisuseError(f"nothing can be written to {output} ({error.strerror}); name another --output.") from error
-
-
-def _share() -> tuple[int, int]:
-    """This process's rank and the number of processes, as whatever started them says."""
-    given = {name: os.environ.get(name) for name in ("RANK", "WORLD_SIZE")}
-    if given == {"RANK": None, "WORLD_SIZE": None}:
-        return 0, 1
-    try:
-        rank, world_size = (int(value or "") for value in given.values())
-    except ValueError:
-        rank, world_size = 0, 0
-    if not 0 <= rank < world_size:
-        raise MisuseError(
-            "RANK and WORLD_SIZE must be numbers, 0 ≤ RANK < WORLD_SIZE, or both be left out; "
-            f"got RANK={given['RANK']} and WORLD_SIZE={given['WORLD_SIZE']}."
-        )
-    return rank, world_size
-
-
-def _in_processes(settings: dict[str, Any], devices: int) -> int:
-    """Start one process per share of the images; the worst of their exit codes."""
-    spawn = multiprocessing.get_context("spawn")
-    flagged, settings = settings["flag_uncertain"], {**settings, "flag_uncertain": 0}
-    threads = str(max(1, (os.cpu_count() or 1) // devices))
-    shares = [{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(devices)} for rank in range(devices)]
-    processes = [spawn.Process(target=_one_share, args=(settings, share, threads)) for share in shares]
-    for process in processes:
-        process.start()
-    try:
-        for process in processes:
-            process.join()
-    except KeyboardInterrupt:  # the terminal has told them too
-        for process in processes:
-            process.join()
-        return 130
-    killed = [process for process in processes if (process.exitcode or 0) < 0]
-    if killed:
-        raise SegappError(
-            f"{len(killed)} of {devices} processes were killed (signal {-(killed[0].exitcode or 0)}), perhaps for "
-            "memory; what they had written is whole, and the same command goes on, with fewer --devices if need be."
-        )
-    code = max(process.exitcode or 0 for process in processes)
-    if flagged and code in (0, 1):
-        output = Path(settings["output"])
-        tqdm.write(least_sure(done_rows(output, plan(Path(settings["images"]), output, settings["save"])), flagged))
-    return code
-
-
-def _one_share(settings: dict[str, Any], share: dict[str, str], threads: str) -> None:
-    os.environ.update(share)
-    os.environ.setdefault("OMP_NUM_THREADS", threads)
-    try:
-        code = predict(**{**settings, "devices": 1})
-    except SegappError as error:
-        print(f"segapp: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
-    sys.exit(code)
 
 
 def _paths(ckpt_path: list[str] | str) -> list[str]:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from segapp.cli.devices import as_torchrun_says
 from segapp.cli.runs import job_of, last_of, new_run, new_verdict
-from segapp.cli.training import as_torchrun_says
 from segapp.errors import MisuseError
 
 

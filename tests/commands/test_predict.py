@@ -367,7 +367,8 @@ def test_a_run_killed_five_times_ends_with_the_files_of_an_undisturbed_one(run, 
 
 
 @pytest.mark.slow
-def test_several_processes_share_a_folder_and_do_no_image_twice(run, tmp_path, capfd):
+def test_several_processes_share_a_folder_and_do_no_image_twice(run, tmp_path, capfd, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # where the processes find the network of these tests
     for index in range(7):
         put(tmp_path / "images", f"{index}.png", scene(40, 50, index)[0])
     (tmp_path / "images" / "5.png").write_bytes(b"broken")

@@ -1,0 +1,27 @@
+"""What is printed, and what is not."""
+
+import logging
+import warnings
+
+from lightning.pytorch.utilities import rank_zero_only
+
+
+@rank_zero_only
+def say(sentence: str) -> None:
+    """Print, once for all the processes of a run."""
+    print(sentence)
+
+
+def quieten() -> None:
+    """Silence what a person can do nothing about, and Lightning's advertisements."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message, category in (
+        (r".*isinstance\(treespec, LeafSpec\).*", FutureWarning),
+        (r".*does not have many workers.*", UserWarning),
+        (r".*The number of training batches.*", UserWarning),
+        (r".*It is recommended to use `self.log.*sync_dist=True.*", UserWarning),  # module.py has counted over all
+        (r".*callbacks used to create the checkpoint need to be provided.*", UserWarning),
+        (r".*Checkpoint directory .* exists and is not empty.*", UserWarning),
+    ):
+        warnings.filterwarnings("ignore", message=message, category=category)
