@@ -357,7 +357,8 @@ def test_a_run_killed_five_times_ends_with_the_files_of_an_undisturbed_one(run, 
     assert run(["mask", "coco"]) == 0
     arguments = [str(tmp_path / "best.ckpt"), str(tmp_path / "images"), str(tmp_path / "killed")]
     for wanted, moment in ((1, "before"), (9, "after"), (5, "before"), (2, "after"), (7, "before")):
-        died = subprocess.run([sys.executable, "-c", KILLED, *arguments, str(wanted), moment], capture_output=True)
+        words = [sys.executable, "-c", KILLED, *arguments, str(wanted), moment]
+        died = subprocess.run(words, capture_output=True, cwd=Path(__file__).parents[2])
         assert died.returncode == -9, died.stderr.decode()
     assert run(["mask", "coco"], output=str(tmp_path / "killed")) == 0
     for name in [*files(tmp_path / "out"), "per_image.csv"]:
