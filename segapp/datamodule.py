@@ -2,8 +2,11 @@
 
 import logging
 import os
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
@@ -246,6 +249,19 @@ def _start_worker(number: int) -> None:
     # Ctrl-C in a terminal and `timeout` send their signals to the whole group: only the training process decides.
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
+    _silence_when_orphaned()
+
+
+def _silence_when_orphaned() -> None:
+    """A worker whose training process was killed has nothing to add: what hangs on the dead one only fails."""
+    parent, tell = os.getppid(), sys.excepthook
+
+    def tell_while_parent_lives(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        time.sleep(0.2)  # its sockets close a moment before it is gone
+        if os.getppid() == parent:
+            tell(kind, error, trace)
+
+    sys.excepthook = tell_while_parent_lives
 
 
 def _pair(size: Size | None) -> tuple[int, int] | None:
