@@ -32,7 +32,7 @@ def watch_processes() -> None:
         threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
     else:
         os.environ[_LAUNCHER] = str(os.getpid())
-        # A function of a private module; tests/cli/test_processes.py fails should it move.
+        # A function of a private module; the slow tests of tests/test_many_processes.py fail should it move.
         subprocess_script._launch_process_observer = _watch_children
 
 

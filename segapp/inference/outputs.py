@@ -16,7 +16,7 @@ from segapp.inference.manifest import Row
 from segapp.inference.pictures import MAX_SIDE, overlay, probability_file
 from segapp.inference.plan import TIFF, Job, Kind
 from segapp.inference.regions import annotation, contours, regions
-from segapp.io import TiffRows, atomic_path, tiff_rows, write_image, write_mask
+from segapp.io import TiffRows, atomic_path, telling, tiff_rows, write_image, write_mask
 from segapp.spec import Spec
 
 STREAMED_FROM = 2**24
@@ -191,8 +191,5 @@ def _doubt(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(content))
-    except OSError as error:
-        raise SegappError(f"{path}: cannot be written ({error}).") from error
+    with telling(path), atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content))

@@ -4,7 +4,7 @@ from segapp.io.image import Image
 from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
 from segapp.io.rows import TiffRows, tiff_rows
 from segapp.io.walk import folders_under
-from segapp.io.write import atomic_folder, atomic_path, write_image, write_mask
+from segapp.io.write import atomic_folder, atomic_path, telling, write_image, write_mask
 
 __all__ = [
     "Image",
@@ -16,6 +16,7 @@ __all__ = [
     "folders_under",
     "atomic_path",
     "atomic_folder",
+    "telling",
     "tiff_rows",
     "TiffRows",
     "write_mask",

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io.write import atomic_path
+from segapp.io.write import atomic_path, telling
 
 TILE = 256
 LOSSLESS = {"NONE": None, "LZW": "lzw", "PACKBITS": "packbits", "ZSTD": "zstd", "LZMA": "lzma"}
@@ -97,17 +97,14 @@ def tiff_rows(path: Path, shape: tuple[int, int], meta: dict[str, Any], through:
     compression of the input's `meta` (see `Image.meta`) are kept.
     """
     path = Path(path)
-    try:
-        with atomic_path(path) as temporary:
-            writer = TiffRows(temporary, shape, meta, through)
-            try:
-                yield writer
-            except BaseException:
-                writer.abandon()
-                raise
-            writer.close()
-    except (OSError, ValueError) as error:
-        raise SegappError(f"{path}: cannot be written ({error}).") from error
+    with telling(path), atomic_path(path) as temporary:
+        writer = TiffRows(temporary, shape, meta, through)
+        try:
+            yield writer
+        except BaseException:
+            writer.abandon()
+            raise
+        writer.close()
 
 
 def _options(meta: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int
     colours = list(palette)
     if IGNORE_INDEX in present:
         colours += [(0, 0, 0)] * (IGNORE_INDEX - len(colours)) + [IGNORE_COLOUR]
-    with _telling(path), atomic_path(path) as temporary:
+    with telling(path), atomic_path(path) as temporary:
         if path.suffix.lower() in TIFF_SUFFIXES:
             _write_tiff(temporary, indices)
         else:
@@ -109,7 +109,7 @@ def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int
 def write_image(path: Path, pixels: np.ndarray) -> None:
     """Write (H, W) or (H, W, 3) uint8 in the format of the suffix; raises SegappError when writing fails."""
     path = Path(path)
-    with _telling(path), atomic_path(path) as temporary:
+    with telling(path), atomic_path(path) as temporary:
         if path.suffix.lower() in TIFF_SUFFIXES:
             _write_tiff(temporary, pixels)
         else:
@@ -122,7 +122,8 @@ def _write_tiff(path: Path, pixels: np.ndarray) -> None:
 
 
 @contextmanager
-def _telling(path: Path) -> Iterator[None]:
+def telling(path: Path) -> Iterator[None]:
+    """What the system says against writing `path` becomes a SegappError that names it."""
     try:
         yield
     except (OSError, ValueError) as error:
