@@ -5,7 +5,9 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
@@ -15,12 +17,13 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
 
 from segapp.batch import Batch
-from segapp.datasets.crops import Cut, EvaluationSet, TrainSet
+from segapp.datasets.crops import Cut, EvaluationSet, TrainSet, stack
 from segapp.datasets.loader import EvaluationOrder, Loader, Position, TrainOrder, worker_died
 from segapp.datasets.reader import Reader
 from segapp.datasets.scan import Scan
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError, SegappError
+from segapp.inference import build_part, classes_named
 from segapp.machine import usable_cores
 from segapp.spec import Spec
 from segapp.transforms import Augmenter, Transform, use_one_thread
@@ -131,6 +134,20 @@ class SegmentationDataModule(LightningDataModule):
         self._drop_what_was_read()
         self._items = {split: [known[name] for name in wanted[split]] for split in SPLITS}
 
+    def fixed_batches(self, split: SplitName, count: int) -> list[Batch]:
+        """`count` samples, cut as in training but not augmented, spread over the split: the same in every call.
+
+        Raises MisuseError when the split has no images.
+        """
+        items = self._items[split]
+        if not items:
+            raise MisuseError(f"the data set has no {split} images; choose another split.")
+        samples = TrainSet(Reader(items), replace(self.cut, oversample=0.0), Augmenter((), self.channels))
+        few = count < len(items)
+        keys = [(0, n * len(items) // count) if few else divmod(n, len(samples)) for n in range(count)]
+        parts = (keys[start : start + self.batch_size] for start in range(0, count, self.batch_size))
+        return [stack([samples[key] for key in part]) for part in parts]
+
     def train_dataloader(self) -> Loader:
         """Batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
         order = TrainOrder(len(self._train_set), self.batch_size, self.cut.seed, *self._share)
@@ -232,6 +249,17 @@ class SegmentationDataModule(LightningDataModule):
             raise MisuseError(f"seed is 0 or more, got {self.cut.seed}.")
         if self.cache_gb < 0 or (self.num_workers or 0) < 0:
             raise MisuseError(f"cache_gb and num_workers are 0 or more, got {self.cache_gb} and {self.num_workers}.")
+
+
+def source_of(where: str | Path, data: Mapping[str, Any], allowed: Sequence[str] | None = None) -> Source:
+    """The data set that a config's data section describes; `where` is for the errors.
+
+    `allowed` are the classes or packages outside segapp's own that it may use: default all that it names, for a config
+    of the person's own. What came with a checkpoint must not choose which code runs: give what they named.
+    """
+    source = data.get("source") or {}
+    trusted = classes_named(source) if allowed is None else allowed
+    return build_part(where, Source, "data set", source, trusted)  # type: ignore[type-abstract]
 
 
 def default_workers(on_gpu: bool, processes: int) -> int:

@@ -31,7 +31,7 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "lightning": {"module", "datamodule", "callbacks", "diagnostics", "cli"},
     "torchmetrics": {"module", "metrics"},
     "matplotlib": {"callbacks", "report", "diagnostics"},
-    "jsonargparse": {"cli", "inference", "studies"},
+    "jsonargparse": {"cli", "inference"},
     "scipy": {"metrics", "report/statistics.py"},
     "onnx": {"export"},
     "onnxruntime": {"export", "inference/exported.py"},

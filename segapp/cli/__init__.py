@@ -30,6 +30,7 @@ COMMANDS = {
     "export": ("segapp.commands.export", "write a checkpoint as a bundle for ONNX Runtime or OpenVINO"),
     "doctor": ("segapp.commands.doctor", "look for what usually goes wrong on this machine"),
     "depth": ("segapp.commands.depth", "measure how gradients vanish or explode with depth"),
+    "landscape": ("segapp.commands.landscape", "draw the loss surface around trained weights"),
 }
 """Plain functions: the module holds a function of the command's name, whose docstring is its help."""
 

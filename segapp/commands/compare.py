@@ -9,12 +9,14 @@ import numpy as np
 import yaml
 
 from segapp.commands.study import differing
+from segapp.datamodule import source_of
 from segapp.errors import MisuseError
+from segapp.inference import classes_named
 from segapp.report.effects import Question
 from segapp.report.results import LOWER_IS_BETTER, Result, common_images
 from segapp.report.study import Report, write_report
 from segapp.studies.examples import slug, write_examples
-from segapp.studies.sizes import classes_named, size_of, source_of
+from segapp.studies.sizes import size_of
 
 
 def compare(

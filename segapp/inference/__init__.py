@@ -10,13 +10,13 @@ from segapp.inference.engine import ArrayImage, Band, Engine, Picture
 from segapp.inference.opening import Networks, open_networks
 
 if TYPE_CHECKING:
-    from segapp.inference.checkpoint import build_network, load_checkpoint, load_weights, read_checkpoint
+    from segapp.inference.checkpoint import build_network, build_part, load_checkpoint, load_weights, read_checkpoint
     from segapp.inference.runtime import Runtime, TorchRuntime, chosen_device, computes_bf16, usable_precision
-    from segapp.inference.trust import check_class_paths, limited_imports
+    from segapp.inference.trust import check_class_paths, classes_named, limited_imports
 
 TORCH = {
-    "checkpoint": ("build_network", "load_checkpoint", "load_weights", "read_checkpoint"),
-    "trust": ("check_class_paths", "limited_imports"),
+    "checkpoint": ("build_network", "build_part", "load_checkpoint", "load_weights", "read_checkpoint"),
+    "trust": ("check_class_paths", "classes_named", "limited_imports"),
     "runtime": ("Runtime", "TorchRuntime", "chosen_device", "computes_bf16", "usable_precision"),
 }
 
@@ -27,7 +27,9 @@ __all__ = [
     "load_weights",
     "read_checkpoint",
     "build_network",
+    "build_part",
     "check_class_paths",
+    "classes_named",
     "limited_imports",
     "Runtime",
     "TorchRuntime",

@@ -4,10 +4,10 @@ import json
 import pickle
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonargparse
 import torch
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from segapp.errors import MisuseError
 from segapp.inference.trust import check_class_paths, limited_imports, named_network
 from segapp.spec import Spec
+
+Part = TypeVar("Part")
 
 VERSION = 1
 SECTIONS = ("spec", "net", "config", "splits", "scores")
@@ -113,19 +115,34 @@ def _checked(file: Path, checkpoint: Any) -> dict[str, Any]:
 
 def build_network(path: str | Path, config: dict[str, Any], allowed: Sequence[str]) -> nn.Module:
     """The network of a class_path and init_args, with fresh weights and nothing fetched; `path` is for the errors."""
+    return build_part(path, nn.Module, "network", config, allowed, _offline)
+
+
+def build_part(
+    path: str | Path,
+    kind: type[Part],
+    what: str,
+    config: dict[str, Any],
+    allowed: Sequence[str],
+    prepare: Callable[[Any, Sequence[str]], Any] = lambda config, allowed: config,
+) -> Part:
+    """The object of a class_path and init_args, of class `kind`, whose classes were checked before any is imported.
+
+    `path` and `what` are for the errors; `prepare` may change the checked settings. Raises MisuseError.
+    """
     try:
         check_class_paths(config, allowed)
-        config = _offline(config, allowed)
+        config = prepare(config, allowed)
         parser = jsonargparse.ArgumentParser(exit_on_error=False)
-        parser.add_subclass_arguments(nn.Module, "net", required=True)
+        parser.add_subclass_arguments(kind, "part", required=True)
         with limited_imports(allowed):
-            return parser.instantiate(parser.parse_object({"net": config})).net
+            part: Part = parser.instantiate(parser.parse_object({"part": config})).part
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from error
     except Exception as error:  # the settings are data: whatever a constructor makes of them is the file's fault
-        raise MisuseError(
-            f"{path}: its network {config.get('class_path')} cannot be built ({_brief(error)})."
-        ) from error
+        name = f" {config['class_path']}" if isinstance(config, dict) and "class_path" in config else ""
+        raise MisuseError(f"{path}: its {what}{name} cannot be built ({_brief(error)}).") from error
+    return part
 
 
 def _offline(config: Any, allowed: Sequence[str]) -> Any:
@@ -167,6 +184,6 @@ def _refused(file: Path, message: str) -> str:
 def _brief(error: Exception) -> str:
     """An error in one line: without jsonargparse's list of types and torch's advice to its developers."""
     text = " ".join(str(error).split())
-    text = re.sub(r"^Parser key \"net\": .*?Problem with given class_path '[^']*': ", "", text)
+    text = re.sub(r"^Parser key \"part\": .*?Problem with given class_path '[^']*': ", "", text)
     text = text.partition(" - Expected a <class 'NoneType'>")[0]
     return text.partition(". This is an internal")[0][:300].rstrip(".") or type(error).__name__

@@ -38,6 +38,16 @@ def check_class_paths(config: Any, allowed: Sequence[str] = ()) -> None:
         raise MisuseError(f"a setting holds {config[:80]!r}, text that names a class; it was refused.")
 
 
+def classes_named(config: Any) -> list[str]:
+    """The classes that a config names: in one of the person's own, theirs to trust."""
+    if isinstance(config, dict):
+        own = [str(config["class_path"])] if "class_path" in config else []
+        return own + [path for value in config.values() for path in classes_named(value)]
+    if isinstance(config, list):
+        return [path for value in config for path in classes_named(value)]
+    return []
+
+
 def named_network(path: str, allowed: Sequence[str] = ()) -> set[str]:
     """Import a checked class path; returns its arguments' names. Raises MisuseError unless it is an nn.Module class."""
     module, _, name = path.rpartition(".")

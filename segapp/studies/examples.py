@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
+from segapp.datamodule import source_of
 from segapp.datasets import Item
 from segapp.errors import MisuseError
 from segapp.inference import ArrayImage, Engine, TorchRuntime, chosen_device, load_checkpoint, usable_precision
 from segapp.io import write_image, write_mask
 from segapp.spec import Spec
-from segapp.studies.sizes import source_of
 
 SIDE = 320
 """Height and width at most: the middle of larger images, at full resolution."""
@@ -27,7 +27,7 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
     Raises MisuseError when the data are not there.
     """
     spec, net, record = load_checkpoint(checkpoint, allowed)
-    source = source_of(str(checkpoint), record["config"]["data"])
+    source = source_of(str(checkpoint), record["config"]["data"], allowed)
     items = {item.name: item for split in ("train", "val", "test") for item in source.items(split)}
     device = chosen_device("auto")
     engine = Engine(TorchRuntime(net, device, usable_precision(spec.precision, device)), spec)

@@ -7,12 +7,14 @@ from typing import Any
 
 import yaml
 
+from segapp.datamodule import source_of
 from segapp.datasets import Source
 from segapp.errors import MisuseError
+from segapp.inference import classes_named
 from segapp.io import atomic_path
 from segapp.studies.config import Arm, Study
 from segapp.studies.merge import at, changed, flat, merged
-from segapp.studies.sizes import Size, classes_named, match_arms, size_of, source_of
+from segapp.studies.sizes import Size, match_arms, size_of
 
 EXAMPLES = 3
 """Images of which every arm's prediction is kept, spread over the scored set."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jsonargparse
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -12,7 +11,7 @@ from tqdm import tqdm
 
 from segapp.datasets import Source
 from segapp.errors import MisuseError
-from segapp.inference import build_network
+from segapp.inference import build_network, classes_named
 from segapp.models import count_params, match_params
 from segapp.studies.config import Arm, Matching, Study
 from segapp.studies.merge import at, changed
@@ -30,17 +29,6 @@ class Size:
     """Of one forward pass of one image; a multiplication and an addition are two."""
     image: tuple[int, int, int]
     """Channels, height, width of that image."""
-
-
-def source_of(where: str, data: dict[str, Any]) -> Source:
-    """The data set that a config's data section describes; `where` is for the errors."""
-    parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(Source, "source", required=True)
-    try:
-        source: Source = parser.instantiate(parser.parse_object({"source": data.get("source")})).source
-    except jsonargparse.ArgumentError as error:
-        raise MisuseError(f"{where}: its data set cannot be made ({' '.join(str(error).split())[:300]}).") from error
-    return source
 
 
 def size_of(where: str, config: dict[str, Any], source: Source) -> Size:
@@ -106,16 +94,6 @@ def _builder(where: str, config: dict[str, Any], source: Source) -> Callable[[di
         return build_network(where, {**net, "init_args": {**(net.get("init_args") or {}), **data}}, allowed)
 
     return build
-
-
-def classes_named(config: Any) -> list[str]:
-    """The classes that the person's own config names: theirs to trust."""
-    if isinstance(config, dict):
-        own = [str(config["class_path"])] if "class_path" in config else []
-        return own + [path for value in config.values() for path in classes_named(value)]
-    if isinstance(config, list):
-        return [path for value in config for path in classes_named(value)]
-    return []
 
 
 def _sides(data: dict[str, Any]) -> tuple[int, int]:

@@ -7,10 +7,11 @@ import pytest
 import torch
 import yaml
 
+from segapp.datamodule import source_of
 from segapp.errors import MisuseError
 from segapp.models import PlainEncoder, UNet, count_params
 from segapp.studies import plan_jobs, read_study, sizes
-from segapp.studies.sizes import size_of, source_of
+from segapp.studies.sizes import size_of
 
 ENCODER = "model.net.init_args.encoder.init_args"
 STUDY = {
