@@ -178,3 +178,14 @@ def lines(landscapes: Sequence[Landscape]) -> Figure:
     axes.legend(fontsize=8)
     figure.supxlabel(caption(landscapes[0]), fontsize=7.5)
     return figure
+
+
+def sharpness_row(landscape: Landscape) -> dict[str, Any]:
+    """How sharp the minimum is, over the directions; for a table."""
+    row: dict[str, Any] = {"loss": float(landscape.lines[:, len(landscape.t) // 2].mean())}
+    for name in ("curvature", "rise"):
+        values = [line[name] for line in landscape.settings["sharpness"]]
+        row |= {name: float(np.mean(values)), f"{name}, least … largest": f"{min(values):.3g} … {max(values):.3g}"}
+    if found := landscape.settings.get("eigenvalues"):
+        row["largest eigenvalues"] = ", ".join(f"{value:.3g}" for value in found["largest"])
+    return row

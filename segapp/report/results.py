@@ -64,9 +64,11 @@ class Result:
         return read_rows(path) if path is not None and path.is_file() else []
 
     @property
-    def landscapes(self) -> list[Path]:
-        """Pictures of the loss surface, where `segapp landscape` wrote into the run's folder."""
-        return [] if self.run is None else sorted(self.run.glob("landscape*/*.png"))
+    def landscape(self) -> Path | None:
+        """The folder of its loss surface, where `segapp landscape` finished one in the run."""
+        record = None if self.run is None else self.run / "landscape" / "landscape.json"
+        whole = record is not None and record.is_file() and "sharpness" in json.loads(record.read_text())
+        return record.parent if record is not None and whole else None
 
 
 def image_scores(row: Mapping[str, str], classes: Sequence[str]) -> dict[str, float]:

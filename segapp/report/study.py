@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from segapp.report import figures
 from segapp.report.effects import Question, Row, arm_rows, contrast_rows, image_rows, run_rows
+from segapp.report.landscape import contours, lines, read_landscape, sharpness_row, surfaces
 from segapp.report.page import Page, facts, picture, row_of
 from segapp.report.results import Result, common_images, grouped, nan_mean, score_names
 from segapp.report.tables import html_table, write_csv, write_tex
@@ -56,7 +57,7 @@ def write_report(report: Report, folder: Path) -> Path:
     _arms(page, folder, finished, arms)
     _curves(page, folder, finished)
     _gradients(page, folder, finished)
-    _landscapes(page, finished)
+    _landscapes(page, folder, finished)
     _examples(page, report, finished)
     _settings(page, report)
     _runs(page, report, runs)
@@ -167,12 +168,25 @@ def _gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
         _draw(page, folder, "gradient_heatmaps", maps, "Gradient norm over training, one scale for all arms.")
 
 
-def _landscapes(page: Page, finished: Sequence[Result]) -> None:
-    shown = [(result, path) for result in finished for path in result.landscapes]
-    if shown:
-        page.section("Loss landscapes")
-        pictures = [picture(path, f"{result.arm}, seed {result.seed}: {path.stem}") for result, path in shown]
-        page.add(f'<div class="surfaces">{"".join(pictures)}</div>')
+def _landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+    drawn = [(result, read_landscape(place, result.arm)) for result in finished if (place := result.landscape)]
+    if not drawn:
+        return
+    page.section("Loss landscapes")
+    first = list({result.arm: each for result, each in reversed(drawn)}.values())[::-1]
+    if all(each.plane.size for each in first):
+        with figures.style():
+            _draw(page, folder, "contours", contours(first), "One seed of every arm, on one scale.")
+            figures.save_png(surfaces(first), folder / "figures" / "surfaces.png")
+        page.add(picture(folder / "figures" / "surfaces.png", "The same from the side; the height is logarithmic."))
+    with figures.style():
+        _draw(page, folder, "lines", lines(first), "Along each direction, and the mean over directions.")
+    page.add(html_table([{"arm": run.arm, "seed": run.seed} | sharpness_row(each) for run, each in drawn]))
+    page.text(
+        "Curvature: mean second difference of the loss within ±0.5 along filter-normalised directions. Rise: largest "
+        "loss within ±0.5, minus that at the centre. Means over directions, with the least and the largest.",
+        note=True,
+    )
 
 
 def _examples(page: Page, report: Report, finished: Sequence[Result]) -> None:

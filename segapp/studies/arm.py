@@ -1,5 +1,6 @@
-"""One arm in a process of its own: an ordinary `segapp fit`, then `segapp test`."""
+"""One arm in a process of its own: an ordinary `segapp fit`, then `segapp test`, and what else is wanted of it."""
 
+import json
 import os
 import runpy
 import sys
@@ -56,6 +57,10 @@ def _carry_out(job: Job) -> dict[str, str]:
         raise SegappError("no validation of it had a score, so there is no best checkpoint to test.")
     _segapp([job.verb, "--ckpt_path", str(best), *config], job)
     verdict = max(run.glob(f"{job.verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime).parent
+    if job.landscape is not None:
+        options = [f"--{key}={json.dumps(value)}" for key, value in job.landscape.items()]
+        allowed = [f"--allow={name}" for name in job.classes]
+        _segapp(["landscape", "--ckpt_path", str(best), "--devices", "1", *allowed, *options], job)
     write_examples(best, job.examples, job.folder / "examples", job.classes)
     return {"run": run.name, "verdict": verdict.name}
 

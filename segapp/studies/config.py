@@ -27,8 +27,12 @@ KEYS = {
     "match_params": "{target: an arm or a number of parameters, widths: key, tolerance: share}",
     "score_on": "test or validate",
     "groups": "{neighbours: n} or {pattern: regular expression} of the images",
+    "landscape": "options of `segapp landscape` for every run, as {samples: 32, points: 15}; {}: its defaults",
     "contrasts": "[{name, arms: selection, against: selection}]",
 }
+
+LANDSCAPE = ("split", "samples", "points", "radius", "seeds", "recalibrate", "eigenvalues")
+"""Options of `segapp landscape` that a study may set."""
 
 WIDTHS = "model.net.init_args.encoder.init_args.widths"
 
@@ -80,6 +84,7 @@ class Study:
     matching: Matching | None = None
     score_on: Literal["test", "validate"] = "test"
     groups: dict[str, Any] = field(default_factory=dict)
+    landscape: dict[str, Any] | None = None
 
 
 def read_study(path: Path) -> Study:
@@ -104,6 +109,7 @@ def read_study(path: Path) -> Study:
         matching=_matching(path, arms, text.get("match_params")),
         score_on=verb,
         groups=_groups(path, text.get("groups") or {}),
+        landscape=_landscape(path, text.get("landscape")),
     )
 
 
@@ -229,4 +235,10 @@ def _matching(path: Path, arms: tuple[Arm, ...], given: Any) -> Matching | None:
 def _groups(path: Path, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict) or set(given) - {"neighbours", "pattern"} or len(given) > 1:
         raise MisuseError(f"{path}: groups is {{neighbours: n}} or {{pattern: regular expression}}, got {given!r}.")
+    return given
+
+
+def _landscape(path: Path, given: Any) -> dict[str, Any] | None:
+    if given is not None and (not isinstance(given, dict) or set(given) - set(LANDSCAPE)):
+        raise MisuseError(f"{path}: landscape has some of {', '.join(LANDSCAPE)}, got {given!r}.")
     return given

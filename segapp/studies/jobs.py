@@ -38,6 +38,8 @@ class Job:
     """What the study's config names, for its checkpoints to name it too."""
     facts: dict[str, Any]
     """Sizes of the network and groups of the scored images, for the tables."""
+    landscape: dict[str, Any] | None = None
+    """Options of `segapp landscape`, if its loss surface is wanted."""
 
     def state(self) -> dict[str, Any]:
         """What is known of its progress; `status` is new, running, failed or finished."""
@@ -118,7 +120,8 @@ def _job(study: Study, arm: Arm, seed: int, folder: Path, size: Size, groups: di
     epochs = int((arm.config.get("trainer") or {}).get("max_epochs") or 0)
     classes = tuple(classes_named(arm.config))
     place = folder / "arms" / arm.folder / f"seed-{seed}"
-    return Job(arm.name, seed, place, study.score_on, epochs, examples, classes, asdict(size) | {"groups": groups})
+    facts = asdict(size) | {"groups": groups}
+    return Job(arm.name, seed, place, study.score_on, epochs, examples, classes, facts, study.landscape)
 
 
 def _write_config(job: Job, arm: Arm, folder: Path) -> None:

@@ -52,7 +52,7 @@ def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
             for o, m, n in ((0, "encoder.0", 1 + 3 * (s > 0)), (1, "head", 2))
         ]
         write_csv(place / "gradient_flow.csv", header, [*lines, "0,18,1,head,,1,1,,0"])
-        write_image(place / "landscape-1" / "contour.png", np.zeros((4, 4, 3), np.uint8))
+        write_landscape(place / "landscape", top=2.0 + seed)
     picture = np.zeros((8, 8, 3), np.uint8)
     write_image(place / "examples" / "10-image.jpg", picture)
     for kind in ("truth", "prediction"):
@@ -61,6 +61,18 @@ def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
     return Result(
         arm, seed, run=place, verdict=place / "test-1", examples=place / "examples", seconds=60.0, facts=facts
     )
+
+
+def write_landscape(folder: Path, top: float, finished: bool = True) -> None:
+    """A bowl, as `segapp landscape` leaves it."""
+    folder.mkdir(parents=True)
+    t, at = np.linspace(-1, 1, 21), np.linspace(-1, 1, 5)
+    numbers = {"lines": 0.1 + np.stack([t**2, 2 * t**2]), "plane": 0.1 + top * (at[:, None] ** 2 + at**2)}
+    numbers |= {"t": t, "first": at, "second": at, "path": np.zeros((0, 2)), "done": np.ones(67, bool)}
+    np.savez(folder / "landscape.npz", **numbers)
+    of = {"loss": "segapp.losses.Dice", "samples": 3, "size": [8, 8], "split": "train", "statistics": "frozen"}
+    sharp = {"sharpness": [{"curvature": 2.0, "rise": 0.25}, {"curvature": 4.0, "rise": 0.5}]} if finished else {}
+    (folder / "landscape.json").write_text(json.dumps({"checkpoint": "x/checkpoints/best.ckpt"} | of | sharp))
 
 
 def results(folder: Path, flow: bool = True) -> list[Result]:
@@ -175,6 +187,19 @@ def test_sections_without_files_are_not_there(tmp_path):
     page = write_report(report(results(tmp_path, flow=False)), tmp_path / "out").read_text()
     assert "<h2>Gradients</h2>" not in page
     assert "<h2>Loss landscapes</h2>" not in page
+
+
+def test_a_landscape_is_shown_on_one_scale_with_its_sharpness(tmp_path):
+    page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
+    assert page.count("<td>2 … 4</td>") == 4  # a row per run, over its two directions
+    assert (tmp_path / "out" / "figures" / "contours.png").is_file()
+
+
+def test_an_unfinished_landscape_is_not_shown(tmp_path):
+    made = results(tmp_path, flow=False)
+    write_landscape(made[0].run / "landscape", top=1.0, finished=False)
+    assert made[0].landscape is None
+    assert "Loss landscapes" not in write_report(report(made), tmp_path / "out").read_text()
 
 
 def test_drawing_again_gives_the_same_bytes(tmp_path):
