@@ -38,14 +38,15 @@ def checkpoint(name: str, options: tuple[str, ...], channels: int = 1) -> Path:
 
 
 def trained(name: str, options: tuple[str, ...]) -> Path:
-    """The best weights of a `segapp fit`, unless they are there already."""
-    if not (found := sorted((RUNS / name).glob("*/checkpoints/best.ckpt"))):
+    """The best weights of a `segapp fit`, unless one has ended here before."""
+    ended = RUNS / f"{name}.txt"
+    if not ended.is_file():
         quiet = ("--trainer.enable_progress_bar=false", "--trainer.callbacks=[]")
         code = segapp(["fit", *options, f"--name=benchmarks/{name}", f"--data.window={WINDOW}", *quiet])
         if code:
             raise RuntimeError(f"segapp fit ended with {code}")
-        found = sorted((RUNS / name).glob("*/checkpoints/best.ckpt"))
-    return found[-1]
+        ended.write_text(str(max((RUNS / name).glob("*/checkpoints/best.ckpt"))))
+    return Path(ended.read_text())
 
 
 def with_classes(path: Path, classes: int) -> Path:

@@ -13,8 +13,8 @@ a quarter shared, Gaussian weights, batches of one. Arms, in turn:
               the mask written by tifffile; where MONAI is installed, up to --monai_to pixels a side
 
 Half of the forwards stand before the others and half after them. Of an image with a thousand windows and more, one in
-ten is computed and what they took counts ten times; large images are predicted fewer times than --repeats says. Memory: the peak above what the process held with the network
-loaded, each in a process of its own. Prints Markdown.
+ten is computed and what they took counts ten times; large images are predicted fewer times than --repeats says.
+Memory: the peak above what the process held with the network loaded, each in a process of its own. Prints Markdown.
 """
 
 import argparse
