@@ -23,7 +23,6 @@ import statistics
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -36,6 +35,7 @@ import lightning.pytorch as pl
 import numpy as np
 import segmentation_models_pytorch as smp
 import torch
+from interleaved import CLOCKS, Step, interleaved, ratio
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -50,8 +50,6 @@ from segapp.models import UNet
 from segapp.models.smp import SmpEncoder
 from segapp.transforms import Flips
 
-Step = Callable[[], None]
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 WIDTHS = [16, 32, 64, 128, 256]
 
 
@@ -229,29 +227,6 @@ def monai(options: argparse.Namespace) -> Step:
 
 
 # ---------------------------------------------------------------------------------------------------- timing
-
-
-def interleaved(arms: dict[str, Step], blocks: int, steps: int, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Seconds a step, per arm and block; the order turns by one arm from block to block."""
-    for step in arms.values():
-        step()
-        step()
-    names, seconds = list(arms), {name: [] for name in arms}
-    for block in range(blocks):
-        for name in names[block % len(names) :] + names[: block % len(names)]:
-            started = clock()
-            for _ in range(steps):
-                arms[name]()
-            seconds[name].append((clock() - started) / steps)
-    return seconds
-
-
-def ratio(times: list[float], base: list[float]) -> str:
-    """Median of paired ratios, and its 95 % bootstrap interval."""
-    ratios = np.array(times) / np.array(base)
-    draws = np.random.default_rng(0).choice(ratios, (10_000, len(ratios)))
-    low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
-    return f"{np.median(ratios):.3f} ({low:.3f} … {high:.3f})"
 
 
 def table(seconds: dict[str, list[float]], options: argparse.Namespace) -> str:

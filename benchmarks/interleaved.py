@@ -1,0 +1,84 @@
+"""What the benchmarks share: arms that take turns, medians of paired ratios, and where they ran.
+
+Arms that are compared take turns in one process, so that whatever else the machine does meets all of them. A figure
+is the median over the blocks of a ratio within a block, with the 95 % interval of a bootstrap over the blocks.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[], object]
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def both() -> np.ndarray:
+    """Wall and CPU seconds (of this process, all threads), as one clock."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def interleaved(
+    arms: dict[str, Step], blocks: int, steps: int = 1, clock: Callable[[], Any] = time.perf_counter, warm: int = 2
+) -> dict[str, list[Any]]:
+    """Seconds a step, per arm and block; the order turns by one arm from block to block."""
+    for step in arms.values():
+        for _ in range(warm):
+            step()
+    names, seconds = list(arms), {name: [] for name in arms}
+    for block in range(blocks):
+        for name in names[block % len(names) :] + names[: block % len(names)]:
+            started = clock()
+            for _ in range(steps):
+                arms[name]()
+            seconds[name].append((clock() - started) / steps)
+    return seconds
+
+
+def interval(values: Sequence[float], digits: int = 3) -> str:
+    """The median, and the 95 % bootstrap interval of the median."""
+    values = np.asarray(values, float)
+    draws = np.random.default_rng(0).choice(values, (10_000, len(values)))
+    low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
+    return f"{np.median(values):.{digits}f} ({low:.{digits}f} … {high:.{digits}f})"
+
+
+def ratio(times: Sequence[float], base: Sequence[float]) -> str:
+    """Median of paired ratios, and its 95 % bootstrap interval."""
+    return interval(np.array(times) / np.array(base))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def machine(*packages: str) -> str:
+    """One line for under a table: processor, cores, load while it ran, versions."""
+    cores = len(os.sched_getaffinity(0))
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{_processor()}, {cores} cores; load average {load}; Python {platform.python_version()}, {_versions(packages)}"
+    )
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _versions(packages: Sequence[str]) -> str:
+    found = []
+    for package in ("torch", *packages):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"no {package}")
+    return ", ".join(found)
