@@ -94,6 +94,7 @@ code=0
 wait "$running" || code=$?
 echo "ended with $code"
 [ "$code" != 137 ] || fail "it had to be killed: SIGTERM did not reach the training"
+[ "$code" = 143 ] || fail "a training that SIGTERM stopped ends with 143, so that a scheduler can tell; it ended with $code"
 ! grep -q "worker .* killed" "$here/log" || fail "SIGTERM reached the loader's workers before the training could save"
 contained "$owner" --shm-size 1g "${mounts[@]}" -- "${tiny[@]}" --job stop --trainer.max_epochs 1000 \
   --trainer.max_time 00:00:00:05 | tee "$here/log"

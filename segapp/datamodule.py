@@ -80,7 +80,7 @@ class SegmentationDataModule(LightningDataModule):
         self.num_workers, self.cache_gb = num_workers, cache_gb
         self.window = _pair(window) or self.cut.crop or self.cut.resize or WINDOW
         self.overlap, self.blend = overlap, blend
-        self._readers: list[Reader] = []  # of the loaders made so far
+        self._loaders: list[Loader] = []  # made so far
         self._check()
 
     @property
@@ -168,9 +168,14 @@ class SegmentationDataModule(LightningDataModule):
         moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
         return moved
 
+    def on_exception(self, exception: BaseException) -> None:
+        """End every worker: Lightning ends those of the loop it is in, and a validation is in none of training's."""
+        for loader in self._loaders:
+            loader.close()
+
     def worker_died(self, error: Exception) -> SegappError | None:
         """The sentence for PyTorch's error about a loader's worker, which it raises anywhere; None for another."""
-        return worker_died(error, self._readers)
+        return worker_died(error, [loader.reader for loader in self._loaders])
 
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:
@@ -222,8 +227,9 @@ class SegmentationDataModule(LightningDataModule):
     def _loader(self, samples: TrainSet | EvaluationSet, order: Any, position: Any = lambda: (0, 0)) -> Loader:
         on_gpu = self.trainer.strategy.root_device.type == "cuda" if self.trainer else torch.cuda.is_available()
         workers = default_workers(on_gpu, self._share[1]) if self.num_workers is None else self.num_workers
-        self._readers.append(samples.reader)
-        return Loader(samples, order, position, min(workers, len(order)), on_gpu, _start_worker)
+        loader = Loader(samples, order, position, min(workers, len(order)), on_gpu, _start_worker)
+        self._loaders.append(loader)
+        return loader
 
     def _drop_what_was_read(self) -> None:
         for name in ("_reader", "_scan", "_train_set"):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,10 @@ def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_weights(
     before, options = undisturbed(scheduler), SCHEDULERS[scheduler]
     monkeypatch.chdir(tmp_path)
     handler = signal.getsignal(signal.SIGTERM)
+    assert not active_children()
     assert asked(monkeypatch, [*FIT, *options], *MOMENTS[moment], signal.SIGTERM) == 143
     assert signal.getsignal(signal.SIGTERM) == handler
+    assert not active_children()  # of a loader's workers, who would be killed and leave their sockets behind
     (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
     error = capsys.readouterr().err
     assert "segapp: stopped by SIGTERM after" in error

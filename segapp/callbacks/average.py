@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 
 class EMA(WeightAveraging):
@@ -20,14 +21,55 @@ class EMA(WeightAveraging):
     """
 
     def __init__(self, decay: float = 0.999) -> None:
-        super().__init__(use_buffers=True, multi_avg_fn=_WarmedAverage(decay))
+        super().__init__(use_buffers=True)
+        self.decay = decay
         self._swapped = False  # in a validation the network holds the average, and the average the raw weights
+        self._updates = 0
+        self._weights: tuple[list[Tensor], list[Tensor]] = [], []
+        self._buffers: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Average in the precision that the weights will have: Lightning converts them after this."""
+        """Average where and in the precision that the weights will be: Lightning moves and converts them after this."""
         super().setup(trainer, pl_module, stage)
         if self._average_model is not None:
             trainer.precision_plugin.convert_module(self._average_model)
+            self._average_model.to(trainer.strategy.root_device)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Pair what is averaged, once: torch's `update_parameters` does it at every step, for a third of the time.
+
+        The number of updates is kept here as well, since reading it from a GPU would wait for all its work.
+        """
+        average: AveragedModel = self._average_model  # type: ignore[assignment]
+        self._updates = int(average.n_averaged)
+        self._weights = list(average.module.parameters()), list(pl_module.parameters())
+        modules = average.module.named_modules()
+        # Dictionaries, not their tensors: a module may put a new tensor in the place of a buffer.
+        self._buffers = [(part._buffers, pl_module.get_submodule(name)._buffers) for name, part in modules]
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
+        """Update after every optimiser step."""
+        if trainer.global_step > self._latest_update_step:
+            self._update()
+            self._latest_update_step = trainer.global_step
+
+    @torch.no_grad()
+    def _update(self) -> None:
+        """average ← decay · average + (1 - decay) · current, the first time a copy; counters are always copied."""
+        averages, currents = [*self._weights[0]], [*self._weights[1]]
+        counters: tuple[list[Tensor], list[Tensor]] = [], []  # such as batch norm's num_batches_tracked
+        for average, current in self._buffers:
+            for name, value in average.items():
+                if value is not None and (other := current[name]) is not None:
+                    ours, theirs = (averages, currents) if value.is_floating_point() else counters
+                    ours.append(value)
+                    theirs.append(other)
+        decay = min(self.decay, (1 + self._updates) / (10 + self._updates)) if self._updates else 0.0
+        torch._foreach_lerp_(averages, currents, 1 - decay)
+        if counters[0]:
+            torch._foreach_copy_(*counters)
+        self._updates += 1
+        self._average_model.n_averaged.fill_(self._updates)  # type: ignore[union-attr]
 
     def _swap_models(self, pl_module: LightningModule) -> None:
         super()._swap_models(pl_module)
@@ -44,18 +86,3 @@ class EMA(WeightAveraging):
         """Only a fit continues an average; scoring a checkpoint takes its weights as they are."""
         if self._average_model is not None:
             super().on_load_checkpoint(trainer, pl_module, checkpoint)
-
-
-class _WarmedAverage:
-    """average ← decay · average + (1 - decay) · current, over whole lists of tensors at once."""
-
-    def __init__(self, decay: float) -> None:
-        self.decay = decay
-
-    def __call__(self, averages: list[Tensor], currents: list[Tensor], updates: Tensor | int) -> None:
-        count = int(updates)
-        decay = min(self.decay, (1 + count) / (10 + count))
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, currents, 1 - decay)
-        else:  # counters, such as batch norm's num_batches_tracked
-            torch._foreach_copy_(averages, currents)

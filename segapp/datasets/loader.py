@@ -100,6 +100,17 @@ class Loader:
                 return
             yield batch
 
+    @property
+    def reader(self) -> Reader:
+        """What its samples are read with."""
+        return self._samples.reader
+
+    def close(self) -> None:
+        """End the workers; those that the end of the process kills leave sockets in the temporary folder."""
+        if self._iterator is not None:
+            self._iterator._shutdown_workers()
+            self._iterator = None
+
     def state_dict(self) -> dict[str, Any]:
         """Nothing: `position` tells all. Lightning asks whether a loader can be resumed by looking for this."""
         return {}
@@ -119,7 +130,7 @@ class Loader:
         try:
             batch = next(batches, None)
         except RuntimeError as error:
-            if (died := worker_died(error, [self._samples.reader])) is None:
+            if (died := worker_died(error, [self.reader])) is None:
                 raise
             raise died from error
         if isinstance(batch, Failure):
