@@ -70,6 +70,7 @@ def test_a_bundle_gives_the_checkpoints_logits_for_any_batch_and_size(place, for
     assert verdict["images"] == 4
     assert all(check["passed"] for check in verdict["checks"])
     assert read_bundle(place / format).spec == make_spec()
+    assert not read_bundle(place / format).window_statistics
 
 
 def test_a_bundle_holds_no_path_of_this_machine(place):
