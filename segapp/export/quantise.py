@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from tqdm import tqdm
 
 HEAVY = ["Conv", "ConvTranspose", "MatMul", "Gemm", "Add", "Concat", "MaxPool", "Relu", "Resize"]
 """Operations that run in int8; the normalisation, which takes the image's own values, stays float32."""
@@ -42,7 +43,8 @@ class _Windows(CalibrationDataReader):
     """One window after the other, as ONNX Runtime asks for them."""
 
     def __init__(self, windows: Sequence[np.ndarray]) -> None:
-        self._left: Iterator[np.ndarray] = iter(windows)
+        bar = tqdm(windows, desc="calibrating", unit="image", leave=False, disable=None)
+        self._left: Iterator[np.ndarray] = iter(bar)
 
     def get_next(self) -> Any:
         window = next(self._left, None)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from segapp.errors import SegappError
 from segapp.inference import ArrayImage, Engine, Runtime
@@ -64,7 +65,7 @@ def compare(
     first, second = Engine(reference, plain), Engine(exported, plain)
     pairs = [
         (reference.to_numpy(one.logits), exported.to_numpy(two.logits))
-        for image in images
+        for image in tqdm(images, desc=f"verifying in {spec.precision}", unit="image", leave=False, disable=None)
         for one, two in zip(first.bands(image), second.bands(image), strict=True)
     ]
     batch = other_size(images, spec)

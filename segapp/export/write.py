@@ -19,6 +19,7 @@ from segapp.export.verify import TOLERANCES, Check, Tolerance, compare
 from segapp.inference import ArrayImage, Runtime, TorchRuntime, load_weights
 from segapp.inference.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, manifest, names
 from segapp.inference.exported import OnnxRuntime, OpenVinoRuntime, openvino_precision
+from segapp.inference.runtime import has_window_statistics
 from segapp.io import atomic_folder
 from segapp.spec import Precision, Spec
 
@@ -90,8 +91,13 @@ def write_bundle(
             )
         _write(folder / VERIFICATION, verdict)
         _write(folder / SPEC, spec.to_dict())
-        _write(folder / MANIFEST, manifest(order.format, order.dtype, len(networks), __version__))
+        _write(folder / MANIFEST, _manifest(networks, order))
     return checks
+
+
+def _manifest(networks: Sequence[Trained], order: Order) -> dict[str, Any]:
+    statistics = any(has_window_statistics(network.net) for network in networks)
+    return manifest(order.format, order.dtype, len(networks), __version__, statistics)
 
 
 Opened = Callable[[], list[tuple[Precision, Runtime]]]

@@ -27,11 +27,12 @@ def shares(blend: Blend, length: int, window: int, starts: Sequence[int]) -> np.
     """(windows, min(window, length)) float32: each window's share of its pixels along one axis.
 
     Over the windows that see a pixel the shares sum to one. The grid is separable, so the share of a pixel in two
-    dimensions is the product of its row's and its column's: no sum of weights is kept or divided by.
+    dimensions is the product of its row's and its column's: no sum of weights is kept or divided by. The last window
+    may reach beyond `length`.
     """
     inside = min(window, length)
     weights = profile(blend, window)[:inside].astype(np.float64)
-    total = np.zeros(length)
+    total = np.zeros(starts[-1] + inside)
     for start in starts:
         total[start : start + inside] += weights
     return np.stack([weights / total[start : start + inside] for start in starts]).astype(np.float32)

@@ -42,6 +42,8 @@ class Bundle:
     dtype: Dtype
     networks: tuple[Path, ...]
     spec: Spec
+    window_statistics: bool
+    """Whether a network normalises or pools over the whole window it sees."""
 
 
 def is_bundle(path: str | Path) -> bool:
@@ -55,7 +57,7 @@ def names(format: Format, count: int) -> list[str]:
     return [stem + FILES[format][0] for stem in stems]
 
 
-def manifest(format: Format, dtype: Dtype, count: int, segapp: str) -> dict[str, Any]:
+def manifest(format: Format, dtype: Dtype, count: int, segapp: str, window_statistics: bool) -> dict[str, Any]:
     """The content of `bundle.json`."""
     return {
         "version": VERSION,
@@ -63,6 +65,7 @@ def manifest(format: Format, dtype: Dtype, count: int, segapp: str) -> dict[str,
         "format": format,
         "dtype": dtype,
         "networks": names(format, count),
+        "window_statistics": window_statistics,
     }
 
 
@@ -91,7 +94,7 @@ def read_bundle(path: str | Path) -> Bundle:
         spec = Spec.from_dict(_read_json(folder / SPEC))
     except (MisuseError, KeyError, TypeError, ValueError) as error:
         raise MisuseError(f"{folder / SPEC}: {error}") from error
-    return Bundle(folder, format, dtype, found, spec)
+    return Bundle(folder, format, dtype, found, spec, content.get("window_statistics") is True)
 
 
 def _inside(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:

@@ -1,8 +1,10 @@
 """From an image of any size to logits and class indices, in memory that does not grow with its height."""
 
+import logging
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, islice, product
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,6 +21,8 @@ from segapp.spec import Spec
 if TYPE_CHECKING:  # the engine needs no torch: what it computes with is the runtime's business
     from segapp.inference.runtime import Array, Runtime
 
+
+logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
@@ -138,10 +142,12 @@ class Engine:
             return _Grid(image, image, [0], [0], error)
         sides = zip(seen.shape[:2], self.spec.window, strict=True)
         ys, xs = (starts(length, side, self.spec.overlap) for length, side in sides)
+        if self.runtime.window_statistics and len(ys) * len(xs) > 1:
+            _say_windows_matter(self.spec.window)
         return _Grid(image, seen, ys, xs)
 
     def _computed(self, images: Iterable[Picture]) -> Iterator["_Window"]:
-        """The logits (K, h, w) of every window of every image, as far as it lies inside its image, or its error."""
+        """The logits (K, h, w) of every window of every image, no larger than its image, or its error."""
         windows = ((grid, y, x) for grid in map(self._grid, images) for y, x in product(grid.ys, grid.xs))
         for batch, reading in ahead(self._read, _batched(windows, self.batch)):
             images_read, errors = reading.result()
@@ -171,7 +177,7 @@ class Engine:
             crop, error = None, grid.error
             try:
                 if error is None:
-                    crop = padded(grid.seen.window(y, x, *self._inside(grid)), self.spec.window)
+                    crop = padded(self._seen(grid, y, x), self.spec.window)
             except SegappError as found:
                 error = found
             crops.append(crop)
@@ -183,8 +189,13 @@ class Engine:
                 images[index] = crop
         return images.transpose(0, 3, 1, 2), errors  # a view: channels stay last in memory
 
+    def _seen(self, grid: "_Grid", y: int, x: int) -> np.ndarray:
+        """The part of the window from (y, x) that lies inside the image."""
+        (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
+        return grid.seen.window(y, x, min(height - y, h), min(width - x, w))
+
     def _inside(self, grid: "_Grid") -> tuple[int, int]:
-        """Height and width of the part of a window that lies inside the image."""
+        """Height and width of a window, or of an image that is smaller."""
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
         return min(height, h), min(width, w)
 
@@ -226,6 +237,16 @@ class Engine:
         stored = grid.image.shape[0], grid.image.shape[1]
         for y, band in enlarge(self.runtime, logits, stored, self.spec.window[0]):
             yield Band(y, band)
+
+
+@cache  # once per process, not once per image
+def _say_windows_matter(window: tuple[int, int]) -> None:
+    logger.warning(
+        "This network normalises or pools over all that it sees (instance or group norm, squeeze-and-excitation), so "
+        "an image cut into windows of %d x %d gets other logits than it would whole, however much they overlap: keep "
+        "windows as large as those it was trained with.",
+        *window,
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,8 @@ HINTS = {"32-true": "f32", "bf16-mixed": "bf16", "16-mixed": "f16"}
 class NumpyRuntime:
     """What all runtimes whose logits are numpy arrays share."""
 
+    window_statistics = False  # only the network's maker knows: a bundle says so
+
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
         """float32 zeros."""
         return np.zeros(shape, np.float32)
@@ -54,7 +56,8 @@ class OnnxRuntime(NumpyRuntime):
     Arithmetic is what the file says: float32, or int8 where it was quantised.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, window_statistics: bool = False) -> None:
+        self.window_statistics = window_statistics
         onnxruntime = _library("onnxruntime", "onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _threads()
@@ -77,7 +80,8 @@ class OnnxRuntime(NumpyRuntime):
 class OpenVinoRuntime(NumpyRuntime):
     """An OpenVINO `.xml` with its `.bin` beside it, on the CPU, in the arithmetic that is asked for."""
 
-    def __init__(self, path: Path, precision: Precision = "32-true") -> None:
+    def __init__(self, path: Path, precision: Precision = "32-true", window_statistics: bool = False) -> None:
+        self.window_statistics = window_statistics
         openvino = _library("openvino", "openvino")
         core = openvino.Core()
         settings = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": _threads()}

@@ -64,10 +64,10 @@ def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Prec
         )
     if bundle.format == "onnx":
         chosen = onnx_precision(precision)
-        runtimes: list[Runtime] = [OnnxRuntime(network) for network in bundle.networks]
+        runtimes: list[Runtime] = [OnnxRuntime(network, bundle.window_statistics) for network in bundle.networks]
     else:
         chosen = openvino_precision(precision, bundle.spec.precision)
-        runtimes = [OpenVinoRuntime(network, chosen) for network in bundle.networks]
+        runtimes = [OpenVinoRuntime(network, chosen, bundle.window_statistics) for network in bundle.networks]
     return Networks(replace(bundle.spec, precision=chosen), runtimes, f"cpu through {bundle.format}")
 
 

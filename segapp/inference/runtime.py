@@ -19,8 +19,16 @@ The engine only slices, multiplies, adds and sums, which both understand.
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
+STATISTICS = (nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
+POOLED = ("SqueezeExcite", "SEModule", "GlobalResponseNorm", "GlobalResponseNormMlp")
+"""Names of timm's and segmentation-models-pytorch's modules that average over the whole of what they see."""
+
+
 class Runtime(Protocol):
     """A network in evaluation, whatever executes it."""
+
+    window_statistics: bool
+    """Whether it normalises or pools over all that it sees, so that a window's logits depend on the whole window."""
 
     def __call__(self, images: np.ndarray) -> Array:
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
@@ -58,6 +66,7 @@ class TorchRuntime:
         self.precision = precision
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self.net = net.to(self.device).to(memory_format=self._format)
+        self.window_statistics = has_window_statistics(net)
 
     def __call__(self, images: np.ndarray) -> Tensor:
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32 on the device."""
@@ -100,6 +109,23 @@ class TorchRuntime:
         # The cache of cast weights lives for one call only, so it would save nothing.
         dtype = AUTOCAST.get(self.precision)
         return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None, cache_enabled=False)
+
+
+def has_window_statistics(net: nn.Module) -> bool:
+    """Whether a network in evaluation takes statistics over the whole of what it sees.
+
+    Instance norms (but those that keep running statistics) and group norms do, squeeze-and-excitation, and global
+    average pooling inside the network. Batch norms use what they learnt.
+    """
+    return any(_takes_statistics(module) for module in net.modules())
+
+
+def _takes_statistics(module: nn.Module) -> bool:
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return module.output_size in (1, (1, 1))
+    if isinstance(module, STATISTICS):
+        return getattr(module, "running_mean", None) is None
+    return type(module).__name__ in POOLED
 
 
 def chosen_device(wanted: str) -> torch.device:

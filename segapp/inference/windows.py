@@ -2,23 +2,29 @@
 
 import numpy as np
 
+GRID = 32
+"""Pixels: encoders halve an image up to five times, and pool a window that starts on a multiple as the whole image."""
+
 
 def starts(length: int, window: int, overlap: float) -> list[int]:
-    """First pixels of the windows along one axis: the fewest that cover it, start to end, evenly spread.
+    """First pixels of the windows along one axis: the fewest that cover it from 0, evenly spread, multiples of `GRID`.
 
     Neighbours share at least `overlap` (0 ≤ overlap < 1) of a window. Spread evenly, what is left over widens every
-    overlap a little, where shifting the last window back would make it nearly a copy of the one before.
+    overlap a little, where shifting the last window back would make it nearly a copy of the one before. The last may
+    reach beyond the end, by less than `GRID`. Windows smaller than 2 `GRID` or less than `GRID` apart start anywhere.
 
+    >>> starts(800, 256, 0.25)
+    [0, 160, 352, 544]
     >>> starts(100, 40, 0.25)
     [0, 30, 60]
-    >>> starts(90, 40, 0.25)
-    [0, 25, 50]
     """
     if length <= window:
         return [0]
     step = max(1, int(window * (1 - overlap)))
-    count = -(-(length - window) // step)
-    return [index * (length - window) // count for index in range(count + 1)]
+    grid = GRID if step >= GRID and window >= 2 * GRID else 1
+    places = -(-(length - window) // grid)
+    count = -(-places // (step // grid))
+    return [index * places // count * grid for index in range(count + 1)]
 
 
 def ends(first: list[int], length: int) -> list[int]:

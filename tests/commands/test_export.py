@@ -15,6 +15,8 @@ from segapp.cli import main
 from segapp.commands.export import export
 from segapp.commands.predict import predict
 from segapp.errors import MisuseError, SegappError
+from segapp.export import quantise as quantising
+from segapp.export import verify as verifying
 from segapp.export import write as writing
 from segapp.inference import ArrayImage, Engine, TorchRuntime, open_networks
 from segapp.inference.bundle import read_bundle
@@ -70,6 +72,7 @@ def test_a_bundle_gives_the_checkpoints_logits_for_any_batch_and_size(place, for
     assert verdict["images"] == 4
     assert all(check["passed"] for check in verdict["checks"])
     assert read_bundle(place / format).spec == make_spec()
+    assert not read_bundle(place / format).window_statistics
 
 
 def test_a_bundle_holds_no_path_of_this_machine(place):
@@ -248,6 +251,20 @@ def test_precisions_that_a_runtime_does_not_compute_are_refused(place):
 def test_float_images_are_refused_by_a_network_of_uint8(place):
     with pytest.raises(MisuseError, match="takes uint8 images, got float32"):
         open_networks([place / "onnx"]).members[0](np.zeros((1, 3, 64, 64), np.float32))
+
+
+def test_calibration_and_verification_show_how_far_they_are(place, tmp_path, monkeypatch):
+    bars = []
+
+    def shown(items, desc, **_):
+        bars.append((desc, len(items)))
+        return items
+
+    monkeypatch.setattr(quantising, "tqdm", shown)
+    monkeypatch.setattr(verifying, "tqdm", shown)
+    given = {"dtype": "int8", "images": str(place / "images"), "max_changed": 0.2}
+    assert export(str(place / "0.ckpt"), "onnx", str(tmp_path / "int8"), **given) == 0
+    assert bars == [("calibrating", 2), ("verifying in 32-true", 2)]
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino"])

@@ -3,7 +3,9 @@
 import gc
 import tracemalloc
 from dataclasses import replace
+from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,9 @@ from torch import nn
 from segapp.errors import SegappError
 from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.inference.blend import profile
+from segapp.inference.engine import _say_windows_matter
 from segapp.inference.windows import padded, starts
+from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.inference.runtimes import LocalRuntime
 
@@ -36,15 +40,16 @@ def brute_force(runtime, spec, pixels):
     """Every window on its own, weights and their sum for the whole image in double precision."""
     height, width, _ = pixels.shape
     h, w = (min(side, length) for side, length in zip(spec.window, pixels.shape, strict=False))
-    weights = np.outer(*(profile(spec.blend, side) for side in spec.window))[:h, :w].astype(float)
+    weights = np.outer(*(profile(spec.blend, side) for side in spec.window)).astype(float)
     total = np.zeros((height, width))
     summed = np.zeros((spec.num_classes, height, width))
     for y in starts(height, spec.window[0], spec.overlap):
         for x in starts(width, spec.window[1], spec.overlap):
-            crop = padded(pixels[y : y + h, x : x + w], spec.window)
-            logits = runtime(crop.transpose(2, 0, 1)[None])[0][:, :h, :w]
-            summed[:, y : y + h, x : x + w] += logits * weights
-            total[y : y + h, x : x + w] += weights
+            seen = pixels[y : y + h, x : x + w]
+            inside = slice(seen.shape[0]), slice(seen.shape[1])
+            logits = runtime(padded(seen, spec.window).transpose(2, 0, 1)[None])[0][:, *inside]
+            summed[:, y : y + h, x : x + w] += logits * weights[inside]
+            total[y : y + h, x : x + w] += weights[inside]
     return summed / total
 
 
@@ -124,6 +129,47 @@ def test_tiles_equal_the_whole_image_where_windows_overlap_enough(size):
     assert difference_from_whole("none", size) > 0.05
 
 
+def unet(norm):
+    """A U-Net of two levels whose norms have seen something, a generated picture, and its logits as a whole."""
+    torch.manual_seed(0)
+    net = UNet(3, 3, partial(PlainEncoder, widths=[8, 16], norm=norm), norm=norm)
+    pixels = cv2.GaussianBlur(picture(197, 251), (9, 9), 0)
+    images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    net(images)
+    with torch.inference_mode():
+        return net.eval(), pixels, net(images)[0].numpy()
+
+
+def tiled_and_whole(norm, overlap=0.5):
+    """Largest difference 32 pixels and more from the image's border, over the largest logit."""
+    net, pixels, expected = unet(norm)
+    spec = make_spec(window=(128, 128), overlap=overlap)
+    tiled = whole(Engine(TorchRuntime(net), spec, 2), pixels)
+    inner = (slice(None), slice(32, -32), slice(32, -32))
+    return np.abs(tiled[inner] - expected[inner]).max() / np.abs(expected).max()
+
+
+def test_tiled_logits_of_a_unet_with_batch_norm_are_those_of_the_whole_image(caplog):
+    """Its sides are no multiples of anything: windows have to start where pooling starts afresh."""
+    assert tiled_and_whole("batch") < 1e-3
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("norm", ["instance", "group"])
+def test_norms_over_the_window_are_warned_of_once(norm, caplog):
+    _say_windows_matter.cache_clear()
+    assert tiled_and_whole(norm) > 1e-2
+    assert tiled_and_whole(norm) > 1e-2
+    (record,) = caplog.records
+    assert "cut into windows of 128 x 128 gets other logits than it would whole" in record.getMessage()
+
+
+def test_an_image_of_one_window_is_not_warned_of(caplog):
+    _say_windows_matter.cache_clear()
+    Engine(TorchRuntime(unet("group")[0]), make_spec(window=(64, 64))).segment(ArrayImage(picture(64, 50)))
+    assert caplog.text == ""
+
+
 def test_an_image_within_one_window_is_not_blended():
     net = Convolutions().eval()
     pixels = picture(64, 64)
@@ -155,20 +201,20 @@ class Endless:
 
 
 def peak_of_blocks(height):
-    engine = Engine(LocalRuntime(20), make_spec(20, 1, window=(64, 64)), 2)
+    engine = Engine(LocalRuntime(20), make_spec(20, 1, window=(128, 128)), 2)
     gc.collect()
     tracemalloc.start()
-    for block in engine.blocks(Endless(height, 1024)):
-        assert block.logits.shape[1] <= 64
+    for block in engine.blocks(Endless(height, 2048)):
+        assert block.logits.shape[1] <= 128
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
 
 
 def test_memory_does_not_grow_with_the_height():
-    low, high = peak_of_blocks(300), peak_of_blocks(3000)
+    low, high = peak_of_blocks(320), peak_of_blocks(1280)  # both in steps of 96
     assert high < 1.2 * low
-    assert high < 20 * 1024 * 64 * 4  # the logits of one row of windows, of which a quarter is shared with the next
+    assert high < 20 * 2048 * 128 * 4  # the logits of one row of windows, of which a quarter is shared with the next
 
 
 def test_no_allocation_is_larger_than_a_band():

@@ -9,8 +9,11 @@ from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
 from segapp.errors import MisuseError, SegappError
+from segapp.export.convert import to_onnx
+from segapp.inference.exported import OnnxRuntime
 from segapp.models import UNet, count_params
 from segapp.models.smp import SmpEncoder, SmpNet
+from tests.inference.checkpoints import make_spec
 
 ENCODERS = ["resnet18", "mit_b0", "tu-convnext_atto", "efficientnet-b0"]
 
@@ -98,6 +101,30 @@ def test_all_architectures_train_on_odd_sizes(architecture):
     logits = net(torch.rand(2, 3, 130, 129))
     assert logits.shape == (2, 2, 130, 129)
     logits.sum().backward()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter and onnxscript
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: UNet(3, 2, partial(SmpEncoder, name="tu-convnext_atto"), decoder_widths=[8] * 5),
+        lambda: SmpNet(3, 2, "fpn", "resnet18"),
+    ],
+    ids=["a level without channels", "padded to the stride"],
+)
+def test_exported_to_onnx_odd_sizes_are_rounded_as_in_torch(make, tmp_path):
+    """ONNX divides integers towards zero: -(-h // stride) would round down there, and up in torch."""
+    torch.manual_seed(0)
+    net = make().eval()
+    to_onnx(net, make_spec(), tmp_path / "network.onnx")
+    exported = OnnxRuntime(tmp_path / "network.onnx")
+    for height, width in ((67, 45), (97, 130), (64, 96)):
+        images = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8)
+        with torch.inference_mode():
+            expected = net(images)
+        found = torch.from_numpy(exported(images.numpy()))
+        assert found.shape == expected.shape == (1, 2, height, width)
+        assert (found - expected).abs().max() < 1e-3 * expected.abs().max()
 
 
 def test_a_padded_image_keeps_its_place():

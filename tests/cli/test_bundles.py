@@ -1,0 +1,79 @@
+"""`segapp test` of a bundle: the scores of the checkpoint that it was made from, whatever runs it."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from segapp.cli import main
+
+ROOT = Path(__file__).parents[2]
+DATA = {
+    "source": {
+        "class_path": "segapp.datasets.Cells",
+        "init_args": {"root": "data/cells", "size": 72, "train": 6, "val": 2, "test": 3},
+    },
+    "crop": [32, 32],
+    "window": 64,  # smaller than the images: they are tiled
+    "batch_size": 4,
+}
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter and onnxscript
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with a run in fp32, and its data as a file."""
+    place = tmp_path_factory.mktemp("bundles")
+    (place / "data.yaml").write_text(yaml.safe_dump(DATA))
+    words = ["fit", "--config", str(ROOT / "configs" / "unet.yaml"), "--data", "data.yaml", "--trainer.max_epochs", "4"]
+    words += ["--model.net.init_args.encoder.init_args.widths", "[4, 8]", "--trainer.precision", "32-true"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.delenv("SEGAPP_RUN_FOLDER", raising=False)
+        assert main([*words, "--trainer.callbacks", "[]"]) == 0
+    return place
+
+
+@pytest.fixture
+def best(place, monkeypatch) -> Path:
+    monkeypatch.delenv("SEGAPP_RUN_FOLDER", raising=False)
+    monkeypatch.chdir(place)
+    (best,) = place.glob("runs/unet/*/checkpoints/best.ckpt")
+    return best
+
+
+def verdict(place: Path, *words: str) -> tuple[dict, list[dict]]:
+    """What `segapp test` wrote last: its metrics, and a row per image."""
+    before = set(place.glob("runs/**/metrics.json"))
+    assert main(["test", *words]) == 0
+    (written,) = set(place.glob("runs/**/metrics.json")) - before
+    with written.with_name("per_image.csv").open(newline="") as file:
+        return json.loads(written.read_text()), list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino", "weights"])
+def test_a_bundle_scores_as_its_checkpoint(place, best, format):
+    assert main(["export", "--ckpt_path", str(best), "--format", format, "--output", format]) == 0
+    checkpoint, images = verdict(place, "--ckpt_path", str(best))
+    bundle, again = verdict(place, "--ckpt_path", format, "--data", "data.yaml")
+    assert checkpoint["loss"] is not None and bundle["loss"] is None
+    assert bundle["scores"].keys() == checkpoint["scores"].keys()
+    assert bundle["scores"] == pytest.approx(checkpoint["scores"], rel=0.01, nan_ok=True)
+    assert [row["name"] for row in again] == [row["name"] for row in images]
+    found, expected = np.array(bundle["confusion"]), np.array(checkpoint["confusion"])
+    assert found.sum() == expected.sum() == 3 * 72 * 72
+    assert np.abs(found - expected).sum() <= 0.001 * expected.sum()
+    assert (expected > 0).all()  # of both classes some are found, and some missed
+
+
+def test_a_bundle_is_scored_as_it_predicts(place, best):
+    """Every object is too small to stay: nothing but the background is left, as the saved choice says."""
+    words = ["--format", "weights", "--min_object", "100000", "--augment", "horizontal"]
+    assert main(["export", "--ckpt_path", str(best), "--output", "cleaned", *words]) == 0
+    scores, _ = verdict(place, "--ckpt_path", "cleaned", "--data", "data.yaml")
+    assert all(row[1] == 0 for row in scores["confusion"])
+    assert scores["spec"]["symmetries"] == ["horizontal"]
