@@ -21,6 +21,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import (
+    AbsentClasses,
     BestCheckpoint,
     Curves,
     EvaluationReport,
@@ -38,7 +39,7 @@ from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, 
 from segapp.cli.failures import explained, keep_traceback, refused
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
-from segapp.cli.processes import lost_process, watch_processes
+from segapp.cli.processes import is_said_by_the_first, lost_process, watch_processes
 from segapp.cli.quiet import quieten, say
 from segapp.cli.restoring import nothing_left, other_weights, settings_of_checkpoint
 from segapp.cli.runs import forget_if_empty, job_of, last_of, new_run, new_verdict, newest_best, run_of
@@ -61,6 +62,10 @@ def run(arguments: Sequence[str]) -> int:
         SegmentationCLI(list(arguments))
     except MisconfigurationException as error:
         raise MisuseError(" ".join(str(error).split())) from error
+    except SegappError as error:
+        if is_said_by_the_first():
+            raise SystemExit(error.exit_code) from error
+        raise
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MisuseError(f"a config is not YAML, or not text: {' '.join(str(error).split())}.") from error
     except SystemExit as stop:
@@ -260,6 +265,7 @@ class SegmentationCLI(LightningCLI):
         last = LastCheckpoint(checkpoints)
         self._stop = StopWhenAsked(last)
         return [
+            *([] if self.measure else [AbsentClasses()]),
             SeedEachStep(seed),
             RunRecord(self.folder, self._plain_config()),
             Curves(self.folder),

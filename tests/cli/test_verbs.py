@@ -315,6 +315,31 @@ def test_masks_of_0_and_255_are_explained(place, capsys):
     refused([*BARE, "--data", fragment], capsys, "255", "values")
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ([], "no sample of epoch 1 shows a pixel of b (1): if the training masks hold none, it cannot be learnt."),
+        (["--data.oversample", "0.5"], "the training masks hold no pixel of b (1): it cannot be learnt."),
+        (["--model.loss.init_args.class_weights", "balanced"], "the training masks hold no pixel of b (1): it cannot"),
+    ],
+    ids=["samples", "oversample", "balanced"],
+)
+def test_a_class_that_never_occurs_is_told_once(how, words, place, capsys):
+    fragment = folder_of(place, (0,), "absent")
+    assert main([*BARE, "--data", fragment, "--name", "absent", *how]) == 0
+    told = capsys.readouterr().err
+    assert told.count("note: ") == told.count(words) == 1
+    last = max((place / "runs" / "absent").glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
+    assert main(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "3"]) == 0
+    assert "note: " not in capsys.readouterr().err
+
+
+def test_nothing_is_told_of_classes_that_occur(place, capsys):
+    fragment = folder_of(place, (0, 1, 255), "present")
+    assert main([*BARE, "--data", fragment, "--name", "present", "--trainer.max_epochs", "1"]) == 0
+    assert "note: " not in capsys.readouterr().err
+
+
 def test_a_missing_folder_is_named(place, capsys):
     fragment = folder_of(place, (0, 1), "there")
     shutil.rmtree(place / "data" / "there")
