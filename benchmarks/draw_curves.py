@@ -32,7 +32,7 @@ def curve(path: Path) -> tuple[list[int], list[float]]:
     """Epochs from 1, and the Dice of the set, of the rows that have one."""
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["val/dice/dataset"]]
-    return [int(row["epoch"]) + 1 for row in rows], [float(row["val/dice/dataset"]) for row in rows]
+    return [int(row["epoch"]) for row in rows], [float(row["val/dice/dataset"]) for row in rows]
 
 
 if __name__ == "__main__":

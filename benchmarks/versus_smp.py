@@ -83,7 +83,7 @@ def train(net: nn.Module, data: SegmentationDataModule, spec: Spec, config: dict
             schedule.step()
             total += loss.item()
         seconds = time.perf_counter() - started
-        row = {"epoch": epoch, "step": (epoch + 1) * len(loader), "seconds": round(seconds, 1)}
+        row = {"epoch": epoch + 1, "step": (epoch + 1) * len(loader), "seconds": round(seconds, 1)}
         row |= {"train/loss": total / len(loader)} | validate(net, data, spec, precision)
         append(path, row)
 

@@ -113,6 +113,10 @@ class SegmentationDataModule(LightningDataModule):
         """(K,) int64: pixels of each class over the training masks; reads every one, once."""
         return self._scan.counts
 
+    def counts_at_hand(self) -> np.ndarray | None:
+        """`class_counts` where something has needed them already, else None; reads nothing."""
+        return self._scan.counts if "_scan" in self.__dict__ else None
+
     def split_names(self) -> dict[str, list[str]]:
         """The names of the items of each split."""
         return {split: [item.name for item in self._items[split]] for split in SPLITS}

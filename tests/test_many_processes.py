@@ -131,6 +131,24 @@ def test_sigterm_to_one_process_stops_all_where_nothing_is_lost(tmp_path):
     ended(tmp_path, second)
 
 
+@pytest.mark.slow
+def test_what_all_processes_refuse_is_said_once(tmp_path):
+    options = ["--trainer.devices", "4", "--trainer.strategy", "ddp", "--data.num_workers", "0"]
+    process = subprocess.run(
+        [sys.executable, "-m", "segapp", "fit", "--config", str(TINY), *options],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert process.returncode == 2, process.stderr[-3000:]
+    assert process.stderr.count("segapp: ") == 1, process.stderr[-3000:]
+    assert process.stderr.count("3 val images cannot be shared by 4 processes") == 1
+    assert "Traceback" not in process.stderr
+
+
 RECORDER = """
 import sys, torch
 from lightning.pytorch import Callback

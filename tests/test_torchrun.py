@@ -33,12 +33,12 @@ def test_two_processes_make_one_run_and_the_same_job_goes_on(tmp_path):
     assert list((tmp_path / "runs").glob("*/*")) == [run]
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert printed.count("best validation") == printed.count("run: ") == 1
-    assert epochs(run) == [0]
+    assert epochs(run) == [1]
 
     printed = torchrun("fit", "--config", str(TINY), "--trainer.max_epochs", "3", "--job", "j", folder=tmp_path)
     assert printed.count("going on from") == 1
     assert list((tmp_path / "runs").glob("*/*")) == [run]
-    assert epochs(run) == [0, 1, 2]
+    assert epochs(run) == [1, 2, 3]
     last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["epoch"] == 2
     assert last["global_step"] == 3 * 3  # 20 crops on 2 processes, batches of 2, every second one steps, the last too

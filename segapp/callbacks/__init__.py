@@ -1,5 +1,6 @@
 """What watches training; add others by their `class_path` under `trainer.callbacks`."""
 
+from segapp.callbacks.absent import AbsentClasses
 from segapp.callbacks.average import EMA
 from segapp.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeFiles
 from segapp.callbacks.curves import Curves
@@ -13,6 +14,7 @@ from segapp.callbacks.stopping import StopWhenAsked
 
 __all__ = [
     "EMA",
+    "AbsentClasses",
     "BestCheckpoint",
     "Curves",
     "EvaluationReport",

@@ -39,7 +39,7 @@ class Curves(Callback):
         """One more row, once the epoch's validation and the mean training loss are known."""
         if not trainer.is_global_zero:
             return
-        row = {"epoch": str(trainer.current_epoch), "step": str(trainer.global_step)}
+        row = {"epoch": str(trainer.current_epoch + 1), "step": str(trainer.global_step)}
         row["lr"] = f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}"
         for name, value in sorted(trainer.callback_metrics.items()):
             if name.split("/")[0] in ("train", "val"):
@@ -82,6 +82,6 @@ def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
 
 
 def _plot(axes, rows: list[dict[str, str]], name: str, **style) -> None:  # type: ignore[no-untyped-def]
-    points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
+    points = [(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
     if points:
         axes.plot(*zip(*points, strict=True), marker="o" if len(points) < 25 else None, markersize=3, **style)

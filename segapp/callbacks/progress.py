@@ -22,6 +22,12 @@ class ProgressBar(TQDMProgressBar):
         }
         return {name: f"{float(value):.4f}" for name, value in shown.items() if value is not None}
 
+    def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
+        """Epochs are counted from 1, as in `metrics.csv` and the pictures."""
+        super().on_train_epoch_start(trainer, *rest)
+        last = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+        self.train_progress_bar.set_description(f"Epoch {trainer.current_epoch + 1}{last}")
+
     def init_validation_tqdm(self) -> Tqdm:
         """No second bar within a fit: it would scroll the first away."""
         bar = super().init_validation_tqdm()

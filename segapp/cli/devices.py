@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lightning.pytorch.strategies import StrategyRegistry
+
+from segapp.cli.sentences import suggest
 from segapp.errors import MisuseError
 from segapp.inference import chosen_device
 
@@ -26,6 +29,17 @@ def refuse_what_needs_a_gpu(trainer: Any) -> None:
         raise MisuseError(
             f"--trainer.sync_batchnorm needs GPUs, and this run is on the {kind}: leave it out, or use norm=group "
             "(--model.net.init_args.norm group), which needs no synchronising."
+        )
+
+
+def refuse_unknown_strategy(strategy: Any) -> None:
+    """MisuseError for a name that Lightning does not know; something injected is checked by the parser."""
+    known = ["auto", *StrategyRegistry.available_strategies()]
+    if isinstance(strategy, str) and strategy not in known:
+        raise MisuseError(
+            f"there is no --trainer.strategy {strategy}{suggest(strategy, known)}: give auto, ddp (several devices; "
+            "ddp_find_unused_parameters_true for a network that leaves parameters unused) or fsdp (a network too large "
+            "for one GPU)."
         )
 
 

@@ -41,6 +41,21 @@ def is_child() -> bool:
     return "LOCAL_RANK" in os.environ and os.environ.get(_LAUNCHER) == str(os.getppid())
 
 
+def is_said_by_the_first(patience: float = 3.0) -> bool:
+    """Whether the first process on this machine has ended too, so that an error here, mostly its own, was told.
+
+    Waits for it so long; another launcher (torchrun) ends this process meanwhile.
+    """
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        return False
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if os.environ.get(_LAUNCHER) not in (str(os.getpid()), str(os.getppid())):
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def lost_process(error: BaseException) -> SegappError | None:
     """The sentence for a failed exchange when another process has died of something; None for other errors.
 

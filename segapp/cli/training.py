@@ -21,6 +21,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import (
+    AbsentClasses,
     BestCheckpoint,
     Curves,
     EvaluationReport,
@@ -33,19 +34,20 @@ from segapp.callbacks import (
     WholeFiles,
 )
 from segapp.cli.bundles import CHOICES, settings_of
-from segapp.cli.devices import as_torchrun_says, refuse_what_needs_a_gpu
+from segapp.cli.devices import as_torchrun_says, refuse_unknown_strategy, refuse_what_needs_a_gpu
 from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
 from segapp.cli.failures import explained, keep_traceback, refused
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
-from segapp.cli.processes import lost_process, watch_processes
+from segapp.cli.processes import is_said_by_the_first, lost_process, watch_processes
 from segapp.cli.quiet import quieten, say
+from segapp.cli.restoring import nothing_left, other_weights, settings_of_checkpoint
 from segapp.cli.runs import forget_if_empty, job_of, last_of, new_run, new_verdict, newest_best, run_of
 from segapp.cli.summary import summary
-from segapp.cli.typed import named_by_the_person, option, with_values, without
+from segapp.cli.typed import named_by_the_person, option, refuse_fragments, with_values, without
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
-from segapp.inference import check_class_paths, limited_imports, open_networks, read_checkpoint
+from segapp.inference import limited_imports, open_networks, read_checkpoint
 from segapp.inference.bundle import Bundle, is_bundle, read_bundle
 from segapp.models import DrawnByName
 from segapp.module import SegmentationModule
@@ -60,6 +62,10 @@ def run(arguments: Sequence[str]) -> int:
         SegmentationCLI(list(arguments))
     except MisconfigurationException as error:
         raise MisuseError(" ".join(str(error).split())) from error
+    except SegappError as error:
+        if is_said_by_the_first():
+            raise SystemExit(error.exit_code) from error
+        raise
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MisuseError(f"a config is not YAML, or not text: {' '.join(str(error).split())}.") from error
     except SystemExit as stop:
@@ -128,6 +134,7 @@ class SegmentationCLI(LightningCLI):
         verb, options = args[0], with_values(args[1:], ("--dry_run",))
         self.typed = options
         asks_for_help = any(option in ("-h", "--help") for option in options)
+        refuse_fragments(options, {"data": SegmentationDataModule, "model": SegmentationModule})
         path = option(options, "--ckpt_path")
         if path is not None and verb != "fit" and is_bundle(path):
             self.bundle = read_bundle(path)
@@ -135,7 +142,8 @@ class SegmentationCLI(LightningCLI):
         elif path is not None:
             self.checkpoint = read_checkpoint(path)
             self._imports = limited_imports(named_by_the_person(options))
-            options = ["--config", self._settings_of(self.checkpoint, verb, options), *options]
+            config = settings_of_checkpoint(path, self.checkpoint, verb, options)
+            options = ["--config", yaml.safe_dump(config, sort_keys=False), *options]
         elif verb != "fit" and not asks_for_help:
             raise MisuseError(f"segapp {verb} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
         elif not asks_for_help and not options:
@@ -144,15 +152,6 @@ class SegmentationCLI(LightningCLI):
             self.config = parser.parse_args([verb, *options])
         if path is None and self.config[verb].get("ckpt_path"):
             raise MisuseError("ckpt_path belongs on the command line (--ckpt_path FILE), not in a config.")
-
-    def _settings_of(self, checkpoint: dict[str, Any], verb: str, options: list[str]) -> str:
-        """The checkpoint's config as YAML: all of it to go on training, model and data to score."""
-        config = checkpoint["segapp"]["config"]
-        check_class_paths(config, allowed=named_by_the_person(options))
-        if verb != "fit":
-            trainer = {"precision": config["trainer"]["precision"]}
-            config = {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
-        return yaml.safe_dump(config, sort_keys=False)
 
     def _set_seed(self) -> None:
         """Seed everything, once the seed is known to be one."""
@@ -170,6 +169,7 @@ class SegmentationCLI(LightningCLI):
         """Resolve what was left open, so that the run's config says what was done."""
         settings = self.config[self.subcommand]
         refuse_what_needs_a_gpu(settings.trainer)
+        refuse_unknown_strategy(settings.trainer.strategy)
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
             say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
@@ -190,6 +190,8 @@ class SegmentationCLI(LightningCLI):
             say(f"run: {self.folder}")
             if run is None and (last := last_of(self.folder)):
                 self._go_on(last)
+            if self.checkpoint is not None and (sentence := nothing_left(self.checkpoint, settings.trainer)):
+                say(sentence)
         else:
             self.folder = new_verdict(run or root / settings.name, str(self.subcommand), job)
 
@@ -263,6 +265,7 @@ class SegmentationCLI(LightningCLI):
         last = LastCheckpoint(checkpoints)
         self._stop = StopWhenAsked(last)
         return [
+            *([] if self.measure else [AbsentClasses()]),
             SeedEachStep(seed),
             RunRecord(self.folder, self._plain_config()),
             Curves(self.folder),
@@ -294,14 +297,19 @@ class SegmentationCLI(LightningCLI):
         except Exception as error:
             failure = (
                 self.datamodule.worker_died(error)
+                or self._other_weights(error)
                 or explained(error, subcommand, self.config[subcommand], self.folder)
                 or (lost_process(error) if self.trainer.world_size > 1 else None)
             )
             if failure is None:
                 raise
-            if self.measure is None:
+            if self.measure is None and not isinstance(failure, MisuseError):
                 keep_traceback(error, self.folder)
             raise failure from error
+
+    def _other_weights(self, error: Exception) -> SegappError | None:
+        old = self.checkpoint["segapp"]["config"]["model"] if self.checkpoint else None
+        return other_weights(error, self.config[self.subcommand].ckpt_path, old, self._plain_config()["model"])
 
     # ------------------------------------------------------------------------------------------ verdicts
 

@@ -1,20 +1,51 @@
 """What a person typed, before anything parses it."""
 
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from segapp.errors import MisuseError
+
+
+def values(options: list[str], name: str) -> list[str]:
+    """Every value of `--name value` or `--name=value`, in order."""
+    found = []
+    for index, word in enumerate(options):
+        if word.startswith(f"{name}="):
+            found.append(word.partition("=")[2])
+        elif word == name and index + 1 < len(options):
+            found.append(options[index + 1])
+    return found
+
 
 def option(options: list[str], name: str) -> str | None:
     """The last value of `--name value` or `--name=value`."""
-    value = None
-    for index, word in enumerate(options):
-        if word.startswith(f"{name}="):
-            value = word.partition("=")[2]
-        elif word == name and index + 1 < len(options):
-            value = options[index + 1]
-    return value
+    found = values(options, name)
+    return found[-1] if found else None
+
+
+def refuse_fragments(options: list[str], sections: Mapping[str, type]) -> None:
+    """MisuseError for a `--config` that holds only what belongs inside a section, or a study.
+
+    Args:
+        options: As typed.
+        sections: What is made of each section.
+    """
+    for path in map(Path, values(options, "--config")):
+        config = yaml.safe_load(path.read_text()) if path.is_file() else None
+        if not isinstance(config, dict) or not config:
+            continue
+        for section, kind in sections.items():
+            if config.keys() <= inspect.signature(kind).parameters.keys():
+                raise MisuseError(
+                    f"{path} is a {section} fragment (it holds {', '.join(config)}), no complete config: "
+                    f"give it by --{section} {path}, after --config configs/unet.yaml."
+                )
+        if {"grid", "like"} & config.keys():
+            raise MisuseError(f"{path} is a study: run it by segapp study --config {path}.")
 
 
 def named_by_the_person(options: list[str]) -> list[str]:

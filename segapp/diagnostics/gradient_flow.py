@@ -93,7 +93,7 @@ class GradientFlow(Callback):
         rows = self._measured.after(self._watch, trainer)
         self._put_in_order()
         ordered = sorted(rows, key=self._order.__getitem__)
-        where = trainer.current_epoch, self._measured.number
+        where = trainer.current_epoch + 1, self._measured.number
         append_rows(self._csv(trainer), [[*where, self._order[name], name, *rows[name]] for name in ordered])
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

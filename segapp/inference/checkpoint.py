@@ -89,8 +89,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise MisuseError(_refused(file, str(error))) from error
+    except PermissionError as error:
+        raise MisuseError(f"{file}: may not be read ({error.strerror}).") from error
     except Exception as error:  # a cut or altered file fails in whatever part of torch meets it first
-        raise MisuseError(f"{file}: not a checkpoint, or a damaged one ({_brief(error)}).") from error
+        raise MisuseError(_damaged(file)) from error
     return _checked(file, checkpoint)
 
 
@@ -174,10 +176,17 @@ def _missing(file: Path) -> str:
 def _refused(file: Path, message: str) -> str:
     code = re.search(r"GLOBAL (\S+)|global `?([\w.]+)", message)
     if code is None:
-        return f"{file}: not a checkpoint, or a damaged one."
+        return _damaged(file)
     return (
         f"{file}: holds code ({next(filter(None, code.groups()))}) instead of plain data, which would run when "
         "loaded; it was refused. Checkpoints of `segapp fit` hold none."
+    )
+
+
+def _damaged(file: Path) -> str:
+    return (
+        f"{file}: no checkpoint, or a damaged or incomplete one ({file.stat().st_size:,} bytes): "
+        "copy it again from where it is whole, or give another checkpoint."
     )
 
 

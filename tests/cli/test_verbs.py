@@ -126,7 +126,7 @@ def test_what_is_typed_beats_the_checkpoint(trained):
     assert json.loads((folder / "metrics.json").read_text())["spec"]["overlap"] == 0.5
 
 
-def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place):
+def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place, capsys):
     copy = place / "runs" / "unet" / "copied"
     shutil.copytree(trained, copy)
     last = str(copy / "checkpoints" / "last.ckpt")
@@ -138,8 +138,73 @@ def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place):
     assert main(["fit", "--ckpt_path", last, "--trainer.max_epochs", "3"]) == 0
     assert (copy / "checkpoints" / "best.ckpt").stat().st_mtime_ns == before  # the run was moved, its best was not lost
     with (copy / "metrics.csv").open(newline="") as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
+    assert "Epoch 3 of 3:" in "".join(capsys.readouterr())
+    assert {path.name.rpartition("-")[2] for path in (copy / "samples").iterdir()} == {"epoch002.png", "epoch003.png"}
     assert torch.load(last, weights_only=True)["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("longer", "sentence"),
+    [
+        ([], "the run has done 2 of 2 epochs; to go on, give more with --trainer.max_epochs, say 4."),
+        (
+            ["--trainer.max_epochs", "9", "--trainer.max_steps", "2"],
+            "of 2 steps; to go on, give more with --trainer.",
+        ),
+    ],
+    ids=["epochs", "steps"],
+)
+def test_going_on_with_a_finished_run_says_so(longer, sentence, trained, capsys):
+    before = (trained / "metrics.csv").read_text()
+    assert main(["fit", "--ckpt_path", str(trained / "checkpoints" / "last.ckpt"), *longer]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("nothing is left to train") == 1
+    assert sentence in printed
+    assert "best validation" in printed
+    assert (trained / "metrics.csv").read_text() == before
+
+
+@pytest.mark.parametrize("verb", ["fit", "test"])
+def test_weights_of_other_settings_are_refused_by_naming_what_differs(verb, trained, place, capsys):
+    last = str(trained / "checkpoints" / "last.ckpt")
+    wider = ["--model.net.init_args.encoder.init_args.widths", "[4, 16]", "--model.net.init_args.long_skip", "add"]
+    longer = ["--trainer.max_epochs", "3"] if verb == "fit" else []
+    error = refused([verb, "--ckpt_path", last, *wider, *longer], capsys, last, "widths was [4, 8] and is [4, 16] now")
+    assert "model.net.init_args.long_skip was concat and is add now" in error
+    assert "\n" not in error
+    assert not list(trained.rglob("error.log"))
+
+
+def test_a_checkpoint_without_its_settings_is_told_for_what_it_can_do(trained, place, capsys):
+    checkpoint = torch.load(best(trained), weights_only=True)
+    checkpoint["segapp"]["config"] = {}
+    torch.save(checkpoint, place / "bare.ckpt")
+    for verb in ("fit", "validate", "test"):
+        refused([verb, "--ckpt_path", "bare.ckpt"], capsys, "bare.ckpt", "no seed_everything, model, data, trainer")
+    assert main(["predict", "--ckpt_path", "bare.ckpt", "--images", "data/cells/val/images", "--output", "bare"]) == 0
+
+
+def test_weights_alone_are_nothing_to_go_on_from(trained, place, capsys):
+    checkpoint = torch.load(best(trained), weights_only=True)
+    del checkpoint["optimizer_states"]
+    torch.save(checkpoint, place / "weights.ckpt")
+    refused(["fit", "--ckpt_path", "weights.ckpt"], capsys, "weights.ckpt", "checkpoints/last.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("data/mine.yaml", ["is a data fragment", "--data "]),
+        ("model/residual.yaml", ["is a model fragment", "--model "]),
+        ("studies/drozdzal2016.yaml", ["is a study", "segapp study --config "]),
+    ],
+    ids=["data", "model", "study"],
+)
+def test_a_fragment_given_as_a_config_is_told_where_it_belongs(path, words, capsys):
+    path = str(ROOT / "configs" / path)
+    for options in (["--config", path], [f"--config={path}"], [*FIT[1:], "--config", path]):
+        assert f"{words[1]}{path}" in refused(["fit", *options], capsys, *words)
 
 
 @pytest.mark.parametrize("verb", ["validate", "test"])
@@ -250,6 +315,31 @@ def test_masks_of_0_and_255_are_explained(place, capsys):
     refused([*BARE, "--data", fragment], capsys, "255", "values")
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ([], "no sample of epoch 1 shows a pixel of b (1): if the training masks hold none, it cannot be learnt."),
+        (["--data.oversample", "0.5"], "the training masks hold no pixel of b (1): it cannot be learnt."),
+        (["--model.loss.init_args.class_weights", "balanced"], "the training masks hold no pixel of b (1): it cannot"),
+    ],
+    ids=["samples", "oversample", "balanced"],
+)
+def test_a_class_that_never_occurs_is_told_once(how, words, place, capsys):
+    fragment = folder_of(place, (0,), "absent")
+    assert main([*BARE, "--data", fragment, "--name", "absent", *how]) == 0
+    told = capsys.readouterr().err
+    assert told.count("note: ") == told.count(words) == 1
+    last = max((place / "runs" / "absent").glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
+    assert main(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "3"]) == 0
+    assert "note: " not in capsys.readouterr().err
+
+
+def test_nothing_is_told_of_classes_that_occur(place, capsys):
+    fragment = folder_of(place, (0, 1, 255), "present")
+    assert main([*BARE, "--data", fragment, "--name", "present", "--trainer.max_epochs", "1"]) == 0
+    assert "note: " not in capsys.readouterr().err
+
+
 def test_a_missing_folder_is_named(place, capsys):
     fragment = folder_of(place, (0, 1), "there")
     shutil.rmtree(place / "data" / "there")
@@ -284,7 +374,8 @@ def test_early_stopping_ends_a_run_that_no_longer_gains(place, trained, capsys):
     ("options", "sentence"),
     [
         (["--model.optimizer.init_args.lr", "-1"], "model.optimizer: Invalid learning rate: -1.0."),
-        (["--trainer.strategy", "foo"], "a setting is refused: You selected an invalid strategy name"),
+        (["--trainer.strategy", "foo"], "there is no --trainer.strategy foo: give auto, ddp (several devices"),
+        (["--trainer.strategy", "fdsp"], "there is no --trainer.strategy fdsp (did you mean 'fsdp'?): give auto"),
         (["--seed_everything", "-3"], "seed_everything is 0 … 4294967295, got -3."),
         (["--trainer.max_epochs", "0"], "max_epochs is 0, which trains nothing"),
         (["--trainer.default_root_dir", "data/cells/config.yaml"], "no folder can be made in data/cells/config.yaml"),

@@ -281,6 +281,7 @@ def test_an_ordinary_fit_with_ema_writes_and_a_resumed_one_continues(tmp_path, m
     after = rows(run)
     assert after[: len(before)] == before
     assert sorted({int(row["step"]) for row in after}) == [1, *range(2, 21, 2)]
+    assert {row["epoch"] for row in after if int(row["step"]) > 10} == {"2"}  # counted from 1, as in metrics.csv
     assert {row["module"] for row in after} == set(names)
 
 

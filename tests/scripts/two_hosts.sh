@@ -81,7 +81,7 @@ for pid in "${pids[@]}"; do wait "$pid" || fail "a host ended with $?"; done
 say "both hosts are done"
 grep -q "going on from $run/checkpoints/last.ckpt" host1.log host2.log || fail "nobody went on from the last checkpoint"
 [ "$(ls runs/tiny)" = two-hosts ] || fail "there is more than one run: $(ls runs/tiny)"
-expected=$(seq 0 $((epochs - 1)) | tr '\n' ' ')
+expected=$(seq 1 "$epochs" | tr '\n' ' ')
 found=$(tail -n +2 "$run/metrics.csv" | cut -d, -f1 | tr '\n' ' ')
 [ "$found" = "$expected" ] || fail "epochs $found instead of $expected"
 "$python" - "$run/checkpoints/last.ckpt" "$epochs" <<'CHECK' || fail "last.ckpt is not that of the last epoch"

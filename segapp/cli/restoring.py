@@ -1,0 +1,88 @@
+"""A checkpoint that a run goes on from or is scored with: its settings, and whether it and the run agree."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from segapp.cli.typed import named_by_the_person
+from segapp.errors import MisuseError
+from segapp.inference import check_class_paths
+
+_ABSENT = object()
+
+
+def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, options: list[str]) -> dict[str, Any]:
+    """The config it was trained with: all of it to go on training, model and data to score.
+
+    Raises MisuseError for a class that may not be imported, and where something is missing.
+    """
+    config = checkpoint["segapp"]["config"]
+    check_class_paths(config, allowed=named_by_the_person(options))
+    missing = [name for name in ("seed_everything", "model", "data", "trainer") if name not in config]
+    if missing:
+        raise MisuseError(
+            f"{path}: does not say with which settings it was trained (no {', '.join(missing)}), and segapp {verb} "
+            "needs them: give a checkpoint that `segapp fit` wrote. `segapp predict` can use this one."
+        )
+    if verb == "fit":
+        _refuse_weights_alone(path, checkpoint)
+        return dict(config)
+    trainer = {"precision": config["trainer"].get("precision")}
+    return {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
+
+
+def nothing_left(checkpoint: dict[str, Any], trainer: Any) -> str | None:
+    """The sentence for a run that has reached its end already, or None.
+
+    Args:
+        checkpoint: What it would go on from.
+        trainer: The trainer's settings, for `max_epochs` and `max_steps`.
+    """
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    for name, done in (("max_epochs", epochs), ("max_steps", checkpoint["global_step"])):
+        if 0 < (trainer[name] or -1) <= done:
+            return (
+                f"nothing is left to train: the run has done {done} of {trainer[name]} {name.removeprefix('max_')}; "
+                f"to go on, give more with --trainer.{name}, say {2 * trainer[name]}."
+            )
+    return None
+
+
+def other_weights(
+    error: Exception, path: str | None, old: dict[str, Any] | None, new: dict[str, Any]
+) -> MisuseError | None:
+    """The sentence for weights that the network here has no place for; None for another error.
+
+    Args:
+        error: As torch raises it when weights are loaded.
+        path: The checkpoint.
+        old: The model section it was trained with.
+        new: The model section of this run.
+    """
+    if old is None or "loading state_dict" not in str(error):
+        return None
+    parts = {name: old.get(name) for name in ("net", "loss")}, {name: new.get(name) for name in ("net", "loss")}
+    changed = [f"{key} was {was} and is {now} now" for key, was, now in _differences(*parts, "model")]
+    lines = str(error).splitlines()
+    why = "; ".join(changed) or f"no setting differs, so its class has changed ({lines[-1].strip().rstrip('.')})"
+    return MisuseError(
+        f"the weights of {path} do not fit the network: {why}. "
+        "Leave that as it was; another network is a new run's (segapp fit without --ckpt_path)."
+    )
+
+
+def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:
+    if "loops" not in checkpoint or "optimizer_states" not in checkpoint:
+        raise MisuseError(
+            f"{path}: holds weights, but not how far the training and its optimiser were, so no fit can go on from it: "
+            "give the run's checkpoints/last.ckpt."
+        )
+
+
+def _differences(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, old and new value of every setting that differs."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{place}.{key}")
+    elif old != new:
+        was, now = ("not set" if value is _ABSENT else value for value in (old, new))
+        yield place, was, now

@@ -1,0 +1,38 @@
+"""A loss over several outputs of a network."""
+
+import torch
+from torch import Tensor, nn
+
+
+class DeepSupervision(nn.Module):
+    """A loss over several outputs, finest first, weighted 2⁻ⁱ and normalised; the mask is resized by nearest.
+
+    Args:
+        loss: Applied to every output.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, logits: Tensor | list[Tensor], mask: Tensor) -> Tensor:
+        """Scalar; a single tensor (as in evaluation) is passed to `loss` as it is."""
+        if isinstance(logits, Tensor):
+            return self.loss(logits, mask)
+        weights = [2.0**-level for level in range(len(logits))]
+        losses = [
+            weight * self.loss(output, _resized(mask, output.shape[-2:]))
+            for weight, output in zip(weights, logits, strict=True)
+        ]
+        return torch.stack(losses).sum() / sum(weights)
+
+
+def _resized(mask: Tensor, size: torch.Size) -> Tensor:
+    """(N, H, W) → (N, *size), each pixel that of the mask under its centre: class indices and 255 stay."""
+    if mask.shape[-2:] == size:
+        return mask
+    rows, columns = (
+        (2 * torch.arange(small, device=mask.device) + 1) * large // (2 * small)
+        for large, small in zip(mask.shape[-2:], size, strict=True)
+    )
+    return mask[:, rows[:, None], columns]

@@ -1,0 +1,59 @@
+"""The surrogate of IoU that sorts its pixels."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from segapp.batch import IGNORE_INDEX
+from segapp.losses.weights import checked
+from segapp.shares import summed
+
+
+class Lovasz(nn.Module):
+    """Lovász-softmax, the convex surrogate of 1 - IoU (Berman et al. 2018), averaged over the classes present.
+
+    Args:
+        reduce: The surrogate is taken per `image`, then averaged over images, or over the whole `batch`.
+    """
+
+    def __init__(self, reduce: Literal["image", "batch"] = "image") -> None:
+        super().__init__()
+        self.reduce = reduce
+
+    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Scalar in [0, 1]."""
+        p = checked(logits, mask).softmax(1).movedim(1, -1)
+        pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
+        losses = [self._surrogate(probabilities, truth) for probabilities, truth in pairs]
+        kept = [loss for loss in losses if loss is not None]
+        total, count = torch.stack(kept).sum() if kept else (p * 0).sum(), mask.new_tensor(len(kept))
+        if self.reduce == "image":
+            total, count = summed(total, count)
+        return total / count.clamp(min=1)
+
+    @staticmethod
+    def _surrogate(p: Tensor, mask: Tensor) -> Tensor | None:
+        """The mean over present classes of errors · Lovász gradient; None where all is ignored."""
+        valid = mask != IGNORE_INDEX
+        p, truth = p[valid], mask[valid]
+        losses = []
+        for index in truth.bincount().nonzero()[:, 0].tolist():
+            foreground = truth == index
+            errors, order = (foreground.to(p) - p[:, index]).abs().sort(descending=True)
+            # Not `@`, which autocast would take to bfloat16.
+            losses.append((errors * _jaccard_gradient(foreground[order], p.dtype)).sum())
+        return torch.stack(losses).mean() if losses else None
+
+
+def _jaccard_gradient(truth: Tensor, dtype: torch.dtype) -> Tensor:
+    """Gradient of the Lovász extension of the Jaccard loss at sorted errors (algorithm 1 of the paper).
+
+    The differences of successive Jaccard losses are written out, 1 / union where the truth is foreground and
+    intersection / (union · (union - 1)) elsewhere: subtracted as float32, those of a large image would be lost to
+    rounding.
+    """
+    intersection = truth.sum() - truth.cumsum(0)
+    union = truth.sum() + (~truth).cumsum(0)
+    numerator, denominator = torch.where(truth, 1, intersection), torch.where(truth, union, union * (union - 1))
+    return numerator.to(dtype) / denominator.to(dtype)

@@ -1,0 +1,91 @@
+"""Losses that are a mean over pixels."""
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segapp.batch import IGNORE_INDEX
+from segapp.errors import MisuseError
+from segapp.losses.weights import ClassWeights, Weights, checked
+from segapp.shares import summed
+
+
+class PixelwiseLoss(nn.Module, ABC):
+    """A weighted mean over valid pixels.
+
+    Its two sums, unlike the mean, may be added over bands, micro-batches and processes before they are divided.
+    """
+
+    @abstractmethod
+    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Scalars: Σ weight · loss over valid pixels, and Σ weight (the number of pixels, where all are equal)."""
+
+    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Scalar."""
+        total, weight = summed(*self.sums(logits, mask))
+        # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
+        return total * (weight > 0) / torch.where(weight > 0, weight, 1)
+
+
+class CrossEntropy(PixelwiseLoss):
+    """Softmax cross-entropy: Σ w_y · (-log p_y) / Σ w_y over valid pixels of true class y.
+
+    With label smoothing ε the target is (1 - ε) · one-hot + ε / K, each class's term weighted by its own w (Szegedy
+    et al. 2016), as in PyTorch.
+
+    Args:
+        class_weights: One weight per class, or `balanced`.
+        label_smoothing: ε in [0, 1).
+    """
+
+    def __init__(self, class_weights: Weights = None, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        if not 0 <= label_smoothing < 1:
+            raise MisuseError(f"label_smoothing is in [0, 1), got {label_smoothing}.")
+        self.class_weights = ClassWeights(class_weights)
+        self.label_smoothing = label_smoothing
+
+    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Two scalars."""
+        logits = checked(logits, mask)
+        weights = self.class_weights(logits)
+        total = F.cross_entropy(
+            logits,
+            mask,
+            weight=weights,
+            ignore_index=IGNORE_INDEX,
+            reduction="sum",  # PyTorch's mean is 0 / 0 where all is ignored
+            label_smoothing=self.label_smoothing,
+        )
+        valid = mask != IGNORE_INDEX
+        return total, valid.sum() if weights is None else (weights[torch.where(valid, mask, 0)] * valid).sum()
+
+
+class Focal(PixelwiseLoss):
+    """Softmax focal loss: Σ w_y · (1 - p_y)^γ · (-log p_y) / Σ w_y over valid pixels of class y (Lin et al. 2017).
+
+    Args:
+        gamma: γ ≥ 0; 0 is cross-entropy.
+        class_weights: One weight per class (the paper's α), or `balanced`.
+    """
+
+    def __init__(self, gamma: float = 2.0, class_weights: Weights = None) -> None:
+        super().__init__()
+        if gamma < 0:
+            raise MisuseError(f"gamma is ≥ 0, got {gamma}.")
+        self.gamma = gamma
+        self.class_weights = ClassWeights(class_weights)
+
+    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Two scalars."""
+        logits = checked(logits, mask)
+        valid = mask != IGNORE_INDEX
+        target = torch.where(valid, mask, 0)
+        log_p = logits.log_softmax(1).gather(1, target[:, None])[:, 0]
+        # 1 - p is kept off 0, where the power's gradient is infinite for γ < 1.
+        focal = -((-torch.expm1(log_p)).clamp_min(1e-7) ** self.gamma) * log_p
+        weights = self.class_weights(logits)
+        weight = valid.to(focal) if weights is None else weights[target] * valid
+        return (focal * weight).sum(), weight.sum()

@@ -1,0 +1,29 @@
+"""What every process of a run would say is said by the first."""
+
+import os
+import time
+
+import pytest
+
+from segapp.cli.processes import is_said_by_the_first
+
+
+@pytest.mark.parametrize(
+    ("rank", "launcher", "said", "waits"),
+    [
+        (None, None, False, False),  # the only process, or the first
+        ("0", "own", False, False),
+        ("1", "parent", False, True),  # the first lives on: this one's error is its own
+        ("1", "gone", True, False),
+        ("1", "own", False, True),  # torchrun's, which ends it when the first has ended
+    ],
+)
+def test_another_process_is_silent_where_the_first_has_ended(rank, launcher, said, waits, monkeypatch):
+    pids = {"own": str(os.getpid()), "parent": str(os.getppid()), "gone": "999999999"}
+    for name, value in (("LOCAL_RANK", rank), ("SEGAPP_LAUNCHER", launcher and pids[launcher])):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    began = time.monotonic()
+    assert is_said_by_the_first(patience=0.3) is said
+    assert (time.monotonic() - began >= 0.3) is waits
