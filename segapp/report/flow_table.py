@@ -103,3 +103,9 @@ def read_flow(path: Path) -> FlowTable:
         for name, grid in values.items():
             grid[row_of[row["module"]], column_of[int(row["step"])]] = float(row[name] or "nan")
     return FlowTable(steps, modules, values)
+
+
+def median(grid: np.ndarray) -> np.ndarray:
+    """(rows,): each row's median over its finite values; NaN where it has none."""
+    finite = [row[np.isfinite(row)] for row in grid]
+    return np.array([np.median(row) if len(row) else np.nan for row in finite])
