@@ -69,8 +69,8 @@ def draw_runs(tables: Mapping[str, Path], picture: Path) -> None:
 
 
 def heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
-    """One quantity of many runs, a panel for each, at most four beside each other, on one scale."""
-    shown = {label: flow.with_weights() for label, flow in flows.items()}
+    """One quantity of many runs, a panel for each, at most four beside each other, on one scale; no norm layers."""
+    shown = {label: without_norms(flow) for label, flow in flows.items()}
     rows = math.ceil(len(shown) / 4)
     figure = new_figure(10, 0.5 + 2.8 * rows)
     grid = figure.subplots(rows, math.ceil(len(shown) / rows), squeeze=False)
@@ -123,13 +123,16 @@ def with_grey(name: str) -> Colormap:
 
 
 def _name_modules(axes: Axes, flow: FlowTable, most: int) -> None:
-    """All of them if there is room; else where each part of the network begins, as `encoder.0`."""
+    """All of them if there is room; else where the network's parts begin, as `encoder.0`."""
     names = dict(enumerate(flow.modules))
     if len(names) > most:
         parts = {place: ".".join(module.split(".")[:2]) for place, module in names.items()}
         names = {place: part for place, part in parts.items() if part != parts.get(place - 1)}
-    every = 1 + (len(names) - 1) // most
-    axes.set_yticks(list(names)[::every], list(names.values())[::every], fontsize=6)
+    shown: list[int] = []
+    for place in names:
+        if not shown or (place - shown[-1]) * 1.5 * most >= len(flow.modules):
+            shown.append(place)
+    axes.set_yticks(shown, [names[place] for place in shown], fontsize=6)
 
 
 def _leave_out_repeated(row: Iterable[Axes]) -> None:
@@ -147,14 +150,14 @@ def _profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
 
     Networks of different depth are drawn over the share of their own depth.
     """
-    deep = {label: [_layers(flow) for flow in runs] for label, runs in flows.items()}
-    depths = {len(places) for runs in deep.values() for places in runs}
+    shown = {label: [without_norms(flow) for flow in runs] for label, runs in flows.items()}
+    depths = {len(flow.modules) for runs in shown.values() for flow in runs}
     panels = part.subplots(1, 2)
     for axes, name in zip(panels, ("gradient_norm", "update_ratio"), strict=True):
         for label, (colour, dash) in colour_of(list(flows)).items():
-            for index, (flow, places) in enumerate(zip(flows[label], deep[label], strict=True)):
-                values = median(flow.values[name][places])
-                x = np.arange(len(places)) / (max(len(places) - 1, 1) if len(depths) > 1 else 1)
+            for index, flow in enumerate(shown[label]):
+                values = median(flow.values[name])
+                x = np.arange(len(values)) / (max(len(values) - 1, 1) if len(depths) > 1 else 1)
                 named = {} if index else {"label": label}
                 axes.plot(x, np.where(values > 0, values, np.nan), dash, color=colour, linewidth=1.6, **named)
         axes.set(title=MAPS[name][0], yscale="log")
@@ -163,7 +166,7 @@ def _profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
     part.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
 
 
-def _layers(flow: FlowTable) -> list[int]:
-    """The rows of the submodules that have weights and are no norm layers."""
-    kept = set(flow.with_weights().modules)
-    return [row for row, module in enumerate(flow.modules) if module in kept and not NORM.search(module)]
+def without_norms(flow: FlowTable) -> FlowTable:
+    """Only the submodules that have weights and are no norm layers."""
+    weighted = flow.with_weights()
+    return weighted.only([not NORM.search(module) for module in weighted.modules])

@@ -81,12 +81,12 @@ class FlowTable:
 
     def with_weights(self) -> "FlowTable":
         """Only the submodules that have parameters of their own."""
-        rows = [index for index, norms in enumerate(self.values["weight_norm"]) if not np.isnan(norms).all()]
-        return FlowTable(
-            self.steps,
-            [self.modules[row] for row in rows],
-            {name: grid[rows] for name, grid in self.values.items()},
-        )
+        return self.only([not np.isnan(norms).all() for norms in self.values["weight_norm"]])
+
+    def only(self, kept: Sequence[bool]) -> "FlowTable":
+        """The submodules marked, one mark for each."""
+        modules = [module for module, keep in zip(self.modules, kept, strict=True) if keep]
+        return FlowTable(self.steps, modules, {name: grid[np.array(kept)] for name, grid in self.values.items()})
 
 
 def read_flow(path: Path) -> FlowTable:
