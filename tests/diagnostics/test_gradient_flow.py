@@ -181,9 +181,7 @@ def test_the_loss_scale_is_not_in_the_gradients(kind, tmp_path):
 def test_under_a_loss_scale_clipping_acts_on_the_true_gradient(tmp_path):
     """18 and 12, of norm 21.6, are cut to 5, not 256 times as much."""
     plugins = [scaled(256.0)]
-    table = train(
-        tmp_path, Product(OPTIMIZERS["unscaled by Lightning"]), plugins=[scaled(256.0)], gradient_clip_val=5.0
-    )
+    table = train(tmp_path, Product(OPTIMIZERS["unscaled by Lightning"]), plugins=plugins, gradient_clip_val=5.0)
     coefficient = 5 / math.hypot(18, 12)
     for row, gradient, weight in zip(table[:2], (18, 12), (2, 3), strict=True):
         assert float(row["gradient_norm"]) == pytest.approx(gradient, rel=1e-2)
