@@ -33,6 +33,7 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "matplotlib": {"callbacks", "report", "diagnostics"},
     "jsonargparse": {"cli", "inference"},
     "scipy": {"metrics", "report/statistics.py"},
+    "ray": {"studies/cluster.py"},
     "onnx": {"export"},
     "onnxruntime": {"export", "inference/exported.py"},
     "openvino": {"export", "inference/exported.py"},

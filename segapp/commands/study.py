@@ -3,6 +3,7 @@
 import math
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from segapp.errors import MisuseError
@@ -10,13 +11,16 @@ from segapp.report.effects import Question
 from segapp.report.results import Result
 from segapp.report.study import Report, write_report
 from segapp.studies import Job, Study, plan_jobs, read_study, run_all
+from segapp.studies.cluster import cluster
 from segapp.studies.merge import flat
+from segapp.studies.processes import Processes
+from segapp.studies.queue import Place
 
 BOOKKEEPING = ("name", "seed_everything")
 """Settings in which arms differ without being different."""
 
 
-def study(config: str, workers: int | None = None, redraw: bool = False) -> int:
+def study(config: str, workers: int | None = None, ray: str | None = None, redraw: bool = False) -> int:
     """Run an ablation: every arm of a grid with every seed, and one page about what made a difference.
 
     Each arm is an ordinary fit and test in a process of its own, under runs/<study>/arms/<arm>/seed-<n>. Arms differ
@@ -27,6 +31,8 @@ def study(config: str, workers: int | None = None, redraw: bool = False) -> int:
     Args:
         config: A study's YAML, as configs/studies/addition_or_concatenation.yaml; docs/studies.md explains it.
         workers: Arms that run at once; default: one per GPU, or one per core.
+        ray: A Ray cluster to run arms on, instead of this machine: its address, auto for the one this host belongs
+            to, local for one that is started here. Its hosts share this folder and have segapp.
         redraw: Only draw tables, figures and the page again, from the numbers of the runs.
     """
     plan = read_study(Path(config))
@@ -34,7 +40,8 @@ def study(config: str, workers: int | None = None, redraw: bool = False) -> int:
     jobs = plan_jobs(plan, folder)
     if not redraw:
         try:
-            run_all(jobs, folder, workers)
+            with _place(ray, workers) as place:
+                run_all(jobs, folder, place)
         except KeyboardInterrupt:
             print(f"interrupted; go on with: segapp study --config {config}")
             return 130
@@ -49,6 +56,10 @@ def study(config: str, workers: int | None = None, redraw: bool = False) -> int:
         print(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}")
     print(f"{len(results) - len(failed)} of {len(results)} runs finished; tables beside the page: {page}")
     return 1 if failed else 0
+
+
+def _place(ray: str | None, workers: int | None) -> AbstractContextManager[Place]:
+    return nullcontext(Processes(workers)) if ray is None else cluster(ray, workers)
 
 
 def result_of(job: Job, plan: Study) -> Result:

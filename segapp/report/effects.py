@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segapp.report.results import Result, common_images, grouped, nan_mean, scored
+from segapp.report.flow_table import median
+from segapp.report.results import Result, common_images, grouped, scored
 from segapp.report.statistics import hierarchical_bootstrap, holm, sign_flip_p
 
 Row = dict[str, Any]
@@ -49,13 +50,11 @@ def _last(result: Result, name: str) -> float | None:
 
 
 def gradient_profile(result: Result) -> dict[str, float]:
-    """Geometric mean over training of every module's gradient norm, in the order of execution."""
-    logs: dict[tuple[int, str], list[float]] = {}
-    for row in result.flow:
-        norm = float(row["gradient_norm"] or "nan")
-        if norm > 0:
-            logs.setdefault((int(row["order"]), row["module"]), []).append(math.log(norm))
-    return {module: math.exp(nan_mean(values)) for (_, module), values in sorted(logs.items())}
+    """Every module's gradient norm, the median over the measured steps, in the order of execution."""
+    if result.flow is None:
+        return {}
+    flow = result.flow.with_weights()
+    return dict(zip(flow.modules, median(flow.values["gradient_norm"]).tolist(), strict=True))
 
 
 def image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:

@@ -10,13 +10,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from segapp.io import atomic_path
-from segapp.report.effects import gradient_profile
-from segapp.report.results import LOWER_IS_BETTER, Result, natural
+from segapp.report.results import LOWER_IS_BETTER, Result
 
 matplotlib.use("agg")
 
@@ -25,9 +23,6 @@ INK = "#24272d"
 
 COLOURS = ("#2f7fc1", "#e08a1e", "#1f9e77", "#c8559a", "#8a6fd1", "#d4502f", "#5fa8b8", "#8b8f3a", "#8c8c8c")
 """Distinct to most eyes, readable on white and on near-black."""
-
-NAMED = 16
-"""Modules that are named in a picture; of more only some are, so that the names can be read."""
 
 STYLE: Any = {
     "text.color": INK,
@@ -135,62 +130,3 @@ def _dot(axes: Axes, y: int, row: Mapping[str, Any], points: Sequence[float]) ->
     if not math.isnan(row["estimate"]):
         axes.plot([row["low"], row["high"]], [y, y], color=COLOURS[0], linewidth=2.2, solid_capstyle="round")
         axes.plot(row["estimate"], y, "o", color=COLOURS[0], markersize=7)
-
-
-def profiles(results: Sequence[Result]) -> Figure:
-    """The gradient norm of every module, in the order of execution, on a logarithmic scale.
-
-    Few modules are named. Of deep arms, which differ in their modules, each lies at its share of its own arm's depth.
-    """
-    watched = [result for result in results if result.flow]
-    modules = list(dict.fromkeys(name for result in watched for name in gradient_profile(result)))
-    arms = list(dict.fromkeys(result.arm for result in watched))
-    figure = new_figure(10, 4.2 + 0.22 * math.ceil(len(arms) / 3))
-    axes = figure.subplots()
-    for arm, (colour, dash) in colour_of(arms).items():
-        for index, result in enumerate(result for result in watched if result.arm == arm):
-            norms = gradient_profile(result)
-            deep = len(modules) > NAMED
-            places = [i / max(len(norms) - 1, 1) if deep else modules.index(name) for i, name in enumerate(norms)]
-            axes.plot(places, list(norms.values()), dash, color=colour, linewidth=1.6, label=None if index else arm)
-    axes.set(yscale="log", ylabel="gradient norm")
-    if len(modules) > NAMED:
-        axes.set(xlabel="place in the order of execution: 0 is the first module, 1 the head")
-    else:
-        axes.set_xticks(range(len(modules)), modules, rotation=60, ha="right", fontsize=8)
-    axes.grid(alpha=0.2, color=INK)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
-    return figure
-
-
-def heatmaps(results: Sequence[Result]) -> Figure:
-    """Gradient norm by module and step, one panel per arm (its first seed), one logarithmic scale for all."""
-    first = list({result.arm: result for result in reversed(results) if result.flow}.values())[::-1]
-    tables = [_flow_table(result) for result in first]
-    values = np.concatenate([table[np.isfinite(table) & (table > 0)] for _, _, table in tables])
-    scale = LogNorm(values.min(), max(values.max(), values.min() * 1.001))
-    across = min(3, len(first))
-    figure = new_figure(10, 0.6 + 3.0 * math.ceil(len(first) / across))
-    panels = np.atleast_1d(figure.subplots(math.ceil(len(first) / across), across)).ravel()
-    for axes in panels[len(first) :]:
-        axes.axis("off")
-    for axes, result, (modules, steps, table) in zip(panels, first, tables, strict=False):
-        picture = axes.imshow(table, norm=scale, aspect="auto", interpolation="nearest", cmap="viridis")
-        every = math.ceil(len(modules) / NAMED)
-        axes.set(title=result.arm, xlabel="step", yticks=range(0, len(modules), every))
-        axes.set_xticks([0, len(steps) - 1][: len(steps)], [steps[0], steps[-1]][: len(steps)])
-        axes.set_yticklabels(modules[::every], fontsize=7)
-    figure.colorbar(picture, ax=list(panels), label="gradient norm", shrink=0.8)
-    return figure
-
-
-def _flow_table(result: Result) -> tuple[list[str], list[int], np.ndarray]:
-    """Modules with weights in order, steps, and (modules, steps) gradient norms, NaN where none was recorded."""
-    order = {row["module"]: int(row["order"]) for row in result.flow if row["gradient_norm"]}
-    modules = sorted(order, key=lambda name: (order[name], natural(name)))
-    steps = sorted({int(row["step"]) for row in result.flow})
-    table = np.full((len(modules), len(steps)), np.nan)
-    for row in result.flow:
-        if row["gradient_norm"]:
-            table[modules.index(row["module"]), steps.index(int(row["step"]))] = float(row["gradient_norm"])
-    return modules, steps, table

@@ -81,12 +81,12 @@ class FlowTable:
 
     def with_weights(self) -> "FlowTable":
         """Only the submodules that have parameters of their own."""
-        rows = [index for index, norms in enumerate(self.values["weight_norm"]) if not np.isnan(norms).all()]
-        return FlowTable(
-            self.steps,
-            [self.modules[row] for row in rows],
-            {name: grid[rows] for name, grid in self.values.items()},
-        )
+        return self.only([not np.isnan(norms).all() for norms in self.values["weight_norm"]])
+
+    def only(self, kept: Sequence[bool]) -> "FlowTable":
+        """The submodules marked, one mark for each."""
+        modules = [module for module, keep in zip(self.modules, kept, strict=True) if keep]
+        return FlowTable(self.steps, modules, {name: grid[np.array(kept)] for name, grid in self.values.items()})
 
 
 def read_flow(path: Path) -> FlowTable:
@@ -103,3 +103,9 @@ def read_flow(path: Path) -> FlowTable:
         for name, grid in values.items():
             grid[row_of[row["module"]], column_of[int(row["step"])]] = float(row[name] or "nan")
     return FlowTable(steps, modules, values)
+
+
+def median(grid: np.ndarray) -> np.ndarray:
+    """(rows,): each row's median over its finite values; NaN where it has none."""
+    finite = [row[np.isfinite(row)] for row in grid]
+    return np.array([np.median(row) if len(row) else np.nan for row in finite])

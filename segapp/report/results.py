@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from segapp.report.flow_table import FlowTable, read_flow
+
 LOWER_IS_BETTER = ("hd95", "loss")
 """Scores of which less is more."""
 
@@ -58,10 +60,10 @@ class Result:
         return {row["name"]: image_scores(row, classes) for row in rows}
 
     @cached_property
-    def flow(self) -> list[dict[str, str]]:
+    def flow(self) -> FlowTable | None:
         """gradient_flow.csv of the run, where the GradientFlow callback watched it."""
         path = None if self.run is None else self.run / "gradient_flow.csv"
-        return read_rows(path) if path is not None and path.is_file() else []
+        return read_flow(path) if path is not None and path.is_file() else None
 
     @property
     def landscape(self) -> Path | None:

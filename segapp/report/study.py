@@ -9,8 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from segapp.report import figures
+from segapp.report import figures, flow
 from segapp.report.effects import Question, Row, arm_rows, contrast_rows, image_rows, run_rows
+from segapp.report.flow_table import FlowTable
 from segapp.report.landscape import contours, lines, read_landscape, sharpness_row, surfaces
 from segapp.report.page import Page, facts, picture, row_of
 from segapp.report.results import Result, common_images, grouped, nan_mean, score_names
@@ -159,13 +160,21 @@ def _curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:
 
 
 def _gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
-    if any(result.flow for result in finished):
-        page.section("Gradients")
-        with figures.style():
-            profile, maps = figures.profiles(finished), figures.heatmaps(finished)
-        caption = "Gradient norms in the order of execution: geometric mean over training; one line per seed."
-        _draw(page, folder, "gradient_profile", profile, caption)
-        _draw(page, folder, "gradient_heatmaps", maps, "Gradient norm over training, one scale for all arms.")
+    runs: dict[str, list[FlowTable]] = {}
+    for result in finished:
+        if result.flow is not None:
+            runs.setdefault(result.arm, []).append(result.flow)
+    if not runs:
+        return
+    page.section("Gradients")
+    first = {arm: flows[0] for arm, flows in runs.items()}
+    with figures.style():
+        profile = flow.profiles(runs)
+        maps = {name: flow.heatmaps(first, name) for name in ("gradient_norm", "update_ratio")}
+    _draw(page, folder, "gradient_profile", profile, "Over depth: the median over the steps, one line per seed.")
+    of = "of every arm's first seed, first layer at the top, one scale for all; grey where there is none."
+    _draw(page, folder, "gradient_heatmaps", maps["gradient_norm"], f"Gradient norm {of}")
+    _draw(page, folder, "update_heatmaps", maps["update_ratio"], f"How much a step changes the weights, {of}")
 
 
 def _landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:

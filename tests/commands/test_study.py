@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from lightning.pytorch import Callback
 
 from segapp.cli import main
 
@@ -36,6 +37,13 @@ STUDY = {
     "seeds": [0, 1],
     "contrasts": [{"name": "long skips", "arms": "long_skip=concat", "against": "long_skip=none"}],
 }
+
+
+class Killing(Callback):
+    """As the kernel does when there is no memory left."""
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def segapp(folder: Path, *words: str) -> subprocess.Popen:
@@ -132,6 +140,28 @@ def test_a_killed_study_resumes_and_gives_the_same_table(done, tmp_path):
     assert table(tmp_path) == table(done)
     without_times = [(tmp_path / "runs/tiny" / name).read_text() for name in ("images.csv", "effects.csv")]
     assert without_times == [(done / "runs/tiny" / name).read_text() for name in ("images.csv", "effects.csv")]
+
+
+@pytest.mark.slow
+def test_a_study_on_a_ray_cluster_gives_the_same_table(done, tmp_path):
+    pytest.importorskip("ray", reason="the extra `ray` is not installed: 200 MB that only this needs")
+    write(tmp_path)
+    process = segapp(tmp_path, "study", "--config", "tiny.yaml", "--workers", "2", "--ray", "local")
+    output = finish(process)
+    assert process.returncode == 0, output
+    assert table(tmp_path) == table(done)
+
+
+@pytest.mark.slow
+def test_an_arm_that_is_killed_on_a_ray_cluster_is_told_and_the_others_finish(tmp_path):
+    pytest.importorskip("ray", reason="the extra `ray` is not installed: 200 MB that only this needs")
+    killing = {"class_path": "tests.commands.test_study.Killing"}
+    write(tmp_path, grid={"kind": {"good": {}, "killed": {"trainer.callbacks": [killing]}}}, seeds=[0], contrasts=[])
+    process = segapp(tmp_path, "study", "--config", "tiny.yaml", "--ray", "local")
+    output = finish(process)
+    assert process.returncode == 1, output
+    assert "failed: killed, seed 0: its process ended with WorkerCrashedError" in output
+    assert {row["arm"]: row["status"] for row in table(tmp_path)} == {"good": "finished", "killed": "failed"}
 
 
 @pytest.mark.slow

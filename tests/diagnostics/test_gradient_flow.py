@@ -141,9 +141,19 @@ def test_steps_are_measured_at_the_interval_and_first(tmp_path):
 
 
 def test_bf16_measures_what_fp32_does_but_for_rounding(tmp_path):
-    table = train(tmp_path, precision="bf16-mixed")
-    for row, exact in zip(table[:2], by_hand(XS)[0]["g"], strict=True):
-        assert float(row["gradient_norm"]) == pytest.approx(exact, rel=0.02)
+    table = train(tmp_path, precision="bf16-mixed", gradient_clip_val=5.0)
+    first = by_hand(XS, limit=5.0)[0]
+    for row, gradient, ratio in zip(table[:2], first["g"], first["u"], strict=True):
+        assert float(row["gradient_norm"]) == pytest.approx(gradient, rel=0.02)
+        assert float(row["clip_coefficient"]) == pytest.approx(first["c"][0], rel=0.02)
+        assert float(row["update_ratio"]) == pytest.approx(ratio, rel=0.02)
+
+
+def test_the_first_step_of_adam_by_hand(tmp_path):
+    """Bias-corrected moments are g and g², so that every weight moves by the learning rate whatever its gradient."""
+    first, second = train(tmp_path, Product(lambda p: torch.optim.Adam(p, RATE)), xs=[1.0])
+    assert float(first["update_ratio"]) == pytest.approx(RATE / 2, rel=1e-5)
+    assert float(second["update_ratio"]) == pytest.approx(RATE / 3, rel=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------- loss scaling
@@ -166,6 +176,17 @@ def test_the_loss_scale_is_not_in_the_gradients(kind, tmp_path):
     assert float(table[1]["gradient_norm"]) == pytest.approx(12, rel=1e-2)
     assert float(table[0]["update_ratio"]) == pytest.approx(RATE * 18 / 2, rel=1e-2)
     assert {row["skipped"] for row in table} == {"0"}
+
+
+def test_under_a_loss_scale_clipping_acts_on_the_true_gradient(tmp_path):
+    """18 and 12, of norm 21.6, are cut to 5, not 256 times as much."""
+    plugins = [scaled(256.0)]
+    table = train(tmp_path, Product(OPTIMIZERS["unscaled by Lightning"]), plugins=plugins, gradient_clip_val=5.0)
+    coefficient = 5 / math.hypot(18, 12)
+    for row, gradient, weight in zip(table[:2], (18, 12), (2, 3), strict=True):
+        assert float(row["gradient_norm"]) == pytest.approx(gradient, rel=1e-2)
+        assert float(row["clip_coefficient"]) == pytest.approx(coefficient, rel=1e-2)
+        assert float(row["update_ratio"]) == pytest.approx(RATE * gradient * coefficient / weight, rel=1e-2)
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)

@@ -27,6 +27,41 @@ def test_the_jacobian_of_a_residual_block_is_identity_plus_its_branchs(norm):
     torch.testing.assert_close(whole, torch.eye(36, dtype=torch.float64) + branch, rtol=0, atol=1e-12)
 
 
+def derivative(short_skip: str, blocks: int, point: float) -> float:
+    """Of blocks in a row, of one channel and one pixel, whose two layers multiply with 2 and with 3 after a ReLU."""
+    stack = BlockStyle(short_skip, "none").stack(1, 1, blocks).double()
+    for index, conv in enumerate(part for part in stack.modules() if isinstance(part, nn.Conv2d)):
+        nn.init.zeros_(conv.weight)
+        conv.weight.data[:, :, 1, 1] = 2 + index % 2
+    value = torch.full((1, 1, 1, 1), point, dtype=torch.float64, requires_grad=True)
+    return torch.autograd.grad(stack(value).sum(), value)[0].item()
+
+
+@pytest.mark.parametrize(
+    ("short_skip", "blocks", "point", "by_hand"),
+    [
+        ("none", 1, 1.0, 2 * 3),
+        ("none", 2, 1.0, 6 * 6),
+        ("add", 1, 1.0, 1 + 6),
+        ("add", 2, 1.0, 1 + 6 + 6 + 36),  # the four ways to take or leave two branches
+        ("none", 2, -1.0, 0),  # cut off by the first ReLU
+        ("add", 2, -1.0, 1),  # and only the identity left
+    ],
+)
+def test_jacobians_multiply_and_addition_opens_a_path_for_every_choice_of_branches(short_skip, blocks, point, by_hand):
+    assert derivative(short_skip, blocks, point) == by_hand
+
+
+def test_concatenation_has_the_identity_among_its_rows_up_to_the_transition():
+    torch.manual_seed(0)
+    block = BlockStyle("concat", "none", "tanh").block(4, 4).double()
+    block.transition = nn.Identity()
+    rows = torch.func.jacrev(block)(torch.randn(1, 4, 3, 3, dtype=torch.float64)).reshape(-1, 36)
+    assert rows.shape == (72, 36)
+    assert torch.equal(rows[:36], torch.eye(36, dtype=torch.float64))
+    assert rows[36:].abs().max() > 0.01
+
+
 def test_where_shapes_differ_the_identity_becomes_a_projection():
     block = BlockStyle("add").block(3, 5).eval()
     images = torch.randn(1, 3, 4, 4)

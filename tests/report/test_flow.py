@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.report.flow import NORM, draw_run, draw_runs, log_scale, median
-from segapp.report.flow_table import append_rows, begin_table
+from segapp.report.flow import NORM, draw_run, draw_runs, heatmaps, log_scale, profiles
+from segapp.report.flow_table import append_rows, begin_table, median, read_flow
 
 
 def table(path, scale: float, modules: int = 3):
@@ -69,3 +69,26 @@ def test_nothing_to_draw_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["encoder.0.norm", "layer1.0.bn2", "norm", "bn1"])
 def test_norm_layers_are_told_by_name(name):
     assert NORM.search(name) and not NORM.search(name + ".conv")
+
+
+def flow(folder, name: str, scale: float, modules: int):
+    return read_flow(table(folder / f"{name}.csv", scale, modules))
+
+
+def test_panels_of_one_figure_share_their_scale_and_names_that_a_neighbour_has(tmp_path):
+    flows = {f"arm {n}": flow(tmp_path, str(n), 10.0**n, modules=3 + n // 4) for n in range(5)}
+    panels = [axes for axes in heatmaps(flows, "gradient_norm").axes if axes.images]
+    assert [axes.get_title() for axes in panels] == list(flows)
+    assert {(axes.images[0].norm.vmin, axes.images[0].norm.vmax) for axes in panels} == {(1e-2, 1e4)}
+    named = [[label.get_text() for label in axes.get_yticklabels() if label.get_text()] for axes in panels]
+    assert named == [["m.0", "m.1", "m.2"], [], [], ["m.0", "m.1", "m.2"], ["m.0", "m.1", "m.2", "m.3"]]
+
+
+def test_profiles_are_medians_and_of_networks_of_different_depth_over_the_share_of_it(tmp_path):
+    flows = {"short": [flow(tmp_path, "s", 1.0, 3), flow(tmp_path, "t", 2.0, 3)], "long": [flow(tmp_path, "l", 1.0, 5)]}
+    gradients, _ = profiles(flows).axes
+    first, second, long = gradients.lines
+    assert (first.get_color(), first.get_label()) == (second.get_color(), "short")
+    np.testing.assert_allclose(second.get_ydata(), [2, 0.2, 0.02])
+    assert list(first.get_xdata()) == [0, 0.5, 1] and long.get_xdata()[-1] == 1
+    assert list(profiles({"long": flows["long"]}).axes[0].lines[0].get_xdata()) == [0, 1, 2, 3, 4]

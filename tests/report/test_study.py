@@ -12,6 +12,7 @@ import pytest
 
 from segapp.io import write_image, write_mask
 from segapp.report.effects import Question, contrast_rows, gradient_profile, run_rows
+from segapp.report.flow_table import append_rows, begin_table
 from segapp.report.results import Result, grouped, image_scores, natural, scored
 from segapp.report.study import Report, write_report
 from segapp.report.tables import html_table, write_tex
@@ -45,13 +46,11 @@ def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
         place / "metrics.csv", "epoch,step,train/loss,val/loss,val/dice/dataset", ["0,1,1,2,0.3", "1,2,0.5,1,0.2"]
     )
     if flow:
-        header = "epoch,step,order,module,gradient_norm,clip_coefficient,weight_norm,update_ratio,dead_channels"
-        lines = [
-            f"0,{s},{o},{m},{n},1,1,,0"
-            for s in (0, 9)
-            for o, m, n in ((0, "encoder.0", 1 + 3 * (s > 0)), (1, "head", 2))
-        ]
-        write_csv(place / "gradient_flow.csv", header, [*lines, "0,18,1,head,,1,1,,0"])
+        begin_table(place / "gradient_flow.csv", 0)
+        for step, first in ((1, 1.0), (9, 4.0), (18, None)):
+            measured = [("encoder.0", first), ("head", 2.0)]
+            rows = [[0, step, o, m, norm, 1.0, 1.0, 1e-3, 0.0, 0.0, 1.0, 0] for o, (m, norm) in enumerate(measured)]
+            append_rows(place / "gradient_flow.csv", rows)
         write_landscape(place / "landscape", top=2.0 + seed)
     picture = np.zeros((8, 8, 3), np.uint8)
     write_image(place / "examples" / "10-image.jpg", picture)
@@ -120,7 +119,7 @@ def test_rows_of_runs(tmp_path):
     first, *_, broken = run_rows(results(tmp_path))
     assert (first["parameters"], first["gflops"], first["epochs"], first["scored loss"]) == (100, 0.002, 2, 0.25)
     assert (first["train/loss"], first["val/loss"], first["best val/dice/dataset"]) == (0.5, 1.0, 0.3)
-    assert first["gradient/encoder.0"] == pytest.approx(2)  # geometric mean of 1 and 4
+    assert first["gradient/encoder.0"] == pytest.approx(2.5)  # the median of 1 and 4
     assert "dice/dataset/a" not in first
     assert broken["status"] == "failed"
 
