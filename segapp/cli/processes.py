@@ -41,12 +41,15 @@ def is_child() -> bool:
     return "LOCAL_RANK" in os.environ and os.environ.get(_LAUNCHER) == str(os.getppid())
 
 
-def is_said_by_the_first(patience: float = 3.0) -> bool:
-    """Whether the first process on this machine has ended too, so that an error here, mostly its own, was told.
+def is_said_by_the_first(patience: float = 5.0) -> bool:
+    """Whether an error of this process is told by the first one on this machine, which mostly has the same.
 
-    Waits for it so long; another launcher (torchrun) ends this process meanwhile.
+    The first ends those it started, who wait for that so long; what is then still there has an error of its own.
+    torchrun ends its processes in the same way.
     """
     if os.environ.get("LOCAL_RANK", "0") == "0":
+        for child in _children:
+            child.terminate()
         return False
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
