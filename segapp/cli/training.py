@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     except MisconfigurationException as error:
         raise MisuseError(" ".join(str(error).split())) from error
     except SegappError as error:
-        if is_said_by_the_first():
+        if is_said_by_the_first(error):
             raise SystemExit(error.exit_code) from error
         raise
     except (yaml.YAMLError, UnicodeDecodeError) as error:
