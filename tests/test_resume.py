@@ -17,7 +17,7 @@ KILLER = """
 import os, signal, sys
 from lightning.pytorch import Callback
 from segapp.callbacks import LastCheckpoint
-from segapp.cli import main, training
+from segapp.cli import main, trainer, training
 
 class Killer(Callback):
     '''SIGKILL at a training batch or a validation batch: nothing gets the chance to tidy up.'''
@@ -32,7 +32,7 @@ class Killer(Callback):
 
 watchers = training.SegmentationCLI._watchers
 training.SegmentationCLI._watchers = lambda self, fit: [*watchers(self, fit), Killer()]
-training.LastCheckpoint = lambda folder: LastCheckpoint(folder, every_n_steps=2)
+trainer.LastCheckpoint = lambda folder: LastCheckpoint(folder, every_n_steps=2)
 sys.exit(main(sys.argv[2:]))
 """
 

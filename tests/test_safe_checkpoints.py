@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from segapp.callbacks import LastCheckpoint
-from segapp.cli import main, training
+from segapp.cli import main, trainer
 from tests.test_stopping import asked
 
 TINY = Path(__file__).parent / "tiny.yaml"
@@ -81,11 +81,11 @@ def test_in_the_middle_of_an_epoch(tmp_path, monkeypatch):
     saved = []
 
     class Often(LastCheckpoint):
-        def save(self, trainer):
-            super().save(trainer)
+        def save(self, running):
+            super().save(running)
             saved.append(plain(torch.load(self.path, weights_only=True)))
 
-    monkeypatch.setattr(training, "LastCheckpoint", lambda folder: Often(folder, every_n_steps=1))
+    monkeypatch.setattr(trainer, "LastCheckpoint", lambda folder: Often(folder, every_n_steps=1))
     assert main(ONE_EPOCH) == 0
     assert len(saved) > 3
     assert all(saved)

@@ -5,7 +5,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm, convert_inf
 
 
 class ProgressBar(TQDMProgressBar):
@@ -23,10 +23,11 @@ class ProgressBar(TQDMProgressBar):
         return {name: f"{float(value):.4f}" for name, value in shown.items() if value is not None}
 
     def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
-        """Epochs are counted from 1, as in `metrics.csv` and the pictures."""
-        super().on_train_epoch_start(trainer, *rest)
+        """In place of Lightning's: epochs are counted from 1, as in `metrics.csv` and the pictures."""
         last = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
-        self.train_progress_bar.set_description(f"Epoch {trainer.current_epoch + 1}{last}")
+        self.train_progress_bar.set_description(f"Epoch {trainer.current_epoch + 1}{last}", refresh=False)
+        self.train_progress_bar.reset(convert_inf(self.total_train_batches))
+        self.train_progress_bar.initial = 0
 
     def init_validation_tqdm(self) -> Tqdm:
         """No second bar within a fit: it would scroll the first away."""

@@ -1,8 +1,13 @@
 """What a bundle says where a checkpoint has the settings it was trained with."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import yaml
 
+from segapp.inference import open_networks
 from segapp.inference.bundle import Bundle
+from segapp.module import SegmentationModule
 
 CHOICES = ("symmetries", "scales", "average", "min_object", "min_hole")
 """What a bundle's spec says of better predictions: scored as it predicts."""
@@ -20,3 +25,11 @@ def settings_of(bundle: Bundle) -> str:
     }
     trainer = {"precision": "32-true", "accelerator": "cpu"}
     return yaml.safe_dump({"model": model, "data": data, "trainer": trainer}, sort_keys=False)
+
+
+def compute_with(bundle: Bundle, model: SegmentationModule, allowed: Sequence[str]) -> None:
+    """Its networks compute, averaged and cleaned as its spec says; windows are those of the data section."""
+    networks = open_networks([bundle.folder], allowed, "auto" if bundle.format == "weights" else "cpu")
+    kept = {name: getattr(bundle.spec, name) for name in CHOICES} | {"precision": networks.spec.precision}
+    model.spec = replace(model.spec, **kept)
+    model.runtime = networks.runtime(model.spec)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from lightning.pytorch.strategies.launchers import subprocess_script
 
-from segapp.errors import SegappError
+from segapp.errors import SegappError, StoppedError
 
 _LAUNCHER = "SEGAPP_LAUNCHER"  # the process id of the first process, told to those it starts
 _EVERY_SECONDS = 0.5
@@ -41,13 +41,19 @@ def is_child() -> bool:
     return "LOCAL_RANK" in os.environ and os.environ.get(_LAUNCHER) == str(os.getppid())
 
 
-def is_said_by_the_first(patience: float = 3.0) -> bool:
-    """Whether the first process on this machine has ended too, so that an error here, mostly its own, was told.
+def is_said_by_the_first(error: SegappError, patience: float = 10.0) -> bool:
+    """Whether an error of this process is told by the first one on this machine, which mostly has the same.
 
-    Waits for it so long; another launcher (torchrun) ends this process meanwhile.
+    The first ends those it started, who wait for that so long; what is then still there has an error of its own.
+    torchrun ends its processes in the same way. All stop together, so that a stop needs no waiting.
     """
     if os.environ.get("LOCAL_RANK", "0") == "0":
+        for child in _children:
+            child.terminate()
         return False
+    if isinstance(error, StoppedError):
+        return True
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # everything is unwound
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if os.environ.get(_LAUNCHER) not in (str(os.getpid()), str(os.getppid())):

@@ -70,6 +70,15 @@ def other_weights(
     )
 
 
+def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...]) -> None:
+    """MisuseError unless the data have the checkpoint's classes."""
+    if here != there:
+        raise MisuseError(
+            f"the checkpoint knows the classes {', '.join(there)}; "
+            f"the data has {', '.join(here)}. Give data with the same classes."
+        )
+
+
 def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:
     if "loops" not in checkpoint or "optimizer_states" not in checkpoint:
         raise MisuseError(

@@ -9,31 +9,16 @@
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from segapp.callbacks import (
-    AbsentClasses,
-    BestCheckpoint,
-    Curves,
-    EvaluationReport,
-    LastCheckpoint,
-    ProgressBar,
-    RunRecord,
-    SeedEachStep,
-    StopAtNaN,
-    StopWhenAsked,
-    WholeFiles,
-)
-from segapp.cli.bundles import CHOICES, settings_of
+from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
+from segapp.cli.bundles import compute_with, settings_of
 from segapp.cli.devices import as_torchrun_says, refuse_unknown_strategy, refuse_what_needs_a_gpu
 from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
 from segapp.cli.failures import explained, keep_traceback, refused
@@ -41,13 +26,14 @@ from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision
 from segapp.cli.processes import is_said_by_the_first, lost_process, watch_processes
 from segapp.cli.quiet import quieten, say
-from segapp.cli.restoring import nothing_left, other_weights, settings_of_checkpoint
+from segapp.cli.restoring import nothing_left, other_weights, refuse_other_classes, settings_of_checkpoint
 from segapp.cli.runs import forget_if_empty, job_of, last_of, new_run, new_verdict, newest_best, run_of
 from segapp.cli.summary import summary
+from segapp.cli.trainer import stop_of, trainer_settings, watchers_of_a_fit
 from segapp.cli.typed import named_by_the_person, option, refuse_fragments, with_values, without
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
-from segapp.inference import limited_imports, open_networks, read_checkpoint
+from segapp.inference import limited_imports, read_checkpoint
 from segapp.inference.bundle import Bundle, is_bundle, read_bundle
 from segapp.models import DrawnByName
 from segapp.module import SegmentationModule
@@ -63,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     except MisconfigurationException as error:
         raise MisuseError(" ".join(str(error).split())) from error
     except SegappError as error:
-        if is_said_by_the_first():
+        if is_said_by_the_first(error):
             raise SystemExit(error.exit_code) from error
         raise
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -215,44 +201,20 @@ class SegmentationCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Score what the checkpoint was not trained on: its own split, where the data are the same."""
         if self.bundle is not None:
-            self._score_bundle(self.bundle)
+            refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
+            compute_with(self.bundle, self.model, named_by_the_person(self.typed))
         if self.checkpoint is None:
             return
         record = self.checkpoint["segapp"]
         if self._plain_config()["data"]["source"] == record["config"]["data"]["source"]:
             self.datamodule.restore_splits(record["splits"])
-        self._check_classes(tuple(record["spec"]["classes"]))
-
-    def _score_bundle(self, bundle: Bundle) -> None:
-        """Its networks compute, averaged and cleaned as its spec says; windows are those of the data section."""
-        self._check_classes(bundle.spec.classes)
-        allowed = named_by_the_person(self.typed)
-        networks = open_networks([bundle.folder], allowed, "auto" if bundle.format == "weights" else "cpu")
-        kept = {name: getattr(bundle.spec, name) for name in CHOICES} | {"precision": networks.spec.precision}
-        self.model.spec = replace(self.model.spec, **kept)
-        self.model.runtime = networks.runtime(self.model.spec)
-
-    def _check_classes(self, classes: tuple[str, ...]) -> None:
-        if self.datamodule.spec.classes != classes:
-            raise MisuseError(
-                f"the checkpoint knows the classes {', '.join(classes)}; "
-                f"the data has {', '.join(self.datamodule.spec.classes)}. Give data with the same classes."
-            )
+        refuse_other_classes(tuple(record["spec"]["classes"]), self.datamodule.spec.classes)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The person's trainer settings and callbacks, and those every run has."""
         settings = {**self._get(self.config_init, "trainer"), **kwargs}
         fit = self.subcommand == "fit"
-        shown = [] if settings["enable_progress_bar"] is False else [ProgressBar()]
-        settings["callbacks"] = [*(settings["callbacks"] or []), *shown, *self._watchers(fit)]
-        if not fit:
-            settings["logger"] = False
-        elif settings["logger"] in (None, True):
-            settings["logger"] = TensorBoardLogger(str(self.folder), name="", version="tensorboard")
-        settings["enable_checkpointing"] = fit
-        settings["plugins"] = _with_whole_files(_listed(settings["plugins"]))
-        settings["enable_model_summary"] = bool(settings["enable_model_summary"])
-        settings["default_root_dir"] = str(self.folder)
+        settings = trainer_settings(settings, self.folder, fit, self._watchers(fit))
         if self.measure is not None:
             settings = shortened(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
         return self.trainer_class(**settings)
@@ -260,20 +222,10 @@ class SegmentationCLI(LightningCLI):
     def _watchers(self, fit: bool) -> list[Any]:
         if not fit:
             return [EvaluationReport(self.folder)]
+        self._stop = stop_of(self.folder)
         seed = int(self._get(self.config, "seed_everything"))
-        checkpoints = self.folder / "checkpoints"
-        last = LastCheckpoint(checkpoints)
-        self._stop = StopWhenAsked(last)
-        return [
-            *([] if self.measure else [AbsentClasses()]),
-            SeedEachStep(seed),
-            RunRecord(self.folder, self._plain_config()),
-            Curves(self.folder),
-            StopAtNaN(last),
-            BestCheckpoint(checkpoints),
-            last,
-            self._stop,
-        ]
+        watchers = watchers_of_a_fit(self.folder, seed, self._plain_config(), self._stop)
+        return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses)]
 
     def _plain_config(self) -> dict[str, Any]:
         """What this run is made of, in plain types: what a checkpoint keeps."""
@@ -325,14 +277,3 @@ class SegmentationCLI(LightningCLI):
             print(report(self.measure, self.trainer, self.config["fit"], self.folder))
         else:
             print(summary(self.folder, self.datamodule.spec.classes))
-
-
-def _with_whole_files(plugins: list[Any]) -> list[Any]:
-    """A person's own way of writing checkpoints prevails."""
-    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from segapp.cli.processes import is_said_by_the_first
+from segapp.errors import MisuseError, StoppedError
 
 
 @pytest.mark.parametrize(
@@ -25,5 +26,12 @@ def test_another_process_is_silent_where_the_first_has_ended(rank, launcher, sai
         if value is not None:
             monkeypatch.setenv(name, value)
     began = time.monotonic()
-    assert is_said_by_the_first(patience=0.3) is said
+    assert is_said_by_the_first(MisuseError("a refusal."), patience=0.3) is said
     assert (time.monotonic() - began >= 0.3) is waits
+
+
+def test_a_stop_that_all_agreed_on_is_said_by_the_first_at_once(monkeypatch):
+    monkeypatch.setenv("SEGAPP_LAUNCHER", str(os.getppid()))
+    for rank in ("0", "1"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert is_said_by_the_first(StoppedError("stopped.", 15), patience=100) is (rank == "1")

@@ -139,7 +139,9 @@ def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place, capsys):
     assert (copy / "checkpoints" / "best.ckpt").stat().st_mtime_ns == before  # the run was moved, its best was not lost
     with (copy / "metrics.csv").open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
-    assert "Epoch 3 of 3:" in "".join(capsys.readouterr())
+    printed = "".join(capsys.readouterr())
+    assert "Epoch 3 of 3:" in printed
+    assert "Epoch 2" not in printed
     assert {path.name.rpartition("-")[2] for path in (copy / "samples").iterdir()} == {"epoch002.png", "epoch003.png"}
     assert torch.load(last, weights_only=True)["epoch"] == 2
 

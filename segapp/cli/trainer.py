@@ -1,0 +1,75 @@
+"""What every run's trainer is made of, beside what the person asked for."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins import CheckpointIO
+
+from segapp.callbacks import (
+    AbsentClasses,
+    BestCheckpoint,
+    Curves,
+    LastCheckpoint,
+    ProgressBar,
+    RunRecord,
+    SeedEachStep,
+    StopAtNaN,
+    StopWhenAsked,
+    WholeFiles,
+)
+
+
+def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers: list[Callback]) -> dict[str, Any]:
+    """The arguments of Lightning's Trainer: the person's settings and callbacks, and those every run has."""
+    shown = [] if settings["enable_progress_bar"] is False else [ProgressBar()]
+    logger = settings["logger"] if fit else False
+    if logger in (None, True):
+        logger = TensorBoardLogger(str(folder), name="", version="tensorboard")
+    return {
+        **settings,
+        "callbacks": [*(settings["callbacks"] or []), *shown, *watchers],
+        "logger": logger,
+        "enable_checkpointing": fit,
+        "plugins": _with_whole_files(_listed(settings["plugins"])),
+        "enable_model_summary": bool(settings["enable_model_summary"]),
+        "default_root_dir": str(folder),
+    }
+
+
+def watchers_of_a_fit(folder: Path, seed: int, config: dict[str, Any], stop: StopWhenAsked) -> list[Callback]:
+    """What watches a training, in the order in which it is told.
+
+    Args:
+        folder: The run's.
+        seed: Of every step.
+        config: What the run is made of, which its checkpoints keep.
+        stop: What ends it where it loses nothing, with the last checkpoint.
+    """
+    return [
+        AbsentClasses(),
+        SeedEachStep(seed),
+        RunRecord(folder, config),
+        Curves(folder),
+        StopAtNaN(stop.last),
+        BestCheckpoint(folder / "checkpoints"),
+        stop.last,
+        stop,
+    ]
+
+
+def stop_of(folder: Path) -> StopWhenAsked:
+    """What saves a run's last checkpoint and stops there."""
+    return StopWhenAsked(LastCheckpoint(folder / "checkpoints"))
+
+
+def _with_whole_files(plugins: list[Any]) -> list[Any]:
+    """A person's own way of writing checkpoints prevails."""
+    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
