@@ -46,7 +46,7 @@ def trained(name: str, options: tuple[str, ...]) -> Path:
         if code:
             raise RuntimeError(f"segapp fit ended with {code}")
         ended.write_text(str(max((RUNS / name).glob("*/checkpoints/best.ckpt"))))
-    return Path(ended.read_text())
+    return Path(ended.read_text().strip())
 
 
 def with_classes(path: Path, classes: int) -> Path:

@@ -84,7 +84,7 @@ def compared(path: Path, repeats: int, scored: int) -> str:
         for name, times in seconds.items()
     ]
     encoder = record["net"]["init_args"]["encoder"].get("init_args", {}).get("name", "")
-    title = f"\n{encoder} U-Net ({path.parts[-4]}), one window of 512 x 512, {repeats} repeats of 2, "
+    title = f"\n{encoder} U-Net ({path}), one window of 512 x 512, {repeats} repeats of 2, "
     title += f"{torch.get_num_threads()} threads; Dice of {scored} images"
     return f"{title}\n\n{table(['runtime', 'ms', 'times as fast as eager', 'Dice', 'change'], rows)}"
 
