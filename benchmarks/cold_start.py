@@ -28,8 +28,6 @@ import segmentation_models_pytorch as smp
 import torch
 from interleaved import interval, machine, ratio, table
 
-from segapp.commands.export import export
-
 SCRIPT = """
 import sys
 import numpy as np
@@ -106,10 +104,7 @@ def arms(path: Path, folder: Path) -> dict[str, Command]:
     image.write_bytes(prepared.images(1)[0].read_bytes())
     commands: dict[str, Command] = {"checkpoint": segapp(path, image)}
     for format in ("onnx", "openvino"):
-        bundle = path.parent / f"{format}-fp32"
-        if not bundle.is_dir() and export(str(path), format, str(bundle)):
-            raise RuntimeError(f"segapp export to {format} failed")
-        commands[format] = segapp(bundle, image)
+        commands[format] = segapp(prepared.exported(path, format, "fp32"), image)
     torch.save(smp.Unet("resnet34", encoder_weights=None, in_channels=1, classes=2).state_dict(), folder / "smp.pt")
     script = [sys.executable, "-c", SCRIPT, str(folder / "smp.pt"), str(image)]
     commands["script"] = lambda output: [*script, str(output / "mask.png")]

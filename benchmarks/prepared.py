@@ -4,6 +4,8 @@ Everything lies under runs/benchmarks and data/benchmarks of the folder that a b
 have them made anew.
 """
 
+import sys
+from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ from jsonargparse import ArgumentParser
 
 import segapp.commands.predict as command
 from segapp.cli import main as segapp
+from segapp.commands.export import export
 from segapp.datamodule import SegmentationDataModule
 from segapp.datasets import Cells
 from segapp.inference import Networks, build_network
+from segapp.inference.bundle import Dtype, Format
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS, DATA = Path("runs/benchmarks"), Path("data/benchmarks")
@@ -42,11 +46,24 @@ def trained(name: str, options: tuple[str, ...]) -> Path:
     ended = RUNS / f"{name}.txt"
     if not ended.is_file():
         quiet = ("--trainer.enable_progress_bar=false", "--trainer.callbacks=[]")
-        code = segapp(["fit", *options, f"--name=benchmarks/{name}", f"--data.window={WINDOW}", *quiet])
+        with redirect_stdout(sys.stderr):
+            code = segapp(["fit", *options, f"--name=benchmarks/{name}", f"--data.window={WINDOW}", *quiet])
         if code:
             raise RuntimeError(f"segapp fit ended with {code}")
         ended.write_text(str(max((RUNS / name).glob("*/checkpoints/best.ckpt"))))
-    return Path(ended.read_text())
+    return Path(ended.read_text().strip())
+
+
+def exported(path: Path, format: Format, dtype: Dtype, images: Path | None = None) -> Path:
+    """The bundle of a checkpoint, unless it is there already."""
+    folder = path.parent / f"{format}-{dtype}"
+    if not folder.is_dir():
+        free = {"max_delta": 1e9, "max_changed": 1.0} if dtype == "int8" else {}  # its Dice is measured instead
+        with redirect_stdout(sys.stderr):
+            code = export(str(path), format, str(folder), dtype, str(images) if images else None, **free)
+        if code:
+            raise RuntimeError(f"segapp export to {folder} ended with {code}")
+    return folder
 
 
 def with_classes(path: Path, classes: int) -> Path:

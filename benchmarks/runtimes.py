@@ -26,15 +26,14 @@ import prepared
 import torch
 from interleaved import interleaved, interval, machine, ratio, table
 
-from segapp.commands.export import export
 from segapp.datamodule import SegmentationDataModule
 from segapp.inference import ArrayImage, Engine, Networks, Runtime, TorchRuntime, load_checkpoint, open_networks
+from segapp.inference.bundle import Dtype, Format
 from segapp.metrics import SegmentationScores
 from segapp.spec import Spec
 
 ENCODERS = ("resnet18", "resnet34")
-BUNDLES = {"onnx fp32": ("onnx", "fp32"), "openvino fp32": ("openvino", "fp32")}
-BUNDLES |= {"onnx int8": ("onnx", "int8"), "openvino int8": ("openvino", "int8")}
+BUNDLES: list[tuple[Format, Dtype]] = [("onnx", "fp32"), ("openvino", "fp32"), ("onnx", "int8"), ("openvino", "int8")]
 EAGER = "eager fp32"
 
 
@@ -67,7 +66,7 @@ def compared(path: Path, repeats: int, scored: int) -> str:
     runtimes: dict[str, Runtime] = {EAGER: TorchRuntime(net, "cpu", "32-true", channels_last=False)}
     default = open_networks([path])
     runtimes[f"segapp ({default.spec.precision})"] = default.members[0]
-    for name, opened in bundles(path, data, spec).items():
+    for name, opened in bundles(path, data).items():
         runtimes[name] = opened.members[0]
     dice = {name: score(runtime, spec, data, scored) for name, runtime in runtimes.items()}
     window = next(iter(data.val_dataloader()))["image"][:1].numpy()
@@ -84,27 +83,24 @@ def compared(path: Path, repeats: int, scored: int) -> str:
         for name, times in seconds.items()
     ]
     encoder = record["net"]["init_args"]["encoder"].get("init_args", {}).get("name", "")
-    title = f"\n{encoder} U-Net ({path.parts[-4]}), one window of 512 x 512, {repeats} repeats of 2, "
+    title = f"\n{encoder} U-Net ({path}), one window of 512 x 512, {repeats} repeats of 2, "
     title += f"{torch.get_num_threads()} threads; Dice of {scored} images"
     return f"{title}\n\n{table(['runtime', 'ms', 'times as fast as eager', 'Dice', 'change'], rows)}"
 
 
-def bundles(path: Path, data: SegmentationDataModule, spec: Spec) -> dict[str, Networks]:
+def bundles(path: Path, data: SegmentationDataModule) -> dict[str, Networks]:
     """All that is exported, opened; OpenVINO's fp32 bundle a second time as it computes by itself."""
     opened = {}
-    for name, (format, dtype) in BUNDLES.items():
-        folder = path.parent / f"{format}-{dtype}"
-        if not folder.is_dir():
-            with tempfile.TemporaryDirectory() as images:
-                for number, item in enumerate(data.source.items("train")):
-                    source = item.image.path
-                    Path(images, f"{number}{source.suffix}").symlink_to(source.resolve())
-                free = {"max_delta": 1e9, "max_changed": 1.0} if dtype == "int8" else {}  # the Dice is the judge
-                if export(str(path), format, str(folder), dtype, images, **free):
-                    raise RuntimeError(f"segapp export of {name} failed")
-        opened[name] = open_networks([folder], precision="32-true")
-        if name == "openvino fp32" and (other := open_networks([folder])).spec.precision != "32-true":
-            opened[f"openvino {other.spec.precision}"] = other
+    with tempfile.TemporaryDirectory() as images:
+        for number, item in enumerate(data.source.items("train")):
+            source = item.image.path
+            Path(images, f"{number}{source.suffix}").symlink_to(source.resolve())
+        for format, dtype in BUNDLES:
+            folder = prepared.exported(path, format, dtype, Path(images))
+            opened[f"{format} {dtype}"] = open_networks([folder], precision="32-true")
+            other = open_networks([folder])
+            if dtype == "fp32" and other.spec.precision != "32-true":
+                opened[f"{format} {other.spec.precision}"] = other
     return opened
 
 

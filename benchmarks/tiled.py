@@ -156,7 +156,7 @@ def monai_inferer(networks: Networks) -> Callable[[Path, Path], None]:
     inferer = SlidingWindowInferer((TILE, TILE), sw_batch_size=1, overlap=0.25, mode="gaussian")
 
     def work(image: Path, mask: Path) -> None:
-        pixels = torch.from_numpy(tifffile.imread(image)).permute(2, 0, 1)[None]
+        pixels = torch.from_numpy(tifffile.imread(image)).permute(2, 0, 1)[None] / 255  # it computes in floats only
         with torch.inference_mode():
             logits = inferer(pixels, lambda windows: forward(networks, windows).float())
         indices = logits.argmax(dim=1)[0].to(torch.uint8).numpy()

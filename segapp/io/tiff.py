@@ -1,7 +1,7 @@
 """TIFF in windows: only the tiles or strips under the window are decoded."""
 
 import logging
-from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import tifffile
 
 from segapp.errors import SegappError
 from segapp.io.header import Header, Window
+from segapp.io.recent import Recent
 
 # tifffile logs each oddity of a broken file, up to thousands of lines; here one sentence says it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -19,6 +20,7 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 CHANNEL_AXES = "SCQI"  # samples, channels, and the two letters tifffile gives to pages it knows nothing about
 MAX_PAGES = 16  # more pages than a network has input channels are a stack, not one image
 MAX_SEGMENT = 2**30  # bytes of one tile or strip: decoded whole, however small the window
+RECENT = Recent(2**26)  # bytes: a row of windows of 512 x 512 across 40,000 pixels of RGB
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 PHOTOMETRIC = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR")
 
@@ -129,28 +131,39 @@ def _mapped(path: Path, file: tifffile.TiffFile, series: Any) -> np.ndarray:
 def _decode(path: Path, file: tifffile.TiffFile, page: Any, window: Window) -> np.ndarray:
     """(h, w, samples) of one page."""
     key, (y, x, h, w) = page.keyframe, window
-    planes, _, _, _, samples = key.shaped
+    planes, _, height, width, samples = key.shaped
+    rows, columns = _segment_size(key)
     pixels = np.full((planes, h, w, samples), key.nodata, key.dtype)
-    for index in _segments(key, window):
-        offset, length = page.dataoffsets[index], page.databytecounts[index]
-        if length == 0:  # GDAL's sparse tiles: nothing is stored where there is nothing
+    status = path.stat()
+    for plane, row, column in product(
+        range(planes), range(y // rows, -(-(y + h) // rows)), range(x // columns, -(-(x + w) // columns))
+    ):
+        index = (plane * -(-height // rows) + row) * -(-width // columns) + column
+        if page.databytecounts[index] == 0:  # GDAL's sparse tiles: nothing is stored where there is nothing
             continue
-        file.filehandle.seek(offset)
-        data = file.filehandle.read(length)
-        if len(data) < length:
-            raise SegappError(f"{path}: truncated TIFF, it ends at byte {offset + len(data):,}.")
-        segment, (plane, _, top, left, _), _ = key.decode(data, index, jpegtables=key.jpegtables)
-        segment = segment[0]
+        place = (path, status.st_mtime_ns, status.st_size, page.dataoffsets[index])
+        segment = RECENT.get(place, partial(_segment, path, file, page, index))
+        top, left = row * rows, column * columns
         y0, y1 = max(y, top), min(y + h, top + segment.shape[0])
         x0, x1 = max(x, left), min(x + w, left + segment.shape[1])
         pixels[plane, y0 - y : y1 - y, x0 - x : x1 - x] = segment[y0 - top : y1 - top, x0 - left : x1 - left]
     return np.moveaxis(pixels, 0, -2).reshape(h, w, planes * samples)
 
 
-def _segments(key: Any, window: Window) -> Iterator[int]:
-    """Indices of the tiles or strips under the window, in every plane."""
-    y, x, h, w = window
-    planes, _, height, width, samples = key.shaped
+def _segment(path: Path, file: tifffile.TiffFile, page: Any, index: int) -> np.ndarray:
+    """(rows, columns, samples) of one tile or strip, in its own memory."""
+    offset, length = page.dataoffsets[index], page.databytecounts[index]
+    file.filehandle.seek(offset)
+    data = file.filehandle.read(length)
+    if len(data) < length:
+        raise SegappError(f"{path}: truncated TIFF, it ends at byte {offset + len(data):,}.")
+    segment, _, _ = page.keyframe.decode(data, index, jpegtables=page.keyframe.jpegtables)
+    return np.array(segment[0])
+
+
+def _segment_size(key: Any) -> tuple[int, int]:
+    """Height and width of the tiles or strips."""
+    _, _, height, width, samples = key.shaped
     rows = key.tilelength if key.is_tiled else min(key.rowsperstrip, height)
     columns = key.tilewidth if key.is_tiled else width
     if rows * columns * samples * key.dtype.itemsize > MAX_SEGMENT:
@@ -158,11 +171,7 @@ def _segments(key: Any, window: Window) -> Iterator[int]:
             f"{key.parent.filehandle.path}: one tile or strip of this TIFF is {rows} x {columns} pixels, "
             f"more than segapp decodes at once ({MAX_SEGMENT:,} bytes); save it with tiles of 512 x 512."
         )
-    across, down = -(-width // columns), -(-height // rows)
-    for plane, row, column in product(
-        range(planes), range(y // rows, -(-(y + h) // rows)), range(x // columns, -(-(x + w) // columns))
-    ):
-        yield (plane * down + row) * across + column
+    return rows, columns
 
 
 def _alpha(page: Any, bands: int) -> int | None:

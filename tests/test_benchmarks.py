@@ -1,0 +1,106 @@
+"""The figures of benchmarks/ are what they are called, and each benchmark runs in its smallest form."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from segapp.inference import build_network
+from segapp.models import PlainEncoder, UNet
+from segapp.spec import Spec
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a file of benchmarks/ as its own command does, and forgets it afterwards."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    before = set(sys.modules)
+    yield lambda name: __import__(name)
+    for name in set(sys.modules) - before:
+        if (BENCHMARKS / f"{name}.py").is_file():
+            del sys.modules[name]
+
+
+def trained(name, channels):
+    """A checkpoint of a network of a few weights, where the benchmarks look for theirs."""
+    net = {"class_path": "segapp.models.UNet"}
+    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [2, 2]}}
+    net["init_args"] = {"in_channels": channels, "num_classes": 2, "encoder": encoder}
+    spec = Spec(("background", "cell"), 0, ((0, 0, 0), (9, 9, 9)), channels)
+    record = {"version": 1, "spec": spec.to_dict(), "net": net, "config": {}, "splits": {}, "scores": {}}
+    weights = build_network(name, net, ()).state_dict()
+    path = Path("runs/benchmarks", name, "best.ckpt")
+    path.parent.mkdir(parents=True)
+    torch.save({"state_dict": {f"net.{key}": value for key, value in weights.items()}, "segapp": record}, path)
+    path.parent.with_suffix(".txt").write_text(str(path))
+    return path
+
+
+def test_every_arm_has_each_place_in_the_order_and_its_own_seconds(script):
+    ticks, order = itertools.count(), []
+    arms = {name: lambda name=name: order.append(name) for name in "abc"}
+    seconds = script("interleaved").interleaved(arms, 3, steps=2, clock=lambda: 2 * next(ticks), warm=1)
+    assert "".join(order) == "abc" + "aabbcc" + "bbccaa" + "ccaabb"
+    assert seconds == {name: [1, 1, 1] for name in "abc"}  # a tick of two, over two steps
+
+
+def test_the_ratio_is_of_pairs_and_its_interval_holds_what_a_bootstrap_in_loops_draws(script):
+    times, base = [2.0, 9.0, 40.0, 5.0, 6.0], [1.0, 3.0, 10.0, 1.0, 1.0]  # ratios 2 3 4 5 6
+    said = script("interleaved").ratio(times, base)
+    assert said.startswith("4.000 (")
+    draws = [np.median(draw) for draw in itertools.product([2, 3, 4, 5, 6], repeat=5)]  # all 3,125, each as likely
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert said == f"4.000 ({low:.3f} … {high:.3f})"
+
+
+def test_a_table_is_markdown(script):
+    assert script("interleaved").table(["a", "b"], [[1, "x"]]) == "| a | b |\n| --- | --- |\n| 1 | x |"
+
+
+def run(script, name, monkeypatch, *options):
+    monkeypatch.setattr(sys, "argv", [name, *options])
+    script(name).main()
+
+
+def test_folder_compares_all_its_arms(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    trained("small", 1)
+    run(script, "folder", monkeypatch, "--images", "2", "--block", "1", "--repeats", "1", "--networks", "small")
+    said = capsys.readouterr().out
+    assert all(f"\n| {arm} | " in said for arm in ("bare", "segapp", "loop"))
+
+
+@pytest.mark.slow
+def test_tiled_measures_time_and_memory(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    trained("small-rgb", 3)
+    run(script, "tiled", monkeypatch, "--sizes", "600", "--repeats", "1")
+    assert "| 600² | 4 | segapp | " in capsys.readouterr().out
+    run(script, "tiled", monkeypatch, "--memory", "--side", "600", "--classes", "3")
+    assert "| 1,200 x 600 | 3 | " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_cold_start_waits_for_each_mask(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    trained("resnet34", 1)
+    run(script, "cold_start", monkeypatch, "--repeats", "1", "--nnunet_repeats", "0")
+    said = capsys.readouterr().out
+    assert all(f"\n| {arm} | " in said for arm in ("checkpoint", "onnx", "openvino", "script"))
+
+
+def test_more_classes_are_a_wider_head_on_the_same_weights(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = trained("small", 1)
+    made = torch.load(script("prepared").with_classes(path, 7), weights_only=True)
+    net = UNet(1, 7, encoder=lambda channels: PlainEncoder(channels, widths=[2, 2]))
+    net.load_state_dict({key.removeprefix("net."): value for key, value in made["state_dict"].items()})
+    given = torch.load(path, weights_only=True)["state_dict"]
+    differing = {key for key, value in given.items() if not torch.equal(value, made["state_dict"][key])}
+    assert differing and all(key.startswith("net.head.") for key in differing)
+    assert len(Spec.from_dict(made["segapp"]["spec"]).classes) == 7
