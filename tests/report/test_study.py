@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from segapp.io import write_image, write_mask
-from segapp.report.effects import Question, contrast_rows, gradient_profile, run_rows
+from segapp.report.effects import Question, best_losses, contrast_rows, gradient_profile, run_rows
 from segapp.report.flow_table import append_rows, begin_table
 from segapp.report.results import Result, grouped, image_scores, natural, scored
 from segapp.report.study import Report, write_report
@@ -108,6 +108,8 @@ def test_rows_of_runs(tmp_path):
     assert (first["parameters"], first["gflops"], first["epochs"], first["scored loss"]) == (100, 0.002, 2, 0.25)
     assert (first["train/loss"], first["val/loss"], first["best val/dice/dataset"]) == (0.5, 1.0, 0.3)
     assert first["gradient/encoder.0"] == pytest.approx(2.5)  # the median of 1 and 4
+    assert best_losses(results(tmp_path)[0]) == (0.5, 1.0)
+    assert all(math.isnan(loss) for loss in best_losses(Result("none", 0)))
     assert "dice/dataset/a" not in first
     assert broken["status"] == "failed"
 
