@@ -69,7 +69,7 @@ def cluster(address: str, workers: int | None) -> Iterator[Cluster]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data leaves this machine
     try:
         ray.init(address=address, **quiet, **own)
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError) as error:
         raise MisuseError(
             f"there is no Ray cluster at {address!r} ({error}); start one, or say --ray local."
         ) from error
