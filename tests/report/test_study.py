@@ -12,6 +12,7 @@ import pytest
 
 from segapp.io import write_image, write_mask
 from segapp.report.effects import Question, best_losses, contrast_rows, gradient_profile, run_rows
+from segapp.report.figures import curves
 from segapp.report.flow_table import append_rows, begin_table
 from segapp.report.results import Result, grouped, image_scores, natural, scored
 from segapp.report.study import Report, write_report
@@ -112,6 +113,14 @@ def test_rows_of_runs(tmp_path):
     assert all(math.isnan(loss) for loss in best_losses(Result("none", 0)))
     assert "dice/dataset/a" not in first
     assert broken["status"] == "failed"
+
+
+def test_a_loss_that_runs_away_in_one_epoch_leaves_the_others_to_be_seen(tmp_path):
+    header = "epoch,step,train/loss,val/loss,val/dice/dataset"
+    lines = [f"{epoch},{epoch},0.5,{385 if epoch == 3 else 1 / (1 + epoch)},0.8" for epoch in range(9)]
+    write_csv(tmp_path / "metrics.csv", header, lines)
+    panels = curves([Result("only long", 0, run=tmp_path)]).axes
+    assert [axes.get_yscale() for axes in panels] == ["linear", "log", "linear"]
 
 
 def test_groups_by_neighbours_pattern_and_data():
