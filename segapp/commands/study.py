@@ -43,7 +43,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
             with _place(ray, workers) as place:
                 run_all(jobs, folder, place)
         except KeyboardInterrupt:
-            print(f"interrupted; go on with: segapp study --config {config}")
+            print("interrupted; the same command goes on.")
             return 130
         shutil.copyfile(config, folder / "study.yaml")
     results = [result_of(job, plan) for job in jobs]

@@ -44,6 +44,13 @@ def _run_row(result: Result) -> Row:
     return row | {f"gradient/{module}": _rounded(norm) for module, norm in gradient_profile(result).items()}
 
 
+def best_losses(result: Result) -> tuple[float, float]:
+    """The lowest validation loss of any epoch, after the training loss of that epoch; NaN where there is none."""
+    pairs = [(float(row.get("val/loss") or "nan"), float(row.get("train/loss") or "nan")) for row in result.curves]
+    validation, training = min((pair for pair in pairs if not math.isnan(pair[0])), default=(math.nan, math.nan))
+    return training, validation
+
+
 def _last(result: Result, name: str) -> float | None:
     value = result.curves[-1].get(name)
     return float(value) if value else None

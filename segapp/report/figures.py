@@ -89,12 +89,18 @@ def curves(results: Sequence[Result]) -> Figure:
             mean = np.mean([line[:shortest] for line in lines], axis=0)
             marker = "o" if shortest < 3 else None
             axes.plot(range(1, shortest + 1), mean, dash, color=colour, linewidth=2, label=arm, marker=marker)
-        axes.set(title=title, xlabel="epoch")
+        axes.set(title=title, xlabel="epoch", yscale="log" if name.endswith("loss") and _wide(axes) else "linear")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.2, color=INK)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
     return figure
+
+
+def _wide(axes: Axes) -> bool:
+    """Whether one run's first epochs, batch norm's statistics still cold, would flatten everything else."""
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    return bool(np.nanmax(values) > 20 * np.nanmedian(values) and np.nanmin(values) > 0)
 
 
 def _line(result: Result, name: str) -> list[float]:
@@ -110,7 +116,7 @@ def dots(
     """
     scores = list(dict.fromkeys(row["score"] for row in rows))
     labels = list(dict.fromkeys(row[label] for row in rows))
-    figure = new_figure(10, 1.1 + 0.34 * len(labels))
+    figure = new_figure(10, 1.3 + 0.34 * len(labels))
     panels = np.atleast_1d(figure.subplots(1, len(scores), sharey=True))
     for axes, score in zip(panels, scores, strict=True):
         for row in (row for row in rows if row["score"] == score):
@@ -118,7 +124,7 @@ def dots(
         if zero:
             axes.axvline(0, color=INK, linewidth=0.8, linestyle=":")
         better = "less is better" if score in LOWER_IS_BETTER else "more is better"
-        axes.set(title=f"{score} ({better})", ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)))
+        axes.set(title=f"{score}\n({better})", ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)))
         axes.set_yticklabels(labels)
         axes.grid(axis="x", alpha=0.2, color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(4))

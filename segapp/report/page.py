@@ -27,7 +27,8 @@ th, td { padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--
 th { font-weight: 600; vertical-align: bottom } .number { text-align: right }
 tbody tr:hover { background: var(--tint) } td:first-child, th:first-child { padding-left: .2rem }
 figure { margin: .8rem 0 } figure svg { width: 100%; height: auto; min-width: 40rem; display: block }
-.pictures { display: flex; gap: .6rem } .pictures figure { flex: 0 0 auto; width: 11.5rem; margin: 0 }
+.pictures { display: flex; flex-wrap: wrap; gap: .6rem; margin: .8rem 0 1.8rem }
+.pictures figure { width: 10.3rem; margin: 0 }
 .pictures img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block }
 .surfaces { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1rem }
 .surfaces img { width: 100%; background: #fff; border-radius: .25rem }
@@ -95,7 +96,6 @@ def picture(path: Path, caption: str) -> str:
     return f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}"><figcaption>{words}</figcaption></figure>'
 
 
-def row_of(pictures: list[str], kind: str = "pictures") -> str:
-    """Pictures side by side; sideways scrolling where they do not fit."""
-    inside = "".join(pictures)
-    return f'<div class="wide"><div class="{kind}">{inside}</div></div>'
+def row_of(pictures: list[str]) -> str:
+    """Pictures side by side, in a second row where they do not fit."""
+    return f'<div class="pictures">{"".join(pictures)}</div>'

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from segapp.report import figures, flow
-from segapp.report.effects import Question, Row, arm_rows, contrast_rows, image_rows, run_rows
+from segapp.report.effects import Question, Row, arm_rows, best_losses, contrast_rows, image_rows, run_rows
 from segapp.report.flow_table import FlowTable
 from segapp.report.landscape import contours, lines, read_landscape, sharpness_row, surfaces
 from segapp.report.page import Page, facts, picture, row_of
@@ -114,10 +114,11 @@ def _effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
     page.add(html_table(contrasts))
     page.text(HOW_SURE, note=True)
     groups, smallest = contrasts[0]["groups"], max((row["smallest p"] for row in contrasts), default=math.nan)
+    of = f"{groups} group{'s' if groups > 1 else ''}"
     page.text(
-        f"p-values are image-level and conditional on these seeds: the seeds are averaged, and the signs of the "
-        f"{groups} groups of images are changed. They say nothing about other seeds. With {groups} groups no p can be "
-        f"smaller than {smallest:.3g}. Holm's correction is over the contrasts of one score.",
+        f"p-values are image-level and conditional on these seeds: the seeds are averaged, and the sign of the "
+        f"difference of every group of images is changed. They say nothing about other seeds. With {of} of images no "
+        f"p can be smaller than {smallest:.3g}. Holm's correction is over the contrasts of one score.",
         note=True,
     )
 
@@ -136,7 +137,7 @@ def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row])
     _draw(page, folder, "arms", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind.")
     wide: dict[str, Row] = {}
     for row in arms:
-        line = wide.setdefault(row["arm"], {"arm": row["arm"], "seeds": row["seeds"]})
+        line = wide.setdefault(row["arm"], {"arm": row["arm"], "seeds": row["seeds"], **_losses(finished, row["arm"])})
         line |= {row["score"]: row["estimate"], f"{row['score']} 95 %": f"{row['low']:.4f} … {row['high']:.4f}"}
     for result in finished:
         if result.facts.get("parameters"):
@@ -145,10 +146,18 @@ def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row])
     size = next((result.facts["image"] for result in finished if result.facts.get("image")), None)
     if size:
         page.text(
-            f"Scores are per image, then the mean over images; GFLOPs are of one forward pass of one image of "
+            "Losses are of the epoch with the lowest validation loss, the mean over seeds. Scores are of the best "
+            "checkpoint, per image, then the mean over images. GFLOPs are of one forward pass of one image of "
             f"{size[0]} × {size[1]} × {size[2]}, a multiplication and an addition counted as two.",
             note=True,
         )
+
+
+def _losses(finished: Sequence[Result], arm: str) -> Row:
+    """As in the table of Drozdzal et al. 2016: the best validation loss, and the training loss that goes with it."""
+    pairs = [best_losses(result) for result in finished if result.arm == arm]
+    training, validation = (nan_mean(values) for values in zip(*pairs, strict=True))
+    return {"training loss": training, "validation loss": validation}
 
 
 def _curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:

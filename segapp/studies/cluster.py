@@ -1,5 +1,6 @@
 """Jobs as tasks of a Ray cluster (docs.ray.io): Ray chooses the host and the GPU, and guards the process."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,19 +22,20 @@ class Cluster:
     def __init__(self, ray: ModuleType, workers: int | None) -> None:
         self._ray = ray
         hosts = [host["Resources"] for host in ray.nodes() if host["Alive"] and host["Resources"].get("CPU", 0) >= 1]
-        cores, self._gpus = (int(sum(host.get(kind, 0) for host in hosts)) for kind in ("CPU", "GPU"))
-        count = self._gpus or cores if workers is None else workers
+        cores, gpus = (int(sum(host.get(kind, 0) for host in hosts)) for kind in ("CPU", "GPU"))
+        count = gpus or cores if workers is None else workers
         if workers is not None and workers < 1:
             raise MisuseError(f"workers is 1 or more, got {workers}.")
         if count < 1:
             raise MisuseError("the Ray cluster has no host with a core to give; see `ray status`.")
         threads = min(cores // count, *(int(host["CPU"]) for host in hosts))  # a task fits on one host
         self.slots = [Slot(None, max(1, threads))] * count
+        self.share = 1 / math.ceil(count / gpus) if gpus else 0
+        """Of a GPU, for one job."""
 
     def start(self, job: Job, slot: Slot) -> Any:
         """Hand it to Ray, in a process that is used once and never tried again: the study does that."""
-        gpus = min(1.0, self._gpus / len(self.slots))
-        task = self._ray.remote(max_calls=1, max_retries=0, num_cpus=slot.threads, num_gpus=gpus)(_run)
+        task = self._ray.remote(max_calls=1, max_retries=0, num_cpus=slot.threads, num_gpus=self.share)(_run)
         return task.remote(Path.cwd(), job, slot)
 
     def wait(self, processes: Sequence[Any], seconds: float) -> None:
@@ -69,7 +71,7 @@ def cluster(address: str, workers: int | None) -> Iterator[Cluster]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data leaves this machine
     try:
         ray.init(address=address, **quiet, **own)
-    except (ConnectionError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError) as error:
         raise MisuseError(
             f"there is no Ray cluster at {address!r} ({error}); start one, or say --ray local."
         ) from error

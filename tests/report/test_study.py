@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from segapp.io import write_image, write_mask
-from segapp.report.effects import Question, contrast_rows, gradient_profile, run_rows
+from segapp.report.effects import Question, best_losses, contrast_rows, gradient_profile, run_rows
+from segapp.report.figures import curves
 from segapp.report.flow_table import append_rows, begin_table
 from segapp.report.results import Result, grouped, image_scores, natural, scored
 from segapp.report.study import Report, write_report
@@ -120,8 +121,18 @@ def test_rows_of_runs(tmp_path):
     assert (first["parameters"], first["gflops"], first["epochs"], first["scored loss"]) == (100, 0.002, 2, 0.25)
     assert (first["train/loss"], first["val/loss"], first["best val/dice/dataset"]) == (0.5, 1.0, 0.3)
     assert first["gradient/encoder.0"] == pytest.approx(2.5)  # the median of 1 and 4
+    assert best_losses(results(tmp_path)[0]) == (0.5, 1.0)
+    assert all(math.isnan(loss) for loss in best_losses(Result("none", 0)))
     assert "dice/dataset/a" not in first
     assert broken["status"] == "failed"
+
+
+def test_a_loss_that_runs_away_in_one_epoch_leaves_the_others_to_be_seen(tmp_path):
+    header = "epoch,step,train/loss,val/loss,val/dice/dataset"
+    lines = [f"{epoch},{epoch},0.5,{385 if epoch == 3 else 1 / (1 + epoch)},0.8" for epoch in range(9)]
+    write_csv(tmp_path / "metrics.csv", header, lines)
+    panels = curves([Result("only long", 0, run=tmp_path)]).axes
+    assert [axes.get_yscale() for axes in panels] == ["linear", "log", "linear"]
 
 
 def test_groups_by_neighbours_pattern_and_data():

@@ -29,6 +29,13 @@ def test_slots_of_a_cluster(hosts, workers, count, threads):
     assert {(slot.device, slot.threads) for slot in slots} == {(None, threads)}
 
 
+@pytest.mark.parametrize(("workers", "share"), [(None, 1), (1, 1), (2, 1), (3, 0.5), (4, 0.5), (5, 1 / 3)])
+def test_jobs_share_gpus_such_that_all_find_room(workers, share):
+    """Two thirds of a GPU each would leave the third of three jobs waiting."""
+    assert Cluster(ray_of({"CPU": 16.0, "GPU": 2.0}), workers).share == share
+    assert Cluster(ray_of({"CPU": 16.0}), workers).share == 0
+
+
 @pytest.mark.parametrize(("hosts", "workers", "match"), [([], None, "no host"), ([{"CPU": 2.0}], 0, "workers is 1")])
 def test_a_cluster_without_room_is_refused(hosts, workers, match):
     with pytest.raises(MisuseError, match=match):

@@ -53,11 +53,12 @@ def jobs(folder: Path, *names: str) -> list[Job]:
 
 
 def test_no_more_jobs_than_slots_and_those_that_were_killed_are_told(tmp_path, capsys):
-    made, place = jobs(tmp_path, "a", "killed", "b", "c"), Pretended(slots=2)
+    made, place = jobs(tmp_path, "a", "killed", "b", "done", "c", "d", "e"), Pretended(slots=2)
     made[3].write_state(status="finished", seconds=5.0)
     run_all(made, tmp_path, place)
     assert place.most == 2 and sorted(place.threads[:2]) == [0, 1] and place.stopped == []
-    assert [job.state()["status"] for job in made] == ["finished", "failed", "finished", "finished"]
+    assert [job.state()["status"] for job in made] == ["finished", "failed", *["finished"] * 5]
+    assert made[3].state()["seconds"] == 5
     assert "ended with signal 9 and no word; see " in made[1].state()["sentence"]
     assert "failed: killed, seed 0: its process ended with signal 9" in capsys.readouterr().out
 
