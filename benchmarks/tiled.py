@@ -122,6 +122,9 @@ def arms(path: Path, image: Path, folder: Path, monai: bool) -> dict[str, Step]:
         windows = windows_of(*file.pages[0].shape[:2])
     ready = torch.randint(256, (1, 3, TILE, TILE), dtype=torch.uint8).to(memory_format=torch.channels_last)
 
+    for _ in range(3):  # what torch prepares at its first calls
+        forward(networks, ready)
+
     def forwards() -> None:
         for _ in range(round(windows / 2 / one_in(windows))):
             forward(networks, ready)
