@@ -165,6 +165,8 @@ def trend(minutes: np.ndarray, values: np.ndarray, warm_up: float) -> str:
     counts = np.bincount(group)
     if len(counts) < 4:
         return "too short for a trend"
+    if np.ptp(values[late]) == 0:
+        return "constant"
     means = [np.bincount(group, part[late])[counts > 0] / counts[counts > 0] for part in (minutes / 60, values)]
     line = linregress(*means)
     reach = t.ppf(0.975, len(means[0]) - 2) * line.stderr

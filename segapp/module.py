@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
@@ -21,6 +22,8 @@ from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
 from segapp.shares import one_batch
 from segapp.spec import Precision, Spec
+
+FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
 class Exported(nn.Module):
@@ -93,6 +96,7 @@ class SegmentationModule(pl.LightningModule):
             optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
         except (ValueError, TypeError) as error:
             raise MisuseError(f"model.optimizer: {error}.") from error
+        fuse(optimizer, self.device.type)
         if self.lr_scheduler is None:
             return optimizer
         try:
@@ -171,6 +175,19 @@ class SegmentationModule(pl.LightningModule):
             self.log(f"{stage}/{name}", float(score), sync_dist=False, rank_zero_only=False)
         if self.runtime is None:
             self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
+
+
+def fuse(optimizer: Optimizer, device: str) -> None:
+    """Let torch's own optimisers step in one kernel, unless the person has chosen `fused` or `foreach`.
+
+    A third of the time on a CPU. Said to the groups, not when the optimiser is made: it would then also claim to
+    undo the scaling of fp16 in its step, after gradients are clipped, and Lightning would refuse to clip.
+    """
+    if not isinstance(optimizer, FUSED) or device not in ("cpu", "cuda"):
+        return
+    for group in optimizer.param_groups:
+        if group["fused"] is None and group["foreach"] is None and not group["differentiable"]:
+            group["fused"] = True
 
 
 def _listed(schedulers: Any) -> list[Any]:
