@@ -4,7 +4,7 @@
 
 Trains `configs/unet.yaml` with two loader workers on few, small `Cells`, so that epochs, and with them validations,
 checkpoints, curves and restarted workers, follow each other fast. Every ten seconds it reads from /proc the memory of
-the training process and of its children (PSS, proportional set size: a page that n processes share counts 1/n in each),
+the training process and of its children (PSS without mapped files: a page that n processes share counts 1/n in each),
 how many processes and open file descriptors there are, and the files in /dev/shm and in the run's temporary folder.
 When the time is over it sends SIGTERM, as a cluster would, and looks at what is left.
 
@@ -116,12 +116,15 @@ def descendants(pid: int) -> list[int]:
 
 
 def memory(pid: int) -> float:
-    """PSS in MB; 0 of a process that has ended."""
+    """PSS in MB of what it allocated or shares with its workers; 0 of a process that has ended.
+
+    Without mapped files: whoever else on the machine uses torch takes a share of its libraries, and gives it back.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    return round(sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024, 2)
+    return round(sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) / 1024, 2)
 
 
 def descriptors(pid: int) -> int:
