@@ -65,7 +65,7 @@ def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
 
 def write_landscape(folder: Path, top: float, finished: bool = True) -> None:
     """A bowl, as `segapp landscape` leaves it."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     t, at = np.linspace(-1, 1, 21), np.linspace(-1, 1, 5)
     numbers = {"lines": 0.1 + np.stack([t**2, 2 * t**2]), "plane": 0.1 + top * (at[:, None] ** 2 + at**2)}
     numbers |= {"t": t, "first": at, "second": at, "path": np.zeros((0, 2)), "done": np.ones(67, bool)}
