@@ -40,6 +40,7 @@ from loading import loaders
 from networks import concatenation, networks, ours
 from peers import PEERS, missing, monai, nnunet, plain, run_smp
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from segapp.cli import main as segapp
 from segapp.cli import training
@@ -108,9 +109,17 @@ def peers(options: argparse.Namespace) -> str:
         "segapp, as it trains": looped(options, nets["segapp, as it trains"], endless),
     }
     arms |= {name: step for name, (_, step) in made.items()}
-    sizes = [f"{name}: {sum(p.numel() for p in net.parameters()):,} parameters" for name, net in nets.items()]
+    sizes = [f"{name}: {sizes_of(net, batch)}" for name, net in nets.items()]
     absent = [f"{name}: not measured, {' or '.join(PEERS[name])} is not installed" for name in missing()]
     return "\n".join([timed(arms, options, ["segapp, fp32", *made]), "", *sizes, *absent])
+
+
+def sizes_of(net: nn.Module, batch: dict) -> str:
+    """Equal widths are not equal work: MONAI strides in its first convolution, so its encoder never sees all pixels."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(batch["image"].float())
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    return f"{parameters:,} parameters, {counter.get_total_flops() / 1e9:.1f} GFLOPs forward"
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
