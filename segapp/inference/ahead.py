@@ -10,15 +10,19 @@ Result = TypeVar("Result")
 
 
 def ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int = 1, depth: int = 1
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int = 1,
+    depth: int = 1,
+    begin: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Item, Future[Result]]]:
     """Each item with its `function(item)`, in order, while threads are busy with the next `depth` items.
 
     `items` is drawn from in the caller's thread. An error of one item is raised by that item's `result()` only.
-    When the caller stops, work not begun is dropped and work begun is waited for.
+    Every thread calls `begin` first. When the caller stops, work not begun is dropped and work begun is waited for.
     """
     pending: deque[tuple[Item, Future[Result]]] = deque()
-    executor = ThreadPoolExecutor(workers)
+    executor = ThreadPoolExecutor(workers, initializer=begin)
     try:
         for item in items:
             pending.append((item, executor.submit(function, item)))

@@ -19,6 +19,8 @@ from segapp.inference.windows import ends, padded, starts
 from segapp.spec import Spec
 
 if TYPE_CHECKING:  # the engine needs no torch: what it computes with is the runtime's business
+    from concurrent.futures import Future
+
     from segapp.inference.runtime import Array, Runtime
 
 
@@ -149,30 +151,50 @@ class Engine:
     def _computed(self, images: Iterable[Picture]) -> Iterator["_Window"]:
         """The logits (K, h, w) of every window of every image, no larger than its image, or its error."""
         windows = ((grid, y, x) for grid in map(self._grid, images) for y, x in product(grid.ys, grid.xs))
-        for batch, reading in ahead(self._read, _batched(windows, self.batch)):
-            images_read, errors = reading.result()
-            if all(errors):
-                yield from ((grid, error) for (grid, _, _), error in zip(batch, errors, strict=True))
-                continue
-            logits = self.runtime(images_read)
-            expected = (len(images_read), self.spec.num_classes, *self.spec.window)
-            wrong = tuple(logits.shape) != expected
-            finite = math.isfinite(float(logits.sum()))  # NaN and infinity survive a sum
+        for batch, errors, logits in self._answered(_batched(windows, self.batch)):
             for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
-                if error is None and wrong:
-                    error = SegappError(f"{grid.image.name}: the network gives {tuple(logits.shape)}, not {expected}.")
-                if error is None and not finite and not math.isfinite(float(logits[index].sum())):
-                    error = SegappError(
-                        f"{grid.image.name}: the network gives values that are not finite; its training may have "
-                        "diverged, or half precision is too small for it (try --precision 32-true)."
-                    )
                 h, w = self._inside(grid)
                 yield grid, error or logits[index, :, :h, :w]
 
-    def _read(self, batch: list[tuple["_Grid", int, int]]) -> tuple[np.ndarray, list[SegappError | None]]:
+    def _answered(self, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", "_Errors", "Array"]]:
+        """Every batch with what is wrong with its windows, and the logits (B, K, *window) of the others.
+
+        One thread reads ahead. Where the runtime takes several calls at once, as many threads compute.
+        """
+        reading = ahead(self._read, batches)
+        if self.runtime.parallel == 1:
+            yield from ((batch, *self._answer(batch, read)) for batch, read in reading)
+            return
+        count = self.runtime.parallel
+        for (batch, _), answer in ahead(
+            lambda job: self._answer(*job), reading, count, count, self.runtime.share_cores
+        ):
+            yield batch, *answer.result()
+
+    def _answer(self, batch: "_Batch", read: "Future[tuple[np.ndarray, _Errors]]") -> tuple["_Errors", "Array"]:
+        images, errors = read.result()
+        if all(errors):
+            return errors, None
+        logits = self.runtime(images)
+        expected = (len(images), self.spec.num_classes, *self.spec.window)
+        wrong = tuple(logits.shape) != expected
+        finite = math.isfinite(float(logits.sum()))  # NaN and infinity survive a sum
+        for index, (grid, _, _) in enumerate(batch):
+            if errors[index] is None and wrong:
+                errors[index] = SegappError(
+                    f"{grid.image.name}: the network gives {tuple(logits.shape)}, not {expected}."
+                )
+            if errors[index] is None and not finite and not math.isfinite(float(logits[index].sum())):
+                errors[index] = SegappError(
+                    f"{grid.image.name}: the network gives values that are not finite; its training may have "
+                    "diverged, or half precision is too small for it (try --precision 32-true)."
+                )
+        return errors, logits
+
+    def _read(self, batch: "_Batch") -> tuple[np.ndarray, "_Errors"]:
         """(B, C, *window), the last batch padded with zeros, and what was wrong with each window."""
         crops: list[np.ndarray | None] = []
-        errors: list[SegappError | None] = []
+        errors: _Errors = []
         for grid, y, x in batch:
             crop, error = None, grid.error
             try:
@@ -261,6 +283,8 @@ class _Grid:
 
 
 _Window = tuple[_Grid, "Array | SegappError"]
+_Batch = list[tuple[_Grid, int, int]]
+_Errors = list[SegappError | None]
 
 
 def _result(window: "_Window") -> "Array":

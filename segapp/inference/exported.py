@@ -18,6 +18,10 @@ class NumpyRuntime:
     """What all runtimes whose logits are numpy arrays share."""
 
     window_statistics = False  # only the network's maker knows: a bundle says so
+    parallel = 1
+
+    def share_cores(self) -> None:
+        """Nothing: one call at a time has them all."""
 
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
         """float32 zeros."""

@@ -73,24 +73,24 @@ def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Prec
 
 def _checkpoint(path: str | Path, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
     from segapp.inference.checkpoint import load_checkpoint
-    from segapp.inference.runtime import TorchRuntime, chosen_device, usable_precision
+    from segapp.inference.runtime import TorchRuntime, calls_at_once, chosen_device, usable_precision
 
     where = chosen_device(device)
     spec, net, _ = load_checkpoint(path, allowed)
     chosen = precision or usable_precision(spec.precision, where)
-    return Networks(replace(spec, precision=chosen), [TorchRuntime(net, where, chosen)], str(where))
+    runtime = TorchRuntime(net, where, chosen, parallel=calls_at_once(where))
+    return Networks(replace(spec, precision=chosen), [runtime], str(where))
 
 
 def _weights(bundle: Bundle, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
     from segapp.inference.checkpoint import load_weights
-    from segapp.inference.runtime import TorchRuntime, chosen_device, usable_precision
+    from segapp.inference.runtime import TorchRuntime, calls_at_once, chosen_device, usable_precision
 
     where = chosen_device(device)
     chosen = precision or usable_precision(bundle.spec.precision, where)
     nets = [load_weights(network, allowed) for network in bundle.networks]
-    return Networks(
-        replace(bundle.spec, precision=chosen), [TorchRuntime(net, where, chosen) for net in nets], str(where)
-    )
+    runtimes: list[Runtime] = [TorchRuntime(net, where, chosen, parallel=calls_at_once(where)) for net in nets]
+    return Networks(replace(bundle.spec, precision=chosen), runtimes, str(where))
 
 
 def check_alike(path: str | Path, spec: Spec, other_path: str | Path, other: Spec) -> None:

@@ -19,6 +19,9 @@ The engine only slices, multiplies, adds and sums, which both understand.
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
+AT_ONCE = 4
+"""Windows that are computed at once on a CPU: each needs memory for its features."""
+
 STATISTICS = (nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
 POOLED = ("SqueezeExcite", "SEModule", "GlobalResponseNorm", "GlobalResponseNormMlp")
 """Names of timm's and segmentation-models-pytorch's modules that average over the whole of what they see."""
@@ -29,6 +32,12 @@ class Runtime(Protocol):
 
     window_statistics: bool
     """Whether it normalises or pools over all that it sees, so that a window's logits depend on the whole window."""
+
+    parallel: int
+    """Calls that may run at once, each in a thread of its own that called `share_cores` first."""
+
+    def share_cores(self) -> None:
+        """Leave the other calls their part of the cores."""
 
     def __call__(self, images: np.ndarray) -> Array:
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
@@ -53,7 +62,10 @@ class Runtime(Protocol):
 
 
 class TorchRuntime:
-    """A torch network on one device; `net` is in evaluation mode and is moved there, not copied."""
+    """A torch network on one device; `net` is in evaluation mode and is moved there, not copied.
+
+    `parallel` calls at once divide the cores: several small teams wait less for each other than one large team.
+    """
 
     def __init__(
         self,
@@ -61,12 +73,19 @@ class TorchRuntime:
         device: torch.device | str = "cpu",
         precision: Precision = "32-true",
         channels_last: bool = True,
+        parallel: int = 1,
     ) -> None:
         self.device = torch.device(device)
         self.precision = precision
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self.net = net.to(self.device).to(memory_format=self._format)
         self.window_statistics = has_window_statistics(net)
+        self.parallel = parallel
+        self._threads = max(1, torch.get_num_threads() // parallel)
+
+    def share_cores(self) -> None:
+        """Of this thread's operations, and of threads that begin later; those that computed before keep theirs."""
+        torch.set_num_threads(self._threads)
 
     def __call__(self, images: np.ndarray) -> Tensor:
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32 on the device."""
@@ -137,6 +156,11 @@ def chosen_device(wanted: str) -> torch.device:
         return torch.device("cpu")
     local_rank = os.environ.get("LOCAL_RANK")
     return torch.device("cuda" if local_rank is None else f"cuda:{int(local_rank) % torch.cuda.device_count()}")
+
+
+def calls_at_once(device: torch.device) -> int:
+    """How many windows are best computed at once: a GPU's queue takes one after the other, cores up to `AT_ONCE`."""
+    return 1 if device.type != "cpu" else min(torch.get_num_threads(), AT_ONCE)
 
 
 def computes_bf16(device: torch.device) -> bool:

@@ -7,6 +7,7 @@ class LocalRuntime:
     """numpy only: K fixed functions of each pixel and its right neighbour; records what it is asked for."""
 
     window_statistics = False
+    parallel = 1
 
     def __init__(self, num_classes=3, noise=0.0):
         self.num_classes = num_classes

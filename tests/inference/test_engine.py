@@ -1,6 +1,8 @@
 """Tiled equals whole, in bounded memory, through calls of one shape."""
 
 import gc
+import itertools
+import threading
 import tracemalloc
 from dataclasses import replace
 from functools import partial
@@ -276,6 +278,61 @@ def test_a_network_of_another_number_of_classes_is_an_error():
     engine = Engine(LocalRuntime(2), make_spec(window=(32, 32)))
     with pytest.raises(SegappError, match=r"\(1, 2, 32, 32\), not \(1, 3, 32, 32\)"):
         engine.segment(ArrayImage(picture(40, 40)))
+
+
+class Together(LocalRuntime):
+    """Two calls at a time, in threads that took their share of the cores; the first two wait for each other."""
+
+    parallel = 2
+
+    def __init__(self):
+        super().__init__(noise=3.0)
+        self.shared = set()
+        self.barrier = threading.Barrier(2)
+        self.numbers = itertools.count()
+
+    def share_cores(self):
+        self.shared.add(threading.get_ident())
+
+    def __call__(self, images):
+        assert threading.get_ident() in self.shared
+        if next(self.numbers) < 2:
+            self.barrier.wait(timeout=10)
+        return super().__call__(images)
+
+
+def test_windows_computed_together_are_those_computed_one_by_one():
+    spec, images = make_spec(window=(32, 32)), [ArrayImage(picture(70, 90, seed=seed)) for seed in (1, 2)]
+    alone, together = Engine(LocalRuntime(noise=3.0), spec), Engine(Together(), spec)
+    for one, two in zip(alone.stream(images), together.stream(images), strict=True):
+        assert one[0] is two[0]
+        for left, right in zip(one[1], two[1], strict=True):
+            assert (left.y, left.x) == (right.y, right.x)
+            assert np.array_equal(left.logits, right.logits)
+    assert len(together.runtime.shared) == 2
+
+
+def test_what_is_wrong_with_an_image_stays_with_it_when_windows_are_computed_together():
+    engine = Engine(Together(), make_spec(window=(32, 32)))
+    images = [ArrayImage(picture(70, 90)), ArrayImage(picture(40, 40, 4), "four.png"), ArrayImage(picture(50, 50))]
+    sizes = []
+    for image, blocks in engine.stream(images):
+        if image.name == "four.png":
+            with pytest.raises(SegappError, match=r"four\.png: has 4 channels"):
+                list(blocks)
+        else:
+            sizes.append(sum(block.logits.shape[1] * block.logits.shape[2] for block in blocks))
+    assert sizes == [70 * 90, 50 * 50]
+
+
+def test_torch_divides_its_cores_among_calls_and_leaves_the_callers_alone():
+    before = torch.get_num_threads()
+    torch.manual_seed(0)
+    net = UNet(3, 3, encoder=partial(PlainEncoder, widths=[4, 8])).eval()
+    spec = make_spec(window=(32, 32))
+    alone, together = (Engine(TorchRuntime(net, parallel=parallel), spec) for parallel in (1, 2))
+    assert np.allclose(whole(alone, picture(70, 90)), whole(together, picture(70, 90)), atol=1e-6)
+    assert torch.get_num_threads() == before
 
 
 def test_an_error_of_reading_reaches_the_caller():
