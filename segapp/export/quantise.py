@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
@@ -14,15 +13,13 @@ from tqdm import tqdm
 HEAVY = ["Conv", "ConvTranspose", "MatMul", "Gemm", "Add", "Concat", "MaxPool", "Relu", "Resize"]
 """Operations that run in int8; the normalisation, which takes the image's own values, stays float32."""
 
-WEIGHTED = ("Conv", "ConvTranspose", "MatMul", "Gemm")
-
 
 def quantise(source: Path, path: Path, windows: Sequence[np.ndarray], scratch: Path) -> None:
     """Write a float32 `.onnx` in int8, as pairs of QuantizeLinear and DequantizeLinear.
 
     Weights are rounded per output channel, features between the smallest and largest value that they take over
-    `windows`, each (1, C, h, w); the last layer stays float32. ONNX Runtime computes such a file in int8, and so does
-    OpenVINO. `scratch` is a folder for files on the way.
+    `windows`, each (1, C, h, w). ONNX Runtime computes such a file in int8, and so does OpenVINO. `scratch` is a
+    folder for files on the way.
     """
     prepared = scratch / "prepared.onnx"
     logging.getLogger().addFilter(_no_advice)
@@ -34,20 +31,12 @@ def quantise(source: Path, path: Path, windows: Sequence[np.ndarray], scratch: P
             _Windows(windows),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=HEAVY,
-            nodes_to_exclude=_head(prepared),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
     finally:
         logging.getLogger().removeFilter(_no_advice)
-
-
-def _head(path: Path) -> list[str]:
-    """Names of the last layer with weights and of what follows it: logits in 256 steps would tie along every border."""
-    nodes = onnx.load(path, load_external_data=False).graph.node
-    last = max(place for place, node in enumerate(nodes) if node.op_type in WEIGHTED)
-    return [node.name for node in nodes[last:]]
 
 
 class _Windows(CalibrationDataReader):
