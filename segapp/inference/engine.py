@@ -153,8 +153,7 @@ class Engine:
         windows = ((grid, y, x) for grid in map(self._grid, images) for y, x in product(grid.ys, grid.xs))
         for batch, errors, logits in self._answered(_batched(windows, self.batch)):
             for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
-                h, w = self._inside(grid)
-                yield grid, error or logits[index, :, :h, :w]
+                yield grid, error or self._cropped(grid, logits[index])
 
     def _answered(self, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", "_Errors", "Array"]]:
         """Every batch with what is wrong with its windows, and the logits (B, K, *window) of the others.
@@ -216,10 +215,10 @@ class Engine:
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
         return grid.seen.window(y, x, min(height - y, h), min(width - x, w))
 
-    def _inside(self, grid: "_Grid") -> tuple[int, int]:
-        """Height and width of a window, or of an image that is smaller."""
+    def _cropped(self, grid: "_Grid", logits: "Array") -> "Array":
+        """Without the padding of an image that is smaller than a window."""
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
-        return min(height, h), min(width, w)
+        return logits[:, : min(height, h), : min(width, w)]
 
     def _blended(self, grid: "_Grid", logits: Iterator["Array"]) -> Iterator[Band]:
         if len(grid.ys) == len(grid.xs) == 1:
