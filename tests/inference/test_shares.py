@@ -61,7 +61,8 @@ def test_sigterm_to_the_first_ends_all_within_seconds(hearing, tmp_path):
 
 
 @pytest.mark.parametrize("two_ways", [False, True])
-def test_what_all_refuse_is_said_once(two_ways, capsys):
+def test_what_all_refuse_is_said_once(two_ways, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # the processes import this file
     assert in_processes(refuse, {"two_ways": two_ways}, 2) == 2
     said = capsys.readouterr().err.splitlines()
     assert sorted(said) == (["segapp: another.", "segapp: the same."] if two_ways else ["segapp: the same."])
