@@ -81,15 +81,17 @@ def started(command: Command, output: Path) -> tuple[float, float]:
     """Seconds until a mask lies in the output folder, and until the process has ended."""
     output.mkdir()
     begun = time.perf_counter()
-    process = subprocess.Popen(command(output), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    first = None
-    while process.poll() is None:
-        if first is None and is_there(output):
-            first = time.perf_counter() - begun
-        time.sleep(0.002)
-    end = time.perf_counter() - begun
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command(output), stdout=log, stderr=subprocess.STDOUT)
+        first = None
+        while process.poll() is None:
+            if first is None and is_there(output):
+                first = time.perf_counter() - begun
+            time.sleep(0.002)
+        end = time.perf_counter() - begun
+        log.seek(0)
+        said = log.read().decode(errors="replace")
     if process.returncode or not is_there(output):
-        said = process.stdout.read().decode(errors="replace") if process.stdout else ""
         raise RuntimeError(f"{command(output)} ended with {process.returncode}: {said[-2000:]}")
     return end if first is None else first, end
 
