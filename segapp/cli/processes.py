@@ -45,7 +45,8 @@ def is_said_by_the_first(error: SegappError, patience: float = 10.0) -> bool:
     """Whether an error of this process is told by the first one on this machine, which mostly has the same.
 
     The first ends those it started, who wait for that so long; what is then still there has an error of its own.
-    torchrun ends its processes in the same way. All stop together, so that a stop needs no waiting.
+    torchrun ends its processes in the same way. A first one that was killed says nothing. All stop together, so that a
+    stop needs no waiting.
     """
     if os.environ.get("LOCAL_RANK", "0") == "0":
         for child in _children:
@@ -57,7 +58,7 @@ def is_said_by_the_first(error: SegappError, patience: float = 10.0) -> bool:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if os.environ.get(_LAUNCHER) not in (str(os.getpid()), str(os.getppid())):
-            return True
+            return False  # it was killed: one that has something to say ends its children before it goes
         time.sleep(0.1)
     return False
 

@@ -15,11 +15,11 @@ from segapp.errors import MisuseError, StoppedError
         (None, None, False, False),  # the only process, or the first
         ("0", "own", False, False),
         ("1", "parent", False, True),  # the first lives on: this one's error is its own
-        ("1", "gone", True, False),
+        ("1", "gone", False, False),  # killed: it said nothing
         ("1", "own", False, True),  # torchrun's, which ends it when the first has ended
     ],
 )
-def test_another_process_is_silent_where_the_first_has_ended(rank, launcher, said, waits, monkeypatch):
+def test_another_process_says_what_the_first_did_not_end_it_for(rank, launcher, said, waits, monkeypatch):
     pids = {"own": str(os.getpid()), "parent": str(os.getppid()), "gone": "999999999"}
     for name, value in (("LOCAL_RANK", rank), ("SEGAPP_LAUNCHER", launcher and pids[launcher])):
         monkeypatch.delenv(name, raising=False)
