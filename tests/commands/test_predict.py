@@ -341,7 +341,7 @@ def killed(self):
     calls.append(1)
     if moment == "after":
         write(self)
-    if len(calls) == wanted:
+    if len(calls) >= wanted:  # two writers may have counted before either looks
         os.kill(os.getpid(), 9)
     if moment == "before":
         write(self)
@@ -352,7 +352,7 @@ predict(sys.argv[1], sys.argv[2], sys.argv[3], ["mask", "coco"], device="cpu", a
 
 @pytest.mark.slow
 def test_a_run_killed_five_times_ends_with_the_files_of_an_undisturbed_one(run, tmp_path):
-    for index in range(40):
+    for index in range(100):  # more than five runs can have done, with what is under way when each is killed
         put(tmp_path / "images", f"{index % 3}/{index:02}.png", scene(40, 50 + index, index)[0])
     assert run(["mask", "coco"]) == 0
     arguments = [str(tmp_path / "best.ckpt"), str(tmp_path / "images"), str(tmp_path / "killed")]
