@@ -143,9 +143,7 @@ class SegmentationDataModule(LightningDataModule):
 
         Raises MisuseError when the split has no images.
         """
-        items = self._items[split]
-        if not items:
-            raise MisuseError(f"the data set has no {split} images; choose another split.")
+        items = self._some_items(split)
         samples = TrainSet(Reader(items), replace(self.cut, oversample=0.0), Augmenter((), self.channels))
         few = count < len(items)
         keys = [(0, n * len(items) // count) if few else divmod(n, len(samples)) for n in range(count)]
@@ -218,15 +216,19 @@ class SegmentationDataModule(LightningDataModule):
         return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
 
     def _evaluation(self, split: SplitName) -> Loader:
-        items, (rank, world) = self._items[split], self._share
-        if not items:
+        items, (rank, world) = self._some_items(split), self._share
+        if len(items) < world:
+            raise MisuseError(f"{len(items)} {split} images cannot be shared by {world} processes; use fewer.")
+        return self._loader(EvaluationSet(Reader(items)), EvaluationOrder(len(items), rank, world))
+
+    def _some_items(self, split: SplitName) -> list[Item]:
+        """MisuseError where there are none."""
+        if not self._items[split]:
             raise MisuseError(
                 f"the data set has no {split} images: give its `split` some "
                 f"(for segapp.datasets.Fraction, {split}: 0.2), or evaluate on another split."
             )
-        if len(items) < world:
-            raise MisuseError(f"{len(items)} {split} images cannot be shared by {world} processes; use fewer.")
-        return self._loader(EvaluationSet(Reader(items)), EvaluationOrder(len(items), rank, world))
+        return self._items[split]
 
     def _loader(self, samples: TrainSet | EvaluationSet, order: Any, position: Any = lambda: (0, 0)) -> Loader:
         on_gpu = self.trainer.strategy.root_device.type == "cuda" if self.trainer else torch.cuda.is_available()

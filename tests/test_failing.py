@@ -15,6 +15,7 @@ import torch
 from segapp import callbacks
 from segapp.cli import main
 from segapp.module import SegmentationModule
+from tests.processes import ran
 
 TINY = Path(__file__).parent / "tiny.yaml"
 FIT = ["fit", "--config", str(TINY)]
@@ -247,15 +248,7 @@ def test_a_disk_that_is_really_full(tmp_path):
     script = (
         f"mount -t tmpfs -o size=1m none small && {' '.join(map(repr, fit))}; code=$?; find small -type f; exit $code"
     )
-    process = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    process = ran(["unshare", "-rm", "sh", "-c", script], tmp_path)
     assert process.returncode == 1, process.stderr[-3000:]
     assert "the disk is full" in process.stderr
     assert "Traceback" not in process.stderr

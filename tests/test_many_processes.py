@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.processes import ran
+
 TINY = Path(__file__).parent / "tiny.yaml"
 
 
@@ -134,15 +136,7 @@ def test_sigterm_to_one_process_stops_all_where_nothing_is_lost(tmp_path):
 @pytest.mark.slow
 def test_what_all_processes_refuse_is_said_once(tmp_path):
     options = ["--trainer.devices", "4", "--trainer.strategy", "ddp", "--data.num_workers", "0"]
-    process = subprocess.run(
-        [sys.executable, "-m", "segapp", "fit", "--config", str(TINY), *options],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    process = ran([sys.executable, "-m", "segapp", "fit", "--config", str(TINY), *options], tmp_path)
     assert process.returncode == 2, process.stderr[-3000:]
     assert process.stderr.count("segapp: ") == 1, process.stderr[-3000:]
     assert process.stderr.count("3 val images cannot be shared by 4 processes") == 1
@@ -187,16 +181,11 @@ def test_two_processes_train_as_one_does_with_the_whole_batch(tmp_path):
     (tmp_path / "recorder.py").write_text(RECORDER)
     weights = {}
     for devices, size in ((1, 8), (2, 4)):
-        process = subprocess.run(
+        process = ran(
             [sys.executable, "recorder.py", "fit", "--config", str(TINY), *EXACT, "--name", f"on{devices}"]
             + ["--data.batch_size", str(size), "--trainer.devices", str(devices)]
             + (["--trainer.strategy", "ddp"] if devices > 1 else []),
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
+            tmp_path,
         )
         assert process.returncode == 0, process.stderr[-3000:]
         (last,) = tmp_path.glob(f"runs/on{devices}/*/checkpoints/last.ckpt")

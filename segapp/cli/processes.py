@@ -56,9 +56,8 @@ def is_said_by_the_first(error: SegappError, patience: float = 10.0) -> bool:
         return True
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # everything is unwound
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if os.environ.get(_LAUNCHER) not in (str(os.getpid()), str(os.getppid())):
-            return False  # it was killed: one that has something to say ends its children before it goes
+    # The first, while it lives: one that has something to say ends its children before it goes.
+    while time.monotonic() < deadline and os.environ.get(_LAUNCHER) in (str(os.getpid()), str(os.getppid())):
         time.sleep(0.1)
     return False
 

@@ -155,7 +155,7 @@ def _evaluate(
     devices: int | None,
 ) -> None:
     """Fill in what is not known yet; what is known by then is saved, whatever happens."""
-    todo = [(int(index), plan.steps()[index]) for index in np.flatnonzero(~done)]
+    todo = [(index, step) for index, step in enumerate(plan.steps()) if not done[index]]
     saved = time.monotonic()
     try:
         with tqdm(total=len(done), initial=int(done.sum()), unit="point", desc=folder.name, disable=None) as bar:

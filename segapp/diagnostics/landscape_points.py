@@ -19,8 +19,17 @@ from segapp.diagnostics.landscape import LossSurface, Step
 from segapp.diagnostics.landscape_directions import filter_normalised_direction
 from segapp.diagnostics.trajectory import Trajectory, trajectory
 from segapp.errors import MisuseError, SegappError
-from segapp.inference import build_part, chosen_device, classes_named, load_checkpoint, read_checkpoint
+from segapp.inference import (
+    build_part,
+    chosen_device,
+    classes_named,
+    load_checkpoint,
+    network_of,
+    read_checkpoint,
+    weights_under,
+)
 from segapp.machine import usable_cores
+from segapp.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,9 @@ class Opened:
 
 def open_all(request: Request, device: torch.device | str | None = None) -> Opened:
     """Read everything and check that it fits together; raises MisuseError with one sentence."""
-    spec, net, record = load_checkpoint(request.checkpoint, request.allowed)
-    config = record["config"]
+    checkpoint = read_checkpoint(request.checkpoint)
+    record, net = checkpoint["segapp"], network_of(request.checkpoint, checkpoint, request.allowed)
+    spec, config = Spec.from_dict(record["spec"]), record["config"]
     module = _data(request, config["data"], record["splits"])
     if module.spec.classes != spec.classes or module.channels != spec.channels:
         raise MisuseError(
@@ -69,7 +79,7 @@ def open_all(request: Request, device: torch.device | str | None = None) -> Open
             f"the data has {', '.join(module.spec.classes)} in {module.channels}."
         )
     batches = module.fixed_batches(request.split, request.samples)
-    loss = _loss(request, config["model"]["loss"])
+    loss = _loss(request, checkpoint)
     directions = [filter_normalised_direction(net, seed) for seed in range(request.seeds)]
     moved = _trajectory(request, net) if request.trajectory else None
     if moved is not None:
@@ -109,13 +119,12 @@ def _fragment(path: str) -> dict[str, Any]:
     return found
 
 
-def _loss(request: Request, config: dict[str, Any]) -> nn.Module:
+def _loss(request: Request, checkpoint: dict[str, Any]) -> nn.Module:
     """The loss the network was trained with, with the class weights that were counted then."""
+    config = checkpoint["segapp"]["config"]["model"]["loss"]
     loss = build_part(request.checkpoint, nn.Module, "loss", config, request.allowed)
-    weights = read_checkpoint(request.checkpoint)["state_dict"]
-    own = {name.removeprefix("loss."): value for name, value in weights.items() if name.startswith("loss.")}
     try:
-        loss.load_state_dict(own)
+        loss.load_state_dict(weights_under("loss.", checkpoint))
     except RuntimeError as error:
         raise MisuseError(f"{request.checkpoint}: its loss does not fit the weights that it holds of it.") from error
     return loss

@@ -10,12 +10,28 @@ from segapp.inference.engine import ArrayImage, Band, Engine, Picture
 from segapp.inference.opening import Networks, open_networks
 
 if TYPE_CHECKING:
-    from segapp.inference.checkpoint import build_network, build_part, load_checkpoint, load_weights, read_checkpoint
+    from segapp.inference.checkpoint import (
+        build_network,
+        build_part,
+        load_checkpoint,
+        load_weights,
+        network_of,
+        read_checkpoint,
+        weights_under,
+    )
     from segapp.inference.runtime import Runtime, TorchRuntime, chosen_device, computes_bf16, usable_precision
     from segapp.inference.trust import check_class_paths, classes_named, limited_imports
 
 TORCH = {
-    "checkpoint": ("build_network", "build_part", "load_checkpoint", "load_weights", "read_checkpoint"),
+    "checkpoint": (
+        "build_network",
+        "build_part",
+        "load_checkpoint",
+        "load_weights",
+        "network_of",
+        "read_checkpoint",
+        "weights_under",
+    ),
     "trust": ("check_class_paths", "classes_named", "limited_imports"),
     "runtime": ("Runtime", "TorchRuntime", "chosen_device", "computes_bf16", "usable_precision"),
 }
@@ -25,6 +41,8 @@ __all__ = [
     "Networks",
     "load_checkpoint",
     "load_weights",
+    "network_of",
+    "weights_under",
     "read_checkpoint",
     "build_network",
     "build_part",

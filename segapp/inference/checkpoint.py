@@ -34,11 +34,18 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
     """
     checkpoint = read_checkpoint(path)
     record = checkpoint["segapp"]
-    spec = Spec.from_dict(record["spec"])
-    weights = {
-        name.removeprefix("net."): value for name, value in checkpoint["state_dict"].items() if name.startswith("net.")
-    }
-    return spec, _with_weights(path, record["net"], weights, allowed), record
+    return Spec.from_dict(record["spec"]), network_of(path, checkpoint, allowed), record
+
+
+def network_of(path: str | Path, checkpoint: dict[str, Any], allowed: Sequence[str] = ()) -> nn.Module:
+    """As `load_checkpoint`, the network alone, of a checkpoint that has been read."""
+    return _with_weights(path, checkpoint["segapp"]["net"], weights_under("net.", checkpoint), allowed)
+
+
+def weights_under(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """The part of a checkpoint's weights whose names begin so, by the rest of their names."""
+    weights = checkpoint["state_dict"].items()
+    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
 def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:

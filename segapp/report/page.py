@@ -30,8 +30,6 @@ figure { margin: .8rem 0 } figure svg { width: 100%; height: auto; min-width: 40
 .pictures { display: flex; flex-wrap: wrap; gap: .6rem; margin: .8rem 0 1.8rem }
 .pictures figure { width: 10.3rem; margin: 0 }
 .pictures img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block }
-.surfaces { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1rem }
-.surfaces img { width: 100%; background: #fff; border-radius: .25rem }
 pre { background: var(--tint); padding: .8rem; border-radius: .5rem; overflow-x: auto; font-size: .82rem }
 summary { cursor: pointer; color: var(--accent) } footer { margin-top: 3rem }
 """
