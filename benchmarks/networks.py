@@ -2,26 +2,27 @@
 
 import argparse
 import multiprocessing
-import resource
 import statistics
 from functools import partial
 
 import segmentation_models_pytorch as smp
 import torch
-from interleaved import CLOCKS, Step, interleaved, ratio
+from interleaved import CLOCKS, Step, forget_peak, interleaved, ratio, resident
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from segapp.models import UNet
+from segapp.models.choices import Order
 from segapp.models.smp import SmpEncoder
 
 WIDTHS = [16, 32, 64, 128, 256]
 
 
-def ours(encoder: str) -> nn.Module:
+def ours(encoder: str, order: Order = "pre") -> nn.Module:
     """An SMP encoder under our decoder."""
     torch.manual_seed(0)
-    net = UNet(1, 2, encoder=partial(SmpEncoder, name=encoder), decoder_widths=WIDTHS, upsample="nearest")
+    named = partial(SmpEncoder, name=encoder)
+    net = UNet(1, 2, encoder=named, decoder_widths=WIDTHS, upsample="nearest", order=order)
     return net.to(memory_format=torch.channels_last)
 
 
@@ -31,7 +32,7 @@ def theirs(encoder: str) -> nn.Module:
     return net.to(memory_format=torch.channels_last)
 
 
-NETS = {"smp.Unet": theirs, "segapp UNet": ours}
+NETS = {"smp.Unet": theirs, "segapp UNet": ours, "segapp UNet, order=post": partial(ours, order="post")}
 
 
 def networks(options: argparse.Namespace) -> str:
@@ -60,14 +61,12 @@ def peak(name: str, shape: tuple[int, ...]) -> int:
 
 
 def _peak(name: str, shape: tuple[int, ...]) -> int:
-    step, before = trained(NETS[name]("resnet34"), torch.rand(shape)), _highest()
+    step = trained(NETS[name]("resnet34"), torch.rand(shape))
+    forget_peak()
+    before = resident("VmRSS")
     for _ in range(3):
         step()
-    return _highest() - before
-
-
-def _highest() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux: in KiB
+    return resident("VmHWM") - before
 
 
 def trained(net: nn.Module, *images: torch.Tensor) -> Step:

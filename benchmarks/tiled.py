@@ -33,7 +33,7 @@ import numpy as np
 import prepared
 import tifffile
 import torch
-from interleaved import Step, interleaved, interval, machine, ratio, table
+from interleaved import Step, forget_peak, interleaved, interval, machine, ratio, resident, table
 
 import segapp.commands.predict as command
 from segapp.datasets.microscopy import draw
@@ -183,7 +183,7 @@ def peak_of(arm: str, path: Path, image: Path) -> int:
     work = monai_inferer(networks) if arm == "monai" else None
     command.open_networks = lambda *given: networks  # type: ignore[assignment]
     forward(networks, torch.zeros(1, 3, 64, 64, dtype=torch.uint8))  # what torch loads at its first use
-    Path("/proc/self/clear_refs").write_text("5")  # from here on the peak counts, not that of loading
+    forget_peak()
     before = resident("VmRSS")
     with tempfile.TemporaryDirectory() as folder:
         if work is None:
@@ -191,12 +191,6 @@ def peak_of(arm: str, path: Path, image: Path) -> int:
         else:
             work(image, Path(folder) / "mask.tif")
     return round((resident("VmHWM") - before) / 1e6)
-
-
-def resident(kind: str) -> int:
-    """Bytes that this process holds in memory (VmRSS), or held at most (VmHWM)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
 
 
 if __name__ == "__main__":

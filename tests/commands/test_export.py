@@ -277,3 +277,16 @@ def test_int8_is_close_and_smaller(place, format, tmp_path):
     logits = reference(images).numpy()
     difference = np.abs(found.members[0](images) - logits).max()
     assert 1e-5 < difference < 0.3 * np.abs(logits).max()
+
+
+def test_in_int8_a_join_leaves_each_side_its_own_scale(place, tmp_path):
+    """One scale for an encoder's features and a decoder's, a thousandth of them, left nothing of the decoder's."""
+    record = torch.load(place / "0.ckpt", weights_only=True)
+    weights = record["state_dict"]
+    weights["net.encoder.0.0.1.conv.weight"] *= 1000  # the norms that read it divide by as much: the same network
+    weights["net.encoder.1.0.0.norm.running_var"] *= 1e6
+    weights["net.decoder.0.block.0.0.norm.running_var"][4:] *= 1e6
+    torch.save(record, tmp_path / "uneven.ckpt")
+    given = {"dtype": "int8", "images": str(place / "images"), "max_delta": 0.2, "max_changed": 0.2}
+    assert export(str(place / "0.ckpt"), "onnx", str(tmp_path / "even"), **given) == 0
+    assert export(str(tmp_path / "uneven.ckpt"), "onnx", str(tmp_path / "uneven"), **given) == 0
