@@ -19,10 +19,12 @@ def ahead(
     """Each item with its `function(item)`, in order, while threads are busy with the next `depth` items.
 
     `items` is drawn from in the caller's thread. An error of one item is raised by that item's `result()` only.
-    Every thread calls `begin` first. When the caller stops, work not begun is dropped and work begun is waited for.
+    Every thread calls `begin` first. When the caller stops, work not begun is dropped and work begun is waited for;
+    when the items end, all of it is: the caller may hold futures that it has not looked at yet.
     """
     pending: deque[tuple[Item, Future[Result]]] = deque()
     executor = ThreadPoolExecutor(workers, initializer=begin)
+    ended = False
     try:
         for item in items:
             pending.append((item, executor.submit(function, item)))
@@ -30,5 +32,6 @@ def ahead(
                 yield pending.popleft()
         while pending:
             yield pending.popleft()
+        ended = True
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=True, cancel_futures=not ended)

@@ -72,3 +72,15 @@ def test_a_caller_that_stops_leaves_no_thread_behind():
         for _ in ahead(time.sleep, [0.01] * 50, workers=2, depth=10):
             raise KeyboardInterrupt
     assert threading.active_count() == before
+
+
+def test_one_reader_ahead_of_another_loses_nothing_at_the_end():
+    """The inner one ends while its last results are still to be made: they were cancelled."""
+
+    def slowly(item):
+        time.sleep(0.05)
+        return item
+
+    inner = ahead(slowly, range(4))
+    outer = ahead(lambda job: job[1].result(), inner, workers=2, depth=2)
+    assert [answer.result() for _, answer in outer] == [0, 1, 2, 3]
