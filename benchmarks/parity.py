@@ -37,8 +37,9 @@ def forms(checkpoint: Path, calibrate: list[ArrayImage], folder: Path) -> Iterat
     half.write_bytes(full.read_bytes())
     halve(half)
     yield "onnx fp16", OnnxRuntime(half)
-    quantise(full, int8, windows(calibrate, spec), folder)
+    quantise(full, int8, windows(calibrate, spec), folder, symmetric=False)
     yield "onnx int8", OnnxRuntime(int8)
+    quantise(full, int8, windows(calibrate, spec), folder, symmetric=True)
     for name, source, compress in (("fp32", full, False), ("fp16", full, True), ("int8", int8, False)):
         target = folder / f"{name}.xml"
         to_openvino(source, target, compress)

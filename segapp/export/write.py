@@ -119,7 +119,7 @@ def _convert(network: Trained, spec: Spec, order: Order, path: Path) -> Opened:
         to_onnx(network.net, spec, graph)
         if order.dtype == "int8":
             target = path if order.format == "onnx" else Path(scratch) / "int8.onnx"
-            quantise(graph, target, windows(order.calibrate, spec), Path(scratch))
+            quantise(graph, target, windows(order.calibrate, spec), Path(scratch), symmetric=order.format == "openvino")
             graph = target
         if order.format == "openvino":
             to_openvino(graph, path, half)

@@ -279,7 +279,8 @@ def test_int8_is_close_and_smaller(place, format, tmp_path):
     assert 1e-5 < difference < 0.3 * np.abs(logits).max()
 
 
-def test_in_int8_a_join_leaves_each_side_its_own_scale(place, tmp_path):
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_in_int8_a_join_leaves_each_side_its_own_scale(place, tmp_path, format):
     """One scale for an encoder's features and a decoder's, a thousandth of them, left nothing of the decoder's."""
     record = torch.load(place / "0.ckpt", weights_only=True)
     weights = record["state_dict"]
@@ -288,5 +289,5 @@ def test_in_int8_a_join_leaves_each_side_its_own_scale(place, tmp_path):
     weights["net.decoder.0.block.0.0.norm.running_var"][4:] *= 1e6
     torch.save(record, tmp_path / "uneven.ckpt")
     given = {"dtype": "int8", "images": str(place / "images"), "max_delta": 0.2, "max_changed": 0.2}
-    assert export(str(place / "0.ckpt"), "onnx", str(tmp_path / "even"), **given) == 0
-    assert export(str(tmp_path / "uneven.ckpt"), "onnx", str(tmp_path / "uneven"), **given) == 0
+    assert export(str(place / "0.ckpt"), format, str(tmp_path / "even"), **given) == 0
+    assert export(str(tmp_path / "uneven.ckpt"), format, str(tmp_path / "uneven"), **given) == 0
