@@ -84,12 +84,18 @@ def _versions(packages: Sequence[str]) -> str:
     return ", ".join(found)
 
 
-def forget_peak() -> None:
-    """From here on this process's peak memory counts, not what it was before, or its parent's."""
-    Path("/proc/self/clear_refs").write_text("5")
+def raised_by(step: Step) -> int:
+    """Bytes by which a step raises this process's peak above what it holds before, whatever earlier peaks were.
+
+    Not by `ru_maxrss`, which a process inherits from its parent.
+    """
+    Path("/proc/self/clear_refs").write_text("5")  # from here on VmHWM counts anew
+    before = _resident("VmRSS")
+    step()
+    return _resident("VmHWM") - before
 
 
-def resident(kind: str) -> int:
+def _resident(kind: str) -> int:
     """Bytes that this process holds in memory (VmRSS), or held at most (VmHWM)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))

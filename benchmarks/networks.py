@@ -7,7 +7,7 @@ from functools import partial
 
 import segmentation_models_pytorch as smp
 import torch
-from interleaved import CLOCKS, Step, forget_peak, interleaved, ratio, resident
+from interleaved import CLOCKS, Step, interleaved, raised_by, ratio
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -62,11 +62,7 @@ def peak(name: str, shape: tuple[int, ...]) -> int:
 
 def _peak(name: str, shape: tuple[int, ...]) -> int:
     step = trained(NETS[name]("resnet34"), torch.rand(shape))
-    forget_peak()
-    before = resident("VmRSS")
-    for _ in range(3):
-        step()
-    return resident("VmHWM") - before
+    return raised_by(lambda: [step() for _ in range(3)])
 
 
 def trained(net: nn.Module, *images: torch.Tensor) -> Step:

@@ -31,16 +31,18 @@ def forms(checkpoint: Path, calibrate: list[ArrayImage], folder: Path) -> Iterat
     yield "torch, bf16", TorchRuntime(net, precision="bf16-mixed")
     to_weights(net, record["net"], folder / "half.safetensors", half=True)
     yield "weights fp16", TorchRuntime(load_weights(folder / "half.safetensors"))
-    full, half, int8 = folder / "full.onnx", folder / "half.onnx", folder / "int8.onnx"
+    full, half = folder / "full.onnx", folder / "half.onnx"
+    int8, symmetric = folder / "int8.onnx", folder / "symmetric.onnx"
     to_onnx(net, spec, full)
     yield "onnx fp32", OnnxRuntime(full)
     half.write_bytes(full.read_bytes())
     halve(half)
     yield "onnx fp16", OnnxRuntime(half)
-    quantise(full, int8, windows(calibrate, spec), folder, symmetric=False)
+    samples = windows(calibrate, spec)
+    quantise(full, int8, samples, folder, symmetric=False)
     yield "onnx int8", OnnxRuntime(int8)
-    quantise(full, int8, windows(calibrate, spec), folder, symmetric=True)
-    for name, source, compress in (("fp32", full, False), ("fp16", full, True), ("int8", int8, False)):
+    quantise(full, symmetric, samples, folder, symmetric=True)
+    for name, source, compress in (("fp32", full, False), ("fp16", full, True), ("int8", symmetric, False)):
         target = folder / f"{name}.xml"
         to_openvino(source, target, compress)
         yield f"openvino {name}", OpenVinoRuntime(target)

@@ -1,6 +1,6 @@
 """Images that are predicted in windows: how near `segapp predict` comes to its windows' forward time, and its memory.
 
-    python benchmarks/tiled.py                              # 25 minutes on two idle cores
+    python benchmarks/tiled.py                              # 33 minutes on two idle cores
     python benchmarks/tiled.py --sizes 2048 --repeats 2     # a look
     python benchmarks/tiled.py --memory                     # a quarter of an hour: 20,000 x 20,000 and 10,000 high
 
@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,7 +34,7 @@ import numpy as np
 import prepared
 import tifffile
 import torch
-from interleaved import Step, forget_peak, interleaved, interval, machine, ratio, resident, table
+from interleaved import Step, interleaved, interval, machine, raised_by, ratio, table
 
 import segapp.commands.predict as command
 from segapp.datasets.microscopy import draw
@@ -183,14 +184,10 @@ def peak_of(arm: str, path: Path, image: Path) -> int:
     work = monai_inferer(networks) if arm == "monai" else None
     command.open_networks = lambda *given: networks  # type: ignore[assignment]
     forward(networks, torch.zeros(1, 3, 64, 64, dtype=torch.uint8))  # what torch loads at its first use
-    forget_peak()
-    before = resident("VmRSS")
-    with tempfile.TemporaryDirectory() as folder:
-        if work is None:
-            segapp(path, image, Path(folder))
-        else:
-            work(image, Path(folder) / "mask.tif")
-    return round((resident("VmHWM") - before) / 1e6)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        step = partial(segapp, path, image, folder) if work is None else partial(work, image, folder / "mask.tif")
+        return round(raised_by(step) / 1e6)
 
 
 if __name__ == "__main__":
