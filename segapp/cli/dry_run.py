@@ -147,8 +147,16 @@ def _of_a_forward(module: LightningModule, images: torch.Tensor, trainer: Traine
 def _peak() -> str:
     if torch.cuda.is_available():
         return f"{torch.cuda.max_memory_reserved() / 1e9:.3g} GB of the GPU at most"
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return f"{kilobytes * 1024 / 1e9:.3g} GB of the training process at most"
+    return f"{_peak_bytes() / 1e9:.3g} GB of the training process at most"
+
+
+def _peak_bytes() -> int:
+    """What this process held in memory at most: on Linux not by `ru_maxrss`, which it inherits from its parent."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = status.read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _limited(count: int, limit: float | None) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from segapp.cli import main
 from segapp.cli.dry_run import _of_a_forward
 from segapp.module import SegmentationModule
 from tests.cli.tiny import TINY
+from tests.processes import ran
 
 FIT = ["fit", "--config", str(TINY), "--trainer.precision", "32-true"]
 
@@ -41,6 +43,14 @@ def test_a_dry_run_tells_what_a_training_would_cost_and_leaves_nothing(scratch, 
     assert "\nrun: " not in printed
     assert not list(scratch.glob("segapp-dry-run-*"))
     assert os.listdir() == ["data"]  # noqa: PTH208
+
+
+def test_the_memory_is_that_of_the_training_not_of_who_started_it(tmp_path):
+    child = "from segapp.cli.dry_run import _peak_bytes; print(_peak_bytes())"
+    parent = (
+        f"import subprocess, sys; held = bytearray(b'1') * 2 * 10**9; subprocess.run([sys.executable, '-c', {child!r}])"
+    )
+    assert 10**8 < int(ran([sys.executable, "-c", parent], tmp_path).stdout) < 1.5 * 10**9
 
 
 def test_a_dry_run_that_fails_leaves_nothing_either(scratch, monkeypatch, capsys):
