@@ -1,5 +1,6 @@
 """`segapp compare`: finished runs set against each other."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -62,7 +63,9 @@ def compare(
     for name, run in zip(names, runs, strict=True) if wanted else []:
         best = Path(run) / "checkpoints" / "best.ckpt"
         write_examples(best, wanted, folder / "examples" / slug(name), classes_named(configs[name]))
-    command = f"segapp compare {' '.join(runs)} --output {output} --overwrite"
+    options = {"output": output, "score_on": score_on, "score": score, "pictures": pictures, "neighbours": neighbours}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    command = shlex.join(["segapp", "compare", *runs, *words, "--overwrite=true"])
     page = write_report(_report(command, results, configs, pairs, neighbours), folder)
     print(f"{len(runs)} runs on {len(images)} images; tables beside the page: {page}")
     return 0
@@ -140,14 +143,17 @@ def _require_same_images(results: Sequence[Result], images: Sequence[str]) -> No
 def _wins_and_losses(
     results: Sequence[Result], images: Sequence[str], score: str, count: int
 ) -> list[tuple[str, list[str]]]:
-    """Per run the images on which it is furthest above and below the first one."""
-    base = np.array([results[0].images[name][score] for name in images])
+    """Per run the images on which it is furthest above and below the first one.
+
+    Where no class is there and none was found there is no score; beside a false alarm that is the best one.
+    """
+    less = score in LOWER_IS_BETTER
+    of_each = [np.array([result.images[name][score] for name in images]) for result in results]
+    known = [np.nan_to_num(values, nan=0.0 if less else 1.0) for values in of_each]
     pairs = []
-    for result in results[1:]:
-        gain = np.array([result.images[name][score] for name in images]) - base
-        if score in LOWER_IS_BETTER:
-            gain = -gain
-        order = [int(index) for index in np.argsort(-gain) if not np.isnan(gain[index])]
+    for result, values in zip(results[1:], known[1:], strict=True):
+        gain = known[0] - values if less else values - known[0]
+        order = [int(index) for index in np.argsort(-gain, kind="stable")]
         wins = [images[index] for index in order[:count] if gain[index] > 0]
         losses = [images[index] for index in order[::-1][:count] if gain[index] < 0]
         for word, chosen in (("better", wins), ("worse", losses)):

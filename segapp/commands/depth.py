@@ -41,6 +41,8 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
         except KeyboardInterrupt:
             tqdm.write("interrupted; the same command continues.", file=sys.stderr)
             return 130
+    elif {row["net"] for row in read_profiles(folder / TABLE)} != {"chain", "unet"}:
+        raise MisuseError(f"{folder}: its study is not finished; the command that began it goes on.")
     draw_all(folder / TABLE, folder)
     print(f"written: {folder / TABLE}, {folder / 'slopes.csv'}")
     print("\n".join(f"look at: {folder / name}" for name in PICTURES))
@@ -96,12 +98,17 @@ def read_study(config: str) -> Study:
     except (yaml.YAMLError, TypeError, AttributeError) as error:
         known = ", ".join(part.name for part in fields(Study))
         raise MisuseError(f"{path}: is no study of depth ({error}); its keys are {known}.") from error
+    for key in (*CHOICES, "depths"):
+        if not isinstance(getattr(study, key), list) or not getattr(study, key):
+            raise MisuseError(f"{path}: {key} is a list, got {getattr(study, key)!r}.")
     for key, choices in CHOICES.items():
         wrong = [value for value in getattr(study, key) if value not in choices]
         if wrong:
             raise MisuseError(f"{path}: {key} takes {', '.join(sorted(choices))}, got {wrong[0]!r}.")
-    if not study.depths or min(study.depths) < 2:
+    if not all(isinstance(deep, int) and deep >= 2 for deep in study.depths):
         raise MisuseError(f"{path}: depths are numbers of blocks from 2 up, got {study.depths}.")
+    if not isinstance(study.seeds, int) or study.seeds < 1:
+        raise MisuseError(f"{path}: seeds is how many seeds there are, 1 or more, got {study.seeds!r}.")
     return study
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.diagnostics.hessian import Eigenvalues
-from segapp.diagnostics.landscape import LINE, Plan, sharpness
+from segapp.diagnostics.landscape import LINE, Plan, require_sensible, sharpness
 from segapp.diagnostics.landscape_points import Opened, Request, losses_at, open_all
 from segapp.diagnostics.trajectory import axis
 from segapp.errors import MisuseError
@@ -74,16 +74,17 @@ def landscape(
     plan = _plan(opened, seeds, points, radius)
     settings = _settings(request, opened, points, radius)
     losses, done = _begun(folder, settings, len(plan.steps()))
+    known = json.loads((folder / SETTINGS).read_text(encoding="utf-8")).get("eigenvalues")
     try:
         _evaluate(request, opened, plan, folder, losses, done, devices)
-        found = _eigenvalues(opened, eigenvalues) if eigenvalues else None
+        measured = [asdict(sharpness(line)) for line in plan.parts(losses)[0]]
+        result = settings | {"sharpness": measured, "statistics": opened.surface.statistics}
+        _write_json(folder / SETTINGS, result | ({"eigenvalues": known} if known else {}))
+        if eigenvalues and (known is None or len(known["largest"]) != eigenvalues):
+            _write_json(folder / SETTINGS, result | {"eigenvalues": asdict(_eigenvalues(opened, eigenvalues))})
     except KeyboardInterrupt:
         tqdm.write("interrupted; the same command continues.", file=sys.stderr)
         return 130
-    lines, _ = plan.parts(losses)
-    measured = [asdict(sharpness(line)) for line in lines]
-    result = {"sharpness": measured, "statistics": opened.surface.statistics}
-    _write_json(folder / SETTINGS, settings | result | ({"eigenvalues": asdict(found)} if found else {}))
     _say(folder, measured, draw_all([read_landscape(folder)], folder))
     return 0
 
@@ -91,15 +92,11 @@ def landscape(
 def _check(request: Request, points: int, radius: float, eigenvalues: int, devices: int | None) -> None:
     if not request.checkpoint:
         raise MisuseError("give --ckpt_path: a checkpoint of `segapp fit`, as runs/unet/<time>/checkpoints/best.ckpt.")
-    if points < 0 or points in (1, 2):
-        raise MisuseError(f"points is 3 or more on each axis, or 0 for lines only, got {points}.")
-    if request.seeds < 2 or request.samples < 1 or not 0 < radius < 100:
-        raise MisuseError(
-            f"seeds is 2 or more, samples 1 or more, radius between 0 and 100; "
-            f"got {request.seeds}, {request.samples} and {radius:g}."
-        )
-    if eigenvalues < 0 or (devices is not None and devices < 1):
-        raise MisuseError(f"eigenvalues is 0 or more and devices 1 or more, got {eigenvalues} and {devices}.")
+    require_sensible(points, radius, request.seeds, request.samples, eigenvalues)
+    if request.trajectory and radius != 1.0:
+        raise MisuseError("radius has no meaning with --trajectory: the plane reaches as far as the checkpoints lie.")
+    if devices is not None and devices < 1:
+        raise MisuseError(f"devices is 1 or more, got {devices}.")
 
 
 def _folder(checkpoint: Path, output: str | None) -> Path:
@@ -122,6 +119,7 @@ def _settings(request: Request, opened: Opened, points: int, radius: float) -> d
     plain = asdict(request) | {"points": points, "radius": radius, "loss": opened.loss, "images": opened.images}
     plain |= {"checkpoint": str(request.checkpoint), "size": opened.size, "explained": opened.explained}
     plain["sha256"] = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
+    plain["cut"] = opened.cut
     return json.loads(json.dumps(plain))  # tuples become lists, as they are read
 
 
@@ -137,7 +135,7 @@ def _begun(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarr
     before = json.loads(record.read_text(encoding="utf-8"))
     different = [key for key in settings if before.get(key) != settings[key]]
     if different:
-        key = "weights" if "sha256" in different else different[0]
+        key = {"sha256": "weights", "cut": "settings of its data"}.get(different[-1], different[0])
         raise MisuseError(f"{folder}: holds a landscape with other {key}; name another folder with --output.")
     if not (folder / NUMBERS).is_file():
         return np.zeros(count), np.zeros(count, bool)
@@ -188,14 +186,22 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _redraw(folders: Sequence[str], output: str | None) -> int:
-    into = Path(output or folders[0].rpartition("=")[2])
+    into = Path(output) if output else _named(folders[0])[1]
     if output is None and len(folders) > 1:
         raise MisuseError("several landscapes are drawn into a folder of their own: name it with --output.")
-    named = [folder.rpartition("=") for folder in folders]
-    found = [read_landscape(Path(folder), name or None) for name, _, folder in named]
+    found = [read_landscape(folder, name) for name, folder in map(_named, folders)]
     into.mkdir(parents=True, exist_ok=True)
     print("\n".join(f"look at: {picture}" for picture in draw_all(found, into)))
     return 0
+
+
+def _named(word: str) -> tuple[str | None, Path]:
+    """FOLDER or NAME=FOLDER; either may hold a = itself, so the longest folder that is there counts."""
+    if Path(word).is_dir():
+        return None, Path(word)
+    cuts = [at for at, letter in enumerate(word) if letter == "="]
+    cut = next((at for at in cuts if Path(word[at + 1 :]).is_dir()), cuts[0] if cuts else -1)
+    return word[: max(cut, 0)] or None, Path(word[cut + 1 :])
 
 
 def _say(folder: Path, measured: Sequence[dict[str, float]], pictures: Sequence[Path]) -> None:

@@ -1,10 +1,13 @@
 """`segapp study`: an ablation from one YAML."""
 
 import math
+import shlex
 import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+
+import yaml
 
 from segapp.errors import MisuseError
 from segapp.report.effects import Question
@@ -12,6 +15,7 @@ from segapp.report.results import Result
 from segapp.report.study import Report, write_report
 from segapp.studies import Job, Study, plan_jobs, read_study, run_all
 from segapp.studies.cluster import cluster
+from segapp.studies.jobs import CONFIG
 from segapp.studies.merge import flat
 from segapp.studies.processes import Processes
 from segapp.studies.queue import Place
@@ -45,12 +49,14 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
         except KeyboardInterrupt:
             print("interrupted; the same command goes on.")
             return 130
-        shutil.copyfile(config, folder / "study.yaml")
+        kept = folder / "study.yaml"
+        if not (kept.exists() and kept.samefile(config)):
+            shutil.copyfile(config, kept)
     results = [result_of(job, plan) for job in jobs]
     if not any(result.status == "finished" for result in results):
         sentences = {result.sentence for result in results if result.sentence}
         raise MisuseError(f"no run of {plan.name} is finished. {' '.join(sorted(sentences))}".strip())
-    page = write_report(_report(plan, config, results), folder)
+    page = write_report(_report(plan, config, jobs, results), folder)
     failed = [result for result in results if result.status != "finished"]
     for result in failed:
         print(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}")
@@ -82,16 +88,21 @@ def result_of(job: Job, plan: Study) -> Result:
     )
 
 
-def _report(plan: Study, config: str, results: Sequence[Result]) -> Report:
+def _configs(jobs: Sequence[Job]) -> dict[str, dict]:
+    """What every arm's fit was given, with the widths that were found for it."""
+    return {job.arm: yaml.safe_load((job.folder / CONFIG).read_text()) for job in reversed(jobs)}
+
+
+def _report(plan: Study, config: str, jobs: Sequence[Job], results: Sequence[Result]) -> Report:
     return Report(
         title=plan.name.replace("_", " "),
         about=plan.about,
         budget=plan.budget,
-        command=f"segapp study --config {config} --redraw true",
+        command=shlex.join(["segapp", "study", "--config", config, "--redraw", "true"]),
         results=results,
         questions=[Question(contrast.name, contrast.arms, contrast.against) for contrast in plan.contrasts],
         groups=plan.groups,
-        differences=differing({arm.name: arm.config for arm in plan.arms}),
+        differences=differing(_configs(jobs)),
     )
 
 

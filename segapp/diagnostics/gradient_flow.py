@@ -15,7 +15,7 @@ from segapp.diagnostics.activations import ActivationWatch, is_compiled, own_par
 from segapp.diagnostics.gradients import clip_coefficients, gradients, norm, snapshot, update_ratio
 from segapp.errors import MisuseError
 from segapp.report.flow import draw_run
-from segapp.report.flow_table import append_rows, begin_table
+from segapp.report.flow_table import append_rows, begin_table, read_rows
 
 
 class GradientFlow(Callback):
@@ -98,7 +98,7 @@ class GradientFlow(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw what was measured."""
-        if trainer.is_global_zero and self._order:
+        if trainer.is_global_zero and read_rows(self._csv(trainer)):
             draw_run(self._csv(trainer), self._csv(trainer).with_suffix(".png"))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

@@ -22,11 +22,12 @@ class Eigenvalues:
 
 
 def hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Product:
-    """Products with the Hessian of a scalar `loss`, whose graph is kept: its value must hang on all `parameters`.
+    """Products with the Hessian of a scalar `loss`, whose graph is kept.
 
-    The vector holds the parameters' entries one after the other, in their order.
+    The vector holds the parameters' entries one after the other, in their order. Those on which the loss does not
+    hang (heads that only training uses) have rows and columns of 0.
     """
-    gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
     gradient = torch.cat([part.reshape(-1) for part in gradients])
 
     def product(vector: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _NormBase
 
 from segapp.batch import IGNORE_INDEX, Batch
@@ -29,6 +30,18 @@ LINE = np.linspace(-1, 1, 21)
 """Positions on a line, in units of its direction: those within `NEAR` tell how sharp the minimum is."""
 
 NEAR = 0.5
+
+
+def require_sensible(points: int, radius: float, seeds: int, samples: int, eigenvalues: int) -> None:
+    """Raise MisuseError for what no landscape can be drawn with."""
+    if points < 0 or points in (1, 2):
+        raise MisuseError(f"points is 3 or more on each axis, or 0 for lines only, got {points}.")
+    if seeds < 2 or samples < 1 or not 0 < radius < 100:
+        raise MisuseError(
+            f"seeds is 2 or more, samples 1 or more, radius between 0 and 100; got {seeds}, {samples} and {radius:g}."
+        )
+    if eigenvalues < 0:
+        raise MisuseError(f"eigenvalues is 0 or more, got {eigenvalues}.")
 
 
 class LossSurface:
@@ -100,8 +113,11 @@ class LossSurface:
             total = torch.zeros_like(vector)
             for (image, mask), valid in zip(self._batches, self._valid, strict=True):
                 if valid:
-                    loss = self._loss(functional_call(self._net, weights, (image,)), mask)
-                    total += hessian_product(loss, list(weights.values()))(vector) * (valid / sum(self._valid))
+                    # fused attention has no second derivative, and TF32 would be no fp32
+                    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                        loss = self._loss(functional_call(self._net, weights, (image,)), mask)
+                        image_of = hessian_product(loss, list(weights.values()))(vector)
+                    total += image_of * (valid / sum(self._valid))
             each()
             return total
 

@@ -57,6 +57,7 @@ class Opened:
         images: Names of the samples' images.
         size: Height and width of the samples.
         loss: Its class path.
+        cut: What makes samples of the data's images: settings of `SegmentationDataModule`.
     """
 
     surface: LossSurface
@@ -65,6 +66,7 @@ class Opened:
     images: list[str]
     size: tuple[int, int]
     loss: str
+    cut: dict[str, Any]
 
 
 def open_all(request: Request, device: torch.device | str | None = None) -> Opened:
@@ -72,7 +74,7 @@ def open_all(request: Request, device: torch.device | str | None = None) -> Open
     checkpoint = read_checkpoint(request.checkpoint)
     record, net = checkpoint["segapp"], network_of(request.checkpoint, checkpoint, request.allowed)
     spec, config = Spec.from_dict(record["spec"]), record["config"]
-    module = _data(request, config["data"], record["splits"])
+    module, cut = _data(request, config["data"], record["splits"])
     if module.spec.classes != spec.classes or module.channels != spec.channels:
         raise MisuseError(
             f"{request.checkpoint} knows the classes {', '.join(spec.classes)} in images of {spec.channels} channels; "
@@ -92,11 +94,14 @@ def open_all(request: Request, device: torch.device | str | None = None) -> Open
         images=sorted({name for batch in batches for name in batch["name"]}),
         size=(batches[0]["mask"].shape[1], batches[0]["mask"].shape[2]),
         loss=config["model"]["loss"]["class_path"],
+        cut=cut,
     )
 
 
-def _data(request: Request, own: dict[str, Any], splits: dict[str, list[str]]) -> SegmentationDataModule:
-    """The checkpoint's data with its splits, or those of a person's fragment, cut as the network was trained."""
+def _data(
+    request: Request, own: dict[str, Any], splits: dict[str, list[str]]
+) -> tuple[SegmentationDataModule, dict[str, Any]]:
+    """The checkpoint's data with its splits, or those of a person's fragment, and how it is cut, as in training."""
     where, data, allowed = request.checkpoint, own, request.allowed
     if request.data is not None:
         where, given = request.data, _fragment(request.data)
@@ -106,7 +111,7 @@ def _data(request: Request, own: dict[str, Any], splits: dict[str, list[str]]) -
     module = SegmentationDataModule(source, **plain)
     if data["source"] == own["source"]:
         module.restore_splits(splits)
-    return module
+    return module, plain
 
 
 def _fragment(path: str) -> dict[str, Any]:

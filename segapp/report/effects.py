@@ -9,7 +9,7 @@ import numpy as np
 
 from segapp.report.flow_table import median
 from segapp.report.results import Result, common_images, grouped, scored
-from segapp.report.statistics import hierarchical_bootstrap, holm, sign_flip_p
+from segapp.report.statistics import difference, hierarchical_bootstrap, holm, swap_p
 
 Row = dict[str, Any]
 
@@ -36,7 +36,8 @@ def _run_row(result: Result) -> Row:
     if result.curves:
         row["epochs"] = len(result.curves)
         row |= {name: _last(result, name) for name in ("train/loss", "val/loss")}
-        row["best val/dice/dataset"] = max(float(r.get("val/dice/dataset") or "nan") for r in result.curves)
+        dice = [float(epoch["val/dice/dataset"]) for epoch in result.curves if epoch.get("val/dice/dataset")]
+        row["best val/dice/dataset"] = max((value for value in dice if not math.isnan(value)), default=None)
     if result.metrics:
         row["scored loss"] = _rounded(result.metrics["loss"])
         names = [name for name in result.metrics["scores"] if name.count("/") == 1]
@@ -83,7 +84,7 @@ def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, A
     rows = []
     for score in scores:
         for arm in dict.fromkeys(result.arm for result in results):
-            by_seed = scored(results, [arm], score, images)
+            by_seed = scored(results, arm, score, images)
             if by_seed:
                 found = hierarchical_bootstrap(np.stack(list(by_seed.values())), groups)
                 rows.append({"score": score, "arm": arm, "seeds": len(by_seed), **_interval(found)})
@@ -107,17 +108,21 @@ def contrast_rows(
 def _contrast(
     results: Sequence[Result], question: Question, score: str, images: Sequence[str], groups: Sequence[str]
 ) -> Row:
-    """Paired by seed and image; seeds that lack an arm of the contrast are left out."""
-    ours, theirs = (scored(results, arms, score, images) for arms in (question.arms, question.against))
-    seeds = sorted(ours.keys() & theirs.keys())
-    differences = np.stack([ours[seed] - theirs[seed] for seed in seeds]) if seeds else np.empty((0, len(images)))
-    row: Row = {"score": score, "contrast": question.name, "seeds": len(seeds), "images": len(images)}
-    row["groups"] = len(set(groups))
+    """Paired by seed and image; seeds that lack an arm of the contrast are left out.
+
+    `images` and `groups` are those with a score in any arm.
+    """
+    sides = [{arm: scored(results, arm, score, images) for arm in arms} for arms in (question.arms, question.against)]
+    seeds = sorted(set.intersection(*(set(found) for side in sides for found in side.values())))
+    row: Row = {"score": score, "contrast": question.name, "seeds": len(seeds)}
     if not seeds:
         nothing = dict.fromkeys(("estimate", "low", "high", "p", "smallest p"), math.nan)
-        return row | nothing
-    p, smallest = sign_flip_p(differences, groups)
-    return row | _interval(hierarchical_bootstrap(differences, groups)) | {"p": p, "smallest p": smallest}
+        return row | {"images": len(images), "groups": len(set(groups))} | nothing
+    ours, theirs = (np.array([[found[seed] for seed in seeds] for found in side.values()]) for side in sides)
+    known = ~np.isnan(np.concatenate([ours, theirs])).all((0, 1))
+    row |= {"images": int(known.sum()), "groups": len(set(np.asarray(groups)[known]))}
+    p, smallest = swap_p(ours, theirs, groups)
+    return row | _interval(difference(ours, theirs, groups)) | {"p": p, "smallest p": smallest}
 
 
 def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, Any]) -> list[str]:

@@ -92,6 +92,15 @@ def caption(landscape: Landscape) -> str:
     )
 
 
+def _captions(landscapes: Sequence[Landscape]) -> str:
+    """One caption for all panels; where they are not of the same kind, each panel's own."""
+    of_each = [caption(each) for each in landscapes]
+    if len(set(of_each)) == 1:
+        return of_each[0]
+    named = [f"{each.name}: {said}" for each, said in zip(landscapes, of_each, strict=True)]
+    return "\n".join(["these differ in more than the network:", *named])
+
+
 def _scale(landscapes: Sequence[Landscape]) -> tuple[float, float]:
     """The least and the largest loss on any of the planes."""
     values = np.concatenate([each.plane[np.isfinite(each.plane)] for each in landscapes])
@@ -117,7 +126,7 @@ def contours(landscapes: Sequence[Landscape]) -> Figure:
         axes.remove()
     bar = figure.colorbar(mesh, ax=list(grid[: len(landscapes)]), label="loss", shrink=0.9)
     bar.ax.yaxis.set_major_formatter("{x:.3g}")
-    figure.supxlabel(caption(landscapes[0]), fontsize=7.5)
+    figure.supxlabel(_captions(landscapes), fontsize=7.5)
     return figure
 
 
@@ -156,7 +165,7 @@ def surfaces(landscapes: Sequence[Landscape]) -> Figure:
         axes.tick_params(labelsize=7)
         axes.set_title(each.name, fontsize=10)
         axes.view_init(28, -55)
-    figure.supxlabel(caption(landscapes[0]), fontsize=7.5)
+    figure.supxlabel(_captions(landscapes), fontsize=7.5)
     return figure
 
 
@@ -176,7 +185,7 @@ def lines(landscapes: Sequence[Landscape]) -> Figure:
     axes.tick_params(axis="y", which="minor", labelsize=8)
     axes.grid(alpha=0.2, color=INK)
     axes.legend(fontsize=8)
-    figure.supxlabel(caption(landscapes[0]), fontsize=7.5)
+    figure.supxlabel(_captions(landscapes), fontsize=7.5)
     return figure
 
 

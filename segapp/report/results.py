@@ -110,14 +110,10 @@ def score_names(results: Sequence[Result]) -> list[str]:
     return [name for name in found[0] if all(name in other for other in found)] if found else []
 
 
-def scored(results: Sequence[Result], arms: Sequence[str], score: str, images: Sequence[str]) -> dict[int, np.ndarray]:
-    """By seed the mean score (I,) of the arms; seeds in which one of them is missing are left out."""
-    by_seed: dict[int, list[np.ndarray]] = {}
-    for result in results:
-        if result.arm in arms and result.images:
-            values = np.array([result.images[name][score] for name in images])
-            by_seed.setdefault(result.seed, []).append(values)
-    return {seed: np.mean(rows, axis=0) for seed, rows in by_seed.items() if len(rows) == len(set(arms))}
+def scored(results: Sequence[Result], arm: str, score: str, images: Sequence[str]) -> dict[int, np.ndarray]:
+    """By seed the arm's score (I,) of every image."""
+    finished = [result for result in results if result.arm == arm and result.images]
+    return {result.seed: np.array([result.images[name][score] for name in images]) for result in finished}
 
 
 def common_images(results: Sequence[Result]) -> list[str]:

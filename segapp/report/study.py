@@ -113,14 +113,23 @@ def _effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
     _draw(page, folder, "effects", figure, "Differences between arms, with 95 % intervals over seeds and groups.")
     page.add(html_table(contrasts))
     page.text(HOW_SURE, note=True)
-    groups, smallest = contrasts[0]["groups"], max((row["smallest p"] for row in contrasts), default=math.nan)
-    of = f"{groups} group{'s' if groups > 1 else ''}"
     page.text(
-        f"p-values are image-level and conditional on these seeds: the seeds are averaged, and the sign of the "
-        f"difference of every group of images is changed. They say nothing about other seeds. With {of} of images no "
-        f"p can be smaller than {smallest:.3g}. Holm's correction is over the contrasts of one score.",
+        f"p-values are image-level and conditional on these seeds: the seeds are averaged, and in every group of "
+        f"images the two sides change places. They say nothing about other seeds. {_smallest(contrasts)}"
+        "Holm's correction is over the contrasts of one score.",
         note=True,
     )
+
+
+def _smallest(contrasts: Sequence[Row]) -> str:
+    """How small a p can be at all, with the fewest groups that any score has."""
+    known = [row for row in contrasts if not math.isnan(row["smallest p"])]
+    if not known:
+        return ""
+    row = max(known, key=lambda row: row["smallest p"])
+    of = f"{row['groups']} group{'s' if row['groups'] > 1 else ''}"
+    every = "" if len({row["groups"] for row in known}) == 1 else f", as for {row['score']},"
+    return f"With {of} of images{every} no p can be smaller than {row['smallest p']:.3g}. "
 
 
 def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row]) -> None:

@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -58,11 +60,16 @@ def _carry_out(job: Job) -> dict[str, str]:
     _segapp([job.verb, "--ckpt_path", str(best), *config], job)
     verdict = max(run.glob(f"{job.verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime).parent
     if job.landscape is not None:
-        options = [f"--{key}={json.dumps(value)}" for key, value in job.landscape.items()]
+        options = landscape_options(job.landscape)
         allowed = [f"--allow={name}" for name in job.classes]
         _segapp(["landscape", "--ckpt_path", str(best), "--devices", "1", *allowed, *options], job)
     write_examples(best, job.examples, job.folder / "examples", job.classes)
     return {"run": run.name, "verdict": verdict.name}
+
+
+def landscape_options(wanted: Mapping[str, Any]) -> list[str]:
+    """As words of a command line."""
+    return [f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in wanted.items()]
 
 
 def _segapp(arguments: list[str], job: Job) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
+from segapp.diagnostics.landscape import require_sensible
 from segapp.errors import MisuseError
 from segapp.studies.merge import changed, merged
 
@@ -31,8 +32,18 @@ KEYS = {
     "contrasts": "[{name, arms: selection, against: selection}]",
 }
 
-LANDSCAPE = ("split", "samples", "points", "radius", "seeds", "recalibrate", "eigenvalues")
-"""Options of `segapp landscape` that a study may set."""
+TYPES: dict[str, tuple[type, str]] = {
+    "like": (str, "the path of a YAML"),
+    "base": (str, "the path of a YAML"),
+    "data": (str, "the path of a YAML"),
+    "model": (str, "the path of a YAML"),
+    "set": (dict, "a mapping of dotted keys to values"),
+    "grid": (dict, "a mapping of axes"),
+    "contrasts": (list, "a list"),
+}
+
+LANDSCAPE: dict[str, Any] = {"samples": 32, "points": 21, "radius": 1.0, "seeds": 5, "eigenvalues": 0}
+"""Numbers of `segapp landscape` that a study may set, and their defaults; it may set `split` and `recalibrate` too."""
 
 WIDTHS = "model.net.init_args.encoder.init_args.widths"
 
@@ -121,6 +132,9 @@ def _sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         near = difflib.get_close_matches(str(unknown[0]), KEYS, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else f"; a study has {', '.join(KEYS)}"
         raise MisuseError(f"{path}: there is no key {unknown[0]!r}{hint}.")
+    for key, (kind, meant) in TYPES.items():
+        if text.get(key) is not None and not isinstance(text[key], kind):
+            raise MisuseError(f"{path}: {key} is {meant}, got {text[key]!r}.")
     like = text.pop("like", None)
     if like is None:
         return text
@@ -174,8 +188,12 @@ def _arms(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
 def _axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[str, Any]]]:
     """The axis's name, and the settings of each of its values by name."""
     if isinstance(values, list) and values:
-        short = name.split(".")[-1]
-        return short, {f"{short}={_short(value)}": {name: value} for value in values}
+        short, words = name.split(".")[-1], [_short(value) for value in values]
+        if len(set(words)) < len(words):
+            words = [str(value) for value in values]
+        if len(set(words)) < len(words):
+            raise MisuseError(f"{path}: grid.{name} has a value twice in {values}.")
+        return short, {f"{short}={word}": {name: value} for word, value in zip(words, values, strict=True)}
     if isinstance(values, dict) and values and all(isinstance(level, dict) for level in values.values()):
         return name, {str(key): level for key, level in values.items()}
     raise MisuseError(
@@ -203,7 +221,12 @@ def selected(path: Path, arms: Iterable[Arm], selection: Any) -> tuple[str, ...]
     """The arms that a name, a list of names, or {axis: value's name or names} stands for."""
     arms = tuple(arms)
     if isinstance(selection, dict):
-        wanted = {axis: _words(words) for axis, words in selection.items()}
+        wanted = {str(axis): _words(words) for axis, words in selection.items()}
+        for axis, words in wanted.items():
+            there = {arm.levels.get(axis) for arm in arms}
+            missing = [word for word in words if word not in there]
+            if missing and there != {None}:
+                raise MisuseError(f"{path}: {axis} has no {missing[0]!r}; it has {', '.join(sorted(map(str, there)))}.")
         found = [arm.name for arm in arms if all(arm.levels.get(axis) in words for axis, words in wanted.items())]
         if not found:
             axes = {axis: sorted({arm.levels[axis] for arm in arms}) for axis in arms[0].levels}
@@ -235,10 +258,32 @@ def _matching(path: Path, arms: tuple[Arm, ...], given: Any) -> Matching | None:
 def _groups(path: Path, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict) or set(given) - {"neighbours", "pattern"} or len(given) > 1:
         raise MisuseError(f"{path}: groups is {{neighbours: n}} or {{pattern: regular expression}}, got {given!r}.")
+    count = given.get("neighbours", 1)
+    if type(count) is not int or count < 1:
+        raise MisuseError(f"{path}: groups.neighbours is so many images, 1 or more, got {count!r}.")
+    try:
+        re.compile(given.get("pattern", ""))
+    except (re.error, TypeError) as error:
+        raise MisuseError(f"{path}: groups.pattern is no regular expression ({error}).") from error
     return given
 
 
 def _landscape(path: Path, given: Any) -> dict[str, Any] | None:
-    if given is not None and (not isinstance(given, dict) or set(given) - set(LANDSCAPE)):
-        raise MisuseError(f"{path}: landscape has some of {', '.join(LANDSCAPE)}, got {given!r}.")
+    if given is None:
+        return None
+    known = (*LANDSCAPE, "split", "recalibrate")
+    if not isinstance(given, dict) or set(given) - set(known):
+        raise MisuseError(f"{path}: landscape has some of {', '.join(known)}, got {given!r}.")
+    if given.get("split", "train") not in ("train", "val", "test"):
+        raise MisuseError(f"{path}: landscape.split takes train | val | test, got {given['split']!r}.")
+    if not isinstance(given.get("recalibrate", False), bool):
+        raise MisuseError(f"{path}: landscape.recalibrate takes true | false, got {given['recalibrate']!r}.")
+    numbers = LANDSCAPE | {key: given[key] for key in LANDSCAPE if key in given}
+    for key, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, (int, float) if key == "radius" else int):
+            raise MisuseError(f"{path}: landscape.{key} is a number, got {number!r}.")
+    try:
+        require_sensible(**numbers)
+    except MisuseError as error:
+        raise MisuseError(f"{path}: landscape: {error}") from error
     return given

@@ -19,7 +19,7 @@ from segapp.studies.sizes import Size, match_arms, size_of
 EXAMPLES = 3
 """Images of which every arm's prediction is kept, spread over the scored set."""
 
-CONFIG, STATE, LOG = "config.yaml", "state.json", "log.txt"
+CONFIG, STATE, LOG, SECONDS = "config.yaml", "state.json", "log.txt", "seconds.txt"
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,28 @@ class Job:
     landscape: dict[str, Any] | None = None
     """Options of `segapp landscape`, if its loss surface is wanted."""
 
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What is wanted of it beyond its fit."""
+        return {"score_on": self.verb, "landscape": self.landscape}
+
     def state(self) -> dict[str, Any]:
         """What is known of its progress; `status` is new, running, failed or finished."""
-        path = self.folder / STATE
-        return json.loads(path.read_text()) if path.is_file() else {"status": "new", "seconds": 0.0}
+        path, noted = self.folder / STATE, self.folder / SECONDS
+        state: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"status": "new", "seconds": 0.0}
+        if state["status"] == "running" and noted.is_file():
+            state["seconds"] = max(float(state["seconds"]), float(noted.read_text()))
+        return state
 
     def write_state(self, **state: Any) -> None:
         """Replace what is known."""
         with atomic_path(self.folder / STATE) as path:
-            path.write_text(json.dumps(self.facts | state, indent=1))
+            path.write_text(json.dumps(self.facts | self.wishes | state, indent=1))
+
+    def note_seconds(self, seconds: float) -> None:
+        """How long it has run: in a file of its own, since the job itself writes its state."""
+        with atomic_path(self.folder / SECONDS) as path:
+            path.write_text(f"{seconds:.1f}")
 
     def run(self) -> Path | None:
         """The folder of its newest run that can be continued or scored."""
@@ -65,7 +78,8 @@ class Job:
 def plan_jobs(study: Study, folder: Path) -> list[Job]:
     """All jobs, seed by seed, so that a part of a study is already a comparison; writes their configs.
 
-    Raises MisuseError when an arm cannot be built, or when `folder` holds runs of other settings.
+    Raises MisuseError when an arm cannot be built, or when `folder` holds runs of other settings, scored on other
+    images, or with other landscapes.
     """
     sources = _sources(study)
     study = match_arms(study, sources, _widths_before(study, folder))
@@ -76,6 +90,7 @@ def plan_jobs(study: Study, folder: Path) -> list[Job]:
     ]
     for job, arm in zip(jobs, list(study.arms) * len(study.seeds), strict=True):
         _write_config(job, arm, folder)
+        _require_same_wishes(job, folder)
     return jobs
 
 
@@ -151,3 +166,16 @@ def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
             f"{path}: was made with {key}={before.get(key)!r}, the study now says {now.get(key)!r}. "
             f"Give the study another name, or remove {folder}."
         )
+
+
+def _require_same_wishes(job: Job, folder: Path) -> None:
+    """Of a run that has been scored, or whose landscape has begun; one that failed before may be asked differently."""
+    before, run = job.state(), job.run()
+    if before["status"] != "finished" and (run is None or not (run / "landscape").is_dir()):
+        return
+    for key, now in job.wishes.items():
+        if key in before and before[key] != now:
+            raise MisuseError(
+                f"{job.folder}: was carried out with {key}: {before[key]}, the study now says {now}. "
+                f"Give the study another name, or remove {folder}."
+            )

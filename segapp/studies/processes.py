@@ -9,6 +9,7 @@ from multiprocessing.context import ForkServerProcess
 import torch
 
 from segapp.errors import MisuseError
+from segapp.machine import usable_cores
 from segapp.studies.arm import Slot, run_job
 from segapp.studies.jobs import Job
 
@@ -27,7 +28,7 @@ class Processes:
     """This machine as a place for jobs: one per GPU, or per core; with `workers`, so many that share them."""
 
     def __init__(self, workers: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = usable_cores()
         gpus = _gpus()
         count = len(gpus) or cores if workers is None else workers
         if count < 1:

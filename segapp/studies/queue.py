@@ -89,10 +89,9 @@ def _start(place: Place, job: Job, slot: Slot) -> _Running:
 
 def _note(running: _Running) -> None:
     now = time.monotonic()
-    state = running.job.state()
-    if now - running.noted >= NOTE_EVERY and state["status"] == "running":
+    if now - running.noted >= NOTE_EVERY:
         running.noted = now
-        running.job.write_state(status="running", seconds=running.before + now - running.started)
+        running.job.note_seconds(running.before + now - running.started)
 
 
 def _reap(ended: _Running, how: str) -> None:

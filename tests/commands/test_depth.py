@@ -86,6 +86,9 @@ def test_an_interrupted_study_goes_on_and_gives_the_same_table(study, without_pi
     [
         ({"inits": ["kaiming"]}, "inits takes default, he, xavier, got 'kaiming'"),
         ({"depths": [1]}, "depths are numbers of blocks from 2 up"),
+        ({"depths": 5}, "depths is a list, got 5"),
+        ({"longs": []}, "longs is a list, got []"),
+        ({"seeds": [0, 1]}, "seeds is how many seeds"),
         ({"depht": [2]}, "its keys are inits, activations, depths"),
         ({"scale": {"widht": 2}}, "is no study of depth"),
     ],
@@ -101,6 +104,11 @@ def test_what_is_missing_is_named(tmp_path, study, capsys, monkeypatch):
     assert "--config configs/studies/vanishing_gradient.yaml" in capsys.readouterr().err
     assert main(["depth", "--output", str(tmp_path / "none"), "--redraw"]) == 2
     assert "holds no profiles" in capsys.readouterr().err
+    (tmp_path / "part").mkdir()
+    header = "net,init,activation,depth,short,long,norm,seed,position,block,rms_gradient,rms_output,expected\n"
+    (tmp_path / "part" / "profiles.csv").write_text(f"{header}chain,he,relu,2,none,none,none,0,0,a,1,1,1\n")
+    assert main(["depth", "--output", str(tmp_path / "part"), "--redraw"]) == 2
+    assert "not finished" in capsys.readouterr().err
     monkeypatch.setattr(command, "draw_all", lambda table, folder: None)
     assert run(study) == 0
     study.write_text(yaml.safe_dump(TINY | {"seeds": 2}))

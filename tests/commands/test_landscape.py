@@ -11,9 +11,10 @@ import torch
 import yaml
 
 from segapp.cli import main
-from segapp.commands.landscape import landscape
+from segapp.commands.landscape import _named, landscape
 from segapp.diagnostics import landscape_points
 from segapp.diagnostics.landscape import LossSurface
+from segapp.report.landscape import _captions, caption, read_landscape
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 EVERY_EPOCH = {
@@ -144,7 +145,9 @@ def test_finished_landscapes_are_drawn_together_on_one_scale(best):
         (["--seeds", "1"], "seeds is 2 or more"),
         (["--samples", "0"], "samples 1 or more"),
         (["--radius", "0"], "radius between"),
-        (["--devices", "0"], "devices 1 or more"),
+        (["--devices", "0"], "devices is 1 or more"),
+        (["--eigenvalues", "-1"], "eigenvalues is 0 or more"),
+        (["--radius", "2", "--trajectory", "nowhere.ckpt"], "radius has no meaning"),
         (["--split", "other"], "split"),
         (["--trajectory", "nowhere.ckpt"], "nowhere.ckpt"),
         (["--data", "nowhere.yaml"], "nowhere.yaml"),
@@ -163,6 +166,58 @@ def test_another_landscape_is_not_written_over(best, capsys):
     assert main(["landscape", "--ckpt_path", best, "--samples", "4"]) == 2
     assert "other samples" in capsys.readouterr().err
     assert (folder_of(best) / "landscape.npz").read_bytes() == kept
+
+
+def test_samples_that_are_cut_otherwise_are_another_landscape(best, capsys):
+    source = yaml.safe_load(TINY.read_text())["data"]["source"]
+    lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--data", "other.yaml", "--output", "lines"]
+    Path("other.yaml").write_text(yaml.safe_dump({"source": source}))
+    assert main(["landscape", "--ckpt_path", best, *lines]) == 0
+    Path("other.yaml").write_text(yaml.safe_dump({"source": source, "batch_size": 1}))
+    assert main(["landscape", "--ckpt_path", best, *lines]) == 2
+    assert "other settings of its data" in capsys.readouterr().err
+
+
+def test_eigenvalues_that_were_found_are_kept(best, monkeypatch):
+    lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", "lines"]
+    assert main(["landscape", "--ckpt_path", best, *lines, "--eigenvalues", "1"]) == 0
+    kept = json.loads(Path("lines/landscape.json").read_text())
+    monkeypatch.setattr(LossSurface, "eigenvalues", None)  # nor are they looked for twice
+    for again in ([], ["--eigenvalues", "1"]):
+        assert main(["landscape", "--ckpt_path", best, *lines, *again]) == 0
+        assert json.loads(Path("lines/landscape.json").read_text()) == kept
+
+
+def test_the_lines_are_finished_before_eigenvalues_are_sought(best, monkeypatch):
+    def interrupted(self, count, each):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LossSurface, "eigenvalues", interrupted)
+    lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", "lines"]
+    assert main(["landscape", "--ckpt_path", best, *lines, "--eigenvalues", "1"]) == 130
+    assert main(["landscape", "--redraw", "lines"]) == 0
+
+
+def test_a_folder_with_an_equals_sign_is_drawn_again(best):
+    folder = Path("arms/norm=batch/landscape")
+    lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", str(folder)]
+    assert main(["landscape", "--ckpt_path", best, *lines]) == 0
+    assert _named(str(folder)) == (None, folder)
+    assert _named(f"with norm={folder}") == ("with norm", folder)
+    assert _named(f"norm=batch={folder}") == ("norm=batch", folder)
+    assert _named("a=nowhere") == ("a", Path("nowhere"))
+    assert _named("nowhere") == (None, Path("nowhere"))
+    assert main(["landscape", "--redraw", str(folder), "--redraw", f"other={folder}", "--output", "both"]) == 0
+
+
+def test_panels_of_different_kinds_say_so(best):
+    for name, more in (("a", []), ("b", ["--recalibrate", "true"])):
+        lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", name]
+        assert main(["landscape", "--ckpt_path", best, *lines, *more]) == 0
+    frozen, anew = (read_landscape(Path(name), name) for name in "ab")
+    assert _captions([frozen, frozen]) == caption(frozen)
+    mixed = _captions([frozen, anew])
+    assert "a: " in mixed and "frozen" in mixed and "b: " in mixed and "counted anew" in mixed
 
 
 @pytest.mark.parametrize("place", [("data", "source"), ("model", "loss")])

@@ -1,9 +1,11 @@
 """`segapp study` and `segapp compare` as a person runs them: tiny arms, killed, failed, resumed, compared."""
 
 import csv
+import html
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -190,6 +192,17 @@ def test_redrawing_needs_the_numbers_only_and_gives_the_same(done, monkeypatch):
 
 
 @pytest.mark.slow
+def test_the_copy_that_a_study_keeps_is_a_study_too(done, monkeypatch):
+    monkeypatch.chdir(done)
+    kept = Path("runs/tiny/study.yaml")
+    before = kept.read_bytes()
+    kept.write_text(yaml.safe_dump(STUDY | {"name": "tiny"}))
+    assert main(["study", "--config", str(kept)]) == 0
+    assert yaml.safe_load(kept.read_text())["name"] == "tiny"
+    kept.write_bytes(before)
+
+
+@pytest.mark.slow
 def test_finished_runs_are_compared(done, monkeypatch, capsys):
     monkeypatch.chdir(done)
     runs = [str(path.parent) for path in sorted(Path("runs/tiny/arms").glob("*/seed-0/*/config.yaml"))]
@@ -207,6 +220,13 @@ def test_finished_runs_are_compared(done, monkeypatch, capsys):
     assert page.count("data:image/jpeg") >= 2
     assert main(["compare", *runs, "--output", "out"]) == 2
     assert "not empty" in capsys.readouterr().err
+    assert main(["compare", *runs, "--output", "out two", "--neighbours", "2", "--score", "iou"]) == 0
+    found = re.search("<pre>(segapp compare .*)</pre>", Path("out two/report.html").read_text())
+    assert found is not None
+    before = Path("out two/effects.csv").read_bytes()
+    Path("out two/effects.csv").unlink()
+    assert main(shlex.split(html.unescape(found[1]))[1:]) == 0
+    assert Path("out two/effects.csv").read_bytes() == before
 
 
 def test_a_comparison_needs_runs_that_were_tested(tmp_path, monkeypatch, capsys):

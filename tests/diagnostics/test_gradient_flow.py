@@ -248,6 +248,13 @@ def test_where_no_hook_can_fire_it_says_so_once(tmp_path):
 # ---------------------------------------------------------------------------------------------- runs
 
 
+def test_a_resumed_run_that_ends_before_its_next_measurement_is_drawn(tmp_path):
+    train(tmp_path, Product())
+    (tmp_path / "gradient_flow.png").unlink()
+    GradientFlow().on_train_end(SimpleNamespace(is_global_zero=True, default_root_dir=tmp_path), Product())
+    assert (tmp_path / "gradient_flow.png").is_file()
+
+
 def test_every_hook_is_gone_afterwards_also_after_a_failure(tmp_path):
     class Failing(Product):
         def training_step(self, batch, batch_idx):

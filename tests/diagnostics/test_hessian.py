@@ -32,6 +32,12 @@ def test_the_top_three_are_those_of_the_dense_hessian():
     assert found.iterations < len(flat) + 1
 
 
+def test_what_the_loss_does_not_hang_on_has_no_curvature():
+    used, unused = torch.tensor([2.0], requires_grad=True), torch.ones(3, requires_grad=True)
+    product = hessian_product((used**3).sum(), [used, unused])
+    assert product(torch.ones(4)).tolist() == [12, 0, 0, 0]
+
+
 def test_a_matrix_worked_by_hand():
     matrix = torch.diag(torch.tensor([5.0, -7.0, 2.0, 1.0], dtype=torch.float64))
     found = largest_eigenvalues(lambda vector: matrix @ vector, matrix[0], count=2)

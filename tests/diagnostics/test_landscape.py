@@ -144,6 +144,26 @@ def test_the_largest_eigenvalues_are_those_of_the_whole_hessian(net):
     assert len(calls) == found.iterations
 
 
+class Attention(nn.Module):
+    """Every pixel attends to every other, and a head is there that only training uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last, self.unused = nn.Conv2d(1, 4, 1), nn.Conv2d(4, 2, 1), nn.Conv2d(4, 2, 1)
+
+    def forward(self, image):
+        features = self.first(image.float() / 255)
+        words = features.flatten(2).transpose(1, 2)
+        seen = nn.functional.scaled_dot_product_attention(words, words, words)
+        return self.last(seen.transpose(1, 2).reshape(features.shape))
+
+
+def test_fused_attention_and_heads_that_only_training_uses_have_eigenvalues():
+    torch.manual_seed(0)
+    found = LossSurface(Attention(), CrossEntropy(), BATCHES, []).eigenvalues(2)
+    assert found.largest[0] > 0 and max(found.residual) < 1e-3
+
+
 def test_a_plan_lists_lines_and_then_rows():
     plan = Plan(2, (0, 1), np.array([-1.0, 0.0, 1.0]), np.array([5.0, 6.0]))
     steps = plan.steps()

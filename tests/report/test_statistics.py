@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, wilcoxon
 
-from segapp.report.statistics import hierarchical_bootstrap, holm, sign_flip_p
+from segapp.report.statistics import difference, hierarchical_bootstrap, holm, swap_p
+
+
+def sign_flip_p(differences, groups):
+    """Of differences (S, I): one arm against another that has 0 everywhere."""
+    return swap_p(differences[None], np.zeros_like(differences)[None], groups)
 
 
 def naive_bootstrap(scores, groups, replicates, rng):
@@ -102,6 +107,31 @@ def test_one_group_can_show_nothing():
 def test_many_groups_are_drawn_and_say_how_small_p_can_be():
     found, smallest = sign_flip_p(np.ones((1, 40)), [str(i) for i in range(40)])
     assert found == smallest == pytest.approx(2e-4)
+
+
+def test_an_empty_image_in_which_only_one_side_found_something_counts():
+    calm = np.array([[[0.8, 0.8, 0.8, np.nan, np.nan]]])
+    wild = np.array([[[0.8, 0.8, 0.8, 0.0, 0.0]]])
+    found = difference(wild, calm, list("abcde"))
+    assert found.estimate == pytest.approx(0.48 - 0.8)
+    assert found.low < -0.5 < -0.2 < found.high <= 0
+    # of 32 exchanges those are as far that put both zeros on one side: 2 of 4, whatever the others do
+    assert swap_p(wild, calm, list("abcde")) == (pytest.approx(0.5), 2 / 32)
+
+
+def test_a_difference_of_several_arms_is_that_of_their_means():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.random((2, 3, 8)), rng.random((3, 3, 8))
+    groups = list("aabbccdd")
+    paired = ours.mean(0) - theirs.mean(0)
+    assert vars(difference(ours, theirs, groups)) == pytest.approx(vars(hierarchical_bootstrap(paired, groups)))
+    assert swap_p(ours, theirs, groups) == pytest.approx(sign_flip_p(paired, groups))
+
+
+def test_a_side_without_any_score_has_no_p():
+    nothing = np.full((1, 1, 3), np.nan)
+    assert np.isnan(swap_p(nothing, np.ones((1, 1, 3)), list("abc"))).all()
+    assert np.isnan(difference(nothing, np.ones((1, 1, 3)), list("abc")).estimate)
 
 
 def test_holm_by_hand():

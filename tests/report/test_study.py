@@ -110,10 +110,24 @@ def test_a_contrast_is_paired_by_seed_and_image(tmp_path):
     assert (only["seeds"], only["groups"], only["p"]) == (1, 1, 1.0)  # seed 1 lacks an arm
 
 
-def test_a_seed_in_which_one_of_several_arms_is_missing_is_left_out(tmp_path):
+def test_an_arm_is_scored_by_seed(tmp_path):
     made = results(tmp_path)[:3]
-    assert scored(made, ["plain", "skip & add"], "dice", ["10", "11"]).keys() == {0}
-    assert scored(made, ["plain"], "dice", ["10", "11"]).keys() == {0, 1}
+    assert scored(made, "plain", "dice", ["10", "11"]).keys() == {0, 1}
+    assert scored(made, "skip & add", "hd95", ["11", "10"])[0].tolist() == [1.0, 1.0]
+
+
+def test_a_false_alarm_on_an_empty_image_is_in_the_contrast(tmp_path, monkeypatch):
+    monkeypatch.setitem(SCORES, "plain", {0: [(4, 4, 0, 3.0), (0, 0, 0, "")], 1: [(4, 4, 0, 3.0), (0, 0, 0, "")]})
+    monkeypatch.setitem(SCORES, "skip & add", {0: [(4, 4, 0, 3.0), (0, 9, 0, 1.0)], 1: [(4, 4, 0, 3.0), (0, 0, 0, "")]})
+    row = contrast_rows(results(tmp_path)[:4], [Question("q", ("skip & add",), ("plain",))], ["dice"], {})[0]
+    assert row["estimate"] == pytest.approx((8 / 12 + 0 + 8 / 12) / 3 - 8 / 12)
+    assert row["images"] == row["groups"] == 2
+
+
+def test_an_epoch_without_validation_does_not_hide_the_best_one(tmp_path):
+    header = "epoch,step,train/loss,val/loss,val/dice/dataset"
+    write_csv(tmp_path / "metrics.csv", header, ["1,1,1,,", "2,2,1,1,0.3", "3,3,1,,", "4,4,1,1,0.4"])
+    assert run_rows([Result("every other", 0, run=tmp_path)])[0]["best val/dice/dataset"] == 0.4
 
 
 def test_rows_of_runs(tmp_path):

@@ -52,6 +52,14 @@ def test_arms_are_all_combinations_each_a_complete_config():
     assert study.seeds == (3, 4)
 
 
+def test_values_that_end_alike_are_arms_of_their_own():
+    root = "data.source.init_args.root"
+    assert [arm.name for arm in read(grid={root: ["data/v1.0", "data/v2.0"]}).arms] == [
+        "root=data/v1.0",
+        "root=data/v2.0",
+    ]
+
+
 def test_a_fragment_with_another_class_keeps_nothing_of_the_former():
     Path("mine.yaml").write_text(yaml.safe_dump({"source": {"class_path": "segapp.datasets.Folder"}}))
     assert read(data="mine.yaml").arms[0].config["data"]["source"] == {"class_path": "segapp.datasets.Folder"}
@@ -106,7 +114,22 @@ def test_a_variant_takes_what_it_does_not_say_from_the_study_it_is_like():
         ({"groups": {"neighbors": 3}}, ["neighbours"]),
         ({"match_params": {"widths": "x"}}, ["target"]),
         ({"match_params": {"target": "nobody"}}, ["no arm 'nobody'"]),
-        ({"contrasts": [{"name": "x", "arms": {"short": "long"}, "against": {}}]}, ["no arm is", "residual"]),
+        ({"contrasts": [{"name": "x", "arms": {"short": "long"}, "against": {}}]}, ["short has no 'long'", "residual"]),
+        (
+            {"contrasts": [{"name": "x", "arms": {"short": ["plain", "residul"]}, "against": {}}]},
+            ["short has no 'residul'", "plain, residual"],
+        ),
+        ({"contrasts": [{"name": "x", "arms": {"shirt": "plain"}, "against": {}}]}, ["no arm is", "residual"]),
+        ({"contrasts": 3}, ["contrasts is a list"]),
+        ({"grid": ["a"]}, ["grid is a mapping"]),
+        ({"grid": {SKIP: ["none", "none"]}}, ["twice"]),
+        ({"set": ["a"]}, ["set is a mapping"]),
+        ({"base": ["x"]}, ["base is the path", "study.yaml"]),
+        ({"groups": {"neighbours": 0}}, ["1 or more"]),
+        ({"groups": {"pattern": "("}}, ["regular expression"]),
+        ({"landscape": {"split": "vla"}}, ["train | val | test"]),
+        ({"landscape": {"points": 2}}, ["points is 3 or more"]),
+        ({"landscape": {"seeds": "many"}}, ["landscape.seeds is a number"]),
         ({"contrasts": [{"name": "x", "arms": {}, "against": {}}]}, ["both sides"]),
         ({"contrasts": [{"name": "x"}]}, ["name, arms and against"]),
         ({"like": "study.yaml"}, ["like itself"]),
@@ -115,5 +138,5 @@ def test_a_variant_takes_what_it_does_not_say_from_the_study_it_is_like():
 def test_what_is_wrong_is_said_in_one_sentence(changes, words):
     with pytest.raises(MisuseError) as error:
         read(**changes)
-    for word in ("study.yaml" if "base" not in changes else "nope.yaml", *words):
+    for word in ("nope.yaml" if changes.get("base") == "nope.yaml" else "study.yaml", *words):
         assert word in str(error.value)

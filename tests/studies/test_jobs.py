@@ -7,10 +7,13 @@ import pytest
 import torch
 import yaml
 
+from segapp.cli.parser import FunctionParser
+from segapp.commands.landscape import landscape
 from segapp.datamodule import source_of
 from segapp.errors import MisuseError
 from segapp.models import PlainEncoder, UNet, count_params
 from segapp.studies import plan_jobs, read_study, sizes
+from segapp.studies.arm import landscape_options
 from segapp.studies.sizes import size_of
 
 ENCODER = "model.net.init_args.encoder.init_args"
@@ -94,6 +97,42 @@ def test_another_study_in_the_same_folder_is_refused():
     plan()
     with pytest.raises(MisuseError, match=r"max_epochs=12.*7.*another name"):
         plan(set=STUDY["set"] | {"trainer.max_epochs": 7})
+
+
+@pytest.mark.parametrize("changes", [{"score_on": "validate"}, {"landscape": {"samples": 4}}])
+def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
+    job = plan(landscape={"samples": 3})[0]
+    job.write_state(status="failed", seconds=1.0, sentence="as it happens")
+    plan(**changes)  # nothing is there yet that could be mixed
+    job.write_state(status="finished", seconds=1.0)
+    (key,) = changes
+    with pytest.raises(MisuseError, match=rf"seed-0: was carried out with {key}: .*another name"):
+        plan(**{"landscape": {"samples": 3}} | changes)
+    plan(landscape={"samples": 3})
+
+
+def test_options_of_a_landscape_are_written_as_the_command_line_takes_them():
+    options = landscape_options({"split": "val", "samples": 4, "recalibrate": True, "radius": 0.5})
+    assert options == ["--split=val", "--samples=4", "--recalibrate=true", "--radius=0.5"]
+    parser = FunctionParser()
+    parser.add_function_arguments(landscape, as_group=False)
+    found = parser.parse_args(options)
+    assert (found.split, found.samples, found.recalibrate, found.radius) == ("val", 4, True, 0.5)
+
+
+def test_the_time_of_a_running_job_is_noted_beside_its_state():
+    job = plan()[0]
+    job.write_state(status="running", seconds=5.0)
+    job.note_seconds(17.0)
+    assert job.state()["seconds"] == 17
+    job.write_state(status="finished", seconds=20.0)
+    job.note_seconds(19.0)  # a note that comes late changes nothing
+    assert job.state() | {"groups": None} == job.facts | job.wishes | {
+        "status": "finished",
+        "seconds": 20.0,
+        "groups": None,
+        "image": [1, 32, 16],
+    }
 
 
 def test_a_network_that_cannot_be_built_is_refused_before_anything_runs():
