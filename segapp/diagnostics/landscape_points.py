@@ -111,7 +111,7 @@ def _data(
     module = SegmentationDataModule(source, **plain)
     if data["source"] == own["source"]:
         module.restore_splits(splits)
-    return module, plain
+    return module, {str(key): value for key, value in plain.items()}
 
 
 def _fragment(path: str) -> dict[str, Any]:

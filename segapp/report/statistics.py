@@ -87,7 +87,7 @@ def swap_p(ours: np.ndarray, theirs: np.ndarray, groups: Sequence[str]) -> tuple
         found = [group_sums(arm, groups) for arm in side]
         sums.append(np.mean([one.sum(0) for one, _ in found], axis=0))
         counts.append(np.mean([one.sum(0) for _, one in found], axis=0))
-    present = sum(counts) > 0
+    present = counts[0] + counts[1] > 0
     total, number = (np.concatenate([part[present] for part in side]) for side in (sums, counts))
     size = int(present.sum())
     if not counts[0].sum() or not counts[1].sum():
