@@ -90,7 +90,8 @@ def result_of(job: Job, plan: Study) -> Result:
 
 def _configs(jobs: Sequence[Job]) -> dict[str, dict]:
     """What every arm's fit was given, with the widths that were found for it."""
-    return {job.arm: yaml.safe_load((job.folder / CONFIG).read_text()) for job in reversed(jobs)}
+    first = [job for job in jobs if job.seed == jobs[0].seed]
+    return {job.arm: yaml.safe_load((job.folder / CONFIG).read_text()) for job in first}
 
 
 def _report(plan: Study, config: str, jobs: Sequence[Job], results: Sequence[Result]) -> Report:
