@@ -9,12 +9,14 @@ from pathlib import Path
 
 import yaml
 
+from segapp.diagnostics.landscape import require_sensible
 from segapp.errors import MisuseError
 from segapp.report.effects import Question
 from segapp.report.results import Result
 from segapp.report.study import Report, write_report
 from segapp.studies import Job, Study, plan_jobs, read_study, run_all
 from segapp.studies.cluster import cluster
+from segapp.studies.config import LANDSCAPE
 from segapp.studies.jobs import CONFIG
 from segapp.studies.merge import flat
 from segapp.studies.processes import Processes
@@ -40,6 +42,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
         redraw: Only draw tables, figures and the page again, from the numbers of the runs.
     """
     plan = read_study(Path(config))
+    _require_sensible_landscape(config, plan)
     folder = Path("runs") / plan.name
     jobs = plan_jobs(plan, folder)
     if not redraw:
@@ -62,6 +65,16 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
         print(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}")
     print(f"{len(results) - len(failed)} of {len(results)} runs finished; tables beside the page: {page}")
     return 1 if failed else 0
+
+
+def _require_sensible_landscape(config: str, plan: Study) -> None:
+    """Before an arm has trained, rather than after."""
+    if plan.landscape is None:
+        return
+    try:
+        require_sensible(**{key: plan.landscape.get(key, default) for key, default in LANDSCAPE.items()})
+    except MisuseError as error:
+        raise MisuseError(f"{config}: landscape: {error}") from error
 
 
 def _place(ray: str | None, workers: int | None) -> AbstractContextManager[Place]:

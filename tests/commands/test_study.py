@@ -229,6 +229,14 @@ def test_finished_runs_are_compared(done, monkeypatch, capsys):
     assert Path("out two/effects.csv").read_bytes() == before
 
 
+def test_a_landscape_that_cannot_be_drawn_is_refused_before_anything_trains(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, landscape={"points": 2})
+    assert main(["study", "--config", "tiny.yaml"]) == 2
+    assert "tiny.yaml: landscape: points is 3 or more" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 def test_a_comparison_needs_runs_that_were_tested(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["compare", "one"]) == 2

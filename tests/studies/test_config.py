@@ -128,7 +128,6 @@ def test_a_variant_takes_what_it_does_not_say_from_the_study_it_is_like():
         ({"groups": {"neighbours": 0}}, ["1 or more"]),
         ({"groups": {"pattern": "("}}, ["regular expression"]),
         ({"landscape": {"split": "vla"}}, ["train | val | test"]),
-        ({"landscape": {"points": 2}}, ["points is 3 or more"]),
         ({"landscape": {"seeds": "many"}}, ["landscape.seeds is a number"]),
         ({"contrasts": [{"name": "x", "arms": {}, "against": {}}]}, ["both sides"]),
         ({"contrasts": [{"name": "x"}]}, ["name, arms and against"]),
