@@ -17,6 +17,14 @@ class MisuseError(SegappError):
     exit_code = 2
 
 
+class ComputeError(SegappError):
+    """What the network cannot compute for a reason that is no image's, as too little memory: it ends the whole run."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class StoppedError(SegappError):
     """Work that ended early because it was asked to: exit code 130 after Ctrl-C, 143 after SIGTERM."""
 

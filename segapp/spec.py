@@ -18,6 +18,10 @@ Symmetry = Literal["horizontal", "vertical", "rotations"]
 
 Average = Literal["probabilities", "logits"]
 
+Blend = Literal["gaussian", "cosine", "none"]
+
+IntensityKind = Literal["stored", "range", "percentile", "zscore"]
+
 
 @dataclass(frozen=True)
 class Intensity:
@@ -29,11 +33,13 @@ class Intensity:
     * `zscore`: the image's own mean - 4 standard deviations → 0, mean + 4 → 1, per channel.
     """
 
-    kind: Literal["stored", "range", "percentile", "zscore"] = "stored"
+    kind: IntensityKind = "stored"
     low: float = 0.0
     high: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.kind not in get_args(IntensityKind):
+            raise MisuseError(f"intensity takes {' | '.join(get_args(IntensityKind))}, got {self.kind!r}.")
         if self.kind in ("range", "percentile") and not self.low < self.high:
             raise MisuseError(f"intensity {self.kind} needs low < high, got low={self.low} and high={self.high}.")
         if self.kind == "percentile" and not (self.low >= 0 and self.high <= 100):
@@ -64,7 +70,7 @@ class Spec:
     """Height, width of every runtime call."""
     overlap: float = 0.25
     """Share of a window that its neighbour also sees, 0 ≤ overlap < 1."""
-    blend: Literal["gaussian", "cosine", "none"] = "gaussian"
+    blend: Blend = "gaussian"
     """How overlapping windows' logits are weighted."""
     precision: Precision = "32-true"
     symmetries: tuple[Symmetry, ...] = ()
@@ -96,6 +102,8 @@ class Spec:
             raise MisuseError(f"overlap is a share in [0, 1), got {self.overlap}.")
         if not 1 <= min(self.window) <= max(self.window) <= LARGEST_WINDOW:
             raise MisuseError(f"window needs a height and width of 1 … {LARGEST_WINDOW}, got {self.window}.")
+        if self.resize is not None and not 1 <= min(self.resize) <= max(self.resize) <= LARGEST_WINDOW:
+            raise MisuseError(f"resize needs a height and width of 1 … {LARGEST_WINDOW}, got {self.resize}.")
         self._check_choices()
 
     def _check_choices(self) -> None:
@@ -103,8 +111,9 @@ class Spec:
         strangers = set(self.symmetries) - set(get_args(Symmetry))
         if strangers:
             raise MisuseError(f"symmetries are {' | '.join(get_args(Symmetry))}, got {', '.join(sorted(strangers))}.")
-        if self.average not in get_args(Average):
-            raise MisuseError(f"average takes {' | '.join(get_args(Average))}, got {self.average!r}.")
+        for name, choices in (("average", Average), ("blend", Blend), ("precision", Precision)):
+            if getattr(self, name) not in get_args(choices):
+                raise MisuseError(f"{name} takes {' | '.join(get_args(choices))}, got {getattr(self, name)!r}.")
         if not self.scales or not all(0.25 <= scale <= 4 for scale in self.scales):
             raise MisuseError(f"scales takes one or more factors of 0.25 … 4, got {list(self.scales)}.")
         for name, sizes in (("min_object", self.min_object), ("min_hole", self.min_hole)):
@@ -127,7 +136,7 @@ class Spec:
 
     @classmethod
     def from_dict(cls, spec: dict[str, Any]) -> "Spec":
-        """Inverse of `to_dict`; raises MisuseError for another version or unknown keys."""
+        """Inverse of `to_dict`; raises MisuseError for another version, unknown keys, or values of another kind."""
         if spec.get("version") != SPEC_VERSION:
             raise MisuseError(
                 f"this model's spec has version {spec.get('version')!r}; "
@@ -136,6 +145,14 @@ class Spec:
         unknown = spec.keys() - {field.name for field in fields(cls)}
         if unknown:
             raise MisuseError(f"this model's spec has unknown keys: {', '.join(sorted(unknown))}.")
+        try:
+            return cls(**cls._typed(spec))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise MisuseError(f"this model's spec is damaged ({type(error).__name__}: {error}).") from error
+
+    @staticmethod
+    def _typed(spec: dict[str, Any]) -> dict[str, Any]:
+        """Lists become the tuples they were."""
         plain = dict(spec)
         plain["classes"] = tuple(plain["classes"])
         plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in plain["palette"])
@@ -144,4 +161,4 @@ class Spec:
             if key in plain:  # those of LISTS came later: a model without them is used as it was
                 plain[key] = tuple(plain[key])
         plain["resize"] = None if plain["resize"] is None else tuple(plain["resize"])
-        return cls(**plain)
+        return plain

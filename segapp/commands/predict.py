@@ -2,9 +2,11 @@
 
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from segapp.errors import MisuseError, SegappError
+from segapp.errors import ComputeError, MisuseError, SegappError
 from segapp.inference import Engine, Networks, Picture, open_networks
 from segapp.inference.ahead import ahead
 from segapp.inference.choices import Augmentation, summary, with_choices
@@ -20,7 +22,7 @@ from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refu
 from segapp.inference.outputs import Outputs, Unopened
 from segapp.inference.plan import TIFF, Job, Kind, plan
 from segapp.inference.shares import in_processes, share
-from segapp.inference.tables import conclude, done_rows, least_sure
+from segapp.inference.tables import conclude, done_rows, least_sure, tables_of
 from segapp.io import Image
 from segapp.spec import Average, Precision, Spec
 
@@ -98,6 +100,10 @@ def predict(
     if devices < 1 or flag_uncertain < 0:
         raise MisuseError(f"devices is 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}.")
     if devices > 1:
+        if share() != (0, 1):
+            raise MisuseError(
+                "RANK and WORLD_SIZE are set, so these processes share the images already; leave --devices out."
+            )
         code = in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, devices)
         if flag_uncertain and code in (0, 1):
             tqdm.write(least_sure(done_rows(Path(output), plan(Path(images), Path(output), save)), flag_uncertain))
@@ -109,12 +115,14 @@ def predict(
     engine = _engine(networks, spec, window, overlap, batch_size)
     options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
     model = fingerprint(_paths(ckpt_path), engine.spec, save, options)
-    there = existing(every)  # before the manifest is read, or another process's newest file would seem foreign
+    tables = tables_of(Path(output), save)
+    # before the manifest is read, or another process's newest file would seem foreign
+    there = existing([*tables, *(path for job in every for path in job.outputs.values())])
     manifest = Manifest(Path(output), rank, world_size)
     rows = [(job, row_of(job, model)) for job in every]
     todo = [(job, row) for job, row in rows if not manifest.is_done(row, job)]
     if not overwrite:
-        refuse_foreign(todo, manifest, there)
+        refuse_foreign(todo, manifest, there, tables)
     mine = {job.name for job in every[rank::world_size]}
     todo = [(job, row) for job, row in todo if job.name in mine]
     if world_size > 1:
@@ -137,7 +145,7 @@ def predict(
             file=sys.stderr,
         )
         return 130
-    conclude(Path(output), every, engine.spec)
+    conclude(Path(output), every, engine.spec, model)
     if todo:
         tqdm.write(_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
     if flag_uncertain:
@@ -187,13 +195,16 @@ def _engine(
     return Engine(networks.runtime(spec), spec, batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1))
 
 
-@dataclass(frozen=True)
 class _Stored:
-    """An image file as the engine reads it: its pixels in memory, or window by window from the file."""
+    """An image file as the engine reads it: its pixels in memory, or window by window from the file.
 
-    image: Image
-    name: str
-    pixels: np.ndarray | None = None
+    `whole` images are read when the first window is asked for, others never.
+    """
+
+    def __init__(self, image: Image, name: str, whole: bool) -> None:
+        self.image, self.name, self.whole = image, name, whole
+        self._pixels: np.ndarray | None = None
+        self._reading = threading.Lock()  # several threads may ask for windows
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -203,44 +214,64 @@ class _Stored:
     def meta(self) -> dict[str, Any]:
         return self.image.meta
 
+    def read(self) -> None:
+        """Have the pixels in memory."""
+        with self._reading:
+            if self._pixels is None:
+                self._pixels = self.image.read()
+
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        return self.image.window(y, x, h, w) if self.pixels is None else self.pixels[y : y + h, x : x + w]
+        if not self.whole:
+            return self.image.window(y, x, h, w)
+        self.read()
+        assert self._pixels is not None
+        return self._pixels[y : y + h, x : x + w]
 
 
 def _work(
     engine: Engine, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Iterator[SegappError | None]:
     """What went wrong with each image, in order; reading, computing and writing overlap, a few images apart."""
-    finished = _computed(engine, todo, manifest, dtype)
-    for (_, row), written in ahead(lambda work: work[0](), finished, THREADS, DEPTH):
-        try:
-            manifest.add(written.result())
-        except SegappError as problem:
-            manifest.add(replace(row, status="failed", problem=str(problem)))
-            yield problem
-        else:
-            yield None
+    # Closed here and not when somebody collects garbage: that may be a thread that is being started, and would wait
+    # for itself. (An interrupt keeps frames alive through the future that brought it.)
+    with (
+        closing(_computed(engine, todo, manifest, dtype)) as finished,
+        closing(ahead(lambda work: work[0](), finished, THREADS, DEPTH)) as results,
+    ):
+        for (_, row), written in results:
+            try:
+                manifest.add(written.result())
+            except SegappError as problem:
+                manifest.add(replace(row, status="failed", problem=str(problem)))
+                yield problem
+            else:
+                yield None
 
 
 def _computed(
     engine: Engine, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
-) -> Iterator[tuple[Callable[[], Row], Row]]:
+) -> Generator[tuple[Callable[[], Row], Row], None, None]:
     """Per image what is left to do when the network is done with it: write its files, or report why there are none."""
-    opened = _opened(engine.spec, [job for job, _ in todo])
-    for (job, row), (image, blocks) in zip(todo, engine.stream(opened), strict=True):
-        manifest.add(row)
-        try:
-            meta = image.meta if isinstance(image, _Stored) else {}
-            with Outputs(job, image, meta, engine.spec, dtype) as outputs:
-                for block in blocks:
-                    outputs.add(block.y, block.x, engine.indices(block), engine.probabilities(block))
-        except SegappError as problem:
-            yield partial(_fail, problem), row
-        else:
-            yield partial(_write, outputs, row), row
+    with (
+        closing(_opened(engine.spec, [job for job, _ in todo])) as opened,
+        closing(engine.stream(opened)) as images,
+    ):
+        for (job, row), (image, blocks) in zip(todo, images, strict=True):
+            manifest.add(row)
+            try:
+                meta = image.meta if isinstance(image, _Stored) else {}
+                with Outputs(job, image, meta, engine.spec, dtype) as outputs:
+                    for block in blocks:
+                        outputs.add(block.y, block.x, engine.indices(block), engine.probabilities(block))
+            except ComputeError:
+                raise
+            except SegappError as problem:
+                yield partial(_fail, problem), row
+            else:
+                yield partial(_write, outputs, row), row
 
 
-def _opened(spec: Spec, jobs: Iterable[Job]) -> Iterator[Picture]:
+def _opened(spec: Spec, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
     """Every image, the next few read while one is computed; a broken one as a picture that raises its error."""
     for job, opening in ahead(partial(_open, spec=spec), jobs, THREADS, DEPTH):
         try:
@@ -250,11 +281,14 @@ def _opened(spec: Spec, jobs: Iterable[Job]) -> Iterator[Picture]:
 
 
 def _open(job: Job, spec: Spec) -> Picture:
-    """The image in memory, or, if it is a large TIFF, its header: only a TIFF can be read in windows."""
+    """The image in memory, or, if it is large, its header: it is read when it is its turn, a TIFF in windows."""
     image = Image(job.image, spec.channels, spec.intensity)
     height, width, _ = image.shape
-    windowed = height * width > AHEAD_PIXELS and job.image.suffix.lower() in TIFF
-    return _Stored(image, str(job.image), None if windowed else image.read())
+    large = height * width > AHEAD_PIXELS
+    stored = _Stored(image, str(job.image), whole=not (large and job.image.suffix.lower() in TIFF))
+    if not large:
+        stored.read()
+    return stored
 
 
 def _fail(problem: SegappError) -> Row:

@@ -8,6 +8,7 @@ import numpy as np
 
 from segapp.errors import MisuseError
 from segapp.inference import ArrayImage
+from segapp.inference.resize import shrink
 from segapp.inference.windows import padded
 from segapp.io import SUFFIXES, Image
 from segapp.spec import Spec
@@ -47,9 +48,10 @@ def generated(spec: Spec) -> list[ArrayImage]:
 
 
 def windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
-    """The middle window of each image, (1, C, *spec.window)."""
+    """The middle window of each image as the network sees it, (1, C, *spec.window)."""
     crops = []
-    for image in images:
+    for stored in images:
+        image = stored if spec.resize is None else ArrayImage(shrink(stored, spec.resize), stored.name)
         y, x = (max(0, (have - want) // 2) for have, want in zip(image.shape, spec.window, strict=False))
         h, w = (min(have, want) for have, want in zip(image.shape, spec.window, strict=False))
         crops.append(padded(image.window(y, x, h, w), spec.window).transpose(2, 0, 1)[None])

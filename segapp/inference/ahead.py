@@ -1,7 +1,7 @@
 """Work that runs ahead in threads, a bounded distance."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ def ahead(
     workers: int = 1,
     depth: int = 1,
     begin: Callable[[], None] | None = None,
-) -> Iterator[tuple[Item, Future[Result]]]:
+) -> Generator[tuple[Item, Future[Result]], None, None]:
     """Each item with its `function(item)`, in order, while threads are busy with the next `depth` items.
 
     `items` is drawn from in the caller's thread. An error of one item is raised by that item's `result()` only.

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segapp.errors import MisuseError
-from segapp.inference.trust import check_class_paths, limited_imports, named_network
+from segapp.inference.trust import check_class_paths, limited_imports, named_by_person, named_network
 from segapp.spec import Spec
 
 Part = TypeVar("Part")
@@ -24,6 +24,12 @@ VERSION = 1
 SECTIONS = ("spec", "net", "config", "splits", "scores")
 NOTHING_TO_FETCH = {"pretrained": False, "encoder_weights": None}
 """Arguments that make a network download weights, and the values at which it does not."""
+
+ELSEWHERE = ("checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_cfg_file")
+"""Arguments of timm that make a network read other files: training may have had them, the checkpoint brings weights."""
+
+SCHEMES = re.compile(r"(hf[-_]hub|local[-_]dir|https?|file):")
+"""Names of networks that would be looked up on a hub or in another folder."""
 
 
 def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec, nn.Module, dict[str, Any]]:
@@ -154,16 +160,23 @@ def build_part(
     return part
 
 
-def _offline(config: Any, allowed: Sequence[str]) -> Any:
-    """The same settings, fetching no weights: the checkpoint brings them. Every class must be a network."""
+def _offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
+    """The same settings, fetching and reading nothing: the checkpoint brings the weights. Every class is a network.
+
+    `own` are the settings of a class that the person named: its words may mean anything.
+    """
     if isinstance(config, list):
-        return [_offline(value, allowed) for value in config]
+        return [_offline(value, allowed, own) for value in config]
+    if isinstance(config, str) and not own and SCHEMES.search(config):
+        raise MisuseError(f"it names {config[:80]!r}, which would be looked up elsewhere; it was refused.")
     if not isinstance(config, dict):
         return config
     if "class_path" not in config:
-        return {key: NOTHING_TO_FETCH.get(key, _offline(value, allowed)) for key, value in config.items()}
+        inside = {key: value for key, value in config.items() if own or key not in ELSEWHERE}
+        return {key: NOTHING_TO_FETCH.get(key, _offline(value, allowed, own)) for key, value in inside.items()}
     accepted = named_network(config["class_path"], allowed)
-    settings = _offline(config.get("init_args") or {}, allowed)
+    own = named_by_person(config["class_path"], allowed)
+    settings = _offline(config.get("init_args") or {}, allowed, own)
     settings |= {key: value for key, value in NOTHING_TO_FETCH.items() if key in accepted}
     return {"class_path": config["class_path"], "init_args": settings}
 

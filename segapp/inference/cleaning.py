@@ -85,9 +85,8 @@ def _without_small(indices: np.ndarray, smallest: tuple[int, ...]) -> np.ndarray
         count += int(small.sum())
     if not count:
         return indices
-    new = _surroundings(indices, labels, count, len(smallest))
-    new_classes = np.where(labels > 0, new[labels], indices)
-    return new_classes.astype(np.uint8)
+    new = _surroundings(indices, labels, count, len(smallest)).astype(np.uint8)
+    return np.where(labels > 0, new[labels], indices)
 
 
 def _surroundings(indices: np.ndarray, labels: np.ndarray, count: int, classes: int) -> np.ndarray:

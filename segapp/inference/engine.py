@@ -2,15 +2,16 @@
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, islice, product
+from threading import Event
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from segapp.errors import SegappError
+from segapp.errors import ComputeError, SegappError
 from segapp.inference.ahead import ahead
 from segapp.inference.blend import shares
 from segapp.inference.cleaning import clean
@@ -105,7 +106,7 @@ class Engine:
         for _, blocks in self.stream([image]):
             yield from blocks
 
-    def stream(self, images: Iterable[Picture]) -> Iterator[tuple[Picture, Iterator[Band]]]:
+    def stream(self, images: Iterable[Picture]) -> Generator[tuple[Picture, Iterator[Band]], None, None]:
         """Every image with its `blocks`; a batch that one image leaves unfilled takes windows of the next.
 
         Take the blocks of an image before the next image: what is left of them then is skipped. What is wrong with
@@ -114,6 +115,7 @@ class Engine:
         for grid, windows in groupby(self._computed(images), key=lambda window: window[0]):
             logits = map(_result, windows)
             yield grid.image, self._blended(grid, logits) if self.spec.resize is None else self._enlarged(grid, logits)
+            grid.left.set()
 
     def indices(self, band: Band) -> np.ndarray:
         """(h, w) uint8 class indices of a band."""
@@ -150,10 +152,17 @@ class Engine:
 
     def _computed(self, images: Iterable[Picture]) -> Iterator["_Window"]:
         """The logits (K, h, w) of every window of every image, no larger than its image, or its error."""
-        windows = ((grid, y, x) for grid in map(self._grid, images) for y, x in product(grid.ys, grid.xs))
-        for batch, errors, logits in self._answered(_batched(windows, self.batch)):
+        for batch, errors, logits in self._answered(_batched(self._windows(images), self.batch)):
             for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
                 yield grid, error or self._cropped(grid, logits[index])
+
+    def _windows(self, images: Iterable[Picture]) -> Iterator[tuple["_Grid", int, int]]:
+        """Of every image from top to bottom, for as long as somebody wants its blocks."""
+        for grid in map(self._grid, images):
+            for y, x in product(grid.ys, grid.xs):
+                if grid.left.is_set():
+                    break
+                yield grid, y, x
 
     def _answered(self, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", "_Errors", "Array"]]:
         """Every batch with what is wrong with its windows, and the logits (B, K, *window) of the others.
@@ -174,7 +183,10 @@ class Engine:
         images, errors = read.result()
         if all(errors):
             return errors, None
-        logits = self.runtime(images)
+        try:
+            logits = self.runtime(images)
+        except SegappError as error:  # of the machine or the network, not of an image: others will fare no better
+            raise ComputeError(str(error), error.exit_code) from error
         expected = (len(images), self.spec.num_classes, *self.spec.window)
         wrong = tuple(logits.shape) != expected
         finite = math.isfinite(float(logits.sum()))  # NaN and infinity survive a sum
@@ -279,6 +291,8 @@ class _Grid:
     ys: list[int]
     xs: list[int]
     error: SegappError | None = None
+    left: Event = field(default_factory=Event)
+    """Set when the next image was asked for: what is not computed by then need not be."""
 
 
 _Window = tuple[_Grid, "Array | SegappError"]

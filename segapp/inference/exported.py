@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from segapp.errors import MisuseError
+from segapp.errors import ComputeError, MisuseError
 from segapp.spec import Precision
 
 HINTS = {"32-true": "f32", "bf16-mixed": "bf16", "16-mixed": "f16"}
@@ -77,7 +77,10 @@ class OnnxRuntime(NumpyRuntime):
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """(B, C, h, w) uint8, or float32 in [0, 1], as the network was trained → logits (B, K, h, w) float32."""
         _check_dtype(self._path, images, self._dtype)
-        logits: np.ndarray = self._session.run(None, {"images": np.ascontiguousarray(images)})[0]
+        try:
+            logits: np.ndarray = self._session.run(None, {"images": np.ascontiguousarray(images)})[0]
+        except Exception as error:
+            raise _unable(self._path, error) from error
         return logits
 
 
@@ -100,8 +103,15 @@ class OpenVinoRuntime(NumpyRuntime):
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """(B, C, h, w) uint8, or float32 in [0, 1], as the network was trained → logits (B, K, h, w) float32."""
         _check_dtype(self._path, images, self._dtype)
-        # A copy: the request's own memory is overwritten by the next call.
-        return np.array(self._model({0: np.ascontiguousarray(images)})[0], np.float32)
+        try:
+            logits = self._model({0: np.ascontiguousarray(images)})[0]
+        except Exception as error:
+            raise _unable(self._path, error) from error
+        return np.array(logits, np.float32)  # a copy: the request's own memory is overwritten by the next call
+
+
+def _unable(path: Path, error: Exception) -> ComputeError:
+    return ComputeError(f"{path}: the exported network cannot compute ({' '.join(str(error).split())[:300]}).")
 
 
 def onnx_precision(wanted: Precision | None) -> Precision:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from typing import Literal
 
 from segapp.errors import MisuseError
 from segapp.inference.plan import Job, Kind
+from segapp.io import telling
 from segapp.spec import Spec
 
 Status = Literal["begun", "done", "failed"]
@@ -44,6 +46,8 @@ class Row:
     problem: str = ""
     time_ns: int = 0
     """When the row was written: of several parts, the last one written counts."""
+    folder: str = ""
+    """The folder of images: another one's image of the same name is not this one, changed."""
 
     @property
     def counts(self) -> list[int]:
@@ -75,9 +79,11 @@ class Manifest:
             row = replace(row, time_ns=time.time_ns())
             self._merge([row])
             if not self._ready:
-                self._begin()
+                with telling(self.path):
+                    self._begin()
                 self._ready = True
-            _append(self.path, [asdict(row)[column] for column in COLUMNS])
+            with telling(self.path):
+                _append(self.path, [_escaped(asdict(row)[column]) for column in COLUMNS])
 
     def is_done(self, row: Row, job: Job) -> bool:
         """Whether the same image was done by the same model, and all its files are there."""
@@ -86,9 +92,16 @@ class Manifest:
         return same and all(path.is_file() for path in job.outputs.values())
 
     def is_ours(self, row: Row) -> bool:
-        """Whether the image's files, if any, were written by the same model: then they may be written again."""
+        """Whether the image's files, if any, are of the same image and model: then they may be written again."""
         known = self.rows.get(row.image)
-        return known is not None and known.model == row.model
+        if known is None or known.model != row.model:
+            return False
+        return known.folder == row.folder or _identity(known) == _identity(row)  # or the whole folder was moved
+
+    def of_others(self, rows: Iterable[Row]) -> list[Row]:
+        """Those of these images whose files another model wrote, or this one with other settings."""
+        known = [(row, self.rows[row.image]) for row in rows if row.image in self.rows]
+        return [row for row, before in known if before.status != "failed" and before.model != row.model]
 
     def _merge(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -130,20 +143,27 @@ def _content(path: Path) -> bytes:
 
 def row_of(job: Job, model: str) -> Row:
     """The row with which work on an image begins."""
+    folder = str(job.image.absolute()).removesuffix(job.name).rstrip(os.sep)
     try:
         status = job.image.stat()
     except OSError:  # gone since the folder was read, or a dangling link: reading it will say so
-        return Row(job.name, 0, 0, model, "begun")
-    return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun")
+        return Row(job.name, 0, 0, model, "begun", folder=folder)
+    return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder)
 
 
-def existing(jobs: Iterable[Job]) -> set[Path]:
-    """The files to write that are there already, broken links too."""
-    return {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
+def existing(paths: Iterable[Path]) -> set[Path]:
+    """Those that are there already, broken links too."""
+    return {path for path in paths if os.path.lexists(path)}
 
 
-def refuse_foreign(jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: set[Path]) -> None:
-    """Raise MisuseError when a file to write exists that this model has not written."""
+def refuse_foreign(
+    jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path]
+) -> None:
+    """Raise MisuseError when a file to write exists that this model has not written, of these images.
+
+    So it is with a table of the folder where no manifest says that segapp wrote it, and with a folder that holds
+    other files of another model, which would stand beside this one's.
+    """
     foreign = [path for job, row in jobs if not manifest.is_ours(row) for path in job.outputs.values() if path in there]
     if foreign:
         known = any(row.image in manifest.rows for _, row in jobs)
@@ -153,6 +173,19 @@ def refuse_foreign(jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: s
             f"{len(foreign)} of {total} files to write exist already, {whose}, the first is {foreign[0]}; "
             "nothing was done. Choose another --output, or replace them with --overwrite."
         )
+    strange = [path for path in tables if path in there and not manifest.rows]
+    if strange:
+        raise MisuseError(
+            f"{strange[0]} exists already, and segapp has not written it; nothing was done. "
+            "Choose another --output, or replace it with --overwrite."
+        )
+    others = manifest.of_others(row for _, row in jobs)
+    if others:
+        raise MisuseError(
+            f"{manifest.path.parent} holds what another model wrote, or this one with other settings, of {len(others)} "
+            f"of these images, the first is {others[0].image}; nothing was done, so that they are not mixed. "
+            "Choose another --output, or go on there with --overwrite."
+        )
 
 
 def _identity(row: Row) -> tuple[str, int, int, str]:
@@ -160,15 +193,40 @@ def _identity(row: Row) -> tuple[str, int, int, str]:
 
 
 def _read(path: Path) -> list[Row]:
+    """The whole rows: each is a line of its own, so that a torn one spoils no other."""
     rows = []
     kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        for values in csv.DictReader(file):
-            try:
-                rows.append(Row(**{name: kind(values[name]) for name, kind in kinds.items()}))
-            except (KeyError, TypeError, ValueError):
-                continue  # torn by a crash, or not ours: its image is done again
+    with telling(path), path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        header, *lines = file.read().split("\n")
+    if header and header != ",".join(COLUMNS):
+        raise MisuseError(
+            f"{path}: is no manifest of this segapp (its first line should be {','.join(COLUMNS)}); "
+            "choose another --output."
+        )
+    for line in lines:
+        try:
+            (values,) = csv.reader([line])
+            rows.append(
+                Row(**{name: kind(_plain(value)) for (name, kind), value in zip(kinds.items(), values, strict=True)})
+            )
+        except (ValueError, csv.Error):
+            continue  # torn by a crash: its image is done again
     return rows
+
+
+ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
+"""What would end a line within a name, and how it is written."""
+
+
+def _escaped(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return "".join(ESCAPES.get(letter, letter) for letter in value)
+
+
+def _plain(text: str) -> str:
+    back = {written: letter for letter, written in ESCAPES.items()}
+    return re.sub(r"\\[\\nr]", lambda found: back[found[0]], text)
 
 
 def _append(path: Path, values: Sequence[object]) -> None:

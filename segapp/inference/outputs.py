@@ -27,7 +27,7 @@ OUTLINED_TO = 2**26
 
 ROWWISE: tuple[Kind, ...] = ("mask", "uncertainty")
 SCREENS = (72.0, 96.0)
-"""Resolutions in dots per inch that programs write when they know none."""
+"""Resolutions in dots per inch that programs write when they know none; a PNG stores 96 as 96.012."""
 
 
 class Outputs:
@@ -37,7 +37,8 @@ class Outputs:
     """
 
     def __init__(self, job: Job, image: Picture, meta: dict[str, Any], spec: Spec, dtype: str) -> None:
-        self.job, self.image, self.meta, self.spec, self.dtype = job, image, meta, spec, dtype
+        self.job, self.meta, self.spec, self.dtype = job, meta, spec, dtype
+        self.image = image if "overlay" in job.outputs else None  # pixels that nobody draws need not wait for the disk
         height, width = self.size = image.shape[0], image.shape[1]
         self._counts = np.zeros(spec.num_classes, np.int64)
         self._confidence = 0.0
@@ -118,7 +119,7 @@ class Outputs:
         for kind in ROWWISE:
             if kind in outputs and kind not in self._streamed:
                 self._write_whole(outputs[kind], self._indices if kind == "mask" else self._doubt, kind)
-        if "overlay" in outputs:
+        if self.image is not None:
             write_image(outputs["overlay"], overlay(self.image, self._indices, spec, self._thinning))
         if "contours" in outputs:
             made = contours(self._indices, spec, self.meta.get("affine"), self.meta.get("crs"))
@@ -179,7 +180,10 @@ def pixel_area(meta: dict[str, Any]) -> tuple[float, str]:
         return abs(xx * yy - xy * yx), "map unit²"
     y, x, unit = meta.get("resolution", (0.0, 0.0, "none"))
     millimetres = {"inch": 25.4, "centimeter": 10.0}.get(unit)
-    if millimetres is None or min(x, y) <= 0 or (unit == "inch" and x in SCREENS):
+    if millimetres is None or min(x, y) <= 0:
+        return 0.0, ""
+    inches = [value * 25.4 / millimetres for value in (x, y)]
+    if any(max(abs(value - screen) for value in inches) < 0.05 for screen in SCREENS):
         return 0.0, ""
     return millimetres**2 / (x * y), "mm²"
 

@@ -15,6 +15,9 @@ from segapp.spec import Spec
 MAX_SIDE = 4096
 """Overlays are for the eye: larger images are drawn at every second, third, … pixel."""
 
+STRIPE = 2**24
+"""Pixels that are read at a time of a picture that is drawn thinned."""
+
 TINT = 0.35
 """Share of the class's colour inside a region; its contour has all of it."""
 
@@ -75,7 +78,7 @@ def _thinned(image: Picture, step: int) -> np.ndarray:
     height, width = image.shape[:2]
     if step == 1:
         return image.window(0, 0, height, width)
-    rows = 256 * step
+    rows = step * max(1, STRIPE // (width * step))
     stripes = (image.window(y, 0, min(rows, height - y), width) for y in range(0, height, rows))
     return np.concatenate([stripe[::step, ::step] for stripe in stripes])
 

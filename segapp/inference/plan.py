@@ -1,5 +1,6 @@
 """Which images a folder holds, and which file each becomes."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, folders_under
+from segapp.io import SUFFIXES, folders_under, telling
 
 Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
 
 TIFF = (".tif", ".tiff")
+
+MANIFEST = re.compile(r"manifest(-\d+-of-\d+)?\.csv")
+MANIFEST_BEGINS = b"image,size,mtime_ns,model,status,"
+"""What shows a folder to be an earlier output."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,24 @@ def _found(images: Path, output: Path) -> list[Path]:
 
 def _walk(images: Path, output: Path) -> Iterator[Path]:
     """Images below a folder, hidden files and earlier outputs left out."""
-    inside = output.is_relative_to(images.resolve())
+    earlier: list[Path] = [output] if output.is_relative_to(images.resolve()) else []
     for place, files in folders_under(images):
-        if inside and place.resolve().is_relative_to(output):
+        real = place.resolve()
+        if place != images and any(_is_manifest(place / name) for name in files):
+            earlier.append(real)
+        if any(real.is_relative_to(folder) for folder in earlier):
             continue
         for name in files:
             path = place / name
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield path
+
+
+def _is_manifest(path: Path) -> bool:
+    if not MANIFEST.fullmatch(path.name):
+        return False
+    with telling(path), path.open("rb") as file:
+        return file.read(len(MANIFEST_BEGINS)) == MANIFEST_BEGINS
 
 
 def _names(relative: Sequence[Path]) -> list[Path]:

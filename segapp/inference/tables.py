@@ -4,25 +4,36 @@ import csv
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from segapp.inference.manifest import Manifest, Row
-from segapp.inference.plan import Job
-from segapp.io import atomic_path
+from segapp.inference.plan import Job, Kind
+from segapp.io import atomic_path, telling
 from segapp.spec import Spec
 
 
-def conclude(output: Path, every: Sequence[Job], spec: Spec) -> None:
-    """The tables of the whole folder, from all parts of the manifest; whoever ends last writes the last version."""
+def tables_of(output: Path, kinds: Iterable[Kind]) -> list[Path]:
+    """The files that `conclude` writes."""
+    return [output / "per_image.csv", *([output / "coco.json"] if "coco" in kinds else [])]
+
+
+def conclude(output: Path, every: Sequence[Job], spec: Spec, model: str) -> None:
+    """The tables of the whole folder, from all parts of the manifest; whoever ends last writes the last version.
+
+    Only what `model` did is in them: where several processes replace another one's files, some are not done yet.
+    """
     with _alone(output):
-        rows = done_rows(output, every)
-        _write_table(output / "per_image.csv", rows, spec)
+        rows = [row for row in done_rows(output, every) if row.model == model]
         parts = {job.name: job.outputs["coco"] for job in every if "coco" in job.outputs}
-        if parts:
-            _write_coco(output / "coco.json", rows, parts, spec)
+        table, *coco = tables_of(output, ["coco"] if parts else [])
+        with telling(table):
+            _write_table(table, rows, spec)
+        for path in coco:
+            with telling(path):
+                _write_coco(path, rows, parts, spec)
 
 
 def done_rows(output: Path, every: Sequence[Job]) -> list[Row]:

@@ -57,7 +57,7 @@ def named_network(path: str, allowed: Sequence[str] = ()) -> set[str]:
         raise MisuseError(f"{path} cannot be imported ({error}).") from error
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
         raise MisuseError(f"{path} is not a network (a class derived from torch.nn.Module); it was refused.")
-    if not _under(path, allowed):
+    if not named_by_person(path, allowed):
         _check_path(f"{found.__module__}.{found.__qualname__}", allowed)
     return set(inspect.signature(found).parameters)
 
@@ -93,12 +93,13 @@ def _check_path(path: Any, allowed: Sequence[str]) -> None:
     parts = path.split(".") if isinstance(path, str) else []
     if len(parts) < 2 or not all(part.isidentifier() and not part.startswith("__") for part in parts):
         raise MisuseError(f"{path!r} is not the path of a class (package.module.Class); it was refused.")
-    if not (parts[0] in TRUSTED or _under(path, allowed)):
+    if not (parts[0] in TRUSTED or named_by_person(path, allowed)):
         raise MisuseError(
             f"names {path}, code from outside segapp; it was not imported. "
             f"If you trust it, say so: --allow {path} (or name it in a config of yours)."
         )
 
 
-def _under(path: str, allowed: Sequence[str]) -> bool:
+def named_by_person(path: str, allowed: Sequence[str]) -> bool:
+    """Whether a class path is one of `allowed`, or lies in a package of it."""
     return any(path == name or path.startswith(f"{name}.") for name in allowed)

@@ -21,6 +21,9 @@ CHANNEL_AXES = "SCQI"  # samples, channels, and the two letters tifffile gives t
 MAX_PAGES = 16  # more pages than a network has input channels are a stack, not one image
 MAX_SEGMENT = 2**30  # bytes of one tile or strip: decoded whole, however small the window
 RECENT = Recent(2**26)  # bytes: a row of windows of 512 x 512 across 40,000 pixels of RGB
+RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
+"""Of the GeoTIFF standard: the georeference is of pixels' centres instead of their upper left corners."""
+
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 PHOTOMETRIC = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR")
 
@@ -216,8 +219,11 @@ def _meta(page: Any) -> dict[str, Any]:
         a, b, _, x, d, e, _, y, *_ = geo[34264]
         meta["affine"] = (x, a, b, y, d, e)
     keys = geo.get(34735, ())
-    epsg = {keys[i]: keys[i + 3] for i in range(4, len(keys) - 3, 4)}
-    code = epsg.get(3072, epsg.get(2048))  # of the projection, else of the geographic system
+    short = {keys[i]: keys[i + 3] for i in range(4, len(keys) - 3, 4)}
+    if "affine" in meta and short.get(RASTER_TYPE) == PIXEL_IS_POINT:
+        x, a, b, y, d, e = meta["affine"]
+        meta["affine"] = (x - (a + b) / 2, a, b, y - (d + e) / 2, d, e)
+    code = short.get(3072, short.get(2048))  # of the projection, else of the geographic system
     if code and code != 32767:  # "defined by the user": the other keys, kept in geotiff, say how
         meta["crs"] = f"EPSG:{code}"
     return meta

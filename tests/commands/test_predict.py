@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,8 @@ import tifffile
 from segapp.cli import main
 from segapp.commands import predict as command
 from segapp.commands.predict import predict
-from segapp.errors import MisuseError
-from segapp.inference import Engine, outputs, pictures
+from segapp.errors import ComputeError, MisuseError
+from segapp.inference import Engine, TorchRuntime, outputs, pictures
 from segapp.inference.outputs import Outputs
 from segapp.io import Image, read_raw
 from segapp.spec import Intensity
@@ -320,6 +321,90 @@ def test_another_model_or_other_settings_are_refused_before_any_work(run, tmp_pa
         run()
 
 
+def test_images_of_another_folder_do_not_replace_masks_of_the_same_name(run, tmp_path):
+    put(tmp_path / "images", "001.png", scene(40, 50)[0])
+    put(tmp_path / "tuesday", "001.png", scene(40, 50, 1)[0])
+    assert run() == 0
+    before = (tmp_path / "out" / "001.png").read_bytes()
+    with pytest.raises(MisuseError, match="1 of 1 files to write exist already"):
+        run(images=str(tmp_path / "tuesday"))
+    assert (tmp_path / "out" / "001.png").read_bytes() == before
+    (tmp_path / "images").rename(tmp_path / "moved")
+    assert run(images=str(tmp_path / "moved")) == 0
+
+
+def test_tables_of_other_programs_are_not_replaced(run, tmp_path):
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    (tmp_path / "out").mkdir()
+    for name, save in (("coco.json", ["coco"]), ("per_image.csv", ["mask"])):
+        (tmp_path / "out" / name).write_text("precious")
+        with pytest.raises(MisuseError, match=rf"{name} exists already"):
+            run(save)
+        assert (tmp_path / "out" / name).read_text() == "precious"
+        (tmp_path / "out" / name).unlink()
+
+
+def test_other_kinds_with_other_settings_are_not_mixed_in(run, tmp_path):
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    assert run() == 0
+    with pytest.raises(MisuseError, match="not mixed"):
+        run(["contours"], min_object=["cell=5000"])
+    assert run(["contours"], min_object=["cell=5000"], overwrite=True) == 0
+
+
+def test_tables_hold_what_this_model_did_while_others_replace_the_rest(run, tmp_path, monkeypatch):
+    for name in ("a.png", "b.png", "c.png"):
+        put(tmp_path / "images", name, scene(40, 50)[0])
+    assert run() == 0
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, names in (("1", ["b.png"]), ("0", ["a.png", "b.png", "c.png"])):
+        monkeypatch.setenv("RANK", rank)
+        assert run(["coco"], overwrite=True) == 0
+        assert [row["image"] for row in table(tmp_path / "out")] == names
+        coco = json.loads((tmp_path / "out" / "coco.json").read_text())
+        assert [image["file_name"] for image in coco["images"]] == names
+
+
+def test_devices_and_rank_are_not_both_obeyed(run, tmp_path, monkeypatch):
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(MisuseError, match="leave --devices out"):
+        run(devices=2)
+
+
+def test_what_no_image_is_to_blame_for_ends_the_run(run, tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        put(tmp_path / "images", name, scene(40, 50)[0])
+
+    def full(self, images):
+        raise MisuseError("no memory is left")
+
+    monkeypatch.setattr(TorchRuntime, "__call__", full)
+    with pytest.raises(ComputeError, match="no memory is left"):
+        run()
+    assert files(tmp_path / "out") == []
+
+
+def test_large_images_that_cannot_be_read_in_parts_are_read_when_it_is_their_turn(run, tmp_path, monkeypatch):
+    for index in range(8):
+        put(tmp_path / "images", f"{index}.png", scene(40, 50, index)[0])
+    monkeypatch.setattr(command, "AHEAD_PIXELS", 1)
+    held, most = set(), []
+    read = command._Stored.read
+
+    def counted(self):
+        read(self)
+        held.add(id(self))
+        weakref.finalize(self, held.discard, id(self))
+        most.append(len(held))
+
+    monkeypatch.setattr(command._Stored, "read", counted)
+    assert run() == 0
+    assert len(files(tmp_path / "out")) == 8
+    assert max(most) <= 4
+
+
 def test_a_failed_image_is_tried_again(run, tmp_path):
     whole = tmp_path / "images" / "b.png"
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
@@ -421,6 +506,17 @@ def test_areas_and_confidence_are_those_of_the_masks(run, tmp_path):
     assert measured["unit"] == "mm²"
     chances = np.load(tmp_path / "out" / "probability" / "b.npy", allow_pickle=False).astype(float)
     assert float(measured["mean_confidence"]) == pytest.approx(chances.max(0).mean(), abs=1e-3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "jpg"])
+@pytest.mark.parametrize(("dpi", "known"), [(72, False), (96, False), (300, True)])
+def test_resolutions_of_screens_are_not_believed_in_any_format(run, tmp_path, suffix, dpi, known):
+    PIL.Image.fromarray(scene(40, 50)[0]).save(tmp_path / "images" / f"a.{suffix}", dpi=(dpi, dpi))
+    assert run() == 0
+    (row,) = table(tmp_path / "out")
+    assert ("cell/area" in row) == known
+    if known:
+        assert float(row["cell/area"]) == pytest.approx(int(row["cell/pixels"]) * (25.4 / dpi) ** 2, rel=1e-3)
 
 
 def test_regions_as_polygons_and_in_one_coco_file(run, tmp_path):

@@ -9,6 +9,7 @@ import torch
 
 from segapp.errors import MisuseError
 from segapp.inference import load_checkpoint, read_checkpoint
+from segapp.inference.checkpoint import _offline
 from segapp.models import UNet
 from segapp.models.encoders import PlainEncoder
 from tests.inference.checkpoints import THRESHOLD, make_spec, record, write_checkpoint
@@ -51,6 +52,24 @@ def test_a_unet_with_an_injected_encoder_is_rebuilt_bit_for_bit(tmp_path):
 def test_rebuilding_fetches_no_weights(tmp_path):
     path = write_checkpoint(tmp_path / "a.ckpt", init_args={"pretrained": True})
     load_checkpoint(path, ALLOWED)
+
+
+@pytest.mark.parametrize("name", ["tu-hf-hub:evil/model", "tu-local-dir:/home/me/other", "tu-hf_hub:x"])
+def test_a_network_that_would_be_looked_up_elsewhere_is_refused(tmp_path, name):
+    net = {"class_path": "segmentation_models_pytorch.Unet", "init_args": {"encoder_name": name, "classes": 2}}
+    with pytest.raises(MisuseError, match="looked up elsewhere"):
+        load_checkpoint(write_checkpoint(tmp_path / "a.ckpt", net=net))
+
+
+def test_files_that_training_began_from_are_not_read_again():
+    encoder = {
+        "class_path": "segapp.models.smp.SmpEncoder",
+        "init_args": {"name": "tu-resnet10t", "options": {"checkpoint_path": "/secret", "cache_dir": "/x", "out": 1}},
+    }
+    settings = _offline({"class_path": "segapp.models.UNet", "init_args": {"encoder": encoder}}, [])
+    assert settings["init_args"]["encoder"]["init_args"]["options"] == {"out": 1}
+    mine = {"class_path": THRESHOLD, "init_args": {"cache_dir": "http://mine"}}
+    assert _offline(mine, ALLOWED)["init_args"]["cache_dir"] == "http://mine"
 
 
 @pytest.mark.parametrize("url", ["http://x.org/a.ckpt", "https://x.org/a.ckpt", "s3://b/a.ckpt", "file:///a.ckpt"])
@@ -117,6 +136,27 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path):
     assert "not written by segapp" in refusal(tmp_path / "l.ckpt")
     torch.save(torch.ones(3), tmp_path / "t.ckpt")
     assert "not written by segapp" in refusal(tmp_path / "t.ckpt")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"blend": "hard"},
+        {"precision": "8-bit"},
+        {"intensity": {"kind": "guess", "low": 0, "high": 0}},
+        {"intensity": {"knd": "stored"}},
+        {"resize": [60000, 60000]},
+        {"palette": [[0, 0]]},
+        {"classes": 3},
+        {"window": None},
+    ],
+)
+def test_a_spec_with_impossible_values_is_refused(tmp_path, changes):
+    made = record()
+    made["spec"] |= changes
+    path = tmp_path / "a.ckpt"
+    torch.save({"state_dict": {"net.weight": torch.tensor(0.5)}, "segapp": made}, path)
+    assert refusal(path)
 
 
 def test_another_version_is_refused(tmp_path):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from segapp.errors import SegappError
+from segapp.errors import ComputeError, MisuseError, SegappError
 from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.inference.blend import profile
 from segapp.inference.engine import _say_windows_matter
@@ -408,6 +408,28 @@ def test_an_image_s_error_is_its_own(batch, resize):
     assert (found[0] == alone[0]).all() and (found[3] == alone[2]).all()
     assert [found[1], found[4]] == ["broken.png: torn."] * 2
     assert found[2].startswith("four.png: has 4 channels")
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_is_left_of_an_image_is_not_computed_once_the_next_is_asked_for(batch):
+    spec, runtime = make_spec(window=(32, 32), overlap=0.0), LocalRuntime()
+    images = [ArrayImage(picture(320, 320)), ArrayImage(picture(32, 32, seed=1))]
+    stream = Engine(runtime, spec, batch).stream(images)
+    next(stream)
+    _, blocks = next(stream)
+    (block,) = blocks
+    assert np.array_equal(block.logits, whole(Engine(LocalRuntime(), spec), images[1].pixels))
+    assert len(runtime.calls) * batch < 15  # of 101 windows
+
+
+def test_what_the_runtime_cannot_compute_is_not_an_image_s_fault():
+    class Full(LocalRuntime):
+        def __call__(self, images):
+            raise MisuseError("no memory is left")
+
+    with pytest.raises(ComputeError, match="no memory is left") as error:
+        whole(Engine(Full(), make_spec()), picture(8, 8))
+    assert error.value.exit_code == 2
 
 
 def test_only_the_image_whose_logits_are_not_finite_fails():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
 from segapp.inference.plan import Job
 from tests.inference.checkpoints import make_spec
@@ -37,7 +37,9 @@ def test_what_is_done_is_known_afterwards(job, tmp_path):
     assert not known.is_done(begun, job)
 
 
-@pytest.mark.parametrize("name", ["ä b.png", "two\nlines.png", 'quo"te,comma.png', "not\udcffutf8.png"])
+@pytest.mark.parametrize(
+    "name", ["ä b.png", "two\nlines.png", "re\rturn.png", "back\\nslash.png", 'quo"te,comma.png', "not\udcffutf8.png"]
+)
 def test_any_file_name_comes_back(tmp_path, name):
     Manifest(tmp_path).add(Row(name, 1, 2, "m", "done"))
     assert list(Manifest(tmp_path).rows) == [name]
@@ -68,17 +70,78 @@ def test_parts_are_read_together_and_the_latest_row_counts(tmp_path):
 def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tmp_path):
     begun = row_of(job, "m")
     manifest = Manifest(tmp_path / "out")
-    refuse_foreign([(job, begun)], manifest, existing([job]))
+
+    def refuse(row):
+        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [])
+
+    refuse(begun)
     written(job)
     with pytest.raises(MisuseError, match=r"1 of 1 .*segapp has not written them.*a\.png.*--overwrite"):
-        refuse_foreign([(job, begun)], manifest, existing([job]))
+        refuse(begun)
     manifest.add(begun)
-    refuse_foreign([(job, begun)], manifest, existing([job]))
+    refuse(begun)
     with pytest.raises(MisuseError, match="another model"):
-        refuse_foreign([(job, replace(begun, model="other"))], manifest, existing([job]))
+        refuse(replace(begun, model="other"))
     job.outputs["mask"].unlink()
     job.outputs["mask"].symlink_to(tmp_path / "gone")
-    assert existing([job]) == {job.outputs["mask"]}
+    assert existing(job.outputs.values()) == {job.outputs["mask"]}
+
+
+def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_path):
+    begun = row_of(job, "m")
+    assert begun.folder == str(tmp_path)
+    manifest = Manifest(tmp_path / "out")
+    written(job)
+    manifest.add(replace(begun, status="done"))
+    there = existing(job.outputs.values())
+    refuse_foreign([(job, replace(begun, size=7))], manifest, there, [])  # it was changed
+    refuse_foreign([(job, replace(begun, folder="/moved"))], manifest, there, [])  # it was moved
+    with pytest.raises(MisuseError, match="exist already"):
+        refuse_foreign([(job, replace(begun, folder="/other", size=7))], manifest, there, [])
+
+
+def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
+    begun = row_of(job, "m")
+    manifest = Manifest(tmp_path / "out")
+    manifest.add(replace(begun, status="done"))
+    with pytest.raises(MisuseError, match=r"out holds what another model wrote.*1 of these images.*a\.png"):
+        refuse_foreign([(job, replace(begun, model="other"))], manifest, set(), [])
+    manifest.add(replace(begun, status="failed"))  # then there is nothing to be mixed with
+    refuse_foreign([(job, replace(begun, model="other"))], manifest, set(), [])
+
+
+def test_a_table_that_is_not_ours_is_refused(job, tmp_path):
+    manifest, table = Manifest(tmp_path / "out"), tmp_path / "out" / "per_image.csv"
+    with pytest.raises(MisuseError, match="segapp has not written it"):
+        refuse_foreign([(job, row_of(job, "m"))], manifest, {table}, [table])
+    manifest.add(row_of(job, "m"))
+    refuse_foreign([(job, row_of(job, "m"))], manifest, {table}, [table])
+
+
+def test_a_foreign_manifest_is_refused_and_stays(tmp_path):
+    (tmp_path / "manifest.csv").write_text("ship,port\nA,B\n")
+    with pytest.raises(MisuseError, match="no manifest of this segapp"):
+        Manifest(tmp_path)
+    assert (tmp_path / "manifest.csv").read_text() == "ship,port\nA,B\n"
+
+
+def test_a_row_torn_in_a_quoted_sentence_spoils_no_later_one(tmp_path):
+    manifest = Manifest(tmp_path)
+    manifest.add(Row("a.png", 1, 2, "m", "done"))
+    manifest.add(Row("b.png", 1, 2, "m", "failed", problem='cannot be "written", the disk is full'))
+    content = manifest.path.read_bytes()
+    manifest.path.write_bytes(content[: content.index(b"the disk")])
+    again = Manifest(tmp_path)
+    for name in ("c.png", "d.png"):
+        again.add(Row(name, 1, 2, "m", "done"))
+    assert list(Manifest(tmp_path).rows) == ["a.png", "c.png", "d.png"]
+
+
+def test_a_manifest_that_cannot_be_written_is_one_sentence(tmp_path):
+    manifest = Manifest(tmp_path / "out")
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SegappError, match=r"manifest\.csv: cannot be written"):
+        manifest.add(Row("a.png", 1, 2, "m", "begun"))
 
 
 def test_the_fingerprint_is_of_weights_spec_and_kinds(tmp_path):

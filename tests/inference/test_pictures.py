@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.inference import ArrayImage
+from segapp.inference import ArrayImage, pictures
 from segapp.inference.pictures import MAX_SIDE, overlay, probability_file
 from tests.inference.checkpoints import make_spec
 
@@ -35,6 +35,19 @@ def test_images_too_large_to_look_at_are_thinned():
     image = ArrayImage(np.broadcast_to(np.uint8(100), (2 * MAX_SIDE, 6, 3)))
     indices = np.zeros((2 * MAX_SIDE, 6), np.uint8)
     assert overlay(image, indices, make_spec()).shape == (MAX_SIDE, 3, 3)
+
+
+def test_wide_images_are_read_in_low_stripes(monkeypatch):
+    monkeypatch.setattr(pictures, "STRIPE", 1000)
+    pixels, seen = np.random.default_rng(0).integers(0, 256, (300, 90, 3), np.uint8), []
+
+    class Wide(ArrayImage):
+        def window(self, y, x, h, w):
+            seen.append(h * w)
+            return super().window(y, x, h, w)
+
+    assert np.array_equal(pictures._thinned(Wide(pixels), 3), pixels[::3, ::3])
+    assert max(seen) <= 1000 and sum(seen) == 300 * 90
 
 
 @pytest.mark.parametrize(("dtype", "stored"), [("float16", np.float16), ("uint8", np.uint8)])

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segapp.errors import MisuseError
+from segapp.inference.manifest import Manifest, Row
 from segapp.inference.plan import _names, plan
 
 
@@ -80,6 +81,13 @@ def test_one_file_is_a_folder_of_one(folder, tmp_path):
 def test_outputs_inside_the_images_are_no_images(folder):
     images = folder("a.png", "masks/a.png", "masks/sub/b.png")
     assert names(plan(images, images / "masks", ["mask"]), images / "masks") == ["a.png"]
+
+
+def test_earlier_outputs_inside_the_images_are_no_images_either(folder, tmp_path):
+    images = folder("a.png", "masks/a.png", "masks/sub/b.png", "set/c.png")
+    Manifest(images / "masks").add(Row("a.png", 1, 2, "m", "done"))
+    (images / "set" / "manifest.csv").write_text("a table of the data set's own\n")
+    assert names(plan(images, tmp_path / "out", ["mask"]), tmp_path / "out") == ["a.png", "set/c.png"]
 
 
 def test_links_are_followed_once(folder, tmp_path):

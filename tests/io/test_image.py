@@ -212,6 +212,8 @@ def test_meta_carries_resolution_and_georeference(tmp_path: Path) -> None:
     assert meta["resolution"] == (200, 100, "centimeter")
     assert meta["affine"] == (733601.0, 0.5, 0.0, 3725139.0, 0.0, -0.5)
     assert meta["crs"] == "EPSG:32616"
+    tags[2] = (34735, 3, 12, (1, 1, 0, 2, 1025, 0, 1, 2, 3072, 0, 1, 32616), True)  # the same, of pixels' centres
+    assert Image(save(tmp_path / "b.tif", DEEP, extratags=tags)).meta["affine"][::3] == (733600.75, 3725139.25)
     assert Image(save(tmp_path / "a.png", GREY)).meta == {}
 
 
