@@ -17,8 +17,8 @@ class MisuseError(SegappError):
     exit_code = 2
 
 
-class ComputeError(SegappError):
-    """What the network cannot compute for a reason that is no image's, as too little memory: it ends the whole run."""
+class FatalError(SegappError):
+    """Work that cannot go on for a reason that is no image's, as too little memory or a full disk: it ends the run."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)

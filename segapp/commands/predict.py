@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from segapp.errors import ComputeError, MisuseError, SegappError
+from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference import Engine, Networks, Picture, open_networks
 from segapp.inference.ahead import ahead
 from segapp.inference.choices import Augmentation, summary, with_choices
@@ -122,7 +122,7 @@ def predict(
     rows = [(job, row_of(job, model)) for job in every]
     todo = [(job, row) for job, row in rows if not manifest.is_done(row, job)]
     if not overwrite:
-        refuse_foreign(todo, manifest, there, tables)
+        refuse_foreign(todo, manifest, there, tables, model)
     mine = {job.name for job in every[rank::world_size]}
     todo = [(job, row) for job, row in todo if job.name in mine]
     if world_size > 1:
@@ -130,6 +130,9 @@ def predict(
     if len(todo) < len(mine):
         tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
     _try_writing(Path(output))
+    manifest.begin()
+    names = {job.name for job in every}
+    manifest.give_up([row for row in manifest.of_others(model) if row.image not in names])
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
@@ -204,6 +207,7 @@ class _Stored:
     def __init__(self, image: Image, name: str, whole: bool) -> None:
         self.image, self.name, self.whole = image, name, whole
         self._pixels: np.ndarray | None = None
+        self._problem: SegappError | None = None
         self._reading = threading.Lock()  # several threads may ask for windows
 
     @property
@@ -215,10 +219,16 @@ class _Stored:
         return self.image.meta
 
     def read(self) -> None:
-        """Have the pixels in memory."""
+        """Have the pixels in memory; what is wrong with them is found once and said every time."""
         with self._reading:
+            if self._problem is not None:
+                raise self._problem
             if self._pixels is None:
-                self._pixels = self.image.read()
+                try:
+                    self._pixels = self.image.read()
+                except SegappError as problem:
+                    self._problem = problem
+                    raise
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         if not self.whole:
@@ -241,6 +251,8 @@ def _work(
         for (_, row), written in results:
             try:
                 manifest.add(written.result())
+            except FatalError:
+                raise
             except SegappError as problem:
                 manifest.add(replace(row, status="failed", problem=str(problem)))
                 yield problem
@@ -263,7 +275,7 @@ def _computed(
                 with Outputs(job, image, meta, engine.spec, dtype) as outputs:
                     for block in blocks:
                         outputs.add(block.y, block.x, engine.indices(block), engine.probabilities(block))
-            except ComputeError:
+            except FatalError:
                 raise
             except SegappError as problem:
                 yield partial(_fail, problem), row

@@ -28,8 +28,8 @@ NOTHING_TO_FETCH = {"pretrained": False, "encoder_weights": None}
 ELSEWHERE = ("checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_cfg_file")
 """Arguments of timm that make a network read other files: training may have had them, the checkpoint brings weights."""
 
-SCHEMES = re.compile(r"(hf[-_]hub|local[-_]dir|https?|file):")
-"""Names of networks that would be looked up on a hub or in another folder."""
+SCHEMES = re.compile(rf"(hf[-_]hub|local[-_]dir|https?|file):|{'|'.join([*NOTHING_TO_FETCH, *ELSEWHERE])}", re.I)
+"""Text that would have a network looked up on a hub or in another folder, or be parsed into settings that do."""
 
 
 def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec, nn.Module, dict[str, Any]]:

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, islice, product
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from segapp.errors import ComputeError, SegappError
+from segapp.errors import FatalError, SegappError
 from segapp.inference.ahead import ahead
 from segapp.inference.blend import shares
 from segapp.inference.cleaning import clean
@@ -112,10 +113,11 @@ class Engine:
         Take the blocks of an image before the next image: what is left of them then is skipped. What is wrong with
         an image is raised by its own blocks, and the next image follows.
         """
-        for grid, windows in groupby(self._computed(images), key=lambda window: window[0]):
-            logits = map(_result, windows)
-            yield grid.image, self._blended(grid, logits) if self.spec.resize is None else self._enlarged(grid, logits)
-            grid.left.set()
+        with closing(self._computed(images)) as computed:
+            for grid, windows in groupby(computed, key=lambda window: window[0]):
+                logits, resize = map(_result, windows), self.spec.resize
+                yield grid.image, self._blended(grid, logits) if resize is None else self._enlarged(grid, logits)
+                grid.left.set()
 
     def indices(self, band: Band) -> np.ndarray:
         """(h, w) uint8 class indices of a band."""
@@ -150,11 +152,12 @@ class Engine:
             _say_windows_matter(self.spec.window)
         return _Grid(image, seen, ys, xs)
 
-    def _computed(self, images: Iterable[Picture]) -> Iterator["_Window"]:
+    def _computed(self, images: Iterable[Picture]) -> Generator["_Window", None, None]:
         """The logits (K, h, w) of every window of every image, no larger than its image, or its error."""
-        for batch, errors, logits in self._answered(_batched(self._windows(images), self.batch)):
-            for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
-                yield grid, error or self._cropped(grid, logits[index])
+        with closing(self._answered(_batched(self._windows(images), self.batch))) as answered:
+            for batch, errors, logits in answered:
+                for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
+                    yield grid, error or self._cropped(grid, logits[index])
 
     def _windows(self, images: Iterable[Picture]) -> Iterator[tuple["_Grid", int, int]]:
         """Of every image from top to bottom, for as long as somebody wants its blocks."""
@@ -164,20 +167,21 @@ class Engine:
                     break
                 yield grid, y, x
 
-    def _answered(self, batches: Iterable["_Batch"]) -> Iterator[tuple["_Batch", "_Errors", "Array"]]:
+    def _answered(self, batches: Iterable["_Batch"]) -> Generator[tuple["_Batch", "_Errors", "Array"], None, None]:
         """Every batch with what is wrong with its windows, and the logits (B, K, *window) of the others.
 
         One thread reads ahead. Where the runtime takes several calls at once, as many threads compute.
         """
-        reading = ahead(self._read, batches)
-        if self.runtime.parallel == 1:
-            yield from ((batch, *self._answer(batch, read)) for batch, read in reading)
-            return
         count = self.runtime.parallel
-        for (batch, _), answer in ahead(
-            lambda job: self._answer(*job), reading, count, count, self.runtime.share_cores
-        ):
-            yield batch, *answer.result()
+        with closing(ahead(self._read, batches)) as reading:
+            if count == 1:
+                for batch, read in reading:
+                    yield batch, *self._answer(batch, read)
+                return
+            begin = self.runtime.share_cores
+            with closing(ahead(lambda job: self._answer(*job), reading, count, count, begin)) as computing:
+                for (batch, _), answer in computing:
+                    yield batch, *answer.result()
 
     def _answer(self, batch: "_Batch", read: "Future[tuple[np.ndarray, _Errors]]") -> tuple["_Errors", "Array"]:
         images, errors = read.result()
@@ -186,7 +190,7 @@ class Engine:
         try:
             logits = self.runtime(images)
         except SegappError as error:  # of the machine or the network, not of an image: others will fare no better
-            raise ComputeError(str(error), error.exit_code) from error
+            raise FatalError(str(error), error.exit_code) from error
         expected = (len(images), self.spec.num_classes, *self.spec.window)
         wrong = tuple(logits.shape) != expected
         finite = math.isfinite(float(logits.sum()))  # NaN and infinity survive a sum

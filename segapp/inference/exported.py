@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from segapp.errors import ComputeError, MisuseError
+from segapp.errors import FatalError, MisuseError
 from segapp.spec import Precision
 
 HINTS = {"32-true": "f32", "bf16-mixed": "bf16", "16-mixed": "f16"}
@@ -110,8 +110,8 @@ class OpenVinoRuntime(NumpyRuntime):
         return np.array(logits, np.float32)  # a copy: the request's own memory is overwritten by the next call
 
 
-def _unable(path: Path, error: Exception) -> ComputeError:
-    return ComputeError(f"{path}: the exported network cannot compute ({' '.join(str(error).split())[:300]}).")
+def _unable(path: Path, error: Exception) -> FatalError:
+    return FatalError(f"{path}: the exported network cannot compute ({' '.join(str(error).split())[:300]}).")
 
 
 def onnx_precision(wanted: Precision | None) -> Precision:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.inference.plan import Job, Kind
+from segapp.inference.plan import MANIFEST, Job, Kind
 from segapp.io import telling
 from segapp.spec import Spec
 
@@ -70,18 +70,23 @@ class Manifest:
         self.rows: dict[str, Row] = {}
         self._lock = threading.Lock()
         self._ready = False
-        for path in sorted(output.glob("manifest*.csv")):
+        parts = [path for path in sorted(output.glob("manifest*.csv")) if MANIFEST.fullmatch(path.name)]
+        self.was_there = bool(parts)
+        """Whether segapp has worked in the folder before, or another process has begun to."""
+        for path in parts:
             self._merge(_read(path))
+
+    def begin(self) -> None:
+        """Have the file, before any other is written, so that others know whose those are."""
+        with self._lock:
+            self._begin()
 
     def add(self, row: Row) -> None:
         """Append a row; it is in the file when this returns, whatever happens to the process."""
         with self._lock:
             row = replace(row, time_ns=time.time_ns())
             self._merge([row])
-            if not self._ready:
-                with telling(self.path):
-                    self._begin()
-                self._ready = True
+            self._begin()
             with telling(self.path):
                 _append(self.path, [_escaped(asdict(row)[column]) for column in COLUMNS])
 
@@ -89,19 +94,26 @@ class Manifest:
         """Whether the same image was done by the same model, and all its files are there."""
         known = self.rows.get(row.image)
         same = known is not None and _identity(known) == _identity(row) and known.status == "done"
-        return same and all(path.is_file() for path in job.outputs.values())
+        return same and not self._elsewhere(row) and all(path.is_file() for path in job.outputs.values())
 
     def is_ours(self, row: Row) -> bool:
         """Whether the image's files, if any, are of the same image and model: then they may be written again."""
         known = self.rows.get(row.image)
-        if known is None or known.model != row.model:
-            return False
-        return known.folder == row.folder or _identity(known) == _identity(row)  # or the whole folder was moved
+        return known is not None and known.model == row.model and not self._elsewhere(row)
 
-    def of_others(self, rows: Iterable[Row]) -> list[Row]:
-        """Those of these images whose files another model wrote, or this one with other settings."""
-        known = [(row, self.rows[row.image]) for row in rows if row.image in self.rows]
-        return [row for row, before in known if before.status != "failed" and before.model != row.model]
+    def _elsewhere(self, row: Row) -> bool:
+        """Whether what is known is of another folder's image; a folder that is gone was moved, or is another host's."""
+        known = self.rows[row.image]
+        return known.folder != row.folder and Path(known.folder).is_dir()
+
+    def of_others(self, model: str) -> list[Row]:
+        """All whose files another model wrote, or this one with other settings."""
+        return [row for row in self.rows.values() if row.status != "failed" and row.model != model]
+
+    def give_up(self, rows: Iterable[Row]) -> None:
+        """Say of files that other models left here that they are nobody's any more."""
+        for row in rows:
+            self.add(replace(row, status="failed", problem="another model has taken the folder over"))
 
     def _merge(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -110,13 +122,19 @@ class Manifest:
                 self.rows[row.image] = row
 
     def _begin(self) -> None:
-        """A header in a new file, an end to a torn last line in an old one."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if not self.path.exists():
-            _append(self.path, COLUMNS)
-        elif not self.path.read_bytes().endswith(b"\n"):
-            with self.path.open("ab") as file:
-                file.write(b"\n")
+        """A header in a new file or one that was torn within it, an end to a torn last line in an old one."""
+        if self._ready:
+            return
+        with telling(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            content = self.path.read_bytes() if self.path.exists() else b""
+            if b"\n" not in content:
+                self.path.write_bytes(b"")
+                _append(self.path, COLUMNS)
+            elif not content.endswith(b"\n"):
+                with self.path.open("ab") as file:
+                    file.write(b"\n")
+        self._ready = True
 
 
 def fingerprint(weights: Sequence[str | Path], spec: Spec, save: Sequence[Kind], options: dict[str, str]) -> str:
@@ -143,7 +161,7 @@ def _content(path: Path) -> bytes:
 
 def row_of(job: Job, model: str) -> Row:
     """The row with which work on an image begins."""
-    folder = str(job.image.absolute()).removesuffix(job.name).rstrip(os.sep)
+    folder = str(Path(str(job.image.absolute()).removesuffix(job.name)).resolve())
     try:
         status = job.image.stat()
     except OSError:  # gone since the folder was read, or a dangling link: reading it will say so
@@ -157,7 +175,7 @@ def existing(paths: Iterable[Path]) -> set[Path]:
 
 
 def refuse_foreign(
-    jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path]
+    jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path], model: str
 ) -> None:
     """Raise MisuseError when a file to write exists that this model has not written, of these images.
 
@@ -173,17 +191,17 @@ def refuse_foreign(
             f"{len(foreign)} of {total} files to write exist already, {whose}, the first is {foreign[0]}; "
             "nothing was done. Choose another --output, or replace them with --overwrite."
         )
-    strange = [path for path in tables if path in there and not manifest.rows]
+    strange = [path for path in tables if path in there and not manifest.was_there]
     if strange:
         raise MisuseError(
             f"{strange[0]} exists already, and segapp has not written it; nothing was done. "
             "Choose another --output, or replace it with --overwrite."
         )
-    others = manifest.of_others(row for _, row in jobs)
+    others = manifest.of_others(model)
     if others:
         raise MisuseError(
             f"{manifest.path.parent} holds what another model wrote, or this one with other settings, of {len(others)} "
-            f"of these images, the first is {others[0].image}; nothing was done, so that they are not mixed. "
+            f"images, the first is {others[0].image}; nothing was done, so that they are not mixed. "
             "Choose another --output, or go on there with --overwrite."
         )
 
@@ -198,7 +216,8 @@ def _read(path: Path) -> list[Row]:
     kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
     with telling(path), path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         header, *lines = file.read().split("\n")
-    if header and header != ",".join(COLUMNS):
+    expected = ",".join(COLUMNS)
+    if header != expected and not (expected.startswith(header) and not lines):  # a crash may have torn it
         raise MisuseError(
             f"{path}: is no manifest of this segapp (its first line should be {','.join(COLUMNS)}); "
             "choose another --output."

@@ -13,7 +13,7 @@ import PIL.Image
 import tifffile
 
 from segapp.batch import IGNORE_INDEX
-from segapp.errors import MisuseError, SegappError
+from segapp.errors import FatalError, MisuseError, SegappError
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
@@ -44,13 +44,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
-def full_disk(error: BaseException, path: Path) -> SegappError | None:
+def full_disk(error: BaseException, path: Path) -> FatalError | None:
     """The sentence for a disk, or a person's share of it, that was full when `path` was written; None otherwise."""
     if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
     existing = next((folder for folder in path.absolute().parents if folder.is_dir()), Path("/"))
     free = shutil.disk_usage(existing).free / 1e6
-    return SegappError(
+    return FatalError(
         f"{path}: the disk is full ({free:.0f} MB free under {existing}), nothing was written. Free some space or "
         "write elsewhere."
         if error.errno == errno.ENOSPC

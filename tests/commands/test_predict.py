@@ -17,7 +17,7 @@ import tifffile
 from segapp.cli import main
 from segapp.commands import predict as command
 from segapp.commands.predict import predict
-from segapp.errors import ComputeError, MisuseError
+from segapp.errors import FatalError, MisuseError
 from segapp.inference import Engine, TorchRuntime, outputs, pictures
 from segapp.inference.outputs import Outputs
 from segapp.io import Image, read_raw
@@ -381,7 +381,7 @@ def test_what_no_image_is_to_blame_for_ends_the_run(run, tmp_path, monkeypatch):
         raise MisuseError("no memory is left")
 
     monkeypatch.setattr(TorchRuntime, "__call__", full)
-    with pytest.raises(ComputeError, match="no memory is left"):
+    with pytest.raises(FatalError, match="no memory is left"):
         run()
     assert files(tmp_path / "out") == []
 

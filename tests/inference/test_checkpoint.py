@@ -54,7 +54,9 @@ def test_rebuilding_fetches_no_weights(tmp_path):
     load_checkpoint(path, ALLOWED)
 
 
-@pytest.mark.parametrize("name", ["tu-hf-hub:evil/model", "tu-local-dir:/home/me/other", "tu-hf_hub:x"])
+@pytest.mark.parametrize(
+    "name", ["tu-hf-hub:evil/model", "tu-local-dir:/home/me/other", "tu-HF-HUB:x", "{checkpoint_path: /x}"]
+)
 def test_a_network_that_would_be_looked_up_elsewhere_is_refused(tmp_path, name):
     net = {"class_path": "segmentation_models_pytorch.Unet", "init_args": {"encoder_name": name, "classes": 2}}
     with pytest.raises(MisuseError, match="looked up elsewhere"):

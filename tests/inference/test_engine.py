@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from segapp.errors import ComputeError, MisuseError, SegappError
+from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.inference.blend import profile
 from segapp.inference.engine import _say_windows_matter
@@ -427,7 +427,7 @@ def test_what_the_runtime_cannot_compute_is_not_an_image_s_fault():
         def __call__(self, images):
             raise MisuseError("no memory is left")
 
-    with pytest.raises(ComputeError, match="no memory is left") as error:
+    with pytest.raises(FatalError, match="no memory is left") as error:
         whole(Engine(Full(), make_spec()), picture(8, 8))
     assert error.value.exit_code == 2
 

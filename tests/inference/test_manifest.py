@@ -1,5 +1,6 @@
 """A manifest survives crashes, and several processes' parts are one."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tm
     manifest = Manifest(tmp_path / "out")
 
     def refuse(row):
-        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [])
+        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [], row.model)
 
     refuse(begun)
     written(job)
@@ -93,29 +94,51 @@ def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_p
     manifest = Manifest(tmp_path / "out")
     written(job)
     manifest.add(replace(begun, status="done"))
-    there = existing(job.outputs.values())
-    refuse_foreign([(job, replace(begun, size=7))], manifest, there, [])  # it was changed
-    refuse_foreign([(job, replace(begun, folder="/moved"))], manifest, there, [])  # it was moved
+
+    def refuse(row):
+        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [], "m")
+
+    refuse(replace(begun, size=7))  # it was changed
     with pytest.raises(MisuseError, match="exist already"):
-        refuse_foreign([(job, replace(begun, folder="/other", size=7))], manifest, there, [])
+        refuse(replace(begun, folder=str(tmp_path / "other"), size=7))
+    assert not manifest.is_done(replace(begun, folder=str(tmp_path / "other")), job)
+    manifest.add(replace(begun, status="done", folder=str(tmp_path / "gone")))
+    refuse(replace(begun, size=7))  # the folder was moved
+    assert manifest.is_done(begun, job)
 
 
 def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
     begun = row_of(job, "m")
     manifest = Manifest(tmp_path / "out")
-    manifest.add(replace(begun, status="done"))
-    with pytest.raises(MisuseError, match=r"out holds what another model wrote.*1 of these images.*a\.png"):
-        refuse_foreign([(job, replace(begun, model="other"))], manifest, set(), [])
-    manifest.add(replace(begun, status="failed"))  # then there is nothing to be mixed with
-    refuse_foreign([(job, replace(begun, model="other"))], manifest, set(), [])
+    manifest.add(replace(begun, image="z.png", status="done"))  # not even those of other images
+
+    def refuse(model):
+        refuse_foreign([(job, replace(begun, model=model))], manifest, set(), [], model)
+
+    refuse("m")
+    with pytest.raises(MisuseError, match=r"out holds what another model wrote.*of 1 images.*z\.png"):
+        refuse("other")
+    manifest.give_up(manifest.of_others("other"))
+    refuse("other")
 
 
 def test_a_table_that_is_not_ours_is_refused(job, tmp_path):
-    manifest, table = Manifest(tmp_path / "out"), tmp_path / "out" / "per_image.csv"
-    with pytest.raises(MisuseError, match="segapp has not written it"):
-        refuse_foreign([(job, row_of(job, "m"))], manifest, {table}, [table])
-    manifest.add(row_of(job, "m"))
-    refuse_foreign([(job, row_of(job, "m"))], manifest, {table}, [table])
+    table = tmp_path / "out" / "per_image.csv"
+    for begun, match in ((False, "segapp has not written it"), (True, None)):
+        manifest = Manifest(tmp_path / "out")
+        with pytest.raises(MisuseError, match=match) if not begun else nullcontext():
+            refuse_foreign([(job, row_of(job, "m"))], manifest, {table}, [table], "m")
+        manifest.begin()  # as a process does that has no image, too
+
+
+@pytest.mark.parametrize("cut", [1, 7, 1000])
+def test_a_header_that_a_crash_tore_is_written_anew(tmp_path, cut):
+    manifest = Manifest(tmp_path)
+    manifest.begin()
+    manifest.path.write_bytes(manifest.path.read_bytes()[:-cut])
+    (tmp_path / "manifest_train.csv").write_text("somebody's own table")
+    Manifest(tmp_path).add(Row("a.png", 1, 2, "m", "done"))
+    assert list(Manifest(tmp_path).rows) == ["a.png"]
 
 
 def test_a_foreign_manifest_is_refused_and_stays(tmp_path):
