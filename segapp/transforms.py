@@ -264,9 +264,12 @@ def _require_known_arguments(transform: A.BasicTransform) -> None:
 
 
 def _ignore_outside(transform: A.BasicTransform) -> None:
-    """What albumentations pulls into a mask from outside is nothing: 255, not its default, class 0."""
+    """What albumentations pulls into a mask from outside is nothing: 255, not its default, class 0.
+
+    None says of what is only hidden (`CoarseDropout`) that the mask stays: it is to be recognised all the same.
+    """
     for name in ("fill_mask", "mask_fill_value"):
-        if name in vars(transform):
+        if vars(transform).get(name) is not None:
             setattr(transform, name, IGNORE_INDEX)
 
 

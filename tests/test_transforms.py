@@ -114,3 +114,11 @@ def test_a_failing_transform_is_named() -> None:
 def test_impossible_affines(settings: dict[str, Any]) -> None:
     with pytest.raises(MisuseError, match="Affine"):
         Affine(**settings)
+
+
+@pytest.mark.parametrize("hiding", [A.CoarseDropout(p=1), A.GridDropout(p=1), A.Erasing(p=1)])
+def test_what_is_only_hidden_is_still_to_be_recognised(hiding: A.BasicTransform) -> None:
+    image, mask = pair(3)
+    changed, same = Augmenter([hiding], 3).change(image + 9, mask, 0)
+    assert not np.array_equal(changed, image + 9)
+    np.testing.assert_array_equal(same, mask)

@@ -1,7 +1,7 @@
 """A folder of images and masks, however it is laid out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -91,7 +91,10 @@ class Folder(Source):
 
     @property
     def _first(self) -> Path:
-        return next(image.path for name, image in self._found.items() if not self._is_excluded(name))
+        first = next((image.path for name, image in self._found.items() if not self._is_excluded(name)), None)
+        if first is None:
+            raise MisuseError(f"{self.root}: exclude {self.exclude!r} leaves no image of {len(self._found)}.")
+        return first
 
     @cached_property
     def _found(self) -> dict[str, Found]:
@@ -99,7 +102,7 @@ class Folder(Source):
         images = find_images(self.root, self.images)
         masks = MaskPattern(self.root, self.masks, self.classes).everything()
         found: dict[str, Found] = {}
-        for image in sorted(images, key=lambda image: natural(image.name)):
+        for image in sorted(images, key=lambda image: (natural(image.name), image.name)):
             if image.path in masks and len(masks) < len(images):  # images and masks may share a folder
                 continue
             if image.name in found:
@@ -152,7 +155,20 @@ class Folder(Source):
                     "Correct `masks`, or say what they are with mask segapp.datasets.Instances or PerClass."
                 )
         self._require_images(pattern)
+        self._require_one_image_each(masks)
         return masks
+
+    def _require_one_image_each(self, masks: Mapping[str, list[MaskFile]]) -> None:
+        """Of `{name}_*` both `cell_1` and `cell_1_2` would take what is cell_1_2's."""
+        owner: dict[Path, str] = {}
+        for name, files in masks.items():
+            for file in files:
+                other = owner.setdefault(file.path, name)
+                if other != name and (name.startswith(other) or other.startswith(name)):
+                    raise MisuseError(
+                        f"{file.path} is a mask of both {other!r} and {name!r} by the pattern {self.masks!r}; "
+                        "rename files, or make the pattern end where the name does."
+                    )
 
     def _require_images(self, pattern: MaskPattern) -> None:
         known = {file.path for image in self._found.values() for file in pattern.files(image)}

@@ -41,8 +41,8 @@ class Instances(Encoding):
 class PerClass(Encoding):
     """One binary file per class, found by `{class}` in the masks' pattern; a missing file means: not there.
 
-    Where files overlap, a later class in `order` (default: that of the classes) lies above; the rest is
-    background.
+    Where files overlap, a later class in `order` (default: that of the classes) lies above, and those it does not
+    name lie below; the rest is background.
     """
 
     several = True
@@ -52,7 +52,8 @@ class PerClass(Encoding):
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[np.ndarray], labels: Labels) -> np.ndarray:
         """Raises MisuseError when a file is not binary or the pattern has no `{class}`."""
-        order = list(self.order or labels.classes)
+        named = list(self.order or [])
+        order = [name for name in labels.classes if name not in named] + named
         indices = {name: labels.index(name, "mask.order") for name in order}
         mask = np.full(pixels[0].shape[:2], labels.background, np.uint8)
         of_class: dict[str | None, np.ndarray] = {}

@@ -47,6 +47,21 @@ def test_images_and_masks_pair_by_name_whatever_the_suffix(tmp_path: Path) -> No
     assert mask_names(source)["a"] == ["masks/a.png"]
 
 
+def test_a_mask_that_two_names_claim_is_refused(tmp_path: Path) -> None:
+    for name in ("cell_1", "cell_1_2", "z"):
+        save(tmp_path / f"images/{name}.png", GREY)
+        save(tmp_path / f"masks/{name}_0.png", GREY)
+    with pytest.raises(MisuseError, match=r"cell_1_2_0\.png is a mask of both 'cell_1' and 'cell_1_2'"):
+        mask_names(folder(tmp_path, masks="masks/{name}_*.png", mask=Instances()))
+
+
+def test_excluding_everything_is_said(tmp_path: Path) -> None:
+    save(tmp_path / "images/a.png", GREY)
+    save(tmp_path / "masks/a.png", GREY)
+    with pytest.raises(MisuseError, match="leaves no image of 1"):
+        assert folder(tmp_path, exclude=["*"]).channels
+
+
 @pytest.mark.parametrize(
     ("image", "mask", "settings"),
     [

@@ -161,6 +161,8 @@ def test_per_class_files_in_stated_order(tmp_path: Path) -> None:
     lesion = saved(tmp_path / "lesion" / "m.png", [[255, 0, 0]])
     np.testing.assert_array_equal(mask(PerClass(), lung, lesion, classes=classes).read(), [[2, 1, 0]])
     np.testing.assert_array_equal(mask(PerClass(["lesion", "lung"]), lung, lesion, classes=classes).read(), [[1, 1, 0]])
+    np.testing.assert_array_equal(mask(PerClass(["lesion"]), lung, lesion, classes=classes).read(), [[2, 1, 0]])
+    np.testing.assert_array_equal(mask(PerClass(["lung"]), lung, lesion, classes=classes).read(), [[1, 1, 0]])
     np.testing.assert_array_equal(mask(PerClass(), lesion, classes=classes).read(), [[2, 0, 0]])
 
 
