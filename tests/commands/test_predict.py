@@ -388,7 +388,7 @@ def test_what_no_image_is_to_blame_for_ends_the_run(run, tmp_path, monkeypatch):
 
 def test_large_images_that_cannot_be_read_in_parts_are_read_when_it_is_their_turn(run, tmp_path, monkeypatch):
     for index in range(8):
-        put(tmp_path / "images", f"{index}.png", scene(40, 50, index)[0])
+        put(tmp_path / "images", f"{index}.png", scene(300, 300, index)[0])
     monkeypatch.setattr(command, "AHEAD_PIXELS", 1)
     held, most = set(), []
     read = command._Stored.read
@@ -402,7 +402,7 @@ def test_large_images_that_cannot_be_read_in_parts_are_read_when_it_is_their_tur
     monkeypatch.setattr(command._Stored, "read", counted)
     assert run() == 0
     assert len(files(tmp_path / "out")) == 8
-    assert max(most) <= 4
+    assert max(most) <= 5  # were they read when they are opened, it would be all eight
 
 
 def test_a_failed_image_is_tried_again(run, tmp_path):
