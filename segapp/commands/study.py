@@ -5,10 +5,12 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from inspect import signature
 from pathlib import Path
 
 import yaml
 
+from segapp.commands.landscape import landscape
 from segapp.diagnostics.landscape import require_sensible
 from segapp.errors import MisuseError
 from segapp.report.effects import Question
@@ -71,8 +73,9 @@ def _require_sensible_landscape(config: str, plan: Study) -> None:
     """Before an arm has trained, rather than after."""
     if plan.landscape is None:
         return
+    defaults = signature(landscape).parameters
     try:
-        require_sensible(**{key: plan.landscape.get(key, default) for key, default in LANDSCAPE.items()})
+        require_sensible(**{key: plan.landscape.get(key, defaults[key].default) for key in LANDSCAPE})
     except MisuseError as error:
         raise MisuseError(f"{config}: landscape: {error}") from error
 

@@ -41,8 +41,8 @@ TYPES: dict[str, tuple[type, str]] = {
     "contrasts": (list, "a list"),
 }
 
-LANDSCAPE: dict[str, Any] = {"samples": 32, "points": 21, "radius": 1.0, "seeds": 5, "eigenvalues": 0}
-"""Numbers of `segapp landscape` that a study may set, and their defaults; it may set `split` and `recalibrate` too."""
+LANDSCAPE = ("samples", "points", "radius", "seeds", "eigenvalues")
+"""Numbers of `segapp landscape` that a study may set; it may set `split` and `recalibrate` too."""
 
 WIDTHS = "model.net.init_args.encoder.init_args.widths"
 
