@@ -107,11 +107,12 @@ def _data(
         where, given = request.data, _fragment(request.data)
         data, allowed = own | given, (*allowed, *classes_named(given))
     source = source_of(where, data, allowed)
-    plain = {key: data[key] for key in ("batch_size", "crop", "resize", "crops_per_image", "seed") if key in data}
+    cut = ("batch_size", "crop", "resize", "crops_per_image", "seed")
+    plain: dict[str, Any] = {key: data[key] for key in cut if key in data}
     module = SegmentationDataModule(source, **plain)
     if data["source"] == own["source"]:
         module.restore_splits(splits)
-    return module, {str(key): value for key, value in plain.items()}
+    return module, plain
 
 
 def _fragment(path: str) -> dict[str, Any]:

@@ -219,8 +219,7 @@ def _read(path: Path) -> list[Row]:
     expected = ",".join(COLUMNS)
     if header != expected and not (expected.startswith(header) and not lines):  # a crash may have torn it
         raise MisuseError(
-            f"{path}: is no manifest of this segapp (its first line should be {','.join(COLUMNS)}); "
-            "choose another --output."
+            f"{path}: is no manifest of this segapp (its first line should be {expected}); choose another --output."
         )
     for line in lines:
         try:
