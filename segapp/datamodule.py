@@ -199,7 +199,7 @@ class SegmentationDataModule(LightningDataModule):
 
     @cached_property
     def _train_set(self) -> TrainSet:
-        augmenter = Augmenter(self.augment, self.channels)
+        augmenter = Augmenter(self.augment, self.channels, self.num_classes)
         return TrainSet(self._reader, self.cut, augmenter, self._scan if self.cut.oversample else None)
 
     @property

@@ -17,7 +17,7 @@ from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime
 from segapp.inference.cleaning import clean
-from segapp.losses import ClassWeights, DeepSupervision
+from segapp.losses import ClassWeights, DeepSupervision, PixelwiseLoss
 from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
 from segapp.shares import one_batch
@@ -164,10 +164,14 @@ class SegmentationModule(pl.LightningModule):
         return prediction
 
     def _weigh_loss(self, logits: Tensor, truth: Tensor) -> None:
-        """The loss of a band (K, h, W) counts as much as it has valid pixels."""
-        valid = int((truth != IGNORE_INDEX).sum())
-        if valid:
-            self.eval_loss.update(self.loss(logits[None], truth[None].long()), valid)
+        """The loss of a band (K, h, W) counts as much as it has valid pixels, or as much as a mean over pixels says."""
+        loss = self.loss.loss if isinstance(self.loss, DeepSupervision) else self.loss
+        logits, truth = logits[None], truth[None].long()
+        weight: Tensor = (truth != IGNORE_INDEX).sum()
+        if isinstance(loss, PixelwiseLoss):
+            total, weight = loss.sums(logits, truth)
+        if weight > 0:
+            self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, truth), weight)
 
     def _log_scores(self, stage: str) -> None:
         """No collective but the metrics' own, once per epoch: every process logs the same numbers."""

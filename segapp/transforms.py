@@ -4,6 +4,7 @@ Ours that move pixels (`Flips`, `Affine`, the first half of a preset) are drawn 
 exactly the pixels they need are read and one interpolation does all of it.
 """
 
+import inspect
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -146,12 +147,12 @@ Transform: TypeAlias = Geometry | Preset | A.BasicTransform | A.BaseCompose
 class Augmenter:
     """A list of transforms as two functions without state: one of where pixels lie, one of their values."""
 
-    def __init__(self, transforms: Sequence[Transform], channels: int) -> None:
+    def __init__(self, transforms: Sequence[Transform], channels: int, num_classes: int = IGNORE_INDEX) -> None:
         self._geometry = tuple(chain.from_iterable(_geometries(t) for t in transforms))
         values = list(chain.from_iterable(_values(t, channels) for t in transforms))
         for transform in _leaves(values):
             _require_known_arguments(transform)
-            _ignore_outside(transform)
+            _ignore_outside(transform, num_classes)
         self._values = A.Compose(values) if values else None
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
@@ -263,14 +264,23 @@ def _require_known_arguments(transform: A.BasicTransform) -> None:
         raise MisuseError(f"albumentations.{type(transform).__name__} has no argument {names}.")
 
 
-def _ignore_outside(transform: A.BasicTransform) -> None:
+def _ignore_outside(transform: A.BasicTransform, num_classes: int) -> None:
     """What albumentations pulls into a mask from outside is nothing: 255, not its default, class 0.
 
-    None says of what is only hidden (`CoarseDropout`) that the mask stays: it is to be recognised all the same.
+    None says of what is only hidden (`CoarseDropout`) that the mask stays: it is to be recognised all the same. What
+    a person gives is kept.
     """
-    for name in ("fill_mask", "mask_fill_value"):
-        if vars(transform).get(name) is not None:
-            setattr(transform, name, IGNORE_INDEX)
+    value = vars(transform).get("fill_mask")
+    if value is None:
+        return
+    argument = inspect.signature(type(transform)).parameters.get("fill_mask")
+    if argument is None or value == argument.default:
+        transform.fill_mask = IGNORE_INDEX
+    elif value not in (*range(num_classes), IGNORE_INDEX):
+        raise MisuseError(
+            f"albumentations.{type(transform).__name__}: fill_mask={value} is neither a class (0 … {num_classes - 1}) "
+            f"nor {IGNORE_INDEX} (ignore)."
+        )
 
 
 def _culprit(error: BaseException) -> str:

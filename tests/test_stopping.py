@@ -128,6 +128,36 @@ def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_weights(
     assert not list(tmp_path.glob("runs/tiny/*/**/.*"))
 
 
+def test_a_validation_that_counts_batches_over_epochs_is_not_skipped_by_stopping_before_it(tmp_path, monkeypatch):
+    """Of 10 batches an epoch, one validation after the 12th and one after the 24th: both are in their epoch's row."""
+    monkeypatch.chdir(tmp_path)
+    options = ["--trainer.check_val_every_n_epoch", "null", "--trainer.val_check_interval", "12"]
+    assert asked(monkeypatch, [*FIT, *options], "on_train_batch_start", 1, 1, signal.SIGTERM) == 143
+    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    assert main(["fit", "--ckpt_path", str(last)]) == 0
+    assert [bool(row["val/loss"]) for row in rows(tmp_path)] == [False, True, True]
+
+
+def test_with_validations_by_the_clock_a_stop_does_not_wait_for_the_epochs_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--trainer.val_check_interval", "00:01:00:00"]
+    assert asked(monkeypatch, [*FIT, *options], "on_train_batch_start", 0, 4, signal.SIGTERM) == 143
+    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    assert torch.load(last, weights_only=True)["global_step"] == 3  # of two batches each
+
+
+def test_epochs_without_a_validation_do_not_repeat_the_last_ones_scores(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([*FIT, "--trainer.check_val_every_n_epoch", "2"]) == 0
+    assert [bool(row["val/loss"]) for row in rows(tmp_path)] == [False, True, False]
+    assert all(row["train/loss"] for row in rows(tmp_path))
+    scores = {}
+    for path in tmp_path.glob("runs/tiny/*/checkpoints/*.ckpt"):
+        scores[path.stem] = torch.load(path, weights_only=True)["segapp"]["scores"]
+    assert scores["best"]["val/dice/dataset"] == pytest.approx(float(rows(tmp_path)[1]["val/dice/dataset"]), rel=1e-5)
+    assert not scores["last"]  # nobody has scored these weights
+
+
 def test_two_runs_have_the_same_weights(undisturbed, tmp_path, monkeypatch):
     before = undisturbed("cosine")
     monkeypatch.chdir(tmp_path)

@@ -97,6 +97,18 @@ def test_what_albumentations_pulls_in_is_ignored() -> None:
     assert set(np.unique(rotated)) == {1, 255}
 
 
+def test_a_fill_of_the_persons_own_is_kept_if_it_is_a_class() -> None:
+    image, mask = np.zeros((20, 20, 1), np.uint8), np.ones((20, 20), np.uint8)
+    rotated = Augmenter([A.Affine(rotate=(45, 45), p=1, fill_mask=2)], 1, 3).change(image, mask, 0)[1]
+    assert set(np.unique(rotated)) == {1, 2}
+    hidden = Augmenter([A.CoarseDropout(p=1, fill_mask=0)], 1, 3).change(image, mask, 0)[1]
+    assert set(np.unique(hidden)) == {0, 1}
+    with pytest.raises(
+        MisuseError, match=r"albumentations\.Affine: fill_mask=3\.0 is neither a class \(0 … 2\) nor 255"
+    ):
+        Augmenter([A.Affine(fill_mask=3)], 1, 3)
+
+
 def test_misspelt_arguments_are_errors() -> None:
     with pytest.warns(UserWarning, match="rotat"):
         wrong = A.Affine(rotat=3)  # type: ignore[call-arg]

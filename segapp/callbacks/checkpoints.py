@@ -112,8 +112,10 @@ class LastCheckpoint(Checkpoint):
     def loses_nothing(trainer: Trainer, batch_idx: int) -> bool:
         """Whether at the end of this batch no gradient is half accumulated and no validation comes next."""
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        validates_next = trainer.is_last_batch or (batch_idx + 1) % (trainer.val_check_batch or 1) == 0
-        return stepped and not validates_next
+        every = trainer.val_check_batch or math.inf  # none where validations are so many minutes apart
+        over_epochs = trainer.check_val_every_n_epoch is None
+        batches = (trainer.fit_loop.total_batch_idx if over_epochs else batch_idx) + 1
+        return stepped and not (trainer.is_last_batch or batches % every == 0)
 
     def save(self, trainer: Trainer) -> None:
         """Write `last.ckpt`; all processes must call it together."""

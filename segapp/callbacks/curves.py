@@ -1,4 +1,4 @@
-"""Learning curves: `metrics.csv`, one row per validation, and `curves.png` drawn from it."""
+"""Learning curves: `metrics.csv`, one row per epoch, and `curves.png` drawn from it."""
 
 import csv
 from pathlib import Path
@@ -16,7 +16,7 @@ matplotlib.use("agg")
 
 
 class Curves(Callback):
-    """Appends every validation's scores to `metrics.csv` and redraws `curves.png`.
+    """Appends every epoch's losses, and the scores of its last validation, to `metrics.csv`; redraws `curves.png`.
 
     A resumed run continues the file: rows after the step it resumes from are dropped, earlier ones stay.
 
@@ -28,12 +28,17 @@ class Curves(Callback):
         self.csv = folder / "metrics.csv"
         self.png = folder / "curves.png"
         self._rows: list[dict[str, str]] = []
+        self._validated = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take up the rows of an interrupted run."""
         if self.csv.is_file():
             with self.csv.open(newline="") as file:
                 self._rows = [row for row in csv.DictReader(file) if int(row["step"]) <= trainer.global_step]
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lightning keeps the scores, also over epochs without a validation."""
+        self._validated = not trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """One more row, once the epoch's validation and the mean training loss are known."""
@@ -42,8 +47,10 @@ class Curves(Callback):
         row = {"epoch": str(trainer.current_epoch + 1), "step": str(trainer.global_step)}
         row["lr"] = f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}"
         for name, value in sorted(trainer.callback_metrics.items()):
-            if name.split("/")[0] in ("train", "val"):
+            stage = name.split("/")[0]
+            if stage == "train" or (stage == "val" and self._validated):
                 row[name.removesuffix("_epoch")] = f"{float(value):.6g}"
+        self._validated = False
         self._rows = [old for old in self._rows if int(old["step"]) < trainer.global_step] + [row]
         write_rows(self.csv, self._rows)
         spec: Spec = pl_module.spec  # type: ignore[assignment]

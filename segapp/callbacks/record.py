@@ -24,6 +24,7 @@ class RunRecord(Callback):
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         self.folder = folder
         self.config = config
+        self._validated_step = -1
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write config.yaml and split.yaml."""
@@ -33,12 +34,18 @@ class RunRecord(Callback):
             _write_yaml(self.folder / "config.yaml", self.config, header)
             _write_yaml(self.folder / "split.yaml", splits, "# The images of each split, as they were used.\n")
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Know of which weights the scores are."""
+        self._validated_step = trainer.global_step
+
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the one key that `segapp predict`, `test` and a resumed `fit` read."""
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         net = _copy(self.config["model"]["net"])
         net.setdefault("init_args", {}).update(in_channels=spec.channels, num_classes=spec.num_classes)
-        scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+        scored = trainer.global_step == self._validated_step
+        metrics = trainer.callback_metrics.items() if scored else ()
+        scores = {name: float(value) for name, value in metrics if name.startswith("val/")}
         checkpoint["segapp"] = {
             "version": CHECKPOINT_VERSION,
             "spec": spec.to_dict(),

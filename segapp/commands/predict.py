@@ -136,12 +136,13 @@ def predict(
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
-            for problem in _work(engine, todo, manifest, probability_dtype):
+            for (job, _), problem in zip(todo, _work(engine, todo, manifest, probability_dtype), strict=True):
                 bar.update()
                 if problem is None:
                     done += 1
                 else:
-                    tqdm.write(f"skipped: {problem}", file=sys.stderr)
+                    older = ", ".join(str(path) for path in job.outputs.values() if path in there)
+                    tqdm.write(f"skipped: {problem}{older and f' An older {older} stays.'}", file=sys.stderr)
     except KeyboardInterrupt:
         tqdm.write(
             f"interrupted after {done} of {len(todo)} images; every file written is whole; the same command goes on.",

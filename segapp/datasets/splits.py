@@ -63,15 +63,15 @@ class Folders(Split):
 class Lists(Split):
     """By list files, relative to the data set's folder, one image per line.
 
-    A line holds a name, a file name, a path or "image mask" as CamVid's; a prefix from another machine is
-    ignored. Empty lines and lines that start with # are skipped. Images in no list are left out.
+    A line holds a name, a file name, a path or "image mask" as CamVid's; a prefix from another machine is ignored, if
+    it is that of the whole list. Empty lines and lines that start with # are skipped. Images in no list are left out.
     """
 
     def __init__(self, train: str, val: str, test: str | None = None) -> None:
         self.files: dict[SplitName, str | None] = {"train": train, "val": val, "test": test}
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
-        """Raises MisuseError for a missing list, an entry without an image and an ambiguous entry."""
+        """Raises MisuseError for a missing list, an entry without an image, an ambiguous one, an image twice."""
         endings = _by_ending(candidates)
         return _whole({split: _find_all(root / file, endings) for split, file in self.files.items() if file})
 
@@ -220,15 +220,31 @@ def _by_ending(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
 
 
 def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candidate]:
-    """In the list's order, each once."""
-    found = (_find(entry, endings, file) for entry in _entries(file))
-    return list({candidate.name: candidate for candidate in found}.values())
+    """In the list's order."""
+    found: dict[str, Candidate] = {}
+    lines: dict[str, str] = {}
+    prefixes: dict[str, str] = {}  # an image of another folder may have the name of one that is missing
+    for line in _entries(file):
+        candidate, prefix = _find(line, endings, file)
+        if candidate.name in found:
+            other = lines[candidate.name]
+            raise MisuseError(f"{file}: {other!r} and {line!r} are both the image {candidate.path}; leave one of them.")
+        found[candidate.name], lines[candidate.name] = candidate, line
+        prefixes.setdefault(prefix, line)
+    if len(prefixes) > 1:
+        first, *_, second = sorted(prefixes, key=len)
+        raise MisuseError(
+            f"{file}: {prefixes[second]!r} would be an image only without its {second!r}, as {prefixes[first]!r} is "
+            f"{f'without {first!r}' if first else 'as it stands'}; a list's entries may differ from the images' paths "
+            "by one prefix only. Is an image missing?"
+        )
+    return list(found.values())
 
 
-def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> Candidate:
-    """The candidate with the longest ending in common with an entry, which may be followed by its mask."""
+def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> tuple[Candidate, str]:
+    """The candidate with the longest ending in common with an entry, which its mask may follow, and what is before."""
     if len(endings.get(line, ())) == 1:
-        return endings[line][0]
+        return endings[line][0], ""
     for entry in (line.split()[0], line):  # the whole line last: names may hold spaces
         parts = PurePosixPath(entry.replace("\\", "/")).parts
         for start in range(len(parts)):
@@ -237,7 +253,7 @@ def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> Cand
                 names = ", ".join(c.name for c in found[:3])
                 raise MisuseError(f"{file}: {entry!r} may mean {names}; write more of the path.")
             if found:
-                return found[0]
+                return found[0], str(PurePosixPath(*parts[:start])) if start else ""
     raise MisuseError(f"{file}: {line!r} is none of the images; check `images` and the list.")
 
 

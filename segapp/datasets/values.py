@@ -90,14 +90,14 @@ class Indices(Encoding):
 class Colours(Encoding):
     """The colour is the class: RGB masks; one colour per class name, or a list of several.
 
-    Colours under the name `ignore` become 255.
+    Colours, (red, green, blue) in 0 … 255, under the name `ignore` become 255.
     """
 
     def __init__(self, colours: dict[str, tuple[int, int, int] | list[tuple[int, int, int]]]) -> None:
-        self.colours = {
-            name: [tuple(given)] if isinstance(given[0], int) else [tuple(colour) for colour in given]
-            for name, given in colours.items()
-        }
+        self.colours = {name: _several(given) for name, given in colours.items()}
+        for name, several in self.colours.items():
+            if not several or any(not 0 <= value < 256 for colour in several for value in colour):
+                raise MisuseError(f"colours: {name!r} needs a colour, three numbers in 0 … 255, got {colours[name]}.")
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[np.ndarray], labels: Labels) -> np.ndarray:
         """Raises MisuseError for unknown colours, with how many and how often."""
@@ -117,6 +117,10 @@ class Colours(Encoding):
         return indices[place]
 
     def _table(self, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+        if "ignore" in labels.classes:
+            raise MisuseError(
+                "colours: `ignore` stands for what is not learnt; rename the class 'ignore' or leave it out."
+            )
         pairs = sorted(
             (
                 _coded(np.array([[colour]])).item(),
@@ -141,6 +145,10 @@ class Colours(Encoding):
             else "Add them to colours, or name them under `ignore` there."
         )
         return MisuseError(f"{path}: colours that stand for no class: {shown}{more}. {cause}")
+
+
+def _several(given: tuple[int, int, int] | list[tuple[int, int, int]]) -> list[tuple[int, ...]]:
+    return [tuple(given)] if given and isinstance(given[0], int) else [tuple(colour) for colour in given]
 
 
 def _whole_numbers(path: Path, stored: np.ndarray) -> np.ndarray:

@@ -56,9 +56,9 @@ class CrossEntropy(PixelwiseLoss):
             mask,
             weight=weights,
             ignore_index=IGNORE_INDEX,
-            reduction="sum",  # PyTorch's mean is 0 / 0 where all is ignored
+            reduction="none",  # PyTorch's mean is 0 / 0 where all is ignored, its sum on a GPU not deterministic
             label_smoothing=self.label_smoothing,
-        )
+        ).sum()
         valid = mask != IGNORE_INDEX
         return total, valid.sum() if weights is None else (weights[torch.where(valid, mask, 0)] * valid).sum()
 

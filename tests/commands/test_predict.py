@@ -321,6 +321,17 @@ def test_another_model_or_other_settings_are_refused_before_any_work(run, tmp_pa
         run()
 
 
+def test_where_an_image_fails_an_older_mask_beside_the_new_ones_is_named(run, tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        put(tmp_path / "images", name, scene(40, 50)[0])
+    assert run() == 0
+    (tmp_path / "images" / "b.png").write_bytes(b"")
+    capsys.readouterr()
+    other = write_checkpoint(tmp_path / "other.ckpt", level=200.0)
+    assert run(ckpt_path=str(other), overwrite=True) == 1
+    assert f"An older {tmp_path / 'out' / 'b.png'} stays." in capsys.readouterr().err
+
+
 def test_images_of_another_folder_do_not_replace_masks_of_the_same_name(run, tmp_path):
     put(tmp_path / "images", "001.png", scene(40, 50)[0])
     put(tmp_path / "tuesday", "001.png", scene(40, 50, 1)[0])

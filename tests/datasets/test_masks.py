@@ -1,6 +1,7 @@
 """Mask encodings: what they read, and what they say about what they cannot read."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,6 +117,19 @@ def test_colours(tmp_path: Path) -> None:
         mask(Colours({"b": (0, 0, 0)}), path).read()
     with pytest.raises(MisuseError, match="grey or palette mask"):
         mask(few, saved(tmp_path / "grey.png", [[0, 1]])).read()
+
+
+@pytest.mark.parametrize("colours", [[], [(0, 0, 256)], (-1, 0, 0)])
+def test_what_is_no_colour_is_refused(colours: Any) -> None:
+    with pytest.raises(MisuseError, match="colours: 'a' needs a colour, three numbers in 0 … 255, got"):
+        Colours({"background": (0, 0, 0), "a": colours})
+
+
+def test_a_class_cannot_be_called_ignore_where_that_means_not_learnt(tmp_path: Path) -> None:
+    path = saved(tmp_path / "m.png", [[[0, 0, 0], [9, 9, 9]]])  # type: ignore[list-item]
+    colours = Colours({"background": (0, 0, 0), "ignore": (9, 9, 9)})
+    with pytest.raises(MisuseError, match="rename the class 'ignore'"):
+        mask(colours, path, classes=("background", "ignore")).read()
 
 
 def test_instances_are_one_class_with_a_border_where_they_touch(tmp_path: Path) -> None:

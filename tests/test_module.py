@@ -1,0 +1,42 @@
+"""The loss of a validation does not depend on how its images are cut."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segapp.batch import Batch
+from segapp.losses import CrossEntropy, DeepSupervision, Focal
+from segapp.module import SegmentationModule
+from segapp.spec import Spec
+
+WEIGHTS = [1.0, 9.0]
+
+
+class PerPixel(nn.Module):
+    """Each pixel's logits depend on it alone, so that windows change none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.conv(image / 255)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(WEIGHTS), DeepSupervision(CrossEntropy(WEIGHTS)), Focal(0.0, WEIGHTS)])
+def test_a_weighted_mean_over_pixels_is_that_of_whole_images(loss: nn.Module) -> None:
+    spec = Spec(classes=("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=None, channels=1, window=(16, 16))
+    torch.manual_seed(0)
+    module = SegmentationModule(PerPixel(), loss, spec=spec)
+    images = torch.randint(256, (2, 1, 64, 20), dtype=torch.uint8)
+    masks = (torch.rand(2, 64, 20) < 0.1).to(torch.uint8)
+    masks[0, 40:] = 1  # the bands of an image differ in their classes
+    masks[1, :20] = 255
+    with torch.inference_mode():
+        for image, mask in zip(images, masks, strict=True):
+            batch: Batch = {"image": image[None], "mask": mask[None], "name": ["x"], "size": torch.tensor([[64, 20]])}
+            module.validation_step(batch, 0)
+        logits = module.net(images.float())
+    expected = F.cross_entropy(logits, masks.long(), torch.tensor(WEIGHTS), ignore_index=255)
+    assert float(module.eval_loss.compute()) == pytest.approx(float(expected), rel=1e-5)
