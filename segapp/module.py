@@ -1,5 +1,6 @@
 """The Lightning module: a network and a loss become steps, scores and an optimiser."""
 
+import math
 import sys
 from dataclasses import replace
 from typing import Any, cast, get_args
@@ -7,6 +8,7 @@ from typing import Any, cast, get_args
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -42,7 +44,7 @@ class SegmentationModule(pl.LightningModule):
         loss: (logits, mask (N, H, W) int64 with 255 = ignore) → scalar.
         optimizer: Made from the parameters, as `torch.optim.AdamW`.
         lr_scheduler: Made from the optimiser. `segapp.schedules.WarmupCosine` is stepped every step, torch's own
-            every epoch, `ReduceLROnPlateau` after every validation, with its loss.
+            every epoch, `ReduceLROnPlateau` after every validation, with its loss, or what Lightning's `monitor`s.
         spec: What the network knows about the data; linked from the data module by the command line.
     """
 
@@ -77,6 +79,12 @@ class SegmentationModule(pl.LightningModule):
                 if isinstance(part, ClassWeights) and part.balanced:
                     part.set_counts(torch.from_numpy(self.trainer.datamodule.class_counts()))  # type: ignore[attr-defined]
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from the raw weights, which the optimiser's state is of, where nothing averages them any more."""
+        averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
+        if self.trainer.state.fn == "fit" and not averages:
+            checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
         logits = self.net(batch["image"])
@@ -104,11 +112,22 @@ class SegmentationModule(pl.LightningModule):
         except (ValueError, TypeError) as error:
             raise MisuseError(f"model.lr_scheduler: {error}.") from error
         if isinstance(scheduler, WarmupCosine):
-            scheduler.span(int(self.trainer.estimated_stepping_batches))
+            scheduler.span(self.trainer.estimated_stepping_batches)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         if isinstance(scheduler, ReduceLROnPlateau):
             # Stepped below: Lightning steps it after the checkpoint of an epoch is written, and not at all in the
             # epoch in which a run was resumed.
+            names = {"val/loss": math.nan} | {f"val/{name}": score for name, score in self.scores.compute().items()}
+            if _watched(scheduler) not in names:
+                raise MisuseError(
+                    f"model.lr_scheduler: a validation has no {_watched(scheduler)!r} to monitor; "
+                    f"it has {', '.join(name for name in names if name.count('/') < 3)}, and those of every class."
+                )
+            if _watched(scheduler) == "val/loss" and scheduler.mode == "max":
+                raise MisuseError(
+                    "model.lr_scheduler: ReduceLROnPlateau watches val/loss, which falls: leave mode at min, or name a "
+                    "score: class_path lightning.pytorch.cli.ReduceLROnPlateau with monitor, say val/dice/dataset."
+                )
             never = {"monitor": "val/loss", "strict": False, "frequency": sys.maxsize}
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **never}}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
@@ -133,11 +152,11 @@ class SegmentationModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""
-        self._log_scores("val")
+        scores = self._log_scores("val")
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             for scheduler in _listed(self.lr_schedulers()):
                 if isinstance(scheduler, ReduceLROnPlateau):
-                    scheduler.step(float(self.eval_loss.compute()))
+                    scheduler.step(scores[_watched(scheduler)])
 
     def on_test_epoch_end(self) -> None:
         """Log the scores of the test set."""
@@ -173,12 +192,14 @@ class SegmentationModule(pl.LightningModule):
         if weight > 0:
             self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, truth), weight)
 
-    def _log_scores(self, stage: str) -> None:
-        """No collective but the metrics' own, once per epoch: every process logs the same numbers."""
-        for name, score in self.scores.compute().items():
-            self.log(f"{stage}/{name}", float(score), sync_dist=False, rank_zero_only=False)
+    def _log_scores(self, stage: str) -> dict[str, float]:
+        """No collective but the metrics' own, once per epoch: every process logs the same numbers, and gets them."""
+        scores = {f"{stage}/{name}": float(score) for name, score in self.scores.compute().items()}
         if self.runtime is None:
-            self.log(f"{stage}/loss", self.eval_loss.compute().float(), sync_dist=False)
+            scores[f"{stage}/loss"] = float(self.eval_loss.compute())
+        for name, score in scores.items():
+            self.log(name, score, sync_dist=False, rank_zero_only=False)
+        return scores
 
 
 def fuse(optimizer: Optimizer, device: str) -> None:
@@ -192,6 +213,11 @@ def fuse(optimizer: Optimizer, device: str) -> None:
     for group in optimizer.param_groups:
         if group["fused"] is None and group["foreach"] is None and not group["differentiable"]:
             group["fused"] = True
+
+
+def _watched(scheduler: ReduceLROnPlateau) -> str:
+    """What it waits for; Lightning's of that name says so."""
+    return str(getattr(scheduler, "monitor", "val/loss"))
 
 
 def _listed(schedulers: Any) -> list[Any]:

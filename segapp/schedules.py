@@ -6,6 +6,8 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from segapp.errors import MisuseError
+
 
 class WarmupCosine(LambdaLR):
     """Linear warm-up, then half a cosine down to `final` × the base rate, over exactly one run; stepped every step.
@@ -16,20 +18,33 @@ class WarmupCosine(LambdaLR):
     Args:
         optimizer: Whose learning rates are scheduled.
         warmup: Share of the run spent rising from 0, in [0, 1).
-        final: Where the cosine ends, as a share of the base rate.
+        final: Where the cosine ends, as a share of the base rate, 0 or more.
     """
 
     def __init__(self, optimizer: Optimizer, warmup: float = 0.05, final: float = 0.0) -> None:
+        if not 0 <= warmup < 1 or final < 0:
+            raise MisuseError(
+                f"WarmupCosine takes warmup, a share of the run, in [0, 1), and final ≥ 0; got {warmup} and {final}."
+            )
         self.warmup = warmup
         self.final = final
         self.total_steps = 1
         super().__init__(optimizer, self._factor)
 
-    def span(self, total_steps: int) -> None:
-        """Set the run's number of optimiser steps."""
-        self.total_steps = max(1, total_steps)
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = base * self._factor(self.last_epoch)
+    def span(self, total_steps: float) -> None:
+        """Set the run's number of optimiser steps; MisuseError where it has no end."""
+        if math.isinf(total_steps):
+            raise MisuseError(
+                "WarmupCosine needs a run with an end: give --trainer.max_epochs or --trainer.max_steps, "
+                "or another model.lr_scheduler."
+            )
+        self.total_steps = max(1, int(total_steps))
+        self._apply()
+
+    def _apply(self) -> None:
+        self._last_lr = [base * self._factor(self.last_epoch) for base in self.base_lrs]
+        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            group["lr"] = rate
 
     def _factor(self, step: int) -> float:
         rise = max(1, round(self.warmup * self.total_steps))
@@ -43,7 +58,7 @@ class WarmupCosine(LambdaLR):
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
+        """Inverse of `state_dict`; the optimiser's rates follow, which were those of the interrupted run."""
         self.last_epoch = state_dict["last_epoch"]
         self.base_lrs = list(state_dict["base_lrs"])
-        self._last_lr = [base * self._factor(self.last_epoch) for base in self.base_lrs]
+        self._apply()

@@ -142,7 +142,20 @@ def test_weights_that_are_no_numbers_are_neither_scored_nor_written(monkeypatch,
     assert whole_checkpoint()["epoch"] == 0
 
 
-def test_on_a_gpu_the_loss_is_looked_at_only_when_that_costs_nothing(monkeypatch):
+def test_running_statistics_that_an_overflow_spoilt_are_neither_scored_nor_written(monkeypatch, capsys):
+    """In fp16 the step is skipped and the weights stay finite, but batch norm has seen the batch."""
+
+    def spoil_statistics(self, trainer, pl_module, *rest):
+        if trainer.fit_loop.total_batch_idx == 15:
+            next(buffer for buffer in pl_module.net.buffers() if buffer.is_floating_point()).fill_(float("inf"))
+
+    monkeypatch.setattr(callbacks.SeedEachStep, "on_train_batch_end", spoil_statistics, raising=False)
+    assert "running statistics are not numbers" in failed(FIT, capsys)
+    assert whole_checkpoint()["epoch"] == 0
+
+
+@pytest.mark.parametrize(("every", "expected"), [(10, 2), (0, 0)])
+def test_on_a_gpu_the_loss_is_looked_at_only_when_that_costs_nothing(every, expected, monkeypatch):
     """The device is only said to be one: what counts is how often the value is fetched."""
     watch = callbacks.StopAtNaN(callbacks.LastCheckpoint(Path("nowhere")))
     looks = []
@@ -153,12 +166,12 @@ def test_on_a_gpu_the_loss_is_looked_at_only_when_that_costs_nothing(monkeypatch
         def device(self):
             return torch.device("meta")
 
-    trainer = type("Trainer", (), {"log_every_n_steps": 10})()
+    trainer = type("Trainer", (), {"log_every_n_steps": every})()
     watch._streak = torch.zeros((), dtype=torch.int64)
     for batch_idx in range(20):
         loss = torch.tensor(float("nan") if batch_idx == 4 else 1.0).as_subclass(OnDevice)
         watch.on_train_batch_end(trainer, None, {"loss": loss}, {"name": []}, batch_idx)
-    assert len(looks) == 2
+    assert len(looks) == expected
 
 
 @pytest.mark.parametrize(

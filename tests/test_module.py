@@ -1,4 +1,7 @@
-"""The loss of a validation does not depend on how its images are cut."""
+"""The loss of a validation does not depend on how its images are cut; what a resumed run goes on from."""
+
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -6,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segapp.batch import Batch
+from segapp.callbacks import EMA
 from segapp.losses import CrossEntropy, DeepSupervision, Focal
 from segapp.module import SegmentationModule
 from segapp.spec import Spec
@@ -24,11 +28,26 @@ class PerPixel(nn.Module):
         return self.conv(image / 255)
 
 
+SPEC = Spec(classes=("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=None, channels=1, window=(16, 16))
+
+
+@pytest.mark.parametrize(
+    ("verb", "callbacks", "expected"), [("fit", [], "raw"), ("fit", [EMA()], "average"), ("test", [], "average")]
+)
+def test_without_the_average_a_run_goes_on_from_the_raw_weights(verb: str, callbacks: Any, expected: str) -> None:
+    """The optimiser's state is theirs."""
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    trainer = SimpleNamespace(callbacks=callbacks, state=SimpleNamespace(fn=verb))
+    module._trainer = cast(Any, trainer)
+    checkpoint = {"state_dict": "average", "current_model_state": "raw"}
+    module.on_load_checkpoint(checkpoint)
+    assert checkpoint["state_dict"] == expected
+
+
 @pytest.mark.parametrize("loss", [CrossEntropy(WEIGHTS), DeepSupervision(CrossEntropy(WEIGHTS)), Focal(0.0, WEIGHTS)])
 def test_a_weighted_mean_over_pixels_is_that_of_whole_images(loss: nn.Module) -> None:
-    spec = Spec(classes=("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=None, channels=1, window=(16, 16))
     torch.manual_seed(0)
-    module = SegmentationModule(PerPixel(), loss, spec=spec)
+    module = SegmentationModule(PerPixel(), loss, spec=SPEC)
     images = torch.randint(256, (2, 1, 64, 20), dtype=torch.uint8)
     masks = (torch.rand(2, 64, 20) < 0.1).to(torch.uint8)
     masks[0, 40:] = 1  # the bands of an image differ in their classes

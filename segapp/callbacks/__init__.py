@@ -8,6 +8,7 @@ from segapp.callbacks.evaluation import EvaluationReport
 from segapp.callbacks.finite import StopAtNaN
 from segapp.callbacks.progress import ProgressBar
 from segapp.callbacks.record import RunRecord
+from segapp.callbacks.retuned import RetunedOptimizer
 from segapp.callbacks.samples import SamplePictures
 from segapp.callbacks.seeding import SeedEachStep
 from segapp.callbacks.stopping import StopWhenAsked
@@ -20,6 +21,7 @@ __all__ = [
     "EvaluationReport",
     "LastCheckpoint",
     "ProgressBar",
+    "RetunedOptimizer",
     "RunRecord",
     "SamplePictures",
     "SeedEachStep",

@@ -8,6 +8,8 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from segapp.errors import MisuseError
+
 
 class EMA(WeightAveraging):
     """Scores and keeps an exponential moving average of the weights; training goes on with the raw ones.
@@ -21,6 +23,8 @@ class EMA(WeightAveraging):
     """
 
     def __init__(self, decay: float = 0.999) -> None:
+        if not 0 <= decay < 1:
+            raise MisuseError(f"EMA's decay is in [0, 1), got {decay}.")
         super().__init__(use_buffers=True)
         self.decay = decay
         self._swapped = False  # in a validation the network holds the average, and the average the raw weights

@@ -1,4 +1,4 @@
-"""A loss that is no longer a number ends the run, before it reaches a checkpoint."""
+"""A loss, weight or running statistic that is no longer a number ends the run, before it reaches a checkpoint."""
 
 from typing import Any
 
@@ -14,11 +14,12 @@ _HALF_PRECISION_STEPS = 50
 
 
 class StopAtNaN(Callback):
-    """Ends a fit whose loss or weights are NaN or infinite; a checkpoint with such weights is never written.
+    """Ends a fit whose loss, weights or buffers are NaN or infinite; a checkpoint with such is never written.
 
     The loss is tested where it lies and the result kept there. A CPU reads it every step, for nothing; a GPU would have
     to be waited for, so it is read with every `trainer.log_every_n_steps`-th step, when the loggers read the loss, and
-    before a validation. Weights are tested only before they are scored or written.
+    before a validation. Weights are tested only before they are scored or written, and so are buffers: in fp16 a step
+    that overflowed is skipped, but batch norm's running statistics have seen it.
 
     Args:
         last: Whose file holds the last good weights.
@@ -35,7 +36,8 @@ class StopAtNaN(Callback):
         loss = outputs["loss"].detach()
         streak = self._streak if self._streak is not None else torch.zeros((), dtype=torch.int64, device=loss.device)
         self._streak = (streak + 1) * ~loss.isfinite()
-        if loss.device.type == "cpu" or (batch_idx + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if loss.device.type == "cpu" or (every and (batch_idx + 1) % every == 0):
             self._look(trainer, batch["name"] if loss.device.type == "cpu" else ())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -58,9 +60,11 @@ class StopAtNaN(Callback):
             raise self._error(trainer, f"the loss is not a number (NaN or infinite) since step {at}{images}")
 
     def _look_at_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        weights = [parameter.detach() for parameter in pl_module.parameters() if parameter.numel()]
-        if weights and not torch.stack(torch._foreach_norm(weights, float("inf"))).isfinite().all():
-            raise self._error(trainer, f"weights are not numbers (NaN or infinite) at step {trainer.global_step}")
+        buffers = [buffer for buffer in pl_module.buffers() if buffer.is_floating_point()]
+        for kind, found in {"weights": pl_module.parameters(), "running statistics": buffers}.items():
+            tensors = [tensor.detach() for tensor in found if tensor.numel()]
+            if tensors and not torch.stack(torch._foreach_norm(tensors, float("inf"))).isfinite().all():
+                raise self._error(trainer, f"{kind} are not numbers (NaN or infinite) at step {trainer.global_step}")
 
     def _error(self, trainer: Trainer, what: str) -> SegappError:
         rate = trainer.optimizers[0].param_groups[0]["lr"]

@@ -1,8 +1,23 @@
-"""The fastest safe arithmetic of a device, when the person left it open."""
+"""The fastest safe arithmetic of a device, when the person left it open, and what is refused."""
+
+from typing import get_args
 
 import torch
 
+from segapp.errors import MisuseError
 from segapp.inference import chosen_device, computes_bf16
+from segapp.spec import Precision
+
+ROUNDED = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
+
+
+def refuse_rounded_weights(precision: object) -> None:
+    """MisuseError for arithmetic in which the weights themselves are rounded."""
+    if precision in ROUNDED:
+        raise MisuseError(
+            f"trainer.precision {precision} rounds the weights themselves, so that small updates, their average and "
+            f"sums over pixels are lost; take {' or '.join(get_args(Precision))}."
+        )
 
 
 def fastest_safe_precision(accelerator: str) -> str:

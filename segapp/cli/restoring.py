@@ -1,11 +1,13 @@
 """A checkpoint that a run goes on from or is scored with: its settings, and whether it and the run agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from jsonargparse import Namespace
 
 from segapp.cli.typed import named_by_the_person
 from segapp.errors import MisuseError
-from segapp.inference import check_class_paths
+from segapp.inference import check_class_paths, offline
 
 _ABSENT = object()
 
@@ -28,6 +30,26 @@ def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, opt
         return dict(config)
     trainer = {"precision": config["trainer"].get("precision")}
     return {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
+
+
+def filled_by_a_checkpoint(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
+    """The settings of a network, as parsed, for which nothing is fetched or read: `path` brings the weights.
+
+    Raises MisuseError for what would be looked up elsewhere, except by the classes of `allowed`.
+    """
+    try:
+        return _as_parsed(offline(net, allowed))
+    except MisuseError as error:
+        raise MisuseError(f"{path}: {error}") from error
+
+
+def _as_parsed(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_as_parsed(value) for value in config]
+    if isinstance(config, dict) and "class_path" in config:
+        settings = {key: _as_parsed(value) for key, value in config["init_args"].items()}
+        return Namespace(class_path=config["class_path"], init_args=Namespace(settings))
+    return config
 
 
 def nothing_left(checkpoint: dict[str, Any], trainer: Any) -> str | None:

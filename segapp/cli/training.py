@@ -23,10 +23,16 @@ from segapp.cli.devices import as_torchrun_says, refuse_unknown_strategy, refuse
 from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
 from segapp.cli.failures import explained, keep_traceback, refused
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
-from segapp.cli.precision import fastest_safe_precision
+from segapp.cli.precision import fastest_safe_precision, refuse_rounded_weights
 from segapp.cli.processes import is_said_by_the_first, lost_process, watch_processes
 from segapp.cli.quiet import quieten, say
-from segapp.cli.restoring import nothing_left, other_weights, refuse_other_classes, settings_of_checkpoint
+from segapp.cli.restoring import (
+    filled_by_a_checkpoint,
+    nothing_left,
+    other_weights,
+    refuse_other_classes,
+    settings_of_checkpoint,
+)
 from segapp.cli.runs import forget_if_empty, job_of, last_of, new_run, new_verdict, newest_best, run_of
 from segapp.cli.summary import summary
 from segapp.cli.trainer import stop_of, trainer_settings, watchers_of_a_fit
@@ -76,6 +82,7 @@ class SegmentationCLI(LightningCLI):
         self._stop: StopWhenAsked | None = None
         self.measure: Measure | None = None  # of a dry run
         self.bundle: Bundle | None = None  # scored in place of a checkpoint
+        self._net: dict[str, Any] | None = None  # as it was begun with, where a checkpoint fills it
         self._imports: AbstractContextManager[None] = nullcontext()  # what a checkpoint's settings may import
         exact = {"allow_abbrev": False}
         super().__init__(
@@ -156,6 +163,7 @@ class SegmentationCLI(LightningCLI):
         settings = self.config[self.subcommand]
         refuse_what_needs_a_gpu(settings.trainer)
         refuse_unknown_strategy(settings.trainer.strategy)
+        refuse_rounded_weights(settings.trainer.precision)
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
             say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
@@ -189,6 +197,10 @@ class SegmentationCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
+        if self.checkpoint is not None:
+            settings, own = self.config[self.subcommand], named_by_the_person(self.typed)
+            self._net = self._plain_config()["model"]["net"]
+            settings.model.net = filled_by_a_checkpoint(settings.ckpt_path, settings.model.net.as_dict(), own)
         try:
             with DrawnByName() as drawn:
                 super().instantiate_classes()
@@ -232,6 +244,7 @@ class SegmentationCLI(LightningCLI):
         parser = self._parser(self.subcommand)
         text = parser.dump(self.config[self.subcommand], skip_none=False, format="yaml")
         config: dict[str, Any] = yaml.safe_load(text)
+        config["model"]["net"] = self._net or config["model"]["net"]
         return {key: config[key] for key in ("name", "seed_everything", "model", "data", "trainer")}
 
     # ------------------------------------------------------------------------------------------ running

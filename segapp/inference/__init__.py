@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         load_checkpoint,
         load_weights,
         network_of,
+        offline,
         read_checkpoint,
         weights_under,
     )
@@ -29,6 +30,7 @@ TORCH = {
         "load_checkpoint",
         "load_weights",
         "network_of",
+        "offline",
         "read_checkpoint",
         "weights_under",
     ),
@@ -42,6 +44,7 @@ __all__ = [
     "load_checkpoint",
     "load_weights",
     "network_of",
+    "offline",
     "weights_under",
     "read_checkpoint",
     "build_network",

@@ -130,7 +130,7 @@ def _checked(file: Path, checkpoint: Any) -> dict[str, Any]:
 
 def build_network(path: str | Path, config: dict[str, Any], allowed: Sequence[str]) -> nn.Module:
     """The network of a class_path and init_args, with fresh weights and nothing fetched; `path` is for the errors."""
-    return build_part(path, nn.Module, "network", config, allowed, _offline)
+    return build_part(path, nn.Module, "network", config, allowed, offline)
 
 
 def build_part(
@@ -160,23 +160,23 @@ def build_part(
     return part
 
 
-def _offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
+def offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
     """The same settings, fetching and reading nothing: the checkpoint brings the weights. Every class is a network.
 
     `own` are the settings of a class that the person named: its words may mean anything.
     """
     if isinstance(config, list):
-        return [_offline(value, allowed, own) for value in config]
+        return [offline(value, allowed, own) for value in config]
     if isinstance(config, str) and not own and SCHEMES.search(config):
         raise MisuseError(f"it names {config[:80]!r}, which would be looked up elsewhere; it was refused.")
     if not isinstance(config, dict):
         return config
     if "class_path" not in config:
         inside = {key: value for key, value in config.items() if own or key not in ELSEWHERE}
-        return {key: NOTHING_TO_FETCH.get(key, _offline(value, allowed, own)) for key, value in inside.items()}
+        return {key: NOTHING_TO_FETCH.get(key, offline(value, allowed, own)) for key, value in inside.items()}
     accepted = named_network(config["class_path"], allowed)
     own = named_by_person(config["class_path"], allowed)
-    settings = _offline(config.get("init_args") or {}, allowed, own)
+    settings = offline(config.get("init_args") or {}, allowed, own)
     settings |= {key: value for key, value in NOTHING_TO_FETCH.items() if key in accepted}
     return {"class_path": config["class_path"], "init_args": settings}
 

@@ -1,5 +1,6 @@
 """Encoders and whole architectures of segmentation-models-pytorch (SMP), and through it of timm."""
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,9 @@ from segapp.models.choices import whole
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
 
+OURS = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
+"""Arguments of SMP's architectures that have a place of their own here, or would make of logits something else."""
+
 Statistics = tuple[float | list[float], float | list[float]]
 """Mean and std that an encoder expects of the image, in units of [0, 1]."""
 
@@ -31,7 +35,7 @@ class SmpEncoder(Encoder):
     are taken from the local cache or the network, and it brings the mean and std they were trained with.
     `pretrained: false` builds the same modules without either, which is how a checkpoint is read back. `weights`
     says which ones, where SMP has several; timm's are part of the name (`tu-resnet18.a1_in1k`). `options` go to
-    the encoder's own constructor.
+    the constructor of timm's; SMP's own take none.
 
     The levels are the strides 1, 2, 4, …; stride 1 is the image itself, so nothing is skipped there (vgg's is a
     feature). Level i's features flow through an empty submodule `str(i)`, where they can be watched.
@@ -49,6 +53,10 @@ class SmpEncoder(Encoder):
         super().__init__()
         if not 3 <= depth <= 5:
             raise MisuseError(f"depth takes 3 … 5 for encoder {name}, got {depth}.")
+        if options and not name.startswith("tu-"):
+            raise MisuseError(f"encoder {name} takes no options, only timm's (tu-…) do; got {', '.join(options)}.")
+        if options and "output_stride" in options:
+            raise MisuseError(f"encoder {name}: its levels are those of strides 1, 2, 4, …; leave output_stride out.")
 
         def build(chosen: str | bool | None) -> nn.Module:
             return get_encoder(name, in_channels, depth, chosen, **(options or {}))
@@ -91,7 +99,8 @@ class SmpNet(nn.Module):
 
     Images (N, C, H, W), uint8 or float32 in [0, 1] → logits (N, K, H, W). Where the architecture needs sides
     divisible by its stride, the image's edge is repeated and the logits are cut. `encoder`, `pretrained` and
-    `weights` as `SmpEncoder`'s; `options` go to the architecture's constructor. `mean` and `std` as `UNet`'s.
+    `weights` as `SmpEncoder`'s; `options` go to the architecture's constructor, and through it to that of timm's
+    encoders. `mean` and `std` as `UNet`'s.
     Submodules: `normalise`, `network`.
     """
 
@@ -113,12 +122,20 @@ class SmpNet(nn.Module):
         if architecture.lower() not in smp.MODEL_ARCHITECTURES_MAPPING:
             names = " | ".join(known.__name__ for known in smp.MODEL_ARCHITECTURES_MAPPING.values())
             raise MisuseError(f"architecture takes {names}, got {architecture!r}.")
+        taken = {*inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters} - OURS
+        unknown = [option for option in options or {} if option not in taken]
+        if unknown and (not encoder.startswith("tu-") or OURS & {*unknown}):  # to timm's encoders the others go
+            raise MisuseError(
+                f"{architecture} with encoder {encoder} takes no options {', '.join(unknown)}; "
+                f"it takes {', '.join(sorted(taken))}."
+            )
 
         def build(chosen: str | bool | None) -> nn.Module:
             return smp.create_model(architecture, encoder, chosen, in_channels, num_classes, **(options or {}))
 
         network, (own_mean, own_std) = built(build, encoder, in_channels, pretrained, weights)
         self.normalise = Normalise(in_channels, own_mean if mean is None else mean, own_std if std is None else std)
+        freeze_unused(network, in_channels)
         self.network = network
         self.stride: int = network.encoder.output_stride if network.requires_divisible_input_shape else 1
 
@@ -145,18 +162,19 @@ def run(network: nn.Module, images: Tensor) -> Any:
         ) from error
 
 
-def freeze_unused(encoder: nn.Module, in_channels: int) -> None:
-    """Freeze what no feature depends on: stages beyond `depth`, EfficientNet's classification head.
+def freeze_unused(network: nn.Module, in_channels: int) -> None:
+    """Freeze what no output depends on: stages beyond `depth`, EfficientNet's classification head.
 
     DDP waits for the gradient of every trainable parameter. timm removes its own; some of its encoders take only
     one image size.
     """
-    if isinstance(encoder, TimmUniversalEncoder):
+    if any(isinstance(part, TimmUniversalEncoder) for part in network.modules()):
         return
-    used = [feature.sum() for feature in encoder.eval()(torch.zeros(1, in_channels, 64, 64))]
-    encoder.train()
-    parameters = list(encoder.parameters())
-    outcome = sum(feature for feature in used if feature.requires_grad)
+    outputs = network.eval()(torch.zeros(1, in_channels, 64, 64))
+    network.train()
+    parameters = list(network.parameters())
+    used = [output.sum() for output in ([outputs] if isinstance(outputs, Tensor) else outputs)]
+    outcome = torch.stack([output for output in used if output.requires_grad]).sum()
     for parameter, gradient in zip(
         parameters, torch.autograd.grad(outcome, parameters, allow_unused=True), strict=True
     ):

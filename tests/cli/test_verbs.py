@@ -58,6 +58,9 @@ def refused(arguments: list[str], capsys, *sentences: str, code: int = 2) -> str
     return error
 
 
+PLATEAU = "lightning.pytorch.cli.ReduceLROnPlateau"
+
+
 def listing(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
@@ -165,6 +168,53 @@ def test_going_on_with_a_finished_run_says_so(longer, sentence, trained, capsys)
     assert sentence in printed
     assert "best validation" in printed
     assert (trained / "metrics.csv").read_text() == before
+
+
+def test_a_changed_learning_rate_holds_when_a_run_goes_on(trained, place):
+    copy = place / "runs" / "unet" / "slower"
+    shutil.copytree(trained, copy)
+    last = str(copy / "checkpoints" / "last.ckpt")
+    slower = ["--model.optimizer.init_args.lr", "1.0e-5", "--model.optimizer.init_args.weight_decay", "0.5"]
+    assert main(["fit", "--ckpt_path", last, "--trainer.max_epochs", "3", *slower]) == 0
+    after = torch.load(last, weights_only=True)
+    (group,) = after["optimizer_states"][0]["param_groups"]
+    assert (group["initial_lr"], group["weight_decay"]) == pytest.approx((1e-5, 0.5))
+    assert after["lr_schedulers"][0]["base_lrs"] == pytest.approx([1e-5])
+    assert group["lr"] <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (["--model.optimizer=torch.optim.SGD"], "model.optimizer was torch.optim.AdamW and is torch.optim.SGD now"),
+        (["--model.lr_scheduler=null"], "model.lr_scheduler was segapp.schedules.WarmupCosine and is null now"),
+    ],
+)
+def test_another_optimiser_is_a_new_runs(change, sentence, trained, place, capsys):
+    before = (trained / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    options = ["fit", "--ckpt_path", str(trained / "checkpoints" / "last.ckpt"), "--trainer.max_epochs", "3", *change]
+    refused(options, capsys, sentence)
+    assert (trained / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_what_pretrained_weights_came_from_is_not_needed_again(place, monkeypatch, capsys):
+    """Nor is what a stranger's checkpoint says of them: it could name any address."""
+    encoder = ["--model.net.init_args.encoder=segapp.models.smp.SmpEncoder"]
+    encoder += [f"--model.net.init_args.encoder.init_args.{s}" for s in ("name=tu-resnet10t", "depth=3")]
+    assert main([*FIT, *encoder, "--name", "timms", "--trainer.max_epochs", "1"]) == 0
+    (run,) = (place / "runs" / "timms").iterdir()
+    path = run / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    settings = checkpoint["segapp"]["config"]["model"]["net"]["init_args"]["encoder"]["init_args"]
+    settings |= {"pretrained": True, "options": {"pretrained_cfg_overlay": {"url": "http://127.0.0.1:9/x.pth"}}}
+    torch.save(checkpoint, path)
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asks the network"))
+    assert main(["test", "--ckpt_path", str(path)]) == 0
+    assert main(["fit", "--ckpt_path", str(path), "--trainer.max_epochs", "2"]) == 0
+    assert "pretrained: true" in (run / "config.yaml").read_text()  # what the run began from
+    settings["name"] = "tu-hf-hub:somebody/network"
+    torch.save(checkpoint, path)
+    refused(["test", "--ckpt_path", str(path)], capsys, "last.ckpt", "hf-hub:somebody", "looked up elsewhere")
 
 
 @pytest.mark.parametrize("verb", ["fit", "test"])
@@ -275,6 +325,21 @@ def test_a_class_path_from_a_checkpoint_is_checked_before_it_is_imported(
         (["--weights_only", "false"], ["--weights_only"]),
         (["--config", "nope.yaml"], ["nope.yaml"]),
         (["--name", "../elsewhere"], ["../elsewhere"]),
+        (["--trainer.precision", "bf16-true"], ["bf16-true rounds the weights", "32-true or bf16-mixed or 16-mixed"]),
+        (["--trainer.max_epochs", "-1"], ["WarmupCosine needs a run with an end", "--trainer.max_steps"]),
+        (["--model.lr_scheduler.init_args.warmup", "5"], ["warmup, a share of the run, in [0, 1)", "got 5"]),
+        (["--model.lr_scheduler.init_args.final", "-0.5"], ["final ≥ 0", "-0.5"]),
+        (
+            [f"--model.lr_scheduler={PLATEAU}", "--model.lr_scheduler.init_args.monitor=val/dice"],
+            ["no 'val/dice' to monitor", "val/dice/dataset"],
+        ),
+        (
+            [
+                "--model.lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau",
+                "--model.lr_scheduler.init_args.mode=max",
+            ],
+            ["watches val/loss, which falls", PLATEAU],
+        ),
         (["--data.source", "segapp.datasets.Folder"], ["root", "classes"]),
     ],
     ids=lambda value: " ".join(value),

@@ -9,7 +9,7 @@ import torch
 
 from segapp.errors import MisuseError
 from segapp.inference import load_checkpoint, read_checkpoint
-from segapp.inference.checkpoint import _offline
+from segapp.inference.checkpoint import offline
 from segapp.models import UNet
 from segapp.models.encoders import PlainEncoder
 from tests.inference.checkpoints import THRESHOLD, make_spec, record, write_checkpoint
@@ -68,10 +68,10 @@ def test_files_that_training_began_from_are_not_read_again():
         "class_path": "segapp.models.smp.SmpEncoder",
         "init_args": {"name": "tu-resnet10t", "options": {"checkpoint_path": "/secret", "cache_dir": "/x", "out": 1}},
     }
-    settings = _offline({"class_path": "segapp.models.UNet", "init_args": {"encoder": encoder}}, [])
+    settings = offline({"class_path": "segapp.models.UNet", "init_args": {"encoder": encoder}}, [])
     assert settings["init_args"]["encoder"]["init_args"]["options"] == {"out": 1}
     mine = {"class_path": THRESHOLD, "init_args": {"cache_dir": "http://mine"}}
-    assert _offline(mine, ALLOWED)["init_args"]["cache_dir"] == "http://mine"
+    assert offline(mine, ALLOWED)["init_args"]["cache_dir"] == "http://mine"
 
 
 @pytest.mark.parametrize("url", ["http://x.org/a.ckpt", "https://x.org/a.ckpt", "s3://b/a.ckpt", "file:///a.ckpt"])

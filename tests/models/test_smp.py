@@ -94,6 +94,15 @@ def test_any_architecture_takes_any_size(architecture):
     assert net(torch.rand(2, 4, 67, 50)).shape == (2, 3, 67, 50)
 
 
+@pytest.mark.parametrize(("architecture", "encoder"), [("PSPNet", "resnet18"), ("Unet", "efficientnet-b0")])
+def test_every_trainable_parameter_has_a_gradient(architecture, encoder):
+    """DDP waits for all of them, and ends in the second step where one has none."""
+    net = SmpNet(3, 2, architecture, encoder)
+    net(torch.rand(2, 3, 64, 64)).square().mean().backward()
+    assert not [name for name, value in net.named_parameters() if value.requires_grad and value.grad is None]
+    assert all(value.requires_grad for name, value in net.named_parameters() if "decoder" in name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", [name for name in smp.MODEL_ARCHITECTURES_MAPPING if name != "dpt"])
 def test_all_architectures_train_on_odd_sizes(architecture):
@@ -186,6 +195,13 @@ def test_unreachable_weights_are_one_sentence_at_once(name, tmp_path, monkeypatc
             lambda: SmpEncoder(3, "resnet18", pretrained=True, weights="advprop"),
             "weights for encoder resnet18 take imagenet",
         ),
+        (lambda: SmpEncoder(3, "resnet18", options={"drop": 1}), "takes no options, only timm's .* do; got drop"),
+        (lambda: SmpEncoder(3, "tu-resnet10t", options={"output_stride": 8}), "leave output_stride out"),
+        (
+            lambda: SmpNet(3, 2, "Unet", "resnet18", options={"decoder_chanels": 1}),
+            "no options decoder_chanels; it takes",
+        ),
+        (lambda: SmpNet(3, 2, "Unet", "tu-resnet10t", options={"activation": "softmax"}), "no options activation"),
         (lambda: SmpNet(3, 2, "unet4"), "architecture takes Unet | .*, got 'unet4'"),
         (lambda: SmpEncoder(3, "resnet18")(torch.rand(1, 3, 16, 40)), "at least 32×32 pixels, got 16×40"),
         (

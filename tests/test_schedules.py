@@ -1,0 +1,91 @@
+"""Learning rates of runs that go on, and what they wait for."""
+
+import csv
+
+import pytest
+import torch
+
+from segapp.callbacks import EMA, RetunedOptimizer
+from segapp.cli import main
+from segapp.errors import MisuseError
+from segapp.schedules import WarmupCosine
+from tests.cli.tiny import TINY
+
+
+def scheduled(steps: int, lr: float = 1.0) -> WarmupCosine:
+    schedule = WarmupCosine(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr), warmup=0.0)
+    schedule.span(steps)
+    return schedule
+
+
+def test_a_run_that_is_made_longer_goes_on_at_the_longer_runs_rate() -> None:
+    """Not at the rate the shorter one ended with, 0."""
+    short, long = scheduled(10), scheduled(20)
+    for _ in range(10):
+        short.optimizer.step()
+        short.step()
+    assert short.optimizer.param_groups[0]["lr"] == pytest.approx(0)
+    long.optimizer.load_state_dict(short.optimizer.state_dict())
+    long.load_state_dict(short.state_dict())
+    assert long.optimizer.param_groups[0]["lr"] == pytest.approx(0.5)
+    assert long.get_last_lr() == pytest.approx([0.5])
+
+
+def section(scheduler: str, **settings: object) -> dict:
+    optimizer = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": 0.9}}
+    return {"optimizer": optimizer, "lr_scheduler": {"class_path": scheduler, "init_args": settings}}
+
+
+def test_a_new_rate_scales_a_schedule_of_torchs_where_it_is() -> None:
+    def made(lr: float) -> tuple:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
+        return optimizer, torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.1)
+
+    optimizer, schedule = made(0.1)
+    for _ in range(3):
+        optimizer.step()
+        schedule.step()
+    before, now = (section("torch.optim.lr_scheduler.StepLR", step_size=2, gamma=0.1) for _ in range(2))
+    now["optimizer"] = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.02, "momentum": 0.5}}
+    checkpoint = {
+        "segapp": {"config": {"model": before}},
+        "optimizer_states": [optimizer.state_dict()],
+        "lr_schedulers": [schedule.state_dict()],
+    }
+    RetunedOptimizer(now).on_load_checkpoint(None, None, checkpoint)  # type: ignore[arg-type]
+    optimizer, schedule = made(0.02)
+    optimizer.load_state_dict(checkpoint["optimizer_states"][0])
+    schedule.load_state_dict(checkpoint["lr_schedulers"][0])
+    assert optimizer.param_groups[0]["momentum"] == 0.5
+    rates = []
+    for _ in range(3):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx([0.002, 0.0002, 0.0002])
+
+
+def test_settings_that_a_scheduler_would_not_take_are_refused() -> None:
+    before, now = (section("torch.optim.lr_scheduler.CosineAnnealingLR", T_max=epochs) for epochs in (10, 20))
+    checkpoint = {"segapp": {"config": {"model": before}}, "optimizer_states": [], "lr_schedulers": []}
+    with pytest.raises(MisuseError, match=r"T_max of model\.lr_scheduler changed"):
+        RetunedOptimizer(now).on_load_checkpoint(None, None, checkpoint)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("decay", [-1.0, 1.0, 99.0])
+def test_a_decay_is_a_share(decay: float) -> None:
+    with pytest.raises(MisuseError, match=r"EMA's decay is in \[0, 1\), got"):
+        EMA(decay)
+
+
+def test_a_plateau_is_one_of_what_is_monitored(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"monitor": "val/iou/image", "mode": "max", "patience": 0}
+    plateau = ["--model.lr_scheduler=lightning.pytorch.cli.ReduceLROnPlateau"]
+    plateau += [f"--model.lr_scheduler.init_args.{name}={value}" for name, value in settings.items()]
+    assert main(["fit", "--config", str(TINY), *plateau, "--trainer.max_epochs", "2", "--data.num_workers", "0"]) == 0
+    (run,) = tmp_path.glob("runs/tiny/*")
+    with (run / "metrics.csv").open(newline="") as file:
+        best = max(float(row["val/iou/image"]) for row in csv.DictReader(file))
+    (state,) = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["lr_schedulers"]
+    assert float(state["best"]) == pytest.approx(best, rel=1e-4)
