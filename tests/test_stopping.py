@@ -158,6 +158,52 @@ def test_epochs_without_a_validation_do_not_repeat_the_last_ones_scores(tmp_path
     assert not scores["last"]  # nobody has scored these weights
 
 
+class Ender(Callback):
+    """Asks Lightning to end the training, once, as a callback of anybody's may."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if trainer.current_epoch == 1 and batch_idx == 2:
+            trainer.should_stop = True
+
+
+def test_a_run_that_is_ended_in_mid_accumulation_loses_nothing(undisturbed, tmp_path, monkeypatch, capsys):
+    before = undisturbed("cosine")
+    monkeypatch.chdir(tmp_path)
+    watchers = training.SegmentationCLI._watchers
+    with monkeypatch.context() as patch:
+        patch.setattr(training.SegmentationCLI, "_watchers", lambda self, fit: [Ender(), *watchers(self, fit)])
+        assert main(FIT) == 0
+    assert "a limit ended it in the middle of an epoch, after 7 steps" in capsys.readouterr().out
+    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    assert main(["fit", "--ckpt_path", str(last)]) == 0
+    expected, found = states(before), states(tmp_path)
+    assert not [name for name in expected if not torch.equal(expected[name], found[name])]
+    assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2", "3"]
+
+
+def test_a_run_made_longer_than_its_steps_does_the_rest_of_the_epoch(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*FIT, "--trainer.max_steps", "7"]) == 0
+    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    assert main(["fit", "--ckpt_path", str(last), "--trainer.max_steps", "-1"]) == 0
+    assert torch.load(last, weights_only=True)["global_step"] == 15
+    assert [(row["epoch"], row["step"]) for row in rows(tmp_path)] == [("1", "5"), ("2", "10"), ("3", "15")]
+
+
+def test_a_run_that_has_had_its_time_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*FIT, "--trainer.max_epochs", "1", "--trainer.max_time", "00:01:00:00"]) == 0
+    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    checkpoint = torch.load(last, weights_only=True)
+    checkpoint["callbacks"]["Timer"]["time_elapsed"]["train"] = 3601.0
+    torch.save(checkpoint, last)
+    longer = ["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "3"]
+    assert main(longer) == 0
+    assert "nothing is left to train: the run has had its 00:01:00:00" in capsys.readouterr().out
+    assert main([*longer, "--trainer.max_time", "00:02:00:00"]) == 0
+    assert torch.load(last, weights_only=True)["global_step"] == 15
+
+
 def test_two_runs_have_the_same_weights(undisturbed, tmp_path, monkeypatch):
     before = undisturbed("cosine")
     monkeypatch.chdir(tmp_path)

@@ -61,7 +61,8 @@ class LastCheckpoint(Checkpoint):
     """`last.ckpt`, to continue an interrupted run from: every so many steps and minutes, and after every epoch.
 
     Within an epoch it is written where an optimiser step has just ended, so that no accumulated gradient is lost,
-    and never just before a validation, which a resumed run would skip.
+    and never just before a validation, which a resumed run would skip. Where a limit (`max_steps`, `max_time`) ends the
+    run in the middle of an epoch, it is written there, between two steps: the rest of the epoch is to come.
 
     Args:
         folder: Where it is written.
@@ -72,6 +73,9 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, folder: Path, every_n_steps: int = 1000, every_n_minutes: float = 10.0) -> None:
         self.path = folder / "last.ckpt"
         self._validates_again = False
+        self._put_off = False  # an end that waits for the optimiser's next step
+        self.cut = False
+        """Whether a limit ended the run in the middle of an epoch."""
         self.every_n_steps = every_n_steps
         self.every_n_seconds = 60 * every_n_minutes
         self._saved_step = 0
@@ -83,19 +87,25 @@ class LastCheckpoint(Checkpoint):
             for unfinished in self.path.parent.glob(".*.ckpt"):
                 unfinished.unlink()
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
+        self._put_off = self.cut = False
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save when due, between two optimiser steps."""
+        """Save when due, between two optimiser steps, and where Lightning ends an epoch early."""
+        if self._ends_early(trainer, batch_idx):
+            self.cut = True
+            (self.save_before_validation if _validates_next(trainer, batch_idx) else self.save)(trainer)
+            return
         steps = trainer.global_step - self._saved_step
         due = steps >= self.every_n_steps or self._minutes_are_up(trainer)
         if due and steps and self.loses_nothing(trainer, batch_idx):
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after every epoch, once its validation is done."""
-        self.save(trainer)
+        """Save after every epoch, once its validation is done; Lightning counts one that was cut as done, too."""
+        if not self.cut:
+            self.save(trainer)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Say in the loops' counters that the validation is still to come."""
@@ -111,11 +121,7 @@ class LastCheckpoint(Checkpoint):
     @staticmethod
     def loses_nothing(trainer: Trainer, batch_idx: int) -> bool:
         """Whether at the end of this batch no gradient is half accumulated and no validation comes next."""
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        every = trainer.val_check_batch or math.inf  # none where validations are so many minutes apart
-        over_epochs = trainer.check_val_every_n_epoch is None
-        batches = (trainer.fit_loop.total_batch_idx if over_epochs else batch_idx) + 1
-        return stepped and not (trainer.is_last_batch or batches % every == 0)
+        return _has_stepped(trainer, batch_idx) and not (trainer.is_last_batch or _validates_next(trainer, batch_idx))
 
     def save(self, trainer: Trainer) -> None:
         """Write `last.ckpt`; all processes must call it together."""
@@ -130,7 +136,26 @@ class LastCheckpoint(Checkpoint):
         finally:
             self._validates_again = False
 
+    def _ends_early(self, trainer: Trainer, batch_idx: int) -> bool:
+        """Whether the run ends with this batch, which is not the epoch's last; not while gradients are accumulated."""
+        stops = self._put_off or (trainer.should_stop and trainer.fit_loop._can_stop_early)
+        if stops:
+            trainer.should_stop = trainer.is_last_batch or _has_stepped(trainer, batch_idx)
+            self._put_off = not trainer.should_stop
+        has_all_steps = 0 <= trainer.max_steps <= trainer.global_step
+        return not trainer.is_last_batch and (has_all_steps or (stops and trainer.should_stop))
+
     def _minutes_are_up(self, trainer: Trainer) -> bool:
         """One clock for all processes: they must enter a save together."""
         up = time.monotonic() - self._saved_time >= self.every_n_seconds
         return trainer.strategy.broadcast(up) if trainer.world_size > 1 else up
+
+
+def _has_stepped(trainer: Trainer, batch_idx: int) -> bool:
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+
+
+def _validates_next(trainer: Trainer, batch_idx: int) -> bool:
+    every = trainer.val_check_batch or math.inf  # none where validations are so many minutes apart
+    over_epochs = trainer.check_val_every_n_epoch is None
+    return ((trainer.fit_loop.total_batch_idx if over_epochs else batch_idx) + 1) % every == 0

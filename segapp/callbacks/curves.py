@@ -51,7 +51,7 @@ class Curves(Callback):
             if stage == "train" or (stage == "val" and self._validated):
                 row[name.removesuffix("_epoch")] = f"{float(value):.6g}"
         self._validated = False
-        self._rows = [old for old in self._rows if int(old["step"]) < trainer.global_step] + [row]
+        self._rows = [old for old in self._rows if int(old["epoch"]) <= trainer.current_epoch] + [row]
         write_rows(self.csv, self._rows)
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         draw(self._rows, self.png, spec)

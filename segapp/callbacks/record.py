@@ -26,8 +26,8 @@ class RunRecord(Callback):
         self.config = config
         self._validated_step = -1
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write config.yaml and split.yaml."""
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write config.yaml and split.yaml, once nothing was refused."""
         if trainer.is_global_zero:
             splits = trainer.datamodule.split_names()  # type: ignore[attr-defined]
             header = f"# segapp {__version__}; again with: segapp fit --config {self.folder / 'config.yaml'}\n"

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from segapp.batch import IGNORE_INDEX, Batch
+from segapp.errors import MisuseError
 from segapp.io import atomic_path
 from segapp.spec import Spec
 
@@ -23,6 +24,8 @@ class SamplePictures(Callback):
     """
 
     def __init__(self, images: int = 4, every_n_epochs: int = 5) -> None:
+        if images < 1 or every_n_epochs < 1:
+            raise MisuseError(f"SamplePictures counts from 1, got {images=} and {every_n_epochs=}.")
         self.images = images
         self.every_n_epochs = every_n_epochs
 

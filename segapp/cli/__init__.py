@@ -3,6 +3,7 @@
 Nothing heavy is imported here, so that `segapp --help` answers at once; a command pays for what it uses.
 """
 
+import errno
 import inspect
 import os
 import signal
@@ -56,6 +57,8 @@ Options of a command:  segapp <command> --help
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 misuse, 130 Ctrl-C, 143 SIGTERM."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if "" not in sys.path:
+        sys.path.append("")  # a class of one's own, in a file beside; last, so that it stands for nothing else
     try:
         with _ended_by_sigterm():
             return _dispatch(arguments)
@@ -70,6 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as in `segapp --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"segapp: this is too long for the name of a file: {str(error.filename)[:60]}…", file=sys.stderr)
+        return 2
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`segapp fit … --dry_run true`: what a training would cost, measured with a few of its steps; nothing is kept."""
 
+import math
 import resource
 import shutil
 import statistics
@@ -117,7 +118,7 @@ def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> s
         f"{_per_process(trainer)}, {scored} validation images",
         "memory": f"{_peak()}; {kept / 1e9:.3g} GB of it are kept for the backward pass",
         "time": f"{step:.3g} s a step ({wait:.2g} s of it waiting for images), {_spoken(epoch)} an epoch with its "
-        f"validation, {_spoken(epoch * _epochs(settings))} for {_epochs(settings)} epochs",
+        f"validation{_whole(settings.trainer, epoch, steps / trainer.accumulate_grad_batches)}",
         "checkpoint": f"{(folder / 'checkpoints' / 'last.ckpt').stat().st_size / 1e6:.3g} MB each, up to two are kept",
     }
     lines = [f"  {name:<12} {text}" for name, text in rows.items()]
@@ -166,8 +167,12 @@ def _limited(count: int, limit: float | None) -> int:
     return min(count, limit) if isinstance(limit, int) else int(count * limit)
 
 
-def _epochs(settings: Any) -> int:
-    return int(settings.trainer.max_epochs or 1000)  # Lightning's default
+def _whole(trainer: Any, epoch: float, steps: float) -> str:
+    """The whole run of the person's settings, where it has an end; `steps` are the optimiser's in an epoch."""
+    by_steps = trainer.max_steps / steps if trainer.max_steps >= 0 else math.inf
+    limit = trainer.max_epochs or (1000 if by_steps == math.inf else -1)  # Lightning's default
+    epochs = min(limit if limit >= 0 else math.inf, by_steps)
+    return "" if epochs == math.inf else f", {_spoken(epoch * epochs)} for {epochs:.4g} epochs"
 
 
 def _per_process(trainer: Trainer) -> str:

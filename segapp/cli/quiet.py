@@ -16,6 +16,8 @@ def quieten() -> None:
     """Silence what a person can do nothing about, and Lightning's advertisements."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("callbacks.early_stopping", "callbacks.timer", "callbacks.model_summary", "profilers.profiler"):
+        logging.getLogger(f"lightning.pytorch.{name}").setLevel(logging.INFO)  # asked for: why a run ended, what it is
     for message, category in (
         (r".*isinstance\(treespec, LeafSpec\).*", FutureWarning),
         (r".*does not have many workers.*", UserWarning),

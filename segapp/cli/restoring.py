@@ -1,9 +1,11 @@
 """A checkpoint that a run goes on from or is scored with: its settings, and whether it and the run agree."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jsonargparse import Namespace
+from lightning.pytorch.callbacks import Timer
 
 from segapp.cli.typed import named_by_the_person
 from segapp.errors import MisuseError
@@ -18,7 +20,6 @@ def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, opt
     Raises MisuseError for a class that may not be imported, and where something is missing.
     """
     config = checkpoint["segapp"]["config"]
-    check_class_paths(config, allowed=named_by_the_person(options))
     missing = [name for name in ("seed_everything", "model", "data", "trainer") if name not in config]
     if missing:
         raise MisuseError(
@@ -27,9 +28,11 @@ def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, opt
         )
     if verb == "fit":
         _refuse_weights_alone(path, checkpoint)
-        return dict(config)
-    trainer = {"precision": config["trainer"].get("precision")}
-    return {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
+    else:
+        trainer = {"precision": config["trainer"].get("precision")}
+        config = {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
+    check_class_paths(config, allowed=named_by_the_person(options))
+    return dict(config)
 
 
 def filled_by_a_checkpoint(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
@@ -57,7 +60,7 @@ def nothing_left(checkpoint: dict[str, Any], trainer: Any) -> str | None:
 
     Args:
         checkpoint: What it would go on from.
-        trainer: The trainer's settings, for `max_epochs` and `max_steps`.
+        trainer: The trainer's settings, for `max_epochs`, `max_steps` and `max_time`.
     """
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     for name, done in (("max_epochs", epochs), ("max_steps", checkpoint["global_step"])):
@@ -66,6 +69,12 @@ def nothing_left(checkpoint: dict[str, Any], trainer: Any) -> str | None:
                 f"nothing is left to train: the run has done {done} of {trainer[name]} {name.removeprefix('max_')}; "
                 f"to go on, give more with --trainer.{name}, say {2 * trainer[name]}."
             )
+    used = [state["time_elapsed"]["train"] for key, state in checkpoint["callbacks"].items() if key.startswith("Timer")]
+    if trainer["max_time"] and used and used[0] >= (Timer(trainer["max_time"]).time_remaining() or math.inf):
+        return (
+            f"nothing is left to train: the run has had its {trainer['max_time']}; to go on, give more in all with "
+            "--trainer.max_time."
+        )
     return None
 
 

@@ -1,6 +1,7 @@
 """Where a run lives: `runs/<name>/<YYYYmmdd-HHMMSS>/`, of a job `runs/<name>/<job>/`, and the verdicts beside it."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -8,6 +9,9 @@ from itertools import count
 from pathlib import Path
 
 from segapp.errors import MisuseError
+
+PLACE = ("--name", "--job", "--trainer.default_root_dir")
+"""Options that say where a new run lives."""
 
 _SHARED = "SEGAPP_RUN_FOLDER"  # so that the processes of one run on one machine agree on its folder
 
@@ -58,7 +62,8 @@ def _made(parent: Path, attempts: Iterator[str], job: str | None) -> Path:
             folder = next(path for path in (parent / attempt for attempt in attempts) if _is_new(path))
     except OSError as error:
         raise MisuseError(
-            f"no folder can be made in {parent} ({error.strerror}); name another place with --trainer.default_root_dir."
+            f"no folder can be made in {parent} ({error.strerror}: {error.filename}); "
+            "name another place with --trainer.default_root_dir."
         ) from error
     os.environ[_SHARED] = str(folder)
     return folder
@@ -75,6 +80,8 @@ def _is_new(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
+        if not os.path.lexists(folder):
+            raise  # something above it is a link to nothing
         return False
     return True
 
@@ -89,6 +96,19 @@ def run_of(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint lies in, `<run>/checkpoints/x.ckpt`, or None for a checkpoint by itself."""
     run = checkpoint.resolve().parent.parent
     return run if (run / "config.yaml").is_file() and checkpoint.resolve().parent.name == "checkpoints" else None
+
+
+def refuse_other_place(run: Path, typed: list[str]) -> None:
+    """MisuseError for options that would put a run that goes on elsewhere, and where nothing can be written in it."""
+    if typed:
+        raise MisuseError(f"a run that goes on stays in its folder, {run}: leave {' and '.join(typed)} out.")
+    try:
+        with tempfile.TemporaryFile(dir=run):
+            pass
+    except OSError as error:
+        raise MisuseError(
+            f"the run's folder {run} cannot be written ({error.strerror}): copy it to where you may, and go on there."
+        ) from error
 
 
 def newest_best(root: Path = Path("runs")) -> str:

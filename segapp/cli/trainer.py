@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import ProgressBar as LightningBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins import CheckpointIO
 
@@ -20,11 +22,43 @@ from segapp.callbacks import (
     StopWhenAsked,
     WholeFiles,
 )
+from segapp.cli.sentences import suggest
+from segapp.errors import MisuseError
+
+
+def refuse_impossible(trainer: Any) -> None:
+    """MisuseError for intervals of nothing, and for a run that would keep nothing to go on from."""
+    for name in ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches"):
+        if trainer[name] == 0:
+            raise MisuseError(f"trainer.{name} is 0; give 1 or more, or leave it out.")
+    if trainer.enable_checkpointing is False:
+        raise MisuseError(
+            "trainer.enable_checkpointing: a run always keeps its best and its last weights; leave it out, or measure "
+            "with --dry_run, which keeps nothing."
+        )
+
+
+def refuse_unknown_monitors(callbacks: list[Callback], scores: list[str]) -> None:
+    """MisuseError for an EarlyStopping on what nobody logs, which Lightning would tell after the first epoch.
+
+    Args:
+        callbacks: The person's; one of their own may log anything.
+        scores: What a validation is scored by, with its loss.
+    """
+    names = [*(f"val/{score}" for score in scores), "train/loss", "train/loss_epoch", "train/loss_step"]
+    ours = all(type(callback).__module__.split(".")[0] in ("segapp", "lightning") for callback in callbacks)
+    for callback in callbacks:
+        if ours and isinstance(callback, EarlyStopping) and callback.monitor not in names:
+            raise MisuseError(
+                f"EarlyStopping monitors {callback.monitor!r}, which nobody logs{suggest(callback.monitor, names)}: "
+                f"take {', '.join(name for name in names if name.count('/') < 3)}, or that of a class."
+            )
 
 
 def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers: list[Callback]) -> dict[str, Any]:
     """The arguments of Lightning's Trainer: the person's settings and callbacks, and those every run has."""
-    shown = [] if settings["enable_progress_bar"] is False else [ProgressBar()]
+    own = any(isinstance(callback, LightningBar) for callback in settings["callbacks"] or [])
+    shown = [] if own or settings["enable_progress_bar"] is False else [ProgressBar()]
     logger = settings["logger"] if fit else False
     if logger in (None, True):
         logger = TensorBoardLogger(str(folder), name="", version="tensorboard")

@@ -33,10 +33,20 @@ from segapp.cli.restoring import (
     refuse_other_classes,
     settings_of_checkpoint,
 )
-from segapp.cli.runs import forget_if_empty, job_of, last_of, new_run, new_verdict, newest_best, run_of
+from segapp.cli.runs import (
+    PLACE,
+    forget_if_empty,
+    job_of,
+    last_of,
+    new_run,
+    new_verdict,
+    newest_best,
+    refuse_other_place,
+    run_of,
+)
 from segapp.cli.summary import summary
-from segapp.cli.trainer import stop_of, trainer_settings, watchers_of_a_fit
-from segapp.cli.typed import named_by_the_person, option, refuse_fragments, with_values, without
+from segapp.cli.trainer import refuse_impossible, refuse_unknown_monitors, stop_of, trainer_settings, watchers_of_a_fit
+from segapp.cli.typed import named_by_the_person, option, refuse_fragments, refuse_overridden, with_values, without
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.inference import limited_imports, read_checkpoint
@@ -112,6 +122,8 @@ class SegmentationCLI(LightningCLI):
         """The run's name, and what the model learns from the data."""
         parser.add_argument("--name", type=str, default="unet", help="The run is written to runs/<name>/<time>.")
         about_jobs = "The run is written to runs/<name>/<job>; the same job again goes on where it stopped."
+        foreign = "Class or package outside segapp that the checkpoint may use; repeat it."
+        parser.add_argument("--allow", type=str | None, default=None, help=foreign)
         parser.add_argument("--job", type=str | None, default=None, help=about_jobs)
         parser.add_argument("--dry_run", type=bool, default=False, help="Measure a few steps of a fit, keep nothing.")
         parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
@@ -128,6 +140,7 @@ class SegmentationCLI(LightningCLI):
         self.typed = options
         asks_for_help = any(option in ("-h", "--help") for option in options)
         refuse_fragments(options, {"data": SegmentationDataModule, "model": SegmentationModule})
+        refuse_overridden(options)
         path = option(options, "--ckpt_path")
         if path is not None and verb != "fit" and is_bundle(path):
             self.bundle = read_bundle(path)
@@ -164,6 +177,7 @@ class SegmentationCLI(LightningCLI):
         refuse_what_needs_a_gpu(settings.trainer)
         refuse_unknown_strategy(settings.trainer.strategy)
         refuse_rounded_weights(settings.trainer.precision)
+        refuse_impossible(settings.trainer)
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
             say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
@@ -175,11 +189,16 @@ class SegmentationCLI(LightningCLI):
         root = Path(settings.trainer.default_root_dir or "runs")
         if self.subcommand == "fit" and settings.trainer.max_epochs == 0:
             raise MisuseError("trainer.max_epochs is 0, which trains nothing; give 1 or more.")
+        if self.subcommand == "fit" and checkpoint_path and settings.trainer.fast_dev_run:
+            raise MisuseError("trainer.fast_dev_run tries a few batches from the beginning: leave --ckpt_path out.")
         if self.subcommand != "fit" and settings.dry_run:
             raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
         if settings.dry_run:
             self.measure, self.folder = Measure(), scratch_folder()
+            settings.ckpt_path = None  # its settings and its data are measured, not what is left of it
         elif self.subcommand == "fit":
+            if run is not None:
+                refuse_other_place(run, [name for name in PLACE if option(self.typed, name)])
             self.folder = run or new_run(root, settings.name, job)
             say(f"run: {self.folder}")
             if run is None and (last := last_of(self.folder)):
@@ -187,7 +206,8 @@ class SegmentationCLI(LightningCLI):
             if self.checkpoint is not None and (sentence := nothing_left(self.checkpoint, settings.trainer)):
                 say(sentence)
         else:
-            self.folder = new_verdict(run or root / settings.name, str(self.subcommand), job)
+            beside = run if option(self.typed, "--trainer.default_root_dir") is None else None
+            self.folder = new_verdict(beside or root / settings.name, str(self.subcommand), job)
 
     def _go_on(self, last: Path) -> None:
         """A job that was started again, by whoever watches over it, continues."""
@@ -197,10 +217,11 @@ class SegmentationCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
-        if self.checkpoint is not None:
+        path = self.config[self.subcommand].get("ckpt_path")
+        if self.checkpoint is not None and path:
             settings, own = self.config[self.subcommand], named_by_the_person(self.typed)
             self._net = self._plain_config()["model"]["net"]
-            settings.model.net = filled_by_a_checkpoint(settings.ckpt_path, settings.model.net.as_dict(), own)
+            settings.model.net = filled_by_a_checkpoint(path, settings.model.net.as_dict(), own)
         try:
             with DrawnByName() as drawn:
                 super().instantiate_classes()
@@ -226,6 +247,8 @@ class SegmentationCLI(LightningCLI):
         """The person's trainer settings and callbacks, and those every run has."""
         settings = {**self._get(self.config_init, "trainer"), **kwargs}
         fit = self.subcommand == "fit"
+        if fit:
+            refuse_unknown_monitors(settings["callbacks"] or [], [*self.model.scores.compute(), "loss"])
         settings = trainer_settings(settings, self.folder, fit, self._watchers(fit))
         if self.measure is not None:
             settings = shortened(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
@@ -260,6 +283,8 @@ class SegmentationCLI(LightningCLI):
                 raise self._stop.too_late(error) from error
             raise
         except Exception as error:
+            if isinstance(error, ValueError) and "val_check_interval" in str(error):
+                raise MisuseError(" ".join(str(error).split())) from error
             failure = (
                 self.datamodule.worker_died(error)
                 or self._other_weights(error)
@@ -290,3 +315,8 @@ class SegmentationCLI(LightningCLI):
             print(report(self.measure, self.trainer, self.config["fit"], self.folder))
         else:
             print(summary(self.folder, self.datamodule.spec.classes))
+        if self.measure is None and self._stop is not None and self._stop.last.cut:
+            print(
+                f"a limit ended it in the middle of an epoch, after {self.trainer.global_step} steps; it goes on with "
+                f"a larger --trainer.max_steps or --trainer.max_time: segapp fit --ckpt_path {self._stop.last.path}"
+            )

@@ -215,15 +215,15 @@ def cache_folders(environment: dict[str, str]) -> list[Path]:
 def folder(path: Path) -> Folder:
     """Whether files can be made in a folder, tried in the nearest one that exists; it is not created."""
     nearest = path.absolute()
-    while not nearest.exists():
+    while not os.path.lexists(nearest):
         nearest = nearest.parent
     trouble = None
     if not nearest.is_dir():
-        trouble = f"{nearest} is a file"
+        trouble = f"{nearest} is a {'file' if nearest.exists() else 'link to nothing'}"
     else:
         try:
             with tempfile.TemporaryFile(dir=nearest):
                 pass
         except OSError as error:
             trouble = error.strerror or str(error)
-    return Folder(path, trouble, shutil.disk_usage(nearest).free)
+    return Folder(path, trouble, shutil.disk_usage(nearest if nearest.exists() else nearest.parent).free)

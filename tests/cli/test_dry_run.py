@@ -13,7 +13,7 @@ from lightning.pytorch.plugins.precision import Precision
 from torch import nn
 
 from segapp.cli import main
-from segapp.cli.dry_run import _of_a_forward
+from segapp.cli.dry_run import _of_a_forward, _whole
 from segapp.module import SegmentationModule
 from tests.cli.tiny import TINY
 from tests.processes import ran
@@ -82,3 +82,26 @@ def test_operations_and_kept_bytes_are_those_worked_out_by_hand():
 def test_only_a_fit_can_be_tried_dry(verb, scratch, capsys):
     assert main([verb, "--config", str(TINY), "--dry_run"]) == 2
     assert main(["fit"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"max_epochs": 50, "max_steps": -1}, ", 500 s for 50 epochs"),
+        ({"max_epochs": 50, "max_steps": 20}, ", 40 s for 4 epochs"),
+        ({"max_epochs": -1, "max_steps": 20}, ", 40 s for 4 epochs"),
+        ({"max_epochs": None, "max_steps": 20}, ", 40 s for 4 epochs"),
+        ({"max_epochs": -1, "max_steps": -1}, ""),
+    ],
+)
+def test_the_whole_is_bounded_by_epochs_or_steps_or_by_nothing(limits, expected):
+    assert _whole(SimpleNamespace(**limits), 10.0, 5) == expected.replace("500 s", "8.3 minutes")
+
+
+def test_what_a_checkpoints_settings_would_cost(scratch, capsys):
+    assert main([*FIT, "--trainer.max_epochs", "1"]) == 0
+    (last,) = Path().glob("runs/tiny/*/checkpoints/last.ckpt")
+    before = last.stat().st_mtime_ns
+    assert main(["fit", "--ckpt_path", str(last), "--dry_run"]) == 0
+    assert "nothing was kept" in capsys.readouterr().out
+    assert last.stat().st_mtime_ns == before

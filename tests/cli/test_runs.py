@@ -5,6 +5,7 @@ import pytest
 from segapp.cli.devices import as_torchrun_says
 from segapp.cli.runs import job_of, last_of, new_run, new_verdict
 from segapp.errors import MisuseError
+from segapp.machine.facts import folder
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,13 @@ def test_a_job_has_one_folder_however_often_and_by_whom_it_is_started(tmp_path):
 def test_verdicts_are_numbered_and_those_of_a_job_are_named(tmp_path):
     assert [new_verdict(tmp_path, "test").name for _ in range(2)] == ["test-1", "test-2"]
     assert new_verdict(tmp_path, "test", "job7").name == new_verdict(tmp_path, "test", "job7").name == "test-job7"
+
+
+def test_a_link_to_nothing_is_said_and_not_tried_for_ever(tmp_path):
+    (tmp_path / "runs").symlink_to(tmp_path / "not_mounted" / "runs")
+    with pytest.raises(MisuseError, match=r"no folder can be made in .*runs/unet .*: .*runs"):
+        new_run(tmp_path / "runs", "unet")
+    assert "is a link to nothing" in (folder(tmp_path / "runs").trouble or "")
 
 
 @pytest.mark.parametrize("name", ["", "/etc", "../up"])

@@ -58,6 +58,7 @@ def refused(arguments: list[str], capsys, *sentences: str, code: int = 2) -> str
     return error
 
 
+STOPPING = "lightning.pytorch.callbacks.EarlyStopping"
 PLATEAU = "lightning.pytorch.cli.ReduceLROnPlateau"
 
 
@@ -217,6 +218,45 @@ def test_what_pretrained_weights_came_from_is_not_needed_again(place, monkeypatc
     refused(["test", "--ckpt_path", str(path)], capsys, "last.ckpt", "hf-hub:somebody", "looked up elsewhere")
 
 
+def test_a_class_of_ones_own_beside_is_used_and_allowed_again(place, trained, monkeypatch, capsys):
+    (place / "beside.py").write_text("import lightning.pytorch as pl\n\n\nclass Mine(pl.Callback):\n    pass\n")
+    mine = ["--trainer.callbacks", "[{class_path: beside.Mine}]", "--name", "mine", "--trainer.max_epochs", "1"]
+    assert main([*FIT, *mine]) == 0
+    (run,) = (place / "runs" / "mine").iterdir()
+    last = str(run / "checkpoints" / "last.ckpt")
+    longer = ["fit", "--ckpt_path", last, "--trainer.max_epochs", "2"]
+    refused(longer, capsys, "beside.Mine", "--allow beside.Mine")
+    assert main([*longer, "--allow", "beside.Mine"]) == 0
+    assert main(["test", "--ckpt_path", last]) == 0  # which uses no callback of it
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--name", "other"], "a run that goes on stays in its folder"),
+        (["--trainer.default_root_dir", "elsewhere"], "leave --trainer.default_root_dir out"),
+        (["--trainer.fast_dev_run", "true"], "tries a few batches from the beginning"),
+    ],
+)
+def test_a_refused_resume_leaves_the_run_as_it_is(options, sentence, trained, capsys):
+    before = (trained / "config.yaml").read_text()
+    last = str(trained / "checkpoints" / "last.ckpt")
+    refused(["fit", "--ckpt_path", last, "--trainer.max_epochs", "3", *options], capsys, sentence)
+    assert (trained / "config.yaml").read_text() == before
+
+
+def test_a_verdict_goes_where_it_is_asked_to(trained, place):
+    assert main(["test", "--ckpt_path", best(trained), "--trainer.default_root_dir", "verdicts"]) == 0
+    assert (place / "verdicts" / "unet" / "test-1" / "metrics.json").is_file()
+
+
+def test_a_finished_run_is_left_as_it_is(trained):
+    before = (trained / "config.yaml").read_text()
+    last = str(trained / "checkpoints" / "last.ckpt")
+    assert main(["fit", "--ckpt_path", last, "--trainer.log_every_n_steps", "7"]) == 0
+    assert (trained / "config.yaml").read_text() == before
+
+
 @pytest.mark.parametrize("verb", ["fit", "test"])
 def test_weights_of_other_settings_are_refused_by_naming_what_differs(verb, trained, place, capsys):
     last = str(trained / "checkpoints" / "last.ckpt")
@@ -307,7 +347,7 @@ def test_a_class_path_from_a_checkpoint_is_checked_before_it_is_imported(
         record["config"]["model"][part] = evil
     torch.save(checkpoint, place / "evil.ckpt")
     folders = ["--images", "data/cells/val/images", "--output", "nowhere"] if verb == "predict" else []
-    if (verb == "predict" and part != "net") or (verb != "fit" and part == "callable"):
+    if (verb == "predict" and part != "net") or (verb != "fit" and part in ("callable", "callback")):
         pytest.skip("this verb does not read that part")
     refused([verb, "--ckpt_path", "evil.ckpt", *folders], capsys, "evil.Evil")
     assert not (place / "imported").exists()
@@ -325,6 +365,19 @@ def test_a_class_path_from_a_checkpoint_is_checked_before_it_is_imported(
         (["--weights_only", "false"], ["--weights_only"]),
         (["--config", "nope.yaml"], ["nope.yaml"]),
         (["--name", "../elsewhere"], ["../elsewhere"]),
+        (["--trainer.val_check_interval", "0"], ["val_check_interval is 0"]),
+        (["--trainer.accumulate_grad_batches", "0"], ["accumulate_grad_batches is 0"]),
+        (["--trainer.check_val_every_n_epoch", "0"], ["check_val_every_n_epoch is 0"]),
+        (["--trainer.val_check_interval", "1000"], ["val_check_interval"]),
+        (["--trainer.enable_checkpointing", "false"], ["--dry_run"]),
+        (
+            ["--trainer.callbacks", "[{class_path: segapp.callbacks.SamplePictures, init_args: {every_n_epochs: 0}}]"],
+            ["SamplePictures counts from 1"],
+        ),
+        (
+            [f"--trainer.callbacks=[{{class_path: {STOPPING}, init_args: {{monitor: val_loss}}}}]"],
+            ["EarlyStopping monitors 'val_loss', which nobody logs", "val/loss"],
+        ),
         (["--trainer.precision", "bf16-true"], ["bf16-true rounds the weights", "32-true or bf16-mixed or 16-mixed"]),
         (["--trainer.max_epochs", "-1"], ["WarmupCosine needs a run with an end", "--trainer.max_steps"]),
         (["--model.lr_scheduler.init_args.warmup", "5"], ["warmup, a share of the run, in [0, 1)", "got 5"]),
@@ -346,6 +399,17 @@ def test_a_class_path_from_a_checkpoint_is_checked_before_it_is_imported(
 )
 def test_a_wrong_option_gets_one_sentence(options, sentences, capsys):
     refused([*FIT, *options], capsys, *sentences)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--data", "configs/data/mine.yaml"), ("--trainer.max_epochs", "3"), ("--trainer.callbacks+", "x.Y")],
+)
+def test_what_stands_before_a_config_that_sets_it_is_refused(option, value, capsys):
+    """The config would win without a word."""
+    config = str(ROOT / "configs" / "unet.yaml")
+    key = option.removesuffix("+")
+    refused(["fit", f"{option}={value}", "--config", config], capsys, f"{key} stands before --config", "write it after")
 
 
 def test_a_misspelt_key_in_a_file_gets_a_suggestion(place, capsys):
