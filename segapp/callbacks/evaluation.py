@@ -64,6 +64,7 @@ class EvaluationReport(Callback):
     ) -> None:
         loss = trainer.callback_metrics.get("val/loss", trainer.callback_metrics.get("test/loss"))
         verdict = {
+            "checkpoint": None if trainer.ckpt_path is None else str(trainer.ckpt_path),  # None: a bundle was scored
             "images": images,
             "images_per_class": support,
             "classes": list(spec.classes),

@@ -1,5 +1,6 @@
 """`segapp compare`: finished runs set against each other."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +18,11 @@ from segapp.report.effects import Question
 from segapp.report.results import LOWER_IS_BETTER, Result, common_images
 from segapp.report.study import Report, write_report
 from segapp.studies.examples import slug, write_examples
+from segapp.studies.merge import at
 from segapp.studies.sizes import size_of
+
+NEEDED = ("name", "seed_everything", "data.source.class_path", "model.net.class_path")
+"""Settings that the config of every run has."""
 
 
 def compare(
@@ -33,8 +38,8 @@ def compare(
 
     Every other run is compared with the first one, image by image: settings that differ, learning curves, differences
     of every score with 95 % intervals, and the images on which a run wins and loses most. Each run needs a verdict
-    (`segapp test --ckpt_path RUN/checkpoints/best.ckpt`) on the same images, the newest one is taken; the data must
-    still be there.
+    (`segapp test --ckpt_path RUN/checkpoints/best.ckpt`) on the same images, the newest one of best.ckpt is taken; the
+    data must still be there.
 
     Args:
         runs: Folders of runs, runs/<name>/<time>.
@@ -51,8 +56,9 @@ def compare(
         raise MisuseError(f"{folder} is not empty; name another --output, or allow --overwrite.")
     if len(runs) < 2:
         raise MisuseError(f"a comparison needs two runs or more, got {len(runs)}: segapp compare RUN RUN.")
-    names = _names(runs)
-    configs = {name: _config(Path(run)) for name, run in zip(names, runs, strict=True)}
+    found = [_config(Path(run)) for run in runs]
+    names = _names(runs, [str(config["name"]) for config in found])
+    configs = dict(zip(names, found, strict=True))
     results = [_result(name, Path(run), configs[name], score_on, folder) for name, run in zip(names, runs, strict=True)]
     images = common_images(results)
     _require_same_images(results, images)
@@ -93,15 +99,21 @@ def _report(
     )
 
 
-def _names(runs: Sequence[str]) -> list[str]:
-    """The names the runs were given, with their times where those are needed to tell them apart."""
+def _names(runs: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The names the runs were given, with as much of the ends of their paths as is needed to tell them apart.
+
+    They differ as names of folders too, since each run's examples lie in one.
+    """
     paths = [Path(run).resolve() for run in runs]
     if len(set(paths)) < len(paths):
         raise MisuseError("a run is named twice; compare different runs.")
-    short = [str(_config(Path(run))["name"]) for run in runs]
-    if len(set(short)) == len(short):
-        return short
-    return [f"{name} {path.name}" for name, path in zip(short, paths, strict=True)]
+    names = list(given)
+    for count in range(1, max(len(path.parts) for path in paths) + 1):
+        if len({slug(name) for name in names}) == len(names):
+            return names
+        ends = [Path(*path.parts[-count:]) for path in paths]
+        names = [f"{name} {end}" for name, end in zip(given, ends, strict=True)]
+    return [f"{number} {name}" for number, name in enumerate(names, 1)]  # paths that differ only in signs
 
 
 def _config(run: Path) -> dict[str, Any]:
@@ -109,26 +121,41 @@ def _config(run: Path) -> dict[str, Any]:
     if not path.is_file():
         inside = f"; below it: {found[0].parent}" if (found := sorted(run.glob("*/config.yaml"))) else ""
         raise MisuseError(f"{run} is not the folder of a run (it has no config.yaml){inside}.")
-    config: dict[str, Any] = yaml.safe_load(path.read_text())
-    return config
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no text, or a date that is none
+        raise MisuseError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())[:200]}).") from error
+    missing = [key for key in NEEDED if at(config, key) is None]
+    if missing:
+        raise MisuseError(f"{path}: is not the config of a run of segapp, it has no {missing[0]}.")
+    return dict(config)
 
 
 def _result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Path) -> Result:
-    verdicts = sorted(run.glob(f"{verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime)
-    best = run / "checkpoints" / "best.ckpt"
-    if not verdicts:
-        raise MisuseError(f"{run} has no {verb} verdict; make one: segapp {verb} --ckpt_path {best}")
+    verdict = _verdict(run, verb)
     source = source_of(str(run), config["data"])
     groups = {item.name: item.group for item in source.items("test" if verb == "test" else "val")}
     return Result(
         arm=name,
         seed=0,  # paired by image alone, whatever the runs' own seeds are
         run=run,
-        verdict=verdicts[-1].parent,
+        verdict=verdict,
         examples=folder / "examples" / slug(name),
         facts=asdict(size_of(str(run), config, source)) | {"groups": groups},
         levels={"training seed": str(config["seed_everything"])},
     )
+
+
+def _verdict(run: Path, verb: str) -> Path:
+    """The newest verdict of the run's best checkpoint; one that does not say what it scored may be of that."""
+    records = sorted(run.glob(f"{verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime)
+    scored = {record: Path(json.loads(record.read_text()).get("checkpoint") or "best.ckpt").name for record in records}
+    of_best = [record for record, checkpoint in scored.items() if checkpoint == "best.ckpt"]
+    if not of_best:
+        only = f" of best.ckpt, only of {', '.join(sorted(set(scored.values())))}" if scored else ""
+        best = run / "checkpoints" / "best.ckpt"
+        raise MisuseError(f"{run} has no {verb} verdict{only}; make one: segapp {verb} --ckpt_path {best}")
+    return of_best[-1].parent
 
 
 def _require_same_images(results: Sequence[Result], images: Sequence[str]) -> None:

@@ -75,11 +75,11 @@ class Study:
 
 
 CHOICES = {
-    "inits": {"default", "he", "xavier"},
-    "activations": {"relu", "tanh"},
-    "shorts": {"none", "add", "concat"},
-    "longs": {"none", "add", "concat"},
-    "norms": {"none", "batch"},
+    "inits": ("default", "he", "xavier"),
+    "activations": ("relu", "tanh"),
+    "shorts": ("add", "concat", "none"),
+    "longs": ("add", "concat", "none"),
+    "norms": ("batch", "none"),
 }
 
 
@@ -95,20 +95,25 @@ def read_study(config: str) -> Study:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         scale = Scale(**found.pop("scale", {}))
         study = Study(**found, scale=scale)
-    except (yaml.YAMLError, TypeError, AttributeError) as error:
-        known = ", ".join(part.name for part in fields(Study))
-        raise MisuseError(f"{path}: is no study of depth ({error}); its keys are {known}.") from error
+    except (OSError, ValueError, yaml.YAMLError, TypeError, AttributeError) as error:
+        known, said = ", ".join(part.name for part in fields(Study)), " ".join(str(error).split())
+        raise MisuseError(f"{path}: is no study of depth ({said}); its keys are {known}.") from error
     for key in (*CHOICES, "depths"):
         if not isinstance(getattr(study, key), list) or not getattr(study, key):
             raise MisuseError(f"{path}: {key} is a list, got {getattr(study, key)!r}.")
     for key, choices in CHOICES.items():
         wrong = [value for value in getattr(study, key) if value not in choices]
         if wrong:
-            raise MisuseError(f"{path}: {key} takes {', '.join(sorted(choices))}, got {wrong[0]!r}.")
-    if not all(isinstance(deep, int) and deep >= 2 for deep in study.depths):
+            raise MisuseError(f"{path}: {key} takes {', '.join(choices)}, got {wrong[0]!r}.")
+    if not all(type(deep) is int and deep >= 2 for deep in study.depths):
         raise MisuseError(f"{path}: depths are numbers of blocks from 2 up, got {study.depths}.")
-    if not isinstance(study.seeds, int) or study.seeds < 1:
+    if type(study.seeds) is not int or study.seeds < 1:
         raise MisuseError(f"{path}: seeds is how many seeds there are, 1 or more, got {study.seeds!r}.")
+    if type(study.unet_levels) is not int or study.unet_levels < 2:
+        raise MisuseError(f"{path}: unet_levels is a number of levels from 2 up, got {study.unet_levels!r}.")
+    for key, value in asdict(study.scale).items():
+        if type(value) is not int or value < 1:
+            raise MisuseError(f"{path}: scale.{key} is a whole number, 1 or more, got {value!r}.")
     return study
 
 

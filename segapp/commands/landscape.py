@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -125,11 +126,11 @@ def _settings(request: Request, opened: Opened, points: int, radius: float) -> d
 
 def _begun(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Losses (P,) and which of them are known, of an earlier start with the same settings, or none."""
+    _try_writing(folder)
     record = folder / SETTINGS
     if not record.is_file():
-        if folder.is_dir() and any(folder.iterdir()):
+        if any(folder.iterdir()):
             raise MisuseError(f"{folder} is not empty and holds no landscape; name another folder with --output.")
-        folder.mkdir(parents=True, exist_ok=True)
         _write_json(record, settings)
         return np.zeros(count), np.zeros(count, bool)
     before = json.loads(record.read_text(encoding="utf-8"))
@@ -141,6 +142,16 @@ def _begun(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarr
         return np.zeros(count), np.zeros(count, bool)
     with np.load(folder / NUMBERS) as numbers:
         return numbers["losses"], numbers["done"]
+
+
+def _try_writing(folder: Path) -> None:
+    """Make the folder; raises MisuseError when nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MisuseError(f"{folder} cannot be written ({error.strerror}); name another --output.") from error
 
 
 def _evaluate(
@@ -190,7 +201,7 @@ def _redraw(folders: Sequence[str], output: str | None) -> int:
     if output is None and len(folders) > 1:
         raise MisuseError("several landscapes are drawn into a folder of their own: name it with --output.")
     found = [read_landscape(folder, name) for name, folder in map(_named, folders)]
-    into.mkdir(parents=True, exist_ok=True)
+    _try_writing(into)
     print("\n".join(f"look at: {picture}" for picture in draw_all(found, into)))
     return 0
 

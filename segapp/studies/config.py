@@ -148,8 +148,8 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise MisuseError(f"there is no config {path}; paths in a study are relative to where segapp is started.")
     try:
-        text = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        text = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no text, or a date that is none
         raise MisuseError(f"{path}: not YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(text, dict):
         raise MisuseError(f"{path}: a mapping of keys to values is expected.")

@@ -91,12 +91,26 @@ def test_an_interrupted_study_goes_on_and_gives_the_same_table(study, without_pi
         ({"seeds": [0, 1]}, "seeds is how many seeds"),
         ({"depht": [2]}, "its keys are inits, activations, depths"),
         ({"scale": {"widht": 2}}, "is no study of depth"),
+        ({"inits": [["he"]]}, "inits takes default, he, xavier, got ['he']"),
+        ({"seeds": True}, "seeds is how many seeds"),
+        ({"unet_levels": "x"}, "unet_levels is a number of levels from 2 up, got 'x'"),
+        ({"unet_levels": 0}, "unet_levels is a number of levels from 2 up, got 0"),
+        ({"scale": {"batch": "x"}}, "scale.batch is a whole number, 1 or more, got 'x'"),
+        ({"scale": {"size": 0}}, "scale.size is a whole number, 1 or more, got 0"),
     ],
 )
 def test_studies_that_cannot_be_run_are_refused(study, change, sentence, capsys):
     study.write_text(yaml.safe_dump(TINY | change))
     assert run(study) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04\x80\xff", b"inits: [", b"seeds: 2026-13-45", b""], ids=repr)
+def test_a_file_that_is_no_study_is_refused_in_one_sentence(study, content, capsys):
+    study.write_bytes(content)
+    assert run(study) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"segapp: {study}: is no study of depth (") and said.count("\n") == 1
 
 
 def test_what_is_missing_is_named(tmp_path, study, capsys, monkeypatch):

@@ -160,6 +160,33 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(best, arguments, senten
     assert sentence in said and "Traceback" not in said
 
 
+@pytest.mark.parametrize("output", ["file", "file/inside"])
+def test_a_file_cannot_be_the_folder(best, output, capsys):
+    Path("file").touch()
+    lines = ["--points", "0", "--samples", "2", "--seeds", "2"]
+    assert main(["landscape", "--ckpt_path", best, *lines, "--output", output]) == 2
+    assert f"segapp: {output} cannot be written (" in capsys.readouterr().err
+    assert main(["landscape", "--ckpt_path", best, *lines, "--output", "lines"]) == 0
+    assert main(["landscape", "--redraw", "lines", "--output", output]) == 2
+    said = capsys.readouterr().err
+    assert f"segapp: {output} cannot be written (" in said and said.endswith("; name another --output.\n")
+
+
+def test_a_run_that_may_not_be_written_is_said_before_anything_is_computed(best, monkeypatch, capsys):
+    """Refused by hand, since the superuser may write anywhere."""
+
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    folder = folder_of(best)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    monkeypatch.setattr(Path, "write_text", refused)
+    assert main(["landscape", "--ckpt_path", best, *SMALL]) == 2
+    sentence = f"segapp: {folder.resolve()} cannot be written (Permission denied); name another --output.\n"
+    assert capsys.readouterr().err == sentence
+
+
 def test_another_landscape_is_not_written_over(best, capsys):
     assert main(["landscape", "--ckpt_path", best, *SMALL]) == 0
     kept = (folder_of(best) / "landscape.npz").read_bytes()

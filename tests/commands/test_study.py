@@ -237,6 +237,13 @@ def test_a_landscape_that_cannot_be_drawn_is_refused_before_anything_trains(tmp_
     assert not Path("runs").exists()
 
 
+def test_a_checkpoint_is_no_study(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("last.ckpt").write_bytes(b"PK\x03\x04\x80\xff")
+    assert main(["study", "--config", "last.ckpt"]) == 2
+    assert capsys.readouterr().err.startswith("segapp: last.ckpt: not YAML (")
+
+
 def test_a_comparison_needs_runs_that_were_tested(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["compare", "one"]) == 2
@@ -245,7 +252,8 @@ def test_a_comparison_needs_runs_that_were_tested(tmp_path, monkeypatch, capsys)
     assert "not the folder of a run" in capsys.readouterr().err
     for name in ("one", "two"):
         Path(name).mkdir()
-        Path(name, "config.yaml").write_text("name: mine\nseed_everything: 0\n")
+        parts = {"data": {"source": {"class_path": "Cells"}}, "model": {"net": {"class_path": "UNet"}}}
+        Path(name, "config.yaml").write_text(yaml.safe_dump({"name": "mine", "seed_everything": 0} | parts))
     assert main(["compare", "one", "two"]) == 2
     assert "segapp test --ckpt_path one/checkpoints/best.ckpt" in capsys.readouterr().err
 

@@ -139,3 +139,12 @@ def test_what_is_wrong_is_said_in_one_sentence(changes, words):
         read(**changes)
     for word in ("nope.yaml" if changes.get("base") == "nope.yaml" else "study.yaml", *words):
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04\x80\xff", b"name: [", b"about: 2026-13-45"], ids=repr)
+def test_a_file_that_is_not_yaml_is_refused(content):
+    Path("last.ckpt").write_bytes(content)
+    for path in (Path("last.ckpt"), Path("study.yaml")):
+        Path("study.yaml").write_text(yaml.safe_dump(STUDY | {"base": "last.ckpt"}))
+        with pytest.raises(MisuseError, match=r"^last\.ckpt: not YAML \(.*\)\.$"):
+            read_study(path)

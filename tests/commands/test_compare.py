@@ -1,0 +1,120 @@
+"""`segapp compare`: which runs it takes, what it calls them, and whose verdict it reads."""
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from segapp.cli import main
+from segapp.commands.compare import _names, _verdict
+from segapp.errors import MisuseError
+
+TINY = Path(__file__).parents[1] / "tiny.yaml"
+CONFIG = (
+    "name: mine\nseed_everything: 0\ndata: {source: {class_path: segapp.datasets.Cells}}\n"
+    "model: {net: {class_path: segapp.models.UNet}}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run of one epoch, whose best checkpoint was tested, and then its last one."""
+    folder = tmp_path_factory.mktemp("compared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        short = ["--trainer.max_epochs", "1", "--trainer.callbacks", "[]", "--data.num_workers", "0"]
+        for words in (["fit", "--config", str(TINY), *short], ["test", "best"], ["test", "last"]):
+            patch.setenv("SEGAPP_RUN_FOLDER", "")
+            patch.delenv("SEGAPP_RUN_FOLDER")
+            checkpoint = [str(path) for path in Path("runs/tiny").glob(f"*/checkpoints/{words[-1]}.ckpt")]
+            assert main([words[0], "--ckpt_path", *checkpoint] if checkpoint else words) == 0
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeypatch):
+    """The second found nothing: had both one label, one would be set against itself, and differ by 0."""
+    monkeypatch.chdir(trained)
+    (run,) = Path("runs/tiny").iterdir()
+    places = [str(shutil.copytree(run, Path(root, "tiny", "today"))) for root in ("one", "two")]
+    table = Path(places[1], "test-1", "per_image.csv")
+    found = [row | {"tp/cell": "0", "fn/cell": str(int(row["tp/cell"]) + int(row["fn/cell"]))} for row in rows(table)]
+    table.write_text("\n".join(",".join(line) for line in (found[0], *(row.values() for row in found))) + "\n")
+    assert main(["compare", *places, "--pictures", "1"]) == 0
+    images = rows(Path("comparison/images.csv"))
+    first = [float(row["dice"]) for row in images if row["arm"] == "tiny one/tiny/today"]
+    assert len(first) == 5 and sum(first) > 0
+    assert {float(row["dice"]) for row in images if row["arm"] == "tiny two/tiny/today"} == {0.0}
+    (effect,) = [row for row in rows(Path("comparison/effects.csv")) if row["score"] == "dice"]
+    assert float(effect["estimate"]) == pytest.approx(-sum(first) / 5, abs=1e-5)
+    assert {path.name for path in Path("comparison/examples").iterdir()} == {
+        "tiny_one_tiny_today",
+        "tiny_two_tiny_today",
+    }
+
+
+def test_names_are_as_long_as_they_must_be():
+    assert _names(["a/1", "b/1"], ["plain", "skips"]) == ["plain", "skips"]
+    assert _names(["a/1", "a/2"], ["mine", "mine"]) == ["mine 1", "mine 2"]
+    assert _names(["a/1", "b/1", "b/2"], ["mine"] * 3) == ["mine a/1", "mine b/1", "mine b/2"]
+    assert _names(["/a/1", "/b/a/1"], ["mine"] * 2) == ["mine /a/1", "mine b/a/1"]
+    assert _names(["a/1", "b/2"], ["my net", "my_net"]) == ["my net 1", "my_net 2"]  # their examples need two folders
+    first, second = _names(["a b/1", "a_b/1"], ["mine"] * 2)
+    assert first.startswith("1 mine /") and second.startswith("2 mine /")
+
+
+def test_a_verdict_says_which_checkpoint_was_scored(trained):
+    (run,) = (trained / "runs/tiny").iterdir()
+    scored = [json.loads((run / f"test-{number}" / "metrics.json").read_text())["checkpoint"] for number in (1, 2)]
+    inside = Path("runs/tiny") / run.name / "checkpoints"
+    assert scored == [str(inside / "best.ckpt"), str(inside / "last.ckpt")]  # as they were given
+    assert _verdict(run, "test") == run / "test-1"
+
+
+def record(run: Path, number: int, **content: str | None) -> None:
+    path = run / f"test-{number}" / "metrics.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(content))
+    os.utime(path, (number, number))
+
+
+def test_the_newest_verdict_of_the_best_checkpoint_counts(tmp_path):
+    record(tmp_path, 1, checkpoint="elsewhere/last.ckpt")
+    with pytest.raises(MisuseError, match=r"no test verdict of best\.ckpt, only of last\.ckpt; make one: segapp test"):
+        _verdict(tmp_path, "test")
+    for number, content in enumerate(({}, {"checkpoint": "x/best.ckpt"}, {"checkpoint": None}), 2):  # {}: an older one
+        record(tmp_path, number, **content)
+        record(tmp_path, number + 10, checkpoint="last.ckpt")
+        assert _verdict(tmp_path, "test") == tmp_path / f"test-{number}"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is not the config of a run of segapp, it has no name."),
+        (b"- 1\n", "it has no name."),
+        (b"model: resnet\n", "it has no name."),
+        (b"name: mine\nseed_everything: 0\n", "it has no data.source.class_path."),
+        (b"name: mine\nseed_everything: 0\ndata: here\n", "it has no data.source.class_path."),
+        (CONFIG.replace("net", "network").encode(), "it has no model.net.class_path."),
+        (b"name: [\n", "cannot be read as YAML"),
+        (b"name: 2026-13-45\n", "cannot be read as YAML"),
+        (b"\x80\x02}q\x00.", "cannot be read as YAML"),
+    ],
+)
+def test_a_run_of_another_program_is_refused(tmp_path, monkeypatch, capsys, content, sentence):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "foreign"):
+        Path(name).mkdir()
+    Path("mine/config.yaml").write_text(CONFIG)
+    Path("foreign/config.yaml").write_bytes(content)
+    assert main(["compare", "mine", "foreign"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("segapp: foreign/config.yaml: ") and sentence in said and said.count("\n") == 1
