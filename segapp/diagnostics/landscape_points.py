@@ -118,7 +118,7 @@ def _data(
 def _fragment(path: str) -> dict[str, Any]:
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MisuseError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())[:200]}).") from error
     if not isinstance(found, dict) or "source" not in found:
         raise MisuseError(f"{path}: is no data fragment, which has a `source:`; see configs/data/mine.yaml.")

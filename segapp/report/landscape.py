@@ -25,7 +25,7 @@ TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 """Losses that are written beside a surface, where they lie on its scale."""
 
 SPAN = 1e3
-"""The colours reach from the largest loss to a thousandth of it at most: a loss of 0 has no logarithm."""
+"""The colours span three decades at most, from the least loss where that leaves a tenth of the planes beyond."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,16 @@ def _captions(landscapes: Sequence[Landscape]) -> str:
 
 
 def _scale(landscapes: Sequence[Landscape]) -> tuple[float, float]:
-    """The least and the largest loss on any of the planes."""
+    """The least and the largest loss on any of the planes, or `SPAN` of it: what lies beyond has the ends' colours.
+
+    Far from the centre losses grow without bound, and would leave nothing to be seen of it.
+    """
     values = np.concatenate([each.plane[np.isfinite(each.plane)] for each in landscapes])
-    top = float(values.max(initial=1e-12))
-    low = max(float(values.min(initial=top)), top / SPAN)
-    return low, top if top > low else low * 1.001
+    values = values[values > 0]  # a loss of 0 has no logarithm
+    if not values.size:
+        return 1e-12, 1.001e-12
+    low = max(float(values.min()), float(np.quantile(values, 0.9)) / SPAN)
+    return low, max(min(float(values.max()), low * SPAN), low * 1.001)
 
 
 def _panels(landscapes: Sequence[Landscape]) -> tuple[int, int]:
@@ -124,7 +129,10 @@ def contours(landscapes: Sequence[Landscape]) -> Figure:
         mesh = _contour(axes, each, scale)
     for axes in grid[len(landscapes) :]:
         axes.remove()
-    bar = figure.colorbar(mesh, ax=list(grid[: len(landscapes)]), label="loss", shrink=0.9)
+    beyond = any((each.plane > scale[1]).any() for each in landscapes)
+    bar = figure.colorbar(
+        mesh, ax=list(grid[: len(landscapes)]), label="loss", shrink=0.9, extend="max" if beyond else "neither"
+    )
     bar.ax.yaxis.set_major_formatter("{x:.3g}")
     figure.supxlabel(_captions(landscapes), fontsize=7.5)
     return figure
@@ -180,8 +188,9 @@ def lines(landscapes: Sequence[Landscape]) -> Figure:
     axes.axvspan(-0.5, 0.5, color=INK, alpha=0.05, linewidth=0)
     axes.set_yscale("log")
     axes.set(xlabel="distance along the direction, in lengths of the filters", ylabel="loss")
-    for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        formatted("{x:.3g}")
+    axes.yaxis.set_major_formatter("{x:.3g}")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_minor_formatter("{x:.3g}" if high < 30 * low else "")  # over more they would cover each other
     axes.tick_params(axis="y", which="minor", labelsize=8)
     axes.grid(alpha=0.2, color=INK)
     axes.legend(fontsize=8)

@@ -27,6 +27,7 @@ th, td { padding: .3rem .7rem; text-align: left; border-bottom: 1px solid var(--
 th { font-weight: 600; vertical-align: bottom } .number { text-align: right }
 tbody tr:hover { background: var(--tint) } td:first-child, th:first-child { padding-left: .2rem }
 figure { margin: .8rem 0 } figure svg { width: 100%; height: auto; min-width: 40rem; display: block }
+figure > img { max-width: 100%; height: auto }
 .pictures { display: flex; flex-wrap: wrap; gap: .6rem; margin: .8rem 0 1.8rem }
 .pictures figure { width: 10.3rem; margin: 0 }
 .pictures img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block }
