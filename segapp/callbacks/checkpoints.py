@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,11 @@ class LastCheckpoint(Checkpoint):
         self._saved_step = 0
         self._saved_time = time.monotonic()
 
+    @property
+    def command(self) -> str:
+        """What to type to go on from it."""
+        return f"segapp fit --ckpt_path {shlex.quote(str(self.path))}"
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from here, also when resuming; what a kill in the middle of a write left behind goes."""
         if trainer.is_global_zero:
@@ -124,7 +130,9 @@ class LastCheckpoint(Checkpoint):
         return _has_stepped(trainer, batch_idx) and not (trainer.is_last_batch or _validates_next(trainer, batch_idx))
 
     def save(self, trainer: Trainer) -> None:
-        """Write `last.ckpt`; all processes must call it together."""
+        """Write `last.ckpt`; all processes must call it together. A trial (`fast_dev_run`) keeps nothing."""
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
         trainer.save_checkpoint(self.path)
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
 

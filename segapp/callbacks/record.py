@@ -1,5 +1,6 @@
 """What makes a checkpoint self-contained."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ class RunRecord(Callback):
         """Write config.yaml and split.yaml, once nothing was refused."""
         if trainer.is_global_zero:
             splits = trainer.datamodule.split_names()  # type: ignore[attr-defined]
-            header = f"# segapp {__version__}; again with: segapp fit --config {self.folder / 'config.yaml'}\n"
-            _write_yaml(self.folder / "config.yaml", self.config, header)
+            path = self.folder / "config.yaml"
+            header = f"# segapp {__version__}; again with: segapp fit --config {shlex.quote(str(path))}\n"
+            _write_yaml(path, self.config, header)
             _write_yaml(self.folder / "split.yaml", splits, "# The images of each split, as they were used.\n")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shlex
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from segapp.io import atomic_path
 from segapp.io.write import full_disk
 
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|Cannot allocate memory|std::bad_alloc")
-_JSONARGPARSE = ("Parser key", "Does not validate", "Expected a", "Given value", "Not a valid", "Problem with")
+_JSONARGPARSE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Expected a", "Given value", "Not a valid")
+_RAISED_BY = "Problem with given class_path"
 _BYTES = re.compile(r"tried to allocate (\d+) bytes")
 _NO_SHARED_MEMORY = re.compile(r"shared memory|unable to (?:mmap|write to file) </torch_|unable to open shared")
 
@@ -41,7 +43,8 @@ def refused(error: Exception) -> SegappError:
     for cause in _causes(error):
         if isinstance(cause, SegappError):
             return cause
-    lines = [line.strip().removeprefix("- ") for line in str(error).splitlines()]
+    _, named, inner = str(error).rpartition(_RAISED_BY)  # the last is the innermost: what its constructor said
+    lines = [line.strip().removeprefix("- ") for line in inner.splitlines()[bool(named) :]]
     said = [line for line in lines if line and not line.startswith(_JSONARGPARSE)]
     return MisuseError(f"a setting is refused: {(said or lines)[0].rstrip('.')}.")
 
@@ -117,4 +120,4 @@ def _smaller(verb: str, settings: Any) -> str:
 
 def _go_on(folder: Path) -> str:
     last = folder / "checkpoints" / "last.ckpt"
-    return f" Then go on with: segapp fit --ckpt_path {last}" if last.is_file() else ""
+    return f" Then go on with: segapp fit --ckpt_path {shlex.quote(str(last))}" if last.is_file() else ""

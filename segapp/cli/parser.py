@@ -24,7 +24,11 @@ class ClearErrors(jsonargparse.ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise instead of printing usage and exiting."""
         parser = getattr(ex, "subcommand_parser", None) or self
-        raise MisuseError(sentence(message, parser)) from None
+        raise MisuseError(sentence(message, parser, self.bare_option())) from None
+
+    def bare_option(self) -> str | None:
+        """The option whose values may come first, without it, or None."""
+        return None
 
 
 class FunctionParser(ClearErrors):
@@ -36,7 +40,7 @@ class FunctionParser(ClearErrors):
     def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """`--save mask --save overlay` is `--save '["mask", "overlay"]'`, and `--overwrite` is `--overwrite true`."""
         lists = self._options_of(_takes_a_list)
-        words = _gather(self._named(list(args or []), lists), lists)
+        words = _gather(self._named(list(args or [])), lists)
         flags = self._options_of(lambda kind: kind is bool)
         following = [*words[1:], "--"]
         full = [
@@ -45,14 +49,19 @@ class FunctionParser(ClearErrors):
         ]
         return super().parse_args(full, *rest, **kwargs)
 
-    def _named(self, words: list[str], lists: set[str]) -> list[str]:
+    def _named(self, words: list[str]) -> list[str]:
         """`RUN RUN --output here` is `--runs RUN --runs RUN --output here`."""
-        required = [option for action in self._actions if action.required for option in action.option_strings]
-        option = next((option for option in required if option in lists), None)
+        option = self.bare_option()
         bare = len(list(takewhile(lambda word: not word.startswith("-"), words)))
         if option is None:
             return words
         return [part for word in words[:bare] for part in (option, word)] + words[bare:]
+
+    def bare_option(self) -> str | None:
+        """The list that must be given."""
+        required = [option for action in self._actions if action.required for option in action.option_strings]
+        lists = self._options_of(_takes_a_list)
+        return next((option for option in required if option in lists), None)
 
     def _options_of(self, wanted: Callable[[Any], bool]) -> set[str]:
         """The options whose type is as wanted."""
@@ -70,7 +79,7 @@ def _takes_a_list(kind: Any) -> bool:
 
 
 def _gather(arguments: list[str], lists: set[str]) -> list[str]:
-    """Join the values of every repeated list option into one JSON list."""
+    """Join the values of every repeated list option into one JSON list; MisuseError where one has no value."""
     values: dict[str, list[str]] = {}
     others: list[str] = []
     words = iter(arguments)
@@ -79,7 +88,9 @@ def _gather(arguments: list[str], lists: set[str]) -> list[str]:
         if option not in lists:
             others.append(word)
             continue
-        value = value if equals else next(words, "")
+        value = value if equals else next(words, "--")
+        if value.startswith("--"):
+            raise MisuseError(f"{option} needs a value, as {option} VALUE.")
         if value.startswith("["):
             others += [option, value]
         else:

@@ -1,7 +1,6 @@
 """Where a run lives: `runs/<name>/<YYYYmmdd-HHMMSS>/`, of a job `runs/<name>/<job>/`, and the verdicts beside it."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -9,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from segapp.errors import MisuseError
+from segapp.io import require_writable
 
 PLACE = ("--name", "--job", "--trainer.default_root_dir")
 """Options that say where a new run lives."""
@@ -102,13 +102,7 @@ def refuse_other_place(run: Path, typed: list[str]) -> None:
     """MisuseError for options that would put a run that goes on elsewhere, and where nothing can be written in it."""
     if typed:
         raise MisuseError(f"a run that goes on stays in its folder, {run}: leave {' and '.join(typed)} out.")
-    try:
-        with tempfile.TemporaryFile(dir=run):
-            pass
-    except OSError as error:
-        raise MisuseError(
-            f"the run's folder {run} cannot be written ({error.strerror}): copy it to where you may, and go on there."
-        ) from error
+    require_writable(run, "copy the run to where you may write, and go on there")
 
 
 def newest_best(root: Path = Path("runs")) -> str:

@@ -3,9 +3,11 @@
 import difflib
 import inspect
 import re
+import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
 
 ROOMS = (
     "segapp.models",
@@ -19,6 +21,9 @@ ROOMS = (
 )
 """Where the classes that configs name mostly live."""
 
+_TYPED_AS = {"data.seed": "seed_everything"}
+"""Settings that are filled from another one, which is what the person typed."""
+
 _KEY = re.compile(r'Parser key "([^"]+)":\s*')
 _CLASS_PATH = re.compile(r"class_path '([\w.]+)'")
 _UNKNOWN = re.compile(r"Option '([^']+)' is not accepted|does not accept option '([^']+)'")
@@ -27,10 +32,16 @@ _ALREADY_SAID = re.compile(
 )
 _NO_ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+_NO_FILE = re.compile(
+    r"Unable to load config '([^'{\[:]+)'|File does not exist: '([^']+)'|a path but (.+\.(?:yaml|yml|json)) either not"
+)
 _NO_PATH = re.compile(r"Expected a dot import path string: (\S+)")
 _NOT_A_KIND = re.compile(r"Import path (\S+) does not correspond to a subclass of (\w+)")
 _NOT_CALLABLE = re.compile(r"Expected '([^']+)' to be a (?:function that returns|subclass of) (.+?)\.?$", re.MULTILINE)
-_EXPECTED = re.compile(r"(?:Expected an?|Not a valid subclass of) (.+?)(?=\. Got value|\n|$)")
+_NUMBER = re.compile(r"Expected an? <class '(?:int|float)'>")
+_EXPECTED = re.compile(
+    r"(?:Expected an? (?!path but|dot import path)|Not a valid subclass of )(.+?)(?=\. Got value|\n|$)"
+)
 _GOT = re.compile(r"(?:Got|Given) value: (.*)", re.DOTALL)
 _CLASS = re.compile(r"<class '(?:[\w.]+\.)?(\w+)'>")
 _LITERAL = re.compile(r"(?:typing\.)?Literal\[([^\]]*)\]")
@@ -42,22 +53,41 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
-def sentence(message: str, parser: ArgumentParser) -> str:
-    """One readable sentence from a jsonargparse or argparse message."""
+def sentence(message: str, parser: ArgumentParser, bare_option: str | None = None) -> str:
+    """One readable sentence from a jsonargparse or argparse message.
+
+    Args:
+        message: The message.
+        parser: Knows the options there are.
+        bare_option: The option whose values may come first, without it.
+    """
     options = [option for action in parser._actions for option in action.option_strings]
     if message.startswith("unrecognized arguments:"):
-        return _unknown_option(message.split(":", 1)[1].split()[0], options)
+        word = message.split(":", 1)[1].split()[0]
+        return _unknown_option(word, options) if word.startswith("-") else _stray_word(word, options, bare_option)
     if message.startswith("the following arguments are required:"):
         return _missing(message.split(":", 1)[1].strip())
     keys = _KEY.findall(message)
-    place = f"{keys[0]}: " if keys else ""
+    place = f"{_TYPED_AS.get(keys[0], keys[0])}: " if keys else ""
     text = _KEY.sub("", message)
-    return place + (_unknown_setting(text, options) or _wrong_class(text) or _wrong_value(text) or _flat(text))
+    if keys == ["seed_everything"]:  # of Lightning's bool or int, the data takes an int
+        text = text.replace("<class 'bool'>", "<class 'int'>")
+    found = _unknown_setting(text, options) or _no_file(text) or _wrong_class(text) or _wrong_value(text)
+    return place + (found or _flat(text))
+
+
+def _stray_word(word: str, options: Sequence[str], bare_option: str | None) -> str:
+    if "--config" in options:
+        form = f"a config is given as --config {shlex.quote(word)}, a setting as --name value"
+    elif bare_option:
+        form = f"the values of {bare_option} may come first, any other follows its option, as --name value"
+    else:
+        first = next(option for option in options if option not in ("-h", "--help"))
+        form = f"a value follows its option, as {first} {shlex.quote(word)}"
+    return f"{word!r} stands alone: {form}."
 
 
 def _unknown_option(word: str, options: Sequence[str]) -> str:
-    if not word.startswith("-"):
-        return f"{word!r} stands alone: a config is given as --config {word}, a setting as --name value."
     return f"unknown option {word}{suggest(word.partition('=')[0], options)}."
 
 
@@ -85,6 +115,22 @@ def _settings(text: str, options: Sequence[str]) -> set[str]:
     return names or {part for option in options for part in option.lstrip("-").split(".")}
 
 
+def _no_file(text: str) -> str | None:
+    found = _NO_FILE.search(text)
+    if found is None:
+        return None
+    path = Path(next(filter(None, found.groups())))
+    try:
+        if path.exists():
+            return None
+        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    except OSError:  # longer than a name may be, or in a folder that may not be read
+        return None
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    hint = f" (did you mean {path.parent / near[0]}?)" if near else ""
+    return f"there is no file {path}{hint}."
+
+
 def _wrong_class(text: str) -> str | None:
     """What is wrong with a class that was named; of several ways to read a value, that of the person."""
     if said := _ALREADY_SAID.search(text):
@@ -96,7 +142,7 @@ def _wrong_class(text: str) -> str | None:
         named = _CLASS_PATH.search(text)  # Python names the first part that is missing, the person wrote all of it
         module = named.group(1).rpartition(".")[0] if named else found.group(1)
         return f"there is no module {module!r}{suggest(module, ROOMS)}."
-    if found := _NO_PATH.search(text):
+    if (found := _NO_PATH.search(text)) and not _NUMBER.search(text):
         return _short_name(found.group(1))
     if found := _NOT_CALLABLE.search(text):
         return f"{found.group(1)} does not make a {_kind(found.group(2))}."

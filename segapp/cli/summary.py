@@ -1,5 +1,6 @@
 """What a fit ends with: its best scores, and what to type next."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +9,12 @@ from segapp.inference import read_checkpoint
 
 def summary(folder: Path, classes: Sequence[str]) -> str:
     best = folder / "checkpoints" / "best.ckpt"
+    if not best.is_file() and not best.with_name("last.ckpt").is_file():
+        return "\nNo checkpoint was kept: nothing was trained, or it was a fast_dev_run."
     if not best.is_file():
-        return f"\nNothing was validated, so no best checkpoint exists; the last is in {best.parent}."
+        why = "nothing was validated, or it was a fast_dev_run"
+        return f"\nNo best checkpoint was kept: {why}; the last is in {best.parent}."
+    quoted = shlex.quote(str(best))
     record = read_checkpoint(str(best))["segapp"]
     width = max(len(name) for name in (*classes, "mean"))
     lines = [f"\nbest validation ({best})", f"  {'class':<{width}}   Dice    IoU"]
@@ -19,8 +24,8 @@ def summary(folder: Path, classes: Sequence[str]) -> str:
         lines.append(f"  {name:<{width}}  {_figure(dice)}  {_figure(iou)}")
     lines += [
         f"curves: {folder / 'curves.png'}",
-        "next:   segapp test --ckpt_path " + str(best),
-        "        segapp predict --ckpt_path " + str(best) + " --images FOLDER --output masks",
+        f"next:   segapp test --ckpt_path {quoted}",
+        f"        segapp predict --ckpt_path {quoted} --images FOLDER --output masks",
     ]
     return "\n".join(lines)
 

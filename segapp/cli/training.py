@@ -318,5 +318,5 @@ class SegmentationCLI(LightningCLI):
         if self.measure is None and self._stop is not None and self._stop.last.cut:
             print(
                 f"a limit ended it in the middle of an epoch, after {self.trainer.global_step} steps; it goes on with "
-                f"a larger --trainer.max_steps or --trainer.max_time: segapp fit --ckpt_path {self._stop.last.path}"
+                f"a larger --trainer.max_steps or --trainer.max_time: {self._stop.last.command}"
             )

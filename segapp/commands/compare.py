@@ -154,7 +154,9 @@ def _verdict(run: Path, verb: str) -> Path:
     if not of_best:
         only = f" of best.ckpt, only of {', '.join(sorted(set(scored.values())))}" if scored else ""
         best = run / "checkpoints" / "best.ckpt"
-        raise MisuseError(f"{run} has no {verb} verdict{only}; make one: segapp {verb} --ckpt_path {best}")
+        raise MisuseError(
+            f"{run} has no {verb} verdict{only}; make one: segapp {verb} --ckpt_path {shlex.quote(str(best))}"
+        )
     return of_best[-1].parent
 
 

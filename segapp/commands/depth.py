@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from segapp.diagnostics.depth import Arm, Scale, measure
 from segapp.errors import MisuseError, SegappError
-from segapp.io import atomic_path
+from segapp.io import atomic_path, require_writable
 from segapp.report.depth import COLUMNS, PICTURES, draw_all, read_profiles
 
 TABLE = "profiles.csv"
@@ -35,6 +35,7 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
     folder = Path(output)
     if not redraw:
         study = read_study(config)
+        require_writable(folder, "name another --output")
         claim(folder, study)
         try:
             run(study, folder / TABLE)

@@ -1,5 +1,6 @@
 """`segapp export`: from a checkpoint to a bundle that predicts elsewhere."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def export(
     better = summary(spec, len(opened))
     print(f"written: {target}{f' ({better})' if better else ''}")
     if format != "pt2":
-        print(f"next:    segapp predict --ckpt_path {target} --images FOLDER --output masks")
+        print(f"next:    segapp predict --ckpt_path {shlex.quote(str(target))} --images FOLDER --output masks")
     return 0
 
 

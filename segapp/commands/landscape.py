@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from segapp.diagnostics.landscape import LINE, Plan, require_sensible, sharpness
 from segapp.diagnostics.landscape_points import Opened, Request, losses_at, open_all
 from segapp.diagnostics.trajectory import axis
 from segapp.errors import MisuseError
-from segapp.io import atomic_path
+from segapp.io import atomic_path, require_writable
 from segapp.report.landscape import NUMBERS, SETTINGS, draw_all, read_landscape
 
 SAVE_EVERY = 20.0
@@ -126,7 +125,7 @@ def _settings(request: Request, opened: Opened, points: int, radius: float) -> d
 
 def _begun(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Losses (P,) and which of them are known, of an earlier start with the same settings, or none."""
-    _try_writing(folder)
+    require_writable(folder, "name another --output")
     record = folder / SETTINGS
     if not record.is_file():
         if any(folder.iterdir()):
@@ -142,16 +141,6 @@ def _begun(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarr
         return np.zeros(count), np.zeros(count, bool)
     with np.load(folder / NUMBERS) as numbers:
         return numbers["losses"], numbers["done"]
-
-
-def _try_writing(folder: Path) -> None:
-    """Make the folder; raises MisuseError when nothing can be written to it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise MisuseError(f"{folder} cannot be written ({error.strerror}); name another --output.") from error
 
 
 def _evaluate(
@@ -201,7 +190,7 @@ def _redraw(folders: Sequence[str], output: str | None) -> int:
     if output is None and len(folders) > 1:
         raise MisuseError("several landscapes are drawn into a folder of their own: name it with --output.")
     found = [read_landscape(folder, name) for name, folder in map(_named, folders)]
-    _try_writing(into)
+    require_writable(into, "name another --output")
     print("\n".join(f"look at: {picture}" for picture in draw_all(found, into)))
     return 0
 

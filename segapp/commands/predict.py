@@ -1,7 +1,6 @@
 """`segapp predict`: a trained network applied to a folder of images."""
 
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -23,7 +22,7 @@ from segapp.inference.outputs import Outputs, Unopened
 from segapp.inference.plan import TIFF, Job, Kind, plan
 from segapp.inference.shares import in_processes, share
 from segapp.inference.tables import conclude, done_rows, least_sure, tables_of
-from segapp.io import Image
+from segapp.io import Image, require_writable
 from segapp.spec import Average, Precision, Spec
 
 AHEAD_PIXELS = 2**24
@@ -129,7 +128,7 @@ def predict(
         tqdm.write(f"process {rank} of {world_size} (RANK, WORLD_SIZE): {len(mine)} of {len(every)} images")
     if len(todo) < len(mine):
         tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
-    _try_writing(Path(output))
+    require_writable(Path(output), "name another --output")
     manifest.begin()
     names = {job.name for job in every}
     manifest.give_up([row for row in manifest.of_others(model) if row.image not in names])
@@ -155,16 +154,6 @@ def predict(
     if flag_uncertain:
         tqdm.write(least_sure(done_rows(Path(output), every), flag_uncertain))
     return 0 if done == len(todo) else 1
-
-
-def _try_writing(output: Path) -> None:
-    """Raise MisuseError once, not for every image, when nothing can be written."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output):
-            pass
-    except OSError as error:
-        raise MisuseError(f"nothing can be written to {output} ({error.strerror}); name another --output.") from error
 
 
 def _paths(ckpt_path: list[str] | str) -> list[str]:

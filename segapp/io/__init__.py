@@ -4,11 +4,12 @@ from segapp.io.image import Image
 from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
 from segapp.io.rows import TiffRows, tiff_rows
 from segapp.io.walk import folders_under
-from segapp.io.write import atomic_folder, atomic_path, telling, write_image, write_mask
+from segapp.io.write import atomic_folder, atomic_path, require_writable, telling, write_image, write_mask
 
 __all__ = [
     "Image",
     "read_raw",
+    "require_writable",
     "raw_shape",
     "raw_window",
     "SUFFIXES",

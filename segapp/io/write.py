@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if (full := full_disk(error, path)) is not None:
             raise full from error
         raise
+
+
+def require_writable(folder: Path, remedy: str) -> None:
+    """Make a folder; MisuseError with the remedy, before any work, where nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MisuseError(f"nothing can be written to {folder} ({error.strerror}); {remedy}.") from error
 
 
 def full_disk(error: BaseException, path: Path) -> FatalError | None:

@@ -1,6 +1,7 @@
 """What is to be run: one job per arm and seed, each with a complete config and a folder of its own."""
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,7 @@ def _write_config(job: Job, arm: Arm, folder: Path) -> None:
         _require_same(path, config, folder)
         return
     with atomic_path(path) as temporary:
-        header = f"# {arm.name}, seed {job.seed}; alone: segapp fit --config {path}\n"
+        header = f"# {arm.name}, seed {job.seed}; alone: segapp fit --config {shlex.quote(str(path))}\n"
         temporary.write_text(header + yaml.safe_dump(config, sort_keys=False))
 
 

@@ -1,7 +1,12 @@
 """Every complaint of jsonargparse about a config becomes one sentence that says what to write."""
 
-import pytest
+import json
 
+import pytest
+import yaml
+from lightning.pytorch.loggers import CSVLogger
+
+from segapp.cli.parser import start_afresh_when_a_class_changes
 from segapp.cli.training import SegmentationCLI
 from segapp.errors import MisuseError
 from tests.cli.tiny import TINY
@@ -19,6 +24,14 @@ from tests.cli.tiny import TINY
         (["--data.batch_size", "many"], "data.batch_size: expected int, got many."),
         (["--data.blend", "gausian"], "data.blend: expected gaussian | cosine | none, got gausian."),
         (["--data.crop", "x"], "data.crop: expected int or tuple or null, got x."),
+        (["--model.optimizer.init_args.lr", "0,001"], "lr: expected float, got 0,001."),
+        (["--model.optimizer.init_args.lr", "abc"], "lr: expected float, got abc."),
+        (["--seed_everything", "true"], "seed_everything: expected int, got True."),
+        (["--seed_everything", "abc"], "seed_everything: expected int, got abc."),
+        (["--data", "folder/nope.yaml"], "data: there is no file folder/nope.yaml."),
+        (["--data", "{nope: [}"], "data: Unable to load config '{nope: [}'"),
+        (["--config", "folder/nope.yaml"], "folder/nope.yaml."),
+        (["--model.net", "folder/nope.yaml"], "model.net: there is no file folder/nope.yaml."),
         (["--data.source.init_args.sise", "3"], "there is no setting 'sise' (did you mean 'size'?)."),
         (["--model.net.init_args.long_skip", "ad"], "long_skip: expected none | add | concat or Sequence, got ad."),
         (["--model.net", "segapp.models.UNett"], "there is no 'UNett' in segapp.models (did you mean 'UNet'?)."),
@@ -49,6 +62,7 @@ from tests.cli.tiny import TINY
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
 )
 def test_a_wrong_setting_is_one_sentence(options, expected):
+    start_afresh_when_a_class_changes()
     with pytest.raises(MisuseError) as raised:
         SegmentationCLI(["fit", "--config", str(TINY), *options])
     assert expected in str(raised.value)
@@ -58,3 +72,33 @@ def test_a_wrong_setting_is_one_sentence(options, expected):
 def test_without_a_config_the_missing_parts_are_named():
     with pytest.raises(MisuseError, match=r"^model.net, model.loss, data.source must be given: start from a complete"):
         SegmentationCLI(["fit", "--trainer.max_epochs", "3"])
+
+
+@pytest.mark.parametrize("option", ["--config", "--data", "--model.net"])
+def test_a_file_that_is_missing_is_said_to_be_with_the_nearest_name(option, tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MisuseError, match=r"there is no file \S*mime.yaml \(did you mean \S*mine.yaml\?\)\.$"):
+        SegmentationCLI(["fit", "--config", str(TINY), option, "mime.yaml"])
+
+
+def test_a_config_may_be_given_as_text_longer_than_a_file_name():
+    text = json.dumps(yaml.safe_load(TINY.read_text()))
+    assert max(map(len, text.split("/"))) > 255
+    with pytest.raises(MisuseError, match=r"data.batch_size: expected int, got many."):
+        SegmentationCLI(["fit", "--config", text, "--data.batch_size", "many"])
+
+
+class Uninstalled(CSVLogger):
+    """Needs a package that nobody has."""
+
+    def __init__(self) -> None:
+        raise ModuleNotFoundError("Requirement 'nobody>=1' not met. HINT: pip install nobody")
+
+
+@pytest.mark.parametrize("form", ["{}", "[{{class_path: {}}}]"])
+def test_a_package_that_is_not_installed_is_named(form, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    logger = form.format(f"{__name__}.Uninstalled")
+    with pytest.raises(MisuseError, match=r"^a setting is refused: Requirement 'nobody>=1' not met. HINT: pip install"):
+        SegmentationCLI(["fit", "--config", str(TINY), "--trainer.logger", logger])

@@ -165,11 +165,11 @@ def test_a_file_cannot_be_the_folder(best, output, capsys):
     Path("file").touch()
     lines = ["--points", "0", "--samples", "2", "--seeds", "2"]
     assert main(["landscape", "--ckpt_path", best, *lines, "--output", output]) == 2
-    assert f"segapp: {output} cannot be written (" in capsys.readouterr().err
+    assert f"segapp: nothing can be written to {output} (" in capsys.readouterr().err
     assert main(["landscape", "--ckpt_path", best, *lines, "--output", "lines"]) == 0
     assert main(["landscape", "--redraw", "lines", "--output", output]) == 2
     said = capsys.readouterr().err
-    assert f"segapp: {output} cannot be written (" in said and said.endswith("; name another --output.\n")
+    assert f"segapp: nothing can be written to {output} (" in said and said.endswith("; name another --output.\n")
 
 
 def test_a_run_that_may_not_be_written_is_said_before_anything_is_computed(best, monkeypatch, capsys):
@@ -183,7 +183,7 @@ def test_a_run_that_may_not_be_written_is_said_before_anything_is_computed(best,
     monkeypatch.setattr("tempfile.TemporaryFile", refused)
     monkeypatch.setattr(Path, "write_text", refused)
     assert main(["landscape", "--ckpt_path", best, *SMALL]) == 2
-    sentence = f"segapp: {folder.resolve()} cannot be written (Permission denied); name another --output.\n"
+    sentence = f"segapp: nothing can be written to {folder.resolve()} (Permission denied); name another --output.\n"
     assert capsys.readouterr().err == sentence
 
 
