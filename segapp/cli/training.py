@@ -217,11 +217,11 @@ class SegmentationCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
-        path = self.config[self.subcommand].get("ckpt_path")
-        if self.checkpoint is not None and path:
+        if self.checkpoint is not None:
             settings, own = self.config[self.subcommand], named_by_the_person(self.typed)
+            path = settings.ckpt_path or option(self.typed, "--ckpt_path")  # a dry run loads none
             self._net = self._plain_config()["model"]["net"]
-            settings.model.net = filled_by_a_checkpoint(path, settings.model.net.as_dict(), own)
+            settings.model.net = filled_by_a_checkpoint(str(path), settings.model.net.as_dict(), own)
         try:
             with DrawnByName() as drawn:
                 super().instantiate_classes()

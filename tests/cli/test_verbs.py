@@ -211,6 +211,7 @@ def test_what_pretrained_weights_came_from_is_not_needed_again(place, monkeypatc
     torch.save(checkpoint, path)
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asks the network"))
     assert main(["test", "--ckpt_path", str(path)]) == 0
+    assert main(["fit", "--ckpt_path", str(path), "--dry_run"]) == 0
     assert main(["fit", "--ckpt_path", str(path), "--trainer.max_epochs", "2"]) == 0
     assert "pretrained: true" in (run / "config.yaml").read_text()  # what the run began from
     settings["name"] = "tu-hf-hub:somebody/network"
