@@ -1,6 +1,5 @@
 """The Lightning module: a network and a loss become steps, scores and an optimiser."""
 
-import math
 import sys
 from dataclasses import replace
 from typing import Any, cast, get_args
@@ -117,7 +116,7 @@ class SegmentationModule(pl.LightningModule):
         if isinstance(scheduler, ReduceLROnPlateau):
             # Stepped below: Lightning steps it after the checkpoint of an epoch is written, and not at all in the
             # epoch in which a run was resumed.
-            names = {"val/loss": math.nan} | {f"val/{name}": score for name, score in self.scores.compute().items()}
+            names = ["val/loss", *(f"val/{name}" for name in self.scores.compute())]
             if _watched(scheduler) not in names:
                 raise MisuseError(
                     f"model.lr_scheduler: a validation has no {_watched(scheduler)!r} to monitor; "
