@@ -150,9 +150,14 @@ class SmpNet(nn.Module):
 
 
 def run(network: nn.Module, images: Tensor) -> Any:
-    """`network(images)`, with torch's complaint about single values as a sentence that says what to do."""
+    """`network(images)`, with complaints about single values and about sizes as sentences that say what to do."""
     try:
         return network(images)
+    except AssertionError as error:  # of timm's encoders that are made for one size, such as Swin
+        raise MisuseError(
+            f"this network does not take images of {images.shape[2]}×{images.shape[3]} pixels "
+            f"({str(error).rstrip('.')}): set data.crop, and data.window, to a size it takes."
+        ) from error
     except ValueError as error:
         if "more than 1" not in str(error):
             raise

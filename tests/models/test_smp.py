@@ -209,6 +209,10 @@ def test_unreachable_weights_are_one_sentence_at_once(name, tmp_path, monkeypatc
             "batch of 2 or more",
         ),
         (lambda: SmpNet(3, 2, encoder="resnet18")(torch.rand(1, 3, 64, 64)), "use a batch of 2 or more"),
+        (
+            lambda: SmpEncoder(3, "tu-swin_tiny_patch4_window7_224")(torch.rand(1, 3, 64, 64)),
+            r"does not take images of 64×64 pixels \(.*224.*\): set data\.crop",
+        ),
     ],
 )
 def test_misuse_is_told(make, sentence):
