@@ -175,7 +175,7 @@ def freeze_unused(network: nn.Module, in_channels: int) -> None:
     """
     if any(isinstance(part, TimmUniversalEncoder) for part in network.modules()):
         return
-    outputs = network.eval()(torch.zeros(1, in_channels, 64, 64))
+    outputs = network.eval()(torch.zeros(1, in_channels, 128, 128))  # PAN takes no smaller ones
     network.train()
     parameters = list(network.parameters())
     used = [output.sum() for output in ([outputs] if isinstance(outputs, Tensor) else outputs)]
