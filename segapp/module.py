@@ -116,7 +116,7 @@ class SegmentationModule(pl.LightningModule):
         if isinstance(scheduler, ReduceLROnPlateau):
             # Stepped below: Lightning steps it after the checkpoint of an epoch is written, and not at all in the
             # epoch in which a run was resumed.
-            names = ["val/loss", *(f"val/{name}" for name in self.scores.compute())]
+            names = self.validated
             if _watched(scheduler) not in names:
                 raise MisuseError(
                     f"model.lr_scheduler: a validation has no {_watched(scheduler)!r} to monitor; "
@@ -132,6 +132,11 @@ class SegmentationModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
 
     # ------------------------------------------------------------------------------------------ evaluation
+
+    @property
+    def validated(self) -> list[str]:
+        """The names of what a validation logs."""
+        return ["val/loss", *(f"val/{name}" for name in self.scores.compute())]
 
     def on_validation_epoch_start(self) -> None:
         """Begin counting afresh."""

@@ -38,14 +38,14 @@ def refuse_impossible(trainer: Any) -> None:
         )
 
 
-def refuse_unknown_monitors(callbacks: list[Callback], scores: list[str]) -> None:
+def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> None:
     """MisuseError for an EarlyStopping on what nobody logs, which Lightning would tell after the first epoch.
 
     Args:
         callbacks: The person's; one of their own may log anything.
-        scores: What a validation is scored by, with its loss.
+        validated: The names of what a validation logs.
     """
-    names = [*(f"val/{score}" for score in scores), "train/loss", "train/loss_epoch", "train/loss_step"]
+    names = [*validated, "train/loss", "train/loss_epoch", "train/loss_step"]
     ours = all(type(callback).__module__.split(".")[0] in ("segapp", "lightning") for callback in callbacks)
     for callback in callbacks:
         if ours and isinstance(callback, EarlyStopping) and callback.monitor not in names:

@@ -248,7 +248,7 @@ class SegmentationCLI(LightningCLI):
         settings = {**self._get(self.config_init, "trainer"), **kwargs}
         fit = self.subcommand == "fit"
         if fit:
-            refuse_unknown_monitors(settings["callbacks"] or [], [*self.model.scores.compute(), "loss"])
+            refuse_unknown_monitors(settings["callbacks"] or [], self.model.validated)
         settings = trainer_settings(settings, self.folder, fit, self._watchers(fit))
         if self.measure is not None:
             settings = shortened(settings) | {"callbacks": [*settings["callbacks"], self.measure]}

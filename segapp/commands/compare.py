@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 
 from segapp.commands.study import differing
 from segapp.datamodule import source_of
 from segapp.errors import MisuseError
 from segapp.inference import classes_named
+from segapp.io.config import read_yaml
 from segapp.report.effects import Question
 from segapp.report.results import LOWER_IS_BETTER, Result, common_images
 from segapp.report.study import Report, write_report
@@ -121,10 +121,7 @@ def _config(run: Path) -> dict[str, Any]:
     if not path.is_file():
         inside = f"; below it: {found[0].parent}" if (found := sorted(run.glob("*/config.yaml"))) else ""
         raise MisuseError(f"{run} is not the folder of a run (it has no config.yaml){inside}.")
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no text, or a date that is none
-        raise MisuseError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())[:200]}).") from error
+    config = read_yaml(path)
     missing = [key for key in NEEDED if at(config, key) is None]
     if missing:
         raise MisuseError(f"{path}: is not the config of a run of segapp, it has no {missing[0]}.")

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch import nn
 
 from segapp.datamodule import SegmentationDataModule, source_of
@@ -28,6 +27,7 @@ from segapp.inference import (
     read_checkpoint,
     weights_under,
 )
+from segapp.io.config import read_yaml
 from segapp.machine import usable_cores
 from segapp.spec import Spec
 
@@ -116,10 +116,7 @@ def _data(
 
 
 def _fragment(path: str) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MisuseError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())[:200]}).") from error
+    found = read_yaml(Path(path))
     if not isinstance(found, dict) or "source" not in found:
         raise MisuseError(f"{path}: is no data fragment, which has a `source:`; see configs/data/mine.yaml.")
     return found
