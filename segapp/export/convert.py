@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import openvino
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save
@@ -79,6 +78,8 @@ def to_openvino(source: Path, path: Path, half: bool) -> None:
 
     OpenVINO reads the file itself: its converter for Python models, which can report its use, is not called.
     """
+    import openvino  # here: the other formats are written where it is not installed
+
     openvino.save_model(openvino.Core().read_model(source), path, compress_to_fp16=half)
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import PIL.Image
 
@@ -45,6 +44,8 @@ def read_header(path: Path) -> Header:
 def decode(path: Path, header: Header) -> np.ndarray:
     """(H, W, C) uint8 or uint16 as stored: palette indices kept, orientation not applied."""
     if header.dtype == np.uint16:
+        import imagecodecs  # here, so that only 16-bit PNGs wait for it, and other images are read where it is missing
+
         pixels = imagecodecs.png_decode(path.read_bytes())
     else:
         with PIL.Image.open(path, formats=FORMATS) as file:

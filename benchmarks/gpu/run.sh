@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# What segapp does on a GPU, measured in minutes: training throughput, prediction, correctness, accuracy.
+#
+#   benchmarks/gpu/run.sh --minutes 8 --output runs/gpu --data data/camvid
+#   benchmarks/gpu/run.sh --tiny --output /tmp/kit         # on a CPU, to see that everything works
+#
+# Options:
+#   --parts LIST     of throughput, predict, correct, accuracy, with commas; default: all, in this order
+#   --minutes N      for all of them together; what one part leaves over goes to the next
+#   --output DIR     JSON per part, log.txt and tables.md; measurements that are there are not repeated
+#   --data DIR       root of CamVid (pack.py makes it small), for the part accuracy
+#   --python FILE    interpreter; default: python3
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+parts=throughput,predict,correct,accuracy minutes=8 output=runs/gpu data='' tiny='' python=${PYTHON:-python3}
+while (($#)); do
+  case $1 in
+    --tiny) tiny=--tiny && shift ;;
+    --parts) parts=$2 && shift 2 ;;
+    --minutes) minutes=$2 && shift 2 ;;
+    --output) output=$2 && shift 2 ;;
+    --data) data=$2 && shift 2 ;;
+    --python) python=$2 && shift 2 ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    *) echo "run.sh: unknown option $1; see --help" >&2 && exit 2 ;;
+  esac
+done
+
+declare -A weight=([throughput]=14 [predict]=5 [correct]=9 [accuracy]=28)
+IFS=, read -ra wanted <<<"$parts"
+rest=0
+for part in "${wanted[@]}"; do
+  [[ -n ${weight[$part]:-} ]] || { echo "run.sh: no part $part; there are ${!weight[*]}" >&2 && exit 2; }
+  ((rest += weight[$part]))
+done
+
+mkdir -p "$output"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export PYTHONPATH=$(dirname "$(dirname "$here")")${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+end=$(awk -v now="$EPOCHREALTIME" -v m="$minutes" 'BEGIN { printf "%d", now + 60 * m }')
+status=0
+for part in "${wanted[@]}"; do
+  share=$(((end - EPOCHSECONDS) * weight[$part] / rest))
+  ((rest -= weight[$part]))
+  if ((share < 10)); then
+    echo "run.sh: no time is left for $part" >&2 && status=1 && continue
+  fi
+  echo "== $part, up to $share s" >&2
+  options=(--output "$output" --scratch "$scratch/$part" --until "$((EPOCHSECONDS + share - 5))" $tiny)
+  [[ -n $data ]] && options+=(--data "$data")
+  timeout --kill-after=10 "$((share + 15))" "$python" "$here/$part.py" "${options[@]}" || status=1
+done
+"$python" "$here/tables.py" "$output" || status=1
+exit $status

@@ -1,0 +1,121 @@
+"""The GPU kit: results that survive failures, time bounds, tables and packed data; slow: the parts themselves."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+ROOT = Path(__file__).parents[1]
+KIT = ROOT / "benchmarks" / "gpu"
+FILES = {path.stem for path in [*KIT.glob("*.py"), *KIT.parent.glob("*.py")]}
+
+
+@pytest.fixture
+def part(monkeypatch):
+    """Imports a file of benchmarks/gpu as its own command does, and forgets it afterwards."""
+    monkeypatch.syspath_prepend(KIT.parent)
+    monkeypatch.syspath_prepend(KIT)
+    before = set(sys.modules)
+    yield lambda name: __import__(name)
+    for name in (set(sys.modules) - before) & FILES:
+        del sys.modules[name]
+
+
+def opened(part, folder, seconds=60.0):
+    folder.mkdir(exist_ok=True)
+    return part("kit").Results("trial", argparse.Namespace(output=folder, until=time.time() + seconds, tiny=True))
+
+
+def test_a_failure_is_kept_as_text_and_what_succeeded_is_not_repeated(part, tmp_path):
+    results, calls = opened(part, tmp_path / "out"), []
+    results.measure("good", lambda: calls.append(1) or {"value": 3})
+    results.measure("bad", lambda: 1 / 0)
+    again = opened(part, tmp_path / "out")
+    assert again.measure("good", lambda: calls.append(1))["value"] == 3
+    assert again.measure("bad", lambda: {"value": 4})["value"] == 4
+    assert len(calls) == 1
+    kept = json.loads(results.path.read_text())["measurements"]
+    assert kept["good"]["value"] == 3 and kept["bad"]["value"] == 4
+
+
+def test_a_measurement_is_ended_at_the_deadline_and_later_ones_are_not_begun(part, tmp_path):
+    results = opened(part, tmp_path / "out", seconds=0.3)
+    started = time.monotonic()
+    results.measure("slow", lambda: time.sleep(20), needs=0.1)
+    results.measure("late", lambda: {"value": 1}, needs=0.1)
+    assert time.monotonic() - started < 5
+    kept = json.loads(results.path.read_text())["measurements"]
+    assert "OutOfTimeError" in kept["slow"]["error"] and "skipped" in kept["late"]
+
+
+def test_steps_are_timed_after_warming_up(part):
+    calls = []
+    seconds = part("kit").time_steps(lambda: (calls.append(1), time.sleep(0.01)), 0.05, warm=2)
+    assert len(calls) >= 5 and 0.01 <= seconds < 1
+
+
+def test_utilisation_is_flops_over_the_measured_peak(part):
+    measured = {
+        "peak": {"tflops": 100.0},
+        "bare/small/256": {"batch": 8, "ms": 10.0, "images_per_second": 800.0, "peak_gb": 1.0, "gflops": 500.0},
+        "segapp/small/256": {"batch": 8, "ms": 12.5, "images_per_second": 640.0, "peak_gb": 1.1},
+        "compiled/small/256": {"error": "RuntimeError: no compiler"},
+    }
+    text = part("tables").write_throughput(measured)
+    assert "| small | 256 | 8 | bare | 800.0 | 10.0 | 1.000 | 50.0 | 50.0% | 1.0 |" in text
+    assert "| small | 256 | 8 | segapp | 640.0 | 12.5 | 0.800 | 40.0 | 40.0% | 1.1 |" in text
+    assert "| small | 256 |  | compiled | not measured |" in text
+    assert part("tables").write_failures(measured) == "* compiled/small/256: RuntimeError: no compiler"
+
+
+def test_parts_that_were_not_run_are_not_measured(part, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tables.py", str(tmp_path)])
+    part("tables").main()
+    assert capsys.readouterr().out.count("not measured") == 4
+    assert (tmp_path / "tables.md").is_file()
+
+
+def test_packing_keeps_masks_and_renames_images_in_lists(part, tmp_path):
+    random = np.random.default_rng(0)
+    root = tmp_path / "set"
+    (root / "masks").mkdir(parents=True)
+    mask = random.integers(0, 12, (40, 50), np.uint8)
+    PIL.Image.fromarray(mask).save(root / "masks" / "a.png")
+    pixels = np.linspace(0, 255, 40 * 50 * 3).reshape(40, 50, 3).astype(np.uint8)
+    PIL.Image.fromarray(pixels).save(root / "a.png")
+    (root / "list.txt").write_text("/other/a.png masks/a.png\n")
+    quality, size = part("pack").pack(root, tmp_path / "packed", 1e6)
+    assert quality == 95 and size == sum(path.stat().st_size for path in (tmp_path / "packed").rglob("*.*"))
+    assert (np.array(PIL.Image.open(tmp_path / "packed" / "masks" / "a.png")) == mask).all()
+    near = np.array(PIL.Image.open(tmp_path / "packed" / "a.jpg")).astype(int)
+    assert near.shape == pixels.shape and np.abs(near - pixels).mean() < 4
+    assert (tmp_path / "packed" / "list.txt").read_text() == "/other/a.jpg masks/a.png\n"
+    with pytest.raises(ValueError, match=r"at quality 50, more than 0\.0 MB"):
+        part("pack").pack(root, tmp_path / "small", 100)
+    assert not (tmp_path / "small").exists()
+
+
+def test_unknown_parts_and_options_are_usage_errors():
+    for words in (["--parts", "speed"], ["--quick"]):
+        done = subprocess.run([str(KIT / "run.sh"), *words], capture_output=True, text=True)
+        assert done.returncode == 2 and "run.sh: " in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["predict", "correct", "throughput"])
+def test_every_part_runs_in_its_smallest_form(name, tmp_path):
+    words = ["--tiny", "--parts", name, "--minutes", "8", "--output", str(tmp_path)]
+    environment = os.environ | {"PYTHON": sys.executable}
+    done = subprocess.run([str(KIT / "run.sh"), *words], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / f"{name}.json").read_text())["measurements"]
+    assert {key: values for key, values in kept.items() if "error" in values or "skipped" in values} == {}
+    assert [key for key, values in kept.items() if values.get("passed") is False] == []
+    assert f"## {name.capitalize()}" in done.stdout
