@@ -13,10 +13,10 @@
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-parts=throughput,predict,correct,accuracy minutes=8 output=runs/gpu data='' tiny='' python=${PYTHON:-python3}
+parts=throughput,predict,correct,accuracy minutes=8 output=runs/gpu data='' tiny=() python=${PYTHON:-python3}
 while (($#)); do
   case $1 in
-    --tiny) tiny=--tiny && shift ;;
+    --tiny) tiny=(--tiny) && shift ;;
     --parts) parts=$2 && shift 2 ;;
     --minutes) minutes=$2 && shift 2 ;;
     --output) output=$2 && shift 2 ;;
@@ -38,7 +38,8 @@ done
 mkdir -p "$output"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export PYTHONPATH=$(dirname "$(dirname "$here")")${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+root=$(dirname "$(dirname "$here")")
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 end=$(awk -v now="$EPOCHREALTIME" -v m="$minutes" 'BEGIN { printf "%d", now + 60 * m }')
 status=0
 for part in "${wanted[@]}"; do
@@ -48,7 +49,7 @@ for part in "${wanted[@]}"; do
     echo "run.sh: no time is left for $part" >&2 && status=1 && continue
   fi
   echo "== $part, up to $share s" >&2
-  options=(--output "$output" --scratch "$scratch/$part" --until "$((EPOCHSECONDS + share - 5))" $tiny)
+  options=(--output "$output" --scratch "$scratch/$part" --until "$((EPOCHSECONDS + share - 5))" "${tiny[@]}")
   [[ -n $data ]] && options+=(--data "$data")
   timeout --kill-after=10 "$((share + 15))" "$python" "$here/$part.py" "${options[@]}" || status=1
 done
