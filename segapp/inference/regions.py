@@ -46,22 +46,25 @@ def regions(indices: np.ndarray, spec: Spec) -> Iterator[Region]:
 
 
 def rings(mask: np.ndarray) -> list[Ring]:
-    """The outlines of one region along its pixels' edges: the outer one first, then its holes.
+    """Return the outlines of one region along its pixels' edges: the outer one first, then its holes.
 
     The lattice points where an outline turns are those whose four pixels hold one, three or two diagonal ones.
     Along every row and every column of the lattice they pair up into edges; an outline alternates between the two.
+    No outline meets itself: where two pixels of the region touch in a corner, two outlines touch in that point, which
+    is what makes the polygon valid (OGC 06-103r4, 6.1.11: rings may touch in a point, a ring must be simple).
     """
     grid = np.pad(mask, 1).astype(np.int8)
     up_left, up_right, down_left, down_right = grid[:-1, :-1], grid[:-1, 1:], grid[1:, :-1], grid[1:, 1:]
     total = up_left + up_right + down_left + down_right
     saddle = (total == 2) & (up_left == down_right)
     ys, xs = np.nonzero((total == 1) | (total == 3) | saddle)
-    times = np.where(saddle[ys, xs], 2, 1)  # a saddle is two turns: its diagonal pixels do not hang together there
+    times = np.where(saddle[ys, xs], 2, 1)  # a saddle is two turns, one around each pixel that is not of the region
     second = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)  # 0, and 1 for a saddle's other one
     ys, xs = np.repeat(ys, times), np.repeat(xs, times)
     # In row order a saddle's first copy ends the edge on its left and its second begins the one on its right. The
-    # column edge above belongs to the upper pixel's turn: the first copy where that pixel is the left one.
-    above = np.where(up_left[ys, xs] == 1, second, 1 - second)
+    # edge on the left meets the column edge above where the pixel up left is the one outside, else the one below.
+    # (The region hangs together by sides, so its pixels outside that meet here are two holes, or a hole and the rest.)
+    above = np.where(up_left[ys, xs] == 1, 1 - second, second)
     along, down = _partners(np.lexsort((second, xs, ys))), _partners(np.lexsort((above, ys, xs)))
     found = []
     left = np.ones(len(ys), bool)

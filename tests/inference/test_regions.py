@@ -40,7 +40,7 @@ def test_outlines_enclose_exactly_their_region(indices):
             steps = np.abs(np.diff(ring, axis=0))
             assert (ring[0] == ring[-1]).all() and ((steps == 0).sum(1) == 1).all()  # closed, row and column edges
             assert (np.diff(steps[:, 0] == 0) != 0).all()  # which alternate: no point is superfluous
-        holes = cv2.connectedComponents(np.pad(~region.mask, 1, constant_values=True).astype(np.uint8), connectivity=8)
+        holes = cv2.connectedComponents(np.pad(~region.mask, 1, constant_values=True).astype(np.uint8), connectivity=4)
         assert len(outlines) == holes[0] - 1
         window = seen[region.y : region.y + region.mask.shape[0], region.x : region.x + region.mask.shape[1]]
         assert not (window & region.mask).any()
@@ -59,6 +59,12 @@ def test_runs_decode_to_their_region(indices):
         h, w = region.mask.shape
         whole[region.y : region.y + h, region.x : region.x + w] = region.mask
         assert (whole == flat.reshape(indices.shape[::-1]).T).all()
+
+
+def test_a_hole_touches_the_outer_ring_in_a_point():
+    outer, hole = rings(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]], bool))
+    assert outer.tolist()[:-1] == [[0, 0], [3, 0], [3, 2], [2, 2], [2, 3], [0, 3]]
+    assert {tuple(point) for point in hole.tolist()} == {(1, 1), (2, 1), (2, 2), (1, 2)}
 
 
 def test_a_ring_with_a_hole_by_hand():
