@@ -1,6 +1,5 @@
 """Learning curves: `metrics.csv`, one row per epoch, and `curves.png` drawn from it."""
 
-import csv
 from pathlib import Path
 
 import matplotlib
@@ -9,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from segapp.io import atomic_path
+from segapp.io import atomic_path, read_table, write_table
 from segapp.spec import Spec
 
 matplotlib.use("agg")
@@ -33,8 +32,7 @@ class Curves(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take up the rows of an interrupted run."""
         if self.csv.is_file():
-            with self.csv.open(newline="") as file:
-                self._rows = [row for row in csv.DictReader(file) if int(row["step"]) <= trainer.global_step]
+            self._rows = [row for row in read_table(self.csv) if int(row["step"]) <= trainer.global_step]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lightning keeps the scores, also over epochs without a validation."""
@@ -60,10 +58,7 @@ class Curves(Callback):
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
     """A CSV whose columns are all the keys that occur, in order of first appearance."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(path, columns, ([row.get(column, "") for column in columns] for row in rows))
 
 
 def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:

@@ -3,6 +3,7 @@
 from segapp.io.image import Image
 from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
 from segapp.io.rows import TiffRows, tiff_rows
+from segapp.io.table import read_table, write_table
 from segapp.io.walk import folders_under
 from segapp.io.write import atomic_folder, atomic_path, require_writable, telling, write_image, write_mask
 
@@ -20,6 +21,8 @@ __all__ = [
     "telling",
     "tiff_rows",
     "TiffRows",
+    "read_table",
+    "write_table",
     "write_mask",
     "write_image",
 ]

@@ -1,10 +1,10 @@
 """One HTML file that needs nothing else: no request leaves it, pictures are inside."""
 
 import base64
-import html
 from pathlib import Path
 
 from segapp.io import atomic_path
+from segapp.text import for_html
 
 CSS = """
 :root { color-scheme: light dark; --ink: #24272d; --soft: #667; --paper: #fdfdfc; --line: #d9dade; --tint: #f1f2f4;
@@ -54,36 +54,36 @@ class Page:
 
     def text(self, sentence: str, note: bool = False) -> None:
         """A paragraph; notes are small."""
-        self.add(note_of(sentence) if note else f"<p>{html.escape(sentence)}</p>")
+        self.add(note_of(sentence) if note else f"<p>{for_html(sentence)}</p>")
 
     def figure(self, svg: str, caption: str) -> None:
         """A drawing over its caption; sideways scrolling where the screen is narrow."""
-        self.add(f'<figure><div class="wide">{svg}</div><figcaption>{html.escape(caption)}</figcaption></figure>')
+        self.add(f'<figure><div class="wide">{svg}</div><figcaption>{for_html(caption)}</figcaption></figure>')
 
     def write(self, path: Path) -> None:
         """The whole file."""
-        links = "".join(f'<a href="#{key}">{html.escape(title)}</a>' for key, title, _ in self._sections)
+        links = "".join(f'<a href="#{key}">{for_html(title)}</a>' for key, title, _ in self._sections)
         body = "\n".join(
-            "\n".join([f'<section id="{key}"><h2>{html.escape(title)}</h2>', *parts, "</section>"])
+            "\n".join([f'<section id="{key}"><h2>{for_html(title)}</h2>', *parts, "</section>"])
             for key, title, parts in self._sections
         )
         with atomic_path(path) as temporary:
             temporary.write_text(
                 '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
                 '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-                f"<title>{html.escape(self.title)}</title>\n<style>{CSS}</style></head>\n<body>\n"
-                f"<h1>{html.escape(self.title)}</h1>\n{self._lead}\n<nav>{links}</nav>\n{body}\n</body></html>\n"
+                f"<title>{for_html(self.title)}</title>\n<style>{CSS}</style></head>\n<body>\n"
+                f"<h1>{for_html(self.title)}</h1>\n{self._lead}\n<nav>{links}</nav>\n{body}\n</body></html>\n"
             )
 
 
 def note_of(sentence: str) -> str:
     """A small paragraph."""
-    return f'<p class="note">{html.escape(sentence)}</p>'
+    return f'<p class="note">{for_html(sentence)}</p>'
 
 
 def facts(pairs: dict[str, str]) -> str:
     """Short facts in boxes, the number above its name."""
-    boxes = "".join(f"<div><b>{html.escape(value)}</b>{html.escape(name)}</div>" for name, value in pairs.items())
+    boxes = "".join(f"<div><b>{for_html(value)}</b>{for_html(name)}</div>" for name, value in pairs.items())
     return f'<div class="facts">{boxes}</div>'
 
 
@@ -91,7 +91,7 @@ def picture(path: Path, caption: str) -> str:
     """An image file, inlined."""
     kind = "jpeg" if path.suffix in (".jpg", ".jpeg") else "png"
     data = base64.b64encode(path.read_bytes()).decode()
-    words = html.escape(caption)
+    words = for_html(caption)
     return f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}"><figcaption>{words}</figcaption></figure>'
 
 

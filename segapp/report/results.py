@@ -1,6 +1,5 @@
 """What finished runs left on the disk, as numbers."""
 
-import csv
 import json
 import math
 import re
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from segapp.io import read_table
 from segapp.report.flow_table import FlowTable, read_flow
 
 LOWER_IS_BETTER = ("hd95", "loss")
@@ -47,7 +47,7 @@ class Result:
     def curves(self) -> list[dict[str, str]]:
         """metrics.csv of the run, one row per epoch."""
         path = None if self.run is None else self.run / "metrics.csv"
-        return read_rows(path) if path is not None and path.is_file() else []
+        return read_table(path) if path is not None and path.is_file() else []
 
     @cached_property
     def images(self) -> dict[str, dict[str, float]]:
@@ -56,7 +56,7 @@ class Result:
             return {}
         background = self.metrics.get("background")
         classes = [name for name in self.metrics["classes"] if name != background]
-        rows = read_rows(self.verdict / "per_image.csv")
+        rows = read_table(self.verdict / "per_image.csv")
         return {row["name"]: image_scores(row, classes) for row in rows}
 
     @cached_property
@@ -92,12 +92,6 @@ def nan_mean(values: Sequence[float]) -> float:
     """The mean of what is a number; NaN of nothing."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """A CSV as one mapping per row."""
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _number(text: str) -> float:

@@ -1,6 +1,5 @@
 """The page of a study, its tables and figures: all from files on the disk."""
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from segapp.report.landscape import contours, lines, read_landscape, sharpness_r
 from segapp.report.page import Page, facts, picture, row_of
 from segapp.report.results import Result, common_images, grouped, nan_mean, score_names
 from segapp.report.tables import html_table, write_csv, write_tex
+from segapp.text import for_html
 
 PAGE = "report.html"
 
@@ -64,7 +64,7 @@ def write_report(report: Report, folder: Path) -> Path:
     _runs(page, report, runs)
     page.section("Again")
     page.text("Every table, figure and this page are drawn anew from the saved numbers by")
-    page.add(f"<pre>{html.escape(report.command)}</pre>")
+    page.add(f"<pre>{for_html(report.command)}</pre>")
     page.write(folder / PAGE)
     return folder / PAGE
 
@@ -96,7 +96,7 @@ def _lead(report: Report, finished: Sequence[Result]) -> str:
         boxes["minutes of all runs together"] = f"{minutes:.1f}"
     if report.budget:
         boxes["budget"] = report.budget
-    return (f"<p>{html.escape(report.about)}</p>" if report.about else "") + facts(boxes)
+    return (f"<p>{for_html(report.about)}</p>" if report.about else "") + facts(boxes)
 
 
 def _draw(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:

@@ -1,13 +1,12 @@
 """The same rows as CSV, LaTeX and HTML."""
 
-import csv
-import html
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segapp.io import atomic_path
+from segapp.io import atomic_path, write_table
+from segapp.text import for_html, for_terminal
 
 Rows = Sequence[Mapping[str, Any]]
 _SIGNS = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
@@ -20,11 +19,10 @@ def columns(rows: Rows) -> list[str]:
 
 
 def write_csv(path: Path, rows: Rows) -> None:
-    """Numbers at full precision; nothing where there is none."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns(rows))
-        writer.writeheader()
-        writer.writerows({key: "" if _missing(value) else value for key, value in row.items()} for row in rows)
+    """Write numbers at full precision; nothing where there is none."""
+    names = columns(rows)
+    values = ([row.get(name) for name in names] for row in rows)
+    write_table(path, names, (["" if _missing(value) else value for value in line] for line in values))
 
 
 def write_tex(path: Path, rows: Rows, caption: str) -> None:
@@ -43,12 +41,10 @@ def html_table(rows: Rows) -> str:
     """A table that scrolls sideways where the screen is narrow."""
     names = columns(rows)
     kinds = [' class="number"' if _is_number(rows, name) else "" for name in names]
-    head = "".join(f"<th{kind}>{html.escape(name)}</th>" for name, kind in zip(names, kinds, strict=True))
+    head = "".join(f"<th{kind}>{for_html(name)}</th>" for name, kind in zip(names, kinds, strict=True))
     body = "".join(
         "<tr>"
-        + "".join(
-            f"<td{kind}>{html.escape(figure(row.get(name)))}</td>" for name, kind in zip(names, kinds, strict=True)
-        )
+        + "".join(f"<td{kind}>{for_html(figure(row.get(name)))}</td>" for name, kind in zip(names, kinds, strict=True))
         + "</tr>"
         for row in rows
     )
@@ -80,4 +76,4 @@ def _tex_row(words: Sequence[str]) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text).replace("–", "--")
+    return "".join(_TEX.get(character, character) for character in for_terminal(text)).replace("–", "--")
