@@ -1,7 +1,7 @@
 """A TIFF that is written row by row, and never whole in memory."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io.write import atomic_path, telling
+from segapp.io.write import atomic_path, colour_map, telling
 
 TILE = 256
 LOSSLESS = {"NONE": None, "LZW": "lzw", "PACKBITS": "packbits", "ZSTD": "zstd", "LZMA": "lzma"}
@@ -24,18 +24,19 @@ BIG = 2**31
 
 
 Through = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
+Palette = Sequence[tuple[int, int, int]]
 
 
 class TiffRows:
     """Takes the rows of a (H, W) uint8 picture from top to bottom; a thread compresses and writes them meanwhile."""
 
-    def __init__(self, path: Path, shape: tuple[int, int], meta: dict[str, Any], through: Through) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int], options: dict[str, Any], through: Through) -> None:
         self._shape = shape
         self._through = through
         self._rows: Queue[np.ndarray | None] = Queue(maxsize=2)  # None: there are no more
         self._ended = False
         self._failed: BaseException | None = None
-        self._thread = threading.Thread(target=self._write, args=(path, meta), daemon=True)
+        self._thread = threading.Thread(target=self._write, args=(path, options), daemon=True)
         self._thread.start()
 
     def add(self, rows: np.ndarray) -> None:
@@ -55,9 +56,8 @@ class TiffRows:
         self._rows.put(None)
         self._thread.join()
 
-    def _write(self, path: Path, meta: dict[str, Any]) -> None:
+    def _write(self, path: Path, options: dict[str, Any]) -> None:
         try:
-            options = _options(meta, self._shape)
             tifffile.imwrite(path, self._tiles(), shape=self._shape, dtype=np.uint8, tile=(TILE, TILE), **options)
         except BaseException as error:  # not lost: `add` and `close` raise it
             self._failed = error
@@ -90,15 +90,19 @@ class TiffRows:
 
 
 @contextmanager
-def tiff_rows(path: Path, shape: tuple[int, int], meta: dict[str, Any], through: Through = iter) -> Iterator[TiffRows]:
-    """A `TiffRows` whose file stands at `path` once all rows are added; raises SegappError when writing fails.
+def tiff_rows(
+    path: Path, shape: tuple[int, int], meta: dict[str, Any], through: Through = iter, palette: Palette | None = None
+) -> Iterator[TiffRows]:
+    """Give a `TiffRows` whose file stands at `path` once all rows are added; raises SegappError when writing fails.
 
     `through` may change the rows on their way, in the thread that writes. Georeference, resolution and lossless
-    compression of the input's `meta` (see `Image.meta`) are kept.
+    compression of the input's `meta` (see `Image.meta`) are kept. With a `palette` the values are class indices, and
+    programs that show images give them these colours.
     """
     path = Path(path)
     with telling(path), atomic_path(path) as temporary:
-        writer = TiffRows(temporary, shape, meta, through)
+        colours = {} if palette is None else {"photometric": "palette", "colormap": colour_map(palette)}
+        writer = TiffRows(temporary, shape, _options(meta, shape) | colours, through)
         try:
             yield writer
         except BaseException:

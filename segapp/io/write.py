@@ -4,10 +4,10 @@ import errno
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -15,6 +15,7 @@ import tifffile
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import FatalError, MisuseError, SegappError
+from segapp.io.unfinished import unfinished
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
@@ -24,8 +25,8 @@ IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix, moved onto `path` on success and removed on any error.
 
-    The folder is created. Whoever looks meanwhile sees the old file or none, never half a one. A full disk is a
-    SegappError.
+    The folder is created, and what a killed process was writing in it is removed. Whoever looks meanwhile sees the old
+    file or none, never half a one. A full disk is a SegappError.
     """
     path = Path(path)
     try:
@@ -34,12 +35,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if (full := full_disk(error, path)) is not None:
             raise full from error
         raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
-    temporary = path.with_name(f".{path.stem[:100]}.{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException as error:  # Ctrl-C and exits leave no half file either
-        temporary.unlink(missing_ok=True)
+        with unfinished(path) as temporary:
+            try:
+                yield temporary
+                temporary.replace(path)
+            except BaseException:  # Ctrl-C and exits leave no half file either
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
         if (full := full_disk(error, path)) is not None:
             raise full from error
         raise
@@ -76,23 +80,23 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises MisuseError when `path` exists, also when it came into being meanwhile.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:12]}")
     try:
-        temporary.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
-    try:
-        yield temporary
-        if os.path.lexists(path):
-            raise MisuseError(f"{path} exists already; choose another name, nothing is overwritten.")
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with unfinished(path, is_folder=True) as temporary:
+        try:
+            yield temporary
+            if os.path.lexists(path):
+                raise MisuseError(f"{path} exists already; choose another name, nothing is overwritten.")
+            temporary.rename(path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
 
 
 def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> None:
-    """Write (H, W) uint8 class indices: a palette PNG, or for `.tif`, `.tiff` a compressed grey TIFF.
+    """Write (H, W) uint8 class indices as a palette PNG, or for `.tif`, `.tiff` as a compressed palette TIFF.
 
     (`segapp.io.tiff_rows` writes a TIFF row by row, with the georeference and resolution of its image.)
 
@@ -105,15 +109,13 @@ def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int
     strangers = [int(i) for i in present if len(palette) <= i != IGNORE_INDEX]
     if strangers:
         raise SegappError(f"{path}: the mask holds {strangers}, but the palette has {len(palette)} colours.")
-    colours = list(palette)
-    if IGNORE_INDEX in present:
-        colours += [(0, 0, 0)] * (IGNORE_INDEX - len(colours)) + [IGNORE_COLOUR]
     with telling(path), atomic_path(path) as temporary:
         if path.suffix.lower() in TIFF_SUFFIXES:
-            _write_tiff(temporary, indices)
+            _write_tiff(temporary, indices, photometric="palette", colormap=colour_map(palette))
         else:
+            colours = all_colours(palette)[: 256 if IGNORE_INDEX in present else len(palette)]
             image = PIL.Image.fromarray(indices)
-            image.putpalette([value for colour in colours for value in colour])
+            image.putpalette(colours.tobytes())
             image.save(temporary, format="PNG")
 
 
@@ -122,14 +124,26 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
     path = Path(path)
     with telling(path), atomic_path(path) as temporary:
         if path.suffix.lower() in TIFF_SUFFIXES:
-            _write_tiff(temporary, pixels)
+            _write_tiff(temporary, pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack")
         else:
             PIL.Image.fromarray(pixels).save(temporary)
 
 
-def _write_tiff(path: Path, pixels: np.ndarray) -> None:
-    photometric = "rgb" if pixels.ndim == 3 else "minisblack"
-    tifffile.imwrite(path, pixels, photometric=photometric, compression="adobe_deflate", metadata=None)
+def _write_tiff(path: Path, pixels: np.ndarray, **options: Any) -> None:
+    tifffile.imwrite(path, pixels, compression="adobe_deflate", metadata=None, **options)
+
+
+def all_colours(palette: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Return (256, 3) uint8: a colour for every value of a byte, that of ignored pixels included."""
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(palette)] = palette
+    colours[IGNORE_INDEX] = IGNORE_COLOUR
+    return colours
+
+
+def colour_map(palette: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Return (3, 256) uint16: TIFF's table of colours, whose full brightness is 65535."""
+    return np.multiply(all_colours(palette).T, 257, dtype=np.uint16)
 
 
 @contextmanager

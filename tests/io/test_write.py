@@ -1,5 +1,7 @@
 """What is written is whole, exact, and in the colours asked for."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io import atomic_path, read_raw, write_image, write_mask
+from segapp.io import atomic_folder, atomic_path, read_raw, tiff_rows, write_image, write_mask
+from segapp.io.unfinished import remove_left_overs
 
 PALETTE = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
 INDICES = np.random.default_rng(0).integers(0, 3, (37, 50), np.uint8)
@@ -49,7 +52,62 @@ def test_a_tiff_mask_is_compressed(tmp_path: Path) -> None:
     write_mask(tmp_path / "a.tif", np.zeros((500, 500), np.uint8), PALETTE)
     assert (tmp_path / "a.tif").stat().st_size < 5000
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
-        assert (file.pages[0].dtype, file.pages[0].photometric) == (np.uint8, tifffile.PHOTOMETRIC.MINISBLACK)
+        assert file.pages[0].dtype == np.uint8
+
+
+def test_a_tiff_mask_shows_its_classes_colours_and_holds_their_indices(tmp_path: Path) -> None:
+    write_mask(tmp_path / "a.tif", INDICES, PALETTE)
+    with tiff_rows(tmp_path / "b.tif", INDICES.shape, {}, palette=PALETTE) as writer:
+        writer.add(INDICES)
+    for name in ("a.tif", "b.tif"):
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / name), INDICES)
+        with PIL.Image.open(tmp_path / name) as file:
+            assert file.mode == "P"
+            np.testing.assert_array_equal(np.asarray(file), INDICES)
+            np.testing.assert_array_equal(np.asarray(file.convert("RGB")), np.array(PALETTE, np.uint8)[INDICES])
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = [".a.segapp-0123456789ab.png", ".b.segapp-0123456789ab", ".bundle.segapp-ba9876543210"]
+    kept = [".a.0123456789ab.png", "a.segapp-0123456789ab.png", ".a.segapp-0123456789abc.png", ".hidden"]
+    for name in [*left[:2], *kept]:
+        (tmp_path / name).write_text("half")
+    (tmp_path / left[2]).mkdir()
+    (tmp_path / left[2] / "network.onnx").write_text("half")
+    with atomic_path(tmp_path / "c.png") as ours, atomic_folder(tmp_path / "new") as folder:
+        remove_left_overs(tmp_path)
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, ours.name, folder.name])
+        ours.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "c.png", "new"])
+
+
+def test_a_process_removes_left_overs_where_it_first_writes(tmp_path: Path) -> None:
+    (tmp_path / ".x.segapp-0123456789ab.png").write_text("half")
+    write_mask(tmp_path / "a.png", INDICES, PALETTE)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+DIES_WRITING = """
+import os, sys
+from pathlib import Path
+from segapp.io.unfinished import unfinished
+with unfinished(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_lock_of_a_killed_process_is_given_back(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", DIES_WRITING, str(tmp_path / "a.png")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, cwd=Path(__file__).parents[2], **pipes) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"writing\n"
+        remove_left_overs(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 1
+        process.kill()
+    remove_left_overs(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""Files and folders that are being written: their names, and what a killed process left of them.
+
+Whoever writes one holds a lock on it. The kernel gives the lock back when the process ends, however it ends, so an
+unlocked one is nobody's any more, on this host or on another that shares the folder. (A process number would say
+less: containers that share a folder count their processes each for themselves.)
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+_NAME = re.compile(r"\..*\.segapp-[0-9a-f]{12}(\.[^.]*)?", re.DOTALL)
+"""How `unfinished` calls them: hidden, and like no name that a user would give."""
+
+
+@contextmanager
+def unfinished(path: Path, is_folder: bool = False) -> Iterator[Path]:
+    """Make an empty file or folder beside `path`, with its suffix, and hold its lock.
+
+    The first one in a folder also removes what killed processes left there.
+    """
+    _remove_left_overs_once(path.parent.resolve())
+    stem, suffix = (path.name, "") if is_folder else (path.stem, path.suffix)
+    temporary = path.with_name(f".{stem[:100]}.segapp-{uuid.uuid4().hex[:12]}{suffix}")
+    lock = _made(temporary, is_folder)
+    try:
+        yield temporary
+    finally:
+        os.close(lock)  # gives it back
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove files and folders that processes were writing straight in `folder` when they were killed."""
+    if not os.access(folder, os.R_OK):
+        return  # one may write in a folder that one may not list
+    for path in folder.iterdir():
+        if _NAME.fullmatch(path.name):
+            _remove_if_unlocked(path)
+
+
+_remove_left_overs_once = cache(remove_left_overs)
+"""Once per process and folder: listing 100,000 files before each of them is written would take longer than they do."""
+
+
+def _made(temporary: Path, is_folder: bool) -> int:
+    """Make it and lock it; returns what to close."""
+    while True:
+        if is_folder:
+            temporary.mkdir()
+        lock = os.open(temporary, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
+        if not _lock(lock) or _is_still(temporary, lock):
+            return lock
+        os.close(lock)  # another process took it for a left-over in the moment before it was locked
+
+
+def _remove_if_unlocked(path: Path) -> None:
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # finished meanwhile, or not ours to open
+        return
+    try:
+        if _lock(lock, wait=False) and _is_still(path, lock):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError:
+        return  # a folder that may not be written; whoever writes in it will say so
+    finally:
+        os.close(lock)
+
+
+def _lock(file: int, wait: bool = True) -> bool:
+    """Lock an open file; False where another process holds it, or where the file system has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def _is_still(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
