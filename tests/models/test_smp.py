@@ -158,7 +158,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_pretrained_weights_come_from_the_cache_and_a_checkpoint_needs_neither(cache):
-    net = UNet(3, 2, partial(SmpEncoder, name="resnet18", pretrained=True)).eval()
+    net = UNet(3, 2, partial(SmpEncoder, name="resnet18", pretrained="hub")).eval()
     assert torch.equal(net.encoder.model.state_dict()["conv1.weight"], cache["conv1.weight"])
     assert net.normalise.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
     rebuilt = UNet(3, 2, partial(SmpEncoder, name="resnet18", pretrained=False)).eval()
@@ -169,8 +169,8 @@ def test_pretrained_weights_come_from_the_cache_and_a_checkpoint_needs_neither(c
 
 @pytest.mark.parametrize(("in_channels", "mean"), [(1, [0.5]), (5, [0.4, 0.5, 0.6, 0.4, 0.5])])
 def test_statistics_follow_the_filters_when_channels_differ(cache, in_channels, mean):
-    assert SmpEncoder(in_channels, "resnet18", pretrained=True).mean == pytest.approx(mean)
-    net = SmpNet(in_channels, 2, "fpn", "resnet18", pretrained=True)
+    assert SmpEncoder(in_channels, "resnet18", pretrained="hub").mean == pytest.approx(mean)
+    net = SmpNet(in_channels, 2, "fpn", "resnet18", pretrained="hub")
     assert net.normalise.mean.flatten().tolist() == pytest.approx(mean)
 
 
@@ -181,7 +181,7 @@ def test_unreachable_weights_are_one_sentence_at_once(name, tmp_path, monkeypatc
     monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")
     sentence = rf"weights of {name} are not in .* does not answer.*set pretrained: false"
     with pytest.raises(SegappError, match=sentence):
-        SmpEncoder(3, name, pretrained=True)
+        SmpEncoder(3, name, pretrained="hub")
     assert hub.HF_HUB_OFFLINE is False
 
 
@@ -192,7 +192,7 @@ def test_unreachable_weights_are_one_sentence_at_once(name, tmp_path, monkeypatc
         (lambda: SmpEncoder(3, "tu-resnet19"), "no encoder is called 'tu-resnet19'"),
         (lambda: SmpEncoder(3, "resnet18", depth=6), "depth takes 3 … 5 for encoder resnet18, got 6"),
         (
-            lambda: SmpEncoder(3, "resnet18", pretrained=True, weights="advprop"),
+            lambda: SmpEncoder(3, "resnet18", pretrained="hub", weights="advprop"),
             "weights for encoder resnet18 take imagenet",
         ),
         (lambda: SmpEncoder(3, "resnet18", options={"drop": 1}), "takes no options, only timm's .* do; got drop"),
