@@ -204,7 +204,7 @@ def check_fp16(bench: Bench) -> Values:
 def check_overflow(bench: Bench) -> Values:
     """Check that a run whose batch norm has seen an overflow ends with a message, and keeps no such weights."""
     words = ["--trainer.max_epochs=6", "--trainer.precision=16-mixed", "--trainer.gradient_clip_val=null"]
-    words += ["--model.optimizer=torch.optim.SGD", "--model.optimizer.init_args.lr=1e5"]
+    words += ["--model.optimizer=torch.optim.SGD", "--model.optimizer.init_args.lr=1e8"]
     done = bench.fit(*words)
     kept = [path for path in done.root.rglob("*.ckpt") if not is_finite(path)]
     passed = done.code == 1 and "not" in done.message and "number" in done.message and not kept

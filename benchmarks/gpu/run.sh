@@ -9,11 +9,13 @@
 #   --minutes N      for all of them together; what one part leaves over goes to the next
 #   --output DIR     JSON per part, log.txt and tables.md; measurements that are there are not repeated
 #   --data DIR       root of CamVid (pack.py makes it small), for the part accuracy
+#   --arms LIST      of arms.yaml; --arm_seconds N, --seeds N, --weights DIR, --arms_file FILE, --workers N: see
+#                    accuracy.py --help
 #   --python FILE    interpreter; default: python3
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-parts=throughput,predict,correct,accuracy minutes=8 output=runs/gpu data='' tiny=() python=${PYTHON:-python3}
+parts=throughput,predict,correct,accuracy minutes=8 output=runs/gpu data='' tiny=() extra=() python=${PYTHON:-python3}
 while (($#)); do
   case $1 in
     --tiny) tiny=(--tiny) && shift ;;
@@ -21,8 +23,9 @@ while (($#)); do
     --minutes) minutes=$2 && shift 2 ;;
     --output) output=$2 && shift 2 ;;
     --data) data=$2 && shift 2 ;;
+    --arms | --arms_file | --arm_seconds | --seeds | --weights | --workers) extra+=("$1" "$2") && shift 2 ;;
     --python) python=$2 && shift 2 ;;
-    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    -h | --help) sed -n '2,15s/^# \{0,1\}//p' "$0" && exit 0 ;;
     *) echo "run.sh: unknown option $1; see --help" >&2 && exit 2 ;;
   esac
 done
@@ -51,6 +54,7 @@ for part in "${wanted[@]}"; do
   echo "== $part, up to $share s" >&2
   options=(--output "$output" --scratch "$scratch/$part" --until "$((EPOCHSECONDS + share - 5))" "${tiny[@]}")
   [[ -n $data ]] && options+=(--data "$data")
+  [[ $part == accuracy ]] && options+=("${extra[@]}")
   timeout --kill-after=10 "$((share + 15))" "$python" "$here/$part.py" "${options[@]}" || status=1
 done
 "$python" "$here/tables.py" "$output" || status=1
