@@ -41,7 +41,7 @@ def write_failures(measurements: Measurements) -> str:
 def write_throughput(measurements: Measurements) -> str:
     """Return the steps by network and size, and the loader's rates."""
     peak = measurements.get("peak", {}).get("tflops")
-    kinds = ["bare", "compiled", "segapp", "SMP 32-true", "SMP bf16-mixed"]
+    kinds = ["bare", "cudnn.benchmark", "compiled", "segapp", "SMP 32-true", "SMP bf16-mixed"]
     cases = unique(name.split("/", 1)[1] for name in measurements if name.split("/")[0] in kinds)
     rows = [
         row for case in cases for kind in kinds if (row := describe(measurements, kind, case, peak, cases)) is not None

@@ -1,6 +1,8 @@
 """Part throughput: training steps of segapp, of a bare loop and of SMP in Lightning, and what the loader feeds.
 
     bare         a hand-written loop on one batch that lies on the device: bf16, channels last, fused AdamW, clipping
+    cudnn.benchmark
+                 the same where cuDNN tries its algorithms first
     compiled     the same through torch.compile
     segapp fit   the command on such batches, with its metrics, logging, EMA and clipping at their defaults
     SMP          smp.Unet in Lightning as its users write it, fp32 and bf16-mixed
@@ -12,6 +14,7 @@ is over the rate of a large bf16 matrix product measured in the same run.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,17 +92,17 @@ def main() -> None:
     results, plan = Results("throughput", options), Plan(options.tiny)
     results.measure("peak", lambda: measure_peak(plan))
     for name, size in plan.cases:
-        results.measure(f"bare/{name}/{size}", lambda name=name, size=size: measure_bare(plan, name, size))
-        results.measure(f"segapp/{name}/{size}", lambda name=name, size=size: measure_segapp(plan, name, size))
+        results.measure(f"bare/{name}/{size}", partial(measure_bare, plan, name, size))
+        results.measure(f"segapp/{name}/{size}", partial(measure_segapp, plan, name, size))
         if name == "resnet34":
             for precision in plan.precisions:
-                results.measure(f"SMP {precision}/{name}/{size}", lambda s=size, p=precision: measure_smp(plan, s, p))
+                results.measure(f"SMP {precision}/{name}/{size}", partial(measure_smp, plan, size, precision))
+    for name, size in plan.cases[:4]:
+        results.measure(f"cudnn.benchmark/{name}/{size}", partial(measure_tried, plan, name, size))
     measure_loaders(results, plan)
-    bound = 5 if options.tiny else 30
     for name, size in [("small", plan.sizes[-2:][0]), ("resnet34", plan.sizes[0])]:
-        results.measure(
-            f"compiled/{name}/{size}", lambda name=name, size=size: measure_bare(plan, name, size, True), bound
-        )
+        work = partial(measure_bare, plan, name, size, compiled=True)
+        results.measure(f"compiled/{name}/{size}", work, 5 if options.tiny else 30)
 
 
 def measure_peak(plan: Plan) -> Values:
@@ -122,6 +125,15 @@ def measure_bare(plan: Plan, name: str, size: int, compiled: bool = False) -> Va
     seconds = time_steps(step, plan.seconds, plan.warm)
     facts = {"parameters": sum(parameter.numel() for parameter in net.parameters())}
     return describe_step(plan, size, seconds) | {"gflops": round(flops / 1e9, 2)} | facts
+
+
+def measure_tried(plan: Plan, name: str, size: int) -> Values:
+    """Time the bare loop where cuDNN tries its algorithms first."""
+    torch.backends.cudnn.benchmark = True
+    try:
+        return measure_bare(plan, name, size)
+    finally:
+        torch.backends.cudnn.benchmark = False
 
 
 def describe_step(plan: Plan, size: int, seconds: float) -> dict[str, Any]:
@@ -163,9 +175,9 @@ def measure_loaders(results: Results, plan: Plan) -> None:
     for workers in plan.workers:
         for augment in (Flips, Microscopy):
             name = f"loader/{augment.__name__}/{workers} workers"
-            results.measure(name, lambda a=augment, w=workers: measure_loader(plan, a, w))
+            results.measure(name, partial(measure_loader, plan, augment, workers))
     for name in ("small", "resnet34"):
-        results.measure(f"fed/{name}/{plan.crop}", lambda name=name: measure_fed(plan, name))
+        results.measure(f"fed/{name}/{plan.crop}", partial(measure_fed, plan, name))
 
 
 def measure_loader(plan: Plan, augment: Callable[[], Any], workers: int) -> Values:
