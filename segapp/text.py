@@ -15,6 +15,9 @@ _BIDIRECTIONAL = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """How a cell begins that a spreadsheet computes, and one whose guard would be taken for ours."""
 
+_HAIR_SPACE = "\u200a"
+"""As good as invisible before a label."""
+
 _ESCAPED = re.compile(r"\\(\\|n|r|t|x[0-9a-f]{2}|u[0-9a-f]{4})")
 _SHORT = {"\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -52,6 +55,16 @@ def from_csv(cell: str) -> str:
 def for_html(text: str) -> str:
     """Return markup that shows the text, in an element or in a quoted attribute."""
     return html.escape(for_terminal(text))
+
+
+def for_plot(text: str) -> str:
+    r"""Return text that matplotlib draws letter by letter: no formula between `$`, and no label left out for its `_`.
+
+    >>> for_plot("a$b$")
+    'a\\$b\\$'
+    """
+    shown = for_terminal(text).replace("$", r"\$")
+    return f"{_HAIR_SPACE}{shown}" if shown.startswith("_") else shown
 
 
 def _is_control(letter: str) -> bool:

@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
-from segapp.text import for_csv, for_html, for_terminal, from_csv
+from segapp.text import for_csv, for_html, for_plot, for_terminal, from_csv
 
 NAMES = st.text(st.characters() | st.sampled_from("\x1b\r\n\t\\'=+-@<>&\"\u202e\udcff"), max_size=12)
 
@@ -41,9 +42,17 @@ def test_a_page_holds_the_text_and_no_tag(name):
     assert "".join(seen) == for_terminal(name)
 
 
+@given(NAMES | st.text("$\\_{}a", max_size=8))
+def test_a_figure_shows_the_text_and_no_formula(name):
+    shown, is_formula = Text(text=for_plot(name))._preprocess_math(for_plot(name))
+    assert not is_formula
+    assert shown.lstrip("\u200a") == for_terminal(name).lstrip("\u200a")
+    assert not shown.startswith("_")  # legends would leave it out
+
+
 def test_plain_text_is_returned_unchanged():
     for name in ("cell wall", "Größe µm²", "نیم‌فاصله", "a.b-c_d (1).png", "👩‍🔬"):
-        assert for_terminal(name) == for_csv(name) == for_html(name) == name
+        assert for_terminal(name) == for_csv(name) == for_html(name) == for_plot(name) == name
 
 
 def test_what_each_medium_obeys_is_escaped():

@@ -10,8 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from segapp.io import atomic_path, read_table, write_table
 from segapp.spec import Spec
+from segapp.text import for_plot
 
 matplotlib.use("agg")
+
+LIGHTEST = 0.4
+"""Luminance of a line on white: 1 is white itself, 0.4 a contrast of 2.3."""
 
 
 class Curves(Callback):
@@ -62,16 +66,22 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
-    """Losses on the left, Dice per class in the classes' order and colours on the right, over epochs."""
+    """Draw losses on the left, Dice per class in the classes' order and colours on the right, over epochs.
+
+    The mean is that of the classes but the background; where there is one such class, its line says so.
+    """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     losses, dice = figure.subplots(1, 2)
     for name in ("train/loss", "val/loss"):
         _plot(losses, rows, name, label=name)
     losses.set(title="Loss", xlabel="epoch")
-    for label, colour in list(zip(spec.classes, spec.palette, strict=True))[:20]:
-        shade = [value / 255 * 0.9 for value in colour]  # white would not be seen
-        _plot(dice, rows, f"val/dice/dataset/{label}", label=label, color=shade, linewidth=1.2)
-    _plot(dice, rows, "val/dice/dataset", label="mean", color="black", linewidth=2.5, linestyle="--")
+    counted = [name for index, name in enumerate(spec.classes) if index != spec.background]
+    for name, colour in list(zip(spec.classes, spec.palette, strict=True))[:20]:
+        alone = [name] == counted
+        label, width = (f"{for_plot(name)} (the mean)", 2.5) if alone else (for_plot(name), 1.2)
+        _plot(dice, rows, f"val/dice/dataset/{name}", label=label, color=_on_white(colour), linewidth=width)
+    if len(counted) > 1:
+        _plot(dice, rows, "val/dice/dataset", label="mean", color="black", linewidth=2.5, linestyle="--")
     dice.set(title="Validation Dice (whole set)", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, dice):
         axes.grid(alpha=0.3)
@@ -81,6 +91,13 @@ def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
             axes.legend(fontsize=8, **outside)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def _on_white(colour: tuple[int, int, int]) -> tuple[float, ...]:
+    """Return RGB in [0, 1] of a class, darkened as far as a line on white paper needs it."""
+    luminance = sum(weight * (value / 255) ** 2.2 for weight, value in zip((0.21, 0.72, 0.07), colour, strict=True))
+    scale = min(1.0, (LIGHTEST / max(luminance, LIGHTEST)) ** (1 / 2.2))
+    return tuple(value / 255 * scale for value in colour)
 
 
 def _plot(axes, rows: list[dict[str, str]], name: str, **style) -> None:  # type: ignore[no-untyped-def]

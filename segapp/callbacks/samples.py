@@ -13,6 +13,7 @@ from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.io import atomic_path
 from segapp.spec import Spec
+from segapp.text import for_plot
 
 
 class SamplePictures(Callback):
@@ -89,12 +90,12 @@ def save_panels(panels: list[np.ndarray], path: Path, spec: Spec) -> None:
         axes.set_title(title)
         axes.axis("off")
     patches = [_patch(colour) for colour in spec.palette[:20]]
-    figure.legend(patches, spec.classes[:20], loc="outside lower center", ncols=min(8, len(patches)), fontsize=8)
+    labels = [for_plot(name) for name in spec.classes[:20]]
+    figure.legend(patches, labels, loc="outside lower center", ncols=min(8, len(patches)), fontsize=8)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 
 def _patch(colour: tuple[int, int, int]) -> Patch:
-
     red, green, blue = (value / 255 for value in colour)
     return Patch(facecolor=(red, green, blue), edgecolor="grey")

@@ -10,6 +10,7 @@ import numpy as np
 
 from segapp.datasets.layout import Found, MaskPattern, find_images
 from segapp.datasets.masks import EncodedMask, Encoding, Labels, MaskFile
+from segapp.datasets.palette import default_palette
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split, natural
 from segapp.datasets.values import Indices
@@ -35,7 +36,7 @@ class Folder(Source):
             else a random fifth for val.
         mask: How masks are written. Default: class indices.
         background: The class left out of macro means, and what no object covers; null if every class counts.
-        palette: RGB 0 … 255, one colour per class.
+        palette: RGB 0 … 255, one colour per class. Default: black for the background, bright ones for the others.
         channels: Of every image; default: what the first image has.
         intensity: How stored values become the network's range. Default: 8-bit files as they are, others from
             percentile 0.5 to 99.5 of each image.
@@ -63,7 +64,7 @@ class Folder(Source):
         self.classes = tuple(classes)
         _check_classes(self.classes, background)
         self.background = background
-        self.palette = default_palette(len(self.classes)) if palette is None else _as_palette(palette)
+        self.palette = default_palette(len(self.classes), background) if palette is None else _as_palette(palette)
         self.images, self.masks = images, masks
         self.split = split or (Folders() if "{split}" in images else Fraction())
         self.mask = mask or Indices()
@@ -194,23 +195,6 @@ class Folder(Source):
                 "every name must match (add '|^(.*)$' to let the others be groups of their own)."
             )
         return words[0]
-
-
-def default_palette(num_classes: int) -> tuple[tuple[int, int, int], ...]:
-    """Pascal VOC's colours: black first, neighbours far apart.
-
-    >>> default_palette(3)
-    ((0, 0, 0), (128, 0, 0), (0, 128, 0))
-    """
-    return tuple(_voc_colour(index) for index in range(num_classes))
-
-
-def _voc_colour(index: int) -> tuple[int, int, int]:
-    colour = [0, 0, 0]
-    for bit in range(8):
-        for channel in range(3):
-            colour[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
-    return colour[0], colour[1], colour[2]
 
 
 def _as_palette(colours: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:

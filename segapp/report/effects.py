@@ -9,9 +9,12 @@ import numpy as np
 
 from segapp.report.flow_table import median
 from segapp.report.results import Result, common_images, grouped, scored
-from segapp.report.statistics import difference, hierarchical_bootstrap, holm, swap_p
+from segapp.report.statistics import Interval, estimate_difference, estimate_mean, holm
 
 Row = dict[str, Any]
+
+P, P_RUNS = "p", "p (these runs)"
+"""Two columns, as with one seed nothing is known of what another would give: p is then of other images alone."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, A
         for arm in dict.fromkeys(result.arm for result in results):
             by_seed = scored(results, arm, score, images)
             if by_seed:
-                found = hierarchical_bootstrap(np.stack(list(by_seed.values())), groups)
+                found = estimate_mean(np.stack(list(by_seed.values())), groups)
                 rows.append({"score": score, "arm": arm, "seeds": len(by_seed), **_interval(found)})
     return rows
 
@@ -94,14 +97,19 @@ def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, A
 def contrast_rows(
     results: Sequence[Result], questions: Sequence[Question], scores: Sequence[str], rule: dict[str, Any]
 ) -> list[Row]:
-    """One row per contrast and score: the difference, its interval, p and Holm's p among the contrasts of the score."""
+    """Return a row per contrast and score: the difference, its interval, p and Holm's p among those of the score."""
     images = common_images(results)
     groups = _groups(results, images, rule)
     rows: list[Row] = []
     for score in scores:
         family = [_contrast(results, question, score, images, groups) for question in questions]
-        corrected = holm([row["p"] for row in family])
-        rows += [row | {"p (Holm)": value} for row, value in zip(family, corrected, strict=True)]
+        for column in (P, P_RUNS):
+            corrected = holm([row.get(column, math.nan) for row in family])
+            family = [
+                row | {f"{column} (Holm)": value} if column in row else row
+                for row, value in zip(family, corrected, strict=True)
+            ]
+        rows += family
     return rows
 
 
@@ -116,13 +124,12 @@ def _contrast(
     seeds = sorted(set.intersection(*(set(found) for side in sides for found in side.values())))
     row: Row = {"score": score, "contrast": question.name, "seeds": len(seeds)}
     if not seeds:
-        nothing = dict.fromkeys(("estimate", "low", "high", "p", "smallest p"), math.nan)
-        return row | {"images": len(images), "groups": len(set(groups))} | nothing
+        return row | {"images": len(images), "groups": len(set(groups))} | _interval(Interval(math.nan)) | {P: math.nan}
     ours, theirs = (np.array([[found[seed] for seed in seeds] for found in side.values()]) for side in sides)
     known = ~np.isnan(np.concatenate([ours, theirs])).all((0, 1))
     row |= {"images": int(known.sum()), "groups": len(set(np.asarray(groups)[known]))}
-    p, smallest = swap_p(ours, theirs, groups)
-    return row | _interval(difference(ours, theirs, groups)) | {"p": p, "smallest p": smallest}
+    found = estimate_difference(ours, theirs, groups)
+    return row | _interval(found) | {P if len(seeds) > 1 else P_RUNS: found.p}
 
 
 def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, Any]) -> list[str]:
@@ -132,7 +139,7 @@ def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, An
     return grouped(images, known, rule)
 
 
-def _interval(found: Any) -> Row:
+def _interval(found: Interval) -> Row:
     return {"estimate": found.estimate, "low": found.low, "high": found.high}
 
 

@@ -2,6 +2,8 @@
 
 import io
 import math
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from segapp.io import atomic_path
 from segapp.report.results import LOWER_IS_BETTER, Result
+from segapp.text import for_plot, for_terminal
 
 matplotlib.use("agg")
 
@@ -23,6 +26,9 @@ INK = "#24272d"
 
 COLOURS = ("#2f7fc1", "#e08a1e", "#1f9e77", "#c8559a", "#8a6fd1", "#d4502f", "#5fa8b8", "#8b8f3a", "#8c8c8c")
 """Distinct to most eyes, readable on white and on near-black."""
+
+PANELS = 3
+"""Scores beside each other: with more, their numbers run into each other."""
 
 STYLE: Any = {
     "text.color": INK,
@@ -65,8 +71,13 @@ def as_svg(figure: Figure, name: str) -> str:
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    return svg.replace('id="', f'id="{name}-').replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
+    return re.sub(r"<[^>]*>", lambda tag: _for_page(tag[0], name), svg[svg.index("<svg") :])
+
+
+def _for_page(tag: str, name: str) -> str:
+    """Return a tag of a figure in the page's ink, its ids beginning with the figure's name; texts stay unchanged."""
+    tag = tag.replace(INK, "currentColor")
+    return tag.replace('id="', f'id="{name}-').replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
 
 
 def colour_of(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -88,7 +99,7 @@ def curves(results: Sequence[Result]) -> Figure:
             shortest = min(map(len, lines))
             mean = np.mean([line[:shortest] for line in lines], axis=0)
             marker = "o" if shortest < 3 else None
-            axes.plot(range(1, shortest + 1), mean, dash, color=colour, linewidth=2, label=arm, marker=marker)
+            axes.plot(range(1, shortest + 1), mean, dash, color=colour, linewidth=2, label=for_plot(arm), marker=marker)
         axes.set(title=title, xlabel="epoch", yscale="log" if name.endswith("loss") and _wide(axes) else "linear")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.2, color=INK)
@@ -110,25 +121,38 @@ def _line(result: Result, name: str) -> list[float]:
 def dots(
     rows: Sequence[Mapping[str, Any]], label: str, zero: bool, points: Mapping[tuple[str, str], list[float]]
 ) -> Figure:
-    """An estimate with its 95 % interval per line, one panel per score; `points` (score, label) lie behind, faintly.
+    """Return estimates with their 95 % intervals, one per line, three panels (scores) beside each other.
 
-    With `zero` the panels are of differences: the line of no difference is drawn.
+    `points` (score, label) lie behind, faintly. With `zero` the line of no difference is drawn.
     """
     scores = list(dict.fromkeys(row["score"] for row in rows))
     labels = list(dict.fromkeys(row[label] for row in rows))
-    figure = new_figure(10, 1.3 + 0.34 * len(labels))
-    panels = np.atleast_1d(figure.subplots(1, len(scores), sharey=True))
-    for axes, score in zip(panels, scores, strict=True):
+    shown = [wrapped(name) for name in labels]
+    lines = max(name.count("\n") for name in shown) + 1
+    across = min(len(scores), PANELS)
+    down = math.ceil(len(scores) / across)
+    figure = new_figure(10, down * (1.3 + (0.14 + 0.16 * lines) * len(labels)))
+    panels = np.atleast_1d(figure.subplots(down, across, sharey=True)).ravel()
+    for axes, score in zip(panels, scores, strict=False):
         for row in (row for row in rows if row["score"] == score):
             _dot(axes, labels.index(row[label]), row, points.get((score, row[label]), []))
         if zero:
             axes.axvline(0, color=INK, linewidth=0.8, linestyle=":")
         better = "less is better" if score in LOWER_IS_BETTER else "more is better"
-        axes.set(title=f"{score}\n({better})", ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)))
-        axes.set_yticklabels(labels)
+        axes.set_title(f"{for_plot(score)}\n({better})", fontsize=10)
+        axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)))
+        axes.set_yticklabels(shown, fontsize=9)
         axes.grid(axis="x", alpha=0.2, color=INK)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.tick_params(axis="x", labelsize=8)
+    for axes in panels[len(scores) :]:
+        axes.remove()
     return figure
+
+
+def wrapped(name: str) -> str:
+    """Return a label in lines of some 28 letters, ready to be drawn."""
+    return "\n".join(for_plot(line) for line in textwrap.wrap(for_terminal(name), 28)) or " "
 
 
 def _dot(axes: Axes, y: int, row: Mapping[str, Any], points: Sequence[float]) -> None:

@@ -6,7 +6,6 @@ network is where learning fades. What is compared has one scale, or its colours 
 
 import math
 import re
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
 from segapp.io import atomic_path
-from segapp.report.figures import INK, colour_of, new_figure, style
+from segapp.report.figures import INK, colour_of, new_figure, style, wrapped
 from segapp.report.flow_table import FlowTable, median, read_flow
+from segapp.text import for_plot
 
 MAPS = {
     "gradient_norm": ("Gradient norm, before clipping", "viridis"),
@@ -62,7 +62,7 @@ def draw_runs(tables: Mapping[str, Path], picture: Path) -> None:
             column[-1].set_xlabel("optimiser step")
         for row, (label, flow) in zip(grid, flows.items(), strict=True):
             _name_modules(row[0], flow, most=60)
-            row[0].set_ylabel(f"{label}\n(first at the top)")
+            row[0].set_ylabel(f"{for_plot(label)}\n(first at the top)")
         _profiles(parts[1], {label: [flow] for label, flow in flows.items()})
         with atomic_path(picture) as temporary:
             figure.savefig(temporary, dpi=110, facecolor="white")
@@ -77,7 +77,7 @@ def heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
     panels = grid.ravel()
     _heatmaps(list(panels[: len(shown)]), list(shown.values()), name)
     for axes, (label, flow) in zip(panels, shown.items(), strict=False):
-        axes.set_title("\n".join(textwrap.wrap(label, 26)), fontsize=9)
+        axes.set_title(wrapped(label), fontsize=9)
         _name_modules(axes, flow, most=16)
     for row in grid:
         _leave_out_repeated(row)
@@ -132,7 +132,7 @@ def _name_modules(axes: Axes, flow: FlowTable, most: int) -> None:
     for place in names:
         if not shown or (place - shown[-1]) * 1.5 * most >= len(flow.modules):
             shown.append(place)
-    axes.set_yticks(shown, [names[place] for place in shown], fontsize=6)
+    axes.set_yticks(shown, [for_plot(names[place]) for place in shown], fontsize=6)
 
 
 def _leave_out_repeated(row: Iterable[Axes]) -> None:
@@ -158,7 +158,7 @@ def _profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
             for index, flow in enumerate(shown[label]):
                 values = median(flow.values[name])
                 x = np.arange(len(values)) / (max(len(values) - 1, 1) if len(depths) > 1 else 1)
-                named = {} if index else {"label": label}
+                named = {} if index else {"label": for_plot(label)}
                 axes.plot(x, np.where(values > 0, values, np.nan), dash, color=colour, linewidth=1.6, **named)
         axes.set(title=MAPS[name][0], yscale="log")
         axes.set_xlabel("share of the depth: 0 sees the image" if len(depths) > 1 else "layer, from the image on")

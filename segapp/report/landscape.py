@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
 from segapp.report.figures import COLOURS, INK, new_figure, save_png, style
+from segapp.text import for_plot
 
 NUMBERS, SETTINGS = "landscape.npz", "landscape.json"
 CONTOURS, SURFACE, LINES = "contours.png", "surface.png", "lines.png"
@@ -86,8 +87,9 @@ def caption(landscape: Landscape) -> str:
     of = landscape.settings
     height, width = of["size"]
     how = {"frozen": "frozen", "recalibrated": "counted anew at every point", "none": "none in the network"}
+    loss = for_plot(of["loss"].rpartition(".")[2])
     return (
-        f"{of['loss'].rpartition('.')[2]} over {of['samples']} samples of {height} × {width} ({of['split']}, not "
+        f"{loss} over {of['samples']} samples of {height} × {width} ({for_plot(of['split'])}, not "
         f"augmented); batch-norm statistics: {how[of['statistics']]}"
     )
 
@@ -97,7 +99,7 @@ def _captions(landscapes: Sequence[Landscape]) -> str:
     of_each = [caption(each) for each in landscapes]
     if len(set(of_each)) == 1:
         return of_each[0]
-    named = [f"{each.name}: {said}" for each, said in zip(landscapes, of_each, strict=True)]
+    named = [f"{for_plot(each.name)}: {said}" for each, said in zip(landscapes, of_each, strict=True)]
     return "\n".join(["these differ in more than the network:", *named])
 
 
@@ -145,7 +147,7 @@ def _contour(axes: Axes, each: Landscape, scale: tuple[float, float]) -> Any:
     drawn = axes.contour(each.first, each.second, shown, levels=levels, colors="white", linewidths=0.7)
     axes.clabel(drawn, np.asarray(drawn.levels)[::4], fmt="%.2g", fontsize=6)
     axes.plot(0, 0, "+", color="white", markersize=9)
-    axes.set_title(each.name, fontsize=10)
+    axes.set_title(for_plot(each.name), fontsize=10)
     axes.set_aspect("auto" if len(each.path) else "equal")
     if len(each.path):
         axes.plot(each.path[:, 0], each.path[:, 1], "o-", color=COLOURS[1], markersize=3, linewidth=1)
@@ -171,7 +173,7 @@ def surfaces(landscapes: Sequence[Landscape]) -> Figure:
         axes.set_zlim(low, top)
         axes.set_zticks(np.log10(ticks), [f"{tick:g}" for tick in ticks])
         axes.tick_params(labelsize=7)
-        axes.set_title(each.name, fontsize=10)
+        axes.set_title(for_plot(each.name), fontsize=10)
         axes.view_init(28, -55)
     figure.supxlabel(_captions(landscapes), fontsize=7.5)
     return figure
@@ -184,7 +186,7 @@ def lines(landscapes: Sequence[Landscape]) -> Figure:
     for place, each in enumerate(landscapes):
         colour = COLOURS[place % len(COLOURS)]
         axes.plot(each.t, each.lines.T, color=colour, alpha=0.3, linewidth=0.8)
-        axes.plot(each.t, each.lines.mean(0), color=colour, linewidth=2, label=each.name)
+        axes.plot(each.t, each.lines.mean(0), color=colour, linewidth=2, label=for_plot(each.name))
     axes.axvspan(-0.5, 0.5, color=INK, alpha=0.05, linewidth=0)
     axes.set_yscale("log")
     axes.set(xlabel="distance along the direction, in lengths of the filters", ylabel="loss")

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from segapp.report import figures, flow
-from segapp.report.effects import Question, Row, arm_rows, best_losses, contrast_rows, image_rows, run_rows
+from segapp.report.effects import P_RUNS, Question, Row, arm_rows, best_losses, contrast_rows, image_rows, run_rows
 from segapp.report.flow_table import FlowTable
 from segapp.report.landscape import contours, lines, read_landscape, sharpness_row, surfaces
 from segapp.report.page import Page, facts, picture, row_of
@@ -20,9 +20,15 @@ from segapp.text import for_html
 PAGE = "report.html"
 
 HOW_SURE = (
-    "Intervals are 95 % percentile intervals of a hierarchical bootstrap with 10,000 replicates: seeds are drawn with "
-    "replacement, and groups of images with replacement, the same for all drawn seeds. Differences are paired by seed "
-    "and image. With few seeds the spread between seeds is known roughly, and intervals tend to be too short."
+    "Differences are paired by seed and group of images. Intervals (95 %) and p are those of Student's t, seeds and "
+    "groups of images both taken as samples of others (a two-way analysis of variance with Satterthwaite's degrees of "
+    "freedom). Two or three seeds hardly tell the spread between runs, so intervals are wide; more seeds narrow them. "
+    "Holm's correction is over the contrasts of one score."
+)
+
+ONE_SEED = (
+    "With one seed, interval and p (these runs) are of these very runs on other images: what another seed would give, "
+    "and so whether the setting or the run made the difference, they do not say."
 )
 
 
@@ -113,23 +119,8 @@ def _effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
     _draw(page, folder, "effects", figure, "Differences between arms, with 95 % intervals over seeds and groups.")
     page.add(html_table(contrasts))
     page.text(HOW_SURE, note=True)
-    page.text(
-        f"p-values are image-level and conditional on these seeds: the seeds are averaged, and in every group of "
-        f"images the two sides change places. They say nothing about other seeds. {_smallest(contrasts)}"
-        "Holm's correction is over the contrasts of one score.",
-        note=True,
-    )
-
-
-def _smallest(contrasts: Sequence[Row]) -> str:
-    """How small a p can be at all, with the fewest groups that any score has."""
-    known = [row for row in contrasts if not math.isnan(row["smallest p"])]
-    if not known:
-        return ""
-    row = max(known, key=lambda row: row["smallest p"])
-    of = f"{row['groups']} group{'s' if row['groups'] > 1 else ''}"
-    every = "" if len({row["groups"] for row in known}) == 1 else f", as for {row['score']},"
-    return f"With {of} of images{every} no p can be smaller than {row['smallest p']:.3g}. "
+    if any(P_RUNS in row for row in contrasts):
+        page.text(ONE_SEED, note=True)
 
 
 def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row]) -> None:

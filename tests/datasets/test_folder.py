@@ -10,6 +10,7 @@ import tifffile
 
 from segapp.datasets import Contiguous, Folder, Fraction, Instances, PerClass
 from segapp.datasets.masks import EncodedMask
+from segapp.datasets.palette import default_palette
 from segapp.errors import MisuseError
 from tests.datasets.look_alikes import save, write_pair
 
@@ -119,7 +120,7 @@ def test_headers_tell_channels_and_intensity(tmp_path: Path) -> None:
 def test_making_one_touches_nothing(tmp_path: Path) -> None:
     source = Folder(tmp_path / "nowhere", CLASSES)
     assert source.classes == CLASSES
-    assert source.palette == ((0, 0, 0), (128, 0, 0))
+    assert source.palette == default_palette(2)
 
 
 def test_groups_stay_together_and_excluded_images_stay_out(tmp_path: Path) -> None:

@@ -1,122 +1,102 @@
-"""Intervals and p-values against independent references, and numbers worked by hand."""
-
-import itertools
+"""Intervals and p-values against independent references, numbers worked by hand, and studies without a difference."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import bootstrap, wilcoxon
+from scipy.stats import t, ttest_1samp, ttest_rel
 
-from segapp.report.statistics import difference, hierarchical_bootstrap, holm, swap_p
+from segapp.report.statistics import Interval, estimate_difference, estimate_mean, holm
 
 
-def sign_flip_p(differences, groups):
-    """Of differences (S, I): one arm against another that has 0 everywhere."""
-    return swap_p(differences[None], np.zeros_like(differences)[None], groups)
+def single(count):
+    """Every image is a group of its own."""
+    return [str(image) for image in range(count)]
 
 
-def naive_bootstrap(scores, groups, replicates, rng):
-    """The definition in loops: draw seeds, draw groups, pool what was drawn, average."""
-    names, means = sorted(set(groups)), []
-    for _ in range(replicates):
-        seeds = rng.integers(len(scores), size=len(scores))
-        drawn = [names[i] for i in rng.integers(len(names), size=len(names))]
-        pool = [
-            scores[seed][image]
-            for seed in seeds
-            for name in drawn
-            for image, group in enumerate(groups)
-            if group == name and not np.isnan(scores[seed][image])
-        ]
-        if pool:
-            means.append(sum(pool) / len(pool))
-    return np.quantile(means, [0.025, 0.975])
+def shown(found):
+    return (found.estimate, found.low, found.high)
 
 
-def test_an_interval_agrees_with_the_definition_in_loops():
-    rng = np.random.default_rng(1)
-    groups = list("aaabbbccccdde")
-    scores = rng.normal(0.7, 0.1, (3, 13)) + rng.normal(0, 0.2, (3, 1))
-    scores[1, 4] = np.nan
-    found = hierarchical_bootstrap(scores, groups)
-    low, high = naive_bootstrap(scores, groups, 4000, rng)
-    assert found.estimate == pytest.approx(np.nanmean(scores))
-    assert (found.low, found.high) == pytest.approx((low, high), abs=0.012)
-
-
-def test_one_seed_and_single_images_are_the_ordinary_bootstrap():
+def test_one_seed_of_single_images_is_students_t():
     scores = np.random.default_rng(0).beta(5, 2, (1, 40))
-    found = hierarchical_bootstrap(scores, [str(i) for i in range(40)])
-    reference = bootstrap((scores[0],), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(2))
-    expected = reference.confidence_interval
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.003)
+    interval = ttest_1samp(scores[0], 0).confidence_interval(0.95)
+    assert shown(estimate_mean(scores, single(40))) == pytest.approx((scores.mean(), interval.low, interval.high))
+
+
+def test_one_group_leaves_the_seeds_to_students_t():
+    ours, theirs = np.random.default_rng(0).normal(0.8, 0.1, (2, 1, 5, 7))
+    found = estimate_difference(ours, theirs, ["a"] * 7)
+    reference = ttest_rel(ours[0].mean(1), theirs[0].mean(1))
+    interval = reference.confidence_interval(0.95)
+    assert found.p == pytest.approx(reference.pvalue)
+    assert shown(found)[1:] == pytest.approx((interval.low, interval.high))
+
+
+def test_seeds_and_groups_by_hand():
+    # rows 0 4 and 2 10: means 2, 6 and 1, 7; mean 4; squares: seeds 2 (2² + 2²) = 16, groups 2 (3² + 3²) = 36, rest 4
+    found = estimate_mean(np.array([[0.0, 4.0], [2.0, 10.0]]), list("ab"))
+    variance = (16 + 36 - 4) / 4
+    degrees = (16 + 32) ** 2 / (16**2 + 36**2 + 4**2)
+    reach = t.ppf(0.975, degrees) * variance**0.5
+    assert shown(found) == pytest.approx((4, 4 - reach, 4 + reach))
+
+
+def test_groups_that_vary_less_than_chance_leave_the_seeds_alone():
+    scores = np.array([[0.0, 2.0], [4.0, 2.0], [3.0, 3.0]])
+    means = scores.mean(1)
+    interval = ttest_1samp(means, 0).confidence_interval(0.95)
+    assert shown(estimate_mean(scores, list("ab"))) == pytest.approx((means.mean(), interval.low, interval.high))
 
 
 def test_what_an_image_does_to_every_seed_does_not_average_out():
     by_image = np.random.default_rng(0).normal(0, 1, 20)
-    names = [str(i) for i in range(20)]
-    one = hierarchical_bootstrap(by_image[None], names)
-    ten = hierarchical_bootstrap(np.repeat(by_image[None], 10, axis=0), names)
-    assert ten.high - ten.low == pytest.approx(one.high - one.low, rel=0.05)
+    one = estimate_mean(by_image[None], single(20))
+    ten = estimate_mean(np.repeat(by_image[None], 10, axis=0), single(20))
+    assert ten.high - ten.low == pytest.approx(one.high - one.low)
 
 
 def test_a_group_counts_once_however_many_images_it_has():
     values = np.array([[0.0, 1.0] * 8])
-    single = hierarchical_bootstrap(values, [str(i) for i in range(16)])
-    together = hierarchical_bootstrap(values, [str(i % 2) for i in range(16)])
-    assert together.high - together.low == pytest.approx(1.0)  # one of two groups drawn twice
-    assert single.high - single.low < 0.6
+    together = estimate_mean(values, [str(image % 2) for image in range(16)])
+    assert together.high - together.low == pytest.approx(2 * t.ppf(0.975, 1) * 0.5)
+    apart = estimate_mean(values, single(16))
+    assert apart.high - apart.low < 0.6
+
+
+def test_scores_that_are_missing_are_left_out_of_their_own_mean():
+    scores = np.random.default_rng(0).normal(0.7, 0.1, (3, 13))
+    scores[1, 4] = np.nan
+    found = estimate_mean(scores, list("aaabbbccccdde"))
+    assert found.estimate == pytest.approx(np.nanmean(scores))
+    assert found.low < found.estimate < found.high
 
 
 def test_nothing_to_estimate_is_not_a_number():
-    found = hierarchical_bootstrap(np.full((2, 3), np.nan), list("abc"))
-    assert np.isnan([found.estimate, found.low, found.high]).all()
+    found = estimate_mean(np.full((2, 3), np.nan), list("abc"))
+    assert np.isnan([*shown(found), found.p]).all()
+    nothing = np.full((1, 1, 3), np.nan)
+    assert np.isnan(estimate_difference(nothing, np.ones((1, 1, 3)), list("abc")).estimate)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(-100, 100), min_size=2, max_size=8))
-def test_p_is_the_share_of_all_changes_of_sign_that_are_as_far_from_zero(values):
-    groups = [str(i) for i in range(len(values))]
-    found, smallest = sign_flip_p(np.array([values], float), groups)
-    sums = [
-        sum(s * v for s, v in zip(signs, values, strict=True))
-        for signs in itertools.product((1, -1), repeat=len(values))
-    ]
-    share = np.mean([abs(total) >= abs(sum(values)) for total in sums])
-    assert found == pytest.approx(share, abs=1e-9)
-    assert found >= smallest == 2 / 2 ** len(values)
+def test_a_single_number_has_no_interval():
+    found = estimate_mean(np.array([[0.25, 0.75]]), list("aa"))
+    assert found.estimate == 0.5
+    assert np.isnan([found.low, found.high, found.p]).all()
 
 
-def test_p_by_hand_and_against_wilcoxon():
-    ones = np.ones((1, 5))
-    assert sign_flip_p(ones, list("abcde")) == (pytest.approx(2 / 32), 2 / 32)
-    assert wilcoxon(ones[0] * np.arange(1, 6), method="exact").pvalue == pytest.approx(2 / 32)
-
-
-def test_seeds_do_not_make_p_smaller():
-    values = np.random.default_rng(0).normal(0.3, 1, (1, 6))
-    groups = list("abcdef")
-    assert sign_flip_p(np.repeat(values, 20, axis=0), groups)[0] == pytest.approx(sign_flip_p(values, groups)[0])
-
-
-def test_one_group_can_show_nothing():
-    assert sign_flip_p(np.ones((3, 4)), list("aaaa")) == (1.0, 1.0)
-
-
-def test_many_groups_are_drawn_and_say_how_small_p_can_be():
-    found, smallest = sign_flip_p(np.ones((1, 40)), [str(i) for i in range(40)])
-    assert found == smallest == pytest.approx(2e-4)
+def test_the_same_scores_on_both_sides_differ_by_nothing():
+    scores = np.random.default_rng(0).random((1, 3, 4))
+    assert estimate_difference(scores, scores, list("abcd")) == Interval(0.0, 0.0, 0.0, 1.0)
 
 
 def test_an_empty_image_in_which_only_one_side_found_something_counts():
     calm = np.array([[[0.8, 0.8, 0.8, np.nan, np.nan]]])
     wild = np.array([[[0.8, 0.8, 0.8, 0.0, 0.0]]])
-    found = difference(wild, calm, list("abcde"))
+    found = estimate_difference(wild, calm, list("abcde"))
     assert found.estimate == pytest.approx(0.48 - 0.8)
-    assert found.low < -0.5 < -0.2 < found.high <= 0
-    # of 32 exchanges those are as far that put both zeros on one side: 2 of 4, whatever the others do
-    assert swap_p(wild, calm, list("abcde")) == (pytest.approx(0.5), 2 / 32)
+    # by image 0.8 - 0.8 three times, 0 - 0.8 twice: an image that the calm side has no score of changes nothing in it
+    changes = np.array([0.32, 0.32, 0.32, -0.48, -0.48])
+    reach = t.ppf(0.975, 4) * changes.std(ddof=1) / 5**0.5
+    assert shown(found)[1:] == pytest.approx((-0.32 - reach, -0.32 + reach))
 
 
 def test_a_difference_of_several_arms_is_that_of_their_means():
@@ -124,14 +104,33 @@ def test_a_difference_of_several_arms_is_that_of_their_means():
     ours, theirs = rng.random((2, 3, 8)), rng.random((3, 3, 8))
     groups = list("aabbccdd")
     paired = ours.mean(0) - theirs.mean(0)
-    assert vars(difference(ours, theirs, groups)) == pytest.approx(vars(hierarchical_bootstrap(paired, groups)))
-    assert swap_p(ours, theirs, groups) == pytest.approx(sign_flip_p(paired, groups))
+    assert shown(estimate_difference(ours, theirs, groups)) == pytest.approx(shown(estimate_mean(paired, groups)))
 
 
-def test_a_side_without_any_score_has_no_p():
-    nothing = np.full((1, 1, 3), np.nan)
-    assert np.isnan(swap_p(nothing, np.ones((1, 1, 3)), list("abc"))).all()
-    assert np.isnan(difference(nothing, np.ones((1, 1, 3)), list("abc")).estimate)
+@pytest.mark.parametrize(("seeds", "images", "of_image"), [(3, 24, 0.01), (5, 24, 0.0), (3, 24, 0.03)])
+def test_five_of_a_hundred_studies_without_a_difference_show_one(seeds, images, of_image):
+    """Runs differ by 0.02, an arm on an image by `of_image`, a run on an image by 0.03; the true means are equal."""
+    rng = np.random.default_rng(0)
+
+    def draw_arm():
+        runs, own = rng.normal(0, 0.02, (1, seeds, 1)), rng.normal(0, of_image, (1, 1, images))
+        return 0.8 + runs + own + rng.normal(0, 0.03, (1, seeds, images))
+
+    found = [estimate_difference(draw_arm(), draw_arm(), single(images)) for _ in range(600)]
+    assert 0.02 <= np.mean([each.p < 0.05 for each in found]) <= 0.08
+    assert np.mean([not each.low <= 0 <= each.high for each in found]) == np.mean([each.p < 0.05 for each in found])
+
+
+def test_few_groups_make_it_cautious_rather_than_bold():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0, 0.02, (600, 2, 1, 3, 1)) + rng.normal(0, 0.02, (600, 2, 1, 3, 4))
+    assert np.mean([estimate_difference(*arms, single(4)).p < 0.05 for arms in scores]) < 0.06
+
+
+def test_a_true_difference_is_found():
+    rng = np.random.default_rng(0)
+    arms = [mean + rng.normal(0, 0.01, (1, 3, 1)) + rng.normal(0, 0.03, (1, 3, 24)) for mean in (0.85, 0.75)]
+    assert estimate_difference(*arms, single(24)).p < 0.05
 
 
 def test_holm_by_hand():
