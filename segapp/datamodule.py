@@ -45,7 +45,9 @@ class SegmentationDataModule(LightningDataModule):
         crop: Height and width of random crops; one number for both.
         resize: Height and width that every image is resized to instead. With neither, images are taken whole.
         augment: Presets of `segapp.transforms` and transforms of albumentations, in order.
-        oversample: Share of the crops, 0 … 1, whose centre belongs to a class drawn evenly among all.
+        oversample: Fraction of the crops, 0 … 1, that are centred on a pixel of a class sampled evenly among all but
+            the background; such a crop may reach beyond the image, where nothing is learnt.
+        oversample_background: Whether the background is one of the evenly sampled classes too.
         crops_per_image: Crops of each image in an epoch.
         num_workers: Processes that prepare batches; null chooses by the machine.
         cache_gb: Memory for decoded training images, per training process, shared by its workers.
@@ -66,6 +68,7 @@ class SegmentationDataModule(LightningDataModule):
         resize: Size | None = None,
         augment: Sequence[Transform] = (),
         oversample: float = 0.0,
+        oversample_background: bool = False,
         crops_per_image: int = 1,
         num_workers: int | None = None,
         cache_gb: float = 0.0,
@@ -77,6 +80,7 @@ class SegmentationDataModule(LightningDataModule):
         super().__init__()
         self.source, self.batch_size, self.augment = source, batch_size, tuple(augment)
         self.cut = Cut(_pair(crop), _pair(resize), crops_per_image, oversample, seed)
+        self._unsampled = None if oversample_background else source.background
         self.num_workers, self.cache_gb = num_workers, cache_gb
         self.window = _pair(window) or self.cut.crop or self.cut.resize or WINDOW
         self.overlap, self.blend = overlap, blend
@@ -195,12 +199,20 @@ class SegmentationDataModule(LightningDataModule):
 
     @cached_property
     def _scan(self) -> Scan:
-        return Scan(self._reader, self.num_classes)
+        return Scan(self._reader, self.num_classes, self._unsampled)
 
     @cached_property
     def _train_set(self) -> TrainSet:
         augmenter = Augmenter(self.augment, self.channels, self.num_classes)
-        return TrainSet(self._reader, self.cut, augmenter, self._scan if self.cut.oversample else None)
+        if not self.cut.oversample:
+            return TrainSet(self._reader, self.cut, augmenter)
+        if not self._scan.has_samples:
+            raise MisuseError(
+                f"oversample={self.cut.oversample:g}: the training masks hold no class to centre crops on, only the "
+                f"background ({self.source.background}). Look at the masks and at the data's `classes` and `mask`, or "
+                "set oversample to 0."
+            )
+        return TrainSet(self._reader, self.cut, augmenter, self._scan)
 
     @property
     def _share(self) -> tuple[int, int]:
@@ -254,7 +266,7 @@ class SegmentationDataModule(LightningDataModule):
         if self.cut.per_image < 1:
             raise MisuseError(f"crops_per_image is 1 or more, got {self.cut.per_image}.")
         if not 0 <= self.cut.oversample <= 1:
-            raise MisuseError(f"oversample is a share, 0 … 1, got {self.cut.oversample}.")
+            raise MisuseError(f"oversample is a fraction, 0 … 1, got {self.cut.oversample}.")
         if self.cut.oversample and not self.cut.crop:
             raise MisuseError("oversample centres crops on rare classes: set crop, or oversample to 0.")
         if self.cut.seed < 0:

@@ -2,10 +2,11 @@
 
 from segapp.datasets.cells import Cells
 from segapp.datasets.folder import Folder
+from segapp.datasets.lists import Lists
 from segapp.datasets.masks import Encoding
 from segapp.datasets.objects import Instances, PerClass
 from segapp.datasets.source import Item, Source
-from segapp.datasets.splits import Contiguous, Folders, Fraction, KFold, Lists, Split
+from segapp.datasets.splits import Contiguous, Folders, Fraction, KFold, Split
 from segapp.datasets.values import Colours, Indices
 
 __all__ = [

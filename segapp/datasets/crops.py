@@ -1,5 +1,6 @@
 """Training samples: where a crop lies is drawn first, then just the pixels that it needs are read."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,9 @@ from segapp.errors import SegappError
 Size = tuple[int, int]
 Pair = tuple[np.ndarray, np.ndarray]
 """An image (H, W, C) and its mask (H, W)."""
+
+BEYOND = 16
+"""A random crop reaches beyond the image by at most one part in so many of its size."""
 
 Key = tuple[int, int]
 """Epoch and index of a sample: together with the seed, all that is random in it."""
@@ -47,7 +51,7 @@ class Cut:
     per_image: int = 1
     """Crops of each image in an epoch."""
     oversample: float = 0.0
-    """Share of the crops that are centred on a pixel of an evenly drawn class."""
+    """Fraction of the crops that are centred on a pixel of an evenly sampled class."""
     seed: int = 0
 
 
@@ -78,7 +82,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
             item, middle = self.scan.pixel(chance)
         with self.reader.naming(item):
             size = self.reader.size(item)
-            image, mask = self._cut(item, _corner(size, self.cut.crop or size, middle, chance), matrix)
+            image, mask = self._cut(item, matrix, middle, chance)
             self.reader.trail.augments(item)
             image, mask = self.augment.change(image, mask, seed)
             if (fixed := self.cut.crop or self.cut.resize) is not None:
@@ -90,7 +94,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         """A whole batch at once: its pixels are copied once, into their place."""
         return batched(self, keys)
 
-    def _cut(self, item: int, corner: Size, matrix: np.ndarray) -> Pair:
+    def _cut(self, item: int, matrix: np.ndarray, middle: Size | None, chance: Sequence[float]) -> Pair:
         size = self.reader.size(item)
         if self.cut.resize is not None:
             small = self.augment.resize(*self.reader.window(item, 0, 0, *size), self.cut.resize)
@@ -99,20 +103,16 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
             height, width = self.cut.resize
             return self.augment.warp(*small, matrix, (height / 2, width / 2), self.cut.resize)
         crop = self.cut.crop or size
-        if _is_permutation(matrix):
-            return self._turned(item, corner, matrix, crop)
-        centre = corner[0] + crop[0] / 2, corner[1] + crop[1] / 2
+        exact = _is_permutation(matrix)
+        # a whole image that is turned by quarters keeps its pixels and changes its shape
+        covered = crop if exact and self.cut.crop is None else _covered(matrix, crop)
+        centre = _random_centre(size, covered, chance) if middle is None else _centre_on(middle, matrix, crop)
+        if exact:
+            y, x = _corner(size, covered, centre)
+            pixels = self.reader.padded(item, y, x, *covered)
+            return _permuted(pixels[0], matrix), _permuted(pixels[1], matrix)
         y, x, h, w = _window(matrix, centre, crop)
         return self.augment.warp(*self.reader.padded(item, y, x, h, w), matrix, (centre[0] - y, centre[1] - x), crop)
-
-    def _turned(self, item: int, corner: Size, matrix: np.ndarray, crop: Size) -> Pair:
-        """Mirrorings and quarter turns: nothing is interpolated."""
-        turns = matrix[0, 0] == 0
-        (y, x), (h, w) = corner, crop
-        if turns and self.cut.crop is not None:  # a whole image keeps all its pixels and changes its shape
-            y, x, h, w = y + (h - w) // 2, x + (w - h) // 2, w, h
-        pair = self.reader.padded(item, y, x, h, w)
-        return tuple(_permuted(pixels, matrix) for pixels in pair)  # type: ignore[return-value]
 
 
 class EvaluationSet(torch.utils.data.Dataset[Sample]):
@@ -176,18 +176,42 @@ def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
     return image, mask
 
 
-def _corner(size: Size, crop: Size, middle: Size | None, chance: Sequence[float]) -> Size:
-    """Top left corner: so that the crop lies inside, with `middle` at its centre if it is given."""
+def _random_centre(size: Size, covered: Size, chance: Sequence[float]) -> tuple[float, float]:
+    """Return the centre (y, x) of a random crop that covers (height, width) of an image.
 
-    def start(axis: int) -> int:
-        room = size[axis] - crop[axis]
+    It is any pixel of the image, moved until the crop reaches beyond the image by a sixteenth of its size at most: so
+    pixels at the edges are learnt about as often as others, and little is spent on what lies outside.
+    """
+
+    def along(axis: int) -> float:
+        length = covered[axis]
+        room = size[axis] - length
         if room <= 0:
-            return room // 2
-        if middle is None:
-            return int(chance[axis] * (room + 1))
-        return min(max(middle[axis] - crop[axis] // 2, 0), room)
+            return size[axis] / 2
+        reach = min(length // BEYOND, room)
+        return min(max(int(chance[axis] * size[axis]) - length // 2, -reach), room + reach) + length / 2
 
-    return start(0), start(1)
+    return along(0), along(1)
+
+
+def _centre_on(middle: Size, matrix: np.ndarray, crop: Size) -> tuple[float, float]:
+    """Return the centre (y, x) of the mapped crop whose pixel (height // 2, width // 2) is this one of the image."""
+    beside = np.array([0.0 if length % 2 else 0.5 for length in crop[::-1]])  # of even crops, from the centre
+    x, y = matrix @ beside
+    return middle[0] + 0.5 - y, middle[1] + 0.5 - x
+
+
+def _corner(size: Size, covered: Size, centre: tuple[float, float]) -> Size:
+    """Return the top left corner of a crop; along an axis where the image is smaller, all of the image stays inside."""
+    y, x = (math.floor(centre[axis] - covered[axis] / 2) for axis in (0, 1))
+    room = size[0] - covered[0], size[1] - covered[1]
+    return (min(max(y, room[0]), 0) if room[0] <= 0 else y, min(max(x, room[1]), 0) if room[1] <= 0 else x)
+
+
+def _covered(matrix: np.ndarray, crop: Size) -> Size:
+    """Return the height and width of a mapped crop's bounding box in the stored image."""
+    (xx, xy), (yx, yy) = np.abs(matrix).tolist()
+    return round(yx * crop[1] + yy * crop[0]), round(xx * crop[1] + xy * crop[0])
 
 
 def _window(matrix: np.ndarray, centre: tuple[float, float], crop: Size) -> tuple[int, int, int, int]:
@@ -199,7 +223,7 @@ def _window(matrix: np.ndarray, centre: tuple[float, float], crop: Size) -> tupl
 
 
 def _is_permutation(matrix: np.ndarray) -> bool:
-    return bool(np.isin(np.abs(matrix), (0, 1)).all())
+    return all(value in (-1, 0, 1) for row in matrix.tolist() for value in row)
 
 
 def _permuted(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
@@ -66,11 +68,9 @@ class Reader:
         height, width = self.size(number)
         if y >= 0 and x >= 0 and y + h <= height and x + w <= width:
             return self.window(number, y, x, h, w)
-        rows, columns = reflected(y, y + h, height), reflected(x, x + w, width)
-        top, left = int(rows.min()), int(columns.min())
-        image, mask = self.window(number, top, left, int(rows.max()) - top + 1, int(columns.max()) - left + 1)
-        picked = np.ix_(rows - top, columns - left)
-        return image[picked], _blank_outside(mask[picked], (y, x), (height, width))
+        rows, columns = _Reach(y, h, height), _Reach(x, w, width)
+        image, mask = self.window(number, rows.first, columns.first, rows.length, columns.length)
+        return _extended(image, rows, columns), _blanked(mask, rows, columns)
 
     @contextmanager
     def naming(self, number: int) -> Iterator[None]:
@@ -112,12 +112,59 @@ def reflected(start: int, stop: int, length: int) -> np.ndarray:
     return np.where(indices >= length, period - indices, indices)
 
 
-def _blank_outside(mask: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    for axis in (0, 1):
-        place = np.arange(mask.shape[axis]) + corner[axis]
-        outside = (place < 0) | (place >= size[axis])
-        mask[outside if axis == 0 else (slice(None), outside)] = IGNORE_INDEX
-    return mask
+@dataclass(frozen=True)
+class _Reach:
+    """`count` pixels from `start` on along an axis of an image of `size`, and the stored ones that they are made of."""
+
+    start: int
+    count: int
+    size: int
+
+    @property
+    def first(self) -> int:
+        """Return the first stored pixel, reflections at the far end included."""
+        if self.start < 0:
+            return 0
+        return min(self.start, max(2 * (self.size - 1) - (self.start + self.count - 1), 0))
+
+    @property
+    def length(self) -> int:
+        """Return the number of stored pixels, reflections at both ends included."""
+        end = self.start + self.count
+        last = self.size if end > self.size else max(end, min(1 - self.start, self.size))
+        return last - self.first
+
+    @property
+    def before(self) -> int:
+        return max(-self.start, 0)
+
+    @property
+    def after(self) -> int:
+        return max(self.start + self.count - self.size, 0)
+
+    @property
+    def wanted(self) -> slice:
+        """Return which of the stored pixels, extended at both ends, are asked for."""
+        start = max(self.start - self.first, 0)
+        return slice(start, start + self.count)
+
+    @property
+    def inside(self) -> slice:
+        """Return which of the stored pixels lie in the image at the place that is asked for."""
+        return slice(max(self.start, 0) - self.first, min(self.start + self.count, self.size) - self.first)
+
+
+def _extended(image: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
+    """Reflect an image at its edges; OpenCV takes a twentieth of the time of indexing."""
+    sides = rows.before, rows.after, columns.before, columns.after
+    extended = cv2.copyMakeBorder(image, *sides, cv2.BORDER_REFLECT_101)
+    return extended.reshape(*extended.shape[:2], image.shape[2])[rows.wanted, columns.wanted]
+
+
+def _blanked(mask: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
+    """Surround what is inside of the image by 255."""
+    sides = rows.before, rows.after, columns.before, columns.after
+    return cv2.copyMakeBorder(mask[rows.inside, columns.inside], *sides, cv2.BORDER_CONSTANT, value=IGNORE_INDEX)
 
 
 def _bytes(item: Item) -> int:

@@ -1,40 +1,45 @@
 """One pass over the training masks: how often each class occurs, and where."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from tqdm import tqdm
 
 from segapp.batch import IGNORE_INDEX
+from segapp.datasets.presence import SLOW, in_threads
 from segapp.datasets.reader import Reader
 from segapp.errors import MisuseError
 
 PER_MASK = 64  # places remembered per class and mask: enough variety, 12 bytes each
-SLOW = 2.0  # seconds after which a progress bar appears
 
 
 class Scan:
-    """Counts and places of the classes in the masks of a reader's items; the same for the same masks."""
+    """Counts and places of the classes in the masks of a reader's items; the same for the same masks.
 
-    def __init__(self, reader: Reader, num_classes: int) -> None:
+    `pixel` does not sample the class `without`, mostly the background.
+    """
+
+    def __init__(self, reader: Reader, num_classes: int, without: int | None = None) -> None:
         self._reader, self._num_classes = reader, num_classes
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # decoding releases the GIL
-            results = pool.map(self._look, range(len(reader)))
-            found = list(tqdm(results, "masks", len(reader), leave=False, delay=SLOW))
+        results = in_threads(self._look, range(len(reader)))
+        found = list(tqdm(results, "masks", len(reader), leave=False, delay=SLOW))
         self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
         """(K,) int64: pixels of each class."""
         self._places = [
             [(item, places[k]) for item, (_, places) in enumerate(found) if len(places[k])] for k in range(num_classes)
         ]
-        self._present = [k for k in range(num_classes) if self._places[k]]
-        if not self._present:
+        self._sampled = [k for k in range(num_classes) if self._places[k] and k != without]
+        if not self.counts.any():
             raise MisuseError("the training masks hold no class at all, only 255 (ignore).")
 
+    @property
+    def has_samples(self) -> bool:
+        """Whether any class occurs that `pixel` may sample."""
+        return bool(self._sampled)
+
     def pixel(self, chance: Sequence[float]) -> tuple[int, tuple[int, int]]:
-        """Item and pixel (y, x) for three numbers in [0, 1): of the class, of the image, of the place in it."""
-        images = self._places[self._present[int(chance[0] * len(self._present))]]
+        """Return item and pixel (y, x) for three numbers in [0, 1): for the class, the image, the place in it."""
+        images = self._places[self._sampled[int(chance[0] * len(self._sampled))]]
         item, places = images[int(chance[1] * len(images))]
         y, x = places[int(chance[2] * len(places))]
         return item, (int(y), int(x))
@@ -51,7 +56,7 @@ class Scan:
 
 
 def _places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
-    """Up to PER_MASK pixels (y, x) of one class, evenly drawn with replacement; (n, 2) int32."""
+    """Up to PER_MASK pixels (y, x) of one class, evenly sampled with replacement; (n, 2) int32."""
     flat = np.flatnonzero(mask.ravel() == index)
     drawn = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]
     return np.column_stack(np.divmod(drawn, mask.shape[1])).astype(np.int32)

@@ -2,25 +2,28 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import numpy as np
-
-from segapp.datasets.source import SPLITS, SplitName
+from segapp.datasets.dealing import Group, deal_at_random, deal_evenly, deal_in_order, deal_stratified
+from segapp.datasets.presence import classes_held
+from segapp.datasets.source import SPLITS, MaskReference, SplitName
 from segapp.errors import MisuseError
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a split may look at: no pixels."""
+    """What a split may look at: no pixels, unless it stratifies."""
 
     name: str
     group: str
     path: Path
     folder: str | None
     """What stood for `{split}` in the images' pattern, if it has one."""
+    mask: MaskReference | None = field(default=None, compare=False)
+    """Read only by a split that stratifies."""
 
 
 Division = Mapping[SplitName, Sequence[Candidate]]
@@ -29,9 +32,12 @@ Division = Mapping[SplitName, Sequence[Candidate]]
 class Split(ABC):
     """Divides candidates, given in natural order of their names; a group is never divided."""
 
+    reads_masks = False
+    """Whether the candidates need their masks."""
+
     @abstractmethod
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
-        """The candidates of each split; those in none are left out. `root` is the data set's folder."""
+        """Return the candidates of each split; those in none are left out. `root` is the data set's folder."""
 
 
 class Folders(Split):
@@ -41,7 +47,7 @@ class Folders(Split):
         self.names: dict[SplitName, str | None] = {"train": train, "val": val, "test": test}
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
-        """Raises MisuseError when the pattern has no `{split}` or a folder is not there."""
+        """Raise MisuseError when the pattern has no `{split}` or a folder is not there."""
         found = {candidate.folder for candidate in candidates}
         if found == {None}:
             raise MisuseError(
@@ -55,42 +61,37 @@ class Folders(Split):
                     f"{root}: no images in the {split} folder {self.names[split]!r}; there is: {there}. "
                     f"Name it in split.init_args.{split}."
                 )
-        return _whole(
+        return require_whole_groups(
             {split: [c for c in candidates if c.folder == name] for split, name in self.names.items() if name}
         )
 
 
-class Lists(Split):
-    """By list files, relative to the data set's folder, one image per line.
+class Fraction(Split):
+    """At random, by a hash of `seed` and the group's name; a new image moves hardly any other to another split.
 
-    A line holds a name, a file name, a path or "image mask" as CamVid's; a prefix from another machine is ignored, if
-    it is that of the whole list. Empty lines and lines that start with # are skipped. Images in no list are left out.
+    No split gets a group that is larger than its fraction of the images while a smaller one fits, and none is empty.
+
+    Args:
+        val: Fraction of the images, 0 … 1.
+        test: The same.
+        seed: Another seed divides otherwise.
+        stratify: Spread the images of every class over the splits by these fractions, the rarest class first, as far
+            as groups allow. Reads every mask once, at every start.
     """
 
-    def __init__(self, train: str, val: str, test: str | None = None) -> None:
-        self.files: dict[SplitName, str | None] = {"train": train, "val": val, "test": test}
-
-    def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
-        """Raises MisuseError for a missing list, an entry without an image, an ambiguous one, an image twice."""
-        endings = _by_ending(candidates)
-        return _whole({split: _find_all(root / file, endings) for split, file in self.files.items() if file})
-
-
-class Fraction(Split):
-    """At random, the same for the same images and `seed`; shares are of the images, 0 … 1."""
-
-    def __init__(self, val: float = 0.2, test: float = 0.0, seed: int = 0) -> None:
-        _check_shares(val, test)
+    def __init__(self, val: float = 0.2, test: float = 0.0, seed: int = 0, stratify: bool = False) -> None:
+        _check_fractions(val, test)
         self.val, self.test, self.seed = val, test, _seed(seed)
+        self.stratify = self.reads_masks = stratify
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
-        """At least one group for each share above 0."""
-        groups = _grouped(candidates)
-        order = np.random.default_rng(self.seed).permutation(len(groups))
-        rest = [groups[i] for i in order]
-        test, rest = _take(rest, self.test * len(candidates))
-        val, rest = _take(rest, self.val * len(candidates))
-        return _in_order({"train": rest, "val": val, "test": test}, candidates)
+        """Raise MisuseError when there are fewer groups than splits."""
+        fractions = _wanted({"test": self.test, "val": self.val})
+        groups = _groups(candidates, with_classes=self.stratify)
+        _require_enough(groups, fractions, root)
+        images = {split: fraction * len(candidates) for split, fraction in fractions.items()}
+        deal = deal_stratified if self.stratify else deal_at_random
+        return _as_division(deal(groups, images, self.seed), candidates)
 
 
 class Contiguous(Split):
@@ -100,19 +101,20 @@ class Contiguous(Split):
     """
 
     def __init__(self, val: float = 0.2, test: float = 0.0) -> None:
-        _check_shares(val, test)
+        _check_fractions(val, test)
         self.val, self.test = val, test
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
-        """Cuts lie between groups; at least one group for each share above 0."""
-        rest = _grouped(candidates)[::-1]
-        test, rest = _take(rest, self.test * len(candidates), in_order=True)
-        val, rest = _take(rest, self.val * len(candidates), in_order=True)
-        return _in_order({"train": rest, "val": val, "test": test}, candidates)
+        """Divide between groups, at least one for each split; MisuseError when there are fewer groups than splits."""
+        fractions = _wanted({"test": self.test, "val": self.val})
+        groups = _groups(candidates)
+        _require_enough(groups, fractions, root)
+        images = {split: fraction * len(candidates) for split, fraction in fractions.items()}
+        return _as_division(deal_in_order(groups, images), candidates)
 
 
 class KFold(Split):
-    """Fold number `fold` of `folds` is val, the rest train; the same for the same images and `seed`."""
+    """Fold number `fold` of `folds` is val, the rest train; by a hash of `seed` and the group's name, as Fraction."""
 
     def __init__(self, fold: int, folds: int = 5, seed: int = 0) -> None:
         if not 0 <= fold < folds:
@@ -122,20 +124,17 @@ class KFold(Split):
         self.fold, self.folds, self.seed = fold, folds, _seed(seed)
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
-        """Folds of nearly equal size: large groups are dealt first, each to the smallest fold."""
-        groups = _grouped(candidates)
+        """Divide into folds of nearly equal size; MisuseError when there are fewer groups than folds."""
+        groups = _groups(candidates)
         if len(groups) < self.folds:
             raise MisuseError(f"{len(groups)} groups of images cannot make {self.folds} folds; use fewer.")
-        order = np.random.default_rng(self.seed).permutation(len(groups))
-        folds: list[list[Candidate]] = [[] for _ in range(self.folds)]
-        for i in sorted(order, key=lambda i: -len(groups[i])):
-            min(folds, key=len).extend(groups[i])
-        rest = [[c] for i, fold in enumerate(folds) if i != self.fold for c in fold]
-        return _in_order({"train": rest, "val": [folds[self.fold]], "test": []}, candidates)
+        folds = deal_evenly(groups, self.folds, self.seed)
+        rest = [group for number, fold in enumerate(folds) if number != self.fold for group in fold]
+        return _as_division({"train": rest, "val": folds[self.fold]}, candidates)
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """A sorting key under which 2 comes before 10.
+    """Return a sorting key under which 2 comes before 10.
 
     >>> sorted(["10", "2", "a10", "a9"], key=natural)
     ['2', '10', 'a9', 'a10']
@@ -143,48 +142,8 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.findall(r"\d+|\D+", name)]
 
 
-def _check_shares(val: float, test: float) -> None:
-    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
-        raise MisuseError(f"val={val} and test={test} are shares of the images: each in [0, 1), together < 1.")
-
-
-def _grouped(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Groups in order of their first member."""
-    groups: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        groups.setdefault(candidate.group, []).append(candidate)
-    return list(groups.values())
-
-
-def _take(
-    groups: list[list[Candidate]], images: float, in_order: bool = False
-) -> tuple[list[list[Candidate]], list[list[Candidate]]]:
-    """Groups of about so many images, and the rest; a random split passes over groups that are too large."""
-    taken: list[list[Candidate]] = []
-    rest: list[list[Candidate]] = []
-    count = 0
-    for i, group in enumerate(groups):
-        fits = count + len(group) <= images + 0.5
-        if images > 0 and (fits or not taken):
-            taken.append(group)
-            count += len(group)
-        elif in_order:
-            return taken, groups[i:]
-        else:
-            rest.append(group)
-    return taken, rest
-
-
-def _in_order(parts: Mapping[SplitName, list[list[Candidate]]], candidates: Sequence[Candidate]) -> Division:
-    place = {candidate.name: i for i, candidate in enumerate(candidates)}
-    return {
-        split: sorted((c for group in groups for c in group), key=lambda c: place[c.name])
-        for split, groups in parts.items()
-    }
-
-
-def _whole(division: Division) -> Division:
-    """The same division, once no group lies in two splits."""
+def require_whole_groups(division: Division) -> Division:
+    """Return the same division, once no group lies in two splits; MisuseError otherwise."""
     where: dict[str, SplitName] = {}
     for split in SPLITS:
         if split == "test" and division.get("test") == division.get("val"):
@@ -198,63 +157,44 @@ def _whole(division: Division) -> Division:
     return division
 
 
-def _entries(file: Path) -> Iterable[str]:
-    if not file.is_file():
-        there = ", ".join(sorted(str(p.relative_to(file.parent)) for p in file.parent.glob("*.txt"))[:8])
-        raise MisuseError(f"{file}: there is no such list; there is: {there or 'no .txt file there'}.")
-    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def _check_fractions(val: float, test: float) -> None:
+    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
+        raise MisuseError(f"val={val} and test={test} are fractions of the images: each in [0, 1), together < 1.")
 
 
-def _by_ending(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
-    """Every ending of every path, with and without suffix: 'b.png', 'a/b', … → candidates."""
-    endings: dict[str, list[Candidate]] = {}
+def _wanted(fractions: Mapping[SplitName, float]) -> dict[SplitName, float]:
+    return {split: fraction for split, fraction in fractions.items() if fraction > 0}
+
+
+def _groups(candidates: Sequence[Candidate], with_classes: bool = False) -> list[Group]:
+    """Return the groups in order of their first member."""
+    members: dict[str, list[Candidate]] = {}
     for candidate in candidates:
-        parts = candidate.path.parts
-        for start in range(1, len(parts)):
-            ending = "/".join(parts[start:])
-            without = ending.removesuffix(candidate.path.suffix)
-            for key in {ending, without}:
-                endings.setdefault(key, []).append(candidate)
-    return endings
+        members.setdefault(candidate.group, []).append(candidate)
+    if not with_classes:
+        return [Group(name, len(own)) for name, own in members.items()]
+    masks = [candidate.mask for candidate in candidates if candidate.mask is not None]
+    held = dict(zip((candidate.name for candidate in candidates), classes_held(masks), strict=True))
+    return [Group(name, len(own), Counter(k for c in own for k in held[c.name])) for name, own in members.items()]
 
 
-def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candidate]:
-    """In the list's order."""
-    found: dict[str, Candidate] = {}
-    lines: dict[str, str] = {}
-    prefixes: dict[str, str] = {}  # an image of another folder may have the name of one that is missing
-    for line in _entries(file):
-        candidate, prefix = _find(line, endings, file)
-        if candidate.name in found:
-            other = lines[candidate.name]
-            raise MisuseError(f"{file}: {other!r} and {line!r} are both the image {candidate.path}; leave one of them.")
-        found[candidate.name], lines[candidate.name] = candidate, line
-        prefixes.setdefault(prefix, line)
-    if len(prefixes) > 1:
-        first, *_, second = sorted(prefixes, key=len)
-        raise MisuseError(
-            f"{file}: {prefixes[second]!r} would be an image only without its {second!r}, as {prefixes[first]!r} is "
-            f"{f'without {first!r}' if first else 'as it stands'}; a list's entries may differ from the images' paths "
-            "by one prefix only. Is an image missing?"
-        )
-    return list(found.values())
+def _require_enough(groups: Sequence[Group], fractions: Mapping[SplitName, float], root: Path) -> None:
+    parts = [split for split in SPLITS if split == "train" or split in fractions]
+    if len(groups) >= len(parts) or not groups:
+        return
+    images = sum(group.size for group in groups)
+    kinds = "image" if images == len(groups) else "group of images"
+    raise MisuseError(
+        f"{root}: {len(groups)} {kinds}{'' if len(groups) == 1 else 's'} cannot be divided into "
+        f"{', '.join(parts[:-1])} and {parts[-1]}: each needs at least one of its own. Add images, cut a large one "
+        f"into several files, or set {' or '.join(f'split.init_args.{split} to 0' for split in reversed(parts[1:]))}."
+    )
 
 
-def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> tuple[Candidate, str]:
-    """The candidate with the longest ending in common with an entry, which its mask may follow, and what is before."""
-    if len(endings.get(line, ())) == 1:
-        return endings[line][0], ""
-    for entry in (line.split()[0], line):  # the whole line last: names may hold spaces
-        parts = PurePosixPath(entry.replace("\\", "/")).parts
-        for start in range(len(parts)):
-            found = endings.get("/".join(parts[start:]), [])
-            if len(found) > 1:
-                names = ", ".join(c.name for c in found[:3])
-                raise MisuseError(f"{file}: {entry!r} may mean {names}; write more of the path.")
-            if found:
-                return found[0], str(PurePosixPath(*parts[:start])) if start else ""
-    raise MisuseError(f"{file}: {line!r} is none of the images; check `images` and the list.")
+def _as_division(parts: Mapping[SplitName, Sequence[Group]], candidates: Sequence[Candidate]) -> Division:
+    """Return the members of the groups, in the order of the candidates."""
+    home = {group.name: split for split, groups in parts.items() for group in groups}
+    return {split: [c for c in candidates if home[c.group] == split] for split in SPLITS}
 
 
 def _seed(seed: int) -> int:

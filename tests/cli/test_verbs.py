@@ -451,10 +451,9 @@ def test_masks_of_0_and_255_are_explained(place, capsys):
     ("how", "words"),
     [
         ([], "no sample of epoch 1 shows a pixel of b (1): if the training masks hold none, it cannot be learnt."),
-        (["--data.oversample", "0.5"], "the training masks hold no pixel of b (1): it cannot be learnt."),
         (["--model.loss.init_args.class_weights", "balanced"], "the training masks hold no pixel of b (1): it cannot"),
     ],
-    ids=["samples", "oversample", "balanced"],
+    ids=["samples", "balanced"],
 )
 def test_a_class_that_never_occurs_is_told_once(how, words, place, capsys):
     fragment = folder_of(place, (0,), "absent")
@@ -464,6 +463,11 @@ def test_a_class_that_never_occurs_is_told_once(how, words, place, capsys):
     last = max((place / "runs" / "absent").glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
     assert main(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "3"]) == 0
     assert "note: " not in capsys.readouterr().err
+
+
+def test_oversampling_without_a_class_to_centre_on_is_refused(place, capsys):
+    fragment = folder_of(place, (0,), "empty")
+    refused([*BARE, "--data", fragment, "--data.oversample", "0.5"], capsys, "oversample", "background (0)")
 
 
 def test_nothing_is_told_of_classes_that_occur(place, capsys):
@@ -531,7 +535,7 @@ def test_shares_that_do_not_fit_are_said_by_the_split_itself(place, capsys):
         "--data.source.init_args.split.init_args.test",
         "0.6",
     ]
-    error = refused([*BARE, "--data", fragment, *shares], capsys, "val=0.6 and test=0.6 are shares of the images")
+    error = refused([*BARE, "--data", fragment, *shares], capsys, "val=0.6 and test=0.6")
     assert "Namespace" not in error
 
 

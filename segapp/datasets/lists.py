@@ -1,0 +1,85 @@
+"""A split that text files name."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from segapp.datasets.source import SplitName
+from segapp.datasets.splits import Candidate, Division, Split, require_whole_groups
+from segapp.errors import MisuseError
+
+
+class Lists(Split):
+    """By list files, relative to the data set's folder, one image per line.
+
+    A line holds a name, a file name, a path or "image mask" as CamVid's; a prefix from another machine is ignored, if
+    it is that of the whole list. Empty lines and lines that start with # are skipped. Images in no list are left out.
+    """
+
+    def __init__(self, train: str, val: str, test: str | None = None) -> None:
+        self.files: dict[SplitName, str | None] = {"train": train, "val": val, "test": test}
+
+    def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
+        """Raise MisuseError for a missing list, an entry without an image, an ambiguous one, an image twice."""
+        endings = _by_ending(candidates)
+        return require_whole_groups(
+            {split: _find_all(root / file, endings) for split, file in self.files.items() if file}
+        )
+
+
+def _entries(file: Path) -> Iterable[str]:
+    if not file.is_file():
+        there = ", ".join(sorted(str(p.relative_to(file.parent)) for p in file.parent.glob("*.txt"))[:8])
+        raise MisuseError(f"{file}: there is no such list; there is: {there or 'no .txt file there'}.")
+    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _by_ending(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+    """Every ending of every path, with and without suffix: 'b.png', 'a/b', … → candidates."""
+    endings: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        parts = candidate.path.parts
+        for start in range(1, len(parts)):
+            ending = "/".join(parts[start:])
+            without = ending.removesuffix(candidate.path.suffix)
+            for key in {ending, without}:
+                endings.setdefault(key, []).append(candidate)
+    return endings
+
+
+def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candidate]:
+    """In the list's order."""
+    found: dict[str, Candidate] = {}
+    lines: dict[str, str] = {}
+    prefixes: dict[str, str] = {}  # an image of another folder may have the name of one that is missing
+    for line in _entries(file):
+        candidate, prefix = _find(line, endings, file)
+        if candidate.name in found:
+            other = lines[candidate.name]
+            raise MisuseError(f"{file}: {other!r} and {line!r} are both the image {candidate.path}; leave one of them.")
+        found[candidate.name], lines[candidate.name] = candidate, line
+        prefixes.setdefault(prefix, line)
+    if len(prefixes) > 1:
+        first, *_, second = sorted(prefixes, key=len)
+        raise MisuseError(
+            f"{file}: {prefixes[second]!r} would be an image only without its {second!r}, as {prefixes[first]!r} is "
+            f"{f'without {first!r}' if first else 'as it stands'}; a list's entries may differ from the images' paths "
+            "by one prefix only. Is an image missing?"
+        )
+    return list(found.values())
+
+
+def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> tuple[Candidate, str]:
+    """The candidate with the longest ending in common with an entry, which its mask may follow, and what is before."""
+    if len(endings.get(line, ())) == 1:
+        return endings[line][0], ""
+    for entry in (line.split()[0], line):  # the whole line last: names may hold spaces
+        parts = PurePosixPath(entry.replace("\\", "/")).parts
+        for start in range(len(parts)):
+            found = endings.get("/".join(parts[start:]), [])
+            if len(found) > 1:
+                names = ", ".join(c.name for c in found[:3])
+                raise MisuseError(f"{file}: {entry!r} may mean {names}; write more of the path.")
+            if found:
+                return found[0], str(PurePosixPath(*parts[:start])) if start else ""
+    raise MisuseError(f"{file}: {line!r} is none of the images; check `images` and the list.")
