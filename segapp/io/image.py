@@ -62,7 +62,7 @@ class Image:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """`resolution` (y, x, unit), `affine`, `crs`, `geotiff`, `compression` where the file has them.
+        """`resolution` (y, x, unit), `pixel_size` (y, x in µm), `affine`, `crs`, `geotiff`, `compression`, if known.
 
         Of a file whose orientation tag turns it, only what a turn leaves true: its georeference is of other rows.
         """
@@ -73,6 +73,9 @@ class Image:
         if "resolution" in meta:
             y, x, unit = meta["resolution"]
             kept["resolution"] = (x, y, unit) if self._header.orientation >= 5 else (y, x, unit)
+        if "pixel_size" in meta:
+            y, x = meta["pixel_size"]
+            kept["pixel_size"] = (x, y) if self._header.orientation >= 5 else (y, x)
         return kept
 
     def read(self) -> np.ndarray:

@@ -11,6 +11,7 @@ import tifffile
 
 from segapp.errors import SegappError
 from segapp.io.header import Header, Window
+from segapp.io.measured import pixel_size
 from segapp.io.recent import Recent
 
 # tifffile logs each oddity of a broken file, up to thousands of lines; here one sentence says it.
@@ -209,6 +210,8 @@ def _meta(page: Any) -> dict[str, Any]:
         unit = {2: "inch", 3: "centimeter"}.get(int(page.resolutionunit), "none")
         if x[1] and y[1]:
             meta["resolution"] = (y[0] / y[1], x[0] / x[1], unit)
+    if (measured := pixel_size(page.description, meta.get("resolution", ())[:2] or None)) is not None:
+        meta["pixel_size"] = measured
     geo = {code: page.tags[code].value for code in GEO_TAGS if code in page.tags}
     if geo:
         meta["geotiff"] = geo

@@ -1,0 +1,91 @@
+"""Areas of pixels, where a file says in what unit they were measured.
+
+Dots per inch say how large an image is to be printed; cameras, scanners and editors write some number that nobody
+measured. What counts are the sizes that microscopes write (ImageJ's unit, OME's PhysicalSize) and georeferences.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MODEL, PROJECTED, GEOGRAPHIC = 1024, 1, 2
+"""GeoTIFF's key for the kind of coordinate system, and the two kinds that have areas (OGC 19-008r4)."""
+
+PROJECTION, METHOD, LENGTH_UNIT = 3072, 3075, 3076
+SYSTEM, ANGLE_UNIT = 2048, 2054
+METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
+"""EPSG's metre, foot and US survey foot."""
+
+UTM = (*range(32601, 32661), *range(32701, 32761), *range(25828, 25839), *range(26901, 26924))
+"""UTM zones of WGS 84, ETRS89 and NAD83: metres, also where the file leaves the unit out."""
+
+MERCATOR, MERCATOR_METHOD = (3857, 3395, 3785, 900913), 7
+"""Their metres are true at the equator only: at 60 degrees an area is four times too large."""
+
+DEGREES = (None, 9102)
+ELLIPSOIDAL = (4326, 4258, 4269, 4979)
+"""WGS 84, ETRS89, NAD83: latitudes on ellipsoids that differ by a tenth of a millimetre."""
+
+SEMI_MAJOR, FLATTENING = 6378137.0, 1 / 298.257223563
+"""Of WGS 84, in metres."""
+
+
+@dataclass(frozen=True)
+class PixelArea:
+    """The area of a pixel: one number for the whole image, or one for each row."""
+
+    rows: np.ndarray
+    """(1,) or (H,) float64."""
+    unit: str
+
+    def of(self, indices: np.ndarray, top: int, num_classes: int) -> np.ndarray:
+        """Return the areas (K,) float64 of the classes in (h, w) uint8 indices, whose first row is `top`."""
+        if len(self.rows) == 1:
+            return np.bincount(indices.ravel(), minlength=num_classes) * self.rows[0]
+        of_pixels = np.repeat(self.rows[top : top + indices.shape[0]], indices.shape[1])
+        return np.bincount(indices.ravel(), weights=of_pixels, minlength=num_classes)
+
+
+def pixel_area(meta: dict[str, Any], height: int) -> PixelArea | None:
+    """Return the area of the pixels of an image from its `Image.meta`, or None where nothing was measured.
+
+    µm² from a microscope's pixel size; m² from a projected coordinate system whose unit is known, else squared map
+    units; m² on the WGS 84 ellipsoid, row by row, from degrees.
+    """
+    if "affine" in meta:
+        return _of_map(meta["affine"], _geo_keys(meta), height)
+    if "pixel_size" in meta:
+        y, x = meta["pixel_size"]
+        return PixelArea(np.array([y * x]), "µm²")
+    return None
+
+
+def _geo_keys(meta: dict[str, Any]) -> dict[int, int]:
+    """Return the keys of a GeoTIFF whose value is one number, without a tag of its own."""
+    keys = meta.get("geotiff", {}).get(34735, ())
+    return {keys[i]: keys[i + 3] for i in range(4, len(keys) - 3, 4) if keys[i + 1] == 0}
+
+
+def _of_map(affine: tuple[float, ...], keys: dict[int, int], height: int) -> PixelArea | None:
+    _, xx, xy, top, yx, yy = affine
+    kind, projection = keys.get(MODEL), keys.get(PROJECTION)
+    if kind == PROJECTED and projection not in MERCATOR and keys.get(METHOD) != MERCATOR_METHOD:
+        metres = METRES.get(keys.get(LENGTH_UNIT, 9001 if projection in UTM else 0))
+        area = abs(xx * yy - xy * yx)
+        return PixelArea(np.array([area * (metres or 1) ** 2]), "m²" if metres else "map unit²")
+    if kind == GEOGRAPHIC and keys.get(SYSTEM) in ELLIPSOIDAL and keys.get(ANGLE_UNIT) in DEGREES and xy == yx == 0:
+        edges = np.clip(top + yy * np.arange(height + 1), -90, 90)
+        return PixelArea(np.abs(np.diff(_area_to(np.radians(edges)))) * np.radians(abs(xx)), "m²")
+    return None
+
+
+def _area_to(latitude: np.ndarray) -> np.ndarray:
+    """Return the ellipsoid's area between the equator and latitudes in radians, in m² per radian of longitude.
+
+    Snyder 1987, "Map Projections: A Working Manual", equation 3-12, with the ellipsoid's semi-major axis.
+    """
+    squared = FLATTENING * (2 - FLATTENING)
+    e, sine = np.sqrt(squared), np.sin(latitude)
+    q = (1 - squared) * (sine / (1 - squared * sine**2) + np.arctanh(e * sine) / e)
+    return SEMI_MAJOR**2 * q / 2

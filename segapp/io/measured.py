@@ -1,0 +1,54 @@
+"""The size of a pixel as a microscope measured it: what ImageJ and OME write into a TIFF's description."""
+
+import math
+import re
+from xml.etree import ElementTree
+
+MICROMETRES = {
+    "nm": 1e-3,
+    "um": 1.0,
+    "µm": 1.0,  # the micro sign
+    "μm": 1.0,  # the Greek letter
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "mm": 1e3,
+    "cm": 1e4,
+    "m": 1e6,
+}
+"""Units of length that mean a measurement; ImageJ also copies "inch" from an editor's dots per inch."""
+
+LARGEST_DESCRIPTION = 2**24
+"""Letters of OME-XML that are parsed: a slide with thousands of planes needs one or two million."""
+
+
+def pixel_size(description: str, density: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return height and width of a pixel in µm, or None where the description says nothing of them.
+
+    Args:
+        description: Of the first page.
+        density: Pixels per unit, down and across: the resolution tags, in ImageJ's unit.
+    """
+    if description.startswith("ImageJ=") and density is not None:
+        found = re.search(r"^unit=(.*)$", description, re.MULTILINE)
+        unit = MICROMETRES.get(found[1].strip().replace("\\u00B5", "µ") if found else "")
+        return None if unit is None else _plausible(*(unit / each if each > 0 else 0 for each in density))
+    if description.rstrip().endswith("OME>") and len(description) <= LARGEST_DESCRIPTION:
+        return _of_ome(description)
+    return None
+
+
+def _of_ome(description: str) -> tuple[float, float] | None:
+    try:
+        pixels = ElementTree.fromstring(description).find("{*}Image/{*}Pixels")
+        if pixels is None:
+            return None
+        units = [MICROMETRES[pixels.get(f"PhysicalSize{axis}Unit", "µm")] for axis in "YX"]
+        sizes = [float(pixels.get(f"PhysicalSize{axis}", 0)) for axis in "YX"]
+        return _plausible(sizes[0] * units[0], sizes[1] * units[1])
+    except (ElementTree.ParseError, KeyError, ValueError):  # no XML, a unit that is no length, no number
+        return None
+
+
+def _plausible(y: float, x: float) -> tuple[float, float] | None:
+    return (y, x) if 0 < y < math.inf and 0 < x < math.inf else None
