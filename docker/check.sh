@@ -70,7 +70,7 @@ for user in "$owner" 4242:4242; do
   time contained "$user" -v "$here/runs:/workspace/runs:ro" -v "$here/$images:/workspace/images:ro" \
     -v "$here/masks:/workspace/masks" -- predict --ckpt_path "$best" --images images --output masks
   count=$(find "$here/$images" -type f | wc -l)
-  [ "$(find "$here/masks" -name '*.png' | wc -l)" = "$count" ] || fail "there are not $count masks for $count images"
+  [ "$(find "$here/masks/mask" -name "*.png" | wc -l)" = "$count" ] || fail "there are not $count masks for $count images"
 
   say "who owns what $user wrote"
   strangers=$(contained "$user" --entrypoint find "${mounts[@]}" -v "$here/masks:/workspace/masks" -- \

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -17,13 +17,15 @@ from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference import Engine, Networks, Picture, open_networks
 from segapp.inference.ahead import ahead
 from segapp.inference.choices import Augmentation, summary, with_choices
+from segapp.inference.intensity import convert, parse_intensity, require_trained_kind
 from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
 from segapp.inference.outputs import Outputs, Unopened
 from segapp.inference.plan import TIFF, Job, Kind, plan
 from segapp.inference.shares import in_processes, share
-from segapp.inference.tables import conclude, done_rows, least_sure, tables_of
+from segapp.inference.tables import conclude, done_rows, least_sure, tables_of, write_classes
 from segapp.io import Image, require_writable
 from segapp.spec import Average, Precision, Spec
+from segapp.text import for_terminal
 
 AHEAD_PIXELS = 2**24
 """Images up to 4096 x 4096 are read while others are computed; larger ones when it is their turn."""
@@ -33,6 +35,12 @@ THREADS, DEPTH = 2, 3
 
 GPU_BATCH = 16
 """Windows at once: a GPU wants many; a CPU's caches hold one."""
+
+
+OTHER_DEPTH = (
+    "say what becomes 0 and 1 with --intensity percentile,1,99 (of each image) or --intensity range,{low},{high} (the "
+    "same values for all)"
+)
 
 
 def predict(
@@ -54,6 +62,7 @@ def predict(
     average: Average | None = None,
     min_object: list[str] = [],  # noqa: B006
     min_hole: list[str] = [],  # noqa: B006
+    intensity: str | None = None,
     allow: list[str] = [],  # noqa: B006
 ) -> int:
     """Write what a trained network sees in every image of a folder.
@@ -63,8 +72,8 @@ def predict(
     colours, for TIFF images as TIFF with their georeference. A broken image is reported and skipped, and the exit
     code is 1. The areas of the classes in every image are in per_image.csv.
 
-    With one kind to save, its files lie straight in the output folder; with several, in one sub-folder per kind.
-    An interrupted run goes on when the same command is given again: manifest.csv says what is done.
+    Every kind has a sub-folder of the output folder, output/mask for masks, beside classes.json, which says what their
+    values are. An interrupted run goes on when the same command is given again: manifest.csv says what is done.
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
@@ -93,6 +102,9 @@ def predict(
         min_object: PIXELS or CLASS=PIXELS: smaller objects of the class go to what surrounds them; repeat it.
             Default: as saved; 0 keeps all.
         min_hole: PIXELS or CLASS=PIXELS: smaller holes in the class are filled; repeat it. Default: as saved.
+        intensity: What becomes 0 and 1, for images of another depth than the network was trained on:
+            percentile,1,99 (of each image), range,0,65535 (the same values for all), zscore, or stored (8-bit images
+            unchanged). Default: as trained.
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
     settings = dict(locals())
@@ -105,12 +117,15 @@ def predict(
             )
         code = in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, devices)
         if flag_uncertain and code in (0, 1):
-            tqdm.write(least_sure(done_rows(Path(output), plan(Path(images), Path(output), save)), flag_uncertain))
+            jobs = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
+            tqdm.write(least_sure(done_rows(Path(output), jobs), flag_uncertain))
         return code
     rank, world_size = share()
-    every = plan(Path(images), Path(output), save)
+    every = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
     networks = _networks(ckpt_path, allow, device, precision, batch_size)
     spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
+    if intensity is not None:
+        spec = replace(spec, intensity=parse_intensity(intensity))
     engine = _engine(networks, spec, window, overlap, batch_size)
     options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
     model = fingerprint(_paths(ckpt_path), engine.spec, save, options)
@@ -118,7 +133,7 @@ def predict(
     # before the manifest is read, or another process's newest file would seem foreign
     there = existing([*tables, *(path for job in every for path in job.outputs.values())])
     manifest = Manifest(Path(output), rank, world_size)
-    rows = [(job, row_of(job, model)) for job in every]
+    rows = [(job, row_of(job, Path(output), model)) for job in every]
     todo = [(job, row) for job, row in rows if not manifest.is_done(row, job)]
     if not overwrite:
         refuse_foreign(todo, manifest, there, tables, model)
@@ -130,18 +145,26 @@ def predict(
         tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
     require_writable(Path(output), "name another --output")
     manifest.begin()
+    write_classes(Path(output), spec)
+    if rank == 0:
+        tqdm.write(_beginning(networks, engine.spec))
+        if longer := [job for job in every if job.stem != str(PurePosixPath(job.name).with_suffix(""))]:
+            tqdm.write(_longer_names(longer))
     names = {job.name for job in every}
     manifest.give_up([row for row in manifest.of_others(model) if row.image not in names])
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
-            for (job, _), problem in zip(todo, _work(engine, todo, manifest, probability_dtype), strict=True):
+            dtype = np.dtype(networks.spec.intensity.dtype)
+            results = _work(engine, dtype, todo, manifest, probability_dtype)
+            for (job, _), problem in zip(todo, results, strict=True):
                 bar.update()
                 if problem is None:
                     done += 1
                 else:
                     older = ", ".join(str(path) for path in job.outputs.values() if path in there)
-                    tqdm.write(f"skipped: {problem}{older and f' An older {older} stays.'}", file=sys.stderr)
+                    sentence = f"skipped: {problem}{older and f' An older {older} stays.'}"
+                    tqdm.write(for_terminal(sentence), file=sys.stderr)
     except KeyboardInterrupt:
         tqdm.write(
             f"interrupted after {done} of {len(todo)} images; every file written is whole; the same command goes on.",
@@ -182,10 +205,25 @@ def _engine(
         window=(window, window) if window is not None else spec.window,
         overlap=spec.overlap if overlap is None else overlap,
     )
+    return Engine(networks.runtime(spec), spec, batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1))
+
+
+def _beginning(networks: Networks, spec: Spec) -> str:
     height, width = spec.window
     better = summary(spec, len(networks.members))
-    tqdm.write(f"{networks.where}, {spec.precision}, windows of {height} x {width}{f'; {better}' if better else ''}")
-    return Engine(networks.runtime(spec), spec, batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1))
+    changed = spec.intensity != networks.spec.intensity
+    return for_terminal(
+        f"{networks.where}, {spec.precision}, windows of {height} x {width}"
+        f"{f'; intensity {spec.intensity.kind}' if changed else ''}{f'; {better}' if better else ''}"
+    )
+
+
+def _longer_names(jobs: Sequence[Job]) -> str:
+    example = next(iter(jobs[0].outputs.values()))
+    return for_terminal(
+        f"note: {len(jobs)} images share their name without suffix with others, or with one that was here before; "
+        f"their files keep the suffix: {jobs[0].name} becomes {example.name}."
+    )
 
 
 class _Stored:
@@ -194,8 +232,8 @@ class _Stored:
     `whole` images are read when the first window is asked for, others never.
     """
 
-    def __init__(self, image: Image, name: str, whole: bool) -> None:
-        self.image, self.name, self.whole = image, name, whole
+    def __init__(self, image: Image, name: str, whole: bool, dtype: np.dtype) -> None:
+        self.image, self.name, self.whole, self.dtype = image, name, whole, dtype
         self._pixels: np.ndarray | None = None
         self._problem: SegappError | None = None
         self._reading = threading.Lock()  # several threads may ask for windows
@@ -215,47 +253,47 @@ class _Stored:
                 raise self._problem
             if self._pixels is None:
                 try:
-                    self._pixels = self.image.read()
+                    self._pixels = convert(self.image.read(), self.dtype)
                 except SegappError as problem:
                     self._problem = problem
                     raise
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         if not self.whole:
-            return self.image.window(y, x, h, w)
+            return convert(self.image.window(y, x, h, w), self.dtype)
         self.read()
         assert self._pixels is not None
         return self._pixels[y : y + h, x : x + w]
 
 
 def _work(
-    engine: Engine, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
+    engine: Engine, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Iterator[SegappError | None]:
     """What went wrong with each image, in order; reading, computing and writing overlap, a few images apart."""
     # Closed here and not when somebody collects garbage: that may be a thread that is being started, and would wait
     # for itself. (An interrupt keeps frames alive through the future that brought it.)
     with (
-        closing(_computed(engine, todo, manifest, dtype)) as finished,
+        closing(_computed(engine, seen, todo, manifest, dtype)) as finished,
         closing(ahead(lambda work: work[0](), finished, THREADS, DEPTH)) as results,
     ):
-        for (_, row), written in results:
+        for (job, row), (_, written) in zip(todo, results, strict=True):
             try:
                 manifest.add(written.result())
             except FatalError:
                 raise
             except SegappError as problem:
-                manifest.add(replace(row, status="failed", problem=str(problem)))
+                manifest.add(replace(row, status="failed", problem=_without_places(str(problem), job)))
                 yield problem
             else:
                 yield None
 
 
 def _computed(
-    engine: Engine, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
+    engine: Engine, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Generator[tuple[Callable[[], Row], Row], None, None]:
     """Per image what is left to do when the network is done with it: write its files, or report why there are none."""
     with (
-        closing(_opened(engine.spec, [job for job, _ in todo])) as opened,
+        closing(_opened(engine.spec, seen, [job for job, _ in todo])) as opened,
         closing(engine.stream(opened)) as images,
     ):
         for (job, row), (image, blocks) in zip(todo, images, strict=True):
@@ -273,24 +311,32 @@ def _computed(
                 yield partial(_write, outputs, row), row
 
 
-def _opened(spec: Spec, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
+def _opened(spec: Spec, dtype: np.dtype, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
     """Every image, the next few read while one is computed; a broken one as a picture that raises its error."""
-    for job, opening in ahead(partial(_open, spec=spec), jobs, THREADS, DEPTH):
+    for job, opening in ahead(partial(_open, spec=spec, dtype=dtype), jobs, THREADS, DEPTH):
         try:
             yield opening.result()
         except SegappError as error:
             yield Unopened(str(job.image), error)
 
 
-def _open(job: Job, spec: Spec) -> Picture:
+def _open(job: Job, spec: Spec, dtype: np.dtype) -> Picture:
     """The image in memory, or, if it is large, its header: it is read when it is its turn, a TIFF in windows."""
     image = Image(job.image, spec.channels, spec.intensity)
+    require_trained_kind(image, spec.channels, OTHER_DEPTH)
     height, width, _ = image.shape
     large = height * width > AHEAD_PIXELS
-    stored = _Stored(image, str(job.image), whole=not (large and job.image.suffix.lower() in TIFF))
+    stored = _Stored(image, str(job.image), not (large and job.image.suffix.lower() in TIFF), dtype)
     if not large:
         stored.read()
     return stored
+
+
+def _without_places(problem: str, job: Job) -> str:
+    """Return what went wrong by the image's name alone: the manifest goes with the files, wherever they go."""
+    for path in (job.image, *job.outputs.values()):
+        problem = problem.replace(str(path), path.name if path != job.image else job.name)
+    return problem
 
 
 def _fail(problem: SegappError) -> Row:
@@ -307,7 +353,7 @@ def _summary(done: int, total: int, output: str, seconds: float, spec: Spec, exa
     if not done:
         return f"none of {total} images could be done."
     if "mask" in example.outputs:
-        values = [f"{index} {name}" for index, name in enumerate(spec.classes[:12])]
+        values = [f"{index} {for_terminal(name)}" for index, name in enumerate(spec.classes[:12])]
         lines.append(f"values of a mask: {', '.join(values)}{', …' if spec.num_classes > 12 else ''}")
     if "overlay" in example.outputs:
         lines.append(f"next: look at {example.outputs['overlay'].parent}")

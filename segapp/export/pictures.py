@@ -8,6 +8,7 @@ import numpy as np
 
 from segapp.errors import MisuseError
 from segapp.inference import ArrayImage
+from segapp.inference.intensity import require_trained_kind
 from segapp.inference.resize import shrink
 from segapp.inference.windows import padded
 from segapp.io import SUFFIXES, Image
@@ -60,6 +61,7 @@ def windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
 
 def _read(path: Path, spec: Spec) -> ArrayImage:
     image = Image(path, spec.channels, spec.intensity)
+    require_trained_kind(image, spec.channels, "give --images like those it was trained on")
     (height, width, _), side = image.shape, MOST if spec.resize is None else max(image.shape)
     h, w = min(height, side), min(width, side)
     return ArrayImage(image.window((height - h) // 2, (width - w) // 2, h, w), str(path))

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import os
-import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ from segapp.errors import MisuseError
 from segapp.inference.plan import MANIFEST, Job, Kind
 from segapp.io import telling
 from segapp.spec import Spec
+from segapp.text import for_csv, from_csv
 
 Status = Literal["begun", "done", "failed"]
 
@@ -40,19 +40,26 @@ class Row:
     """Mean probability of the predicted class, 1/K … 1."""
     pixels: str = ""
     """Pixels per class, separated by blanks."""
-    pixel_area: float = 0.0
-    """Area of one pixel in `unit`; 0 where the file does not say."""
+    areas: str = ""
+    """Area of every class in `unit`, separated by blanks; empty where the file does not say how large a pixel is."""
     unit: str = ""
     problem: str = ""
     time_ns: int = 0
     """When the row was written: of several parts, the last one written counts."""
     folder: str = ""
-    """The folder of images: another one's image of the same name is not this one, changed."""
+    """The folder of images, seen from that of the manifest: another one's image of the same name is not this one."""
+    stem: str = ""
+    """Path of its files below `<output>/<kind>`, without their suffix: once given, no other image gets it."""
 
     @property
     def counts(self) -> list[int]:
         """Pixels per class."""
         return [int(count) for count in self.pixels.split()]
+
+    @property
+    def class_areas(self) -> list[float]:
+        """Area per class; empty where it is not known."""
+        return [float(area) for area in self.areas.split()]
 
 
 COLUMNS = [field.name for field in fields(Row)]
@@ -71,10 +78,16 @@ class Manifest:
         self._lock = threading.Lock()
         self._ready = False
         parts = [path for path in sorted(output.glob("manifest*.csv")) if MANIFEST.fullmatch(path.name)]
+        self._output = output
         self.was_there = bool(parts)
         """Whether segapp has worked in the folder before, or another process has begun to."""
         for path in parts:
             self._merge(_read(path))
+
+    @property
+    def stems(self) -> dict[str, str]:
+        """The stem that each image has been given."""
+        return {row.image: row.stem for row in self.rows.values() if row.stem}
 
     def begin(self) -> None:
         """Have the file, before any other is written, so that others know whose those are."""
@@ -88,7 +101,7 @@ class Manifest:
             self._merge([row])
             self._begin()
             with telling(self.path):
-                _append(self.path, [_escaped(asdict(row)[column]) for column in COLUMNS])
+                _append(self.path, [for_csv(asdict(row)[column]) for column in COLUMNS])
 
     def is_done(self, row: Row, job: Job) -> bool:
         """Whether the same image was done by the same model, and all its files are there."""
@@ -104,7 +117,7 @@ class Manifest:
     def _elsewhere(self, row: Row) -> bool:
         """Whether what is known is of another folder's image; a folder that is gone was moved, or is another host's."""
         known = self.rows[row.image]
-        return known.folder != row.folder and Path(known.folder).is_dir()
+        return known.folder != row.folder and (self._output / known.folder).is_dir()
 
     def of_others(self, model: str) -> list[Row]:
         """All whose files another model wrote, or this one with other settings."""
@@ -159,14 +172,15 @@ def _content(path: Path) -> bytes:
     return digest.digest()
 
 
-def row_of(job: Job, model: str) -> Row:
-    """The row with which work on an image begins."""
-    folder = str(Path(str(job.image.absolute()).removesuffix(job.name)).resolve())
+def row_of(job: Job, output: Path, model: str) -> Row:
+    """Return the row with which work on an image begins."""
+    images = Path(str(job.image.absolute()).removesuffix(job.name)).resolve()
+    folder = os.path.relpath(images, output.resolve())
     try:
         status = job.image.stat()
     except OSError:  # gone since the folder was read, or a dangling link: reading it will say so
-        return Row(job.name, 0, 0, model, "begun", folder=folder)
-    return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder)
+        return Row(job.name, 0, 0, model, "begun", folder=folder, stem=job.stem)
+    return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder, stem=job.stem)
 
 
 def existing(paths: Iterable[Path]) -> set[Path]:
@@ -214,7 +228,7 @@ def _read(path: Path) -> list[Row]:
     """The whole rows: each is a line of its own, so that a torn one spoils no other."""
     rows = []
     kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
-    with telling(path), path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with telling(path), path.open(newline="", encoding="utf-8", errors="replace") as file:  # torn within a letter, too
         header, *lines = file.read().split("\n")
     expected = ",".join(COLUMNS)
     if header != expected and not (expected.startswith(header) and not lines):  # a crash may have torn it
@@ -225,28 +239,13 @@ def _read(path: Path) -> list[Row]:
         try:
             (values,) = csv.reader([line])
             rows.append(
-                Row(**{name: kind(_plain(value)) for (name, kind), value in zip(kinds.items(), values, strict=True)})
+                Row(**{name: kind(from_csv(value)) for (name, kind), value in zip(kinds.items(), values, strict=True)})
             )
         except (ValueError, csv.Error):
             continue  # torn by a crash: its image is done again
     return rows
 
 
-ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
-"""What would end a line within a name, and how it is written."""
-
-
-def _escaped(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return "".join(ESCAPES.get(letter, letter) for letter in value)
-
-
-def _plain(text: str) -> str:
-    back = {written: letter for letter, written in ESCAPES.items()}
-    return re.sub(r"\\[\\nr]", lambda found: back[found[0]], text)
-
-
 def _append(path: Path, values: Sequence[object]) -> None:
-    with path.open("a", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerow(values)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from segapp.errors import SegappError
+from segapp.inference.areas import pixel_area
 from segapp.inference.cleaning import clean, clean_bands, cleans
 from segapp.inference.engine import Picture
 from segapp.inference.manifest import Row
@@ -26,8 +27,6 @@ OUTLINED_TO = 2**26
 """Pixels (8192 x 8192) up to which regions are outlined: their labels take four bytes each."""
 
 ROWWISE: tuple[Kind, ...] = ("mask", "uncertainty")
-SCREENS = (72.0, 96.0)
-"""Resolutions in dots per inch that programs write when they know none; a PNG stores 96 as 96.012."""
 
 
 class Outputs:
@@ -41,6 +40,8 @@ class Outputs:
         self.image = image if "overlay" in job.outputs else None  # pixels that nobody draws need not wait for the disk
         height, width = self.size = image.shape[0], image.shape[1]
         self._counts = np.zeros(spec.num_classes, np.int64)
+        self._area = pixel_area(meta, height)
+        self._areas = np.zeros(spec.num_classes)
         self._confidence = 0.0
         # What is cleaned is known only later, so other pictures of it than its mask need it whole.
         whole = cleans(spec) and job.outputs.keys() != {"mask"}
@@ -62,7 +63,9 @@ class Outputs:
     def __enter__(self) -> "Outputs":
         for kind in self._streamed:
             through = self._cleaned if kind == "mask" and cleans(self.spec) else iter
-            writer = self._open.enter_context(tiff_rows(self.job.outputs[kind], self.size, self.meta, through))
+            palette = self.spec.palette if kind == "mask" else None
+            rows = tiff_rows(self.job.outputs[kind], self.size, self.meta, through, palette)
+            writer = self._open.enter_context(rows)
             self._rows[kind] = writer, np.zeros((0, self.size[1]), np.uint8)
         if "probability" in self.job.outputs:
             shape = (self.spec.num_classes, *self.size)
@@ -76,7 +79,7 @@ class Outputs:
     def add(self, y: int, x: int, indices: np.ndarray, probabilities: np.ndarray) -> None:
         """A block, left to right and top to bottom: (h, w) uint8 and (K, h, w) float32."""
         if not cleans(self.spec):
-            self._count(indices)
+            self._count(indices, y)
         self._confidence += float(probabilities.max(axis=0).sum(dtype=np.float64))
         if "probability" in self.job.outputs:
             self._probabilities.add(y, x, probabilities)
@@ -92,13 +95,18 @@ class Outputs:
         if self._doubt.size:
             self._doubt[place] = doubt[rows, columns]
 
-    def _count(self, indices: np.ndarray) -> None:
+    def _count(self, indices: np.ndarray, top: int) -> None:
+        """Add the pixels and areas of a part whose first row is `top`."""
         self._counts += np.bincount(indices.ravel(), minlength=self.spec.num_classes)
+        if self._area is not None:
+            self._areas += self._area.of(indices, top, self.spec.num_classes)
 
     def _cleaned(self, rows: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Rows of a mask on their way to its file."""
+        top = 0
         for band in clean_bands(rows, self.spec):
-            self._count(band)
+            self._count(band, top)
+            top += len(band)
             yield band
 
     def _stream(self, kind: Kind, x: int, block: np.ndarray) -> None:
@@ -115,7 +123,7 @@ class Outputs:
         outputs, spec = self.job.outputs, self.spec
         if cleans(spec) and "mask" not in self._streamed:
             self._indices = clean(self._indices, spec)
-            self._count(self._indices)
+            self._count(self._indices, 0)
         for kind in ROWWISE:
             if kind in outputs and kind not in self._streamed:
                 self._write_whole(outputs[kind], self._indices if kind == "mask" else self._doubt, kind)
@@ -130,7 +138,8 @@ class Outputs:
 
     def _write_whole(self, path: Path, picture: np.ndarray, kind: Kind) -> None:
         if path.suffix.lower() in TIFF:
-            with tiff_rows(path, self.size, self.meta) as writer:
+            palette = self.spec.palette if kind == "mask" else None
+            with tiff_rows(path, self.size, self.meta, palette=palette) as writer:
                 writer.add(picture)
         elif kind == "mask":
             write_mask(path, picture, self.spec.palette)
@@ -139,7 +148,6 @@ class Outputs:
 
     def row(self, begun: Row) -> Row:
         """The manifest's row of an image whose files are all written."""
-        area, unit = pixel_area(self.meta)
         return replace(
             begun,
             status="done",
@@ -147,8 +155,8 @@ class Outputs:
             width=self.size[1],
             confidence=self._confidence / (self.size[0] * self.size[1]),
             pixels=" ".join(map(str, self._counts)),
-            pixel_area=area,
-            unit=unit,
+            areas=" ".join(f"{area:.9g}" for area in self._areas) if self._area else "",
+            unit=self._area.unit if self._area else "",
         )
 
 
@@ -167,25 +175,6 @@ class Unopened:
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Raises."""
         raise self.error
-
-
-def pixel_area(meta: dict[str, Any]) -> tuple[float, str]:
-    """The area of a pixel and its unit: from the georeference, or from a resolution that somebody measured.
-
-    A georeference is in units of its coordinate system. A resolution counts in mm²; 72 and 96 dots per inch are what
-    programs write that know none. (0, "") where nothing is known.
-    """
-    if "affine" in meta:
-        _, xx, xy, _, yx, yy = meta["affine"]
-        return abs(xx * yy - xy * yx), "map unit²"
-    y, x, unit = meta.get("resolution", (0.0, 0.0, "none"))
-    millimetres = {"inch": 25.4, "centimeter": 10.0}.get(unit)
-    if millimetres is None or min(x, y) <= 0:
-        return 0.0, ""
-    inches = [value * 25.4 / millimetres for value in (x, y)]
-    if any(max(abs(value - screen) for value in inches) < 0.05 for screen in SCREENS):
-        return 0.0, ""
-    return millimetres**2 / (x * y), "mm²"
 
 
 def _doubt(probabilities: np.ndarray) -> np.ndarray:

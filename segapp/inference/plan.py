@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,14 +28,17 @@ class Job:
     outputs: dict[Kind, Path]
     name: str = ""
     """Path relative to the folder of images, with `/`."""
+    stem: str = ""
+    """Path of the files below `<output>/<kind>`, without their suffix."""
 
 
-def plan(images: Path, output: Path, save: Sequence[Kind]) -> list[Job]:
-    """A job for every image of a folder and its sub-folders, in order of their names, or for one image file.
+def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, str] | None = None) -> list[Job]:
+    """Return a job for every image of a folder and its sub-folders, in order of their names, or for one image file.
 
-    One kind is written straight under `output`, several each under `output/<kind>`, sub-folders kept. Images of one
-    folder that differ in their suffix alone keep it: a.png and a.jpg become a.png.png and a.jpg.png. Raises
-    MisuseError when there is nothing to do, or when an output would be an input or lie outside `output`.
+    Every kind is written under `output/<kind>`, sub-folders kept. Images of one folder that differ in their suffix
+    alone keep it: a.png and a.jpg become a.png.png and a.jpg.png. `stems` are those that images were given before: they
+    keep them, and no other image gets them. Raises MisuseError when there is nothing to do, or when an output would be
+    an input or lie outside `output`.
     """
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
         raise MisuseError(f"output {output} is named like an image; give the folder to write to.")
@@ -47,13 +50,11 @@ def plan(images: Path, output: Path, save: Sequence[Kind]) -> list[Job]:
             f"there is no image in {images} or its sub-folders; segapp reads {', '.join(sorted(SUFFIXES))}."
         )
     kinds = list(dict.fromkeys(save))
-    # COCO's parts, one per image, lie apart: what people want is the one file made of them.
-    folders = {kind: output / kind if len(kinds) > 1 or kind == "coco" else output for kind in kinds}
     root = images if images.is_dir() else images.parent
     relative = [image.relative_to(root) for image in found]
     jobs = [
-        Job(image, {kind: folders[kind] / f"{name}{_suffix(kind, image)}" for kind in kinds}, place.as_posix())
-        for image, place, name in zip(found, relative, _names(relative), strict=True)
+        Job(image, {kind: output / kind / f"{stem}{_suffix(kind, image)}" for kind in kinds}, place.as_posix(), stem)
+        for image, place, stem in zip(found, relative, _stems(relative, stems or {}), strict=True)
     ]
     _check(jobs, output)
     return jobs
@@ -96,8 +97,31 @@ def _is_manifest(path: Path) -> bool:
         return file.read(len(MANIFEST_BEGINS)) == MANIFEST_BEGINS
 
 
+def _stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
+    """Return each image's stem: the one given before, else its own unless another image was given that.
+
+    Processes that share a folder get the same ones, whatever the others have written down of theirs meanwhile: what a
+    stem must avoid is among the images' own stems and those given before, and an image avoids its own only where it
+    was given to another.
+    """
+    owners = {stem.casefold(): image.casefold() for image, stem in given.items()}
+    own = [name.as_posix() for name in _names(relative)]
+    taken = {*owners, *(stem.casefold() for stem in own)}
+    stems = []
+    for path, stem in zip(relative, own, strict=True):
+        image = path.as_posix()
+        if image in given:
+            stem = given[image]
+        elif owners.get(stem.casefold(), image.casefold()) != image.casefold():
+            while stem.casefold() in taken:
+                stem += path.suffix
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
 def _names(relative: Sequence[Path]) -> list[Path]:
-    """Each image's output without suffix; those that would share one keep their own suffix.
+    """Return each image's path without suffix; those that would share one keep their own suffix.
 
     Compared without regard to case, as some file systems do.
     """

@@ -1,6 +1,5 @@
 """What is known of a whole folder of predictions: one row per image, one COCO file, and what to look at first."""
 
-import csv
 import fcntl
 import json
 import os
@@ -11,13 +10,24 @@ from typing import Any
 
 from segapp.inference.manifest import Manifest, Row
 from segapp.inference.plan import Job, Kind
-from segapp.io import atomic_path, telling
+from segapp.io import atomic_path, telling, write_table
 from segapp.spec import Spec
+from segapp.text import for_terminal
+
+CLASSES = "classes.json"
 
 
 def tables_of(output: Path, kinds: Iterable[Kind]) -> list[Path]:
-    """The files that `conclude` writes."""
-    return [output / "per_image.csv", *([output / "coco.json"] if "coco" in kinds else [])]
+    """Return the files of the whole folder: those that `conclude` writes, and what the classes are."""
+    return [output / "per_image.csv", *([output / "coco.json"] if "coco" in kinds else []), output / CLASSES]
+
+
+def write_classes(output: Path, spec: Spec) -> None:
+    """Write the number, name and colour of every class: of a mask's values, of polygons, of probabilities' planes."""
+    pairs = zip(spec.classes, spec.palette, strict=True)
+    classes = [{"index": index, "name": name, "colour": colour} for index, (name, colour) in enumerate(pairs)]
+    with telling(output / CLASSES), atomic_path(output / CLASSES) as temporary:
+        temporary.write_text(json.dumps(classes, indent=1))
 
 
 def conclude(output: Path, every: Sequence[Job], spec: Spec, model: str) -> None:
@@ -28,12 +38,9 @@ def conclude(output: Path, every: Sequence[Job], spec: Spec, model: str) -> None
     with _alone(output):
         rows = [row for row in done_rows(output, every) if row.model == model]
         parts = {job.name: job.outputs["coco"] for job in every if "coco" in job.outputs}
-        table, *coco = tables_of(output, ["coco"] if parts else [])
-        with telling(table):
-            _write_table(table, rows, spec)
-        for path in coco:
-            with telling(path):
-                _write_coco(path, rows, parts, spec)
+        _write_table(output / "per_image.csv", rows, spec)
+        if parts:
+            _write_coco(output / "coco.json", rows, parts, spec)
 
 
 def done_rows(output: Path, every: Sequence[Job]) -> list[Row]:
@@ -58,13 +65,12 @@ def _write_table(path: Path, rows: Sequence[Row], spec: Spec) -> None:
     measured = any(row.unit for row in rows)
     header = ["image", "height", "width", "mean_confidence", *(f"{name}/pixels" for name in spec.classes)]
     header += [*(f"{name}/area" for name in spec.classes), "unit"] if measured else []
-    with atomic_path(path) as temporary, temporary.open("w", newline="", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        for row in rows:
-            areas = [f"{count * row.pixel_area:.9g}" if row.unit else "" for count in row.counts]
-            known = [*areas, row.unit] if measured else []
-            writer.writerow([row.image, row.height, row.width, f"{row.confidence:.6f}", *row.counts, *known])
+    lines = []
+    for row in rows:
+        areas = [f"{area:.9g}" for area in row.class_areas] or [""] * spec.num_classes
+        known = [*areas, row.unit] if measured else []
+        lines.append([row.image, row.height, row.width, f"{row.confidence:.6f}", *row.counts, *known])
+    write_table(path, header, lines)
 
 
 def _write_coco(path: Path, rows: Sequence[Row], parts: Mapping[str, Path], spec: Spec) -> None:
@@ -77,11 +83,11 @@ def _write_coco(path: Path, rows: Sequence[Row], parts: Mapping[str, Path], spec
             annotations.append({"id": len(annotations) + 1, "image_id": number, **region})
     classes = [(index, name) for index, name in enumerate(spec.classes) if index != spec.background]
     categories = [{"id": index, "name": name} for index, name in classes]
-    with atomic_path(path) as temporary:
+    with telling(path), atomic_path(path) as temporary:
         temporary.write_text(json.dumps({"images": images, "categories": categories, "annotations": annotations}))
 
 
 def least_sure(rows: Sequence[Row], count: int) -> str:
     first = sorted(rows, key=lambda row: row.confidence)[:count]
     lines = [f"look at these first, the network is least sure of them (mean confidence, of {len(rows)} images):"]
-    return "\n".join(lines + [f"  {row.confidence:.4f}  {row.image}" for row in first])
+    return "\n".join(lines + [f"  {row.confidence:.4f}  {for_terminal(row.image)}" for row in first])

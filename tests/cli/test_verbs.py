@@ -117,7 +117,7 @@ def test_validate_gives_what_training_logged_and_what_predicted_masks_score(trai
     predict = ["predict", "--ckpt_path", best(trained), "--images", "data/cells/val/images", "--output", "seen"]
     assert main([*predict, "--overwrite"]) == 0
     counts = np.zeros((2, 2), np.int64)
-    for path in sorted((place / "seen").glob("*.png")):
+    for path in sorted((place / "seen" / "mask").glob("*.png")):
         truth = read_raw(place / "data" / "cells" / "val" / "masks" / path.name)
         np.add.at(counts, (truth.ravel(), read_raw(path).ravel()), 1)
     assert counts.tolist() == verdict["confusion"]

@@ -92,9 +92,9 @@ def test_predict_takes_a_bundle_and_never_imports_torch(place, format):
     assert done.stdout.splitlines()[-1] == "0 False", done.stdout + done.stderr
     again = place / f"torch_{format}"
     assert main([*words[:2], str(place / "0.ckpt"), *words[3:6], str(again), *words[7:], "--precision", "32-true"]) == 0
-    masks = sorted(again.glob("*.png"))
+    masks = sorted((again / "mask").glob("*.png"))
     assert len(masks) == 4
-    changed = [(read_raw(path) != read_raw(place / f"masks_{format}" / path.name)).mean() for path in masks]
+    changed = [(read_raw(path) != read_raw(place / f"masks_{format}" / "mask" / path.name)).mean() for path in masks]
     assert max(changed) < 0.01
 
 
@@ -112,8 +112,8 @@ def test_choices_are_saved_and_an_ensemble_is_averaged(place):
     folders = {"images": str(place / "images"), "device": "cpu"}
     assert predict([str(place / "both")], output=str(place / "out1"), **folders) == 0
     assert predict(both, output=str(place / "out2"), augment=["rotations"], min_hole=["cell=9"], **folders) == 0
-    for path in (place / "out1").glob("*.png"):
-        assert (read_raw(path) == read_raw(place / "out2" / path.name)).all()
+    for path in (place / "out1" / "mask").glob("*.png"):
+        assert (read_raw(path) == read_raw(place / "out2" / "mask" / path.name)).all()
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino", "weights"])

@@ -24,7 +24,7 @@ def written(job: Job) -> None:
 
 
 def test_what_is_done_is_known_afterwards(job, tmp_path):
-    begun = row_of(job, "m")
+    begun = row_of(job, tmp_path / "out", "m")
     Manifest(tmp_path / "out").add(begun)
     written(job)
     assert not Manifest(tmp_path / "out").is_done(begun, job)
@@ -69,7 +69,7 @@ def test_parts_are_read_together_and_the_latest_row_counts(tmp_path):
 
 
 def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tmp_path):
-    begun = row_of(job, "m")
+    begun = row_of(job, tmp_path / "out", "m")
     manifest = Manifest(tmp_path / "out")
 
     def refuse(row):
@@ -89,8 +89,8 @@ def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tm
 
 
 def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_path):
-    begun = row_of(job, "m")
-    assert begun.folder == str(tmp_path)
+    begun = row_of(job, tmp_path / "out", "m")
+    assert begun.folder == ".."
     manifest = Manifest(tmp_path / "out")
     written(job)
     manifest.add(replace(begun, status="done"))
@@ -100,15 +100,15 @@ def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_p
 
     refuse(replace(begun, size=7))  # it was changed
     with pytest.raises(MisuseError, match="exist already"):
-        refuse(replace(begun, folder=str(tmp_path / "other"), size=7))
-    assert not manifest.is_done(replace(begun, folder=str(tmp_path / "other")), job)
-    manifest.add(replace(begun, status="done", folder=str(tmp_path / "gone")))
+        refuse(replace(begun, folder="../other", size=7))
+    assert not manifest.is_done(replace(begun, folder="../other"), job)
+    manifest.add(replace(begun, status="done", folder="../gone"))
     refuse(replace(begun, size=7))  # the folder was moved
     assert manifest.is_done(begun, job)
 
 
 def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
-    begun = row_of(job, "m")
+    begun = row_of(job, tmp_path / "out", "m")
     manifest = Manifest(tmp_path / "out")
     manifest.add(replace(begun, image="z.png", status="done"))  # not even those of other images
 
@@ -127,7 +127,7 @@ def test_a_table_that_is_not_ours_is_refused(job, tmp_path):
     for begun, match in ((False, "segapp has not written it"), (True, None)):
         manifest = Manifest(tmp_path / "out")
         with pytest.raises(MisuseError, match=match) if not begun else nullcontext():
-            refuse_foreign([(job, row_of(job, "m"))], manifest, {table}, [table], "m")
+            refuse_foreign([(job, row_of(job, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
         manifest.begin()  # as a process does that has no image, too
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from segapp.errors import MisuseError
 from segapp.inference.manifest import Manifest, Row
-from segapp.inference.plan import _names, plan
+from segapp.inference.plan import _names, _stems, plan
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 
 def names(jobs, output, kind="mask"):
-    return [job.outputs[kind].relative_to(output).as_posix() for job in jobs]
+    return [job.outputs[kind].relative_to(output / kind).as_posix() for job in jobs]
 
 
 def test_sub_folders_are_kept_and_other_files_left(folder, tmp_path):
@@ -33,10 +33,10 @@ def test_sub_folders_are_kept_and_other_files_left(folder, tmp_path):
     assert names(jobs, tmp_path / "out") == ["a.png", "b.png", "z.TIFF", "deep/d.png", "deep/er/c.tif"]
 
 
-def test_one_kind_lies_straight_in_output_and_several_in_their_folders(folder, tmp_path):
+def test_every_kind_lies_in_its_folder(folder, tmp_path):
     images = folder("a.tif")
     (job,) = plan(images, tmp_path / "out", ["overlay"])
-    assert job.outputs == {"overlay": tmp_path / "out" / "a.png"}
+    assert job.outputs == {"overlay": tmp_path / "out" / "overlay" / "a.png"}
     (job,) = plan(images, tmp_path / "out", ["mask", "probability", "mask"])
     assert job.outputs == {
         "mask": tmp_path / "out" / "mask" / "a.tif",
@@ -73,6 +73,34 @@ def test_no_two_images_share_a_name(files):
     assert len(set(folded)) >= min(len(twins), len(paths))
 
 
+@given(st.sets(st.builds("{}{}{}".format, stems, suffixes | st.just(""), suffixes), min_size=1), st.data())
+def test_stems_given_stay_and_processes_agree(files, data):
+    """Whatever was there before, and whatever another process has written down of its own images meanwhile."""
+    before, later = sorted(data.draw(st.sets(st.sampled_from(sorted(files))))), [Path(name) for name in sorted(files)]
+    given = dict(zip(before, _stems([Path(name) for name in before], {}), strict=True))
+    found = dict(zip(map(str, later), _stems(later, given), strict=True))
+    assert given.items() <= found.items()
+    assert len(set(found.values())) == len(files)
+    for name in set(found) - set(before):  # of an image that is new, no other image's stem in another case either
+        others = {stem.casefold() for image, stem in given.items() if image.casefold() != name.casefold()}
+        assert found[name].casefold() not in others
+    seen = data.draw(st.sets(st.sampled_from(sorted(files))))
+    meanwhile = given | {name: found[name] for name in seen}
+    assert dict(zip(map(str, later), _stems(later, meanwhile), strict=True)) == found
+
+
+def test_the_stem_of_an_image_that_is_gone_is_not_given_again(folder, tmp_path):
+    images = folder("x.png")
+    (job,) = plan(images, tmp_path / "out", ["mask"], {"x.jpg": "x"})
+    assert job.outputs["mask"] == tmp_path / "out" / "mask" / "x.png.png"
+
+
+def test_a_manifest_that_names_a_file_elsewhere_is_refused(folder, tmp_path):
+    for stem in ("../../precious", "/precious"):
+        with pytest.raises(MisuseError, match="outside"):
+            plan(folder("x.png"), tmp_path / "out", ["mask"], {"x.png": stem})
+
+
 def test_one_file_is_a_folder_of_one(folder, tmp_path):
     images = folder("a.png", "b.png")
     assert names(plan(images / "b.png", tmp_path / "out", ["mask"]), tmp_path / "out") == ["b.png"]
@@ -104,9 +132,9 @@ def test_links_are_followed_once(folder, tmp_path):
 
 def test_a_link_out_of_the_output_folder_is_refused(folder, tmp_path):
     images = folder("sub/a.png")
-    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mask").mkdir(parents=True)
     (tmp_path / "precious").mkdir()
-    (tmp_path / "out" / "sub").symlink_to(tmp_path / "precious")
+    (tmp_path / "out" / "mask" / "sub").symlink_to(tmp_path / "precious")
     with pytest.raises(MisuseError, match="outside"):
         plan(images, tmp_path / "out", ["mask"])
 
@@ -115,11 +143,9 @@ def test_an_output_that_would_replace_an_image_is_refused(folder, tmp_path):
     images = folder("a.png")
     with pytest.raises(MisuseError, match="images' own folder"):
         plan(images, images, ["mask"])
-    with pytest.raises(MisuseError, match="replace the image"):
-        plan(images / "a.png", images, ["mask"])
     (tmp_path / "images").rename(tmp_path / "mask")
     with pytest.raises(MisuseError, match="replace the image"):
-        plan(tmp_path / "mask", tmp_path, ["mask", "overlay"])
+        plan(tmp_path / "mask", tmp_path, ["mask"])
 
 
 def test_nothing_to_do_is_a_misuse(folder, tmp_path):

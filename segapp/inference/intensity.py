@@ -1,0 +1,63 @@
+"""Images of another depth than a network was trained on: what is refused, and what may be said of them instead."""
+
+from typing import get_args
+
+import numpy as np
+
+from segapp.errors import MisuseError, SegappError
+from segapp.io import Image
+from segapp.spec import Intensity, IntensityKind
+
+NUMBERS = {"range": 2, "percentile": 2}
+"""How many numbers follow a kind."""
+
+
+def parse_intensity(text: str) -> Intensity:
+    """Return what `percentile,1,99`, `range,0,65535`, `zscore` or `stored` stands for; MisuseError for other text."""
+    kind, *numbers = (part.strip() for part in text.split(","))
+    try:
+        values = [float(number) for number in numbers]
+    except ValueError:
+        values = []
+    if kind not in get_args(IntensityKind) or len(values) != NUMBERS.get(kind, 0) or len(values) != len(numbers):
+        raise MisuseError(f"intensity takes percentile,LOW,HIGH or range,LOW,HIGH or zscore or stored, got {text!r}.")
+    return Intensity(kind, *values)  # type: ignore[arg-type]
+
+
+def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
+    """Raise SegappError for an image whose channels or depth the network was not trained on.
+
+    Args:
+        image: As the network is to see it.
+        channels: What the network takes.
+        remedy: What to do about values of another depth, with `{low}` and `{high}` for those its type can hold.
+    """
+    try:
+        _ = image.shape
+    except SegappError:
+        found = Image(image.path).shape[2]  # raises what is wrong with the file itself
+        raise SegappError(
+            f"{image.path}: has {found} channel{'s' if found > 1 else ''}, and the network was trained on images of "
+            f"{channels}; save those that it knows as one image."
+        ) from None
+    stored, intensity = image.stored_dtype, image.intensity
+    low, high = (0.0, 1.0) if stored.kind == "f" else (np.iinfo(stored).min, np.iinfo(stored).max)
+    if intensity.kind == "stored" and stored != np.uint8:
+        trained = "8-bit images, used unchanged"
+    elif intensity.kind == "range" and stored.kind != "f" and high <= (intensity.low + intensity.high) / 2:
+        trained = f"values of {intensity.low:g} … {intensity.high:g}, half of which its type cannot hold"
+    else:
+        return
+    raise SegappError(
+        f"{image.path}: holds {stored}, and the network was trained on {trained}; "
+        f"{remedy.format(low=f'{low:g}', high=f'{high:g}')}."
+    )
+
+
+def convert(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return pixels, uint8 or float32 in [0, 1], in the one of these types that the network was made for."""
+    if pixels.dtype == dtype:
+        return pixels
+    if dtype == np.uint8:
+        return np.rint(pixels * 255).astype(np.uint8)
+    return pixels.astype(np.float32) / 255
