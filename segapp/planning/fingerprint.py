@@ -1,0 +1,180 @@
+"""What a data set is like: one pass over its images and masks."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from segapp.batch import IGNORE_INDEX
+from segapp.datasets.source import Item
+from segapp.errors import MisuseError, SegappError
+from segapp.planning.objects import ObjectSizes, measure_objects
+from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout, measure_symmetry
+
+DETAIL = 2048
+"""Longest side at which an image is looked at; larger ones are reduced, and their objects' sizes scaled back."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What one image and its mask are like."""
+
+    name: str
+    group: str
+    size: tuple[int, int]
+    """Height, width in stored pixels."""
+    dtype: str
+    """uint8, or float32 for images that are scaled to [0, 1]."""
+    is_grey: bool
+    """All channels are equal (also true of one channel)."""
+    mean: np.ndarray
+    """(C,) mean value per channel in [0, 1]."""
+    variance: np.ndarray
+    """(C,) variance per channel, in units of [0, 1] squared."""
+    histogram: np.ndarray
+    """(32,) share of values in each of 32 equal bins of [0, 1], over all channels."""
+    counts: np.ndarray
+    """(K,) int64 pixels of each class, in stored pixels."""
+    ignored: int
+    """Pixels that are 255 (ignore)."""
+    objects: tuple[ObjectSizes, ...]
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a data set is like, for the decisions of `segapp plan`."""
+
+    classes: tuple[str, ...]
+    background: int | None
+    images: tuple[ImageFacts, ...]
+
+    @cached_property
+    def class_shares(self) -> np.ndarray:
+        """(K,) share of each class among the labelled pixels."""
+        counts = self.class_counts
+        return counts / max(int(counts.sum()), 1)
+
+    @cached_property
+    def class_counts(self) -> np.ndarray:
+        """(K,) int64 pixels of each class over all images."""
+        return np.sum([image.counts for image in self.images], axis=0)
+
+    @cached_property
+    def images_with(self) -> np.ndarray:
+        """(K,) int64 images in which each class occurs."""
+        return np.sum([image.counts > 0 for image in self.images], axis=0)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """(n, 2) int64 height and width of every image."""
+        return np.array([image.size for image in self.images], np.int64)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """(C,) mean value per channel over all images, each image counting the same."""
+        return np.mean([image.mean for image in self.images], axis=0)
+
+    @cached_property
+    def std(self) -> np.ndarray:
+        """(C,) standard deviation per channel over all pixels of all images, each image counting the same."""
+        within = np.mean([image.variance for image in self.images], axis=0)
+        between = np.var([image.mean for image in self.images], axis=0)
+        return np.sqrt(within + between)
+
+    @cached_property
+    def is_grey(self) -> bool:
+        """All channels are equal in every image."""
+        return all(image.is_grey for image in self.images)
+
+    def extent(self, quantile: float) -> float:
+        """Return a quantile of the objects' longer sides, in stored pixels; every object counts by its area.
+
+        Counting objects by their area asks how large an object a pixel of an object lies in: specks do not matter.
+        """
+        extents = np.concatenate([o.extents for image in self.images for o in image.objects] or [np.zeros(0)])
+        areas = np.concatenate([o.areas for image in self.images for o in image.objects] or [np.zeros(0)])
+        if not len(extents):
+            return 0.0
+        order = np.argsort(extents)
+        reached = np.cumsum(areas[order]) / areas.sum()
+        return float(extents[order][min(int(np.searchsorted(reached, quantile)), len(order) - 1)])
+
+    def thickness(self, class_index: int) -> float:
+        """Return the median over images of the mean width of a class, in stored pixels; NaN where it never occurs."""
+        widths = [o.thickness for image in self.images for o in image.objects if o.class_index == class_index]
+        return float(np.median(widths)) if widths else float("nan")
+
+    @cached_property
+    def symmetries(self) -> tuple[Symmetry, ...]:
+        """How the data set changes when its images are mirrored or turned."""
+        layouts = [image.layout for image in self.images]
+        return tuple(measure_symmetry(layouts, motion) for motion in MOTIONS)
+
+
+def read_fingerprint(
+    items: Sequence[Item], classes: Sequence[str], background: int | None, progress: bool = True
+) -> Fingerprint:
+    """Read every image and mask once, in parallel threads, with a progress bar; memory does not grow with their number.
+
+    Raises MisuseError where there is nothing to learn, and what reading a file raises, naming the file.
+    """
+
+    def look(item: Item) -> ImageFacts:
+        try:
+            return _describe(item, len(classes))
+        except SegappError as error:
+            raise type(error)(f"{item.name}: {error}") from error
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = pool.map(look, items)
+        facts = tuple(tqdm(found, "reading images and masks", len(items), leave=False, disable=not progress, delay=1))
+    fingerprint = Fingerprint(tuple(classes), background, facts)
+    _require_something_to_learn(fingerprint)
+    return fingerprint
+
+
+def _describe(item: Item, num_classes: int) -> ImageFacts:
+    if item.mask is None:
+        raise MisuseError("has no mask; a plan is made from images with masks.")
+    height, width, channels = item.image.shape
+    if item.mask.shape != (height, width):
+        raise MisuseError(f"the image is {height} x {width} pixels and its mask {' x '.join(map(str, item.mask.shape))}.")
+    image, mask = item.image.read(), item.mask.read()
+    counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)
+    scale = max(1.0, max(height, width) / DETAIL)
+    if scale > 1:
+        size = max(1, round(width / scale)), max(1, round(height / scale))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], channels)
+        mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+    values = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
+    return ImageFacts(
+        name=item.name,
+        group=item.group,
+        size=(height, width),
+        dtype=str(item.image.dtype),
+        is_grey=channels == 1 or bool((image == image[..., :1]).all()),
+        mean=values.mean(axis=(0, 1), dtype=np.float64),
+        variance=values.var(axis=(0, 1), dtype=np.float64),
+        histogram=np.histogram(values, 32, (0, 1))[0] / values.size,
+        counts=counts[:num_classes].astype(np.int64),
+        ignored=int(counts[IGNORE_INDEX]),
+        objects=tuple(measure_objects(mask, None, scale)),
+        layout=describe_layout(image, mask, num_classes),
+    )
+
+
+def _require_something_to_learn(fingerprint: Fingerprint) -> None:
+    present = [name for name, count in zip(fingerprint.classes, fingerprint.class_counts, strict=True) if count]
+    if len(present) > 1:
+        return
+    found = f"only the class {present[0]!r}" if present else "no labelled pixel at all"
+    raise MisuseError(
+        f"there is nothing to learn: the masks of all {len(fingerprint.images)} images hold {found}. "
+        "Check which masks belong to the images and how their values stand for the classes (--data with a `mask`)."
+    )

@@ -1,0 +1,47 @@
+"""The configuration of a plan as YAML, every decision with its reason above it."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segapp.io import atomic_path
+from segapp.planning.decisions import Decision, build_config, reasons_of
+
+WIDTH = 110
+"""Longest line of a comment."""
+
+
+def write_plan(path: Path, decisions: Sequence[Decision], heading: str) -> None:
+    """Write the configuration; `heading` is the comment at the top. The file is complete or not there."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(format_plan(decisions, heading), encoding="utf-8")
+
+
+def format_plan(decisions: Sequence[Decision], heading: str) -> str:
+    """Return the YAML text: it loads to exactly the configuration of the decisions."""
+    lines = [f"# {line}".rstrip() for line in heading.strip().split("\n")]
+    config, reasons = build_config(decisions), reasons_of(decisions)
+    for name, section in config.items():
+        lines += ["", *_format_setting(name, section, name, reasons, 0)]
+    return "\n".join(lines) + "\n"
+
+
+def _format_setting(name: str, value: Any, path: str, reasons: Mapping[str, str], depth: int) -> list[str]:
+    indent = "  " * depth
+    lines = _comment(reasons[path], indent) if path in reasons else []
+    if isinstance(value, dict) and any(other.startswith(f"{path}.") for other in reasons):
+        lines.append(f"{indent}{name}:")
+        for key, inner in value.items():
+            lines += _format_setting(key, inner, f"{path}.{key}", reasons, depth + 1)
+        return lines
+    text = yaml.safe_dump({name: value}, sort_keys=False, width=WIDTH, default_flow_style=None, allow_unicode=True)
+    return lines + [f"{indent}{line}" for line in text.rstrip().split("\n")]
+
+
+def _comment(reason: str, indent: str) -> list[str]:
+    """Wrap a reason; control characters cannot end the comment."""
+    words = " ".join(reason.split())
+    return textwrap.wrap(words, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
