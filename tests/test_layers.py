@@ -11,7 +11,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"callbacks", "diagnostics", "studies", "export"},
+    {"callbacks", "diagnostics", "studies", "export", "planning"},
     {"report"},
     {"module", "datamodule"},
     {"inference"},
@@ -23,7 +23,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
 
 HEAVY = {  # library → the rooms (or files) that may import it
     "albumentations": {"transforms"},
-    "cv2": {"io", "datasets", "inference", "transforms", "commands", "export"},
+    "cv2": {"io", "datasets", "inference", "transforms", "commands", "export", "planning"},
     "PIL": {"io"},
     "tifffile": {"io"},
     "segmentation_models_pytorch": {"models/smp.py", "losses"},

@@ -18,7 +18,7 @@ class Decision:
 
 
 def build_config(decisions: Iterable[Decision]) -> dict[str, Any]:
-    """Return the nested configuration of all decisions; a later decision replaces an earlier one of the same setting."""
+    """Return the nested configuration; a later decision replaces an earlier one of the same setting."""
     config: dict[str, Any] = {}
     for decision in decisions:
         *sections, name = decision.setting.split(".")

@@ -144,7 +144,9 @@ def _describe(item: Item, num_classes: int) -> ImageFacts:
         raise MisuseError("has no mask; a plan is made from images with masks.")
     height, width, channels = item.image.shape
     if item.mask.shape != (height, width):
-        raise MisuseError(f"the image is {height} x {width} pixels and its mask {' x '.join(map(str, item.mask.shape))}.")
+        raise MisuseError(
+            f"the image is {height} x {width} pixels and its mask {' x '.join(map(str, item.mask.shape))}."
+        )
     image, mask = item.image.read(), item.mask.read()
     counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)
     scale = max(1.0, max(height, width) / DETAIL)
@@ -152,21 +154,34 @@ def _describe(item: Item, num_classes: int) -> ImageFacts:
         size = max(1, round(width / scale)), max(1, round(height / scale))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], channels)
         mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-    values = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
+    mean, variance, histogram = _describe_values(image)
     return ImageFacts(
         name=item.name,
         group=item.group,
         size=(height, width),
         dtype=str(item.image.dtype),
         is_grey=channels == 1 or bool((image == image[..., :1]).all()),
-        mean=values.mean(axis=(0, 1), dtype=np.float64),
-        variance=values.var(axis=(0, 1), dtype=np.float64),
-        histogram=np.histogram(values, 32, (0, 1))[0] / values.size,
+        mean=mean,
+        variance=variance,
+        histogram=histogram,
         counts=counts[:num_classes].astype(np.int64),
         ignored=int(counts[IGNORE_INDEX]),
         objects=tuple(measure_objects(mask, None, scale)),
         layout=describe_layout(image, mask, num_classes),
     )
+
+
+def _describe_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean (C,), variance (C,) and the histogram (32,) of an image (H, W, C), in units of [0, 1].
+
+    All three follow from counts of 256 values, which of an 8-bit image takes a tenth of the time of numpy's own.
+    """
+    stored = image if image.dtype == np.uint8 else np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
+    counts = np.stack([np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(stored, 2, 0)])
+    fractions = counts / counts.sum(axis=1, keepdims=True)
+    values = np.arange(256) / 255
+    mean = fractions @ values
+    return mean, fractions @ values**2 - mean**2, fractions.mean(axis=0).reshape(32, 8).sum(axis=1)
 
 
 def _require_something_to_learn(fingerprint: Fingerprint) -> None:

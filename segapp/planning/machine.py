@@ -34,7 +34,11 @@ class Speed:
 
 
 def measure_step(
-    net: nn.Module, loss: Callable[[object, torch.Tensor], torch.Tensor], batch: torch.Tensor, mask: torch.Tensor, kind: str
+    net: nn.Module,
+    loss: Callable[[object, torch.Tensor], torch.Tensor],
+    batch: torch.Tensor,
+    mask: torch.Tensor,
+    kind: str,
 ) -> Speed:
     """Train a network for a few steps as `segapp fit` would, with AdamW and bfloat16, and return the median step.
 
@@ -46,7 +50,7 @@ def measure_step(
         kind: Device on which to measure, as `Machine.kind`.
     """
     device = torch.device(kind)
-    net = net.to(device, memory_format=torch.channels_last).train()
+    net = net.to(device).to(memory_format=torch.channels_last).train()
     batch, mask = batch.to(device, memory_format=torch.channels_last), mask.to(device)
     optimizer = torch.optim.AdamW(net.parameters(), fused=kind in ("cpu", "cuda"))
     if kind == "cuda":

@@ -141,8 +141,13 @@ def _infer_colours(values: MaskValues, names: Sequence[str] | None) -> MaskMeani
     if names and len(names) != len(colours):
         names = None
     background = 0 if colours[0] == black else None
-    labels = tuple(names) if names else tuple(
-        "background" if colour == black else f"colour_{''.join(f'{part:02x}' for part in colour)}" for colour in colours
+    labels = (
+        tuple(names)
+        if names
+        else tuple(
+            "background" if colour == black else f"colour_{''.join(f'{part:02x}' for part in colour)}"
+            for colour in colours
+        )
     )
     mask = {
         "class_path": COLOURS,

@@ -14,6 +14,19 @@ WIDTH = 110
 """Longest line of a comment."""
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes mappings as blocks, and lists of numbers or words on one line."""
+
+
+def _represent_list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
+    """Return a sequence, on one line if it holds no list or mapping."""
+    is_flat = not any(isinstance(value, list | dict) for value in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=is_flat)
+
+
+_Dumper.add_representer(list, _represent_list)
+
+
 def write_plan(path: Path, decisions: Sequence[Decision], heading: str) -> None:
     """Write the configuration; `heading` is the comment at the top. The file is complete or not there."""
     with atomic_path(path) as temporary:
@@ -37,7 +50,7 @@ def _format_setting(name: str, value: Any, path: str, reasons: Mapping[str, str]
         for key, inner in value.items():
             lines += _format_setting(key, inner, f"{path}.{key}", reasons, depth + 1)
         return lines
-    text = yaml.safe_dump({name: value}, sort_keys=False, width=WIDTH, default_flow_style=None, allow_unicode=True)
+    text = yaml.dump({name: value}, Dumper=_Dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
     return lines + [f"{indent}{line}" for line in text.rstrip().split("\n")]
 
 
