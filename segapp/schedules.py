@@ -12,6 +12,9 @@ from segapp.errors import MisuseError
 class WarmupCosine(LambdaLR):
     """Linear warm-up, then half a cosine down to `final` × the base rate, over exactly one run; stepped every step.
 
+    The last step of the warm-up (without one, the run's first step) has the base rate, the run's last step `final` ×
+    it.
+
     torch's schedules must be told the number of steps; this one is told by the module (`span`) from the epochs, the
     data and the accumulation, so that changing `--trainer.max_epochs` cannot leave it behind.
 
@@ -48,10 +51,10 @@ class WarmupCosine(LambdaLR):
 
     def _factor(self, step: int) -> float:
         rise = max(1, round(self.warmup * self.total_steps))
-        if self.warmup and step < rise:
+        if step < rise:
             return (step + 1) / rise
-        progress = min(1.0, (step - rise) / max(1, self.total_steps - rise)) if self.warmup else step / self.total_steps
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        progress = min(1.0, (step + 1 - rise) / max(1, self.total_steps - rise))
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
 
     def state_dict(self) -> dict[str, Any]:
         """The position only: a resumed run may be longer than the interrupted one was meant to be."""

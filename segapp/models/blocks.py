@@ -38,8 +38,11 @@ def groups_for(channels: int) -> int:
 
 
 def initialise(conv: nn.Conv2d | nn.ConvTranspose2d, fan_in: int, gain: float) -> None:
-    """He et al. 2015 by fan-in, so that the forward variance stays without any norm; biases are 0.
+    """Draw weights with standard deviation `gain` / √fan_in (He et al. 2015); biases are 0.
 
+    With the gain of its activation a layer keeps the mean square of its input, exactly for ReLU and away from the
+    border, so that a plain chain needs no norm to neither grow nor fade. A sum grows: its mean square is that of both
+    terms together.
     PyTorch's own counts a transposed convolution's outputs as its fan-in, hence the explicit number.
     """
     nn.init.normal_(conv.weight, std=gain / math.sqrt(fan_in))
@@ -54,6 +57,10 @@ class BlockStyle:
     `order="pre"` is norm, activation, dropout, convolution, with nothing after a sum, in all three short-skip
     modes: networks differ by the skip alone. `order="post"` is the classic convolution, norm, activation,
     dropout, and knows no short skip. A convolution has a bias only without a norm.
+
+    `add` without a norm begins every branch at 0 by its last convolution (Zhang et al. 2019, "Fixup"), so that a block
+    begins as its skip. Drawn like the others, a branch would double the mean square in every block: after ten blocks on
+    each of nine levels, logits of 10⁶. A norm at the start of the branch bounds what it adds.
 
     `concat` grows by out_channels // layers per layer, then a 1×1 transition: 0.74 times the weights of `none`
     at two layers and constant width (`match_params` makes up for it).
@@ -101,6 +108,8 @@ class BlockStyle:
         widths = [in_channels] + [out_channels] * self.layers
         layers = [self.layer(widths[i], widths[i + 1], bare=on_image and i == 0) for i in range(self.layers)]
         if self.short_skip == "add":
+            if self.norm == "none":
+                nn.init.zeros_(layers[-1].get_parameter("conv.weight"))
             return Residual(in_channels, out_channels, layers)
         return nn.Sequential(*layers)
 
@@ -128,7 +137,7 @@ class BlockStyle:
 
     @property
     def gain(self) -> float:
-        """√2 for the ReLU family, 5/3 for tanh: what an activation takes from the variance."""
+        """√2 for ReLU, which halves the mean square, and for those like it; for tanh PyTorch's 5/3."""
         return nn.init.calculate_gain("tanh" if self.activation == "tanh" else "relu")
 
     def _activate(self, channels: int) -> list[tuple[str, nn.Module]]:

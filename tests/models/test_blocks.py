@@ -1,11 +1,12 @@
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.models import BlockStyle, count_params
+from segapp.models import BlockStyle, PlainEncoder, UNet, count_params
 from segapp.models.blocks import groups_for
 
 
@@ -19,6 +20,7 @@ def jacobian(module, shape):
 def test_the_jacobian_of_a_residual_block_is_identity_plus_its_branchs(norm):
     torch.manual_seed(0)
     block = BlockStyle("add", norm, "tanh").block(4, 4).double().eval()
+    nn.init.normal_(block.branch[-1].conv.weight)  # begins at 0 without a norm
     torch.manual_seed(1)
     whole = jacobian(block, (1, 4, 3, 3))
     torch.manual_seed(1)
@@ -157,3 +159,17 @@ def test_misuse_is_told(settings, sentence):
     with pytest.raises(MisuseError) as told:
         BlockStyle(**settings)
     assert sentence in str(told.value)
+
+
+@pytest.mark.parametrize("long_skip", ["none", "add", "concat"])
+def test_added_branches_do_not_explode_without_a_norm(long_skip):
+    """Ten blocks on each of three levels: branches drawn like other layers would make logits of a thousand and more."""
+    torch.manual_seed(0)
+    style = {"short_skip": "add", "norm": "none"}
+    encoder = partial(PlainEncoder, widths=[8] * 3, blocks=10, **style)
+    net = UNet(1, 2, encoder, long_skip, decoder_blocks=10, **style)
+    logits = net(torch.rand(2, 1, 16, 16))
+    logits.square().mean().backward()
+    assert 0.1 < logits.std() < 10
+    for level in net.encoder.get_submodule("0"), net.bottleneck, net.decoder[0].block:
+        assert level[-1].branch[-1].conv.weight.grad.abs().max() > 1e-6  # it begins to learn at once
