@@ -33,7 +33,7 @@ def segapp(*arguments: str, folder: Path) -> str:
 @pytest.mark.slow
 def test_counts_do_not_depend_on_the_number_of_processes(tmp_path):
     segapp("fit", "--config", str(TINY), "--trainer.max_epochs", "1", folder=tmp_path)
-    (best,) = tmp_path.glob("runs/tiny/*/checkpoints/best.ckpt")
+    (best,) = tmp_path.glob("runs/tiny/2*/checkpoints/best.ckpt")
     verdicts = []
     for devices in ("1", "2", "3"):
         options = ("--trainer.accelerator", "cpu", "--trainer.devices", devices, "--trainer.strategy", "ddp")
@@ -52,7 +52,7 @@ def test_counts_do_not_depend_on_the_number_of_processes(tmp_path):
 def test_two_processes_train_together_and_one_writes(tmp_path):
     options = ("--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.max_epochs", "2")
     printed = segapp("fit", "--config", str(TINY), *options, folder=tmp_path)
-    (run,) = tmp_path.glob("runs/tiny/*")
+    (run,) = tmp_path.glob("runs/tiny/2*")
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert len((run / "metrics.csv").read_text().splitlines()) == 3
     assert printed.count("best validation") == 1
@@ -70,7 +70,7 @@ def started(folder: Path, *options: str) -> tuple[subprocess.Popen[str], int]:
         text=True,
     )
     deadline = time.monotonic() + 150
-    while not list(folder.glob("runs/tiny/*/checkpoints/last.ckpt")):
+    while not list(folder.glob("runs/tiny/2*/checkpoints/last.ckpt")):
         assert first.poll() is None, first.stderr.read()[-3000:]
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -91,7 +91,7 @@ def ended(folder: Path, process: int) -> None:
     while Path(f"/proc/{process}").exists() and "State:\tZ" not in Path(f"/proc/{process}/status").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    (last,) = folder.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = folder.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert torch.load(last, weights_only=True)["global_step"] > 0
 
 

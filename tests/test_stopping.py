@@ -59,7 +59,7 @@ def asked(monkeypatch, arguments: list[str], *when: object) -> int:
 
 def states(folder: Path) -> dict[str, torch.Tensor]:
     """Weights, averaged weights and optimiser state of a run's last checkpoint, and its learning rate."""
-    (path,) = folder.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (path,) = folder.glob("runs/tiny/2*/checkpoints/last.ckpt")
     checkpoint = torch.load(path, weights_only=True)
     assert checkpoint["epoch"] == 2
     found = {f"average/{name}": value for name, value in checkpoint["state_dict"].items()}
@@ -70,7 +70,7 @@ def states(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
-    (path,) = folder.glob("runs/tiny/*/metrics.csv")
+    (path,) = folder.glob("runs/tiny/2*/metrics.csv")
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -112,7 +112,7 @@ def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_weights(
     assert asked(monkeypatch, [*FIT, *options], *MOMENTS[moment], signal.SIGTERM) == 143
     assert signal.getsignal(signal.SIGTERM) == handler
     assert not active_children()  # of a loader's workers, who would be killed and leave their sockets behind
-    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     error = capsys.readouterr().err
     assert "segapp: stopped by SIGTERM after" in error
     assert f"segapp fit --ckpt_path {last.relative_to(tmp_path)}" in error
@@ -125,7 +125,7 @@ def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_weights(
     assert [[row[name] for name in scores] for row in rows(tmp_path)] == [
         [row[name] for name in scores] for row in rows(before)
     ]
-    assert not list(tmp_path.glob("runs/tiny/*/**/.*"))
+    assert not list(tmp_path.glob("runs/tiny/2*/**/.*"))
 
 
 def test_a_validation_that_counts_batches_over_epochs_is_not_skipped_by_stopping_before_it(tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_a_validation_that_counts_batches_over_epochs_is_not_skipped_by_stopping
     monkeypatch.chdir(tmp_path)
     options = ["--trainer.check_val_every_n_epoch", "null", "--trainer.val_check_interval", "12"]
     assert asked(monkeypatch, [*FIT, *options], "on_train_batch_start", 1, 1, signal.SIGTERM) == 143
-    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert main(["fit", "--ckpt_path", str(last)]) == 0
     assert [bool(row["val/loss"]) for row in rows(tmp_path)] == [False, True, True]
 
@@ -142,7 +142,7 @@ def test_with_validations_by_the_clock_a_stop_does_not_wait_for_the_epochs_end(t
     monkeypatch.chdir(tmp_path)
     options = ["--trainer.val_check_interval", "00:01:00:00"]
     assert asked(monkeypatch, [*FIT, *options], "on_train_batch_start", 0, 4, signal.SIGTERM) == 143
-    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert torch.load(last, weights_only=True)["global_step"] == 3  # of two batches each
 
 
@@ -152,7 +152,7 @@ def test_epochs_without_a_validation_do_not_repeat_the_last_ones_scores(tmp_path
     assert [bool(row["val/loss"]) for row in rows(tmp_path)] == [False, True, False]
     assert all(row["train/loss"] for row in rows(tmp_path))
     scores = {}
-    for path in tmp_path.glob("runs/tiny/*/checkpoints/*.ckpt"):
+    for path in tmp_path.glob("runs/tiny/2*/checkpoints/*.ckpt"):
         scores[path.stem] = torch.load(path, weights_only=True)["segapp"]["scores"]
     assert scores["best"]["val/dice/dataset"] == pytest.approx(float(rows(tmp_path)[1]["val/dice/dataset"]), rel=1e-5)
     assert not scores["last"]  # nobody has scored these weights
@@ -174,7 +174,7 @@ def test_a_run_that_is_ended_in_mid_accumulation_loses_nothing(undisturbed, tmp_
         patch.setattr(training.SegmentationCLI, "_watchers", lambda self, fit: [Ender(), *watchers(self, fit)])
         assert main(FIT) == 0
     assert "a limit ended it in the middle of an epoch, after 7 steps" in capsys.readouterr().out
-    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert main(["fit", "--ckpt_path", str(last)]) == 0
     expected, found = states(before), states(tmp_path)
     assert not [name for name in expected if not torch.equal(expected[name], found[name])]
@@ -184,7 +184,7 @@ def test_a_run_that_is_ended_in_mid_accumulation_loses_nothing(undisturbed, tmp_
 def test_a_run_made_longer_than_its_steps_does_the_rest_of_the_epoch(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([*FIT, "--trainer.max_steps", "7"]) == 0
-    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert main(["fit", "--ckpt_path", str(last), "--trainer.max_steps", "-1"]) == 0
     assert torch.load(last, weights_only=True)["global_step"] == 15
     assert [(row["epoch"], row["step"]) for row in rows(tmp_path)] == [("1", "5"), ("2", "10"), ("3", "15")]
@@ -193,7 +193,7 @@ def test_a_run_made_longer_than_its_steps_does_the_rest_of_the_epoch(tmp_path, m
 def test_a_run_that_has_had_its_time_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([*FIT, "--trainer.max_epochs", "1", "--trainer.max_time", "00:01:00:00"]) == 0
-    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     checkpoint = torch.load(last, weights_only=True)
     checkpoint["callbacks"]["Timer"]["time_elapsed"]["train"] = 3601.0
     torch.save(checkpoint, last)
@@ -216,7 +216,7 @@ def test_two_runs_have_the_same_weights(undisturbed, tmp_path, monkeypatch):
 def test_ctrl_c_waits_for_the_step_and_a_second_one_does_not(times, saved, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     assert asked(monkeypatch, FIT, "on_train_batch_start", 0, 3, signal.SIGINT, times) == 130
-    found = list(tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt"))
+    found = list(tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt"))
     assert bool(found) == saved
     error = capfd.readouterr().err
     assert "Ctrl-C again stops at once" in error
@@ -230,7 +230,7 @@ def test_sigterm_before_anything_was_trained_saves_nothing(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Asker, "on_sanity_check_start", lambda *_: os.kill(os.getpid(), signal.SIGTERM), raising=False)
     assert asked(monkeypatch, FIT, "on_fit_end", 9, None, signal.SIGTERM) == 143
-    assert not list(tmp_path.glob("runs/tiny/*/checkpoints/*.ckpt"))
+    assert not list(tmp_path.glob("runs/tiny/2*/checkpoints/*.ckpt"))
 
 
 @pytest.mark.slow
@@ -246,7 +246,7 @@ def test_a_signal_to_the_whole_group_is_taken_by_the_training_process(tmp_path):
         start_new_session=True,
     )
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")):
+    while not list(tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGTERM)

@@ -30,14 +30,14 @@ def epochs(run: Path) -> list[int]:
 def test_two_processes_make_one_run_and_the_same_job_goes_on(tmp_path):
     printed = torchrun("fit", "--config", str(TINY), "--trainer.max_epochs", "1", "--job", "j", folder=tmp_path)
     run = tmp_path / "runs" / "tiny" / "j"
-    assert list((tmp_path / "runs").glob("*/*")) == [run]
+    assert sorted((tmp_path / "runs").glob("*/*")) == [run, run.with_name("latest")]
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert printed.count("best validation") == printed.count("run: ") == 1
     assert epochs(run) == [1]
 
     printed = torchrun("fit", "--config", str(TINY), "--trainer.max_epochs", "3", "--job", "j", folder=tmp_path)
     assert printed.count("going on from") == 1
-    assert list((tmp_path / "runs").glob("*/*")) == [run]
+    assert sorted((tmp_path / "runs").glob("*/*")) == [run, run.with_name("latest")]
     assert epochs(run) == [1, 2, 3]
     last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["epoch"] == 2

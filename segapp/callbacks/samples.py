@@ -1,11 +1,11 @@
-"""Sample pictures: image, truth and prediction side by side, as PNG and in TensorBoard."""
+"""Sample pictures: image, truth and prediction side by side, as PNG and in the loggers that hold images."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -53,9 +53,19 @@ class SamplePictures(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         save_panels(panels, folder / f"{name}-epoch{trainer.current_epoch + 1:03d}.png", spec)
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                picture = np.concatenate(panels, axis=1)
-                logger.experiment.add_image(f"samples/{name}", picture, trainer.global_step, dataformats="HWC")
+            log_image(logger, f"samples/{name}", np.concatenate(panels, axis=1), trainer.global_step)
+
+
+def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
+    """Log an image (H, W, 3) uint8 in the way of each of Lightning's loggers that can hold one."""
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(name, image, step, dataformats="HWC")
+    elif isinstance(logger, WandbLogger):
+        logger.log_image(name, [image], step=step)
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id, image, key=name, step=step)
+    elif isinstance(logger, CometLogger):
+        logger.experiment.log_image(image, name=name, step=step)
 
 
 def side_by_side(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:

@@ -87,6 +87,8 @@ def _sentence(error: BaseException, smaller: str, folder: Path) -> str | None:
         wanted = _BYTES.search(message)
         size = f" for {int(wanted[1]) / 1e9:.3g} GB more" if wanted else ""
         return f"the machine's memory does not suffice{size}. {smaller}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"a package is missing: {' '.join(message.split()).rstrip('. ')}."
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return "too many files are open. Raise the limit (ulimit -n 65536), or set data.num_workers to fewer."
     return None

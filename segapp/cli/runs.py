@@ -10,6 +10,9 @@ from pathlib import Path
 from segapp.errors import MisuseError
 from segapp.io import require_writable
 
+LATEST = "latest"
+"""A link beside the runs of a name to the one that was begun last."""
+
 PLACE = ("--name", "--job", "--trainer.default_root_dir")
 """Options that say where a new run lives."""
 
@@ -36,6 +39,8 @@ def new_run(root: Path, name: str, job: str | None = None) -> Path:
     """A folder that does not exist yet; for a job, its own, whoever makes it first."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     attempts = (stamp if attempt == 1 else f"{stamp}-{attempt}" for attempt in count(1))
+    if job == LATEST:
+        raise MisuseError(f"a job cannot be called {LATEST}, which links to the newest run: give another --job.")
     return _made(root / _plain("name", name), attempts, job)
 
 
@@ -69,11 +74,26 @@ def _made(parent: Path, attempts: Iterator[str], job: str | None) -> Path:
     return folder
 
 
+def link_latest(run: Path) -> None:
+    """Make `latest` beside a run a link to it; nothing where `latest` is no link, or links are not to be had."""
+    link = run.parent / LATEST
+    if os.environ.get("LOCAL_RANK", "0") != "0" or (link.exists() and not link.is_symlink()):
+        return
+    temporary = run.parent / f".{LATEST}-{os.getpid()}"
+    with suppress(OSError):  # some file systems have no links
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(run.name, target_is_directory=True)
+        temporary.replace(link)
+
+
 def forget_if_empty() -> None:
-    """Remove the folder made for this process's run or verdict when nothing came to lie in it."""
+    """Remove the folder made for this process's run or verdict when nothing came to lie in it, and a link to it."""
     if _SHARED in os.environ and "LOCAL_RANK" not in os.environ:
+        folder = Path(os.environ[_SHARED])
         with suppress(OSError):  # not empty, as it should be, or gone already
-            Path(os.environ[_SHARED]).rmdir()
+            folder.rmdir()
+            if (link := folder.parent / LATEST).is_symlink() and not link.exists():
+                link.unlink()
 
 
 def _is_new(folder: Path) -> bool:
@@ -107,5 +127,6 @@ def refuse_other_place(run: Path, typed: list[str]) -> None:
 
 def newest_best(root: Path = Path("runs")) -> str:
     """` The newest here is …` for an error that asks for a checkpoint, or nothing."""
-    found = sorted(root.glob("*/*/checkpoints/best.ckpt"), key=lambda path: path.stat().st_mtime)
+    runs = [path for path in root.glob("*/*/checkpoints/best.ckpt") if path.parts[-3] != LATEST]
+    found = sorted(runs, key=lambda path: path.stat().st_mtime)
     return f" The newest here is {found[-1]}." if found else ""

@@ -55,17 +55,37 @@ def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> 
             )
 
 
+UNFIT = {
+    "BatchSizeFinder": "segapp fit … --dry_run says what a batch size takes of memory and time",
+    "LearningRateFinder": "compare rates by a study: grid over model.optimizer.init_args.lr (segapp study)",
+    "BackboneFinetuning": "write a callback derived from lightning.pytorch.callbacks.BaseFinetuning that freezes "
+    "pl_module.net.encoder, and name it by its class_path",
+    "ModelPruning": "networks are kept channels last, which torch's pruning cannot handle; take smaller widths",
+    "StochasticWeightAveraging": "take segapp.callbacks.EMA, whose average is scored and kept in best.ckpt",
+}
+"""Callbacks of Lightning that change a module which holds its own rate or batches, and what does the same here."""
+
+
+def refuse_unfit_callbacks(callbacks: list[Any]) -> None:
+    """Raise MisuseError for a callback of Lightning that cannot work on a SegmentationModule.
+
+    Args:
+        callbacks: Their settings.
+    """
+    for callback in callbacks:
+        package, _, name = str(callback.get("class_path")).rpartition(".")
+        if name in UNFIT and package.split(".")[0] in ("lightning", "pytorch_lightning"):
+            raise MisuseError(f"trainer.callbacks: {name} does not work with segapp: {UNFIT[name]}.")
+
+
 def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers: list[Callback]) -> dict[str, Any]:
     """The arguments of Lightning's Trainer: the person's settings and callbacks, and those every run has."""
     own = any(isinstance(callback, LightningBar) for callback in settings["callbacks"] or [])
     shown = [] if own or settings["enable_progress_bar"] is False else [ProgressBar()]
-    logger = settings["logger"] if fit else False
-    if logger in (None, True):
-        logger = TensorBoardLogger(str(folder), name="", version="tensorboard")
     return {
         **settings,
         "callbacks": [*(settings["callbacks"] or []), *shown, *watchers],
-        "logger": logger,
+        "logger": _loggers(settings["logger"], folder) if fit else False,
         "enable_checkpointing": fit,
         "plugins": _with_whole_files(_listed(settings["plugins"])),
         "enable_model_summary": bool(settings["enable_model_summary"]),
@@ -98,6 +118,16 @@ def watchers_of_a_fit(folder: Path, seed: int, config: dict[str, Any], stop: Sto
 def stop_of(folder: Path) -> StopWhenAsked:
     """What saves a run's last checkpoint and stops there."""
     return StopWhenAsked(LastCheckpoint(folder / "checkpoints"))
+
+
+def _loggers(given: Any, folder: Path) -> list[Any] | bool:
+    """Return the user's loggers, and TensorBoard's beside them unless it is among them; none where it is `false`."""
+    if given is False:
+        return False
+    own = [] if given is True else _listed(given)
+    if any(isinstance(logger, TensorBoardLogger) for logger in own):
+        return own
+    return [*own, TensorBoardLogger(str(folder), name="", version="tensorboard")]
 
 
 def _with_whole_files(plugins: list[Any]) -> list[Any]:

@@ -9,10 +9,12 @@
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -38,6 +40,7 @@ from segapp.cli.runs import (
     forget_if_empty,
     job_of,
     last_of,
+    link_latest,
     new_run,
     new_verdict,
     newest_best,
@@ -45,7 +48,14 @@ from segapp.cli.runs import (
     run_of,
 )
 from segapp.cli.summary import summary
-from segapp.cli.trainer import refuse_impossible, refuse_unknown_monitors, stop_of, trainer_settings, watchers_of_a_fit
+from segapp.cli.trainer import (
+    refuse_impossible,
+    refuse_unfit_callbacks,
+    refuse_unknown_monitors,
+    stop_of,
+    trainer_settings,
+    watchers_of_a_fit,
+)
 from segapp.cli.typed import named_by_the_person, option, refuse_fragments, refuse_overridden, with_values, without
 from segapp.datamodule import SegmentationDataModule
 from segapp.errors import MisuseError, SegappError, StoppedError
@@ -78,6 +88,10 @@ def run(arguments: Sequence[str]) -> int:
         remove_scratch()
         forget_if_empty()
     return 0
+
+
+CHECKED_LATE = ("val_check_interval", "accumulate_grad_batches")
+"""Settings of the trainer that Lightning looks at when it trains; its ValueError names them."""
 
 
 class SegmentationParser(ClearErrors, LightningArgumentParser):
@@ -178,6 +192,8 @@ class SegmentationCLI(LightningCLI):
         refuse_unknown_strategy(settings.trainer.strategy)
         refuse_rounded_weights(settings.trainer.precision)
         refuse_impossible(settings.trainer)
+        if self.subcommand == "fit":
+            refuse_unfit_callbacks(_listed(settings.trainer.callbacks))
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
             say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
@@ -265,7 +281,7 @@ class SegmentationCLI(LightningCLI):
     def _plain_config(self) -> dict[str, Any]:
         """What this run is made of, in plain types: what a checkpoint keeps."""
         parser = self._parser(self.subcommand)
-        text = parser.dump(self.config[self.subcommand], skip_none=False, format="yaml")
+        text = parser.dump(_without_enums(self.config[self.subcommand].clone()), skip_none=False, format="yaml")
         config: dict[str, Any] = yaml.safe_load(text)
         config["model"]["net"] = self._net or config["model"]["net"]
         return {key: config[key] for key in ("name", "seed_everything", "model", "data", "trainer")}
@@ -283,7 +299,7 @@ class SegmentationCLI(LightningCLI):
                 raise self._stop.too_late(error) from error
             raise
         except Exception as error:
-            if isinstance(error, ValueError) and "val_check_interval" in str(error):
+            if isinstance(error, ValueError) and any(name in str(error) for name in CHECKED_LATE):
                 raise MisuseError(" ".join(str(error).split())) from error
             failure = (
                 self.datamodule.worker_died(error)
@@ -307,6 +323,11 @@ class SegmentationCLI(LightningCLI):
         quiet = {} if subcommand == "fit" else {"verbose": False}
         return super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True, **quiet}
 
+    def before_fit(self) -> None:
+        """The newest run has a name of its own."""
+        if self.measure is None:
+            link_latest(self.folder)
+
     def after_fit(self) -> None:
         """The best validation, where it is kept, and what to type next."""
         if not self.trainer.is_global_zero:
@@ -320,3 +341,17 @@ class SegmentationCLI(LightningCLI):
                 f"a limit ended it in the middle of an epoch, after {self.trainer.global_step} steps; it goes on with "
                 f"a larger --trainer.max_steps or --trainer.max_time: {self._stop.last.command}"
             )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _without_enums(config: Any) -> Any:
+    """Replace members of enumerations, such as Lightning's defaults, by their values: YAML has no such things."""
+    if isinstance(config, list):
+        return [_without_enums(value) for value in config]
+    if isinstance(config, dict | Namespace):
+        for key, value in list(vars(config).items() if isinstance(config, Namespace) else config.items()):
+            config[key] = _without_enums(value)
+    return config.value if isinstance(config, Enum) else config

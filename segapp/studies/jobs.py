@@ -67,7 +67,8 @@ class Job:
 
     def run(self) -> Path | None:
         """The folder of its newest run that can be continued or scored."""
-        found = sorted(self.folder.glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
+        last = [path for path in self.folder.glob("*/checkpoints/last.ckpt") if not path.parents[1].is_symlink()]
+        found = sorted(last, key=lambda path: path.stat().st_mtime)
         return found[-1].parents[1] if found else None
 
     def epochs_done(self) -> int:

@@ -42,7 +42,7 @@ def place(tmp_path_factory) -> Path:
 def best(place, monkeypatch) -> Path:
     monkeypatch.delenv("SEGAPP_RUN_FOLDER", raising=False)
     monkeypatch.chdir(place)
-    (best,) = place.glob("runs/unet/*/checkpoints/best.ckpt")
+    (best,) = place.glob("runs/unet/2*/checkpoints/best.ckpt")
     return best
 
 

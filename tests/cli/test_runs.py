@@ -1,9 +1,11 @@
 """Where runs go, and that whoever starts their processes, all of them agree."""
 
+from pathlib import Path
+
 import pytest
 
 from segapp.cli.devices import as_torchrun_says
-from segapp.cli.runs import job_of, last_of, new_run, new_verdict
+from segapp.cli.runs import forget_if_empty, job_of, last_of, link_latest, new_run, new_verdict, newest_best
 from segapp.errors import MisuseError
 from segapp.machine.facts import folder
 
@@ -88,3 +90,28 @@ def test_what_torchrun_decided_is_not_asked_again():
     assert as_torchrun_says({"devices": "auto", "num_nodes": 1}, {}) == {}
     assert as_torchrun_says({"devices": "auto", "num_nodes": 1}, torchrun) == {"devices": 4, "num_nodes": 2}
     assert as_torchrun_says({"devices": 3, "num_nodes": 5}, torchrun) == {"devices": 3, "num_nodes": 5}
+
+
+def test_latest_links_to_the_newest_run(tmp_path):
+    for _ in range(2):
+        run = new_run(tmp_path, "a")
+        link_latest(run)
+        assert (tmp_path / "a" / "latest").readlink() == Path(run.name)
+    forget_if_empty()
+    assert not (tmp_path / "a" / "latest").is_symlink()  # what it led to was empty
+
+
+def test_what_is_called_latest_and_is_no_link_stays(tmp_path):
+    (tmp_path / "a" / "latest").mkdir(parents=True)
+    link_latest(new_run(tmp_path, "a"))
+    assert not (tmp_path / "a" / "latest").is_symlink()
+    with pytest.raises(MisuseError, match="another --job"):
+        new_run(tmp_path, "a", "latest")
+
+
+def test_the_newest_best_is_named_by_its_run_and_not_by_the_link_to_it(tmp_path):
+    run = new_run(tmp_path, "a")
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "best.ckpt").touch()
+    link_latest(run)
+    assert newest_best(tmp_path).endswith(f"{run.name}/checkpoints/best.ckpt.")

@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
         for words in (["fit", "--config", str(TINY), *short], ["test", "best"], ["test", "last"]):
             patch.setenv("SEGAPP_RUN_FOLDER", "")
             patch.delenv("SEGAPP_RUN_FOLDER")
-            checkpoint = [str(path) for path in Path("runs/tiny").glob(f"*/checkpoints/{words[-1]}.ckpt")]
+            checkpoint = [str(path) for path in Path("runs/tiny").glob(f"2*/checkpoints/{words[-1]}.ckpt")]
             assert main([words[0], "--ckpt_path", *checkpoint] if checkpoint else words) == 0
     return folder
 
@@ -42,7 +42,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeypatch):
     """The second found nothing: had both one label, one would be set against itself, and differ by 0."""
     monkeypatch.chdir(trained)
-    (run,) = Path("runs/tiny").iterdir()
+    (run,) = Path("runs/tiny").glob("2*")
     places = [str(shutil.copytree(run, Path(root, "tiny", "today"))) for root in ("one", "two")]
     table = Path(places[1], "test-1", "per_image.csv")
     found = [row | {"tp/cell": "0", "fn/cell": str(int(row["tp/cell"]) + int(row["fn/cell"]))} for row in rows(table)]
@@ -71,7 +71,7 @@ def test_names_are_as_long_as_they_must_be():
 
 
 def test_a_verdict_says_which_checkpoint_was_scored(trained):
-    (run,) = (trained / "runs/tiny").iterdir()
+    (run,) = (trained / "runs/tiny").glob("2*")
     scored = [json.loads((run / f"test-{number}" / "metrics.json").read_text())["checkpoint"] for number in (1, 2)]
     inside = Path("runs/tiny") / run.name / "checkpoints"
     assert scored == [str(inside / "best.ckpt"), str(inside / "last.ckpt")]  # as they were given

@@ -117,7 +117,7 @@ def test_a_study_writes_its_tables_and_a_page_that_needs_nothing_else(done):
 def test_arms_begin_alike_and_are_ordinary_runs(done, tmp_path, monkeypatch):
     """The same config through `segapp fit` in this process ends with the same weights."""
     folder = done / "runs/tiny/arms/long_skip=none/seed-1"
-    (ours,) = folder.glob("*/checkpoints/last.ckpt")
+    (ours,) = folder.glob("2*/checkpoints/last.ckpt")
     monkeypatch.chdir(done)
     torch.set_num_threads(1)
     assert main(["fit", "--config", str(folder / "config.yaml"), "--trainer.default_root_dir", str(tmp_path)]) == 0
@@ -205,7 +205,7 @@ def test_the_copy_that_a_study_keeps_is_a_study_too(done, monkeypatch):
 @pytest.mark.slow
 def test_finished_runs_are_compared(done, monkeypatch, capsys):
     monkeypatch.chdir(done)
-    runs = [str(path.parent) for path in sorted(Path("runs/tiny/arms").glob("*/seed-0/*/config.yaml"))]
+    runs = [str(path.parent) for path in sorted(Path("runs/tiny/arms").glob("*/seed-0/2*/config.yaml"))]
     assert main(["compare", *runs, "--output", "out", "--pictures", "2"]) == 0
     (row,) = [row for row in rows(Path("out/effects.csv")) if row["score"] == "iou"]
     images = rows(Path("out/images.csv"))
