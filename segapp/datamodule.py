@@ -167,6 +167,14 @@ class SegmentationDataModule(LightningDataModule):
         """As `val_dataloader`; MisuseError when the data set has no test split."""
         return self._evaluation("test")
 
+    def predict_dataloader(self) -> Loader:
+        """The test images, for `Trainer.predict`."""
+        return self.test_dataloader()
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{len(names)} {split}" for split, names in self.split_names().items())
+        return f"{type(self).__name__}: {counts} images of {self.channels} channels, {', '.join(self.source.classes)}"
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Whole images stay on the CPU: inference reads windows of them."""
         if self.trainer is not None and not self.trainer.training:

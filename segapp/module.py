@@ -1,8 +1,11 @@
 """The Lightning module: a network and a loss become steps, scores and an optimiser."""
 
+import math
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast, get_args
+from pathlib import Path
+from typing import Any, Self, cast, get_args
 
 import lightning.pytorch as pl
 import numpy as np
@@ -15,11 +18,12 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
 from segapp.batch import IGNORE_INDEX, Batch
+from segapp.checkpoint_record import record_of
 from segapp.errors import MisuseError
-from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime
+from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime, build_part, network_of, read_checkpoint
 from segapp.inference.cleaning import clean
-from segapp.losses import ClassWeights, DeepSupervision, PixelwiseLoss
-from segapp.metrics import SegmentationScores
+from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
+from segapp.metrics import EpochMean, SegmentationScores
 from segapp.schedules import WarmupCosine
 from segapp.shares import one_batch
 from segapp.spec import Precision, Spec
@@ -65,7 +69,45 @@ class SegmentationModule(pl.LightningModule):
         self.spec = spec
         self.runtime: Runtime | None = None  # of a bundle, which is then scored instead of `net`; it has no loss
         self.scores = SegmentationScores(spec.classes, spec.background)
+        self.train_loss = EpochMean()
         self.eval_loss = MeanMetric()
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls,
+        checkpoint_path: str | Path,
+        map_location: Any = None,
+        hparams_file: None = None,
+        strict: bool | None = None,
+        weights_only: bool | None = True,
+        allow: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> Self:
+        """Return the module of a checkpoint; `net`, `loss` and `spec` are those it was trained with, unless given.
+
+        Args:
+            checkpoint_path: A checkpoint of `segapp fit`, or of a Trainer in Python.
+            map_location: As torch.load's.
+            hparams_file: None: the checkpoint holds everything.
+            strict: Whether its weights must be those of the network, all of them.
+            weights_only: Whatever it is: code in a checkpoint is refused.
+            allow: Classes or packages outside segapp that the checkpoint may use.
+            kwargs: Arguments of the constructor.
+        """
+        if not {"net", "loss", "spec"} <= kwargs.keys():
+            checkpoint = read_checkpoint(checkpoint_path)
+            record = checkpoint["segapp"]
+            kwargs.setdefault("spec", Spec.from_dict(record["spec"]))
+            if "net" not in kwargs:
+                kwargs["net"] = network_of(checkpoint_path, checkpoint, allow)
+            if "loss" not in kwargs:
+                loss = record["config"].get("model", {}).get("loss")
+                kwargs["loss"] = build_part(checkpoint_path, nn.Module, "loss", loss, allow)
+        return super().load_from_checkpoint(checkpoint_path, map_location, hparams_file, strict, True, **kwargs)
+
+    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        """Return the network's logits of images (N, C, H, W)."""
+        return self.net(images)
 
     # ------------------------------------------------------------------------------------------ training
 
@@ -74,12 +116,31 @@ class SegmentationModule(pl.LightningModule):
         if self.runtime is None and self.trainer.precision in get_args(Precision):
             self.spec = replace(self.spec, precision=cast(Precision, self.trainer.precision))
         if stage == "fit":
+            self._refuse_unshared_loss()
             for part in self.loss.modules():
                 if isinstance(part, ClassWeights) and part.balanced:
                     part.set_counts(torch.from_numpy(self.trainer.datamodule.class_counts()))  # type: ignore[attr-defined]
 
+    def _refuse_unshared_loss(self) -> None:
+        unshared = any(isinstance(part, Lovasz) and part.reduce == "batch" for part in self.loss.modules())
+        if unshared and self.trainer.world_size > 1:
+            raise MisuseError(
+                f"Lovasz over the `batch` sorts all its pixels, but each of {self.trainer.world_size} processes has "
+                "only some of them: take --model.loss.init_args.reduce image, or train on one device."
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say what the network is, where `segapp fit` has not done so already, and keep the epoch's loss so far."""
+        if "segapp" not in checkpoint:
+            checkpoint["segapp"] = record_of(self)
+        checkpoint["segapp"]["train_loss"] = self.train_loss.sums
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from the raw weights, which the optimiser's state is of, where nothing averages them any more."""
+        if self._trainer is None:
+            return
+        if sums := checkpoint.get("segapp", {}).get("train_loss"):
+            self.train_loss.restore(sums)
         averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
         if self.trainer.state.fn == "fit" and not averages:
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
@@ -94,8 +155,20 @@ class SegmentationModule(pl.LightningModule):
             )
         with one_batch():
             loss = self.loss(logits, batch["mask"].long())
-        self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch["mask"]))
-        return loss
+        if batch_idx == 0:  # not where a run goes on in the middle of an epoch
+            self.train_loss.reset()
+        self.train_loss(loss.detach(), len(batch["mask"]))
+        self.log("train/loss", self.train_loss, on_step=True, on_epoch=True, prog_bar=True)
+        return loss * self._rest_of_a_step(batch_idx)
+
+    def _rest_of_a_step(self, batch_idx: int) -> float:
+        """Return what makes the mean of an epoch's last step one over the batches it has.
+
+        Lightning divides every batch's loss by `accumulate_grad_batches`, also where fewer are left.
+        """
+        batches, together = self.trainer.num_training_batches, self.trainer.accumulate_grad_batches
+        rest = 0 if math.isinf(batches) else int(batches) % together
+        return together / rest if rest and batch_idx >= batches - rest else 1.0
 
     def configure_optimizers(self) -> Any:
         """The injected optimiser and scheduler."""
@@ -154,6 +227,17 @@ class SegmentationModule(pl.LightningModule):
         """Score one whole image."""
         return {"prediction": self._score(batch)}
 
+    def predict_step(self, batch: Batch | Tensor | Sequence[Tensor], batch_idx: int) -> Tensor:
+        """Return class indices (N, H, W) uint8 of a batch, or of images (N, C, H, W), as `segapp predict` does.
+
+        Images are uint8, or float32 in [0, 1].
+        """
+        images = batch["image"] if isinstance(batch, dict) else batch
+        images = images if isinstance(images, Tensor) else images[0]  # a TensorDataset gives lists
+        engine = Engine(self._runtime(), self.spec)
+        pixels = images.cpu().numpy().transpose(0, 2, 3, 1)
+        return torch.stack([torch.from_numpy(engine.segment(ArrayImage(image))) for image in pixels])
+
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""
         scores = self._log_scores("val")
@@ -170,10 +254,12 @@ class SegmentationModule(pl.LightningModule):
         self.scores.reset()
         self.eval_loss.reset()
 
+    def _runtime(self) -> Runtime:
+        return self.runtime or TorchRuntime(self.net, self.device, self.spec.precision)
+
     def _score(self, batch: Batch) -> np.ndarray:
         """Segment the batch's one image band by band; count it, and weigh each band's loss by its valid pixels."""
-        runtime = self.runtime or TorchRuntime(self.net, self.device, self.spec.precision)
-        engine = Engine(runtime, self.spec)
+        engine = Engine(self._runtime(), self.spec)
         image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
         mask = batch["mask"][0]
         prediction = np.empty(mask.shape, np.uint8)

@@ -14,10 +14,11 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
     {"callbacks", "diagnostics", "studies", "export", "planning"},
     {"report"},
     {"module", "datamodule"},
+    {"checkpoint_record"},
     {"inference"},
     {"losses", "metrics", "transforms", "datasets", "models", "schedules"},
     {"io"},
-    {"batch", "spec", "shares", "machine", "text"},
+    {"batch", "spec", "shares", "machine", "text", "init_args"},
     {"errors"},
 ]
 

@@ -606,3 +606,21 @@ def test_deep_supervision_of_an_ignored_batch_is_zero() -> None:
     value.backward()
     assert float(value.detach()) == 0
     assert all(output.grad is not None and not output.grad.any() for output in outputs)
+
+
+@pytest.mark.parametrize(
+    ("loss", "even", "equal"),
+    [(CrossEntropy(), True, True), (CrossEntropy(), False, False), (Dice("image"), False, True), (Dice(), True, False)],
+    ids=["mean over even pixels", "mean over uneven pixels", "of images", "of the batch"],
+)
+def test_accumulated_batches_are_the_larger_batch_only_for_means_of_equal_weight(loss, even, equal):
+    """As docs/training.md says."""
+    torch.manual_seed(0)
+    logits = torch.randn(8, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    mask = torch.randint(0, 3, (8, 8, 8))
+    mask[:, :2] = 255
+    mask[4:, : 2 if even else 7] = 255
+    (whole,) = torch.autograd.grad(loss(logits, mask), logits)
+    halves = (loss(logits[:4], mask[:4]) + loss(logits[4:], mask[4:])) / 2
+    (accumulated,) = torch.autograd.grad(halves, logits)
+    assert torch.allclose(whole, accumulated, rtol=0, atol=1e-12) == equal

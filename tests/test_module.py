@@ -1,5 +1,6 @@
 """The loss of a validation does not depend on how its images are cut; what a resumed run goes on from."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 
 from segapp.batch import Batch
 from segapp.callbacks import EMA
-from segapp.losses import CrossEntropy, DeepSupervision, Focal
+from segapp.errors import MisuseError
+from segapp.losses import CrossEntropy, DeepSupervision, Focal, Lovasz
 from segapp.module import SegmentationModule
 from segapp.spec import Spec
 
@@ -59,3 +61,26 @@ def test_a_weighted_mean_over_pixels_is_that_of_whole_images(loss: nn.Module) ->
         logits = module.net(images.float())
     expected = F.cross_entropy(logits, masks.long(), torch.tensor(WEIGHTS), ignore_index=255)
     assert float(module.eval_loss.compute()) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("batches", "together", "factors"), [(5, 2, [1, 1, 1, 1, 2]), (4, 2, [1] * 4), (2, 3, [1.5] * 2), (3, 1, [1] * 3)]
+)
+def test_the_last_step_of_an_epoch_is_the_mean_of_the_batches_it_has(batches: int, together: int, factors: Any) -> None:
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    module._trainer = cast(Any, SimpleNamespace(num_training_batches=batches, accumulate_grad_batches=together))
+    assert [module._rest_of_a_step(index) for index in range(batches)] == factors
+
+
+@pytest.mark.parametrize(("processes", "refused"), [(1, False), (2, True)])
+def test_a_loss_that_sorts_the_whole_batch_is_refused_where_no_process_has_it(processes: int, refused: bool) -> None:
+    module = SegmentationModule(PerPixel(), DeepSupervision(Lovasz("batch")), spec=SPEC)
+    module._trainer = cast(Any, SimpleNamespace(world_size=processes, precision="32-true"))
+    with pytest.raises(MisuseError, match="reduce image") if refused else nullcontext():
+        module.setup("fit")
+
+
+def test_calling_the_module_calls_the_network() -> None:
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    images = torch.rand(2, 1, 4, 4)
+    assert torch.equal(module(images), module.net(images))

@@ -1,5 +1,6 @@
 """A run that was killed, twice, ends with the weights of the undisturbed run, bit for bit."""
 
+import csv
 import os
 import signal
 import subprocess
@@ -52,7 +53,7 @@ def killed(moment: str, arguments: list[str], folder: Path) -> None:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """Raw weights, averaged weights and optimiser state of a run's last checkpoint."""
-    (path,) = folder.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (path,) = folder.glob("runs/tiny/2*/checkpoints/last.ckpt")
     checkpoint = torch.load(path, weights_only=True)
     found = {f"average/{name}": value for name, value in checkpoint["state_dict"].items()}
     found |= {f"raw/{name}": value for name, value in checkpoint["current_model_state"].items()}
@@ -72,7 +73,7 @@ def test_a_run_killed_in_mid_epoch_and_in_validation_ends_with_the_same_weights(
     assert main(["fit", "--config", str(TINY)]) == 0
 
     killed("train", ["fit", "--config", str(TINY)], disturbed)
-    (last,) = disturbed.glob("runs/tiny/*/checkpoints/last.ckpt")
+    (last,) = disturbed.glob("runs/tiny/2*/checkpoints/last.ckpt")
     again = ["fit", "--ckpt_path", str(last.relative_to(disturbed))]
     assert torch.load(last, weights_only=True)["global_step"] > 5  # in the middle of the second epoch
     killed("validation", again, disturbed)
@@ -84,6 +85,25 @@ def test_a_run_killed_in_mid_epoch_and_in_validation_ends_with_the_same_weights(
     assert expected.keys() == found.keys()
     different = [name for name in expected if not torch.equal(expected[name], found[name])]
     assert not different
-    rows = [(run / "metrics.csv").read_text().splitlines() for run in tmp_path.glob("*/runs/tiny/*")]
+    rows = [(run / "metrics.csv").read_text().splitlines() for run in tmp_path.glob("*/runs/tiny/2*")]
     assert [len(lines) for lines in rows] == [4, 4]  # a header and three epochs, once each
-    assert not list(disturbed.glob("runs/tiny/*/.*"))
+    losses = [[float(row["train/loss"]) for row in csv.DictReader(lines)] for lines in rows]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)  # also that of the epoch that was interrupted
+    assert not list(disturbed.glob("runs/tiny/2*/.*"))
+
+
+def test_the_training_loss_of_an_interrupted_epoch_is_that_of_all_its_steps(tmp_path, monkeypatch):
+    fit = ["--config", str(TINY), "--data.num_workers", "0", "--trainer.max_epochs", "1"]
+    losses = []
+    for name, steps in (("a", ["-1"]), ("b", ["3", "-1"])):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        for number in steps:
+            monkeypatch.delenv("SEGAPP_RUN_FOLDER", raising=False)
+            resumed = [f"--ckpt_path={last}" for last in Path().glob("runs/tiny/2*/checkpoints/last.ckpt")]
+            # A schedule that knows the run's length would make another run of it.
+            assert main(["fit", *resumed, *fit, "--trainer.max_steps", number, "--model.lr_scheduler", "null"]) == 0
+        (table,) = Path().glob("runs/tiny/2*/metrics.csv")
+        with table.open(newline="") as file:
+            losses.append(float(list(csv.DictReader(file))[-1]["train/loss"]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)

@@ -20,7 +20,8 @@ def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, opt
     Raises MisuseError for a class that may not be imported, and where something is missing.
     """
     config = checkpoint["segapp"]["config"]
-    missing = [name for name in ("seed_everything", "model", "data", "trainer") if name not in config]
+    needed = ("seed_everything", "model", "data", *(["trainer"] if verb == "fit" else []))  # none of a run in Python
+    missing = [name for name in needed if name not in config]
     if missing:
         raise MisuseError(
             f"{path}: does not say with which settings it was trained (no {', '.join(missing)}), and segapp {verb} "
@@ -29,7 +30,7 @@ def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, opt
     if verb == "fit":
         _refuse_weights_alone(path, checkpoint)
     else:
-        trainer = {"precision": config["trainer"].get("precision")}
+        trainer = {"precision": config.get("trainer", checkpoint["segapp"]["spec"]).get("precision")}
         config = {key: config[key] for key in ("seed_everything", "model", "data")} | {"trainer": trainer}
     check_class_paths(config, allowed=named_by_the_person(options))
     return dict(config)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from segapp.errors import MisuseError
+from segapp.init_args import Recorded
 from segapp.io import raw_shape, raw_window
 
 LOSSY = frozenset({".jpg", ".jpeg"})
@@ -40,7 +41,7 @@ class Labels:
         return self.classes.index(name)
 
 
-class Encoding(ABC):
+class Encoding(Recorded, ABC):
     """Turns windows of one mask's files into class indices."""
 
     several = False
@@ -56,9 +57,7 @@ class Encoding(ABC):
         """Whether these indices of a window are right can only be told from the whole mask."""
         return False
 
-    def settle(  # noqa: B027 - most encodings have nothing to settle
-        self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels
-    ) -> None:
+    def settle(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
         """Raises MisuseError if the indices of a whole mask do not have one meaning."""
 
 

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from segapp.init_args import Recorded
 from segapp.spec import Intensity
 
 SplitName = Literal["train", "val", "test"]
@@ -57,7 +58,7 @@ class Item:
     mask: MaskReference | None
 
 
-class Source(ABC):
+class Source(Recorded, ABC):
     """A data set. Making one touches no pixels; `channels` and `intensity` may read one header."""
 
     classes: tuple[str, ...]

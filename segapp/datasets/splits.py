@@ -11,6 +11,7 @@ from segapp.datasets.dealing import Group, deal_at_random, deal_evenly, deal_in_
 from segapp.datasets.presence import classes_held
 from segapp.datasets.source import SPLITS, MaskReference, SplitName
 from segapp.errors import MisuseError
+from segapp.init_args import Recorded
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Candidate:
 Division = Mapping[SplitName, Sequence[Candidate]]
 
 
-class Split(ABC):
+class Split(Recorded, ABC):
     """Divides candidates, given in natural order of their names; a group is never divided."""
 
     reads_masks = False

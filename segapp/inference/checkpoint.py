@@ -45,6 +45,11 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
 
 def network_of(path: str | Path, checkpoint: dict[str, Any], allowed: Sequence[str] = ()) -> nn.Module:
     """As `load_checkpoint`, the network alone, of a checkpoint that has been read."""
+    if not checkpoint["segapp"]["net"]:
+        raise MisuseError(
+            f"{path}: does not say how its network is made. It was saved by a Trainer in Python, with a network that "
+            "does not record its arguments: make that by segapp.init_args.construct(Class, ...), and train again."
+        )
     return _with_weights(path, checkpoint["segapp"]["net"], weights_under("net.", checkpoint), allowed)
 
 

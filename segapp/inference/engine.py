@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from segapp.errors import FatalError, SegappError
+from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference.ahead import ahead
 from segapp.inference.blend import shares
 from segapp.inference.cleaning import clean
@@ -29,6 +29,9 @@ if TYPE_CHECKING:  # the engine needs no torch: what it computes with is the run
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+
+ROUNDING = 1e-3
+"""What resampling may overshoot."""
 
 
 class Picture(Protocol):
@@ -48,10 +51,29 @@ class Picture(Protocol):
 
 @dataclass(frozen=True)
 class ArrayImage:
-    """An image in memory: `pixels` is (H, W, C) uint8, or float32 in [0, 1]."""
+    """An image in memory: `pixels` is (H, W, C), or (H, W) grey, uint8 or floating point in [0, 1].
+
+    Raises MisuseError for other shapes, kinds and ranges.
+    """
 
     pixels: np.ndarray
     name: str = "the image"
+
+    def __post_init__(self) -> None:
+        pixels = self.pixels
+        if pixels.ndim == 2:
+            object.__setattr__(self, "pixels", pixels[..., None])
+        elif pixels.ndim != 3:
+            raise MisuseError(f"{self.name}: an image is (H, W, C), or (H, W) grey, got {pixels.shape}.")
+        if pixels.dtype == np.uint8:
+            return
+        if pixels.dtype.kind != "f":
+            raise MisuseError(f"{self.name}: pixels are uint8, or floating point in [0, 1], got {pixels.dtype}.")
+        if pixels.size and (pixels.min() < -ROUNDING or pixels.max() > 1 + ROUNDING):
+            raise MisuseError(
+                f"{self.name}: floating-point pixels lie in [0, 1], got {pixels.min():g} … {pixels.max():g}: divide "
+                "them by the largest value that the format can hold, as 255."
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ focal and Lovász fail on a batch that is ignored throughout. Mask values are tr
 
 In a training step on several processes (`segapp.shares.one_batch`) every loss is that of the one batch they share, in
 value and, once the processes' gradients are averaged, in gradient, however ignored pixels are spread. Only a surrogate
-that sorts its pixels, Lovász over the `batch`, is taken by each process of its own share.
+that sorts its pixels, Lovász over the `batch`, cannot be: `SegmentationModule` refuses it there. Batches whose
+gradients are accumulated stay batches of their own.
 """
 
 from segapp.losses.deep_supervision import DeepSupervision

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from segapp.init_args import Recorded
 
-class DeepSupervision(nn.Module):
+
+class DeepSupervision(Recorded, nn.Module):
     """A loss over several outputs, finest first, weighted 2⁻ⁱ and normalised; the mask is resized by nearest.
 
     Args:

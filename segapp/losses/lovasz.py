@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from segapp.batch import IGNORE_INDEX
+from segapp.init_args import Recorded
 from segapp.losses.weights import checked
 from segapp.shares import summed
 
 
-class Lovasz(nn.Module):
+class Lovasz(Recorded, nn.Module):
     """Lovász-softmax, the convex surrogate of 1 - IoU (Berman et al. 2018), averaged over the classes present.
 
     Args:

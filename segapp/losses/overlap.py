@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
+from segapp.init_args import Recorded
 from segapp.losses.pixelwise import CrossEntropy
 from segapp.losses.weights import ClassWeights, Weights, checked
 from segapp.shares import summed
 
 
-class Tversky(nn.Module):
+class Tversky(Recorded, nn.Module):
     """1 - soft Tversky index, averaged over classes (Salehi et al. 2017).
 
     Per class 1 - (TP + s) / (TP + α·FP + β·FN + s), from softmax probabilities p and one-hot truth g over valid
@@ -98,7 +99,7 @@ class Dice(Tversky):
         super().__init__(0.5, 0.5, reduce, smooth, background, class_weights)
 
 
-class DiceCrossEntropy(nn.Module):
+class DiceCrossEntropy(Recorded, nn.Module):
     """Dice + cross-entropy, as in nnU-Net (Isensee et al. 2021).
 
     Args:

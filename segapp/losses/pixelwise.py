@@ -8,14 +8,16 @@ from torch import Tensor, nn
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
+from segapp.init_args import Recorded
 from segapp.losses.weights import ClassWeights, Weights, checked
 from segapp.shares import summed
 
 
-class PixelwiseLoss(nn.Module, ABC):
+class PixelwiseLoss(Recorded, nn.Module, ABC):
     """A weighted mean over valid pixels.
 
-    Its two sums, unlike the mean, may be added over bands, micro-batches and processes before they are divided.
+    Its two sums, unlike the mean, may be added over bands and processes before they are divided. Accumulated gradients
+    are of the batches' means: `trainer.accumulate_grad_batches` is the larger batch only where all weights are equal.
     """
 
     @abstractmethod

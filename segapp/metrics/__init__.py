@@ -3,9 +3,11 @@
 from segapp.metrics.accumulate import ImageScores, SegmentationScores
 from segapp.metrics.boundary import BoundaryScore, boundary_scores
 from segapp.metrics.counts import confusion, true_false_positives_negatives
+from segapp.metrics.epoch_mean import EpochMean
 from segapp.metrics.scores import SCORES, dice, iou
 
 __all__ = [
+    "EpochMean",
     "SCORES",
     "BoundaryScore",
     "ImageScores",

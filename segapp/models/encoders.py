@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from segapp.errors import MisuseError
+from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle
 from segapp.models.choices import ActivationKind, NormKind, Order, ShortSkipMode, per_level, whole
 
 
-class Encoder(nn.Module):
+class Encoder(Recorded, nn.Module):
     """What `UNet` needs of an encoder; everything is listed finest level first.
 
     `forward(images)`: normalised images (N, C, H, W) → features, one tensor per level. All but the last are

@@ -22,6 +22,7 @@ from timm.data.constants import (
 from torch import Tensor, nn
 
 from segapp.errors import MisuseError
+from segapp.init_args import Recorded
 from segapp.models.choices import whole
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
@@ -116,7 +117,7 @@ class SmpEncoder(Encoder):
         return f"{self.name!r}, its blocks and short skips are its own"
 
 
-class SmpNet(nn.Module):
+class SmpNet(Recorded, nn.Module):
     """Any architecture of SMP, for comparison: `DeepLabV3Plus`, `FPN`, `Segformer`, …
 
     Images (N, C, H, W), uint8 or float32 in [0, 1] → logits (N, K, H, W). Where the architecture needs sides

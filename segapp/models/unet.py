@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segapp.errors import MisuseError
+from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle, initialise
 from segapp.models.choices import (
     ActivationKind,
@@ -67,7 +68,7 @@ class DecoderLevel(nn.Module):
         return self.block(self.skip(features, encoder))
 
 
-class UNet(nn.Module):
+class UNet(Recorded, nn.Module):
     """Images (N, C, H, W), uint8 or float32 in [0, 1], of any size → logits (N, K, H, W).
 
     `encoder` makes the encoder from the number of input channels. `long_skip` is one mode or one per level,

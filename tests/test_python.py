@@ -1,0 +1,149 @@
+"""segapp's classes in a notebook: made, trained and used without the command line."""
+
+import csv
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from segapp.cli import main
+from segapp.datamodule import SegmentationDataModule
+from segapp.datasets import Folder, Fraction
+from segapp.errors import MisuseError
+from segapp.init_args import construct
+from segapp.io import write_image, write_mask
+from segapp.losses import DiceCrossEntropy
+from segapp.models import PlainEncoder, UNet
+from segapp.module import SegmentationModule
+from segapp.spec import Spec
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    pytest.mark.filterwarnings("ignore:It is recommended to use `self.log"),
+]
+
+SPEC = Spec(("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=0, channels=1, window=(32, 32))
+QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+
+
+def write_pairs(numbers: range) -> None:
+    mask = np.zeros((32, 32), np.uint8)
+    mask[8:20, 8:20] = 1
+    for number in numbers:
+        write_image(Path(f"data/images/{number}.png"), mask * 100 + 50)
+        write_mask(Path(f"data/masks/{number}.png"), mask, ((0, 0, 0), (255, 255, 255)))
+
+
+def data() -> SegmentationDataModule:
+    source = Folder("data", ["background", "object"], split=Fraction(0.2, 0.2))
+    return SegmentationDataModule(source, batch_size=4, crop=32, num_workers=0)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("notebook")
+
+
+@pytest.fixture(scope="module")
+def trained(place) -> lightning.Trainer:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        for folder in ("images", "masks"):
+            (place / "data" / folder).mkdir(parents=True)
+        write_pairs(range(8))
+        datamodule = data()
+        net = UNet(datamodule.channels, datamodule.num_classes, partial(PlainEncoder, widths=(4, 8)))
+        trainer = lightning.Trainer(max_epochs=1, default_root_dir=".", num_sanity_val_steps=0, **QUIET)
+        trainer.fit(SegmentationModule(net, DiceCrossEntropy(), spec=datamodule.spec), datamodule)
+    return trainer
+
+
+@pytest.fixture(autouse=True)
+def there(place, trained, monkeypatch):
+    monkeypatch.chdir(place)
+
+
+def checkpoint(trainer: lightning.Trainer) -> str:
+    return trainer.checkpoint_callback.best_model_path
+
+
+def test_a_module_comes_back_from_its_checkpoint_alone(trained):
+    again = SegmentationModule.load_from_checkpoint(checkpoint(trained))
+    images = torch.rand(1, 1, 16, 16)
+    assert torch.equal(again.eval()(images), trained.lightning_module.eval()(images))
+    assert again.spec.classes == ("background", "object")
+    net, loss = UNet(1, 2, partial(PlainEncoder, widths=(4, 8))), DiceCrossEntropy()
+    given = SegmentationModule.load_from_checkpoint(checkpoint(trained), net=net, loss=loss, spec=again.spec)
+    assert given.net is net
+
+
+def test_prediction_gives_class_indices_of_whole_images(trained):
+    module = trained.lightning_module
+    indices = trained.predict(module, data())
+    assert [part.shape for part in indices] == [(1, 32, 32)] * 2  # the test images
+    images = torch.randint(256, (3, 1, 40, 24), dtype=torch.uint8)
+    for loader in DataLoader(images, batch_size=2), DataLoader(TensorDataset(images), batch_size=2):
+        assert [part.shape for part in trained.predict(module, loader)] == [(2, 40, 24), (1, 40, 24)]
+
+
+def test_a_data_module_says_what_it_holds():
+    assert "4 train, 2 val, 2 test images of 1 channels" in str(data())
+
+
+def test_the_commands_take_a_checkpoint_of_a_trainer(trained, place, capsys):
+    kept = data().split_names()["test"]
+    write_pairs(range(8, 14))  # new ones: what was trained on is not scored for all that
+    assert main(["test", "--ckpt_path", checkpoint(trained)]) == 0
+    with (place / "runs/unet/test-1/per_image.csv").open(newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == kept
+    predict = ["predict", "--ckpt_path", checkpoint(trained), "--images", "data/images", "--output", "out"]
+    assert main(predict) == 0
+    assert len(list((place / "out").glob("*.png"))) == 14
+    capsys.readouterr()
+    assert main(["fit", "--ckpt_path", checkpoint(trained)]) == 2
+    assert "no trainer" in capsys.readouterr().err
+
+
+def test_a_network_of_another_library_says_how_it_was_made_by_construct(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make = partial(smp.Unet, encoder_weights=None, in_channels=1, classes=2, encoder_depth=3)
+    stored: dict[str, Any] = {}
+    module = SegmentationModule(make("resnet18", decoder_channels=(8, 8, 8)), DiceCrossEntropy(), spec=SPEC)
+    module.trainer = lightning.Trainer(**QUIET)
+    with pytest.warns(UserWarning, match=r"^segapp cannot use this .*Unet does not say"):
+        module.on_save_checkpoint(stored)
+    torch.save({**stored, "state_dict": module.state_dict()}, "own.ckpt")
+    assert main(["export", "--ckpt_path", "own.ckpt", "--format", "weights", "--output", "bundle"]) == 2
+    assert "init_args.construct" in capsys.readouterr().err
+
+    module.net = construct(smp.Unet, "resnet18", 3, None, decoder_channels=(8, 8, 8), in_channels=1, classes=2)
+    module.on_save_checkpoint(stored := {"pytorch-lightning_version": lightning.__version__})
+    torch.save({**stored, "state_dict": module.state_dict()}, "own.ckpt")
+    again = SegmentationModule.load_from_checkpoint("own.ckpt", loss=DiceCrossEntropy())
+    images = torch.rand(1, 1, 32, 32)
+    assert torch.allclose(again.eval()(images), module.eval()(images), atol=1e-5)
+
+
+def test_a_loss_that_does_not_say_how_it_was_made_leaves_prediction(trained, tmp_path):
+    module = SegmentationModule(UNet(1, 2), nn.CrossEntropyLoss(ignore_index=255), spec=data().spec)
+    module.trainer = trained
+    with pytest.warns(UserWarning, match="segapp test cannot use .*CrossEntropyLoss"):
+        module.on_save_checkpoint(stored := {})
+    assert stored["segapp"]["net"]["class_path"] == "segapp.models.UNet"
+    assert stored["segapp"]["config"] == {}
+
+
+def test_loading_without_what_is_missing_is_one_sentence(trained, tmp_path):
+    stored = torch.load(checkpoint(trained), weights_only=True)
+    stored["segapp"]["net"] = {}
+    torch.save(stored, tmp_path / "x.ckpt")
+    with pytest.raises(MisuseError, match="does not say how its network is made"):
+        SegmentationModule.load_from_checkpoint(tmp_path / "x.ckpt")
