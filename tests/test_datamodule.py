@@ -19,9 +19,10 @@ from segapp.datasets import Contiguous, Folder, Item
 from segapp.datasets.cache import SharedCache
 from segapp.datasets.crops import Cut, TrainSet
 from segapp.datasets.loader import EvaluationOrder, TrainOrder
-from segapp.datasets.reader import Reader, reflected
+from segapp.datasets.reader import Reader
 from segapp.datasets.scan import Scan
 from segapp.errors import MisuseError, SegappError
+from segapp.mirror import mirrored
 from segapp.transforms import Affine, Augmenter, Flips, Geometry, Microscopy
 from tests.datasets.look_alikes import save, write_pair
 
@@ -383,12 +384,12 @@ def test_without_a_class_to_centre_on_oversampling_is_refused(tmp_path: Path) ->
 def test_beyond_the_image_it_is_reflected_and_the_mask_is_255(
     shape: tuple[int, int, int], window: tuple[int, int], before: tuple[float, ...]
 ) -> None:
-    image = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    image = np.linspace(0, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
     mask = np.ones(shape[:2], np.uint8)
     y = int(before[0] * shape[0]) - int(before[1] * window[0])  # some pixel of the image lies inside
     x = int(before[2] * shape[1]) - int(before[3] * window[1])
     got, indices = Reader([Item("a", "a", Pixels(image), Pixels(mask))]).padded(0, y, x, *window)
-    rows, columns = (reflected(start, start + n, size) for start, n, size in zip((y, x), window, shape, strict=False))
+    rows, columns = (mirrored(start, start + n, size) for start, n, size in zip((y, x), window, shape, strict=False))
     np.testing.assert_array_equal(got, image[np.ix_(rows, columns)])
     inside_y, inside_x = (np.arange(s, s + n) == i for s, n, i in ((y, window[0], rows), (x, window[1], columns)))
     np.testing.assert_array_equal(indices, np.where(np.outer(inside_y, inside_x), 1, 255))
@@ -536,3 +537,11 @@ def test_a_set_without_test_images_says_so(tmp_path: Path) -> None:
 def test_workers_leave_the_machine_to_training() -> None:
     assert default_workers(on_gpu=False, processes=64) == 0
     assert 0 <= default_workers(on_gpu=True, processes=1) <= 8
+
+
+def test_a_source_that_delivers_another_range_is_refused() -> None:
+    """Floats of 0 … 255 of a source of one's own trained, silently, on other numbers than prediction reads."""
+    image, mask = Pixels(np.full((4, 4, 1), 255, np.float32)), Pixels(np.zeros((4, 4), np.uint8))
+    for cache_bytes in (0, 1000):
+        with pytest.raises(SegappError, match="floating point values"):
+            Reader([Item("a", "a", image, mask)], cache_bytes).window(0, 0, 0, 4, 4)

@@ -13,7 +13,7 @@ from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.io import atomic_path
 from segapp.spec import Spec
-from segapp.text import for_plot
+from segapp.text import for_plot, for_terminal
 
 
 class SamplePictures(Callback):
@@ -53,7 +53,7 @@ class SamplePictures(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         save_panels(panels, folder / f"{name}-epoch{trainer.current_epoch + 1:03d}.png", spec)
         for logger in trainer.loggers:
-            log_image(logger, f"samples/{name}", np.concatenate(panels, axis=1), trainer.global_step)
+            log_image(logger, f"samples/{for_terminal(name)}", np.concatenate(panels, axis=1), trainer.global_step)
 
 
 def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:

@@ -20,7 +20,7 @@ from segapp.inference.choices import Augmentation, summary, with_choices
 from segapp.inference.intensity import convert, parse_intensity, require_trained_kind
 from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
 from segapp.inference.outputs import Outputs, Unopened
-from segapp.inference.plan import TIFF, Job, Kind, plan
+from segapp.inference.plan import TIFF, Job, Kind, describe_unread, plan
 from segapp.inference.shares import in_processes, share
 from segapp.inference.tables import conclude, done_rows, least_sure, tables_of, write_classes
 from segapp.io import Image, require_writable
@@ -77,7 +77,7 @@ def predict(
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
-        images: Folder of images (with sub-folders), or one image file: PNG, JPEG, BMP, TIFF.
+        images: Folder of images (with sub-folders), or one image file: PNG, JPEG, BMP, GIF, TIFF.
         output: Folder to write to; made if missing.
         save: What to write; repeat it for several. mask: class indices. overlay: PNG of the image under its
             classes' colours. probability: .npy, (classes, height, width), after softmax. contours: GeoJSON polygons
@@ -122,6 +122,8 @@ def predict(
         return code
     rank, world_size = share()
     every = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
+    if rank == 0 and (unread := describe_unread(Path(images), Path(output))) is not None:
+        tqdm.write(unread, file=sys.stderr)
     networks = _networks(ckpt_path, allow, device, precision, batch_size)
     spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
     if intensity is not None:

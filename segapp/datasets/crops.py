@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from segapp.batch import IGNORE_INDEX, Batch, Sample
-from segapp.datasets.reader import Reader, reflected
+from segapp.datasets.reader import Reader
 from segapp.datasets.scan import Scan
 from segapp.errors import SegappError
+from segapp.mirror import mirrored
 
 Size = tuple[int, int]
 Pair = tuple[np.ndarray, np.ndarray]
@@ -168,7 +169,7 @@ def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
         if stored == length:
             continue
         start = (stored - length) // 2
-        indices = reflected(start, start + length, stored)
+        indices = mirrored(start, start + length, stored)
         image, mask = image.take(indices, axis), mask.take(indices, axis)
         place = np.arange(start, start + length)
         outside = (place < 0) | (place >= stored)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.datasets.converted import report_converted
 from segapp.datasets.layout import Found, MaskPattern, find_images
 from segapp.datasets.masks import EncodedMask, Encoding, Labels, MaskFile
 from segapp.datasets.palette import default_palette
@@ -22,7 +23,7 @@ SHOWN = 3
 
 
 class Folder(Source):
-    """Images and masks under `root`, as PNG, JPEG, TIFF or BMP, with sub-folders.
+    """Images and masks under `root`, as PNG, JPEG, TIFF, BMP or GIF, with sub-folders.
 
     Args:
         root: The folder that everything else is relative to.
@@ -37,7 +38,9 @@ class Folder(Source):
         mask: How masks are written. Default: class indices.
         background: The class left out of macro means, and what no object covers; null if every class counts.
         palette: RGB 0 … 255, one colour per class. Default: black for the background, bright ones for the others.
-        channels: Of every image; default: what the first image has.
+        channels: Of every image; default: what the first image has (grey and RGB are turned into each other, which is
+            logged). A fourth band that calls itself alpha is used with 4, pages of a TIFF that it does not call
+            channels with their number.
         intensity: How stored values become the network's range. Default: 8-bit files as they are, others from
             percentile 0.5 to 99.5 of each image.
         group: A regular expression with one group, searched in an image's name; images that share what it
@@ -123,6 +126,8 @@ class Folder(Source):
             raise MisuseError(f"{self.root}: the split leaves none of {len(candidates)} images to train on.")
         masks = self._masks([c.name for split in SPLITS for c in division.get(split, ())])
         labels = Labels(self.classes, self.background or 0)
+        if self._channels is None:
+            report_converted([c.path for c in candidates], self.channels, self._first)
         return {
             split: tuple(
                 Item(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
-from segapp.io import raw_shape, raw_window
+from segapp.io import MaskPixels, mask_orientation, mask_window, raw_shape
 
-LOSSY = frozenset({".jpg", ".jpeg"})
 TIFF = frozenset({".tif", ".tiff"})
 WHOLE = 2**22
 """Pixels (2048 x 2048) up to which also a TIFF is checked as a whole when it is first seen; of larger ones, windows."""
@@ -48,17 +48,19 @@ class Encoding(Recorded, ABC):
     """Whether one mask may be made of several files."""
     local = True
     """Whether a window can be decoded without the rest of the mask."""
+    tolerant = False
+    """Whether values that JPEG and other lossy codecs changed are decided; other encodings refuse such files."""
 
     @abstractmethod
-    def decode(self, files: Sequence[MaskFile], pixels: Sequence[np.ndarray], labels: Labels) -> np.ndarray:
-        """(H, W) uint8 class indices or 255 from each file's (H, W, C) stored pixels; raises MisuseError."""
+    def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
+        """Return (H, W) uint8 class indices or 255 from each file's pixels; raises MisuseError."""
 
     def is_doubtful(self, indices: np.ndarray, labels: Labels) -> bool:
-        """Whether these indices of a window are right can only be told from the whole mask."""
+        """Return whether only the whole mask can tell if these indices of a window are right."""
         return False
 
     def settle(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
-        """Raises MisuseError if the indices of a whole mask do not have one meaning."""
+        """Raise MisuseError if the indices of a whole mask do not have one meaning."""
 
 
 class EncodedMask:
@@ -77,8 +79,13 @@ class EncodedMask:
         """Height, width, from the first file's header."""
         return raw_shape(self.files[0].path)
 
+    @property
+    def orientation(self) -> int:
+        """EXIF's 1 … 8 of the first file."""
+        return mask_orientation(self.files[0].path)
+
     def read(self) -> np.ndarray:
-        """(H, W) uint8."""
+        """Return (H, W) uint8."""
         indices = self._decode(0, 0, *self.shape)
         self.encoding.settle(self.files, indices, self.labels)
         self._settled = True
@@ -107,7 +114,10 @@ class EncodedMask:
                     f"{file.path}: {_size(raw_shape(file.path))} pixels, but {self.files[0].path} of the "
                     f"same image has {_size(self.shape)}; the masks of one image must have its size."
                 )
-        pixels = [raw_window(file.path, y, x, h, w) for file in self.files]
+        pixels = [mask_window(file.path, y, x, h, w) for file in self.files]
+        for file, window in zip(self.files, pixels, strict=True):
+            if window.lossy is not None and not self.encoding.tolerant:
+                raise _changed(file.path, window.lossy)
         return self.encoding.decode(self.files, pixels, self.labels)
 
 
@@ -115,19 +125,52 @@ def _size(shape: tuple[int, int]) -> str:
     return f"{shape[0]} x {shape[1]}"
 
 
-def one_band(path: Path, stored: np.ndarray) -> np.ndarray:
-    """(H, W): the only band, the first of equal ones, or that of a constant alpha left out."""
-    height, width, bands = stored.shape
-    if bands in (2, 4) and (stored[..., -1] == stored[:1, :1, -1]).all():
-        stored = stored[..., :-1]
+def _changed(path: Path, codec: str) -> MisuseError:
+    return MisuseError(
+        f"{path}: {codec} changes values, so a class mask in it is not what was saved. Save masks as PNG from the "
+        "original annotation. Where there is none: mask segapp.datasets.Threshold for one kind of object (Instances "
+        "and PerClass have a `threshold`), Colours with `nearest: true` for colours."
+    )
+
+
+def one_band(path: Path, pixels: MaskPixels) -> np.ndarray:
+    """Return (H, W): the only band, or the first of equal ones."""
+    require_painted(path, pixels)
+    stored = pixels.values
     if stored.shape[2] == 1 or (stored == stored[..., :1]).all():
         return stored[..., 0]
-    colours = np.unique(stored.reshape(height * width, -1), axis=0)
-    shown = ", ".join(str(tuple(int(v) for v in colour)) for colour in colours[:6])
+    colours = np.unique(stored.reshape(-1, stored.shape[2]), axis=0)
     raise MisuseError(
-        f"{path}: a colour mask of {len(colours):,} colours ({shown}{' …' if len(colours) > 6 else ''}), "
+        f"{path}: a colour mask of {len(colours):,} colours ({_shown(colours)}), "
         "not class indices; say which colour is which class with mask segapp.datasets.Colours."
     )
+
+
+def require_painted(path: Path, pixels: MaskPixels) -> None:
+    """Raise MisuseError if pixels are transparent: what stands under them is not what one sees."""
+    if pixels.transparency is None:
+        return
+    count = int((pixels.transparency > 0).sum())
+    painted = pixels.values[pixels.transparency == 0]
+    colours = np.unique(painted if pixels.palette is None else pixels.palette[painted[:, 0]], axis=0)
+    raise MisuseError(
+        f"{path}: {count:,} pixels are transparent, the others have the colours {_shown(colours) or '(none)'}. Use "
+        "mask segapp.datasets.Colours, with these colours and the class of what is transparent, such as "
+        "`transparent: background`, or save the mask without transparency."
+    )
+
+
+def _shown(colours: np.ndarray) -> str:
+    shown = ", ".join(str(tuple(int(v) for v in colour)) for colour in colours[:6])
+    return shown + (" …" if len(colours) > 6 else "")
+
+
+def ignore_missing(mask: np.ndarray, pixels: Sequence[MaskPixels]) -> np.ndarray:
+    """Return the mask with 255 where one of its files says that nothing was measured."""
+    for window in pixels:
+        if window.missing is not None:
+            mask[window.missing] = IGNORE_INDEX
+    return mask
 
 
 def listed(stored: np.ndarray) -> str:

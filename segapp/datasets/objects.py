@@ -5,29 +5,35 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.datasets.masks import Encoding, Labels, MaskFile, listed, one_band
+from segapp.datasets.mask_palettes import BLACK
+from segapp.datasets.masks import Encoding, Labels, MaskFile, ignore_missing, listed, one_band
+from segapp.datasets.threshold import Binary
 from segapp.datasets.values import likely
 from segapp.errors import MisuseError
+from segapp.io import MaskPixels
 
 
 class Instances(Encoding):
     """Objects, all of one class: one binary file per object, or one file with a value per object; 0 is none.
 
     `instance` is the objects' class (default: the first that is not the background); pixels of one object
-    that touch or overlap another become `border` where that is given.
+    that touch or overlap another become `border` where that is given. `threshold` reads files that JPEG or smoothing
+    changed: brighter is the object, as in `Threshold`.
     """
 
     several = True
     local = False  # which objects touch is only known where both are seen
 
-    def __init__(self, instance: str | None = None, border: str | None = None) -> None:
+    def __init__(self, instance: str | None = None, border: str | None = None, threshold: float | None = None) -> None:
         self.instance, self.border = instance, border
+        self._binary = None if threshold is None else Binary(threshold)
+        self.tolerant = threshold is not None
 
-    def decode(self, files: Sequence[MaskFile], pixels: Sequence[np.ndarray], labels: Labels) -> np.ndarray:
-        """Raises MisuseError when one of several files is not binary."""
+    def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
+        """Raise MisuseError when one of several files is not binary."""
         default = next(name for i, name in enumerate(labels.classes) if i != labels.background)
         foreground = labels.index(self.instance or default, "mask.instance")
-        bands = [one_band(file.path, stored) for file, stored in zip(files, pixels, strict=True)]
+        bands = [_band(file.path, window, self._binary) for file, window in zip(files, pixels, strict=True)]
         if len(bands) > 1:
             for file, band in zip(files, bands, strict=True):
                 _require_binary(file.path, band)
@@ -35,37 +41,63 @@ class Instances(Encoding):
         mask = np.where(objects > 0, foreground, labels.background).astype(np.uint8)
         if self.border is not None:
             mask[_touching(objects) | overlaps] = labels.index(self.border, "mask.border")
-        return mask
+        return _ignore_missing(mask, pixels)
 
 
 class PerClass(Encoding):
     """One binary file per class, found by `{class}` in the masks' pattern; a missing file means: not there.
 
     Where files overlap, a later class in `order` (default: that of the classes) lies above, and those it does not
-    name lie below; the rest is background.
+    name lie below; the rest is background. `threshold` reads files that JPEG or smoothing changed: brighter is the
+    class, as in `Threshold`.
     """
 
     several = True
 
-    def __init__(self, order: list[str] | None = None) -> None:
+    def __init__(self, order: list[str] | None = None, threshold: float | None = None) -> None:
         self.order = order
+        self._binary = None if threshold is None else Binary(threshold)
+        self.tolerant = threshold is not None
 
-    def decode(self, files: Sequence[MaskFile], pixels: Sequence[np.ndarray], labels: Labels) -> np.ndarray:
-        """Raises MisuseError when a file is not binary or the pattern has no `{class}`."""
+    def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
+        """Raise MisuseError when a file is not binary or the pattern has no `{class}`."""
         named = list(self.order or [])
         order = [name for name in labels.classes if name not in named] + named
         indices = {name: labels.index(name, "mask.order") for name in order}
-        mask = np.full(pixels[0].shape[:2], labels.background, np.uint8)
+        mask = np.full(pixels[0].shape, labels.background, np.uint8)
         of_class: dict[str | None, np.ndarray] = {}
-        for file, stored in zip(files, pixels, strict=True):
+        for file, window in zip(files, pixels, strict=True):
             if file.class_name is None:
                 raise MisuseError("mask PerClass needs {class} in `masks`, such as 'masks/{class}/{name}.*'.")
-            _require_binary(file.path, band := one_band(file.path, stored))
+            _require_binary(file.path, band := _band(file.path, window, self._binary))
             of_class[file.class_name] = band > 0
         for name, index in indices.items():
             if name in of_class:
                 mask[of_class[name]] = index
-        return mask
+        return _ignore_missing(mask, pixels)
+
+
+def _band(path: Path, pixels: MaskPixels, binary: Binary | None) -> np.ndarray:
+    """Return (H, W), 0 where no object is: also where nothing was measured."""
+    band = one_band(path, pixels) if binary is None else binary.read(path, pixels)
+    if pixels.palette is not None and binary is None:
+        _require_black(path, band, pixels.palette)
+    return band if pixels.missing is None else np.where(pixels.missing, 0, band)
+
+
+def _require_black(path: Path, band: np.ndarray, palette: np.ndarray) -> None:
+    """Raise MisuseError if a palette paints 0, which is no object, and what is one the other way round."""
+    colours = {int(value): tuple(int(v) for v in palette[value]) for value in np.unique(band)}
+    if colours.get(0, BLACK) != BLACK and (len(colours) == 1 or BLACK in colours.values()):
+        raise MisuseError(
+            f"{path}: 0 stands for no object, but its palette paints it {colours[0]}, as if the order were exchanged; "
+            "save it as a grey mask."
+        )
+
+
+def _ignore_missing(mask: np.ndarray, pixels: Sequence[MaskPixels]) -> np.ndarray:
+    """Return the mask with 255 where a file says that nothing was measured, unless it does so by 0: no object."""
+    return ignore_missing(mask, [window for window in pixels if window.nodata != 0])
 
 
 def _require_binary(path: Path, band: np.ndarray) -> None:
@@ -73,7 +105,7 @@ def _require_binary(path: Path, band: np.ndarray) -> None:
         values = np.unique(band)
         raise MisuseError(
             f"{path}: holds {listed(band)} where 0 and one other value are expected. "
-            f"{likely(path, band, 2) if len(values) > 20 else 'Save it as a binary mask.'}"
+            f"{likely(band, 2) if len(values) > 20 else 'Save it as a binary mask.'}"
         )
 
 

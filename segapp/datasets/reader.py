@@ -10,9 +10,11 @@ import numpy as np
 
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.cache import SharedCache
+from segapp.datasets.masks import EncodedMask
 from segapp.datasets.source import Item
 from segapp.datasets.trail import Trail
 from segapp.errors import MisuseError, SegappError
+from segapp.io import Image, require_range
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Reader:
         if item.mask.shape != (height, width):
             raise MisuseError(
                 f"{item.name}: the image has {height} x {width} pixels, its mask {item.mask} "
-                f"{item.mask.shape[0]} x {item.mask.shape[1]}; they must agree."
+                f"{item.mask.shape[0]} x {item.mask.shape[1]}; they must agree.{_turned(item)}"
             )
         return height, width
 
@@ -59,7 +61,9 @@ class Reader:
         item = self.items[number]
         assert item.mask is not None
         if self._cache is None or not self._cache.holds(number):
-            return item.image.window(y, x, h, w), item.mask.window(y, x, h, w)
+            image = item.image.window(y, x, h, w)
+            require_range(image, item.name)
+            return image, item.mask.window(y, x, h, w)
         image, mask = self._cached(number)
         return image[y : y + h, x : x + w], mask[y : y + h, x : x + w]
 
@@ -95,21 +99,26 @@ class Reader:
         shape, dtype = item.image.shape, item.image.dtype
         if not self._cache.is_filled(number):
             assert item.mask is not None
-            self._cache.fill(number, item.image.read(), item.mask.read())
+            image = item.image.read()
+            require_range(image, item.name)
+            self._cache.fill(number, image, item.mask.read())
         stored = self._cache.slot(number)
         pixels = int(np.prod(shape)) * dtype.itemsize
         return stored[:pixels].view(dtype).reshape(shape), stored[pixels:].reshape(shape[:2])
 
 
-def reflected(start: int, stop: int, length: int) -> np.ndarray:
-    """Indices start … stop - 1, those outside 0 … length - 1 mirrored at the edge pixels.
-
-    >>> reflected(-2, 5, 3).tolist()
-    [2, 1, 0, 1, 2, 1, 0]
-    """
-    period = max(2 * (length - 1), 1)
-    indices = np.arange(start, stop) % period
-    return np.where(indices >= length, period - indices, indices)
+def _turned(item: Item) -> str:
+    """Return the cause where one of image and mask is turned by its orientation tag, and that is all the difference."""
+    turned = [item.image, item.mask]
+    tags = [reference.orientation if isinstance(reference, Image | EncodedMask) else 1 for reference in turned]
+    assert item.mask is not None
+    if item.mask.shape != item.image.shape[1::-1] or (tags[0] >= 5) == (tags[1] >= 5):
+        return ""
+    whose, other = ("image", "mask") if tags[0] >= 5 else ("mask", "image")
+    return (
+        f" The orientation tag of the {whose} (EXIF {max(tags)}) turns it by a quarter, the {other} was made from the "
+        "pixels as they are stored: remove the tag (`exiftool -Orientation= FILE`), or turn the other file too."
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from segapp.errors import MisuseError
 from segapp.inference import ArrayImage
 from segapp.inference.intensity import require_trained_kind
 from segapp.inference.resize import shrink
-from segapp.inference.windows import padded
+from segapp.inference.windows import inside, padded
 from segapp.io import SUFFIXES, Image
 from segapp.spec import Spec
 
@@ -55,7 +55,8 @@ def windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
         image = stored if spec.resize is None else ArrayImage(shrink(stored, spec.resize), stored.name)
         y, x = (max(0, (have - want) // 2) for have, want in zip(image.shape, spec.window, strict=False))
         h, w = (min(have, want) for have, want in zip(image.shape, spec.window, strict=False))
-        crops.append(padded(image.window(y, x, h, w), spec.window).transpose(2, 0, 1)[None])
+        start = inside((h, w), spec.window)
+        crops.append(padded(image.window(y, x, h, w), spec.window, start).transpose(2, 0, 1)[None])
     return crops
 
 

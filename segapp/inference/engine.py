@@ -17,7 +17,8 @@ from segapp.inference.ahead import ahead
 from segapp.inference.blend import shares
 from segapp.inference.cleaning import clean
 from segapp.inference.resize import enlarge, shrink
-from segapp.inference.windows import ends, padded, starts
+from segapp.inference.windows import ends, inside, padded, starts
+from segapp.io import require_range
 from segapp.spec import Spec
 
 if TYPE_CHECKING:  # the engine needs no torch: what it computes with is the runtime's business
@@ -236,7 +237,9 @@ class Engine:
             crop, error = None, grid.error
             try:
                 if error is None:
-                    crop = padded(self._seen(grid, y, x), self.spec.window)
+                    seen = self._seen(grid, y, x)
+                    require_range(seen, grid.image.name)
+                    crop = padded(seen, self.spec.window, inside(grid.seen.shape[:2], self.spec.window))
             except SegappError as found:
                 error = found
             crops.append(crop)
@@ -256,7 +259,8 @@ class Engine:
     def _cropped(self, grid: "_Grid", logits: "Array") -> "Array":
         """Without the padding of an image that is smaller than a window."""
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
-        return logits[:, : min(height, h), : min(width, w)]
+        y, x = inside((height, width), (h, w))
+        return logits[:, y : y + min(height, h), x : x + min(width, w)]
 
     def _blended(self, grid: "_Grid", logits: Iterator["Array"]) -> Iterator[Band]:
         if len(grid.ys) == len(grid.xs) == 1:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, folders_under, telling
+from segapp.io import SUFFIXES, folders_under, real_path, telling
 
 Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
 
@@ -46,9 +46,8 @@ def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, s
         raise MisuseError(f"output {output} is a file; give the folder to write to.")
     found = _found(images, output)
     if not found:
-        raise MisuseError(
-            f"there is no image in {images} or its sub-folders; segapp reads {', '.join(sorted(SUFFIXES))}."
-        )
+        unread = describe_unread(images, output) or f"segapp reads {', '.join(sorted(SUFFIXES))}."
+        raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
     kinds = list(dict.fromkeys(save))
     root = images if images.is_dir() else images.parent
     relative = [image.relative_to(root) for image in found]
@@ -62,7 +61,7 @@ def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, s
 
 def _found(images: Path, output: Path) -> list[Path]:
     if images.is_file():
-        if images.suffix.lower() not in SUFFIXES:
+        if not _is_read(images):
             raise MisuseError(f"{images}: segapp reads {', '.join(sorted(SUFFIXES))}.")
         return [images]
     if not images.is_dir():
@@ -70,24 +69,43 @@ def _found(images: Path, output: Path) -> list[Path]:
         near = get_close_matches(images.name, beside, n=1)
         hint = f" (did you mean {images.parent / near[0]}?)" if near else ""
         raise MisuseError(f"there is no folder or image {images}{hint}.")
-    if output.resolve() == images.resolve():
+    if real_path(output) == real_path(images):
         raise MisuseError(f"output is the images' own folder {images}; give another one.")
-    return list(_walk(images, output.resolve()))
+    return [path for path in _walk(images, real_path(output)) if _is_read(path)]
+
+
+def describe_unread(images: Path, output: Path) -> str | None:
+    """Return one line on the files of a folder whose suffix is of no format that is read; None if there is none."""
+    if not images.is_dir():
+        return None
+    unread = [path for path in _walk(images, real_path(output)) if not _is_read(path)]
+    if not unread:
+        return None
+    suffixes = Counter(path.suffix.lower() or "without suffix" for path in unread)
+    counted = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(6))
+    names = ", ".join(str(path.relative_to(images)) for path in unread[:3])
+    return (
+        f"left out: {counted}{' …' if len(suffixes) > 6 else ''} ({names}{' …' if len(unread) > 3 else ''}); "
+        f"segapp reads {', '.join(sorted(SUFFIXES))}."
+    )
+
+
+def _is_read(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
 
 
 def _walk(images: Path, output: Path) -> Iterator[Path]:
-    """Images below a folder, hidden files and earlier outputs left out."""
-    earlier: list[Path] = [output] if output.is_relative_to(images.resolve()) else []
+    """Yield the files below a folder, without hidden ones and earlier outputs."""
+    earlier: list[Path] = [output] if output.is_relative_to(real_path(images)) else []
     for place, files in folders_under(images):
-        real = place.resolve()
+        real = real_path(place)
         if place != images and any(_is_manifest(place / name) for name in files):
             earlier.append(real)
         if any(real.is_relative_to(folder) for folder in earlier):
             continue
         for name in files:
-            path = place / name
-            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                yield path
+            if not name.startswith("."):
+                yield place / name
 
 
 def _is_manifest(path: Path) -> bool:
@@ -141,11 +159,11 @@ def _suffix(kind: Kind, image: Path) -> str:
 
 
 def _check(jobs: Sequence[Job], output: Path) -> None:
-    root = output.resolve()
-    inputs = {job.image.resolve(): job.image for job in jobs}
+    root = real_path(output)
+    inputs = {real_path(job.image): job.image for job in jobs}
     for job in jobs:
         for path in job.outputs.values():
-            real = path.parent.resolve() / path.name
+            real = real_path(path.parent) / path.name
             if not real.is_relative_to(root):
                 raise MisuseError(f"{path} would be written outside {output}, through a link: {real}.")
             if real in inputs:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from segapp.mirror import mirrored
+
 GRID = 32
 """Pixels: encoders halve an image up to five times, and pool a window that starts on a multiple as the whole image."""
 
@@ -32,15 +34,24 @@ def ends(first: list[int], length: int) -> list[int]:
     return [*first[1:], length]
 
 
-def padded(crop: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(h, w, C) grown to (*size, C) at its bottom and right: mirrored, and repeated where the mirror ends.
+def padded(crop: np.ndarray, size: tuple[int, int], start: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """Return (h, w, C) grown to (*size, C), with the crop at `start` and its mirror image around, as in training.
 
-    The mirror does not repeat the edge itself, so it shows h - 1 rows and w - 1 columns.
+    The mirror does not repeat the edge itself.
     """
-    missing = [whole - have for whole, have in zip(size, crop.shape, strict=False)]
-    if not any(missing):
-        return crop
-    mirrored = [min(gap, have - 1) for gap, have in zip(missing, crop.shape, strict=False)]
-    beyond = [gap - shown for gap, shown in zip(missing, mirrored, strict=True)]
-    crop = np.pad(crop, [*((0, rows) for rows in mirrored), (0, 0)], mode="reflect")
-    return np.pad(crop, [*((0, rows) for rows in beyond), (0, 0)], mode="edge")
+    for axis, (length, first) in enumerate(zip(size, start, strict=True)):
+        if crop.shape[axis] < length:
+            crop = crop.take(mirrored(-first, length - first, crop.shape[axis]), axis)
+    return crop
+
+
+def inside(size: tuple[int, ...], window: tuple[int, int]) -> tuple[int, int]:
+    """Return the first row and column of an image of `size` in its window: the middle of it where it is smaller.
+
+    Training pads such an image on all sides too; at a corner of the window it would see the zeros around the window.
+
+    >>> inside((100, 300), (256, 256))
+    (78, 0)
+    """
+    y, x = (max(0, -((have - whole) // 2)) for have, whole in zip(size, window, strict=True))
+    return y, x

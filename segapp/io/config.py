@@ -6,10 +6,13 @@ from typing import Any
 import yaml
 
 from segapp.errors import MisuseError
+from segapp.io.regular import describe_irregular
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file holds; MisuseError where it cannot be read as that."""
+    """Return what a YAML file holds; MisuseError where it cannot be read as that."""
+    if (kind := describe_irregular(path)) is not None:
+        raise MisuseError(f"{path}: is {kind}; a YAML file is needed.")
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no text, or a date that is none

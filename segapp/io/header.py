@@ -23,9 +23,19 @@ class Header:
     white: int = 255
     """The largest value of a uint8 file: 1, 3 or 15 where it packs several pixels into a byte."""
     white_is_zero: bool = False
-    """TIFF's MinIsWhite: as an image, the values are to be read upside down."""
+    """TIFF's MinIsWhite: the values are to be read upside down."""
     alpha: int | None = None
     """The band that is alpha, where format or tags say so."""
+    transparent: tuple[int, ...] | None = None
+    """The stored values of transparent pixels, where the file has such a colour instead of alpha."""
+    nodata: float | None = None
+    """The stored value of pixels that were not measured."""
+    has_mask: bool = False
+    """Whether another page of the file says which pixels were measured."""
+    are_pages: bool = False
+    """Whether the bands are pages that the file does not call channels: slices, moments or channels."""
+    lossy: str | None = None
+    """The name of the codec, where it changes values."""
     palette: np.ndarray | None = None
     """(256, 3) or, with transparency, (256, 4) uint8."""
     orientation: int = 1
@@ -51,6 +61,14 @@ def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
+
+
+def turn_bright(pixels: np.ndarray, header: Header) -> np.ndarray:
+    """Turn the values of a MinIsWhite file round, so that larger ones are brighter; others stay."""
+    if not header.white_is_zero or pixels.dtype.kind != "u":
+        return pixels
+    largest = header.white if pixels.dtype == np.uint8 else np.iinfo(pixels.dtype).max
+    return (largest - pixels).astype(pixels.dtype, copy=False)
 
 
 def stored_window(header: Header, window: Window) -> Window:

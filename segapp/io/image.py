@@ -9,14 +9,17 @@ import cv2
 import numpy as np
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io.header import Header
+from segapp.io.header import Header, turn_bright
 from segapp.io.intensity import bounds, rescale
-from segapp.io.raw import raw_window, read_header
+from segapp.io.raw import missing_window, raw_window, read_header
 from segapp.spec import Intensity
 
 logger = logging.getLogger(__name__)
 
 STORED = Intensity()
+
+NAMED = (1, 3)
+"""Numbers of channels that networks for grey and for RGB have: that many pages must say that they are channels."""
 
 OVERVIEW_FROM = 2**24  # pixels: up to 4096 x 4096, statistics come from every one
 OVERVIEW_GRID, OVERVIEW_SIDE = 16, 128  # beyond, from 16 by 16 windows: 4 million pixels of it
@@ -26,8 +29,10 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Open
 class Image:
     """One image file of any supported format, kind of number and size.
 
-    `channels` asks for so many: grey becomes 3 by repetition, RGB becomes 1 by luminance, anything else that
-    differs is refused. Nothing is opened before the first use; everything raises SegappError naming the file.
+    `channels` asks for so many: grey becomes 3 by repetition, RGB becomes 1 by luminance, a band that calls itself
+    alpha is used where it is asked for, pages that the file does not call channels are where there are not 1 or 3.
+    Anything else that differs is refused. Pixels that were not measured (GeoTIFF's nodata, a mask page) are in no
+    statistics and become 0. Nothing is opened before the first use; everything raises SegappError naming the file.
     """
 
     def __init__(self, path: Path, channels: int | None = None, intensity: Intensity = STORED) -> None:
@@ -42,13 +47,41 @@ class Image:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width, channels, from the header, orientation applied."""
-        stored = _colours(self._header)
+        header, stored = self._header, self._stored_channels
+        if header.are_pages and (self.channels != stored or stored in NAMED):
+            self._refuse_pages(stored)
         if self.channels not in (None, stored) and (stored, self.channels) not in ((1, 3), (3, 1)):
             raise SegappError(
                 f"{self.path}: {stored} channels, but {self.channels} are needed (only grey and RGB are "
                 "turned into each other); set `channels` to what the files have, or convert this one."
             )
-        return (*self._header.upright, stored if self.channels is None else self.channels)
+        return (*header.upright, stored if self.channels is None else self.channels)
+
+    @property
+    def orientation(self) -> int:
+        """EXIF's 1 … 8: how the stored pixels are turned."""
+        return self._header.orientation
+
+    @property
+    def _stored_channels(self) -> int:
+        header = self._header
+        if header.palette is not None:
+            return 3
+        return header.bands - (header.alpha is not None and self.channels != header.bands)
+
+    @property
+    def _alpha_band(self) -> int | None:
+        header = self._header
+        if header.palette is not None:
+            return 3 if header.palette.shape[1] == 4 else None
+        return header.alpha if self._stored_channels < header.bands else None
+
+    def _refuse_pages(self, pages: int) -> None:
+        asked = "" if pages in NAMED else f" set `channels: {pages}` if they are channels, or"
+        raise SegappError(
+            f"{self.path}: TIFF of {pages} pages that it does not call channels, so a stack;{asked} save each page as "
+            "a file, or all with their axes (tifffile: metadata={'axes': 'CYX'}) if they are the channels of one image."
+        )
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -90,10 +123,13 @@ class Image:
                 f"{self.path}: holds {self.stored_dtype}, and intensity `stored` delivers uint8 files only; "
                 "set `intensity` to percentile (low 1, high 99), range (low, high in stored units) or zscore."
             )
-        pixels = self._values(y, x, h, w)
+        pixels, missing = self._values(y, x, h, w)
         if self.intensity.kind == "stored":
             return pixels
-        return rescale(pixels, *self._bounds)
+        scaled = rescale(pixels, *self._bounds)
+        if missing is not None:
+            scaled[missing] = 0
+        return scaled
 
     @cached_property
     def _header(self) -> Header:
@@ -101,24 +137,31 @@ class Image:
 
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        height, width, channels = self.shape
-        windows = _overview(height, width)
-        return bounds(self.intensity, (self._values(*window).reshape(-1, channels) for window in windows))
+        height, width, _ = self.shape
+        return bounds(self.intensity, (self._measured(*window) for window in _overview(height, width)))
 
-    def _values(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w, C) in stored units, colours and channels settled."""
+    def _measured(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """Return the (n, C) values of a window's measured pixels."""
+        pixels, missing = self._values(y, x, h, w)
+        return pixels.reshape(-1, pixels.shape[2]) if missing is None else pixels[~missing]
+
+    def _values(self, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return (h, w, C) in stored units, colours and channels settled, and where nothing was measured."""
         shape, header = self.shape, self._header
         pixels = raw_window(self.path, y, x, h, w)
+        missing = missing_window(self.path, pixels, y, x)
+        if missing is not None and pixels.dtype.kind == "f":
+            pixels[missing] = 0  # NaN, or a number that no conversion should see
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             bad = int((~np.isfinite(pixels)).sum())
             raise SegappError(f"{self.path}: {bad:,} values are NaN or infinite; replace them with numbers.")
         pixels = _as_colours(pixels, header)
-        if (alpha := _alpha_band(header)) is not None:
+        if (alpha := self._alpha_band) is not None:
             pixels = self._without_alpha(pixels, alpha)
-        return _with_channels(pixels, shape[2])
+        return _with_channels(pixels, shape[2]), missing
 
     def _whole_alpha(self, band: int, seen: np.ndarray) -> np.ndarray:
-        """The alpha of all pixels where reading a window has decoded them anyway, else that of the window."""
+        """Return the alpha of all pixels where reading a window has decoded them anyway, else that of the window."""
         header = self._header
         if header.format == "TIFF" and header.height * header.width > OVERVIEW_FROM:
             return seen
@@ -131,9 +174,11 @@ class Image:
             alpha = self._whole_alpha(band, alpha)
             self._alpha = alpha.flat[0].item()
         if not (alpha == self._alpha).all():
+            bands = self._header.bands
+            use = f", or set `channels: {bands}` if it is a measurement, such as infrared" if bands > 1 else ""
             raise SegappError(
                 f"{self.path}: its alpha channel varies ({alpha.min()} … {alpha.max()}), so what lies under "
-                "the transparent pixels is undefined; save the image without transparency."
+                f"the transparent pixels is undefined; save the image without transparency{use}."
             )
         _say_alpha_dropped(self.path.suffix)
         return np.delete(pixels, band, axis=2)
@@ -144,26 +189,13 @@ def _say_alpha_dropped(suffix: str) -> None:
     logger.warning("Some %s images have an alpha channel of one value; it carries nothing and is dropped.", suffix)
 
 
-def _alpha_band(header: Header) -> int | None:
-    if header.palette is not None:
-        return 3 if header.palette.shape[1] == 4 else None
-    return header.alpha
-
-
-def _colours(header: Header) -> int:
-    if header.palette is not None:
-        return 3
-    return header.bands - (header.alpha is not None)
-
-
 def _as_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
     """Palette indices become colours, packed bits 0 … 255, MinIsWhite its opposite."""
     if header.palette is not None:
         return header.palette[pixels[..., 0]]
+    pixels = turn_bright(pixels, header)
     if pixels.dtype == np.uint8 and header.white < 255:
         pixels = pixels * np.uint8(255 // header.white)
-    if header.white_is_zero and pixels.dtype.kind == "u":
-        pixels = np.iinfo(pixels.dtype).max - pixels
     return pixels
 
 

@@ -4,17 +4,37 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from segapp.errors import SegappError
 from segapp.spec import Intensity
+
+TOLERANCE = 1e-3
+"""Beyond 0 and 1: interpolation and arithmetic of half precision reach so far."""
+
+
+def require_range(pixels: np.ndarray, name: str) -> None:
+    """Raise SegappError unless pixels are what networks take: uint8, or floating point in [0, 1]."""
+    if pixels.dtype == np.uint8:
+        return
+    if pixels.dtype.kind != "f":
+        raise SegappError(f"{name}: holds {pixels.dtype}; networks take uint8, or float32 in [0, 1].")
+    low, high = float(pixels.min(initial=0)), float(pixels.max(initial=0))
+    if not -TOLERANCE <= low <= high <= 1 + TOLERANCE:  # NaN fails too
+        raise SegappError(
+            f"{name}: holds floating point values of {low:g} … {high:g}; networks take uint8 in 0 … 255, or float32 in "
+            "[0, 1]. Divide by the largest possible value, or convert to uint8."
+        )
 
 
 def bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Stored values, per channel, that become 0 and 1: two (C,) float64.
+    """Return the stored values, per channel, that become 0 and 1: two (C,) float64.
 
-    `samples` are (n, C) pixels of the image: all of them or an even overview, never one window.
+    `samples` are (n, C) measured pixels of the image: all of them or an even overview, never one window.
     """
     if intensity.kind == "range":
         return np.array([intensity.low]), np.array([intensity.high])
     values = np.concatenate(list(samples))
+    if not len(values):
+        return np.zeros(values.shape[1]), np.zeros(values.shape[1])
     ends = [_ends(intensity, values[:, channel]) for channel in range(values.shape[1])]  # one at a time: memory
     low, high = np.array(ends, np.float64).T
     return low, high

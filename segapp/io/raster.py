@@ -1,4 +1,4 @@
-"""PNG, JPEG and BMP: formats that are always decoded whole."""
+"""PNG, JPEG, BMP and GIF: formats that are always decoded whole."""
 
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,19 @@ from segapp.io.header import Header
 # checked instead, from the same header and before anything is decoded.
 PIL.Image.MAX_IMAGE_PIXELS = None
 
-FORMATS = ("PNG", "JPEG", "BMP")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF")
+LOSSY = ("JPEG", "MPO")
 BANDS = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 3, "I;16": 1, "I": 1}
 EXIF_ORIENTATION = 0x0112
 
 
 def read_header(path: Path) -> Header:
-    """What the file's header says; no pixel is decoded."""
+    """Return what the file's header says; no pixel is decoded."""
     with PIL.Image.open(path, formats=FORMATS) as file:
         if file.mode not in BANDS:
             raise SegappError(f"{path}: {file.format} with pixels of kind {file.mode} is not supported.")
+        if file.format == "GIF" and getattr(file, "is_animated", False):  # JPEG's further images are previews
+            raise SegappError(f"{path}: an animated GIF is a stack, not one image; save each frame as a file.")
         depth, bands = _png_depth(path), BANDS[file.mode]
         wide = depth == 16
         if wide:  # Pillow would reduce 16-bit colour to 8 bits and say nothing
@@ -36,17 +39,20 @@ def read_header(path: Path) -> Header:
             white=_white(file.mode, depth),
             alpha=bands - 1 if bands in (2, 4) else None,
             palette=_palette(file) if file.mode == "P" else None,
+            transparent=_transparent(file),
+            lossy="JPEG" if file.format in LOSSY else None,
             orientation=_orientation(file),
             meta=_resolution(file),
         )
 
 
 def decode(path: Path, header: Header) -> np.ndarray:
-    """(H, W, C) uint8 or uint16 as stored: palette indices kept, orientation not applied."""
+    """Return (H, W, C) uint8 or uint16 as stored: palette indices kept, orientation not applied."""
     if header.dtype == np.uint16:
         import imagecodecs  # here, so that only 16-bit PNGs wait for it, and other images are read where it is missing
 
-        pixels = imagecodecs.png_decode(path.read_bytes())
+        pixels = imagecodecs.png_decode(path.read_bytes()).reshape(header.height, header.width, -1)
+        pixels = pixels[..., : header.bands]  # a transparent colour comes back as one band more
     else:
         with PIL.Image.open(path, formats=FORMATS) as file:
             pixels = np.asarray(file.convert("RGB") if file.mode == "CMYK" else file)
@@ -77,8 +83,18 @@ def _white(mode: str, depth: int | None) -> int:
     return 2**depth - 1 if mode == "L" and depth in (2, 4) else 255
 
 
+def _transparent(file: PIL.Image.Image) -> tuple[int, ...] | None:
+    """Return the transparent colour of a file without palette or alpha, in stored values."""
+    key = file.info.get("transparency")
+    if key is None or file.mode not in ("1", "L", "I", "I;16", "RGB"):
+        return None
+    if isinstance(key, tuple):
+        return key
+    return (int(key > 0),) if file.mode == "1" else (int(key),)
+
+
 def _palette(file: PIL.Image.Image) -> np.ndarray:
-    """(256, 3) or (256, 4) uint8; entries the file does not define are black and opaque."""
+    """Return (256, 3) or (256, 4) uint8; entries the file does not define are black and opaque."""
     palette = np.zeros((256, 4), np.uint8)
     palette[:, 3] = 255
     colours = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]

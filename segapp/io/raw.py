@@ -1,6 +1,6 @@
 """Files as they are stored: the format found by content, errors told in one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -10,18 +10,22 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io import raster, tiff
 from segapp.io.header import Header, Window, stored_window, turn_upright
+from segapp.io.regular import MISSING, describe_irregular
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
 """Lower-case suffixes that can be read."""
 
 MAX_PIXELS = 2**28
 """Height x width that is decoded whole at most (16,384 x 16,384); a larger TIFF is read in windows."""
 
+MAX_SIDE = 2**20
+"""Height or width of any image: a band of windows across it must fit into memory."""
+
 LFS_POINTER = b"version https://git-lfs"
 
 
 def read_raw(path: Path) -> np.ndarray:
-    """(H, W) or (H, W, C) as stored: palette indices and alpha kept, bits as 0 and 1, orientation applied.
+    """Return (H, W) or (H, W, C) as stored: palette indices and alpha kept, bits as 0 and 1, orientation applied.
 
     Raises SegappError that names the file and what was found.
     """
@@ -31,26 +35,45 @@ def read_raw(path: Path) -> np.ndarray:
 
 
 def raw_shape(path: Path) -> tuple[int, int]:
-    """Height, width after orientation, from the header alone; raises SegappError."""
+    """Return height and width after orientation, from the header alone; raises SegappError."""
     return read_header(path).upright
 
 
 def raw_window(path: Path, y: int, x: int, h: int, w: int) -> np.ndarray:
-    """(h, w, C) as stored, a copy, inside the image only; of a TIFF only what lies under it is decoded."""
+    """Return (h, w, C) as stored, a copy, inside the image only; of a TIFF only what lies under it is decoded."""
+    return _upright_window(path, (y, x, h, w), _stored)
+
+
+def missing_window(path: Path, pixels: np.ndarray, y: int, x: int) -> np.ndarray | None:
+    """Return (h, w) bool: where the stored (h, w, C) `pixels` at (y, x) were not measured; None if all were.
+
+    That is where all bands hold the file's nodata value, or where its mask page says so.
+    """
     header = read_header(path)
-    height, width = header.upright
-    if not (0 <= y < y + h <= height and 0 <= x < x + w <= width):
-        raise SegappError(f"{path}: window {y, x, h, w} is not inside its {height} x {width} pixels.")
-    window = stored_window(header, (y, x, h, w))
-    with _telling(path):
-        pixels = _stored(path, header, window)
-    return np.array(turn_upright(pixels, header.orientation), order="C")
+    missing = None
+    if header.nodata is not None:
+        empty = np.isnan(pixels) if np.isnan(header.nodata) else pixels == header.nodata
+        missing = empty.all(axis=2)
+    if header.has_mask:
+        valid = _upright_window(path, (y, x, *pixels.shape[:2]), lambda path, _, window: tiff.read_mask(path, window))
+        missing = (valid[..., 0] == 0) | (False if missing is None else missing)
+    return missing if missing is not None and missing.any() else None
 
 
 def read_header(path: Path) -> Header:
-    """The file without its pixels; raises SegappError."""
+    """Return the file without its pixels; raises SegappError."""
     with _telling(path):
         return _header(path, *_stamp(path))
+
+
+def _upright_window(path: Path, window: Window, read: Callable[[Path, Header, Window], np.ndarray]) -> np.ndarray:
+    header, (y, x, h, w) = read_header(path), window
+    height, width = header.upright
+    if not (0 <= y < y + h <= height and 0 <= x < x + w <= width):
+        raise SegappError(f"{path}: window {y, x, h, w} is not inside its {height} x {width} pixels.")
+    with _telling(path):
+        pixels = read(path, header, stored_window(header, window))
+    return np.array(turn_upright(pixels, header.orientation), order="C")
 
 
 def _stored(path: Path, header: Header, window: Window) -> np.ndarray:
@@ -58,11 +81,13 @@ def _stored(path: Path, header: Header, window: Window) -> np.ndarray:
     if header.format == "TIFF":
         _bound(path, h, w)
         return tiff.read_window(path, header, window)
-    _bound(path, header.height, header.width)
     return _decoded(path, *_stamp(path))[y : y + h, x : x + w]
 
 
 def _stamp(path: Path) -> tuple[int, int]:
+    if (kind := describe_irregular(path)) is not None:
+        missing = kind == MISSING
+        raise SegappError(f"{path}: {kind}{'' if missing else ', not an image file'}.")
     status = path.stat()
     return status.st_mtime_ns, status.st_size
 
@@ -76,8 +101,12 @@ def _header(path: Path, mtime: int, size: int) -> Header:
     if magic == LFS_POINTER:
         raise SegappError(f"{path}: a Git LFS pointer instead of an image; fetch it with `git lfs pull`.")
     header = tiff.read_header(path) if magic.startswith(tiff.MAGIC) else raster.read_header(path)
-    if min(header.height, header.width) < 1:
-        raise SegappError(f"{path}: {header.format} of {header.height} x {header.width} pixels.")
+    if not 1 <= min(header.height, header.width) <= max(header.height, header.width) <= MAX_SIDE:
+        raise SegappError(
+            f"{path}: {header.format} of {header.height} x {header.width} pixels; a side has 1 … {MAX_SIDE:,}."
+        )
+    if header.format != "TIFF":
+        _bound(path, header.height, header.width)
     return header
 
 
@@ -103,8 +132,6 @@ def _telling(path: Path) -> Iterator[None]:
         yield
     except SegappError:
         raise
-    except FileNotFoundError as error:
-        raise SegappError(f"{path}: there is no such file.") from error
     except MemoryError as error:
         raise SegappError(f"{path}: not enough memory to decode it.") from error
     except Exception as error:
@@ -112,16 +139,16 @@ def _telling(path: Path) -> Iterator[None]:
 
 
 def _found(path: Path) -> str:
-    if path.is_dir():
-        return "a folder, not an image file"
     try:
         with path.open("rb") as file:
             start = file.read(8)
         size = path.stat().st_size
     except OSError:
         return "the file cannot be read"
-    names = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"} | dict.fromkeys(tiff.MAGIC, "TIFF")
+    names = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF"} | dict.fromkeys(
+        tiff.MAGIC, "TIFF"
+    )
     kind = next((name for magic, name in names.items() if start.startswith(magic)), None)
     if kind is None:
-        return f"{size:,} bytes starting with {start!r}, not a PNG, JPEG, BMP or TIFF"
+        return f"{size:,} bytes starting with {start!r}, not a PNG, JPEG, BMP, GIF or TIFF"
     return f"a broken or truncated {kind} of {size:,} bytes"

@@ -19,7 +19,7 @@ from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.inference.blend import profile
 from segapp.inference.engine import _say_windows_matter
-from segapp.inference.windows import padded, starts
+from segapp.inference.windows import inside, padded, starts
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.inference.runtimes import LocalRuntime
@@ -48,10 +48,12 @@ def brute_force(runtime, spec, pixels):
     for y in starts(height, spec.window[0], spec.overlap):
         for x in starts(width, spec.window[1], spec.overlap):
             seen = pixels[y : y + h, x : x + w]
-            inside = slice(seen.shape[0]), slice(seen.shape[1])
-            logits = runtime(padded(seen, spec.window).transpose(2, 0, 1)[None])[0][:, *inside]
-            summed[:, y : y + h, x : x + w] += logits * weights[inside]
-            total[y : y + h, x : x + w] += weights[inside]
+            part = slice(seen.shape[0]), slice(seen.shape[1])
+            first = inside((height, width), spec.window)
+            shown = (slice(start, start + length) for start, length in zip(first, seen.shape, strict=False))
+            logits = runtime(padded(seen, spec.window, first).transpose(2, 0, 1)[None])[0][:, *shown]
+            summed[:, y : y + h, x : x + w] += logits * weights[part]
+            total[y : y + h, x : x + w] += weights[part]
     return summed / total
 
 
@@ -467,3 +469,17 @@ def test_pixels_of_another_range_or_kind_are_refused(pixels, said):
 
 def test_a_grey_image_needs_no_axis_for_its_channel():
     assert ArrayImage(np.zeros((4, 5), np.uint8)).shape == (4, 5, 1)
+
+
+class Raw(ArrayImage):
+    """Pixels of somebody's own class, which checks nothing."""
+
+    def __post_init__(self):
+        pass
+
+
+@pytest.mark.parametrize("pixels", [np.float32([0, 128, 255]), np.float32([-1, 0, 1]), np.uint16([0, 9, 65535])])
+def test_windows_of_another_range_are_refused_whoever_reads_them(pixels):
+    image = np.broadcast_to(pixels.reshape(1, 3, 1), (40, 3, 3))
+    with pytest.raises(SegappError, match=r"floating point values of|holds uint16"):
+        Engine(LocalRuntime(), make_spec()).segment(Raw(image))

@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segapp.inference.windows import GRID, ends, padded, starts
+from segapp.datasets.crops import fit
+from segapp.inference.windows import GRID, ends, inside, padded, starts
 
 lengths = st.integers(1, 3000)
 sides = st.integers(1, 600)
@@ -62,19 +63,34 @@ def test_each_window_owns_the_pixels_up_to_the_next():
     assert ends([0, 30, 50], 90) == [30, 50, 90]
 
 
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 30), st.integers(0, 30))
-def test_padding_keeps_the_image_and_brings_no_new_values(height, width, down, right):
+sides = st.integers(1, 12)
+
+
+@given(sides, sides, st.integers(0, 30), st.integers(0, 30), st.integers(0, 9), st.integers(0, 9))
+def test_padding_keeps_the_image_and_brings_no_new_values(height, width, down, right, up, left):
     crop = np.arange(height * width, dtype=np.uint8).reshape(height, width, 1)
-    grown = padded(crop, (height + down, width + right))
+    y, x = min(up, down), min(left, right)
+    grown = padded(crop, (height + down, width + right), (y, x))
     assert grown.shape == (height + down, width + right, 1)
     assert grown.dtype == np.uint8
-    assert (grown[:height, :width] == crop).all()
+    assert (grown[y : y + height, x : x + width] == crop).all()
     assert set(np.unique(grown)) <= set(np.unique(crop))
 
 
-def test_padding_mirrors_and_then_repeats():
+def test_padding_mirrors_again_and_again():
     row = np.array([[1, 2, 3]])[..., None]
-    assert padded(row, (1, 8))[0, :, 0].tolist() == [1, 2, 3, 2, 1, 1, 1, 1]
+    assert padded(row, (1, 8))[0, :, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+    assert padded(row, (1, 8), (0, 2))[0, :, 0].tolist() == [3, 2, 1, 2, 3, 2, 1, 2]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.tuples(st.integers(1, 60), st.integers(1, 60)))
+def test_a_small_image_is_padded_as_in_training(height, width, window):
+    image = np.random.default_rng(0).integers(0, 255, (height, width, 1), np.uint8)
+    mask = np.zeros((height, width), np.uint8)
+    window = max(window[0], height), max(window[1], width)
+    trained, _ = fit(image, mask, window)
+    np.testing.assert_array_equal(padded(image, window, inside((height, width), window)), trained)
 
 
 def test_nothing_is_copied_where_nothing_is_missing():

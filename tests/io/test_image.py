@@ -164,11 +164,11 @@ def test_range_maps_low_to_0_and_high_to_1(tmp_path: Path, dtype: type) -> None:
 def test_percentiles_are_per_channel_and_of_the_whole_image(tmp_path: Path) -> None:
     ramp = np.arange(10100, dtype=np.uint16).reshape(100, 101)
     path = save(tmp_path / "a.tif", np.stack([ramp, ramp * 3]), photometric="minisblack", compression="deflate")
-    reference = Image(path, intensity=Intensity("percentile", 0, 100))
+    reference = Image(path, 2, Intensity("percentile", 0, 100))
     whole = reference.read()
     np.testing.assert_allclose(whole[..., 0], ramp / 10099, rtol=1e-6)
     np.testing.assert_allclose(whole[..., 0], whole[..., 1], rtol=1e-6)
-    fresh = Image(path, intensity=Intensity("percentile", 0, 100))
+    fresh = Image(path, 2, Intensity("percentile", 0, 100))
     np.testing.assert_array_equal(fresh.window(20, 30, 10, 12), whole[20:30, 30:42])
 
 

@@ -1,5 +1,7 @@
 """Files are delivered as stored, upright, in windows, or told in one sentence."""
 
+import os
+import socket
 import struct
 import zlib
 from pathlib import Path
@@ -236,9 +238,10 @@ def test_the_suffix_may_lie(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"", "the file is empty"),
-        (b"just a text", r"11 bytes starting with b'just a t', not a PNG, JPEG, BMP or TIFF"),
+        (b"just a text", r"11 bytes starting with b'just a t', not a PNG, JPEG, BMP, GIF or TIFF"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
-        (b"GIF89a" + bytes(30), "not a PNG, JPEG, BMP or TIFF"),
+        (b"GIF89a" + bytes(30), "GIF"),
+        (b"RIFF0000WEBPVP8 ", "not a PNG, JPEG, BMP, GIF or TIFF"),
         (b"II*\0" + bytes(20), "a broken or truncated TIFF of 24 bytes|TIFF without an image"),
     ],
 )
@@ -313,19 +316,101 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pyt
         PIL.Image.fromarray(GREY).save(tmp_path / name)
         with pytest.raises(SegappError, match=r"37 x 50 pixels would have to be decoded whole.*1,000"):
             read_raw(tmp_path / name)
-    assert raw_shape(tmp_path / "a.png") == (37, 50)
     assert raw_window(tmp_path / "a.tif", 0, 0, 20, 50).shape == (20, 50, 1)
-    with pytest.raises(SegappError, match="decoded whole"):
-        raw_window(tmp_path / "a.png", 0, 0, 20, 50)
+    with pytest.raises(SegappError, match="decoded whole"):  # by the header: nobody plans windows of it
+        raw_shape(tmp_path / "a.png")
 
 
-def test_a_huge_header_is_only_a_number(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(
-        _png(8, 0, [b"\0"], 4).replace(struct.pack(">II", 4, 1), struct.pack(">II", 60000, 60000))
-    )
-    content = bytearray((tmp_path / "a.png").read_bytes())
-    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
-    (tmp_path / "a.png").write_bytes(bytes(content))
-    assert raw_shape(tmp_path / "a.png") == (60000, 60000)
-    with pytest.raises(SegappError, match=f"{MAX_PIXELS:,}"):
-        read_raw(tmp_path / "a.png")
+def _sized(path: Path, height: int, width: int) -> Path:
+    """Write a file of few bytes whose header promises so many pixels."""
+    if path.suffix == ".png":
+        (tmp := bytearray(_png(8, 0, [b"\0"], 4)))[16:24] = struct.pack(">II", width, height)
+        tmp[29:33] = struct.pack(">I", zlib.crc32(bytes(tmp[12:29])))
+        path.write_bytes(bytes(tmp))
+        return path
+    kind, name = {".bmp": (PIL.Image.new("L", (4, 1)), "BMP"), ".gif": (PIL.Image.new("L", (4, 1)), "GIF")}[path.suffix]
+    kind.save(path, name)
+    place, form = {".bmp": (18, "<ii"), ".gif": (6, "<HH")}[path.suffix]
+    content = bytearray(path.read_bytes())
+    content[place : place + struct.calcsize(form)] = struct.pack(form, width, height)
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "height", "width"),
+    [
+        ("a.png", 200_000, 200_000),
+        ("a.png", 2**31 - 1, 2**31 - 1),
+        ("a.png", 1, 2**24),
+        ("a.bmp", 60_000, 60_000),
+        ("a.gif", 60_000, 60_000),
+    ],
+)
+def test_a_huge_header_is_refused_by_the_header_alone(tmp_path: Path, name: str, height: int, width: int) -> None:
+    with pytest.raises(SegappError, match=rf"{height} x {width} pixels.*({MAX_PIXELS:,}|{raw.MAX_SIDE:,})"):
+        raw_shape(_sized(tmp_path / name, height, width))
+
+
+def _tags(width: int, height: int, *more: tuple[int, int, int, int]) -> bytes:
+    """A little-endian TIFF of one page: (code, kind, count, value) of its tags, and 16 bytes of pixels."""
+    always = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
+    tags = sorted({tag[0]: tag for tag in [*always, *more]}.values())
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + bytes(16)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (_tags(200_000, 200_000, (259, 3, 1, 1), (273, 4, 1, 8), (278, 4, 1, 200_000), (279, 4, 1, 16)), "truncated"),
+        (_tags(200_000, 200_000, (259, 3, 1, 8), (273, 4, 1, 8), (278, 4, 1, 200_000), (279, 4, 1, 16)), "one tile or"),
+        (  # GDAL's sparse tiles: all of them empty
+            _tags(
+                60_000, 30_000, (259, 3, 1, 8), (322, 4, 1, 30_000), (323, 4, 1, 30_000), (324, 3, 2, 0), (325, 3, 2, 0)
+            ),
+            "holds 0 bytes",
+        ),
+        (_tags(2**31, 1, (259, 3, 1, 8), (273, 4, 1, 8), (278, 4, 1, 1), (279, 4, 1, 16)), "one tile or|a side has"),
+        (_tags(8, 8, (259, 3, 1, 8), (277, 3, 1, 9000), (273, 4, 1, 8), (278, 4, 1, 8), (279, 4, 1, 16)), "a stack"),
+    ],
+    ids=["uncompressed", "one strip", "empty tiles", "one row", "many samples"],
+)
+def test_a_tiff_that_promises_more_than_a_window_needs(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(SegappError, match=rf"a\.tif: .*({words})"):
+        raw_shape(tmp_path / "a.tif")
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s.png"))
+    words = {"pipe.png": "a named pipe", "loop.png": "itself", "gone.png": "nowhere.png, which", "s.png": "a socket"}
+    for name, found in words.items():
+        with pytest.raises(SegappError, match=rf"{name}: .*{found}"):
+            raw_shape(tmp_path / name)
+    with pytest.raises(SegappError, match="a device"):
+        raw_shape(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3)])
+def test_a_16_bit_png_with_a_transparent_colour(tmp_path: Path, kind: int, samples: int) -> None:
+    pixels = RNG.integers(0, 65536, (5, 4, samples), np.uint16)
+    whole = _png(16, kind, [row.astype(">u2").tobytes() for row in pixels], 4)
+    key = pixels[2, 3].astype(">u2").tobytes()
+    chunk = struct.pack(">I", len(key)) + b"tRNS" + key + struct.pack(">I", zlib.crc32(b"tRNS" + key))
+    (tmp_path / "a.png").write_bytes(whole[:33] + chunk + whole[33:])
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(5, 4, samples), pixels)
+    assert raw.read_header(tmp_path / "a.png").transparent == tuple(pixels[2, 3].tolist())
+
+
+def test_gif_is_read_and_an_animation_refused(tmp_path: Path) -> None:
+    frames = [PIL.Image.fromarray(np.eye(9, dtype=np.uint8) * v) for v in (255, 99)]
+    frames[0].save(tmp_path / "a.gif")
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.gif"), np.eye(9))  # indices: black, white
+    frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(SegappError, match=r"b\.gif: an animated GIF"):
+        raw_shape(tmp_path / "b.gif")

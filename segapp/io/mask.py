@@ -1,0 +1,79 @@
+"""The pixels of a mask file with what its format says they mean: the same for every format."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from segapp.errors import SegappError
+from segapp.io.header import Header, turn_bright
+from segapp.io.raw import missing_window, raw_window, read_header
+
+
+@dataclass(frozen=True)
+class MaskPixels:
+    """A window of a mask file; which value or colour is which class is for an encoding to say."""
+
+    values: np.ndarray
+    """(H, W, C) as stored, alpha left out, MinIsWhite turned round; the indices of a palette."""
+    largest: float
+    """What white is stored as; 1 for floating point."""
+    palette: np.ndarray | None = None
+    """(256, 3) uint8: the colours of the indices."""
+    transparency: np.ndarray | None = None
+    """(H, W) float32 in [0, 1], 1 where nothing is painted; None where every pixel is."""
+    missing: np.ndarray | None = None
+    """(H, W) bool: not measured, by GeoTIFF's nodata or a mask page; None where all are."""
+    nodata: float | None = None
+    """The stored value of such pixels, if they have one."""
+    lossy: str | None = None
+    """The codec that may have changed values."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height, width."""
+        return self.values.shape[0], self.values.shape[1]
+
+
+def mask_window(path: Path, y: int, x: int, h: int, w: int) -> MaskPixels:
+    """Return a window of a mask file, inside the mask only; raises SegappError naming the file."""
+    header = read_header(path)
+    if header.are_pages:
+        raise SegappError(f"{path}: TIFF of {header.bands} pages, a stack and not one mask; save each page as a file.")
+    stored = raw_window(path, y, x, h, w)
+    missing = missing_window(path, stored, y, x)
+    palette = None if header.palette is None else header.palette[:, :3]
+    values = stored if header.alpha is None else np.delete(stored, header.alpha, axis=2)
+    return MaskPixels(
+        values=turn_bright(values, header),
+        largest=_largest(header),
+        palette=palette,
+        transparency=_transparency(stored, header),
+        missing=missing,
+        nodata=header.nodata,
+        lossy=header.lossy,
+    )
+
+
+def mask_orientation(path: Path) -> int:
+    """Return EXIF's 1 … 8: how the stored pixels are turned."""
+    return read_header(path).orientation
+
+
+def _largest(header: Header) -> float:
+    if header.dtype == np.uint8:
+        return header.white
+    return 1.0 if header.dtype.kind == "f" else float(np.iinfo(header.dtype).max)
+
+
+def _transparency(stored: np.ndarray, header: Header) -> np.ndarray | None:
+    if header.palette is not None and header.palette.shape[1] == 4:
+        alpha, opaque = header.palette[stored[..., 0], 3], 255.0
+    elif header.alpha is not None:
+        alpha, opaque = stored[..., header.alpha], _largest(header)
+    elif header.transparent is not None:
+        alpha, opaque = (stored != np.array(header.transparent)).any(axis=2), 1.0
+    else:
+        return None
+    transparency = 1 - alpha.astype(np.float32) / np.float32(opaque)
+    return transparency if transparency.any() else None

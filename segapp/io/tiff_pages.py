@@ -1,0 +1,118 @@
+"""Which pages of a TIFF make its image, and what their order means."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from segapp.errors import SegappError
+
+# tifffile logs each oddity of a broken file, up to thousands of lines; here one sentence says it.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+CHANNEL_AXES, PAGE_AXES = "SC", "QI"
+"""Letters of tifffile for samples and channels, and for pages of which the file does not say what they are."""
+
+MAX_CHANNELS = 16  # more pages than a network has input channels are a stack, not one image
+REDUCED, MASK = 1, 4  # bits of NewSubfileType
+SLIDES = frozenset({"svs", "scn", "ndpi", "bif", "qpi", "philips", "avs"})
+"""Formats of whole slides, which say that the first series is the slide: the others are its label and overview."""
+
+
+def open_tiff(path: Path) -> tifffile.TiffFile:
+    """Open a TIFF that never opens another file, whatever its metadata or its folder says.
+
+    tifffile completes OME-TIFF by files that the XML names, stacks of Micro-Manager and NDTiff by files beside them.
+    """
+    file = tifffile.TiffFile(path, _multifile=False)
+    file.is_mmstack = file.is_ndtiff = False  # which do not heed that; their pages are read as any others
+    return file
+
+
+def find_series(path: Path, file: tifffile.TiffFile) -> Any:
+    """Return the pages of the file's one image; SegappError when it has none or several."""
+    _require_whole_chain(path, file)
+    images = [series for series in file.series if series.keyframe is not None and not _is_extra(series.keyframe)]
+    if not images:
+        raise SegappError(f"{path}: TIFF without an image in it.")
+    if len(images) > 1 and images[0].kind not in SLIDES:
+        sizes = ", ".join(" x ".join(map(str, series.shape)) for series in images[:4])
+        raise SegappError(
+            f"{path}: TIFF of {len(images)} images ({sizes}{' …' if len(images) > 4 else ''}); save each as a file."
+        )
+    return images[0]
+
+
+def find_mask(path: Path, file: tifffile.TiffFile, size: tuple[int, int]) -> Any:
+    """Return the page that says which pixels of an image of this size were measured, or None."""
+    for series in file.series:
+        if series.keyframe is None or not _is_mask(series.keyframe) or series.keyframe.is_reduced:
+            continue
+        if series.keyframe.shape != size:
+            raise SegappError(f"{path}: TIFF whose mask page has {series.keyframe.shape} pixels, its image {size}.")
+        return series.keyframe
+    return None
+
+
+def find_shape(path: Path, series: Any) -> tuple[int, int, int]:
+    """Return height, width, bands; SegappError for a stack."""
+    axes, shape = _long_axes(series)
+    if rows_are_pages(series):
+        return shape[0], shape[1], shape[2]
+    if axes == "YX":
+        return shape[0], shape[1], 1
+    if len(axes) == 3 and axes.endswith("YX") and axes[0] in CHANNEL_AXES + PAGE_AXES and shape[0] <= MAX_CHANNELS:
+        return shape[1], shape[2], shape[0]
+    if len(axes) == 3 and axes.startswith("YX") and axes[2] in CHANNEL_AXES and shape[2] <= MAX_CHANNELS + 1:
+        return shape[0], shape[1], shape[2]
+    sizes = ", ".join(f"{axis}={length}" for axis, length in zip(axes, shape, strict=True))
+    raise SegappError(f"{path}: TIFF with the axes {sizes} is a stack, not one image; save each slice as a file.")
+
+
+def are_pages(series: Any) -> bool:
+    """Return whether the bands are pages that the file does not call channels."""
+    axes, _ = _long_axes(series)
+    return len(axes) == 3 and axes[0] in PAGE_AXES and not rows_are_pages(series)
+
+
+def rows_are_pages(series: Any) -> bool:
+    """Return whether each row is a page: (H, W, few) saved without saying that the last axis is channels."""
+    axes, shape = _long_axes(series)
+    return axes in ("QYX", "IYX") and shape[0] > MAX_CHANNELS >= shape[2]
+
+
+def channels_last(series: Any, pixels: np.ndarray) -> np.ndarray:
+    """Return the series' pixels as (H, W, bands); a view."""
+    axes, shape = _long_axes(series)
+    pixels = pixels.reshape(shape)
+    if len(axes) == 2:
+        return pixels[..., None]
+    return pixels if axes.startswith("YX") or rows_are_pages(series) else np.moveaxis(pixels, 0, -1)
+
+
+def _is_mask(page: Any) -> bool:
+    return bool(int(page.subfiletype) & MASK) or getattr(page.photometric, "name", "") == "MASK"
+
+
+def _is_extra(page: Any) -> bool:
+    """Return whether a page is a smaller copy of another, or a mask of valid pixels."""
+    return bool(int(page.subfiletype) & REDUCED) or _is_mask(page)
+
+
+def _require_whole_chain(path: Path, file: tifffile.TiffFile) -> None:
+    """Each page points to the next, the last to 0: tifffile takes a pointer beyond the file for the end."""
+    if not file.series:
+        raise SegappError(f"{path}: TIFF without an image in it.")
+    position = file.pages.next_page_offset
+    if position is not None:
+        file.filehandle.seek(position)
+        pointer = file.filehandle.read(file.tiff.offsetsize)
+        if len(pointer) < file.tiff.offsetsize or any(pointer):
+            raise SegappError(f"{path}: truncated TIFF, its page {len(file.pages) + 1} is missing.")
+
+
+def _long_axes(series: Any) -> tuple[str, tuple[int, ...]]:
+    kept = [i for i, axis in enumerate(series.axes) if series.shape[i] > 1 or axis in "YX"]
+    return "".join(series.axes[i] for i in kept), tuple(series.shape[i] for i in kept)

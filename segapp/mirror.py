@@ -1,0 +1,14 @@
+"""What lies beyond the edges of an image: its mirror image, the same in training and in prediction."""
+
+import numpy as np
+
+
+def mirrored(start: int, stop: int, length: int) -> np.ndarray:
+    """Return the indices start … stop - 1, those outside 0 … length - 1 mirrored at the edge pixels.
+
+    >>> mirrored(-2, 5, 3).tolist()
+    [2, 1, 0, 1, 2, 1, 0]
+    """
+    period = max(2 * (length - 1), 1)
+    indices = np.arange(start, stop) % period
+    return np.where(indices >= length, period - indices, indices)
