@@ -1,16 +1,20 @@
 """The verdict of `segapp validate` and `segapp test`, on the screen and in files."""
 
-import csv
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from segapp.io import atomic_path
-from segapp.metrics import SCORES, BoundaryScore, ImageScores, SegmentationScores
+from segapp.io import atomic_path, write_table
+from segapp.metrics import SCORES, BoundaryScore, ImageScores, SegmentationScores, mean_over_classes
 from segapp.spec import Spec
+from segapp.text import for_terminal
+
+COUNTS = ("tp", "fp", "fn")
 
 
 class EvaluationReport(Callback):
@@ -47,7 +51,7 @@ class EvaluationReport(Callback):
         scores = accumulator.scores(total, images)
         support = accumulator.support(images)
         self._write_json(trainer, spec, scores, support, total.tolist(), len(images))
-        self._write_images(images, spec)
+        self._write_images(images, accumulator)
         if accumulator.keep_confusion:
             self._write_confusion(images, spec)
         print(table(scores, support, spec, len(images)))
@@ -64,7 +68,7 @@ class EvaluationReport(Callback):
     ) -> None:
         loss = trainer.callback_metrics.get("val/loss", trainer.callback_metrics.get("test/loss"))
         verdict = {
-            "checkpoint": None if trainer.ckpt_path is None else str(trainer.ckpt_path),  # None: a bundle was scored
+            "checkpoint": self._relative(trainer.ckpt_path),  # None: a bundle was scored
             "images": images,
             "images_per_class": support,
             "classes": list(spec.classes),
@@ -77,19 +81,24 @@ class EvaluationReport(Callback):
         with atomic_path(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(verdict, indent=1))
 
-    def _write_images(self, images: list[ImageScores], spec: Spec) -> None:
-        header = ["name", *(f"{count}/{label}" for label in spec.classes for count in ("tp", "fp", "fn"))]
-        if any(image.boundaries for image in images):
-            header += [f"{score}/{label}" for label in spec.classes for score in BoundaryScore._fields]
-        rows = [
-            [
-                image.name,
-                *(image.counts[kind][k] for k in range(len(spec.classes)) for kind in range(3)),
-                *("" if math.isnan(value) else f"{value:.6g}" for outline in image.boundaries for value in outline),
-            ]
-            for image in images
-        ]
-        _write_csv(self.folder / "per_image.csv", header, rows)
+    def _relative(self, checkpoint: Any) -> str | None:
+        """Return where a checkpoint lies, seen from the folder: it tells nothing of the machine, and moves with it."""
+        return None if checkpoint is None else os.path.relpath(checkpoint, self.folder)
+
+    def _write_images(self, images: list[ImageScores], scores: SegmentationScores) -> None:
+        """Write every image's scores: the means over its classes, then per class counts and scores."""
+        values, classes = scores.values(images), range(len(scores.classes))
+        means = torch.stack([mean_over_classes(each, scores.background) for each in values.values()], dim=1)
+        by_class = torch.stack(list(values.values()), dim=2)  # (images, classes, scores)
+        columns = (*COUNTS, *values)
+        header = ["name", *values, *(f"{column}/{label}" for label in scores.classes for column in columns)]
+        rows = []
+        for image, mean, per_class in zip(images, means.tolist(), by_class.tolist(), strict=True):
+            row: list[object] = [image.name, *map(_cell, mean)]
+            for k in classes:
+                row += [*(image.counts[kind][k] for kind in range(len(COUNTS))), *map(_cell, per_class[k])]
+            rows.append(row)
+        write_table(self.folder / "per_image.csv", header, rows)
 
     def _write_confusion(self, images: list[ImageScores], spec: Spec) -> None:
         rows = [
@@ -97,25 +106,28 @@ class EvaluationReport(Callback):
             for image in images
             for truth, guess, count in image.cells
         ]
-        _write_csv(self.folder / "confusion.csv", ["name", "truth", "prediction", "pixels"], rows)
+        write_table(self.folder / "confusion.csv", ["name", "truth", "prediction", "pixels"], rows)
 
 
 def table(scores: dict[str, float], support: dict[str, int], spec: Spec, images: int) -> str:
     """A readable table; `-` where a class was in neither truth nor prediction."""
-    width = max(len(name) for name in (*spec.classes, "mean"))
+    names = [for_terminal(name) for name in spec.classes]
+    width = max(len(name) for name in (*names, "mean"))
     columns = [f"{score}/{over}" for score in SCORES for over in ("dataset", "image")]
     columns += [name for name in (f"{score}/image" for score in BoundaryScore._fields) if name in scores]
     lines = [
         f"{images} images",
         f"  {'class':<{width}}  " + "  ".join(f"{c:>{_width(c)}}" for c in columns) + "   images",
     ]
-    for label in spec.classes:
+    for name, label in zip(names, spec.classes, strict=True):
         figures = "  ".join(f"{_figure(scores[f'{column}/{label}']):>{_width(column)}}" for column in columns)
-        lines.append(f"  {label:<{width}}  {figures}  {support[label]:>7}")
+        lines.append(f"  {name:<{width}}  {figures}  {support[label]:>7}")
     figures = "  ".join(f"{_figure(scores[column]):>{_width(column)}}" for column in columns)
     lines.append(f"  {'mean':<{width}}  {figures}")
     if spec.background is not None:
-        lines.append(f"  (the mean leaves out {spec.classes[spec.background]}, the background)")
+        lines.append(f"  (the mean leaves out {names[spec.background]}, the background)")
+    if any(support[label] != images for label in spec.classes):
+        lines.append("  (the mean of …/image is over images, of each the mean over the classes that occur in it)")
     if math.isnan(scores["dice/dataset"]):
         lines.append("  nothing to score: no class of the mean occurs in the truth or the predictions")
     return "\n".join(lines)
@@ -139,8 +151,6 @@ def _plain(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
+def _cell(value: float) -> str:
+    """Return a score as a table holds it: to ten digits, or empty where there is none."""
+    return "" if math.isnan(value) else f"{value:.10g}"

@@ -1,6 +1,5 @@
 """`segapp compare`: finished runs set against each other."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from segapp.errors import MisuseError
 from segapp.inference import classes_named
 from segapp.io.config import read_yaml
 from segapp.report.effects import Question
-from segapp.report.results import LOWER_IS_BETTER, Result, common_images
+from segapp.report.results import LOWER_IS_BETTER, Result, common_images, read_verdict
 from segapp.report.study import Report, write_report
 from segapp.studies.examples import slug, write_examples
 from segapp.studies.merge import at
@@ -45,7 +44,7 @@ def compare(
         runs: Folders of runs, runs/<name>/<time>.
         output: Folder for report.html and its tables.
         score_on: Which verdicts are compared.
-        score: Score per image by which wins and losses are chosen.
+        score: Score per image by which wins and losses are chosen: a column of per_image.csv without a class.
         pictures: Wins, and as many losses, that are shown of every run.
         neighbours: So many images that follow each other by name are one group, as slices of one tissue;
             default: groups as the data set says.
@@ -146,7 +145,7 @@ def _result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Pat
 def _verdict(run: Path, verb: str) -> Path:
     """The newest verdict of the run's best checkpoint; one that does not say what it scored may be of that."""
     records = sorted(run.glob(f"{verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime)
-    scored = {record: Path(json.loads(record.read_text()).get("checkpoint") or "best.ckpt").name for record in records}
+    scored = {record: Path(str(read_verdict(record).get("checkpoint") or "best.ckpt")).name for record in records}
     of_best = [record for record, checkpoint in scored.items() if checkpoint == "best.ckpt"]
     if not of_best:
         only = f" of best.ckpt, only of {', '.join(sorted(set(scored.values())))}" if scored else ""

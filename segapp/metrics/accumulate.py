@@ -10,7 +10,7 @@ from torch import Tensor
 from segapp.errors import SegappError
 from segapp.metrics.boundary import BoundaryScore, boundary_scores
 from segapp.metrics.counts import confusion, true_false_positives_negatives
-from segapp.metrics.scores import SCORES
+from segapp.metrics.scores import SCORES, mean_over_classes
 
 
 class ImageScores(NamedTuple):
@@ -103,33 +103,44 @@ class SegmentationScores:
         return total, sorted((image for _, images in parts for image in images), key=_place)
 
     def scores(self, total: Tensor, images: list[ImageScores]) -> dict[str, float]:
-        """The scores of gathered counts.
+        """Return the scores of gathered counts.
 
         `<score>/dataset`: counts summed over the set, then per class, then the mean over classes (the mIoU of VOC,
-        Cityscapes). `<score>/image`: per image and class, then the mean over the images where the class is defined,
-        then over classes (what medical challenges report). `surface_dice/image` and `hd95/image` likewise, where
-        boundaries were kept.
+        Cityscapes). `<score>/image`: per image the mean over its classes, then the mean over images; of one class, the
+        mean over the images where it is defined. `surface_dice/image` and `hd95/image` likewise, where boundaries were
+        kept.
         """
         per_set = true_false_positives_negatives(total)
-        per_image = self._counts(images).unbind(1)
+        per_image = self.values(images)
         result: dict[str, float] = {}
         for score, function in SCORES.items():
-            self._add(result, f"{score}/dataset", function(*per_set))
-            self._add(result, f"{score}/image", function(*per_image).nanmean(0))
-        if self.keep_boundaries:
-            values = torch.tensor([image.boundaries for image in images], dtype=torch.float64)
-            for index, score in enumerate(BoundaryScore._fields):
-                per_class = values.reshape(-1, len(self.classes), len(BoundaryScore._fields))[..., index]
-                self._add(result, f"{score}/image", per_class.nanmean(0))
+            per_class = function(*per_set)
+            self._add(result, f"{score}/dataset", mean_over_classes(per_class, self.background), per_class)
+            self._add_images(result, score, per_image.pop(score))
+        for score, values in per_image.items():
+            self._add_images(result, score, values)
         return result
+
+    def values(self, images: list[ImageScores]) -> dict[str, Tensor]:
+        """Return every score of every image and class, (I, K) float64, NaN where the class is in neither mask."""
+        counts = self._counts(images).unbind(1)
+        values = {score: function(*counts) for score, function in SCORES.items()}
+        if self.keep_boundaries:
+            outlines = torch.tensor([image.boundaries for image in images], dtype=torch.float64)
+            outlines = outlines.reshape(-1, len(self.classes), len(BoundaryScore._fields))
+            values |= dict(zip(BoundaryScore._fields, outlines.unbind(-1), strict=True))
+        return values
 
     def _counts(self, images: list[ImageScores]) -> Tensor:
         """(images, 3, K) int64, also of no image."""
         return torch.tensor([image.counts for image in images], dtype=torch.int64).reshape(-1, 3, len(self.classes))
 
-    def _add(self, result: dict[str, float], name: str, per_class: Tensor) -> None:
-        counted = [index for index in range(len(self.classes)) if index != self.background]
-        result[name] = float(per_class[counted].nanmean())
+    def _add_images(self, result: dict[str, float], score: str, values: Tensor) -> None:
+        of_images = mean_over_classes(values, self.background)
+        self._add(result, f"{score}/image", of_images.nanmean(), values.nanmean(0))
+
+    def _add(self, result: dict[str, float], name: str, mean: Tensor, per_class: Tensor) -> None:
+        result[name] = float(mean)
         for label, value in zip(self.classes, per_class.tolist(), strict=True):
             result[f"{name}/{label}"] = value
 

@@ -42,10 +42,11 @@ def boundary_scores(
 ) -> list[BoundaryScore]:
     """Surface Dice and HD95 of every class of one image.
 
-    Surface Dice (Nikolov et al. 2021, "Clinically Applicable Segmentation of Head and Neck Anatomy"): the share of both
-    boundaries' pixels that are within `tolerance` of the other boundary. HD95: of either boundary the 95th percentile
-    (linear interpolation) of the distances to the other, and of the two the larger ("Metrics Reloaded", Maier-Hein et
-    al. 2024). Distances are Euclidean between pixel centres and exact.
+    Surface Dice: the fraction of both boundaries' pixels that are within `tolerance` of the other boundary (Nikolov et
+    al. 2021, "Clinically Applicable Segmentation of Head and Neck Anatomy", weigh by length of boundary instead of
+    counting pixels). HD95: of either boundary the 95th percentile (linear interpolation) of the distances to the other,
+    and of the two the larger ("Metrics Reloaded", Maier-Hein et al. 2024). Distances are
+    Euclidean between pixel centres and exact.
 
     Args:
         prediction: (H, W) class indices.

@@ -21,5 +21,15 @@ def iou(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     return tp.double() / (tp + fp + fn)
 
 
+def mean_over_classes(values: Tensor, background: int | None) -> Tensor:
+    """Return the mean of (…, K) scores over the classes that have one, the background left out; NaN where none has.
+
+    Of one image this is *the* score of the image, and `<score>/image` is its mean over images: the one definition that
+    metrics.json, per_image.csv and the tables of `segapp compare` and `study` share.
+    """
+    counted = [index for index in range(values.shape[-1]) if index != background]
+    return values[..., counted].nanmean(-1)
+
+
 SCORES: dict[str, Score] = {"dice": dice, "iou": iou}
 """What is computed and reported: a new score is a function of the counts and one line here."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segapp.report.flow_table import median
-from segapp.report.results import Result, common_images, grouped, scored
+from segapp.report.results import Result, common_images, grouped, scored, set_score
 from segapp.report.statistics import Interval, estimate_difference, estimate_mean, holm
 
 Row = dict[str, Any]
@@ -90,7 +90,7 @@ def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, A
             by_seed = scored(results, arm, score, images)
             if by_seed:
                 found = estimate_mean(np.stack(list(by_seed.values())), groups)
-                rows.append({"score": score, "arm": arm, "seeds": len(by_seed), **_interval(found)})
+                rows.append({"score": set_score(score), "arm": arm, "seeds": len(by_seed), **_interval(found)})
     return rows
 
 
@@ -122,7 +122,7 @@ def _contrast(
     """
     sides = [{arm: scored(results, arm, score, images) for arm in arms} for arms in (question.arms, question.against)]
     seeds = sorted(set.intersection(*(set(found) for side in sides for found in side.values())))
-    row: Row = {"score": score, "contrast": question.name, "seeds": len(seeds)}
+    row: Row = {"score": set_score(score), "contrast": question.name, "seeds": len(seeds)}
     if not seeds:
         return row | {"images": len(images), "groups": len(set(groups))} | _interval(Interval(math.nan)) | {P: math.nan}
     ours, theirs = (np.array([[found[seed] for seed in seeds] for found in side.values()]) for side in sides)

@@ -11,11 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from segapp.errors import SegappError
 from segapp.io import read_table
 from segapp.report.flow_table import FlowTable, read_flow
 
-LOWER_IS_BETTER = ("hd95", "loss")
+LOWER_IS_BETTER = ("hd95", "hd95/image", "loss")
 """Scores of which less is more."""
+
+
+def set_score(score: str) -> str:
+    """Return the name of the mean over images of a score per image: as in metrics.json, `dice/image` of `dice`."""
+    return f"{score}/image"
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,7 @@ class Result:
         """metrics.json of the verdict."""
         if self.verdict is None:
             return {}
-        found: dict[str, Any] = json.loads((self.verdict / "metrics.json").read_text())
-        return found
+        return read_verdict(self.verdict / "metrics.json")
 
     @cached_property
     def curves(self) -> list[dict[str, str]]:
@@ -54,10 +59,8 @@ class Result:
         """Per image of the verdict and score the mean over classes (the background left out); NaN if undefined."""
         if self.verdict is None:
             return {}
-        background = self.metrics.get("background")
-        classes = [name for name in self.metrics["classes"] if name != background]
-        rows = read_table(self.verdict / "per_image.csv")
-        return {row["name"]: image_scores(row, classes) for row in rows}
+        path = self.verdict / "per_image.csv"
+        return {row["name"]: image_scores(path, row) for row in read_table(path)}
 
     @cached_property
     def flow(self) -> FlowTable | None:
@@ -73,19 +76,26 @@ class Result:
         return record.parent if record is not None and whole else None
 
 
-def image_scores(row: Mapping[str, str], classes: Sequence[str]) -> dict[str, float]:
-    """Dice, IoU and whatever else per_image.csv has, each the mean over the classes where it is defined."""
-    values: dict[str, list[float]] = {"dice": [], "iou": []}
-    for label in classes:
-        tp, fp, fn = (int(row[f"{kind}/{label}"]) for kind in ("tp", "fp", "fn"))
-        found = tp + fp + fn
-        values["dice"].append(2 * tp / (tp + found) if found else math.nan)
-        values["iou"].append(tp / found if found else math.nan)
-    for column in row:
-        score, _, label = column.partition("/")
-        if label in classes and score not in ("tp", "fp", "fn"):
-            values.setdefault(score, []).append(_number(row[column]))
-    return {score: nan_mean(numbers) for score, numbers in values.items()}
+def read_verdict(path: Path) -> dict[str, Any]:
+    """Return what a metrics.json holds; raises SegappError for a damaged one."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SegappError(f"{path}: is damaged ({error}); score the checkpoint again.") from error
+    if not isinstance(found, dict):
+        raise SegappError(f"{path}: holds no scores of segapp; score the checkpoint again.")
+    return found
+
+
+def image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]:
+    """Return the scores of one row of per_image.csv at `path`, each the mean over the image's classes.
+
+    Raises SegappError where there are none.
+    """
+    scores = {column: _number(cell) for column, cell in row.items() if column != "name" and "/" not in column}
+    if not scores:
+        raise SegappError(f"{path}: has no score per image, an earlier segapp wrote it; run segapp test again.")
+    return scores
 
 
 def nan_mean(values: Sequence[float]) -> float:

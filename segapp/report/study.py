@@ -13,7 +13,7 @@ from segapp.report.effects import P_RUNS, Question, Row, arm_rows, best_losses, 
 from segapp.report.flow_table import FlowTable
 from segapp.report.landscape import contours, lines, read_landscape, sharpness_row, surfaces
 from segapp.report.page import Page, facts, picture, row_of
-from segapp.report.results import Result, common_images, grouped, nan_mean, score_names
+from segapp.report.results import Result, common_images, grouped, nan_mean, score_names, set_score
 from segapp.report.tables import html_table, write_csv, write_tex
 from segapp.text import for_html
 
@@ -128,10 +128,10 @@ def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row])
         return
     page.section("Arms")
     points: dict[tuple[str, str], list[float]] = {}
-    for score in dict.fromkeys(row["score"] for row in arms):
+    for score in score_names(finished):
         for result in finished:
             mean = nan_mean([values[score] for values in result.images.values()])
-            points.setdefault((score, result.arm), []).append(mean)
+            points.setdefault((set_score(score), result.arm), []).append(mean)
     with figures.style():
         figure = figures.dots(arms, "arm", zero=False, points=points)
     _draw(page, folder, "arms", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind.")

@@ -101,9 +101,10 @@ def test_a_test_scores_boundaries_per_image_and_class(trained, capsys):
     scores = json.loads((folder / "metrics.json").read_text())["scores"]
     with (folder / "per_image.csv").open(newline="") as file:
         images = list(csv.DictReader(file))
-    for score in ("surface_dice", "hd95"):
-        defined = [float(image[f"{score}/cell"]) for image in images if image[f"{score}/cell"]]
-        assert scores[f"{score}/image/cell"] == pytest.approx(np.mean(defined), rel=1e-5)
+    assert json.loads((folder / "metrics.json").read_text())["checkpoint"] == "../checkpoints/best.ckpt"
+    for score in ("dice", "iou", "surface_dice", "hd95"):
+        for column, name in ((f"{score}/cell", f"{score}/image/cell"), (score, f"{score}/image")):
+            assert scores[name] == pytest.approx(np.mean([float(image[column]) for image in images if image[column]]))
         assert scores[f"{score}/image"] == scores[f"{score}/image/cell"]  # the background is left out
 
 

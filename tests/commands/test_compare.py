@@ -45,15 +45,20 @@ def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeyp
     (run,) = Path("runs/tiny").glob("2*")
     places = [str(shutil.copytree(run, Path(root, "tiny", "today"))) for root in ("one", "two")]
     table = Path(places[1], "test-1", "per_image.csv")
-    found = [row | {"tp/cell": "0", "fn/cell": str(int(row["tp/cell"]) + int(row["fn/cell"]))} for row in rows(table)]
+    found = [row | {"dice": "0"} for row in rows(table)]
     table.write_text("\n".join(",".join(line) for line in (found[0], *(row.values() for row in found))) + "\n")
     assert main(["compare", *places, "--pictures", "1"]) == 0
     images = rows(Path("comparison/images.csv"))
     first = [float(row["dice"]) for row in images if row["arm"] == "tiny one/tiny/today"]
     assert len(first) == 5 and sum(first) > 0
     assert {float(row["dice"]) for row in images if row["arm"] == "tiny two/tiny/today"} == {0.0}
-    (effect,) = [row for row in rows(Path("comparison/effects.csv")) if row["score"] == "dice"]
+    (effect,) = [row for row in rows(Path("comparison/effects.csv")) if row["score"] == "dice/image"]
     assert float(effect["estimate"]) == pytest.approx(-sum(first) / 5, abs=1e-5)
+    (arm,) = [
+        row for row in rows(Path("comparison/arms.csv")) if (row["score"], row["arm"][:8]) == ("dice/image", "tiny one")
+    ]
+    metrics = json.loads(Path(places[0], "test-1", "metrics.json").read_text())
+    assert float(arm["estimate"]) == pytest.approx(metrics["scores"]["dice/image"], rel=1e-9)  # one name, one number
     assert {path.name for path in Path("comparison/examples").iterdir()} == {
         "tiny_one_tiny_today",
         "tiny_two_tiny_today",
@@ -73,8 +78,7 @@ def test_names_are_as_long_as_they_must_be():
 def test_a_verdict_says_which_checkpoint_was_scored(trained):
     (run,) = (trained / "runs/tiny").glob("2*")
     scored = [json.loads((run / f"test-{number}" / "metrics.json").read_text())["checkpoint"] for number in (1, 2)]
-    inside = Path("runs/tiny") / run.name / "checkpoints"
-    assert scored == [str(inside / "best.ckpt"), str(inside / "last.ckpt")]  # as they were given
+    assert scored == ["../checkpoints/best.ckpt", "../checkpoints/last.ckpt"]  # seen from the verdict's folder
     assert _verdict(run, "test") == run / "test-1"
 
 

@@ -97,7 +97,7 @@ def test_a_study_writes_its_tables_and_a_page_that_needs_nothing_else(done):
     ]
     assert all(float(row["dice/dataset"]) > 0 and row["epochs"] == "2" for row in table(done))
     assert len(rows(study / "images.csv")) == 4 * 5
-    (effect,) = [row for row in rows(study / "effects.csv") if row["score"] == "dice"]
+    (effect,) = [row for row in rows(study / "effects.csv") if row["score"] == "dice/image"]
     images = rows(study / "images.csv")
     means = [
         sum(float(row["dice"]) for row in images if row["arm"] == arm) / 10
@@ -207,7 +207,7 @@ def test_finished_runs_are_compared(done, monkeypatch, capsys):
     monkeypatch.chdir(done)
     runs = [str(path.parent) for path in sorted(Path("runs/tiny/arms").glob("*/seed-0/2*/config.yaml"))]
     assert main(["compare", *runs, "--output", "out", "--pictures", "2"]) == 0
-    (row,) = [row for row in rows(Path("out/effects.csv")) if row["score"] == "iou"]
+    (row,) = [row for row in rows(Path("out/effects.csv")) if row["score"] == "iou/image"]
     images = rows(Path("out/images.csv"))
     by_arm = {
         arm: [float(r["iou"]) for r in images if r["arm"] == arm] for arm in dict.fromkeys(r["arm"] for r in images)

@@ -61,8 +61,10 @@ def reference(pairs: list[Pair], background: int | None) -> dict[str, float]:
     for which, score in enumerate(("dice", "iou")):
         per_set = [rates(pairs, c)[which] if pairs else math.nan for c in range(len(CLASSES))]
         per_image = [mean([rates([pair], c)[which] for pair in pairs]) for c in range(len(CLASSES))]
+        counted = [c for c in range(len(CLASSES)) if c != background]
+        result[f"{score}/dataset"] = mean([per_set[c] for c in counted])
+        result[f"{score}/image"] = mean([mean([rates([pair], c)[which] for c in counted]) for pair in pairs])
         for over, values in (("dataset", per_set), ("image", per_image)):
-            result[f"{score}/{over}"] = mean([value for c, value in enumerate(values) if c != background])
             result |= {f"{score}/{over}/{name}": value for name, value in zip(CLASSES, values, strict=True)}
     return result
 
@@ -88,7 +90,7 @@ def test_two_images_by_hand() -> None:
     assert result["dice/image/cell"] == pytest.approx((2 / 3 + 2 / 5) / 2)
     assert result["dice/dataset/border"] == result["dice/image/border"] == 0
     assert result["dice/dataset"] == pytest.approx((4 / 8 + 0) / 2)
-    assert result["dice/image"] == pytest.approx(((2 / 3 + 2 / 5) / 2 + 0) / 2)
+    assert result["dice/image"] == pytest.approx((2 / 3 + (2 / 5 + 0) / 2) / 2)  # border occurs in one image
     assert result["dice/image/ground"] == 0
     total, rows = scores.gathered()
     assert total.tolist() == [[0, 1, 0], [2, 2, 1], [0, 0, 0]]

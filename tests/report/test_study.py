@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segapp.errors import SegappError
 from segapp.io import write_image, write_mask
 from segapp.report.effects import Question, best_losses, contrast_rows, gradient_profile, run_rows
 from segapp.report.figures import curves
@@ -33,8 +34,11 @@ def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
     """A run as `segapp fit`, `test` and GradientFlow leave it."""
     place = folder / arm / f"seed-{seed}"
     images = SCORES[arm][seed]
-    rows = [f"{10 + i},90,0,0,{tp},{fp},{fn},0.5,{hd}" for i, (tp, fp, fn, hd) in enumerate(images)]
-    header = "name,tp/a,fp/a,fn/a,tp/b,fp/b,fn/b,hd95/a,hd95/b"
+    overlaps = [
+        (2 * tp / (2 * tp + fp + fn), tp / (tp + fp + fn)) if tp + fp + fn else ("", "") for tp, fp, fn, _ in images
+    ]
+    rows = [f"{10 + i},{dice},{iou},{images[i][3]},0.9,0.1" for i, (dice, iou) in enumerate(overlaps)]
+    header = "name,dice,iou,hd95,dice/a,hd95/a"
     write_csv(place / "test-1" / "per_image.csv", header, rows)
     verdict = {
         "classes": ["a", "b"],
@@ -90,11 +94,11 @@ def report(made: list[Result]) -> Report:
     return Report("A <title>", "About.", "a minute", "segapp study --redraw", made, [question])
 
 
-def test_scores_by_hand():
-    row = {"name": "x", "tp/b": "4", "fp/b": "4", "fn/b": "0", "hd95/b": "3.0"}
-    assert image_scores(row, ["b"]) == pytest.approx({"dice": 8 / 12, "iou": 4 / 8, "hd95": 3.0})
-    nothing = {"name": "x", "tp/b": "0", "fp/b": "0", "fn/b": "0", "hd95/b": ""}
-    assert all(math.isnan(value) for value in image_scores(nothing, ["b"]).values())
+def test_the_scores_of_an_image_are_its_columns_without_a_class():
+    row = {"name": "x", "dice": "0.75", "hd95": "", "dice/b": "0.5", "tp/b": "4"}
+    assert image_scores(Path("x.csv"), row) == pytest.approx({"dice": 0.75, "hd95": math.nan}, nan_ok=True)
+    with pytest.raises(SegappError, match=r"x\.csv: has no score per image"):
+        image_scores(Path("x.csv"), {"name": "x", "tp/b": "4"})
 
 
 def test_a_contrast_is_paired_by_seed_and_image(tmp_path):
