@@ -1,21 +1,38 @@
-"""The progress bar of training."""
+"""The progress of training: a bar in a terminal, lines in a log file."""
 
 import sys
+import time
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm, convert_inf
 
+LINE_EVERY_SECONDS = 60.0
+"""Between the lines within an epoch; its end always has one."""
+
 
 class ProgressBar(TQDMProgressBar):
-    """Shows the running loss and the last validation's Dice, labelled as that; in a log file, a line now and then."""
+    """Shows the running loss and the last validation's Dice, labelled as that.
+
+    Where output is no terminal there are no bars, which would leave each of their states twice and more in a file, but
+    a line for each epoch and for each minute within one.
+    """
 
     def __init__(self) -> None:
-        super().__init__(refresh_rate=1 if sys.stderr.isatty() else 20)
+        super().__init__()
+        self._logs = not sys.stdout.isatty()
+        self._logged = time.monotonic()
+        if self._logs:
+            self.disable()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let one process write the lines, as it shows the bars."""
+        super().setup(trainer, pl_module, stage)
+        self._logs = self._logs and trainer.is_global_zero
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The loss of this batch, and `last val dice`."""
+        """Return the loss of this batch, and `last val dice`."""
         shown = {
             "loss": trainer.progress_bar_metrics.get("train/loss_step"),
             "last val dice": trainer.callback_metrics.get("val/dice/dataset"),
@@ -23,14 +40,39 @@ class ProgressBar(TQDMProgressBar):
         return {name: f"{float(value):.4f}" for name, value in shown.items() if value is not None}
 
     def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
-        """In place of Lightning's: epochs are counted from 1, as in `metrics.csv` and the pictures."""
-        last = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
-        self.train_progress_bar.set_description(f"Epoch {trainer.current_epoch + 1}{last}", refresh=False)
+        """Do what Lightning does, with epochs counted from 1, as in `metrics.csv` and the pictures."""
+        self.train_progress_bar.set_description(_name(trainer), refresh=False)
         self.train_progress_bar.reset(convert_inf(self.total_train_batches))
         self.train_progress_bar.initial = 0
+        self._logged = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Advance the bar, or write a line once a minute."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if self._logs and time.monotonic() - self._logged >= LINE_EVERY_SECONDS:
+            self._log(trainer, pl_module, f"{batch_idx + 1} of {self.total_train_batches} batches")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the bar as it stands, or write the epoch's line."""
+        super().on_train_epoch_end(trainer, pl_module)
+        if self._logs:
+            self._log(trainer, pl_module, f"{self.total_train_batches} batches")
+
+    def _log(self, trainer: Trainer, pl_module: LightningModule, what: str) -> None:
+        metrics = [f"{name} {value}" for name, value in self.get_metrics(trainer, pl_module).items()]
+        sys.stdout.write(f"{_name(trainer)}: {', '.join([what, *metrics])}\n")
+        sys.stdout.flush()  # whoever follows a log file waits for it
+        self._logged = time.monotonic()
 
     def init_validation_tqdm(self) -> Tqdm:
-        """No second bar within a fit: it would scroll the first away."""
+        """Make no second bar within a fit: it would scroll the first away."""
         bar = super().init_validation_tqdm()
         bar.disable = bar.disable or self.trainer.state.fn == "fit"
         return bar
+
+
+def _name(trainer: Trainer) -> str:
+    last = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+    return f"Epoch {trainer.current_epoch + 1}{last}"

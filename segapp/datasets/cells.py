@@ -141,7 +141,7 @@ def _differences(found: str, wanted: str) -> Iterator[str]:
 
 def _draw_all(folder: Path, recipe: Recipe) -> None:
     counts: dict[SplitName, int] = {"train": recipe.train, "val": recipe.val, "test": recipe.test}
-    with tqdm(total=sum(counts.values()), desc="drawing cells", unit="image", delay=2) as progress:
+    with tqdm(total=sum(counts.values()), desc="drawing cells", unit="image", delay=2, disable=None) as progress:
         for number, split in enumerate(SPLITS):
             for index in range(counts[split]):
                 # A picture depends on its own place alone, so a larger set begins like a smaller one.

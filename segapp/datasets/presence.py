@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 def classes_held(masks: Sequence[MaskReference]) -> list[set[int]]:
     """Return the class indices in each mask; 255 is none."""
-    return list(tqdm(in_threads(classes_in, masks), "masks", len(masks), leave=False, delay=SLOW))
+    return list(tqdm(in_threads(classes_in, masks), "masks", len(masks), leave=False, delay=SLOW, disable=None))
 
 
 def classes_in(mask: MaskReference) -> set[int]:

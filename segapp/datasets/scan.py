@@ -22,7 +22,7 @@ class Scan:
     def __init__(self, reader: Reader, num_classes: int, without: int | None = None) -> None:
         self._reader, self._num_classes = reader, num_classes
         results = in_threads(self._look, range(len(reader)))
-        found = list(tqdm(results, "masks", len(reader), leave=False, delay=SLOW))
+        found = list(tqdm(results, "masks", len(reader), leave=False, delay=SLOW, disable=None))
         self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
         """(K,) int64: pixels of each class."""
         self._places = [
