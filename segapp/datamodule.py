@@ -26,6 +26,7 @@ from segapp.errors import MisuseError, SegappError
 from segapp.inference import build_part, classes_named
 from segapp.machine import usable_cores
 from segapp.spec import Spec
+from segapp.text import for_terminal
 from segapp.transforms import Augmenter, Transform, use_one_thread
 
 logger = logging.getLogger(__name__)
@@ -332,7 +333,7 @@ def _pair(size: Size | None) -> tuple[int, int] | None:
 
 @rank_zero_only
 def _say(sentence: str) -> None:
-    logger.warning(sentence)
+    logger.warning("%s", for_terminal(sentence))
 
 
 def _some(names: Sequence[str], shown: int = 3) -> str:

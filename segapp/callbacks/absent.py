@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from segapp.batch import Batch
 from segapp.spec import Spec
+from segapp.text import for_terminal
 
 
 class AbsentClasses(Callback):
@@ -54,7 +55,7 @@ class AbsentClasses(Callback):
 
 def _tell(pl_module: LightningModule, occurs: np.ndarray, sentence: str) -> None:
     spec: Spec = pl_module.spec  # type: ignore[assignment]
-    absent = [f"{name} ({index})" for index, name in enumerate(spec.classes) if not occurs[index]]
+    absent = [f"{for_terminal(name)} ({index})" for index, name in enumerate(spec.classes) if not occurs[index]]
     if absent:
         shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if absent[10:] else "")
         advice = "Look at the masks, at the data's `classes` and `values`, and at which images the split trains on."

@@ -15,7 +15,9 @@ from importlib import import_module
 
 from segapp import __version__
 from segapp.cli.pages import page
-from segapp.errors import MisuseError, SegappError
+from segapp.errors import FatalError, MisuseError, SegappError
+from segapp.streams import checked_streams, silence
+from segapp.text import for_terminal
 
 TRAINER_VERBS = {
     "fit": "train a network",
@@ -60,24 +62,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "" not in sys.path:
         sys.path.append("")  # a class of one's own, in a file beside; last, so that it stands for nothing else
     try:
+        with checked_streams():
+            return _exit_code(arguments)
+    except FatalError as error:  # what was left in the buffer of standard output
+        _tell(str(error))
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output went away, as in `segapp --help | head`
+        silence(1)
+        return 141
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
         with _ended_by_sigterm():
             return _dispatch(arguments)
     except SegappError as error:
-        print(f"segapp: {error}", file=sys.stderr)
+        _tell(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("segapp: interrupted.", file=sys.stderr)
+        _tell("interrupted.")
         return 130
     except SystemExit as stop:  # how a parser ends after its help
         return int(stop.code or 0)
-    except BrokenPipeError:  # the reader of our output went away, as in `segapp --help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        print(f"segapp: this is too long for the name of a file: {str(error.filename)[:60]}…", file=sys.stderr)
+        _tell(f"this is too long for the name of a file: {str(error.filename)[:60]}…")
         return 2
+
+
+def _tell(sentence: str) -> None:
+    print(f"segapp: {for_terminal(sentence)}", file=sys.stderr)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from lightning.pytorch.strategies.launchers import subprocess_script
 
 from segapp.errors import SegappError, StoppedError
+from segapp.text import for_terminal
 
 _LAUNCHER = "SEGAPP_LAUNCHER"  # the process id of the first process, told to those it starts
 _EVERY_SECONDS = 0.5
@@ -114,7 +115,7 @@ def _watch_parent(parent: int) -> None:
 
 def _end(sentence: str, children: Sequence[subprocess.Popen[Any]], code: int) -> NoReturn:
     """End at once what waits in a collective and hears no exception."""
-    print(f"segapp: {sentence}", file=sys.stderr, flush=True)
+    print(f"segapp: {for_terminal(sentence)}", file=sys.stderr, flush=True)
     for child in children:
         child.kill()
     os._exit(code)

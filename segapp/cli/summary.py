@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segapp.inference import read_checkpoint
+from segapp.text import for_terminal
 
 
 def summary(folder: Path, classes: Sequence[str]) -> str:
@@ -16,12 +17,12 @@ def summary(folder: Path, classes: Sequence[str]) -> str:
         return f"\nNo best checkpoint was kept: {why}; the last is in {best.parent}."
     quoted = shlex.quote(str(best))
     record = read_checkpoint(str(best))["segapp"]
-    width = max(len(name) for name in (*classes, "mean"))
+    width = max(len(for_terminal(name)) for name in (*classes, "mean"))
     lines = [f"\nbest validation ({best})", f"  {'class':<{width}}   Dice    IoU"]
     for name in (*classes, "mean"):
         suffix = "" if name == "mean" else f"/{name}"
         dice, iou = (record["scores"].get(f"val/{score}/dataset{suffix}") for score in ("dice", "iou"))
-        lines.append(f"  {name:<{width}}  {_figure(dice)}  {_figure(iou)}")
+        lines.append(f"  {for_terminal(name):<{width}}  {_figure(dice)}  {_figure(iou)}")
     lines += [
         f"curves: {folder / 'curves.png'}",
         f"next:   segapp test --ckpt_path {quoted}",

@@ -12,6 +12,7 @@ from segapp.inference.bundle import Dtype, Format, is_bundle
 from segapp.inference.choices import Augmentation, summary, with_choices
 from segapp.inference.opening import check_alike
 from segapp.spec import Average, Spec
+from segapp.text import for_terminal
 
 
 def export(
@@ -64,7 +65,7 @@ def export(
     verify, calibrate = given(Path(images), spec, dtype == "int8") if images else (generated(spec), [])
     order = Order(format, dtype, verify, calibrate, images is not None, max_delta, max_changed, allow)
     write_bundle([network for _, network in opened], spec, order, target, print)
-    better = summary(spec, len(opened))
+    better = for_terminal(summary(spec, len(opened)))
     print(f"written: {target}{f' ({better})' if better else ''}")
     if format != "pt2":
         print(f"next:    segapp predict --ckpt_path {shlex.quote(str(target))} --images FOLDER --output masks")

@@ -123,7 +123,7 @@ def predict(
     rank, world_size = share()
     every = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
     if rank == 0 and (unread := describe_unread(Path(images), Path(output))) is not None:
-        tqdm.write(unread, file=sys.stderr)
+        tqdm.write(for_terminal(unread), file=sys.stderr)
     networks = _networks(ckpt_path, allow, device, precision, batch_size)
     spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
     if intensity is not None:

@@ -23,6 +23,7 @@ from segapp.studies.jobs import CONFIG
 from segapp.studies.merge import flat
 from segapp.studies.processes import Processes
 from segapp.studies.queue import Place
+from segapp.text import for_terminal
 
 BOOKKEEPING = ("name", "seed_everything")
 """Settings in which arms differ without being different."""
@@ -64,7 +65,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     page = write_report(_report(plan, config, jobs, results), folder)
     failed = [result for result in results if result.status != "finished"]
     for result in failed:
-        print(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}")
+        print(for_terminal(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}"))
     print(f"{len(results) - len(failed)} of {len(results)} runs finished; tables beside the page: {page}")
     return 1 if failed else 0
 

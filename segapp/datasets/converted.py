@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segapp.errors import SegappError
 from segapp.io import Image
+from segapp.text import for_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def report_converted(paths: Sequence[Path], channels: int, first: Path) -> None:
             logger.warning(
                 "%d of %d images have %d channels and are converted to the %d of the first, %s; set `channels: %d` in "
                 "data.source.init_args to have it the other way round.",
-                *(count, len(paths), other, channels, first, other),
+                *(count, len(paths), other, channels, for_terminal(str(first)), other),
             )
 
 

@@ -3,6 +3,8 @@
 import logging
 from pathlib import Path
 
+from segapp.text import for_terminal
+
 logger = logging.getLogger(__name__)
 
 
@@ -24,6 +26,8 @@ class Decided:
         self._pixels += pixels
         if self._decided and len(self._paths) >= self._next:
             self._next = 10 * len(self._paths)
-            masks = f"the first {len(self._paths)} masks" if len(self._paths) > 1 else f"the mask {path}"
+            masks = (
+                f"the first {len(self._paths)} masks" if len(self._paths) > 1 else f"the mask {for_terminal(str(path))}"
+            )
             share = 100 * self._decided / self._pixels
             logger.warning("%s decided %s pixels (%.2g %%) of %s.", self._rule, f"{self._decided:,}", share, masks)

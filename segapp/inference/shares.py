@@ -14,6 +14,8 @@ from types import FrameType
 from typing import Any
 
 from segapp.errors import MisuseError, SegappError
+from segapp.streams import checked_streams
+from segapp.text import for_terminal
 
 PATIENCE_SECONDS = 5.0
 """How long a process that is told to end may take: what it computes at that moment has to come back first."""
@@ -60,7 +62,7 @@ def in_processes(command: Callable[..., int], settings: dict[str, Any], number: 
         raise
     finally:
         for sentence in dict.fromkeys(_all(said)):
-            sys.stderr.write(f"segapp: {sentence}\n")
+            sys.stderr.write(f"segapp: {for_terminal(sentence)}\n")
     killed = [process for process in processes if (process.exitcode or 0) < 0]
     if killed:
         raise SegappError(
@@ -94,7 +96,8 @@ def _one_share(
     os.environ.update(share)
     os.environ.setdefault("OMP_NUM_THREADS", threads)
     try:
-        code = command(**settings)
+        with checked_streams():
+            code = command(**settings)
     except SegappError as error:
         said.put(str(error))
         code = error.exit_code

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from segapp.errors import MisuseError
 from segapp.studies.arm import Slot
 from segapp.studies.jobs import LOG, Job
+from segapp.text import for_terminal
 
 try:
     import fcntl
@@ -102,7 +103,7 @@ def _reap(ended: _Running, how: str) -> None:
         ended.job.write_state(status="failed", seconds=seconds, sentence=sentence)
     state = ended.job.state()
     why = f": {state['sentence']}" if state["status"] == "failed" else f" in {state['seconds']:.0f} s"
-    tqdm.write(f"{state['status']}: {ended.job.arm}, seed {ended.job.seed}{why}")
+    tqdm.write(for_terminal(f"{state['status']}: {ended.job.arm}, seed {ended.job.seed}{why}"))
 
 
 def _show(bar: tqdm, jobs: Sequence[Job]) -> None:
