@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.strategies import FSDPStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -176,7 +177,8 @@ class SegmentationModule(pl.LightningModule):
             optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
         except (ValueError, TypeError) as error:
             raise MisuseError(f"model.optimizer: {error}.") from error
-        fuse(optimizer, self.device.type)
+        if not isinstance(self.trainer.strategy, FSDPStrategy):  # its gradients may have another dtype than weights
+            fuse(optimizer, self.device.type)
         if self.lr_scheduler is None:
             return optimizer
         try:

@@ -83,7 +83,7 @@ def test_a_heavy_library_stays_in_its_rooms(path):
 
 
 def test_prediction_needs_neither_lightning_nor_data_sets_nor_models():
-    allowed = {"inference", "io", "batch", "spec", "text", "streams", "errors", "mirror"}
+    allowed = {"inference", "io", "batch", "spec", "text", "streams", "errors", "machine", "mirror"}
     for path in [*(PACKAGE / "inference").glob("*.py"), PACKAGE / "commands" / "predict.py"]:
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("segapp.")}
         assert rooms <= allowed, f"{path.name} imports {rooms - allowed}"

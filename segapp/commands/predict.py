@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -24,17 +24,31 @@ from segapp.inference.plan import TIFF, Job, Kind, describe_unread, plan
 from segapp.inference.shares import in_processes, share
 from segapp.inference.tables import conclude, done_rows, least_sure, tables_of, write_classes
 from segapp.io import Image, require_writable
+from segapp.machine.limits import usable_cores
 from segapp.spec import Average, Precision, Spec
 from segapp.text import for_terminal
 
 AHEAD_PIXELS = 2**24
 """Images up to 4096 x 4096 are read while others are computed; larger ones when it is their turn."""
 
-THREADS, DEPTH = 2, 3
-"""Readers, and as many writers; images that wait for the network, and results that wait for the disk."""
-
 GPU_BATCH = 16
 """Windows at once: a GPU wants many; a CPU's caches hold one."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much happens at once beside the network."""
+
+    threads: int
+    """Readers of images, and as many writers of results."""
+    depth: int
+    """Images that wait for the network, and results that wait for the disk."""
+    readers: int
+    """Batches of windows that are read at once."""
+
+
+ON_CPU = Pace(threads=2, depth=3, readers=1)
+"""The network needs the cores."""
 
 
 OTHER_DEPTH = (
@@ -128,7 +142,8 @@ def predict(
     spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
     if intensity is not None:
         spec = replace(spec, intensity=parse_intensity(intensity))
-    engine = _engine(networks, spec, window, overlap, batch_size)
+    pace = choose_pace(networks.where.startswith("cuda"), usable_cores())
+    engine = _engine(networks, spec, window, overlap, batch_size, pace.readers)
     options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
     model = fingerprint(_paths(ckpt_path), engine.spec, save, options)
     tables = tables_of(Path(output), save)
@@ -158,7 +173,7 @@ def predict(
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
             dtype = np.dtype(networks.spec.intensity.dtype)
-            results = _work(engine, dtype, todo, manifest, probability_dtype)
+            results = _work(engine, pace, dtype, todo, manifest, probability_dtype)
             for (job, _), problem in zip(todo, results, strict=True):
                 bar.update()
                 if problem is None:
@@ -199,7 +214,7 @@ def _networks(
 
 
 def _engine(
-    networks: Networks, spec: Spec, window: int | None, overlap: float | None, batch_size: int | None
+    networks: Networks, spec: Spec, window: int | None, overlap: float | None, batch_size: int | None, readers: int
 ) -> Engine:
     """What predicts, with what the person asked to do differently."""
     spec = replace(
@@ -207,7 +222,19 @@ def _engine(
         window=(window, window) if window is not None else spec.window,
         overlap=spec.overlap if overlap is None else overlap,
     )
-    return Engine(networks.runtime(spec), spec, batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1))
+    batch = batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1)
+    return Engine(networks.runtime(spec), spec, batch, readers)
+
+
+def choose_pace(on_gpu: bool, cores: int) -> Pace:
+    """Return how much is read and written at once: on a CPU little, for a GPU as much as its batches need.
+
+    A GPU takes a batch of 16 windows in some 10 ms, in which one core decodes or encodes two or three PNGs.
+    """
+    if not on_gpu:
+        return ON_CPU
+    threads = max(2, min(8, cores // 2))
+    return Pace(threads, depth=2 * threads, readers=max(1, threads // 2))
 
 
 def _beginning(networks: Networks, spec: Spec) -> str:
@@ -269,14 +296,14 @@ class _Stored:
 
 
 def _work(
-    engine: Engine, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
+    engine: Engine, pace: Pace, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Iterator[SegappError | None]:
     """What went wrong with each image, in order; reading, computing and writing overlap, a few images apart."""
     # Closed here and not when somebody collects garbage: that may be a thread that is being started, and would wait
     # for itself. (An interrupt keeps frames alive through the future that brought it.)
     with (
-        closing(_computed(engine, seen, todo, manifest, dtype)) as finished,
-        closing(ahead(lambda work: work[0](), finished, THREADS, DEPTH)) as results,
+        closing(_computed(engine, pace, seen, todo, manifest, dtype)) as finished,
+        closing(ahead(lambda work: work[0](), finished, pace.threads, pace.depth)) as results,
     ):
         for (job, row), (_, written) in zip(todo, results, strict=True):
             try:
@@ -291,11 +318,11 @@ def _work(
 
 
 def _computed(
-    engine: Engine, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
+    engine: Engine, pace: Pace, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Generator[tuple[Callable[[], Row], Row], None, None]:
     """Per image what is left to do when the network is done with it: write its files, or report why there are none."""
     with (
-        closing(_opened(engine.spec, seen, [job for job, _ in todo])) as opened,
+        closing(_opened(engine.spec, pace, seen, [job for job, _ in todo])) as opened,
         closing(engine.stream(opened)) as images,
     ):
         for (job, row), (image, blocks) in zip(todo, images, strict=True):
@@ -304,7 +331,9 @@ def _computed(
                 meta = image.meta if isinstance(image, _Stored) else {}
                 with Outputs(job, image, meta, engine.spec, dtype) as outputs:
                     for block in blocks:
-                        outputs.add(block.y, block.x, engine.indices(block), engine.probabilities(block))
+                        probabilities = engine.probabilities(block) if outputs.needs_probabilities else None
+                        confidence = engine.sum_confidence(block)
+                        outputs.add(block.y, block.x, engine.indices(block), confidence, probabilities)
             except FatalError:
                 raise
             except SegappError as problem:
@@ -313,9 +342,9 @@ def _computed(
                 yield partial(_write, outputs, row), row
 
 
-def _opened(spec: Spec, dtype: np.dtype, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
+def _opened(spec: Spec, pace: Pace, dtype: np.dtype, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
     """Every image, the next few read while one is computed; a broken one as a picture that raises its error."""
-    for job, opening in ahead(partial(_open, spec=spec, dtype=dtype), jobs, THREADS, DEPTH):
+    for job, opening in ahead(partial(_open, spec=spec, dtype=dtype), jobs, pace.threads, pace.depth):
         try:
             yield opening.result()
         except SegappError as error:

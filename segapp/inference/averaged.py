@@ -58,6 +58,7 @@ class Averaged:
         first = self.networks[0]
         self.zeros, self.array, self.to_numpy, self.indices = first.zeros, first.array, first.to_numpy, first.indices
         self.probabilities, self.log = first.probabilities, first.log
+        self.sum_confidence = first.sum_confidence
         self.parallel, self.share_cores = first.parallel, first.share_cores
         self.window_statistics = any(network.window_statistics for network in self.networks)
 

@@ -98,13 +98,15 @@ class Band:
 class Engine:
     """One path from images to logits, for validation, test and prediction, whatever the runtime.
 
-    Every call of the runtime has the shape (batch, C, *spec.window), so results depend on the image alone.
+    Every call of the runtime has the shape (batch, C, *spec.window), so results depend on the image alone. `readers`
+    batches are read ahead at once.
     """
 
-    def __init__(self, runtime: "Runtime", spec: Spec, batch: int = 1) -> None:
+    def __init__(self, runtime: "Runtime", spec: Spec, batch: int = 1, readers: int = 1) -> None:
         self.runtime = runtime
         self.spec = spec
         self.batch = batch
+        self.readers = readers
 
     def bands(self, image: Picture) -> Iterator[Band]:
         """Logits (K, h, W) from top to bottom, at the image's stored size.
@@ -150,6 +152,10 @@ class Engine:
         """(K, h, w) float32: softmax over the classes of a band."""
         return self.runtime.to_numpy(self.runtime.probabilities(band.logits[None]))[0]
 
+    def sum_confidence(self, band: Band) -> float:
+        """Return the sum over a band's pixels of the probability of their class."""
+        return self.runtime.sum_confidence(band.logits)
+
     def segment(self, image: Picture) -> np.ndarray:
         """(H, W) uint8 class indices of the whole image, cleaned as the spec says."""
         indices = np.empty(image.shape[:2], np.uint8)
@@ -193,10 +199,11 @@ class Engine:
     def _answered(self, batches: Iterable["_Batch"]) -> Generator[tuple["_Batch", "_Errors", "Array"], None, None]:
         """Every batch with what is wrong with its windows, and the logits (B, K, *window) of the others.
 
-        One thread reads ahead. Where the runtime takes several calls at once, as many threads compute.
+        `readers` threads read ahead, a batch each. Where the runtime takes several calls at once, as many threads
+        compute.
         """
         count = self.runtime.parallel
-        with closing(ahead(self._read, batches)) as reading:
+        with closing(ahead(self._read, batches, self.readers, self.readers)) as reading:
             if count == 1:
                 for batch, read in reading:
                     yield batch, *self._answer(batch, read)

@@ -53,6 +53,10 @@ class NumpyRuntime:
         """The natural logarithm, at least that of the smallest normal number."""
         return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
+    def sum_confidence(self, logits: np.ndarray) -> float:
+        """Return the sum over all pixels of (K, h, w) logits of the largest probability."""
+        return float(self.probabilities(logits[None])[0].max(axis=0).sum(dtype=np.float64))
+
 
 class OnnxRuntime(NumpyRuntime):
     """A `.onnx` file on the CPU. Raises MisuseError when it is damaged or reaches for files beside its folder.

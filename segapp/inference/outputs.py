@@ -76,14 +76,32 @@ class Outputs:
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
 
-    def add(self, y: int, x: int, indices: np.ndarray, probabilities: np.ndarray) -> None:
-        """A block, left to right and top to bottom: (h, w) uint8 and (K, h, w) float32."""
+    @property
+    def needs_probabilities(self) -> bool:
+        """Whether `add` takes the probabilities of a block: a device need not hand them over for a mask alone."""
+        return not self.job.outputs.keys().isdisjoint({"probability", "uncertainty"})
+
+    def add(
+        self, y: int, x: int, indices: np.ndarray, confidence: float, probabilities: np.ndarray | None = None
+    ) -> None:
+        """Add a block; blocks come from left to right and from top to bottom.
+
+        Args:
+            y: Its first row.
+            x: Its first column.
+            indices: (h, w) uint8 class indices.
+            confidence: Sum over its pixels of the probability of their class.
+            probabilities: (K, h, w) float32, where `needs_probabilities`.
+        """
         if not cleans(self.spec):
             self._count(indices, y)
-        self._confidence += float(probabilities.max(axis=0).sum(dtype=np.float64))
-        if "probability" in self.job.outputs:
-            self._probabilities.add(y, x, probabilities)
-        doubt = _doubt(probabilities) if "uncertainty" in self.job.outputs else np.zeros((0, 0), np.uint8)
+        self._confidence += confidence
+        doubt = np.zeros((0, 0), np.uint8)
+        if probabilities is not None:
+            if "probability" in self.job.outputs:
+                self._probabilities.add(y, x, probabilities)
+            if "uncertainty" in self.job.outputs:
+                doubt = _doubt(probabilities)
         for kind in self._streamed:
             self._stream(kind, x, indices if kind == "mask" else doubt)
         step = self._thinning

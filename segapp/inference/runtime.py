@@ -60,6 +60,9 @@ class Runtime(Protocol):
     def log(self, probabilities: Array) -> Array:
         """The natural logarithm, finite also of 0."""
 
+    def sum_confidence(self, logits: Array) -> float:
+        """Return the sum over all pixels of (K, h, w) logits of the largest probability."""
+
 
 class TorchRuntime:
     """A torch network on one device; `net` is in evaluation mode and is moved there, not copied.
@@ -123,6 +126,10 @@ class TorchRuntime:
     def log(self, probabilities: Tensor) -> Tensor:
         """The natural logarithm, at least that of the smallest normal number."""
         return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+    def sum_confidence(self, logits: Tensor) -> float:
+        """Return the sum over all pixels; only this number leaves the device."""
+        return float(logits.softmax(dim=0).amax(dim=0).sum(dtype=torch.float64))
 
     def _autocast(self) -> torch.autocast:
         # The cache of cast weights lives for one call only, so it would save nothing.

@@ -16,7 +16,7 @@ import tifffile
 
 from segapp.cli import main
 from segapp.commands import predict as command
-from segapp.commands.predict import predict
+from segapp.commands.predict import GPU_BATCH, ON_CPU, Pace, choose_pace, predict
 from segapp.errors import FatalError, MisuseError
 from segapp.inference import Engine, TorchRuntime, outputs, pictures
 from segapp.inference.manifest import Manifest
@@ -26,6 +26,7 @@ from segapp.spec import Intensity
 from tests.inference.checkpoints import make_spec, write_checkpoint
 
 ALLOWED = ["tests.inference.checkpoints"]
+PROBABILITIES = Engine.probabilities
 
 
 @pytest.fixture
@@ -729,3 +730,30 @@ def test_an_output_that_cannot_be_written_is_said_once(run, tmp_path):
         put(tmp_path / "images", f"{index}.png", scene(40, 50)[0])
     with pytest.raises(MisuseError, match=r"nothing can be written to .*file/out \(.*\); name another --output"):
         run(output=str(tmp_path / "file" / "out"))
+
+
+def test_probabilities_leave_the_device_only_where_they_are_written(run, tmp_path, monkeypatch):
+    put(tmp_path / "images", "a.png", scene(40, 50)[0])
+    asked = []
+    monkeypatch.setattr(Engine, "probabilities", lambda *given: asked.append(1) or PROBABILITIES(*given))
+    assert run() == 0
+    assert not asked
+    assert run(["uncertainty"], output=str(tmp_path / "other")) == 0
+    assert asked
+
+
+def test_a_gpu_is_fed_by_more_threads_than_a_cpu():
+    assert choose_pace(on_gpu=False, cores=64) == ON_CPU
+    assert choose_pace(on_gpu=True, cores=16).threads == 8
+    assert choose_pace(on_gpu=True, cores=1).threads == 2
+    assert choose_pace(on_gpu=True, cores=16).depth >= GPU_BATCH
+
+
+def test_many_readers_give_the_same_masks(run, tmp_path, monkeypatch):
+    for number in range(7):
+        put(tmp_path / "images", f"{number}.png", scene(40 + number, 50, number)[0])
+    assert run(batch_size=3) == 0
+    monkeypatch.setattr("segapp.commands.predict.choose_pace", lambda *given: Pace(4, 8, 3))
+    assert run(batch_size=3, output=str(tmp_path / "other")) == 0
+    for path in sorted((tmp_path / "out").rglob("*.png")):
+        assert path.read_bytes() == (tmp_path / "other" / path.relative_to(tmp_path / "out")).read_bytes()

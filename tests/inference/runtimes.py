@@ -43,3 +43,6 @@ class LocalRuntime:
 
     def log(self, probabilities):
         return np.log(np.maximum(probabilities, 1e-30))
+
+    def sum_confidence(self, logits):
+        return float(self.probabilities(logits[None])[0].max(axis=0).sum(dtype=np.float64))

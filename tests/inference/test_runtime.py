@@ -7,6 +7,7 @@ from torch import nn
 
 from segapp.errors import MisuseError
 from segapp.inference import TorchRuntime, chosen_device, computes_bf16, usable_precision
+from segapp.inference.exported import NumpyRuntime
 
 CPU = torch.device("cpu")
 
@@ -73,3 +74,10 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     assert chosen_device("auto") == CPU
     with pytest.raises(MisuseError, match="no GPU"):
         chosen_device("cuda")
+
+
+def test_the_confidence_is_the_sum_of_the_largest_probabilities():
+    logits = torch.randn(3, 5, 7)
+    expected = float(logits.double().softmax(0).amax(0).sum())
+    assert TorchRuntime(torch.nn.Identity()).sum_confidence(logits) == pytest.approx(expected, rel=1e-6)
+    assert NumpyRuntime().sum_confidence(logits.numpy()) == pytest.approx(expected, rel=1e-6)
