@@ -1,6 +1,7 @@
 """`segapp depth`: the vanishing (and exploding) gradient, measured in networks of growing depth."""
 
 import csv
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
@@ -14,7 +15,9 @@ from tqdm import tqdm
 from segapp.diagnostics.depth import Arm, Scale, measure
 from segapp.errors import MisuseError, SegappError
 from segapp.io import atomic_path, require_writable
-from segapp.report.depth import COLUMNS, PICTURES, draw_all, read_profiles
+from segapp.progress import Progress
+from segapp.report.depth import COLUMNS, read_profiles
+from segapp.report.depth_page import PAGE, PICTURES, draw_all
 
 TABLE = "profiles.csv"
 
@@ -24,8 +27,8 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
 
     For every initialisation, activation, depth, short skip and norm of the study, and then for U-Nets with every long
     skip: the RMS gradient with respect to each block's output, beside what theory expects. Written to
-    output/profiles.csv (one row per network and block) and output/slopes.csv; pictures are drawn from these. An
-    interrupted study continues where it stopped. docs/skip-connections.md explains what is seen.
+    output/profiles.csv (one row per network and block) and output/slopes.csv; output/report.html and its figures are
+    drawn from these. An interrupted study continues where it stopped. docs/skip-connections.md explains what is seen.
 
     Args:
         config: The study, such as configs/studies/vanishing_gradient.yaml.
@@ -44,9 +47,9 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
             return 130
     elif {row["net"] for row in read_profiles(folder / TABLE)} != {"chain", "unet"}:
         raise MisuseError(f"{folder}: its study is not finished; the command that began it goes on.")
-    draw_all(folder / TABLE, folder)
+    draw_all(folder / TABLE, folder, shlex.join(["segapp", "depth", "--output", output, "--redraw"]))
     print(f"written: {folder / TABLE}, {folder / 'slopes.csv'}")
-    print("\n".join(f"look at: {folder / name}" for name in PICTURES))
+    print("\n".join(f"look at: {folder / name}" for name in (PAGE, *PICTURES)))
     return 0
 
 
@@ -134,12 +137,13 @@ def run(study: Study, table: Path) -> None:
     done = {_key(row) for row in rows}
     _write(table, rows)
     arms = list(study.arms())
-    with table.open("a", newline="", encoding="utf-8") as file, tqdm(total=len(arms), unit="net", disable=None) as bar:
+    todo = [arm for arm in arms if _key(asdict(arm)) not in done]
+    bar = Progress(len(arms), "network", "depth", len(arms) - len(todo))
+    with bar, table.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        for arm in arms:
-            if _key(asdict(arm)) not in done:
-                writer.writerows(_plain(row) for row in measure(arm, study.scale))
-                file.flush()
+        for arm in todo:
+            writer.writerows(_plain(row) for row in measure(arm, study.scale))
+            file.flush()
             bar.update()
 
 

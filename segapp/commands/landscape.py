@@ -18,6 +18,7 @@ from segapp.diagnostics.landscape_points import Opened, Request, losses_at, open
 from segapp.diagnostics.trajectory import axis
 from segapp.errors import MisuseError
 from segapp.io import atomic_path, require_writable
+from segapp.progress import Progress
 from segapp.report.landscape import NUMBERS, SETTINGS, draw_all, read_landscape
 
 SAVE_EVERY = 20.0
@@ -70,6 +71,7 @@ def landscape(
     request = Request(ckpt_path, data, split, samples, seeds, recalibrate, tuple(trajectory), tuple(allow))
     _check(request, points, radius, eigenvalues, devices)
     folder = _folder(Path(ckpt_path), output)
+    print(f"reading {ckpt_path}, its data and {samples} samples", flush=True)
     opened = open_all(request)
     plan = _plan(opened, seeds, points, radius)
     settings = _settings(request, opened, points, radius)
@@ -156,7 +158,7 @@ def _evaluate(
     todo = [(index, step) for index, step in enumerate(plan.steps()) if not done[index]]
     saved = time.monotonic()
     try:
-        with tqdm(total=len(done), initial=int(done.sum()), unit="point", desc=folder.name, disable=None) as bar:
+        with Progress(len(done), "point", "landscape", int(done.sum())) as bar:
             for index, loss in losses_at(request, opened, todo, devices):
                 losses[index], done[index] = loss, True
                 bar.update()
@@ -168,7 +170,7 @@ def _evaluate(
 
 
 def _eigenvalues(opened: Opened, count: int) -> Eigenvalues:
-    with tqdm(unit="product", desc="eigenvalues", disable=None) as bar:
+    with Progress(None, "product", "eigenvalues") as bar:
         return opened.surface.eigenvalues(count, bar.update)
 
 

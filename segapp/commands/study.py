@@ -47,6 +47,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     plan = read_study(Path(config))
     _require_sensible_landscape(config, plan)
     folder = Path("runs") / plan.name
+    print(f"{plan.name}: {len(plan.arms)} arms, {len(plan.seeds)} seeds; preparing their networks", flush=True)
     jobs = plan_jobs(plan, folder)
     if not redraw:
         try:
@@ -62,6 +63,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     if not any(result.status == "finished" for result in results):
         sentences = {result.sentence for result in results if result.sentence}
         raise MisuseError(f"no run of {plan.name} is finished. {' '.join(sorted(sentences))}".strip())
+    print("drawing tables, figures and the page", flush=True)
     page = write_report(_report(plan, config, jobs, results), folder)
     failed = [result for result in results if result.status != "finished"]
     for result in failed:

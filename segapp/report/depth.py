@@ -1,4 +1,4 @@
-"""Pictures of gradients over depth, drawn from `profiles.csv` alone."""
+"""Figures of gradients over depth, drawn from `profiles.csv` alone."""
 
 import csv
 import math
@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
-from segapp.io import atomic_path
+from segapp.report.figures import COLOURS as PALETTE
+from segapp.report.figures import INK, new_figure
 
 COLUMNS = (
     *("net", "init", "activation", "depth", "short", "long", "norm", "seed"),
@@ -20,12 +21,13 @@ COLUMNS = (
 ARM = COLUMNS[:7]
 """What tells two networks apart, but for the seed."""
 
-PICTURES = ("profiles.png", "depths.png", "slopes.png", "unet.png")
-
-COLOURS = {"default": "C0", "he": "C3", "xavier": "C2", "none": "C0", "add": "C3", "concat": "C2"}
+COLOURS = dict(zip(("default", "he", "xavier"), PALETTE, strict=False))
+COLOURS |= dict(zip(("none", "add", "concat"), PALETTE, strict=False))
 NAMES = {"default": "PyTorch default", "he": "He", "xavier": "Xavier"}
 SHORT = {"none": "no short skip", "add": "short skip: add", "concat": "short skip: concat"}
 NORMS = {"none": "no norm", "batch": "batch norm"}
+
+SLOPE = ("slope", "smallest", "largest", "expected", "factor_per_block")
 
 Row = dict[str, str]
 Curves = dict[tuple[str, ...], np.ndarray]
@@ -66,30 +68,16 @@ def slopes(rows: Sequence[Row]) -> list[dict[str, Any]]:
         each = [slope(profile) for profile in profiles]
         wanted = float(np.mean([slope(profile) for profile in expected[arm]]))
         mean = float(np.mean(each))
-        values = {"slope": mean, "smallest": min(each), "largest": max(each), "expected": wanted}
-        values["factor_per_block"] = math.exp(mean)
+        values = dict(zip(SLOPE, (mean, min(each), max(each), wanted, math.exp(mean)), strict=True))
         table.append({**dict(zip(ARM, arm, strict=True)), **{name: f"{value:.4f}" for name, value in values.items()}})
     return table
-
-
-def draw_all(table: Path, folder: Path) -> None:
-    """`slopes.csv` and all pictures of a study, from its numbers."""
-    rows = read_profiles(table)
-    found = slopes(rows)
-    with atomic_path(folder / "slopes.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
-    for name, draw in zip(PICTURES, (_profiles, _depths, _slopes, _unets), strict=True):
-        with atomic_path(folder / name) as temporary:
-            draw(rows).savefig(temporary, dpi=110)
 
 
 def _grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title: str, label: str) -> Figure:
     """A panel per activation and norm (rows) and short skip (columns); one scale in each row."""
     kinds = list(dict.fromkeys((row["activation"], row["norm"]) for row in rows))
     shorts = list(dict.fromkeys(row["short"] for row in rows))
-    figure = Figure(figsize=(4.2 * len(shorts) + 0.6, 2.7 * len(kinds) + 0.8), layout="constrained")
+    figure = new_figure(3.4 * len(shorts) + 0.6, 2.5 * len(kinds) + 0.9)
     grid = figure.subplots(len(kinds), len(shorts), squeeze=False, sharex=True, sharey="row")
     for line, (activation, norm) in zip(grid, kinds, strict=True):
         for axes, short in zip(line, shorts, strict=True):
@@ -98,11 +86,11 @@ def _grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title
             axes.set_title(f"{activation}, {NORMS[norm]}, {SHORT[short]}", fontsize=9)
             axes.set_yscale("log")
             axes.axhline(1, color="0.6", linewidth=0.8)
-            axes.grid(alpha=0.3)
+            axes.grid(alpha=0.2, color=INK)
         line[0].set_ylabel("RMS gradient\n/ that of the last block")
     for axes in grid[-1]:
         axes.set_xlabel(label)
-    grid[0][0].legend(fontsize=7)
+    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -153,18 +141,20 @@ def _spread(values: np.ndarray) -> tuple[float, float, float]:
 
 def _slopes(rows: Sequence[Row]) -> Figure:
     """Measured against expected slopes of all chains that are deep enough to have one."""
-    figure = Figure(figsize=(6.4, 6), layout="constrained")
+    figure = new_figure(9, 5.4)
     axes = figure.subplots()
     table = [row for row in slopes(rows) if int(row["depth"]) >= 5] or slopes(rows)
     for short in dict.fromkeys(row["short"] for row in table):
         for norm, marker in (("none", "o"), ("batch", "^")):
             part = [row for row in table if (row["short"], row["norm"]) == (short, norm)]
             x, y = ([float(row[name]) for row in part] for name in ("expected", "slope"))
-            axes.scatter(x, y, s=26, c=COLOURS[short], marker=marker, alpha=0.7, label=f"{SHORT[short]}, {NORMS[norm]}")
+            axes.scatter(
+                x, y, s=26, color=COLOURS[short], marker=marker, alpha=0.7, label=f"{SHORT[short]}, {NORMS[norm]}"
+            )
     ends = axes.get_xlim()
     axes.plot(ends, ends, color="0.5", linewidth=1, zorder=0)
     axes.set(xlabel="expected slope", ylabel="measured slope", title="d ln RMS gradient per block, towards the input")
-    axes.grid(alpha=0.3)
+    axes.grid(alpha=0.2, color=INK)
     axes.legend(fontsize=8)
     return figure
 
@@ -174,7 +164,7 @@ def _unets(rows: Sequence[Row]) -> Figure:
     nets = [row for row in rows if row["net"] == "unet"]
     kinds = list(dict.fromkeys((row["norm"], row["init"]) for row in nets))
     shorts = list(dict.fromkeys(row["short"] for row in nets))
-    figure = Figure(figsize=(5 * len(shorts) + 0.6, 2.5 * len(kinds) + 1.6), layout="constrained")
+    figure = new_figure(3.6 * len(shorts) + 0.6, 2.4 * len(kinds) + 1.6)
     grid = figure.subplots(len(kinds), len(shorts), squeeze=False, sharex=True, sharey="row")
     for line, (norm, init) in zip(grid, kinds, strict=True):
         for axes, short in zip(line, shorts, strict=True):
@@ -182,7 +172,7 @@ def _unets(rows: Sequence[Row]) -> Figure:
             _unet(axes, [row for row in nets if all(row[name] == value for name, value in chosen.items())])
             axes.set_title(f"{NAMES[init]}, {NORMS[norm]}, {SHORT[short]}", fontsize=9)
         line[0].set_ylabel("RMS gradient")
-    grid[0][0].legend(fontsize=8)
+    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle("Gradient at every block's output of a U-Net (the bottleneck is shaded)", fontsize=11)
     return figure
 
@@ -195,7 +185,11 @@ def _unet(axes: Any, rows: Sequence[Row]) -> None:
             range(len(names)), profiles.min(0), profiles.max(0), color=COLOURS[arm[5]], alpha=0.2, linewidth=0
         )
     deepest = [place for place, name in enumerate(names) if name.startswith("bottleneck")]
-    axes.axvspan(deepest[0] - 0.5, deepest[-1] + 0.5, color="0.9", zorder=0)
+    axes.axvspan(deepest[0] - 0.5, deepest[-1] + 0.5, color="0.5", alpha=0.2, zorder=0, linewidth=0)
     axes.set_xticks(range(len(names)), [name.replace(".block", "") for name in names], rotation=90, fontsize=6)
     axes.set_yscale("log")
-    axes.grid(alpha=0.3)
+    axes.grid(alpha=0.2, color=INK)
+
+
+FIGURES = {"profiles": _profiles, "depths": _depths, "slopes": _slopes, "unet": _unets}
+"""Name → what draws it from the rows."""

@@ -1,6 +1,7 @@
 """One HTML file that needs nothing else: no request leaves it, pictures are inside."""
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 
 from segapp.io import atomic_path
@@ -31,6 +32,8 @@ figure > img { max-width: 100%; height: auto }
 .pictures { display: flex; flex-wrap: wrap; gap: .6rem; margin: .8rem 0 1.8rem }
 .pictures figure { width: 10.3rem; margin: 0 }
 .pictures img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block }
+.legend span { display: inline-block; margin-right: 1rem } .legend i { display: inline-block; width: .8em; height: .8em;
+  margin-right: .35em; border: 1px solid var(--soft); vertical-align: -.05em }
 pre { background: var(--tint); padding: .8rem; border-radius: .5rem; overflow-x: auto; font-size: .82rem }
 summary { cursor: pointer; color: var(--accent) } footer { margin-top: 3rem }
 """
@@ -93,6 +96,14 @@ def picture(path: Path, caption: str) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
     words = for_html(caption)
     return f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}"><figcaption>{words}</figcaption></figure>'
+
+
+def legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = "") -> str:
+    """Return squares of colours (RGB), each before its name."""
+    squares = "".join(
+        f'<span><i style="background:#{bytes(colour).hex()}"></i>{for_html(name)}</span>' for name, colour in colours
+    )
+    return f'<p class="note legend">{for_html(lead)} {squares}</p>'
 
 
 def row_of(pictures: list[str]) -> str:

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from segapp.report import figures, flow
 from segapp.report.effects import P_RUNS, Question, Row, arm_rows, best_losses, contrast_rows, image_rows, run_rows
+from segapp.report.examples import add_examples
 from segapp.report.flow_table import FlowTable
 from segapp.report.landscape import contours, lines, read_landscape, sharpness_row, surfaces
-from segapp.report.page import Page, facts, picture, row_of
+from segapp.report.page import Page, facts, picture
 from segapp.report.results import Result, common_images, grouped, nan_mean, score_names, set_score
 from segapp.report.tables import html_table, write_csv, write_tex
 from segapp.text import for_html
@@ -65,7 +66,7 @@ def write_report(report: Report, folder: Path) -> Path:
     _curves(page, folder, finished)
     _gradients(page, folder, finished)
     _landscapes(page, folder, finished)
-    _examples(page, report, finished)
+    add_examples(page, finished, report.pairs)
     _settings(page, report)
     _runs(page, report, runs)
     page.section("Again")
@@ -205,30 +206,6 @@ def _landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
         "loss within ±0.5, minus that at the centre. Means over directions, with the least and the largest.",
         note=True,
     )
-
-
-def _examples(page: Page, report: Report, finished: Sequence[Result]) -> None:
-    first = list({result.arm: result for result in reversed(finished)}.values())[::-1]
-    folders = {result.arm: result.examples for result in first if result.examples and result.examples.is_dir()}
-    if not folders:
-        return
-    page.section("Predictions")
-    page.text("Red marks pixels that are predicted wrongly. The middle of larger images is shown.", note=True)
-    somewhere = next(iter(folders.values()))
-    stems = sorted(path.name.removesuffix("-image.jpg") for path in somewhere.glob("*-image.jpg"))
-    for heading, names in report.pairs or [("", stems)]:
-        if heading:
-            page.text(heading)
-        for stem in names:
-            page.add(row_of(_example(folders, stem)))
-
-
-def _example(folders: dict[str, Path], stem: str) -> list[str]:
-    """Image, truth, and every arm's prediction."""
-    somewhere = next(folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file())
-    common = [picture(somewhere / f"{stem}-image.jpg", stem), picture(somewhere / f"{stem}-truth.png", "truth")]
-    predictions = [(arm, folder / f"{stem}-prediction.png") for arm, folder in folders.items()]
-    return common + [picture(path, arm) for arm, path in predictions if path.is_file()]
 
 
 def _settings(page: Page, report: Report) -> None:

@@ -1,5 +1,6 @@
 """Predictions to look at: image, truth, and the prediction with its errors marked."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,22 +10,24 @@ import numpy as np
 from segapp.batch import IGNORE_INDEX
 from segapp.datamodule import source_of
 from segapp.datasets import Item
+from segapp.datasets.palette import error_colour
 from segapp.errors import MisuseError
 from segapp.inference import ArrayImage, Engine, TorchRuntime, chosen_device, load_checkpoint, usable_precision
-from segapp.io import write_image, write_mask
+from segapp.io import atomic_path, write_image, write_mask
 from segapp.spec import Spec
 
 SIDE = 320
 """Height and width at most: the middle of larger images, at full resolution."""
 
-WRONG = (230, 55, 70)
-"""RGB of pixels that are predicted wrongly."""
+LEGEND = "legend.json"
+"""Colours (RGB) of the classes, and of pixels that are predicted wrongly, which no class has."""
 
 
 def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed: Sequence[str] = ()) -> None:
     """Write `<name>-image.jpg`, `<name>-truth.png` and `<name>-prediction.png` of images of the checkpoint's data.
 
-    Raises MisuseError when the data are not there.
+    Errors are marked in a colour that stands out from the classes'; `legend.json` says what the colours are of. Raises
+    MisuseError when the data are not there.
     """
     spec, net, record = load_checkpoint(checkpoint, allowed)
     source = source_of(str(checkpoint), record["config"]["data"], allowed)
@@ -35,6 +38,9 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
         if name not in items:
             raise MisuseError(f"{checkpoint}: the image {name!r} it was scored on is not there any more.")
         _write(engine, items[name], folder / slug(name), spec)
+    colours = {"classes": list(zip(spec.classes, spec.palette, strict=True)), "wrong": error_colour(spec.palette)}
+    with atomic_path(folder / LEGEND) as temporary:
+        temporary.write_text(json.dumps(colours), encoding="utf-8")
 
 
 def slug(name: str) -> str:
@@ -51,7 +57,7 @@ def _write(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
     marked = np.where((prediction != truth) & (truth != IGNORE_INDEX), spec.num_classes, prediction).astype(np.uint8)
     write_image(stem.with_name(f"{stem.name}-image.jpg"), _rgb(pixels))
     write_mask(stem.with_name(f"{stem.name}-truth.png"), truth, spec.palette)
-    write_mask(stem.with_name(f"{stem.name}-prediction.png"), marked, [*spec.palette, WRONG])
+    write_mask(stem.with_name(f"{stem.name}-prediction.png"), marked, [*spec.palette, error_colour(spec.palette)])
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:

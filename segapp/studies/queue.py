@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from segapp.errors import MisuseError
+from segapp.progress import Progress
 from segapp.studies.arm import Slot
 from segapp.studies.jobs import LOG, Job
 from segapp.text import for_terminal
@@ -62,7 +63,7 @@ def run_all(jobs: Sequence[Job], folder: Path, place: Place) -> None:
     todo = deque(job for job in jobs if job.state()["status"] != "finished")
     free, running = place.slots[::-1], list[_Running]()
     total = sum(job.epochs for job in jobs)
-    with _alone(folder), tqdm(total=total, unit="epoch", desc=folder.name, disable=None, smoothing=0.05) as bar:
+    with _alone(folder), Progress(total, "epoch", folder.name, _epochs_done(jobs)) as bar:
         try:
             while todo or running:
                 while todo and free:
@@ -106,15 +107,16 @@ def _reap(ended: _Running, how: str) -> None:
     tqdm.write(for_terminal(f"{state['status']}: {ended.job.arm}, seed {ended.job.seed}{why}"))
 
 
-def _show(bar: tqdm, jobs: Sequence[Job]) -> None:
+def _show(bar: Progress, jobs: Sequence[Job]) -> None:
     states = [job.state()["status"] for job in jobs]
-    done = sum(
-        job.epochs if status == "finished" else job.epochs_done() for job, status in zip(jobs, states, strict=True)
-    )
     counts = {name: states.count(name) for name in ("finished", "failed")}
     bar.set_postfix_str(f"{counts['finished']} of {len(jobs)} runs done, {counts['failed']} failed", refresh=False)
-    bar.update(done - bar.n)
-    bar.refresh()
+    bar.update(_epochs_done(jobs) - bar.n)
+    bar.show()
+
+
+def _epochs_done(jobs: Sequence[Job]) -> int:
+    return sum(job.epochs if job.state()["status"] == "finished" else job.epochs_done() for job in jobs)
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from segapp.cli import main
 from segapp.commands.compare import _names, _verdict
+from segapp.datasets.palette import error_colour
 from segapp.errors import MisuseError
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
@@ -63,6 +65,13 @@ def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeyp
         "tiny_one_tiny_today",
         "tiny_two_tiny_today",
     }
+    (prediction, _) = sorted(Path("comparison/examples").glob("*/*-prediction.png"))
+    colours = json.loads((prediction.parent / "legend.json").read_text())
+    palette = [colour for _, colour in colours["classes"]]
+    assert [name for name, _ in colours["classes"]] == ["background", "cell"]
+    assert tuple(colours["wrong"]) == error_colour(tuple(colour) for colour in palette)
+    with PIL.Image.open(prediction) as image:
+        assert image.getpalette()[:9] == [value for colour in [*palette, colours["wrong"]] for value in colour]
 
 
 def test_names_are_as_long_as_they_must_be():

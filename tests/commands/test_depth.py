@@ -1,6 +1,7 @@
 """`segapp depth`: the smoke study from one command to its pictures, interrupted, resumed, redrawn."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,12 @@ def test_one_command_measures_and_draws_and_another_draws_again(study, capsys, m
     with (out / "slopes.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 4
     printed = capsys.readouterr().out
-    for name in ("profiles.png", "depths.png", "slopes.png", "unet.png"):
+    for name in ("report.html", "profiles.png", "depths.png", "slopes.png", "unet.png"):
         assert (out / name).stat().st_size > 5000 and f"look at: {out / name}" in printed
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == page.count("<figcaption>") == 4
+    assert not re.search(r"(src|href)=\"(?!#)|url\((?!#)|@import|<script|<link", page)
+    assert f"segapp depth --output {out} --redraw" in page
     monkeypatch.setattr(command, "measure", None)
     before = (out / "unet.png").read_bytes()
     (out / "unet.png").unlink()
@@ -55,7 +60,7 @@ def test_one_command_measures_and_draws_and_another_draws_again(study, capsys, m
 
 @pytest.fixture
 def without_pictures(monkeypatch):
-    monkeypatch.setattr(command, "draw_all", lambda table, folder: None)
+    monkeypatch.setattr(command, "draw_all", lambda table, folder, command: None)
 
 
 def test_an_interrupted_study_goes_on_and_gives_the_same_table(study, without_pictures, monkeypatch):
@@ -123,7 +128,7 @@ def test_what_is_missing_is_named(tmp_path, study, capsys, monkeypatch):
     (tmp_path / "part" / "profiles.csv").write_text(f"{header}chain,he,relu,2,none,none,none,0,0,a,1,1,1\n")
     assert main(["depth", "--output", str(tmp_path / "part"), "--redraw"]) == 2
     assert "not finished" in capsys.readouterr().err
-    monkeypatch.setattr(command, "draw_all", lambda table, folder: None)
+    monkeypatch.setattr(command, "draw_all", lambda table, folder, command: None)
     assert run(study) == 0
     study.write_text(yaml.safe_dump(TINY | {"seeds": 2}))
     assert run(study) == 2

@@ -66,7 +66,13 @@ def test_numbers_and_pictures_lie_in_the_run_and_the_checkpoint_is_untouched(bes
     assert record["statistics"] == "frozen" and record["samples"] == 3 and len(record["images"]) == 3
     assert len(record["sharpness"]) == 2 and len(record["eigenvalues"]["largest"]) == 2
     assert hashlib.sha256(Path(best).read_bytes()).hexdigest() == before == record["sha256"][0]
-    assert "mean second difference" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "mean second difference" in printed.out
+    points = 2 * 21 + 3 * 3
+    assert printed.out.startswith(f"reading {best}")  # before anything that takes long
+    assert f"landscape: 0 of {points} points" in printed.err
+    assert f"landscape: {points} of {points} points" in printed.err
+    assert "eigenvalues: 0 products" in printed.err
 
 
 def test_an_interrupted_landscape_goes_on_with_the_same_numbers(best, monkeypatch, capsys):

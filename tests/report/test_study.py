@@ -61,6 +61,11 @@ def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
     write_image(place / "examples" / "10-image.jpg", picture)
     for kind in ("truth", "prediction"):
         write_mask(place / "examples" / f"10-{kind}.png", picture[..., 0], [(0, 0, 0), (9, 9, 9)])
+    colours = {
+        "classes": [["a", [0, 0, 0]], ["<b>", [9, 9, 9]]],
+        "wrong": [255, 0, 255] if arm == "plain" else [1, 2, 3],
+    }
+    (place / "examples" / "legend.json").write_text(json.dumps(colours))
     facts = {"parameters": 100, "flops": 2_000_000, "image": [1, 8, 8], "groups": {"10": "p", "11": "q"}}
     return Result(
         arm, seed, run=place, verdict=place / "test-1", examples=place / "examples", seconds=60.0, facts=facts
@@ -168,6 +173,15 @@ def test_groups_by_neighbours_pattern_and_data():
     assert grouped(names, {}, {"neighbours": 2}) == ["000000", "000000", "000001", "000001", "000002"]
     assert grouped(names, {}, {"pattern": r"^s(\d)"}) == ["other", "1", "2", "9", "1"]
     assert grouped(names, {"s1": "one"}, {})[:2] == ["other", "one"]
+
+
+def test_a_legend_says_what_the_colours_of_predictions_are(tmp_path):
+    page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
+    assert page.count('class="note legend"') == 2  # errors have another colour in each arm
+    assert 'plain: <span><i style="background:#000000"></i>a</span>' in page
+    assert '<i style="background:#090909"></i>&lt;b&gt;' in page
+    assert '<i style="background:#ff00ff"></i>predicted wrongly' in page
+    assert '<i style="background:#010203"></i>predicted wrongly' in page
 
 
 class Reader(HTMLParser):

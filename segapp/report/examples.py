@@ -1,0 +1,47 @@
+"""Example predictions on a page, arm beside arm, with what their colours mean."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from segapp.report.page import Page, legend, picture, row_of
+from segapp.report.results import Result
+
+
+def add_examples(page: Page, finished: Sequence[Result], pairs: Sequence[tuple[str, list[str]]]) -> None:
+    """Add a section of image, truth and every arm's prediction; `pairs` are rows of images under a heading."""
+    first = list({result.arm: result for result in reversed(finished)}.values())[::-1]
+    folders = {result.arm: result.examples for result in first if result.examples and result.examples.is_dir()}
+    if not folders:
+        return
+    page.section("Predictions")
+    page.text("The middle of larger images is shown.", note=True)
+    _legends(page, folders)
+    somewhere = next(iter(folders.values()))
+    stems = sorted(path.name.removesuffix("-image.jpg") for path in somewhere.glob("*-image.jpg"))
+    for heading, names in pairs or [("", stems)]:
+        if heading:
+            page.text(heading)
+        for stem in names:
+            page.add(row_of(_example(folders, stem)))
+
+
+def _legends(page: Page, folders: dict[str, Path]) -> None:
+    """What the colours mean: once, or for every arm where they are not the same ones."""
+    found = {arm: folder / "legend.json" for arm, folder in folders.items()}
+    texts = {arm: path.read_text(encoding="utf-8") for arm, path in found.items() if path.is_file()}
+    for text in dict.fromkeys(texts.values()):
+        colours = json.loads(text)
+        named = [
+            (name, tuple(colour)) for name, colour in [*colours["classes"], ["predicted wrongly", colours["wrong"]]]
+        ]
+        own = [arm for arm, other in texts.items() if other == text]
+        page.add(legend(named, "" if len(own) == len(texts) else f"{', '.join(own)}:"))
+
+
+def _example(folders: dict[str, Path], stem: str) -> list[str]:
+    """Image, truth, and every arm's prediction."""
+    somewhere = next(folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file())
+    common = [picture(somewhere / f"{stem}-image.jpg", stem), picture(somewhere / f"{stem}-truth.png", "truth")]
+    predictions = [(arm, folder / f"{stem}-prediction.png") for arm, folder in folders.items()]
+    return common + [picture(path, arm) for arm, path in predictions if path.is_file()]
