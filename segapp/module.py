@@ -25,7 +25,8 @@ from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime, build_pa
 from segapp.inference.cleaning import clean
 from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
 from segapp.metrics import EpochMean, SegmentationScores
-from segapp.schedules import WarmupCosine
+from segapp.models.rates import group_parameters
+from segapp.schedules import WarmupCosine, check_rates, scale_rates
 from segapp.shares import one_batch
 from segapp.spec import Precision, Spec
 
@@ -50,6 +51,8 @@ class SegmentationModule(pl.LightningModule):
         lr_scheduler: Made from the optimiser. `segapp.schedules.WarmupCosine` is stepped every step, torch's own
             every epoch, `ReduceLROnPlateau` after every validation, with its loss, or what Lightning's `monitor`s.
         spec: What the network knows about the data; linked from the data module by the command line.
+        encoder_lr: The encoder's learning rate as a factor of the optimiser's, above 0, up to 1.
+        layer_decay: What each finer level of the encoder has of the rate of the level below it, above 0, up to 1.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class SegmentationModule(pl.LightningModule):
         optimizer: OptimizerCallable = torch.optim.AdamW,
         lr_scheduler: LRSchedulerCallable | None = None,
         spec: Spec | None = None,
+        encoder_lr: float = 1.0,
+        layer_decay: float = 1.0,
     ) -> None:
         super().__init__()
         if spec is None:
@@ -68,6 +73,8 @@ class SegmentationModule(pl.LightningModule):
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
         self.spec = spec
+        self.encoder_lr = encoder_lr
+        self.layer_decay = layer_decay
         self.runtime: Runtime | None = None  # of a bundle, which is then scored instead of `net`; it has no loss
         self.scores = SegmentationScores(spec.classes, spec.background)
         self.train_loss = EpochMean()
@@ -174,17 +181,19 @@ class SegmentationModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The injected optimiser and scheduler."""
         try:
-            optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+            optimizer = self.optimizer(self._list_parameters())
         except (ValueError, TypeError) as error:
             raise MisuseError(f"model.optimizer: {error}.") from error
         if not isinstance(self.trainer.strategy, FSDPStrategy):  # its gradients may have another dtype than weights
             fuse(optimizer, self.device.type)
+        scale_rates(optimizer)
         if self.lr_scheduler is None:
             return optimizer
         try:
             scheduler = self.lr_scheduler(optimizer)
         except (ValueError, TypeError) as error:
             raise MisuseError(f"model.lr_scheduler: {error}.") from error
+        check_rates(optimizer, scheduler)
         if isinstance(scheduler, WarmupCosine):
             scheduler.span(self.trainer.estimated_stepping_batches)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -205,6 +214,14 @@ class SegmentationModule(pl.LightningModule):
             never = {"monitor": "val/loss", "strict": False, "frequency": sys.maxsize}
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **never}}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+
+    def _list_parameters(self) -> Any:
+        """Return the trainable parameters, in groups where the encoder's rates differ."""
+        if self.encoder_lr == self.layer_decay == 1:
+            return (p for p in self.parameters() if p.requires_grad)
+        groups = group_parameters(self.net, self.spec.channels, self.encoder_lr, self.layer_decay)
+        groups[0]["params"] += [p for p in self.loss.parameters() if p.requires_grad]
+        return groups
 
     # ------------------------------------------------------------------------------------------ evaluation
 

@@ -65,3 +65,20 @@ class WarmupCosine(LambdaLR):
         self.last_epoch = state_dict["last_epoch"]
         self.base_lrs = list(state_dict["base_lrs"])
         self._apply()
+
+
+def scale_rates(optimizer: Optimizer) -> None:
+    """Multiply the rate of each group of parameters with its `lr_scale`, before a scheduler takes it as the base."""
+    for group in optimizer.param_groups:
+        group["lr"] *= group.get("lr_scale", 1.0)
+
+
+def check_rates(optimizer: Optimizer, scheduler: object) -> None:
+    """Raise MisuseError for a scheduler that has given all groups one rate, whatever their `lr_scale`."""
+    groups = optimizer.param_groups
+    bases = [group.get("initial_lr", group["lr"]) / group.get("lr_scale", 1.0) for group in groups]
+    if not all(math.isclose(base, bases[0], rel_tol=1e-6) for base in bases):
+        raise MisuseError(
+            f"model.lr_scheduler: {type(scheduler).__name__} sets one learning rate for the whole network, and "
+            "model.encoder_lr or model.layer_decay ask for several: take segapp.schedules.WarmupCosine."
+        )

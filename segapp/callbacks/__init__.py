@@ -6,6 +6,7 @@ from segapp.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeFi
 from segapp.callbacks.curves import Curves
 from segapp.callbacks.evaluation import EvaluationReport
 from segapp.callbacks.finite import StopAtNaN
+from segapp.callbacks.freeze import FreezeEncoder
 from segapp.callbacks.progress import ProgressBar
 from segapp.callbacks.record import RunRecord
 from segapp.callbacks.retuned import RetunedOptimizer
@@ -19,6 +20,7 @@ __all__ = [
     "BestCheckpoint",
     "Curves",
     "EvaluationReport",
+    "FreezeEncoder",
     "LastCheckpoint",
     "ProgressBar",
     "RetunedOptimizer",

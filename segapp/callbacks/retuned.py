@@ -14,7 +14,8 @@ class RetunedOptimizer(Callback):
     """Puts changed settings of the optimiser into the state that it is restored from, which holds the old ones.
 
     A new learning rate scales the rates at hand, so that a schedule goes on from where it was. Raises MisuseError for
-    another class of optimiser or scheduler, and for changed settings of a scheduler that would not take them.
+    another class of optimiser or scheduler, for changed settings of a scheduler that would not take them, and for
+    other factors of the encoder's rate.
 
     Args:
         model: The model section of this run's configuration.
@@ -26,6 +27,12 @@ class RetunedOptimizer(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Lightning restores the optimiser and its scheduler from `checkpoint` after this."""
         before = checkpoint["segapp"]["config"]["model"]
+        for name in ("encoder_lr", "layer_decay"):
+            if (was := before.get(name, 1.0)) != (now := self.model.get(name, 1.0)):
+                raise MisuseError(
+                    f"model.{name} was {was} and is {now} now, and a run that goes on keeps it: leave it as it was, "
+                    "or start a new run from these weights: segapp fit --init_from."
+                )
         changed = _changed("optimizer", before, self.model)
         schedule = _changed("lr_scheduler", before, self.model)
         if schedule and self.model["lr_scheduler"]["class_path"] != SCHEDULE:

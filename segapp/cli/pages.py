@@ -11,6 +11,7 @@ Train a network. Writes runs/<name>/<time>/ and ends with a table of scores and 
   --model FILE                  replaces parts of its model section: see configs/model/
   --name NAME                   the run is written to runs/NAME/<time>
   --ckpt_path FILE              go on with an interrupted run: its checkpoints/last.ckpt, no config needed
+  --init_from FILE              start from a checkpoint's weights, also with other classes or channels
   --job NAME                    written to runs/<name>/NAME; the same job again goes on where it stopped
   --seed_everything NUMBER      another seed is another order, augmentation and initialisation
 

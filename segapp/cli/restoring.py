@@ -102,12 +102,13 @@ def other_weights(
     )
 
 
-def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...]) -> None:
+def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: str = "test") -> None:
     """MisuseError unless the data have the checkpoint's classes."""
     if here != there:
+        other = " or start a new run from its weights: --init_from instead of --ckpt_path" if verb == "fit" else ""
         raise MisuseError(
             f"the checkpoint knows the classes {', '.join(there)}; "
-            f"the data has {', '.join(here)}. Give data with the same classes."
+            f"the data has {', '.join(here)}. Give data with the same classes{',' if other else ''}{other}."
         )
 
 

@@ -20,6 +20,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
+from segapp.cli.beginning import init_from
 from segapp.cli.bundles import compute_with, settings_of
 from segapp.cli.devices import as_torchrun_says, refuse_unknown_strategy, refuse_what_needs_a_gpu
 from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
@@ -140,6 +141,10 @@ class SegmentationCLI(LightningCLI):
         parser.add_argument("--allow", type=str | None, default=None, help=foreign)
         parser.add_argument("--job", type=str | None, default=None, help=about_jobs)
         parser.add_argument("--dry_run", type=bool, default=False, help="Measure a few steps of a fit, keep nothing.")
+        about_weights = (
+            "Checkpoint or bundle of weights that a new fit starts from, also with other classes or channels."
+        )
+        parser.add_argument("--init_from", type=str | None, default=None, help=about_weights)
         parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
         parser.link_arguments("data.channels", "model.net.init_args.in_channels", apply_on="instantiate")
         parser.link_arguments("data.spec", "model.spec", apply_on="instantiate")
@@ -209,6 +214,8 @@ class SegmentationCLI(LightningCLI):
             raise MisuseError("trainer.fast_dev_run tries a few batches from the beginning: leave --ckpt_path out.")
         if self.subcommand != "fit" and settings.dry_run:
             raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
+        if option(self.typed, "--init_from") and (checkpoint_path or self.subcommand != "fit"):
+            raise MisuseError("--init_from starts a new fit from other weights, --ckpt_path brings its own: give one.")
         if settings.dry_run:
             self.measure, self.folder = Measure(), scratch_folder()
             settings.ckpt_path = None  # its settings and its data are measured, not what is left of it
@@ -252,12 +259,16 @@ class SegmentationCLI(LightningCLI):
         if self.bundle is not None:
             refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
             compute_with(self.bundle, self.model, named_by_the_person(self.typed))
+        start = self._get(self.config, "init_from")
+        if self.checkpoint is None and self.subcommand == "fit" and start:
+            say(init_from(start, self.model.net, self.model.spec))
         if self.checkpoint is None:
             return
         record = self.checkpoint["segapp"]
         if self._plain_config()["data"]["source"] == record["config"]["data"]["source"]:
             self.datamodule.restore_splits(record["splits"])
-        refuse_other_classes(tuple(record["spec"]["classes"]), self.datamodule.spec.classes)
+        there = tuple(record["spec"]["classes"])
+        refuse_other_classes(there, self.datamodule.spec.classes, str(self.subcommand))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The person's trainer settings and callbacks, and those every run has."""
@@ -284,7 +295,7 @@ class SegmentationCLI(LightningCLI):
         text = parser.dump(_without_enums(self.config[self.subcommand].clone()), skip_none=False, format="yaml")
         config: dict[str, Any] = yaml.safe_load(text)
         config["model"]["net"] = self._net or config["model"]["net"]
-        return {key: config[key] for key in ("name", "seed_everything", "model", "data", "trainer")}
+        return {key: config[key] for key in ("name", "seed_everything", "init_from", "model", "data", "trainer")}
 
     # ------------------------------------------------------------------------------------------ running
 
