@@ -85,7 +85,7 @@ class Preset(ABC):
     geometry: tuple[Geometry, ...]
 
     @abstractmethod
-    def values(self, channels: int) -> list[A.BasicTransform]:
+    def values(self, channels: int) -> Sequence[A.BasicTransform | A.BaseCompose]:
         """What changes values, for images of so many channels."""
 
 
@@ -138,6 +138,33 @@ class Medical(Preset):
             A.RandomBrightnessContrast(0.25, 0.25, p=0.3),
             A.RandomGamma((70, 150), p=0.3),
         ]
+
+
+class Photometric(Preset):
+    """Changes of values alone: light and colour of photographs, contrast and gamma of others, focus and resolution.
+
+    Args:
+        noise: Largest standard deviation of Gaussian noise, of the range [0, 1]; 0 for none.
+    """
+
+    def __init__(self, noise: float = 0.0) -> None:
+        if not 0 <= noise < 1:
+            raise MisuseError(f"Photometric: noise is a standard deviation in [0, 1), got {noise}.")
+        self.geometry = ()
+        self.noise = noise
+
+    def values(self, channels: int) -> list[A.BasicTransform | A.BaseCompose]:
+        """Return colour jitter for 3 channels; for others brightness, contrast, and gamma of the image or its negative.
+
+        The gamma of the negative, the blur and the lower resolution are those of nnU-Net (Isensee et al. 2021).
+        """
+        gamma = A.RandomGamma((70, 150), p=1.0)
+        negative = A.Sequential([A.InvertImg(p=1.0), gamma, A.InvertImg(p=1.0)], p=0.1)
+        colour = A.ColorJitter((0.7, 1.3), (0.7, 1.3), (0.7, 1.3), (-0.04, 0.04), p=0.5)
+        grey = [A.RandomBrightnessContrast(0.2, 0.2, p=0.5), A.RandomGamma((70, 150), p=0.3), negative]
+        sharpness = [A.GaussianBlur(sigma_limit=(0.5, 1.5), p=0.1), A.Downscale(scale_range=(0.5, 0.9), p=0.1)]
+        noisy = [A.GaussNoise(std_range=(self.noise / 5, self.noise), p=0.15)] if self.noise else []
+        return [*([colour] if channels == 3 else grey), *sharpness, *noisy]
 
 
 Transform: TypeAlias = Geometry | Preset | A.BasicTransform | A.BaseCompose

@@ -1,22 +1,36 @@
 """What a data set is like, and which decisions follow."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import yaml
 
+from segapp.cli import main
 from segapp.errors import MisuseError
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import _describe_values
+from segapp.planning.geometry import PIXELS_PER_STEP
+from segapp.planning.layout import find_layout
+from segapp.planning.machine import Machine
 from segapp.planning.masks import MaskValues, infer_meaning
+from segapp.planning.names import NameTable, find_names
 from segapp.planning.objects import measure_objects
+from segapp.planning.splitting import find_groups
 from segapp.planning.symmetry import describe_layout, measure_symmetry
 from segapp.planning.write import format_plan
 
 
-def mask_of(values):
-    values_of = MaskValues()
-    values_of.add(np.asarray(values, np.uint8))
-    return values_of
+def mask_of(*masks):
+    values = MaskValues()
+    for mask in masks:
+        values.add(np.asarray(mask, np.uint8), "mask.png")
+    return values
+
+
+def table(names, *values, colours=None):
+    return NameTable(Path("classes.txt"), tuple(names), values or tuple(range(len(names))), colours)
 
 
 def test_a_later_decision_replaces_an_earlier_one():
@@ -83,3 +97,179 @@ def test_masks_that_are_photographs_are_refused():
     noise = np.random.default_rng(0).integers(1, 256, (64, 64))
     with pytest.raises(MisuseError, match="photographs"):
         infer_meaning(mask_of(noise))
+
+
+@pytest.mark.parametrize("empty", [[[0, 0]], [[255, 255]], [[3, 255]]])
+def test_masks_of_one_value_hold_nothing_to_learn(empty):
+    with pytest.raises(MisuseError, match="nothing to learn"):
+        infer_meaning(mask_of(empty, empty))
+
+
+def test_void_beside_class_numbers_is_ignored():
+    meaning = infer_meaning(mask_of([[0, 0, 0, 0, 1, 2, 255]]))
+    assert (meaning.mask, meaning.classes) == (None, ("background", "class_1", "class_2"))
+
+
+def test_grey_levels_with_255_are_asked_back_and_answered_by_names():
+    masks = mask_of([[0, 128, 255]])
+    with pytest.raises(MisuseError, match="--classes"):
+        infer_meaning(masks)
+    assert infer_meaning(masks, names=["a", "b", "c"]).mask["init_args"]["values"] == {0: 0, 128: 1, 255: 2}
+    assert infer_meaning(masks, names=["a", "b"]).mask["init_args"]["values"] == {0: 0, 128: 1}
+
+
+def test_a_table_names_values_and_ignores_void():
+    meaning = infer_meaning(mask_of([[0, 1, 2]]), table(["sky", "road", "void"]))
+    assert meaning.classes == ("sky", "road")
+    assert meaning.background is None
+    assert meaning.mask["init_args"]["values"] == {2: 255}
+
+
+def test_numbers_that_vary_and_always_run_from_one_are_those_of_objects():
+    masks = mask_of(*(np.repeat(np.arange(n), 4)[None] for n in (3, 9, 5, 7, 4)))
+    assert infer_meaning(masks).mask == {"class_path": "segapp.datasets.Instances"}
+
+
+def test_colours_become_classes_by_their_table():
+    masks = mask_of(np.array([[[0, 0, 0], [255, 0, 0], [0, 0, 255]]]))
+    known = table(["other", "tree", "void"], colours=((0, 0, 0), (255, 0, 0), (0, 0, 255)))
+    meaning = infer_meaning(masks, known)
+    assert meaning.classes == ("other", "tree")
+    assert meaning.mask["init_args"]["colours"]["ignore"] == [0, 0, 255]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("classes.csv", "value,name\n0,sky\n7,road\n", {0: "sky", 7: "road"}),
+        ("class_names.txt", "_background_\ncrack\n", {0: "_background_", 1: "crack"}),
+        ("labels.txt", "__ignore__\n_background_\ntv/monitor\n", {0: "_background_", 1: "tv/monitor"}),
+        ("dataset.json", '{"labels": {"1": "front", "0": "background"}}', {0: "background", 1: "front"}),
+        ("classes.txt", "images/a.png\nimages/b.png\n", None),
+    ],
+)
+def test_class_names_are_read_from_tables(tmp_path, file, text, expected):
+    (tmp_path / file).write_text(text)
+    found = find_names([tmp_path / "missing", tmp_path])
+    assert (found.by_value if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        ([f"patient{p}_slice{s:03}" for p in range(5) for s in range(4)], 5),
+        ([f"p{p}/{s}" for p in range(4) for s in range(3)], 4),
+        ([f"0001TP_{s}" for s in range(20)], None),
+        ([f"cat_{s}" for s in range(9)] + [f"dog_{s}" for s in range(9)] + [f"cow_{s}" for s in range(9)], None),
+        ([str(s) for s in range(20)], None),
+    ],
+)
+def test_groups_are_what_names_share_before_a_number(names, groups):
+    found = find_groups(names)
+    assert (found.groups if found else None) == groups
+
+
+LAYOUTS = {
+    "the same names": ("images/{0}.jpg", "masks/{0}.png", "masks"),
+    "a suffix": ("images/{0}.jpg", "masks/{0}_mask.png", "masks/{{stem}}_mask.*"),
+    "a prefix": ("images/{0}.jpg", "masks/seg-{0}.png", "masks/seg-{{stem}}.*"),
+    "a folder for each image": ("images/{0}.jpg", "masks/{0}/1.png", "masks/{{name}}/*"),
+}
+
+
+@pytest.mark.parametrize(("image", "mask", "expected"), LAYOUTS.values(), ids=LAYOUTS)
+def test_masks_are_found_by_usual_patterns(tmp_path, image, mask, expected):
+    for name in ("a", "b1", "c_2"):
+        for pattern in (image, mask):
+            path = tmp_path / pattern.format(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
+    assert layout.masks == expected.replace("{{", "{").replace("}}", "}")
+
+
+def test_folders_of_train_and_val_are_found_from_those_of_train(tmp_path):
+    for split in ("train", "valid"):
+        for kind in ("img", "ann"):
+            (tmp_path / split / kind).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / split / kind / f"{split}.png"), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / "train" / "img"), str(tmp_path / "train" / "ann"))
+    assert layout.split_folders == {"train": "train", "val": "valid"}
+    assert len(layout.find()) == 2
+
+
+def test_names_that_do_not_agree_are_told(tmp_path):
+    for kind, name in (("images", "a"), ("masks", "x")):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / f"{name}.png"), np.zeros((4, 4), np.uint8))
+    with pytest.raises(MisuseError, match=r"x\.png"):
+        find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
+
+
+@pytest.fixture
+def discs(tmp_path):
+    """Ten grey images of 96 x 96 pixels with bright discs, and masks of 0 and 255."""
+    rng = np.random.default_rng(0)
+    for folder in ("photos", "labels"):
+        (tmp_path / folder).mkdir()
+    for _ in range(10):
+        mask = np.zeros((96, 96), np.uint8)
+        for _ in range(5):
+            cv2.circle(mask, rng.integers(10, 86, 2).tolist(), int(rng.integers(5, 12)), 255, -1)
+        image = mask // 2 + rng.integers(0, 60, mask.shape, dtype=np.uint8)
+        name = f"{rng.integers(10**6)}.png"
+        cv2.imwrite(str(tmp_path / "photos" / name), image)
+        cv2.imwrite(str(tmp_path / "labels" / name), mask)
+    return tmp_path
+
+
+def plan(folder, *options):
+    words = ["--images", folder / "photos", "--masks", folder / "labels", "--output", folder / "mine.yaml"]
+    return main(["plan", *map(str, words), *options])
+
+
+def test_the_two_commands_train(discs, monkeypatch):
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
+    monkeypatch.chdir(discs)
+    assert plan(discs) == 0
+    config = yaml.safe_load((discs / "mine.yaml").read_text())
+    assert config["data"]["source"]["init_args"]["classes"] == ["background", "object"]
+    assert config["data"]["crop"] == [96, 96]
+    assert config["trainer"]["max_steps"] > 100
+    limits = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "1"]
+    assert main(["fit", "--config", "mine.yaml", *limits]) == 0
+    assert list(discs.glob("runs/mine/*/checkpoints/last.ckpt"))
+
+
+def test_a_plan_that_exists_is_kept(discs, capsys):
+    (discs / "mine.yaml").write_text("mine")
+    assert plan(discs) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (discs / "mine.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--budget", "soon"], "--budget"), (["--budget", "1s"], "--budget"), (["--masks", ""], "--masks")],
+)
+def test_what_cannot_be_planned_is_told_before_any_training(discs, monkeypatch, capsys, options, told):
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
+    assert plan(discs, *options) == 2
+    assert told in capsys.readouterr().err
+    assert not (discs / "mine.yaml").exists()
+
+
+def test_two_images_are_too_few(discs, capsys):
+    for folder in ("photos", "labels"):
+        for path in sorted((discs / folder).iterdir())[2:]:
+            path.unlink()
+    assert plan(discs) == 2
+    assert "too few" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_told(discs, monkeypatch, capsys):
+    tiny = Machine("cpu", "a small machine", memory=2**20, main_memory=2**20, cores=1)
+    monkeypatch.setattr("segapp.commands.plan.look_at_machine", lambda: tiny)
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 128**2)
+    assert plan(discs) == 2
+    assert "a small machine" in capsys.readouterr().err

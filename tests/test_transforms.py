@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segapp.errors import MisuseError, SegappError
-from segapp.transforms import Affine, Augmenter, Flips, Medical, Microscopy, Natural, Preset, Transform
+from segapp.transforms import Affine, Augmenter, Flips, Medical, Microscopy, Natural, Photometric, Preset, Transform
 
 CENTRE, SIZE = (20.0, 20.0), (40, 40)
 
@@ -22,7 +22,7 @@ def pair(channels: int, dtype: Any = np.uint8) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 16])
-@pytest.mark.parametrize("preset", [Natural, Microscopy, Medical])
+@pytest.mark.parametrize("preset", [Natural, Microscopy, Medical, Photometric])
 def test_presets_take_any_channels_and_repeat_with_the_seed(preset: type[Preset], channels: int, dtype: Any) -> None:
     image, mask = pair(channels, dtype)
     given = image.copy()

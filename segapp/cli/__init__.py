@@ -27,6 +27,7 @@ TRAINER_VERBS = {
 """Run by Lightning's Trainer; see `segapp.cli.training`."""
 
 COMMANDS = {
+    "plan": ("segapp.commands.plan", "write a configuration for your own images"),
     "study": ("segapp.commands.study", "run an ablation from one YAML and draw its page"),
     "compare": ("segapp.commands.compare", "set finished runs against each other"),
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),

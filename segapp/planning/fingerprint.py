@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -16,7 +16,9 @@ from segapp.errors import MisuseError, SegappError
 from segapp.planning.objects import ObjectSizes, measure_objects
 from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout, measure_symmetry
 
-DETAIL = 2048
+MOST_IMAGES = 5000
+"""Images that are read at most: beyond, shares and sizes change no more."""
+DETAIL = 1024
 """Longest side at which an image is looked at; larger ones are reduced, and their objects' sizes scaled back."""
 
 
@@ -44,6 +46,8 @@ class ImageFacts:
     """Pixels that are 255 (ignore)."""
     objects: tuple[ObjectSizes, ...]
     layout: Layout
+    thumbnail: np.ndarray
+    """(24, 24) float32 mean of the channels in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class Fingerprint:
     classes: tuple[str, ...]
     background: int | None
     images: tuple[ImageFacts, ...]
+    """Those that were looked at, in the order of their names."""
+    total: int
+    """Images of the data set, of which a very large one is looked at in part."""
 
     @cached_property
     def class_shares(self) -> np.ndarray:
@@ -92,13 +99,19 @@ class Fingerprint:
         """All channels are equal in every image."""
         return all(image.is_grey for image in self.images)
 
+    def as_grey(self) -> "Fingerprint":
+        """Return the same data set read as one channel, where all are equal."""
+        images = tuple(replace(image, mean=image.mean[:1], variance=image.variance[:1]) for image in self.images)
+        return replace(self, images=images)
+
     def extent(self, quantile: float) -> float:
         """Return a quantile of the objects' longer sides, in stored pixels; every object counts by its area.
 
         Counting objects by their area asks how large an object a pixel of an object lies in: specks do not matter.
         """
-        extents = np.concatenate([o.extents for image in self.images for o in image.objects] or [np.zeros(0)])
-        areas = np.concatenate([o.areas for image in self.images for o in image.objects] or [np.zeros(0)])
+        objects = [o for image in self.images for o in image.objects if o.class_index != self.background]
+        extents = np.concatenate([o.extents for o in objects] or [np.zeros(0)])
+        areas = np.concatenate([o.areas for o in objects] or [np.zeros(0)])
         if not len(extents):
             return 0.0
         order = np.argsort(extents)
@@ -111,6 +124,11 @@ class Fingerprint:
         return float(np.median(widths)) if widths else float("nan")
 
     @cached_property
+    def thinnest(self) -> float:
+        """The smallest thickness of a class that occurs; a background of thin lines between objects is one too."""
+        return float(np.nanmin([self.thickness(index) for index in range(len(self.classes))]))
+
+    @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:
         """How the data set changes when its images are mirrored or turned."""
         layouts = [image.layout for image in self.images]
@@ -120,9 +138,12 @@ class Fingerprint:
 def read_fingerprint(
     items: Sequence[Item], classes: Sequence[str], background: int | None, progress: bool = True
 ) -> Fingerprint:
-    """Read every image and mask once, in parallel threads, with a progress bar; memory does not grow with their number.
+    """Read images and masks once, in parallel threads, with a progress bar; pixels are not kept.
 
-    Raises MisuseError where there is nothing to learn, and what reading a file raises, naming the file.
+    Of more than `MOST_IMAGES` items so many are read, evenly over their order.
+
+    Raises:
+        MisuseError: there is nothing to learn; reading a file raises its own errors, which name it.
     """
 
     def look(item: Item) -> ImageFacts:
@@ -131,10 +152,12 @@ def read_fingerprint(
         except SegappError as error:
             raise type(error)(f"{item.name}: {error}") from error
 
+    sample = [items[number * len(items) // MOST_IMAGES] for number in range(MOST_IMAGES)]
+    sample = list(items) if len(items) <= MOST_IMAGES else sample
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = pool.map(look, items)
-        facts = tuple(tqdm(found, "reading images and masks", len(items), leave=False, disable=not progress, delay=1))
-    fingerprint = Fingerprint(tuple(classes), background, facts)
+        found = pool.map(look, sample)
+        facts = tuple(tqdm(found, "reading images and masks", len(sample), leave=False, disable=not progress, delay=1))
+    fingerprint = Fingerprint(tuple(classes), background, facts, len(items))
     _require_something_to_learn(fingerprint)
     return fingerprint
 
@@ -168,7 +191,13 @@ def _describe(item: Item, num_classes: int) -> ImageFacts:
         ignored=int(counts[IGNORE_INDEX]),
         objects=tuple(measure_objects(mask, None, scale)),
         layout=describe_layout(image, mask, num_classes),
+        thumbnail=_make_thumbnail(image),
     )
+
+
+def _make_thumbnail(image: np.ndarray) -> np.ndarray:
+    grey = image.mean(axis=2, dtype=np.float32) / (255 if image.dtype == np.uint8 else 1)
+    return cv2.resize(grey, (24, 24), interpolation=cv2.INTER_AREA)
 
 
 def _describe_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

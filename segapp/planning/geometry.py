@@ -1,21 +1,27 @@
-"""How large crops are, and how many levels a network has."""
+"""How large crops are, whether images are reduced, and how many levels a network has."""
 
 import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
 
 MIN_CROP, MAX_CROP = 128, 1024
 OBJECTS_PER_CROP = 4
-"""A crop is at least so many times as long as the 90th percentile of the objects, where images and memory allow."""
-THIN = 4.0
-"""Structures of a smaller mean width, in pixels, are never reduced."""
+"""A crop is so many times as long as the objects of the 90th percentile, where images and the step's pixels allow."""
+THIN = 8.0
+"""Images are reduced only as far as every class keeps this mean width, in pixels."""
 DEEPEST = 8
 """Smallest side of the deepest level's features, in pixels: less is all padding."""
-MAX_LEVELS = 7
+MIN_LEVELS, MAX_LEVELS = 4, 7
+STRIDE = 32
+"""Crops are multiples of it, so that encoders of five halvings divide them."""
 PIXELS_PER_STEP = {"cpu": 8 * 256**2, "cuda": 16 * 512**2, "mps": 8 * 384**2}
 """Pixels in the batch of one step: what keeps the device busy, and enough for batch statistics."""
+CROPS_PER_STEP, WHOLE_PER_STEP = 8, 4
+"""Samples that a step holds at least: crops of images, and reduced whole images."""
 MIN_BATCH, MAX_BATCH = 2, 64
 
 
@@ -23,67 +29,118 @@ MIN_BATCH, MAX_BATCH = 2, 64
 class Geometry:
     """The sizes that a plan has chosen."""
 
-    crop: tuple[int, int]
+    sample: tuple[int, int]
+    """Height, width of a training sample: a crop, or a reduced image."""
+    is_reduced: bool
+    """Images are resized to `sample` instead of cropped."""
     levels: int
     """Resolutions of the network, the deepest included; the image is halved `levels - 1` times."""
     batch_size: int
+    visible: float
+    """The fraction of a typical image that one sample shows."""
+    reasons: tuple[str, str]
+    """Of the sample's size and of the batch."""
+
+    def decide(self) -> list[Decision]:
+        """Return the settings of the data module."""
+        size = list(self.sample)
+        chosen, other = ("resize", "crop") if self.is_reduced else ("crop", "resize")
+        return [
+            Decision(f"data.{chosen}", size, self.reasons[0]),
+            Decision(f"data.{other}", None, ""),
+            Decision(
+                "data.window", None if self.is_reduced or self.visible == 1 else [max(256, side) for side in size], ""
+            ),
+            Decision("data.batch_size", self.batch_size, self.reasons[1]),
+        ]
 
 
-def choose_geometry(fingerprint: Fingerprint, device: str) -> tuple[Geometry, list[Decision]]:
-    """Choose crop, levels and batch from the sizes of images and objects and the pixels that a step may hold."""
-    heights, widths = fingerprint.sizes[:, 0], fingerprint.sizes[:, 1]
-    typical = int(_median(heights)), int(_median(widths))
-    largest = fingerprint.extent(0.9)
-    pixels = PIXELS_PER_STEP[device]
-    levels = _choose_levels(largest, min(typical))
-    multiple = 2 ** (levels - 1)
-    wanted = max(MIN_CROP, OBJECTS_PER_CROP * largest)
-    longest = min(MAX_CROP, math.sqrt(pixels / 8))  # eight crops a step, unless whole images are smaller
-    crop = tuple(_round(min(side, max(longest, MIN_CROP), wanted), side, multiple) for side in typical)
-    batch = min(MAX_BATCH, max(MIN_BATCH, pixels // (crop[0] * crop[1])))
-    seen = "the whole image" if all(c >= t for c, t in zip(crop, typical, strict=True)) else f"{crop[0]} x {crop[1]}"
-    decisions = [
-        Decision(
-            "data.crop",
-            list(crop),
-            f"A crop sees {seen}: images are {_range(heights)} x {_range(widths)} pixels (median {typical[0]} x "
-            f"{typical[1]}), and 90 % of the object pixels lie in objects up to {largest:.0f} pixels long, of which a "
-            f"crop should hold {OBJECTS_PER_CROP}; {batch} crops fill a step of {pixels / 1e6:.2g} million pixels.",
-        ),
-        Decision("data.batch_size", int(batch), ""),
-        Decision("data.window", _choose_window(crop), ""),
-    ]
-    return Geometry((crop[0], crop[1]), levels, int(batch)), decisions
+def choose_geometry(fingerprint: Fingerprint, device: str, pixels: int | None = None) -> Geometry:
+    """Choose crop, levels and batch from the sizes of images and objects and the pixels that a step may hold.
 
-
-def _choose_levels(largest: float, side: int) -> int:
-    """Halve until one position of the deepest level sees the largest objects, and no further than DEEPEST positions.
-
-    Two 3×3 convolutions at each level see 4 pixels of it more: with L levels about 4 (2^L - 1) pixels of the image.
+    Args:
+        fingerprint: Of the data set.
+        device: cpu, cuda or mps.
+        pixels: Of one step; default: what keeps the device busy. Less where its memory is too small for that.
     """
-    seeing = math.ceil(math.log2(max(largest, 1) / 4 + 1))
+    pixels = pixels or PIXELS_PER_STEP[device]
+    typical = int(np.median(fingerprint.sizes[:, 0])), int(np.median(fingerprint.sizes[:, 1]))
+    extent = fingerprint.extent(0.9)
+    longest = min(MAX_CROP, max(MIN_CROP, math.sqrt(pixels / CROPS_PER_STEP)))
+    reduced = _reduce(fingerprint, typical, extent, longest, pixels)
+    if reduced is not None:
+        sample, factor = reduced, max(reduced) / max(typical)
+        told = _tell_reduced(fingerprint, sample, factor, extent)
+    else:
+        wanted = max(MIN_CROP, OBJECTS_PER_CROP * extent)
+        sample = (
+            _round_crop(min(typical[0], longest, wanted), typical[0]),
+            _round_crop(min(typical[1], longest, wanted), typical[1]),
+        )
+        factor, told = (
+            1.0,
+            _tell_crop(fingerprint, sample, typical, extent, wanted > longest and max(typical) > longest),
+        )
+    batch = int(min(MAX_BATCH, max(MIN_BATCH, pixels // (sample[0] * sample[1]))))
+    levels = _choose_levels(extent * factor, min(sample))
+    visible = 1.0 if reduced else min(1.0, sample[0] / typical[0]) * min(1.0, sample[1] / typical[1])
+    filled = f"{batch} samples fill a step of {pixels / 1e6:.2g} million pixels, enough to keep the device busy."
+    return Geometry(sample, reduced is not None, levels, batch, visible, (told, filled))
+
+
+def _reduce(
+    fingerprint: Fingerprint, typical: tuple[int, int], extent: float, longest: float, pixels: int
+) -> tuple[int, int] | None:
+    """Return the size that images are reduced to, where they are larger than need be; None where they are not.
+
+    They are if a crop of the stored pixels would show less than half of an object, and all that is thin stays wide.
+    """
+    if extent <= 2 * longest or max(typical) <= 2 * longest:
+        return None
+    factor = min(1.0, math.sqrt(pixels / WHOLE_PER_STEP / (typical[0] * typical[1])), MAX_CROP / max(typical))
+    if fingerprint.thinnest * factor < THIN:
+        return None
+    return _round_crop(typical[0] * factor, 0), _round_crop(typical[1] * factor, 0)
+
+
+def _choose_levels(extent: float, side: int) -> int:
+    """Return so many levels that one position of the deepest sees the largest objects, and keeps `DEEPEST` positions.
+
+    Two 3×3 convolutions at each level see 4 of its pixels more: with L levels about 4 (2^L - 1) pixels of the image.
+    """
+    seeing = math.ceil(math.log2(max(extent, 1) / 4 + 1))
     fitting = int(math.log2(max(side, DEEPEST) / DEEPEST)) + 1
-    return max(2, min(max(seeing, 4), fitting, MAX_LEVELS))
+    return max(2, min(max(seeing, MIN_LEVELS), fitting, MAX_LEVELS))
 
 
-def _choose_window(crop: tuple[int, ...]) -> list[int]:
-    """Evaluation windows are at least 256 pixels: their edges cost more than a training crop's."""
-    return [max(256, side) for side in crop]
+def _round_crop(size: float, side: int) -> int:
+    """Return a multiple of `STRIDE`: up where the whole side is seen, else the nearest one."""
+    count = math.ceil(size / STRIDE) if size >= side > 0 else round(size / STRIDE)
+    return STRIDE * max(1, count)
 
 
-def _round(size: float, side: int, multiple: int) -> int:
-    """To a multiple of what the network divides by: up for a whole image, else down."""
-    return max(multiple, math.ceil(size / multiple) * multiple if size >= side else int(size // multiple) * multiple)
+def _tell_crop(
+    fingerprint: Fingerprint, crop: tuple[int, int], typical: tuple[int, int], extent: float, is_limited: bool
+) -> str:
+    sees = "The whole image" if all(c >= t for c, t in zip(crop, typical, strict=True)) else "A part of an image"
+    limited = f", of which a step of this device's size allows {max(crop) / max(extent, 1):.2g}" if is_limited else ""
+    return (
+        f"{sees}: images have {_tell_sizes(fingerprint)}, and 90 % of the object pixels lie in objects up to "
+        f"{extent:.0f} pixels long; a crop should hold {OBJECTS_PER_CROP}{limited}."
+    )
 
 
-def _median(values: object) -> float:
-    import numpy as np
+def _tell_reduced(fingerprint: Fingerprint, size: tuple[int, int], factor: float, extent: float) -> str:
+    return (
+        f"Images have {_tell_sizes(fingerprint)} and their objects (up to {extent:.0f} pixels long) fill them: reduced "
+        f"to {factor:.0%}, a sample shows all of it, and the thinnest class is {fingerprint.thinnest * factor:.0f} "
+        "pixels wide. Masks are written at the stored size."
+    )
 
-    return float(np.median(values))  # type: ignore[call-overload]
 
-
-def _range(values: object) -> str:
-    import numpy as np
-
-    low, high = int(np.min(values)), int(np.max(values))  # type: ignore[call-overload]
-    return str(low) if low == high else f"{low} … {high}"
+def _tell_sizes(fingerprint: Fingerprint) -> str:
+    low, high = fingerprint.sizes.min(axis=0), fingerprint.sizes.max(axis=0)
+    if (low == high).all():
+        return f"{low[0]} x {low[1]} pixels"
+    middle = np.median(fingerprint.sizes, axis=0)
+    return f"{low[0]} … {high[0]} x {low[1]} … {high[1]} pixels (median {middle[0]:.0f} x {middle[1]:.0f})"

@@ -1,15 +1,27 @@
 """What a training may use of this machine, and how fast a network trains on it."""
 
-import statistics
+import os
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-WARM_UP, MEASURED = 2, 3
+from segapp.inference import computes_bf16
+from segapp.machine import usable_cores
+from segapp.machine.limits import memory_limit
+
+WARM_UP, MEASURED = 1, 2
 """Training steps before and within a measurement."""
+SERIAL = 1.2
+"""How many times as long a step takes on a CPU as its work divided evenly by the threads."""
+OPTIMISER = 16
+"""Bytes of a parameter while it is trained: weight, gradient, two moments."""
+USABLE = 0.8
+"""Fraction of the memory that a training may plan with."""
 
 
 @dataclass(frozen=True)
@@ -21,50 +33,80 @@ class Machine:
     name: str
     memory: int
     """Bytes that a training may use: of the GPU, or of main memory."""
+    main_memory: int
+    """Bytes that the cache may take a part of."""
     cores: int
 
+    @property
+    def autocast(self) -> bool:
+        """Whether it computes in bfloat16, as `segapp fit` then does."""
+        return computes_bf16(torch.device(self.kind))
 
-@dataclass(frozen=True)
-class Speed:
-    """One training step, measured."""
 
-    seconds: float
-    peak_bytes: int | None
-    """Of GPU memory; None on a CPU."""
+def look_at_machine() -> Machine:
+    """Return the device on which `segapp fit` would train."""
+    cores = usable_cores()
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = int(min(memory_limit(), total))
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        return Machine("cuda", properties.name, properties.total_memory, memory, cores)
+    kind = "mps" if torch.backends.mps.is_available() else "cpu"
+    return Machine(kind, f"{cores} cores ({platform.processor() or platform.machine()})", memory, memory, cores)
+
+
+def estimate_memory(net: nn.Module, batch: Tensor) -> int:
+    """Return about how many bytes a training step takes, from what one sample keeps for the backward pass.
+
+    Args:
+        net: On the CPU.
+        batch: (N, C, H, W), of which one sample is computed.
+    """
+    storages: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    weights = {parameter.untyped_storage().data_ptr() for parameter in net.parameters()}
+    net.eval()  # no statistics of a single sample
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output: Any = net(batch[:1])
+    del output
+    kept = sum(size for pointer, size in storages.items() if pointer not in weights)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    return int(1.5 * kept * len(batch) + OPTIMISER * parameters)
 
 
 def measure_step(
-    net: nn.Module,
-    loss: Callable[[object, torch.Tensor], torch.Tensor],
-    batch: torch.Tensor,
-    mask: torch.Tensor,
-    kind: str,
-) -> Speed:
-    """Train a network for a few steps as `segapp fit` would, with AdamW and bfloat16, and return the median step.
+    net: nn.Module, loss: Callable[[Any, Tensor], Tensor], image: Tensor, mask: Tensor, machine: Machine
+) -> float:
+    """Train a network for a few steps as `segapp fit` would, and return the seconds of the fastest.
+
+    On a CPU these are the process's own: what others compute at the same time may be gone when the training runs.
 
     Args:
         net: Any network of segapp; it is changed.
         loss: Called with the network's output and the mask.
-        batch: (N, C, H, W) uint8.
-        mask: (N, H, W) int64 class indices.
-        kind: Device on which to measure, as `Machine.kind`.
+        image: (N, C, H, W), of one batch.
+        mask: (N, H, W) class indices.
+        machine: On which to measure.
     """
-    device = torch.device(kind)
+    device = torch.device(machine.kind)
     net = net.to(device).to(memory_format=torch.channels_last).train()
-    batch, mask = batch.to(device, memory_format=torch.channels_last), mask.to(device)
-    optimizer = torch.optim.AdamW(net.parameters(), fused=kind in ("cpu", "cuda"))
-    if kind == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+    image, mask = image.to(device, memory_format=torch.channels_last), mask.to(device).long()
+    optimizer = torch.optim.AdamW(net.parameters(), fused=machine.kind in ("cpu", "cuda"))
+    clock = time.process_time if machine.kind == "cpu" else time.perf_counter
     times = []
     for _ in range(WARM_UP + MEASURED):
-        start = time.perf_counter()
+        start = clock()
         optimizer.zero_grad()
-        with torch.autocast(kind, torch.bfloat16):
-            output = net(batch)
-        value = loss(output, mask)
+        with torch.autocast(machine.kind, torch.bfloat16, enabled=machine.autocast):
+            value = loss(net(image), mask)
         value.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         value.item()  # waits for the device
-        times.append(time.perf_counter() - start)
-    peak = torch.cuda.max_memory_reserved() if kind == "cuda" else None
-    return Speed(statistics.median(times[WARM_UP:]), peak)
+        times.append(clock() - start)
+    share = SERIAL / torch.get_num_threads() if machine.kind == "cpu" else 1.0
+    return min(times[WARM_UP:]) * share

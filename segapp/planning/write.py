@@ -15,7 +15,11 @@ WIDTH = 110
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes mappings as blocks, and lists of numbers or words on one line."""
+    """Writes mappings as blocks, lists of numbers or words on one line, and what occurs twice twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Return that nothing is written as a reference."""
+        return True
 
 
 def _represent_list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:

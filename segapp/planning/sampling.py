@@ -1,0 +1,66 @@
+"""How often rare classes are seen, and how much they weigh."""
+
+import math
+
+import numpy as np
+
+from segapp.planning.decisions import Decision
+from segapp.planning.fingerprint import Fingerprint
+from segapp.planning.geometry import Geometry
+
+RARE = 0.01
+"""A class of fewer pixels than this gets a weight in the cross-entropy."""
+SPARSE = 0.05
+"""Where less than this is anything but background, random crops often show nothing."""
+OVERSAMPLED = 0.33
+"""Fraction of crops centred on a class, as nnU-Net's."""
+LARGEST_WEIGHT = 4.0
+
+
+def choose_sampling(fingerprint: Fingerprint, geometry: Geometry) -> list[Decision]:
+    """Centre a third of the crops on the classes where random crops would miss some of them."""
+    shares = fingerprint.class_shares
+    foreground = [i for i in range(len(shares)) if i != fingerprint.background and shares[i] > 0]
+    rarest = min(foreground, key=lambda i: shares[i])
+    covered = float(shares[foreground].sum())
+    if geometry.is_reduced or geometry.visible >= 0.9:
+        reason = "A sample shows the whole image, and so all of its classes."
+        return [Decision("data.oversample", 0.0, reason)]
+    if covered < SPARSE or shares[rarest] < RARE or _is_in_few(fingerprint, rarest):
+        reason = (
+            f"{fingerprint.classes[rarest]} has {shares[rarest]:.2%} of the pixels and is in "
+            f"{fingerprint.images_with[rarest]} of {len(fingerprint.images)} images: a third of the crops is centred "
+            "on one of the classes, each as often."
+        )
+        return [Decision("data.oversample", OVERSAMPLED, reason)]
+    reason = (
+        f"The rarest class, {fingerprint.classes[rarest]}, has {shares[rarest]:.1%} of the pixels: random crops do."
+    )
+    return [Decision("data.oversample", 0.0, reason)]
+
+
+def choose_loss(fingerprint: Fingerprint, deep_supervision: int) -> list[Decision]:
+    """Choose Dice over the batch with cross-entropy, whose weights rise for classes under `RARE`."""
+    shares = fingerprint.class_shares
+    rare = [i for i, share in enumerate(shares) if 0 < share < RARE]
+    settings: dict[str, object] = {"reduce": "batch"}
+    reason = (
+        "Dice sums over the whole batch, so that a class which is absent from an image is not pushed away; with "
+        "cross-entropy, as nnU-Net."
+    )
+    if rare:
+        weights = np.ones(len(shares))
+        weights[rare] = [min(LARGEST_WEIGHT, math.sqrt(RARE / shares[i])) for i in rare]
+        settings["class_weights"] = [round(float(weight), 2) for weight in weights]
+        names = ", ".join(f"{fingerprint.classes[i]} ({shares[i]:.2%})" for i in rare[:4])
+        reason += f" Classes under {RARE:.0%} weigh more in the cross-entropy: {names}."
+    else:
+        reason += f" No class is under {RARE:.0%} of the pixels, so all weigh the same."
+    loss = {"class_path": "segapp.losses.DiceCrossEntropy", "init_args": settings}
+    if deep_supervision:
+        loss = {"class_path": "segapp.losses.DeepSupervision", "init_args": {"loss": loss}}
+    return [Decision("model.loss", loss, reason)]
+
+
+def _is_in_few(fingerprint: Fingerprint, index: int) -> bool:
+    return bool(fingerprint.images_with[index] < 0.3 * len(fingerprint.images))

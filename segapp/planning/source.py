@@ -1,0 +1,127 @@
+"""From two folders to a data set: its layout, what its masks mean, and every setting of it with a reason."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from segapp.datamodule import source_of
+from segapp.datasets.lists import Lists
+from segapp.datasets.source import SPLITS, Item, Source, SplitName
+from segapp.datasets.splits import Candidate, natural
+from segapp.errors import MisuseError
+from segapp.io import Image
+from segapp.planning.decisions import Decision, build_config
+from segapp.planning.intensity import choose_intensity
+from segapp.planning.layout import FolderLayout, find_layout, list_masks
+from segapp.planning.masks import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning, read_mask_values
+from segapp.planning.names import find_names
+
+PLACE = "data.source.init_args"
+FEWEST = 3
+"""Images from which some can be trained on and others validated on, with a spread."""
+MOST_MASKS = 5000
+"""Images whose masks are looked at for their values."""
+LIST_FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
+
+
+def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> list[Decision]:
+    """Return the settings of `segapp.datasets.Folder` for images and masks, all but the split.
+
+    Raises MisuseError where the names do not agree, the masks are ambiguous or there is nothing to learn.
+    """
+    layout = find_layout(images, masks)
+    paths = [image.path for image in layout.find()]
+    if len(paths) < FEWEST:
+        raise MisuseError(
+            f"{len(paths)} image{'s are' if len(paths) > 1 else ' is'} too few to train on some and validate on "
+            f"others: {FEWEST} are the least. Cut large ones into several files."
+        )
+    meaning = _read_meaning(layout, classes)
+    root = os.path.relpath(layout.root)
+    decisions = [
+        Decision("data.source.class_path", "segapp.datasets.Folder", ""),
+        Decision(f"{PLACE}.root", str(layout.root) if root.startswith("..") else root, ""),
+        Decision(f"{PLACE}.images", layout.images, layout.reason),
+        Decision(f"{PLACE}.masks", layout.masks, ""),
+        Decision(f"{PLACE}.classes", list(meaning.classes), meaning.reason),
+        Decision(f"{PLACE}.background", meaning.background, _tell_background(meaning)),
+    ]
+    if meaning.mask is not None:
+        decisions.append(Decision(f"{PLACE}.mask", meaning.mask, ""))
+    if meaning.palette is not None:
+        decisions.append(Decision(f"{PLACE}.palette", [list(colour) for colour in meaning.palette], ""))
+    return [*decisions, *_choose_channels(paths), *choose_intensity(paths), *_find_published_split(layout)]
+
+
+def build_source(decisions: Sequence[Decision]) -> Source:
+    """Return the data set of decisions."""
+    return source_of("the plan", build_config(decisions)["data"])
+
+
+def list_items(source: Source) -> list[Item]:
+    """Return the items of all splits in the order of their names."""
+    items = {item.name: item for split in SPLITS for item in source.items(split)}
+    return [items[name] for name in sorted(items, key=natural)]
+
+
+def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
+    values = read_mask_values(list_masks(layout, MOST_MASKS))
+    if layout.classes:
+        names = ("background", *layout.classes)
+        reason = (
+            f"One folder of masks for each of {len(layout.classes)} classes; of overlapping ones a later lies above."
+        )
+        return MaskMeaning({"class_path": PER_CLASS}, names, 0, reason)
+    if layout.several:
+        names = tuple(classes) if len(classes) == 2 else ("background", "object")
+        reason = "An image has several masks, one for each object, which become one class."
+        return MaskMeaning({"class_path": INSTANCES}, names, 0, reason)
+    folders = [layout.root, layout.root / layout.masks.split("{")[0], layout.root / layout.images.split("{")[0]]
+    table = find_names([folders[0], *(folder.parent for folder in folders[1:]), *folders[1:], layout.root.parent])
+    return infer_meaning(values, table, classes)
+
+
+def _tell_background(meaning: MaskMeaning) -> str:
+    if meaning.background is None:
+        return "Every class counts in mean scores."
+    return f"{meaning.classes[meaning.background]} is left out of mean scores."
+
+
+def _choose_channels(paths: Sequence[Path]) -> list[Decision]:
+    """Name the channels where images differ in them: grey among colours becomes colour."""
+    found = Counter(Image(path).shape[2] for path in paths)
+    if len(found) == 1:
+        return []
+    if set(found) != {1, 3}:
+        counted = ", ".join(f"{count} of {channels}" for channels, count in sorted(found.items()))
+        raise MisuseError(
+            f"the images have different channels ({counted}); bring them into one form, or plan for those that agree."
+        )
+    return [Decision(f"{PLACE}.channels", 3, f"{found[1]} images are grey and {found[3]} in colour.")]
+
+
+def _find_published_split(layout: FolderLayout) -> list[Decision]:
+    """Return the split that folders or lists beside the images make, if there is one."""
+    if layout.split_folders is not None:
+        names = layout.split_folders
+        settings: dict[str, Any] = {split: names.get(split) for split in SPLITS}
+        reason = f"The folders {', '.join(names.values())} divide the images."
+        return [Decision(f"{PLACE}.split", {"class_path": "segapp.datasets.Folders", "init_args": settings}, reason)]
+    candidates = [Candidate(image.name, image.name, image.path, image.split) for image in layout.find()]
+    for folder in LIST_FOLDERS:
+        files = {split: layout.root / folder / f"{split}.txt" for split in SPLITS}
+        there = {split: os.path.relpath(file, layout.root) for split, file in files.items() if file.is_file()}
+        if {"train", "val"} <= there.keys():
+            return [_take_lists(there, candidates, layout.root)]
+    return []
+
+
+def _take_lists(files: dict[SplitName, str], candidates: Sequence[Candidate], root: Path) -> Decision:
+    """Return the split that lists make; MisuseError where they do not name the images."""
+    division = Lists(files["train"], files["val"], files.get("test")).divide(candidates, root)
+    counted = ", ".join(f"{len(division[split])} in {files[split]}" for split in SPLITS if split in files)
+    left = len(candidates) - sum(map(len, division.values()))
+    reason = f"Lists beside the images divide them: {counted}{f'; {left} are in none' if left else ''}."
+    return Decision(f"{PLACE}.split", {"class_path": "segapp.datasets.Lists", "init_args": files}, reason)

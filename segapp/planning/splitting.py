@@ -1,0 +1,124 @@
+"""Which images belong together, and how they are divided into train, val and test."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segapp.datasets.splits import natural
+from segapp.planning.decisions import Decision
+from segapp.planning.fingerprint import Fingerprint, ImageFacts
+
+MIN_GROUPS = 3
+"""Groups from which training and validation can have their own."""
+FEW = 30
+"""With fewer images none is kept for a test: `segapp folds` scores all of them out of fold."""
+FRACTION = 0.2
+MOST_EVALUATED = 500
+"""More images than this say no more about a score, and cost time at every validation."""
+RARE = 0.3
+"""A class in a smaller fraction of the images may be missing in a split that is random."""
+MORE_ALIKE = 0.1
+"""By how much neighbours' correlation exceeds that of other pairs in slices or frames; see docs/plan.md."""
+
+PARENT = r"^(.*)/[^/]*$"
+BEFORE_NUMBER = r"^(.*\d.*?)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$"
+"""All before the last number, where it holds a number itself: patient12_slice034, 0001TP_006690."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """A regular expression that finds what images have in common, and how many groups it makes."""
+
+    expression: str
+    groups: int
+    example: str
+
+
+def choose_split(fingerprint: Fingerprint, place: str = "data.source.init_args") -> list[Decision]:
+    """Choose groups and split from the names, the likeness of neighbours, and the images that hold each class."""
+    images = fingerprint.images
+    count, names = fingerprint.total, [image.name for image in images]
+    grouping = find_groups(names)
+    alike = measure_likeness(images)
+    parts = min(FRACTION, MOST_EVALUATED / count)
+    fractions = {"val": round(parts, 4), "test": round(parts, 4) if count >= FEW else 0.0}
+    kept = (
+        f"{parts:.2g} of the images are kept for validation and as many for the test"
+        if fractions["test"]
+        else f"{parts:.2g} of the {count} images are kept for validation; with so few, none for a test"
+    )
+    if grouping is None and alike is not None and alike >= MORE_ALIKE:
+        reason = (
+            f"Neighbours in the order of the names are more alike than other pairs (their correlation is higher by "
+            f"{alike:.2f}): slices or frames, which a random split would leak. Train, val and test are ranges; {kept}."
+        )
+        return [Decision(f"{place}.split", _part("Contiguous", fractions), reason)]
+    rare = _rare_classes(fingerprint)
+    settings: dict[str, Any] = {**fractions, "seed": 0}
+    told = f"Random; {kept}."
+    if rare and count >= 10:
+        settings["stratify"] = True
+        told += f" Stratified, since {', '.join(rare[:3])} {'is' if len(rare) == 1 else 'are'} in few images."
+    decisions = []
+    if grouping is not None:
+        reason = (
+            f"The {count} names make {grouping.groups} groups, such as {grouping.example}: a patient, slide or video, "
+            "which no split divides."
+        )
+        decisions.append(Decision(f"{place}.group", grouping.expression, reason))
+    return [*decisions, Decision(f"{place}.split", _part("Fraction", settings), told)]
+
+
+def find_groups(names: Sequence[str]) -> Grouping | None:
+    """Return the groups that folders or the beginnings of names make; None where names tell of none."""
+    for expression in (PARENT, BEFORE_NUMBER):
+        found = [re.search(expression, name) for name in names]
+        if sum(match is not None for match in found) < 0.9 * len(names):
+            continue
+        words = [match[1] if match else name for match, name in zip(found, names, strict=True)]
+        sizes = Counter(words)
+        largest, size = sizes.most_common(1)[0]
+        if len(sizes) < MIN_GROUPS or len(names) < 1.5 * len(sizes) or size > 0.7 * len(names):
+            continue
+        if not any(re.search(r"\d", word) for word in sizes):  # kinds of images, as cat and dog
+            continue
+        whole = all(match is not None for match in found)
+        return Grouping(expression if whole else f"{expression}|^(.*)$", len(sizes), f"{largest!r} ({size} images)")
+    return None
+
+
+def measure_likeness(images: Sequence[ImageFacts]) -> float | None:
+    """Return by how much the correlation of neighbours exceeds that of images far apart; None with fewer than 6.
+
+    Images are compared as thumbnails, whose mean over all images is taken off, so that what they all share (a dark
+    border, sky above road) does not count.
+    """
+    if len(images) < 6:
+        return None
+    order = sorted(range(len(images)), key=lambda i: natural(images[i].name))
+    thumbnails = np.stack([images[i].thumbnail.ravel() for i in order]).astype(np.float64)
+    thumbnails -= thumbnails.mean(axis=0)
+    thumbnails -= thumbnails.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(thumbnails, axis=1, keepdims=True)
+    thumbnails /= np.where(norms > 1e-9, norms, 1)
+    neighbours = (thumbnails[1:] * thumbnails[:-1]).sum(axis=1)
+    half = len(thumbnails) // 2
+    others = (thumbnails[half:] * thumbnails[: len(thumbnails) - half]).sum(axis=1)
+    return float(np.median(neighbours) - np.median(others))
+
+
+def _rare_classes(fingerprint: Fingerprint) -> list[str]:
+    held = fingerprint.images_with / len(fingerprint.images)
+    return [
+        f"{name} ({fraction:.0%} of the images)"
+        for name, fraction in zip(fingerprint.classes, held, strict=True)
+        if 0 < fraction < RARE
+    ]
+
+
+def _part(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    return {"class_path": f"segapp.datasets.{name}", "init_args": settings}

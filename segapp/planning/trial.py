@@ -1,0 +1,89 @@
+"""A few training steps with the settings of a plan: what they take, and that they work."""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from segapp.batch import Batch
+from segapp.datamodule import SegmentationDataModule, default_workers
+from segapp.inference import build_part, classes_named
+from segapp.planning.decisions import Decision, build_config
+from segapp.planning.machine import USABLE, Machine, estimate_memory, measure_step
+from segapp.planning.schedule import Pace
+
+WHERE = "the plan"
+FORWARD = 1 / 3
+"""Of a training step's time."""
+
+
+class TooLargeError(Exception):
+    """A batch does not fit into memory."""
+
+
+class Trial:
+    """The data of a plan, of which one batch has been read."""
+
+    def __init__(self, decisions: Sequence[Decision], machine: Machine) -> None:
+        self.machine = machine
+        settings = {**copy.deepcopy(build_config(decisions)["data"]), "num_workers": 0, "cache_gb": 0.0}
+        self.data = _build(SegmentationDataModule, "segapp.datamodule.SegmentationDataModule", settings)
+        start = time.process_time()
+        self.batch: Batch = next(iter(self.data.train_dataloader()))
+        self.loading = time.process_time() - start
+        """Seconds that one process computes for one batch."""
+
+    @property
+    def training_images(self) -> int:
+        """Images to train on."""
+        return len(self.data.split_names()["train"])
+
+    def measure(self, network: dict[str, Any], loss: dict[str, Any]) -> Pace:
+        """Return the seconds of a step and of a validation; raises TooLargeError where a step needs too much memory."""
+        sizes = {"in_channels": self.data.channels, "num_classes": self.data.num_classes}
+        net = _build(nn.Module, network["class_path"], {**network["init_args"], **sizes})
+        if estimate_memory(net, self.batch["image"]) > USABLE * self.machine.memory:
+            raise TooLargeError
+        criterion = _build(nn.Module, loss["class_path"], loss["init_args"])
+        try:
+            step = measure_step(net, criterion, self.batch["image"], self.batch["mask"], self.machine)
+        except torch.cuda.OutOfMemoryError as error:
+            raise TooLargeError from error
+        finally:
+            del net
+            if self.machine.kind == "cuda":
+                torch.cuda.empty_cache()
+        return Pace(self._overlap_loading(step), self._estimate_validation(step))
+
+    def _overlap_loading(self, step: float) -> float:
+        """Return the time of a step with its loading: beside it in worker processes, or before it without any."""
+        workers = default_workers(self.machine.kind == "cuda", 1)
+        return max(step, self.loading / workers) if workers else step + self.loading
+
+    def _estimate_validation(self, step: float) -> float:
+        """Return the time for all windows of the validation images, and for reading these."""
+        data = self.data
+        area = self.batch["image"].shape[2] * self.batch["image"].shape[3]
+        alone = step if self.machine.kind == "cuda" else step / len(self.batch["image"])  # launches cost the time there
+        window = alone * FORWARD * max(1.0, data.window[0] * data.window[1] / area)
+        items = data.source.items("val")
+        sizes = [data.cut.resize or item.image.shape[:2] for item in items]
+        windows = sum(_count_windows(size, data.window, data.overlap) for size in sizes)
+        return windows * window + len(items) * self.loading / len(self.batch["image"])
+
+
+def _count_windows(size: tuple[int, ...], window: tuple[int, int], overlap: float) -> int:
+    counts = [
+        max(1, math.ceil((side - along * overlap) / (along * (1 - overlap))))
+        for side, along in zip(size, window, strict=True)
+    ]
+    return counts[0] * counts[1]
+
+
+def _build(kind: Any, class_path: str, init_args: dict[str, Any]) -> Any:
+    settings = {"class_path": class_path, "init_args": init_args}
+    return build_part(WHERE, kind, class_path.rsplit(".", 1)[-1], settings, classes_named(settings))
