@@ -24,6 +24,7 @@ from segapp.datasets.scan import Scan
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.inference import build_part, classes_named
+from segapp.inference.roles import SOURCE
 from segapp.machine import usable_cores
 from segapp.spec import Spec
 from segapp.text import for_terminal
@@ -285,14 +286,35 @@ class SegmentationDataModule(LightningDataModule):
 
 
 def source_of(where: str | Path, data: Mapping[str, Any], allowed: Sequence[str] | None = None) -> Source:
-    """The data set that a config's data section describes; `where` is for the errors.
+    """Return the data set that a config's data section describes; `where` is for the errors.
 
     `allowed` are the classes or packages outside segapp's own that it may use: default all that it names, for a config
-    of the person's own. What came with a checkpoint must not choose which code runs: give what they named.
+    of the user's own. What came with a file must not choose which code runs, nor where is written: give what the user
+    named. Its root must be there, and is told where it lies outside the current folder.
     """
     source = data.get("source") or {}
-    trusted = classes_named(source) if allowed is None else allowed
-    return build_part(where, Source, "data set", source, trusted)  # type: ignore[type-abstract]
+    if allowed is None:
+        return build_part(where, Source, SOURCE, source, classes_named(source), own=True)  # type: ignore[type-abstract]
+    made = build_part(where, Source, SOURCE, source, allowed)  # type: ignore[type-abstract]
+    check_root(where, source.get("init_args", {}).get("root"), "work where it was trained")
+    return made
+
+
+def check_root(where: str | Path, root: Any, remedy: str) -> None:
+    """Raise MisuseError unless the root that a file names is a folder with something in it; say one that is elsewhere.
+
+    Nothing is written there, as generated data would be: that is for the user to ask for.
+    """
+    if not isinstance(root, str):
+        return
+    folder = Path(root).expanduser()
+    if not folder.is_dir() or not any(folder.iterdir()):
+        relative = (
+            "" if folder.is_absolute() else f", a path relative to the folder that segapp works in ({Path.cwd()})"
+        )
+        raise MisuseError(f"{where}: there are no data in its root {root}{relative}: {remedy}.")
+    if not folder.resolve().is_relative_to(Path.cwd().resolve()):
+        _say(f"data: {folder.resolve()}, outside the current folder, as {where} names it.")
 
 
 def default_workers(on_gpu: bool, processes: int) -> int:

@@ -1,5 +1,8 @@
 """What a model needs to know about data, in plain types: kept in every checkpoint and bundle."""
 
+import math
+import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -8,6 +11,10 @@ from segapp.errors import MisuseError
 SPEC_VERSION = 1
 LARGEST_WINDOW = 8192
 """A network sees one window at a time, whole, and smaller images padded to it: beyond this no memory suffices."""
+
+LONGEST_NAME, MOST_SCALES = 200, 16
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What moves a terminal's cursor or ends a line of a table."""
 
 LISTS = ("symmetries", "scales", "min_object", "min_hole")
 
@@ -92,6 +99,7 @@ class Spec:
             raise MisuseError(
                 f"the palette has {len(self.palette)} colours for {len(self.classes)} classes; give one each."
             )
+        self._check_names()
         if "mean" in self.classes:
             raise MisuseError("a class cannot be called mean: that is what every table calls the mean over classes.")
         if self.background is not None and not 0 <= self.background < len(self.classes):
@@ -106,6 +114,17 @@ class Spec:
             raise MisuseError(f"resize needs a height and width of 1 … {LARGEST_WINDOW}, got {self.resize}.")
         self._check_choices()
 
+    def _check_names(self) -> None:
+        """Names are text of one line, and no two are the same."""
+        for name in self.classes:
+            if not isinstance(name, str) or not name or len(name) > LONGEST_NAME or CONTROL.search(name):
+                raise MisuseError(
+                    f"a class is called by text of one line, up to {LONGEST_NAME} characters, got {name!r:.120}."
+                )
+        twice = next((name for name in self.classes if self.classes.count(name) > 1), None)
+        if twice is not None:
+            raise MisuseError(f"two classes are called {twice!r}; every class needs a name of its own.")
+
     def _check_choices(self) -> None:
         """What improves predictions: symmetries, scales, smallest objects and holes."""
         strangers = set(self.symmetries) - set(get_args(Symmetry))
@@ -114,8 +133,10 @@ class Spec:
         for name, choices in (("average", Average), ("blend", Blend), ("precision", Precision)):
             if getattr(self, name) not in get_args(choices):
                 raise MisuseError(f"{name} takes {' | '.join(get_args(choices))}, got {getattr(self, name)!r}.")
-        if not self.scales or not all(0.25 <= scale <= 4 for scale in self.scales):
-            raise MisuseError(f"scales takes one or more factors of 0.25 … 4, got {list(self.scales)}.")
+        if len(self.symmetries) > len(set(self.symmetries)):
+            raise MisuseError(f"symmetries are given once each, got {', '.join(self.symmetries)}.")
+        if not 1 <= len(self.scales) <= MOST_SCALES or not all(0.25 <= scale <= 4 for scale in self.scales):
+            raise MisuseError(f"scales takes 1 … {MOST_SCALES} factors of 0.25 … 4, got {list(self.scales)!s:.120}.")
         for name, sizes in (("min_object", self.min_object), ("min_hole", self.min_hole)):
             if sizes and (len(sizes) != len(self.classes) or min(sizes) < 0):
                 raise MisuseError(f"{name} takes a number of pixels per class, 0 or more, got {list(sizes)}.")
@@ -136,29 +157,83 @@ class Spec:
 
     @classmethod
     def from_dict(cls, spec: dict[str, Any]) -> "Spec":
-        """Inverse of `to_dict`; raises MisuseError for another version, unknown keys, or values of another kind."""
-        if spec.get("version") != SPEC_VERSION:
+        """Return the inverse of `to_dict`; MisuseError for another version, unknown keys, or values of another kind."""
+        if not isinstance(spec, dict) or spec.get("version") != SPEC_VERSION:
+            found = spec.get("version") if isinstance(spec, dict) else spec
             raise MisuseError(
-                f"this model's spec has version {spec.get('version')!r}; "
+                f"this model's spec has version {found!r}; "
                 f"this segapp reads version {SPEC_VERSION}: install the segapp that wrote it."
             )
-        unknown = spec.keys() - {field.name for field in fields(cls)}
+        known = {field.name for field in fields(cls)}
+        unknown = [key for key in spec if key not in known]
         if unknown:
-            raise MisuseError(f"this model's spec has unknown keys: {', '.join(sorted(unknown))}.")
-        try:
-            return cls(**cls._typed(spec))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise MisuseError(f"this model's spec is damaged ({type(error).__name__}: {error}).") from error
+            raise MisuseError(f"this model's spec has unknown keys: {', '.join(sorted(map(str, unknown)))}.")
+        missing = [key for key in ("classes", "background", "palette", "channels", "intensity") if key not in spec]
+        if missing:
+            raise MisuseError(f"this model's spec is damaged, it lacks {', '.join(missing)}.")
+        return cls(**{key: _READ[key](key, value) for key, value in spec.items()})
 
-    @staticmethod
-    def _typed(spec: dict[str, Any]) -> dict[str, Any]:
-        """Lists become the tuples they were."""
-        plain = dict(spec)
-        plain["classes"] = tuple(plain["classes"])
-        plain["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in plain["palette"])
-        plain["intensity"] = Intensity(**plain["intensity"])
-        for key in ("window", *LISTS):
-            if key in plain:  # those of LISTS came later: a model without them is used as it was
-                plain[key] = tuple(plain[key])
-        plain["resize"] = None if plain["resize"] is None else tuple(plain["resize"])
-        return plain
+
+def _text(key: str, value: Any) -> str:
+    return value if isinstance(value, str) else _refuse(key, "text", value)
+
+
+def _whole(key: str, value: Any) -> int:
+    return value if type(value) is int else _refuse(key, "a whole number", value)
+
+
+def _number(key: str, value: Any) -> float:
+    is_number = type(value) in (int, float) and math.isfinite(value)
+    return value if is_number else _refuse(key, "a number", value)
+
+
+def _listed(read: Callable[[str, Any], Any], length: int | None = None) -> Callable[[str, Any], Any]:
+    """Return a reader of lists, of so many elements where a length is given."""
+
+    def read_list(key: str, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or (length is not None and len(value) != length):
+            _refuse(key, f"a list of {length}" if length else "a list", value)
+        return tuple(read(key, one) for one in value)
+
+    return read_list
+
+
+def _or_none(read: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    return lambda key, value: None if value is None else read(key, value)
+
+
+def _intensity(key: str, value: Any) -> Intensity:
+    readers: dict[str, Callable[[str, Any], Any]] = {"kind": _text, "low": _number, "high": _number}
+    if not isinstance(value, dict) or not value.keys() <= readers.keys():
+        _refuse(key, "kind, low and high", value)
+    return Intensity(**{part: readers[part](f"{key}.{part}", one) for part, one in value.items()})
+
+
+def _colour(key: str, value: Any) -> tuple[int, ...]:
+    colour: tuple[int, ...] = _listed(_whole, 3)(key, value)
+    return colour if all(0 <= part <= 255 for part in colour) else _refuse(key, "colours of 0 … 255", value)
+
+
+def _refuse(key: str, expected: str, value: Any) -> Any:
+    raise MisuseError(f"this model's spec is damaged: {key} takes {expected}, got {value!r:.80}.")
+
+
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "classes": _listed(_text),
+    "background": _or_none(_whole),
+    "palette": _listed(_colour),
+    "channels": _whole,
+    "intensity": _intensity,
+    "resize": _or_none(_listed(_whole, 2)),
+    "window": _listed(_whole, 2),
+    "overlap": _number,
+    "blend": _text,
+    "precision": _text,
+    "symmetries": _listed(_text),
+    "scales": _listed(_number),
+    "average": _text,
+    "min_object": _listed(_whole),
+    "min_hole": _listed(_whole),
+    "version": _whole,
+}
+"""How the values of a file become those of the spec."""

@@ -1,6 +1,8 @@
 """What makes a checkpoint self-contained."""
 
+import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,11 @@ class RunRecord(Callback):
         """Know of which weights the scores are."""
         self._validated_step = trainer.global_step
 
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Put the files that callbacks keep into this run's folder, whatever the checkpoint says: worse ones go."""
+        for state in _kept(checkpoint):
+            _rename(state, lambda path: str(self.folder.resolve() / _below(path, self.folder)))
+
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the one key that `segapp predict`, `test` and a resumed `fit` read."""
         spec: Spec = pl_module.spec  # type: ignore[assignment]
@@ -48,6 +55,8 @@ class RunRecord(Callback):
         scored = trainer.global_step == self._validated_step
         metrics = trainer.callback_metrics.items() if scored else ()
         scores = {name: float(value) for name, value in metrics if name.startswith("val/")}
+        for state in _kept(checkpoint):
+            _rename(state, lambda path: str(_below(path, self.folder)))
         checkpoint["segapp"] = {
             "version": CHECKPOINT_VERSION,
             "spec": spec.to_dict(),
@@ -56,6 +65,27 @@ class RunRecord(Callback):
             "splits": trainer.datamodule.split_names(),  # type: ignore[attr-defined]
             "scores": scores,
         }
+
+
+def _kept(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the states of the callbacks that keep files, as copies that stand in the checkpoint."""
+    states = checkpoint.get("callbacks", {})
+    keeping = {key: dict(state) for key, state in states.items() if isinstance(state, dict) and "dirpath" in state}
+    states.update(keeping)
+    return list(keeping.values())
+
+
+def _rename(state: dict[str, Any], place: Callable[[str], str]) -> None:
+    for key in ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path"):
+        if state.get(key):
+            state[key] = place(state[key])
+    state["best_k_models"] = {place(path): score for path, score in (state.get("best_k_models") or {}).items()}
+
+
+def _below(path: str, folder: Path) -> Path:
+    """Return a path relative to the run's folder; of one that lies elsewhere, the name."""
+    inside = Path(os.path.relpath(folder.resolve() / path, folder.resolve()))
+    return Path(inside.name) if ".." in inside.parts else inside
 
 
 def _copy(config: Any) -> Any:

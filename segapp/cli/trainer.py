@@ -24,6 +24,7 @@ from segapp.callbacks import (
 )
 from segapp.cli.sentences import suggest
 from segapp.errors import MisuseError
+from segapp.machine import usable_cores
 
 
 def refuse_impossible(trainer: Any) -> None:
@@ -31,11 +32,28 @@ def refuse_impossible(trainer: Any) -> None:
     for name in ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches"):
         if trainer[name] == 0:
             raise MisuseError(f"trainer.{name} is 0; give 1 or more, or leave it out.")
+    if trainer.gradient_clip_val is not None and not trainer.gradient_clip_val >= 0:
+        raise MisuseError(f"trainer.gradient_clip_val is 0 or more, got {trainer.gradient_clip_val}; 0 clips nothing.")
+    if trainer.accelerator == "cpu" and isinstance(trainer.devices, int) and trainer.devices > max(8, usable_cores()):
+        raise MisuseError(
+            f"trainer.devices is {trainer.devices}, a process each, on {usable_cores()} cores; give fewer."
+        )
     if trainer.enable_checkpointing is False:
         raise MisuseError(
             "trainer.enable_checkpointing: a run always keeps its best and its last weights; leave it out, or measure "
             "with --dry_run, which keeps nothing."
         )
+
+
+def refuse_addresses(settings: Any) -> None:
+    """MisuseError for a folder on another machine, which would become one of that name here."""
+    source = settings.data.source.get("init_args") or {}
+    for name, folder in (
+        ("trainer.default_root_dir", settings.trainer.default_root_dir),
+        ("data.source.init_args.root", source.get("root")),
+    ):
+        if "://" in str(folder):
+            raise MisuseError(f"{name}: {folder} is an address; segapp works with folders of this machine.")
 
 
 def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> None:

@@ -30,9 +30,11 @@ from segapp.cli.precision import fastest_safe_precision, refuse_rounded_weights
 from segapp.cli.processes import is_said_by_the_first, lost_process, watch_processes
 from segapp.cli.quiet import quieten, say
 from segapp.cli.restoring import (
+    classes_of,
     filled_by_a_checkpoint,
     nothing_left,
     other_weights,
+    place_loggers,
     refuse_other_classes,
     settings_of_checkpoint,
 )
@@ -50,6 +52,7 @@ from segapp.cli.runs import (
 )
 from segapp.cli.summary import summary
 from segapp.cli.trainer import (
+    refuse_addresses,
     refuse_impossible,
     refuse_unfit_callbacks,
     refuse_unknown_monitors,
@@ -57,11 +60,20 @@ from segapp.cli.trainer import (
     trainer_settings,
     watchers_of_a_fit,
 )
-from segapp.cli.typed import named_by_the_person, option, refuse_fragments, refuse_overridden, with_values, without
-from segapp.datamodule import SegmentationDataModule
+from segapp.cli.typed import (
+    classes_named_by_user,
+    gives,
+    option,
+    refuse_fragments,
+    refuse_overridden,
+    with_values,
+    without,
+)
+from segapp.datamodule import SegmentationDataModule, check_root
 from segapp.errors import MisuseError, SegappError, StoppedError
-from segapp.inference import limited_imports, read_checkpoint
+from segapp.inference import limited_imports, planned_network, read_checkpoint, weights_under
 from segapp.inference.bundle import Bundle, is_bundle, read_bundle
+from segapp.inference.roles import ROOMS
 from segapp.models import DrawnByName
 from segapp.module import SegmentationModule
 
@@ -108,7 +120,7 @@ class SegmentationCLI(LightningCLI):
         self.measure: Measure | None = None  # of a dry run
         self.bundle: Bundle | None = None  # scored in place of a checkpoint
         self._net: dict[str, Any] | None = None  # as it was begun with, where a checkpoint fills it
-        self._imports: AbstractContextManager[None] = nullcontext()  # what a checkpoint's settings may import
+        self._restored: dict[str, Any] | None = None  # the settings that came from a checkpoint
         exact = {"allow_abbrev": False}
         super().__init__(
             SegmentationModule,
@@ -166,17 +178,22 @@ class SegmentationCLI(LightningCLI):
             options = ["--config", settings_of(self.bundle), *without(options, "--ckpt_path")]
         elif path is not None:
             self.checkpoint = read_checkpoint(path)
-            self._imports = limited_imports(named_by_the_person(options))
-            config = settings_of_checkpoint(path, self.checkpoint, verb, options)
-            options = ["--config", yaml.safe_dump(config, sort_keys=False), *options]
+            self._restored = settings_of_checkpoint(path, self.checkpoint, verb, classes_named_by_user(options))
+            options = ["--config", yaml.safe_dump(self._restored, sort_keys=False), *options]
         elif verb != "fit" and not asks_for_help:
             raise MisuseError(f"segapp {verb} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
         elif not asks_for_help and not options:
             raise MisuseError("segapp fit needs a config: segapp fit --config configs/unet.yaml")
-        with self._imports:
+        with self._imports(ROOMS):
             self.config = parser.parse_args([verb, *options])
         if path is None and self.config[verb].get("ckpt_path"):
             raise MisuseError("ckpt_path belongs on the command line (--ckpt_path FILE), not in a config.")
+
+    def _imports(self, classes: Sequence[str]) -> AbstractContextManager[None]:
+        """Limit what is imported, where settings came from a checkpoint, to these classes and those the user named."""
+        if self._restored is None:
+            return nullcontext()
+        return limited_imports([*classes, *classes_named_by_user(self.typed)])
 
     def _set_seed(self) -> None:
         """Seed everything, once the seed is known to be one."""
@@ -199,6 +216,7 @@ class SegmentationCLI(LightningCLI):
         refuse_impossible(settings.trainer)
         if self.subcommand == "fit":
             refuse_unfit_callbacks(_listed(settings.trainer.callbacks))
+        refuse_addresses(settings)
         if settings.trainer.precision is None:
             settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
             say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
@@ -231,6 +249,7 @@ class SegmentationCLI(LightningCLI):
         else:
             beside = run if option(self.typed, "--trainer.default_root_dir") is None else None
             self.folder = new_verdict(beside or root / settings.name, str(self.subcommand), job)
+        place_loggers(settings.trainer, self.folder)
 
     def _go_on(self, last: Path) -> None:
         """A job that was started again, by whoever watches over it, continues."""
@@ -241,12 +260,9 @@ class SegmentationCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
         if self.checkpoint is not None:
-            settings, own = self.config[self.subcommand], named_by_the_person(self.typed)
-            path = settings.ckpt_path or option(self.typed, "--ckpt_path")  # a dry run loads none
-            self._net = self._plain_config()["model"]["net"]
-            settings.model.net = filled_by_a_checkpoint(str(path), settings.model.net.as_dict(), own)
+            self._prepare_for_checkpoint(self.checkpoint)
         try:
-            with DrawnByName() as drawn:
+            with self._imports(classes_of(self._plain_config())), DrawnByName() as drawn:
                 super().instantiate_classes()
         except (ValueError, TypeError) as error:
             raise refused(error) from error
@@ -254,11 +270,30 @@ class SegmentationCLI(LightningCLI):
         if kept and self.subcommand == "fit":
             print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")
 
+    def _prepare_for_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the network fetch nothing, and look at what it and the data cost before anything is made."""
+        settings, own = self.config[self.subcommand], classes_named_by_user(self.typed)
+        path = str(settings.ckpt_path or option(self.typed, "--ckpt_path"))  # a dry run loads none
+        record, plain = checkpoint["segapp"], self._plain_config()
+        self._net = plain["model"]["net"]
+        settings.model.net = filled_by_a_checkpoint(path, settings.model.net.as_dict(), own)
+        if self._restored is None:
+            return
+        if self._net == self._restored["model"]["net"]:
+            self._net = record["config"]["model"]["net"]
+        sizes = {name: record["net"].get("init_args", {}).get(name) for name in ("in_channels", "num_classes")}
+        net = settings.model.net.as_dict()
+        net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
+        planned_network(path, net, own, weights_under("net.", checkpoint))
+        root = (plain["data"]["source"].get("init_args") or {}).get("root")
+        if root is not None and not gives(self.typed, str(root)):
+            check_root(path, root, "name the folder with --data.source.init_args.root")
+
     def after_instantiate_classes(self) -> None:
         """Score what the checkpoint was not trained on: its own split, where the data are the same."""
         if self.bundle is not None:
             refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
-            compute_with(self.bundle, self.model, named_by_the_person(self.typed))
+            compute_with(self.bundle, self.model, classes_named_by_user(self.typed))
         start = self._get(self.config, "init_from")
         if self.checkpoint is None and self.subcommand == "fit" and start:
             say(init_from(start, self.model.net, self.model.spec))

@@ -1,14 +1,20 @@
-"""What a person typed, before anything parses it."""
+"""What the user typed, before anything parses it."""
 
 import inspect
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from segapp.errors import MisuseError
+from segapp.inference import classes_named
+from segapp.io.config import parse_yaml, read_yaml
+
+SLOTS = (
+    *("net", "encoder", "loss", "optimizer", "lr_scheduler", "source", "split", "mask", "augment"),
+    *("callbacks", "logger", "strategy", "accelerator", "plugins", "profiler", "class_path"),
+)
+"""The last words of options that take a class."""
 
 
 def values(options: list[str], name: str) -> list[str]:
@@ -28,6 +34,31 @@ def option(options: list[str], name: str) -> str | None:
     return found[-1] if found else None
 
 
+def read_configs(options: list[str]) -> dict[str, Any]:
+    """Return the content of every config that options name, by its path; MisuseError for one that is no config."""
+    found = {}
+    for index, word in enumerate(options):
+        name, equals, value = word.partition("=")
+        value = value if equals else (options[index + 1] if index + 1 < len(options) else "")
+        if not _names_config(name, value) or not _exists(value):
+            continue
+        found[value] = content = read_yaml(Path(value))
+        if not isinstance(content, dict):
+            raise MisuseError(f"{value}: is no config, which is a mapping of settings; see configs/unet.yaml.")
+        empty = [key for key in ("data", "model", "trainer") if key in content and content[key] is None]
+        if name == "--config" and empty:
+            raise MisuseError(
+                f"{value}: its section {empty[0]} is empty; leave the word out, or put settings below it."
+            )
+    return found
+
+
+def _names_config(name: str, value: str) -> bool:
+    """Return whether an option's value, if it is a file, is read as a config."""
+    is_section = name.startswith("--") and name[2:].split(".")[0].rstrip("+") in ("data", "model", "trainer")
+    return name == "--config" or (is_section and (name.count(".") == 0 or name.rstrip("+").split(".")[-1] in SLOTS))
+
+
 def refuse_fragments(options: list[str], sections: Mapping[str, type]) -> None:
     """MisuseError for a `--config` that holds only what belongs inside a section, or a study.
 
@@ -35,9 +66,10 @@ def refuse_fragments(options: list[str], sections: Mapping[str, type]) -> None:
         options: As typed.
         sections: What is made of each section.
     """
-    for path in map(Path, values(options, "--config")):
-        config = yaml.safe_load(path.read_text()) if _is_file(path) else None
-        if not isinstance(config, dict) or not config:
+    configs = read_configs(options)
+    for path in values(options, "--config"):
+        config = configs.get(path)
+        if not config:
             continue
         for section, kind in sections.items():
             if config.keys() <= inspect.signature(kind).parameters.keys():
@@ -51,48 +83,64 @@ def refuse_fragments(options: list[str], sections: Mapping[str, type]) -> None:
 
 def refuse_overridden(options: list[str]) -> None:
     """MisuseError for an option that stands before a `--config` which sets the same, and would win."""
+    configs = read_configs(options)
     for index, word in enumerate(options):
         key = word.partition("=")[0].removesuffix("+")
         if not key.startswith("--") or key == "--config":
             continue
         for path in values(options[index + 1 :], "--config"):
-            if _is_file(path) and _sets(yaml.safe_load(Path(path).read_text()), key[2:].split(".")):
+            if path in configs and _sets(configs[path], key[2:].split(".")):
                 raise MisuseError(
                     f"{key} stands before --config {path}, which sets it again and would win: write it after."
                 )
+
+
+def gives(options: list[str], text: str) -> bool:
+    """Return whether the user gives this text as a value, by an option or in a config."""
+    inline = [word.partition("=")[2] or word for word in options]
+    parsed = [parse_yaml(word, "an option") for word in inline if word.startswith("{")]
+    return text in inline or any(text in _leaves(content) for content in (*read_configs(options).values(), *parsed))
+
+
+def _leaves(content: Any) -> Iterator[Any]:
+    """Yield every value in lists and mappings."""
+    inner = content.values() if isinstance(content, dict) else content if isinstance(content, list) else None
+    if inner is None:
+        yield content
+    else:
+        for value in inner:
+            yield from _leaves(value)
 
 
 def _sets(config: Any, keys: list[str]) -> bool:
     return not keys or (isinstance(config, dict) and keys[0] in config and _sets(config[keys[0]], keys[1:]))
 
 
-def _is_file(path: str | Path) -> bool:
+def _exists(path: str) -> bool:
     try:
-        return Path(path).is_file()
-    except OSError:  # too long a name: a config as text
+        return bool(path) and Path(path).exists()
+    except (OSError, ValueError):  # too long a name, or one with a NUL: a config as text
         return False
 
 
-def named_by_the_person(options: list[str]) -> list[str]:
-    """The class paths on this command line and in the configs it names: those the person vouches for."""
-    named = values(options, "--allow")
-    for word in options:
-        _, _, value = word.rpartition("=")
-        path = Path(value)
-        if path.suffix in (".yaml", ".yml", ".json") and _is_file(path):
-            named += _class_paths(yaml.safe_load(path.read_text()))
-        elif all(part.isidentifier() for part in value.split(".")) and "." in value:
+def classes_named_by_user(options: list[str]) -> list[str]:
+    """Return the class paths that the user vouches for: `--allow`, those in configs, and those typed for a class.
+
+    A path of a file, a name or another value vouches for nothing, however much it looks like a class.
+    """
+    named = [name for name in values(options, "--allow") if name]
+    for content in read_configs(options).values():
+        named += classes_named(content)
+    for index, word in enumerate(options):
+        name, equals, value = word.partition("=")
+        value = value if equals else (options[index + 1] if index + 1 < len(options) else "")
+        if not name.startswith("--") or name.rstrip("+").split(".")[-1].lstrip("-") not in (*SLOTS, "config"):
+            continue
+        if "class_path" in value and not _exists(value):
+            named += classes_named(parse_yaml(value, name))
+        elif "." in value and all(part.isidentifier() for part in value.split(".")):
             named.append(value)
     return named
-
-
-def _class_paths(config: Any) -> list[str]:
-    if isinstance(config, dict):
-        own = [config["class_path"]] if isinstance(config.get("class_path"), str) else []
-        return own + [path for value in config.values() for path in _class_paths(value)]
-    if isinstance(config, list):
-        return [path for value in config for path in _class_paths(value)]
-    return []
 
 
 def with_values(options: list[str], flags: tuple[str, ...]) -> list[str]:

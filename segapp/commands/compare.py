@@ -11,7 +11,6 @@ import numpy as np
 from segapp.commands.study import differing
 from segapp.datamodule import source_of
 from segapp.errors import MisuseError
-from segapp.inference import classes_named
 from segapp.io.config import read_yaml
 from segapp.report.effects import Question
 from segapp.report.results import LOWER_IS_BETTER, Result, common_images, read_verdict
@@ -32,6 +31,7 @@ def compare(
     pictures: int = 3,
     neighbours: int = 1,
     overwrite: bool = False,
+    allow: list[str] = [],  # noqa: B006 - only read; a list is what the command line gives and shows
 ) -> int:
     """Set finished runs against each other: segapp compare RUN RUN [RUN ...].
 
@@ -49,6 +49,7 @@ def compare(
         neighbours: So many images that follow each other by name are one group, as slices of one tissue;
             default: groups as the data set says.
         overwrite: Write into a folder that is not empty.
+        allow: Class or package outside segapp that the runs may use, for networks and data sets of your own.
     """
     folder = Path(output)
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
@@ -58,7 +59,9 @@ def compare(
     found = [_config(Path(run)) for run in runs]
     names = _names(runs, [str(config["name"]) for config in found])
     configs = dict(zip(names, found, strict=True))
-    results = [_result(name, Path(run), configs[name], score_on, folder) for name, run in zip(names, runs, strict=True)]
+    results = [
+        _result(name, Path(run), configs[name], score_on, folder, allow) for name, run in zip(names, runs, strict=True)
+    ]
     images = common_images(results)
     _require_same_images(results, images)
     if score not in results[0].images[images[0]]:
@@ -67,7 +70,7 @@ def compare(
     wanted = list(dict.fromkeys(image for _, chosen in pairs for image in chosen))
     for name, run in zip(names, runs, strict=True) if wanted else []:
         best = Path(run) / "checkpoints" / "best.ckpt"
-        write_examples(best, wanted, folder / "examples" / slug(name), classes_named(configs[name]))
+        write_examples(best, wanted, folder / "examples" / slug(name), allow)
     options = {"output": output, "score_on": score_on, "score": score, "pictures": pictures, "neighbours": neighbours}
     words = [f"--{name}={value}" for name, value in options.items()]
     command = shlex.join(["segapp", "compare", *runs, *words, "--overwrite=true"])
@@ -127,9 +130,9 @@ def _config(run: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Path) -> Result:
+def _result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Path, allow: Sequence[str]) -> Result:
     verdict = _verdict(run, verb)
-    source = source_of(str(run), config["data"])
+    source = source_of(str(run), config["data"], allow)
     groups = {item.name: item.group for item in source.items("test" if verb == "test" else "val")}
     return Result(
         arm=name,
@@ -137,7 +140,7 @@ def _result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Pat
         run=run,
         verdict=verdict,
         examples=folder / "examples" / slug(name),
-        facts=asdict(size_of(str(run), config, source)) | {"groups": groups},
+        facts=asdict(size_of(str(run), config, source, allow)) | {"groups": groups},
         levels={"training seed": str(config["seed_everything"])},
     )
 

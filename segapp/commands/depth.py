@@ -15,6 +15,7 @@ from tqdm import tqdm
 from segapp.diagnostics.depth import Arm, Scale, measure
 from segapp.errors import MisuseError, SegappError
 from segapp.io import atomic_path, require_writable
+from segapp.io.config import read_yaml
 from segapp.progress import Progress
 from segapp.report.depth import COLUMNS, read_profiles
 from segapp.report.depth_page import PAGE, PICTURES, draw_all
@@ -95,11 +96,11 @@ def read_study(config: str) -> Study:
             f"segapp depth needs a study, got {config or 'none'}: "
             "segapp depth --config configs/studies/vanishing_gradient.yaml"
         )
+    found = read_yaml(path)
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
         scale = Scale(**found.pop("scale", {}))
         study = Study(**found, scale=scale)
-    except (OSError, ValueError, yaml.YAMLError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         known, said = ", ".join(part.name for part in fields(Study)), " ".join(str(error).split())
         raise MisuseError(f"{path}: is no study of depth ({said}); its keys are {known}.") from error
     for key in (*CHOICES, "depths"):

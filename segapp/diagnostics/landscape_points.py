@@ -19,14 +19,16 @@ from segapp.diagnostics.landscape_directions import filter_normalised_direction
 from segapp.diagnostics.trajectory import Trajectory, trajectory
 from segapp.errors import MisuseError, SegappError
 from segapp.inference import (
+    Review,
+    arguments_of,
     build_part,
     chosen_device,
-    classes_named,
     load_checkpoint,
     network_of,
     read_checkpoint,
     weights_under,
 )
+from segapp.inference.roles import LOSS
 from segapp.io.config import read_yaml
 from segapp.machine import usable_cores
 from segapp.spec import Spec
@@ -102,13 +104,15 @@ def _data(
     request: Request, own: dict[str, Any], splits: dict[str, list[str]]
 ) -> tuple[SegmentationDataModule, dict[str, Any]]:
     """The checkpoint's data with its splits, or those of a person's fragment, and how it is cut, as in training."""
-    where, data, allowed = request.checkpoint, own, request.allowed
-    if request.data is not None:
-        where, given = request.data, _fragment(request.data)
-        data, allowed = own | given, (*allowed, *classes_named(given))
-    source = source_of(where, data, allowed)
+    given = {} if request.data is None else _fragment(request.data)
+    data = own | given
+    source = source_of(request.data, given) if request.data else source_of(request.checkpoint, own, request.allowed)
     cut = ("batch_size", "crop", "resize", "crops_per_image", "seed")
-    plain: dict[str, Any] = {key: data[key] for key in cut if key in data}
+    kinds = {name: parameter.annotation for name, parameter in arguments_of(SegmentationDataModule).items()}
+    try:
+        plain = Review().arguments({key: data[key] for key in cut if key in data}, kinds, "data")
+    except MisuseError as error:
+        raise MisuseError(f"{request.data or request.checkpoint}: {error}") from error
     module = SegmentationDataModule(source, **plain)
     if data["source"] == own["source"]:
         module.restore_splits(splits)
@@ -125,7 +129,7 @@ def _fragment(path: str) -> dict[str, Any]:
 def _loss(request: Request, checkpoint: dict[str, Any]) -> nn.Module:
     """The loss the network was trained with, with the class weights that were counted then."""
     config = checkpoint["segapp"]["config"]["model"]["loss"]
-    loss = build_part(request.checkpoint, nn.Module, "loss", config, request.allowed)
+    loss = build_part(request.checkpoint, nn.Module, LOSS, config, request.allowed)
     try:
         loss.load_state_dict(weights_under("loss.", checkpoint))
     except RuntimeError as error:

@@ -10,31 +10,21 @@ from segapp.inference.engine import ArrayImage, Band, Engine, Picture
 from segapp.inference.opening import Networks, open_networks
 
 if TYPE_CHECKING:
+    from segapp.inference.building import build_network, build_part, offline, planned_network
     from segapp.inference.checkpoint import (
-        build_network,
-        build_part,
         load_checkpoint,
         load_weights,
         network_of,
-        offline,
         read_checkpoint,
         weights_under,
     )
     from segapp.inference.runtime import Runtime, TorchRuntime, chosen_device, computes_bf16, usable_precision
-    from segapp.inference.trust import check_class_paths, classes_named, limited_imports
+    from segapp.inference.trust import Review, arguments_of, check_class_paths, classes_named, limited_imports
 
 TORCH = {
-    "checkpoint": (
-        "build_network",
-        "build_part",
-        "load_checkpoint",
-        "load_weights",
-        "network_of",
-        "offline",
-        "read_checkpoint",
-        "weights_under",
-    ),
-    "trust": ("check_class_paths", "classes_named", "limited_imports"),
+    "building": ("build_network", "build_part", "offline", "planned_network"),
+    "checkpoint": ("load_checkpoint", "load_weights", "network_of", "read_checkpoint", "weights_under"),
+    "trust": ("Review", "arguments_of", "check_class_paths", "classes_named", "limited_imports"),
     "runtime": ("Runtime", "TorchRuntime", "chosen_device", "computes_bf16", "usable_precision"),
 }
 
@@ -49,6 +39,9 @@ __all__ = [
     "read_checkpoint",
     "build_network",
     "build_part",
+    "planned_network",
+    "Review",
+    "arguments_of",
     "check_class_paths",
     "classes_named",
     "limited_imports",

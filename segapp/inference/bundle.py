@@ -13,13 +13,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from segapp.errors import MisuseError
 from segapp.spec import Spec
 
 VERSION = 1
 MANIFEST, SPEC, VERIFICATION = "bundle.json", "spec.json", "verification.json"
+
+LARGEST_JSON = 2**20
+"""Bytes."""
+MOST_NETWORKS = 64
+"""Of an ensemble."""
 
 Format = Literal["onnx", "openvino", "weights", "pt2"]
 Dtype = Literal["fp32", "fp16", "int8"]
@@ -75,14 +80,15 @@ def read_bundle(path: str | Path) -> Bundle:
     Raises MisuseError for a folder that is no bundle, one of another version, a damaged one, and one of `.pt2`.
     """
     folder = Path(path)
-    content = _read_json(folder / MANIFEST)
+    content = read_json(folder / MANIFEST)
     if content.get("version") != VERSION:
         raise MisuseError(
             f"{folder}: a bundle of version {content.get('version')!r}; this segapp reads version {VERSION}: "
             "install the segapp that wrote it, or export again."
         )
-    format, dtype, networks = content.get("format"), content.get("dtype"), content.get("networks")
-    if format not in FILES or dtype not in ("fp32", "fp16", "int8") or not (isinstance(networks, list) and networks):
+    format, dtype, networks = (content.get(key, "") for key in ("format", "dtype", "networks"))
+    is_known = all(isinstance(word, str) for word in (format, dtype)) and format in FILES and dtype in get_args(Dtype)
+    if not (is_known and isinstance(networks, list) and 1 <= len(networks) <= MOST_NETWORKS):
         raise MisuseError(f"{folder / MANIFEST}: damaged, it does not say what the bundle holds.")
     if format == "pt2":
         raise MisuseError(
@@ -91,7 +97,7 @@ def read_bundle(path: str | Path) -> Bundle:
         )
     found = tuple(_inside(folder, name, FILES[format]) for name in networks)
     try:
-        spec = Spec.from_dict(_read_json(folder / SPEC))
+        spec = Spec.from_dict(read_json(folder / SPEC))
     except (MisuseError, KeyError, TypeError, ValueError) as error:
         raise MisuseError(f"{folder / SPEC}: {error}") from error
     return Bundle(folder, format, dtype, found, spec, content.get("window_statistics") is True)
@@ -111,12 +117,15 @@ def _inside(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:
     return folder / name
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the settings that a small JSON file holds; raises MisuseError where it is something else."""
     try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise MisuseError(f"{path}: {path.stat().st_size:,} bytes; settings have {LARGEST_JSON:,} at most.")
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MisuseError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MisuseError(f"{path}: not JSON, or damaged ({error}).") from error
     if not isinstance(content, dict):
         raise MisuseError(f"{path}: damaged, it holds no settings.")

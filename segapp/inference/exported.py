@@ -76,6 +76,10 @@ class OnnxRuntime(NumpyRuntime):
         except Exception as error:  # its exceptions have no base class of their own
             raise _damaged(path, error) from error
         self._path = path
+        inputs, outputs = (
+            [one.name for one in ends()] for ends in (self._session.get_inputs, self._session.get_outputs)
+        )
+        _require_ends(path, inputs, outputs)
         self._dtype = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}.get(self._session.get_inputs()[0].type)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -102,6 +106,8 @@ class OpenVinoRuntime(NumpyRuntime):
         except Exception as error:
             raise _damaged(f"{path} with {path.stem}.bin", error) from error
         self._path = path
+        inputs, outputs = ([one.any_name for one in ends] for ends in (self._model.inputs, self._model.outputs))
+        _require_ends(path, inputs, outputs)
         self._dtype = {"u8": "uint8", "f32": "float32"}.get(self._model.input(0).get_element_type().get_type_name())
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -112,6 +118,15 @@ class OpenVinoRuntime(NumpyRuntime):
         except Exception as error:
             raise _unable(self._path, error) from error
         return np.array(logits, np.float32)  # a copy: the request's own memory is overwritten by the next call
+
+
+def _require_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:
+    """Raise MisuseError unless a network takes `images` and gives `logits`."""
+    if inputs != ["images"] or outputs != ["logits"]:
+        raise MisuseError(
+            f"{path}: takes {', '.join(inputs) or 'nothing'} and gives {', '.join(outputs) or 'nothing'}; "
+            "a network that `segapp export` wrote takes images and gives logits."
+        )
 
 
 def _unable(path: Path, error: Exception) -> FatalError:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from segapp.errors import MisuseError
+from segapp.io.config import read_yaml
 from segapp.studies.merge import changed, merged
 
 KEYS = {
@@ -147,10 +146,7 @@ def _sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise MisuseError(f"there is no config {path}; paths in a study are relative to where segapp is started.")
-    try:
-        text = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no text, or a date that is none
-        raise MisuseError(f"{path}: not YAML ({' '.join(str(error).split())}).") from error
+    text = read_yaml(path)
     if not isinstance(text, dict):
         raise MisuseError(f"{path}: a mapping of keys to values is expected.")
     return text

@@ -1,6 +1,6 @@
 """How large an arm's network is, and the widths at which arms are equally large; nothing is allocated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,10 +31,13 @@ class Size:
     """Channels, height, width of that image."""
 
 
-def size_of(where: str, config: dict[str, Any], source: Source) -> Size:
-    """Parameters and FLOPs of the network that a config describes."""
+def size_of(where: str, config: dict[str, Any], source: Source, allowed: Sequence[str] | None = None) -> Size:
+    """Return the parameters and FLOPs of the network that a config describes.
+
+    `allowed` are the classes outside segapp that it may use: default all that it names, for a config of the user's own.
+    """
     with torch.device("meta"):
-        net = _builder(where, config, source)(config["model"]["net"]).eval()
+        net = _builder(where, config, source, allowed)(config["model"]["net"]).eval()
     channels, sides = source.channels, _sides(config["data"])
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(torch.empty(1, channels, *sides, device="meta"))
@@ -85,9 +88,11 @@ def _fits(build: Callable[[list[int]], nn.Module], widths: list[int], target: in
         return abs(count_params(build(widths)) - target) <= tolerance * target
 
 
-def _builder(where: str, config: dict[str, Any], source: Source) -> Callable[[dict[str, Any]], nn.Module]:
+def _builder(
+    where: str, config: dict[str, Any], source: Source, named: Sequence[str] | None = None
+) -> Callable[[dict[str, Any]], nn.Module]:
     """A function from a net section to the network, with the data's channels and classes."""
-    allowed = classes_named(config["model"])
+    allowed = classes_named(config["model"]) if named is None else named
 
     def build(net: dict[str, Any]) -> nn.Module:
         data = {"in_channels": source.channels, "num_classes": len(source.classes)}

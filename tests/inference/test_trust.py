@@ -56,6 +56,6 @@ def test_imports_are_limited_for_a_while_only():
     parser.add_argument("--call", type=type(len))
     before = dict(_common.parsing_settings)
     with limited_imports(["mine"]):
-        for path, free in (("torch.nn.ReLU", True), ("mine.x", True), ("json.loads", False), ("torch.hub.load", False)):
+        for path, free in (("torch.nn.ReLU", False), ("mine.x", True), ("json.loads", False)):
             assert (_common.denying_import_path_entry(path) is None) == free
     assert _common.parsing_settings == before

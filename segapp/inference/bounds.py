@@ -1,0 +1,128 @@
+"""What a file from elsewhere may cost: bounds that are checked before memory is taken, and said when passed."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules import module as registration
+
+from segapp.errors import MisuseError
+
+SLACK = 2**20
+"""Bytes by which what a checkpoint holds may exceed the file."""
+SHARED = 4
+"""Weights that share memory count each: all together may take so many times the file's size."""
+MOST_RECORDS = 32 * 2**20
+"""Bytes of what a checkpoint holds beside its weights; as Python's objects they can take sixty times as much."""
+DEEPEST = 64
+"""Lists and mappings inside one another."""
+MOST_SETTINGS = 20_000
+"""Values of a checkpoint's settings; all that it holds are as many, or one for every byte beside its weights."""
+MOST_PARTS, PARTS_PER_TENSOR = 2000, 20
+"""Modules, parameters and buffers of a network: so many, or so many per tensor that its file holds."""
+UNSAVED = 2**30
+"""Bytes of what a network makes beside the weights that its file holds."""
+
+PLAIN = (str, int, float, bool, complex, bytes, type(None), torch.Size, torch.dtype, torch.device)
+
+
+def check_archive(file: Path) -> int:
+    """Return the bytes that a checkpoint holds beside its weights; MisuseError for one that would expand.
+
+    `torch.save` stores without compression.
+    """
+    size = file.stat().st_size
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+    expanded = sum(entry.file_size for entry in entries)
+    if expanded > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise MisuseError(
+            f"{file}: {size:,} bytes that would expand to {expanded:,}; a checkpoint of `segapp fit` is not compressed "
+            "and takes no more memory than the file. It was refused."
+        )
+    records = max((entry.file_size for entry in entries if entry.filename.endswith(".pkl")), default=0)
+    if records > MOST_RECORDS:
+        raise MisuseError(f"{file}: {records:,} bytes beside its weights, more than {MOST_RECORDS:,}; it was refused.")
+    return records
+
+
+def check_content(checkpoint: Any, size: int, records: int) -> None:
+    """Raise MisuseError for content that takes more memory than its file of `size` bytes, or time without end.
+
+    `records` are the bytes beside the weights: of what is not shared, every value takes one.
+    """
+    storages, tensors = {}, 0
+    for value in walk(checkpoint, max(MOST_SETTINGS, records)):
+        if isinstance(value, Tensor):
+            if value.layout != torch.strided or value.device.type != "cpu" or value.is_nested:
+                raise MisuseError(f"holds a tensor that is {value.layout} on {value.device}, no plain weights.")
+            storage = value.untyped_storage()
+            if value.numel() * value.element_size() > storage.nbytes():
+                raise MisuseError(f"holds a tensor of {tuple(value.shape)} that has only {storage.nbytes():,} bytes.")
+            storages[storage.data_ptr()] = storage.nbytes()
+            tensors += value.numel() * value.element_size()
+    if sum(storages.values()) > size + SLACK or tensors > SHARED * size + SLACK:
+        raise MisuseError(f"its tensors take {max(tensors, sum(storages.values())):,} bytes, the file only {size:,}.")
+
+
+def walk(content: Any, most: int) -> Iterator[Any]:
+    """Yield every value that is no container; MisuseError beyond `most`, too deep a nest, or another type."""
+    stack, count = [(content, 0)], 0
+    while stack:
+        value, depth = stack.pop()
+        count += 1
+        if count > most:
+            raise MisuseError(f"holds more than {most:,} values, those shared counted wherever they stand.")
+        if depth > DEEPEST:
+            raise MisuseError(f"is nested more than {DEEPEST} deep.")
+        if isinstance(value, dict):
+            stack += [(inner, depth + 1) for pair in value.items() for inner in pair]
+        elif isinstance(value, list | tuple | set) and not isinstance(value, torch.Size):
+            stack += [(inner, depth + 1) for inner in value]
+        elif isinstance(value, Tensor) or type(value) in PLAIN:
+            yield value
+        else:
+            raise MisuseError(f"holds a {type(value).__name__}, which is no plain value.")
+
+
+def check_plain(settings: Any) -> None:
+    """Raise MisuseError unless settings are text, numbers, lists and mappings with text or numbers as keys."""
+    for value in walk(settings, MOST_SETTINGS):
+        if not isinstance(value, str | int | float | bool | None):
+            raise MisuseError(f"a setting is a {type(value).__name__}, which is no plain value.")
+
+
+@contextmanager
+def limited_network(tensors: int | None = None, size: int = 0) -> Iterator[None]:
+    """While it lasts, a network that grows beyond what its file can hold ends in a MisuseError.
+
+    Args:
+        tensors: So many the file holds; None where there is no file yet.
+        size: Their bytes.
+    """
+    most = 50 * MOST_PARTS if tensors is None else max(MOST_PARTS, PARTS_PER_TENSOR * tensors)
+    count = taken = 0
+
+    def register(parent: Any, name: str, part: Any) -> None:
+        nonlocal count, taken
+        count += 1
+        taken += part.numel() * part.element_size() if isinstance(part, Tensor) else 0
+        if count > most:
+            raise MisuseError(f"it has more than {most:,} parts, far more than its file can hold weights for.")
+        if tensors is not None and taken > SHARED * size + UNSAVED:
+            raise MisuseError(f"it takes more than {SHARED * size + UNSAVED:,} bytes, far more than its file holds.")
+
+    handles = [
+        registration.register_module_module_registration_hook(register),
+        registration.register_module_parameter_registration_hook(register),
+        registration.register_module_buffer_registration_hook(register),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
