@@ -100,7 +100,7 @@ def test_a_full_disk_under_any_other_writer_is_told_with_the_way_on(monkeypatch,
 def test_what_a_kill_in_the_middle_of_a_write_left_behind_is_removed_on_resuming():
     assert main([*FIT, "--trainer.max_epochs", "1"]) == 0
     folder = run_folder() / "checkpoints"
-    (folder / ".last.0123456789ab.ckpt").write_bytes(b"half")
+    (folder / ".last.segapp-0123456789ab.ckpt").write_bytes(b"half")
     assert main(["fit", "--ckpt_path", str(folder / "last.ckpt"), "--trainer.max_epochs", "2"]) == 0
     assert whole_checkpoint()["epoch"] == 1
 

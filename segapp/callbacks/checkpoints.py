@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from segapp.io import atomic_path
+from segapp.io.unfinished import remove_left_overs
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -90,8 +91,7 @@ class LastCheckpoint(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from here, also when resuming; what a kill in the middle of a write left behind goes."""
         if trainer.is_global_zero:
-            for unfinished in self.path.parent.glob(".*.ckpt"):
-                unfinished.unlink()
+            remove_left_overs(self.path.parent)
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
         self._put_off = self.cut = False
 

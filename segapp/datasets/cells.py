@@ -1,7 +1,6 @@
 """A microscopy set that is generated once and from then on is a folder like anyone's."""
 
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from segapp.datasets.microscopy import draw
 from segapp.datasets.source import SPLITS, Item, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_image, write_mask
+from segapp.io.unfinished import unfinished
 from segapp.spec import Intensity
 
 CLASSES = ("background", "cell", "border")
@@ -106,14 +106,16 @@ def prepare(root: Path, recipe: Recipe) -> None:
     Raises MisuseError when `root` holds something else: nothing is ever overwritten.
     """
     if not _is_there(root, recipe):
-        temporary = root.with_name(f".{root.name}.{uuid.uuid4().hex[:12]}")
         try:
-            _draw_all(temporary, recipe)
-            _move(temporary, root, recipe)
+            root.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished(root, is_folder=True) as temporary:
+                try:
+                    _draw_all(temporary, recipe)
+                    _move(temporary, root, recipe)
+                finally:
+                    shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
             raise SegappError(f"{root}: the cells cannot be written ({error}).") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _is_there(root: Path, recipe: Recipe) -> bool:

@@ -8,6 +8,9 @@ from segapp.errors import MisuseError, SegappError
 from segapp.io import Image
 from segapp.spec import Intensity, IntensityKind
 
+MOST_CHANNELS = 16
+"""That a network may take."""
+
 NUMBERS = {"range": 2, "percentile": 2}
 """How many numbers follow a kind."""
 
@@ -34,12 +37,14 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
     """
     try:
         _ = image.shape
-    except SegappError:
-        found = Image(image.path).shape[2]  # raises what is wrong with the file itself
+    except SegappError as error:
+        found = _count_channels(image)
+        if found in (None, channels):  # something else is wrong with the file
+            raise
         raise SegappError(
             f"{image.path}: has {found} channel{'s' if found > 1 else ''}, and the network was trained on images of "
             f"{channels}; save those that it knows as one image."
-        ) from None
+        ) from error
     stored, intensity = image.stored_dtype, image.intensity
     low, high = (0.0, 1.0) if stored.kind == "f" else (np.iinfo(stored).min, np.iinfo(stored).max)
     if intensity.kind == "stored" and stored != np.uint8:
@@ -52,6 +57,16 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
         f"{image.path}: holds {stored}, and the network was trained on {trained}; "
         f"{remedy.format(low=f'{low:g}', high=f'{high:g}')}."
     )
+
+
+def _count_channels(image: Image) -> int | None:
+    """Return the channels of a file, of a stack those that its pages would be; None where it cannot be read at all."""
+    for asked in (None, *range(2, MOST_CHANNELS + 1)):
+        try:
+            return Image(image.path, asked).shape[2]
+        except SegappError:
+            continue
+    return None
 
 
 def convert(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:

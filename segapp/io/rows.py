@@ -19,6 +19,9 @@ LOSSLESS = {"NONE": None, "LZW": "lzw", "PACKBITS": "packbits", "ZSTD": "zstd", 
 
 GEO_TYPES = {33550: "d", 33922: "d", 34264: "d", 34735: "H", 34736: "d", 34737: "s"}
 UNITS = {"inch": "INCH", "centimeter": "CENTIMETER", "none": "NONE"}
+MICROMETRES = "ImageJ=1.54f\nunit=um\n"
+"""The description by which ImageJ, Fiji and segapp know that the resolution counts pixels per µm."""
+
 BIG = 2**31
 """Bytes from which a file is written as BigTIFF: compressed it may be smaller, but nobody knows beforehand."""
 
@@ -95,9 +98,9 @@ def tiff_rows(
 ) -> Iterator[TiffRows]:
     """Give a `TiffRows` whose file stands at `path` once all rows are added; raises SegappError when writing fails.
 
-    `through` may change the rows on their way, in the thread that writes. Georeference, resolution and lossless
-    compression of the input's `meta` (see `Image.meta`) are kept. With a `palette` the values are class indices, and
-    programs that show images give them these colours.
+    `through` may change the rows on their way, in the thread that writes. Georeference, pixel size, resolution and
+    lossless compression of the input's `meta` (see `Image.meta`) are kept. With a `palette` the values are class
+    indices, and programs that show images give them these colours.
     """
     path = Path(path)
     with telling(path), atomic_path(path) as temporary:
@@ -121,6 +124,9 @@ def _options(meta: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
     if "resolution" in meta:
         y, x, unit = meta["resolution"]
         options |= {"resolution": (x, y), "resolutionunit": UNITS[unit]}
+    if "pixel_size" in meta:
+        y, x = meta["pixel_size"]
+        options |= {"resolution": (1 / x, 1 / y), "resolutionunit": "NONE", "description": MICROMETRES}
     geo = meta.get("geotiff", {})
     options["extratags"] = [
         (code, GEO_TYPES[code], len(value) + 1 if GEO_TYPES[code] == "s" else len(value), value, True)

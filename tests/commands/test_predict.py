@@ -588,6 +588,16 @@ def test_images_of_another_depth_are_refused_with_the_option_that_helps(run, tmp
         run(intensity="range,0,4095")
 
 
+def test_channels_that_the_network_does_not_know_are_named(run, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "images" / "a.tif", np.zeros((5, 32, 32), np.uint8), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "images" / "b.tif", np.zeros((32, 32, 4), np.uint8), photometric="minisblack")
+    assert run() == 1
+    said = capsys.readouterr().err.splitlines()
+    for line, count in zip(said, (5, 4), strict=True):
+        assert f"has {count} channels, and the network was trained on images of 3" in line
+        assert "set `" not in line
+
+
 def test_an_image_that_cannot_reach_the_trained_range_is_refused(run, tmp_path, capsys):
     checkpoint = write_checkpoint(tmp_path / "deep.ckpt", make_spec(intensity=Intensity("range", 0, 4095)))
     truth = np.eye(40, 90, dtype=np.uint8)

@@ -38,6 +38,15 @@ def test_georeference_and_resolution_survive(tmp_path):
     assert {**found, "compression": None} == {**meta, "compression": None}
 
 
+def test_the_pixel_size_of_a_microscope_survives(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 3, (300, 270), np.uint8)
+    palette = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
+    with tiff_rows(tmp_path / "a.tif", pixels.shape, {"pixel_size": (0.25, 0.5)}, palette=palette) as writer:
+        writer.add(pixels)
+    assert Image(tmp_path / "a.tif").meta["pixel_size"] == pytest.approx((0.25, 0.5))
+    assert (read_raw(tmp_path / "a.tif") == pixels).all() and (tifffile.imread(tmp_path / "a.tif") == pixels).all()
+
+
 def test_rows_that_stop_half_way_leave_no_file_and_no_thread(tmp_path):
     before = threading.active_count()
     with pytest.raises(SegappError, match="10 of 30 rows"), tiff_rows(tmp_path / "a.tif", (30, 40), {}) as writer:
