@@ -106,3 +106,34 @@ def test_more_classes_are_a_wider_head_on_the_same_weights(script, tmp_path, mon
     differing = {key for key, value in given.items() if not torch.equal(value, made["state_dict"][key])}
     assert differing and all(key.startswith("net.head.") for key in differing)
     assert len(Spec.from_dict(made["segapp"]["spec"]).classes) == 7
+
+
+def test_a_checkerboard_is_a_peak_of_its_period_alone(script):
+    upsampling = script("upsampling")
+    noise = np.random.default_rng(0).normal(0, 1, (2, 2, 256, 256))
+    y, x = np.mgrid[:256, :256]
+    for period in (2, 4, 8):
+        pattern = (y % period == 0) & (x % period == 0)
+        found = {
+            other: upsampling.peak(noise + 3 * np.array([1, -1])[:, None, None] * pattern, other) for other in (2, 4, 8)
+        }
+        assert found[period] > 10
+        assert all(value < 2 for other, value in found.items() if other > period)  # longer periods have none of it
+    assert all(abs(upsampling.peak(noise, period)) < 2 for period in (2, 4, 8))
+
+
+def test_dots_are_pixels_that_no_neighbour_resembles(script):
+    logits = np.zeros((1, 3, 12, 12))
+    logits[0, 1, 4, 4] = logits[0, 2, 7, 6] = 1  # alone
+    logits[0, 1, 8, 8:10] = 1  # two side by side
+    assert script("upsampling").dots(logits) == pytest.approx(1000 * 2 / 100)
+
+
+def test_networks_of_three_kinds_of_upsampling_begin_alike_elsewhere(script):
+    nets = {mode: script("upsampling").initial_net(1, 2, mode, seed=3) for mode in ("transpose", "bilinear", "nearest")}
+    first = nets["transpose"].state_dict()
+    for net in nets.values():
+        same = {
+            name: torch.equal(value, first[name]) for name, value in net.state_dict().items() if "upsample" not in name
+        }
+        assert all(same.values())

@@ -107,7 +107,8 @@ def build(arm: Arm, scale: Scale) -> UNet:
     levels, blocks = (1, arm.depth) if chain else (arm.depth, scale.unet_blocks)
     widths = [scale.width] * levels
     encoder = partial(PlainEncoder, widths=widths, blocks=blocks, layers=scale.layers, **style)
-    return UNet(1, 2, encoder, arm.long, decoder_blocks=blocks, layers=scale.layers, **style)
+    # Transposed convolutions, as in the profiles of docs/skip-connections.md.
+    return UNet(1, 2, encoder, arm.long, upsample="transpose", decoder_blocks=blocks, layers=scale.layers, **style)
 
 
 def initialise(net: nn.Module, init: Init) -> None:

@@ -29,7 +29,9 @@ class Upsample(nn.Module):
     """(N, in_channels, h, w) → (N, out_channels, *size), linear, so that the residual path stays one.
 
     `transpose` is the 2×2 transposed convolution of stride 2. The others interpolate after a 1×1 convolution:
-    both are linear and commute, and before the interpolation it costs a quarter.
+    both are linear and commute, and before the interpolation it costs a quarter. A transposed convolution computes the
+    four pixels of a 2×2 square by weights of their own, which shows in the logits as a checkerboard, trained or not
+    (Odena et al. 2016; docs/models.md).
     """
 
     def __init__(self, mode: UpsampleMode, in_channels: int, out_channels: int, style: BlockStyle) -> None:
@@ -91,7 +93,7 @@ class UNet(Recorded, nn.Module):
         encoder: Callable[[int], Encoder] = PlainEncoder,
         long_skip: LongSkipMode | Sequence[LongSkipMode] = "concat",
         short_skip: ShortSkipMode = "none",
-        upsample: UpsampleMode = "transpose",
+        upsample: UpsampleMode = "nearest",
         norm: NormKind = "batch",
         activation: ActivationKind = "relu",
         dropout: float = 0.0,

@@ -148,8 +148,19 @@ def test_uint8_and_float_images_give_the_same_logits():
     assert torch.equal(net(images), net(images.float() / 255))
 
 
+@pytest.mark.parametrize(
+    ("settings", "even"), [({}, True), ({"upsample": "bilinear"}, True), ({"upsample": "transpose"}, False)]
+)
+def test_an_even_image_has_even_logits_but_for_transposed_upsampling(settings, even):
+    torch.manual_seed(0)
+    net = unet(**settings).eval()
+    with torch.inference_mode():
+        logits = net(torch.full((1, 3, 128, 128), 0.3))[..., 56:72, 56:72]  # far from the border
+    assert torch.allclose(logits, logits[..., :1, :1], atol=1e-5) == even
+
+
 def test_transposed_upsampling_fits_odd_sizes_by_cutting():
-    level = unet().decoder[0]
+    level = unet(upsample="transpose").decoder[0]
     features = torch.randn(1, 12, 4, 5)
     whole = level.upsample.conv(features)
     assert torch.equal(level.upsample(features, torch.Size((7, 9))), whole[..., :7, :9])
