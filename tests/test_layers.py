@@ -18,7 +18,7 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
     {"inference"},
     {"losses", "metrics", "transforms", "datasets", "models", "schedules"},
     {"io"},
-    {"batch", "spec", "shares", "machine", "mirror", "text", "streams", "init_args", "progress"},
+    {"batch", "spec", "shares", "machine", "mirror", "regular", "text", "streams", "init_args", "progress"},
     {"errors"},
 ]
 

@@ -53,11 +53,15 @@ class SamplePictures(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         save_panels(panels, folder / f"{name}-epoch{trainer.current_epoch + 1:03d}.png", spec)
         for logger in trainer.loggers:
-            log_image(logger, f"samples/{for_terminal(name)}", np.concatenate(panels, axis=1), trainer.global_step)
+            log_image(logger, f"samples/{name}", np.concatenate(panels, axis=1), trainer.global_step)
 
 
 def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
-    """Log an image (H, W, 3) uint8 in the way of each of Lightning's loggers that can hold one."""
+    """Log an image (H, W, 3) uint8 in the way of each of Lightning's loggers that can hold one.
+
+    Their names are UTF-8; those of files are bytes, and may be anything.
+    """
+    name = for_terminal(name)
     if isinstance(logger, TensorBoardLogger):
         logger.experiment.add_image(name, image, step, dataformats="HWC")
     elif isinstance(logger, WandbLogger):

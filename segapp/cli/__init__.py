@@ -16,6 +16,7 @@ from importlib import import_module
 from segapp import __version__
 from segapp.cli.pages import page
 from segapp.errors import FatalError, MisuseError, SegappError
+from segapp.regular import refuse_pipes
 from segapp.streams import checked_streams, silence
 from segapp.text import for_terminal
 
@@ -127,6 +128,7 @@ def _dispatch(arguments: list[str]) -> int:
     if command in TRAINER_VERBS and {"--help", "-h"} & set(arguments):
         print(page(command), end="")
         return 0
+    refuse_pipes(arguments[1:])
     # Idle OpenMP threads sleep instead of spinning: where anything else runs, a loader's workers for one, spinning
     # made training and prediction 10 to 30 times slower. Read when torch is imported, so it must stand before.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,5 +1,6 @@
 """Sample images reach the loggers that can hold images."""
 
+import os
 from unittest.mock import Mock
 
 import numpy as np
@@ -24,3 +25,12 @@ def test_each_logger_gets_the_image_its_name_and_the_step(kind):
 
 def test_a_logger_without_images_is_left_alone(tmp_path):
     log_image(CSVLogger(tmp_path), "samples/a", IMAGE, 7)
+
+
+def test_a_file_name_that_is_no_text_is_escaped(tmp_path):
+    """It ended a training after its first epoch, with a traceback."""
+    logger = TensorBoardLogger(tmp_path)
+    log_image(logger, os.fsdecode(b"samples/caf\xe9"), IMAGE, 7)
+    logger.experiment.flush()
+    (events,) = tmp_path.rglob("events*")
+    assert b"samples/caf\\udce9" in events.read_bytes()

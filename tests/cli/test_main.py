@@ -1,5 +1,6 @@
 """`segapp` by itself: help, version, unknown words, exit codes."""
 
+import os
 import subprocess
 import sys
 
@@ -86,3 +87,10 @@ def test_the_help_of_predict_names_its_options(capsys):
 def test_a_misplaced_word_is_explained_in_the_words_of_its_command(words, expected, capsys):
     assert main(words) == 2
     assert f"segapp: {expected}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["fit", "--config", "PIPE"], ["predict", "--ckpt_path=PIPE"], ["study", "PIPE"]])
+def test_a_pipe_is_refused_before_anybody_waits_for_it(words, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert main([word.replace("PIPE", str(tmp_path / "pipe.yaml")) for word in words]) == 2
+    assert "pipe.yaml: is a named pipe" in capsys.readouterr().err

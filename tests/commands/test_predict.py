@@ -2,9 +2,12 @@
 
 import csv
 import json
+import os
+import struct
 import subprocess
 import sys
 import weakref
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -767,3 +770,47 @@ def test_many_readers_give_the_same_masks(run, tmp_path, monkeypatch):
     assert run(batch_size=3, output=str(tmp_path / "other")) == 0
     for path in sorted((tmp_path / "out").rglob("*.png")):
         assert path.read_bytes() == (tmp_path / "other" / path.relative_to(tmp_path / "out")).read_bytes()
+
+
+def test_what_is_no_regular_file_is_named_and_the_rest_is_done(run, tmp_path, capsys):
+    """A pipe hung, a link to itself ended the run, a header of 40,000 million pixels took all memory."""
+    images = tmp_path / "images"
+    put(images, "a.png", scene(40, 50)[0])
+    os.mkfifo(images / "pipe.png")
+    (images / "loop.png").symlink_to("loop.png")
+    (images / "gone.png").symlink_to("nowhere.png")
+    content = bytearray((images / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 200_000, 200_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    (images / "bomb.png").write_bytes(bytes(content))
+    assert run() == 1
+    said = capsys.readouterr().err
+    for name in ("pipe.png: a named pipe", "loop.png: a link", "gone.png: a link", "bomb.png: 200000 x 200000"):
+        assert name in said
+    assert files(tmp_path / "out") == ["mask/a.png"]
+
+
+def test_formats_that_are_not_read_are_counted_and_named(run, tmp_path, capsys):
+    images = tmp_path / "images"
+    put(images, "a.png", scene(40, 50)[0])
+    for name in ("b.webp", "deep/c.WEBP", "d.jp2", ".hidden.webp"):
+        (images / name).parent.mkdir(exist_ok=True)
+        (images / name).write_bytes(b"x")
+    assert run() == 0
+    said = capsys.readouterr().err
+    assert "2 .webp, 1 .jp2" in said and "b.webp" in said and "hidden" not in said
+    (images / "a.png").unlink()
+    with pytest.raises(MisuseError, match=r"no image in .*2 \.webp, 1 \.jp2"):
+        run()
+
+
+def test_names_that_are_no_text_are_predicted_and_escaped(run, tmp_path, capsys):
+    """A folder of a ZIP that was made on Windows: file names are bytes, not UTF-8."""
+    name = os.fsdecode(b"caf\xe9.png")
+    put(tmp_path / "images", name, scene(40, 50)[0])
+    assert run(save=("mask", "contours", "coco"), flag_uncertain=1) == 0
+    assert (tmp_path / "out" / "mask" / name).is_file() and (tmp_path / "out" / "contours").is_dir()
+    assert "caf\\udce9.png" in capsys.readouterr().out
+    assert read_table(tmp_path / "out" / "per_image.csv")[0]["image"] == name
+    assert run(save=("mask", "contours", "coco")) == 0
+    assert "1 of 1 images are done already" in capsys.readouterr().out
