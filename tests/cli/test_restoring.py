@@ -84,7 +84,7 @@ CALLBACKS, DATASETS = "lightning.pytorch.callbacks", "segapp.datasets"
 SCHEDULERS, LOGGERS = "torch.optim.lr_scheduler", "lightning.pytorch.loggers"
 
 
-def part(path, **settings):
+def part(path, /, **settings):
     return {"class_path": path, "init_args": settings} if settings else {"class_path": path}
 
 
