@@ -23,7 +23,7 @@ from segapp.datasets.reader import Reader
 from segapp.datasets.scan import Scan
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError, SegappError
-from segapp.inference import build_part, classes_named
+from segapp.inference import build_own, build_part
 from segapp.inference.roles import SOURCE
 from segapp.machine import usable_cores
 from segapp.spec import Spec
@@ -294,7 +294,7 @@ def source_of(where: str | Path, data: Mapping[str, Any], allowed: Sequence[str]
     """
     source = data.get("source") or {}
     if allowed is None:
-        return build_part(where, Source, SOURCE, source, classes_named(source), own=True)  # type: ignore[type-abstract]
+        return build_own(where, Source, SOURCE.name, source)  # type: ignore[type-abstract]
     made = build_part(where, Source, SOURCE, source, allowed)  # type: ignore[type-abstract]
     check_root(where, source.get("init_args", {}).get("root"), "work where it was trained")
     return made

@@ -23,6 +23,7 @@ from segapp.checkpoint_record import record_of
 from segapp.errors import MisuseError
 from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime, build_part, network_of, read_checkpoint
 from segapp.inference.cleaning import clean
+from segapp.inference.roles import LOSS
 from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
 from segapp.metrics import EpochMean, SegmentationScores
 from segapp.models.rates import group_parameters
@@ -110,7 +111,7 @@ class SegmentationModule(pl.LightningModule):
                 kwargs["net"] = network_of(checkpoint_path, checkpoint, allow)
             if "loss" not in kwargs:
                 loss = record["config"].get("model", {}).get("loss")
-                kwargs["loss"] = build_part(checkpoint_path, nn.Module, "loss", loss, allow)
+                kwargs["loss"] = build_part(checkpoint_path, nn.Module, LOSS, loss, allow)
         return super().load_from_checkpoint(checkpoint_path, map_location, hparams_file, strict, True, **kwargs)
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:

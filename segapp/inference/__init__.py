@@ -10,7 +10,7 @@ from segapp.inference.engine import ArrayImage, Band, Engine, Picture
 from segapp.inference.opening import Networks, open_networks
 
 if TYPE_CHECKING:
-    from segapp.inference.building import build_network, build_part, offline, planned_network
+    from segapp.inference.building import build_network, build_own, build_part, offline, planned_network
     from segapp.inference.checkpoint import (
         load_checkpoint,
         load_weights,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from segapp.inference.trust import Review, arguments_of, check_class_paths, classes_named, limited_imports
 
 TORCH = {
-    "building": ("build_network", "build_part", "offline", "planned_network"),
+    "building": ("build_network", "build_own", "build_part", "offline", "planned_network"),
     "checkpoint": ("load_checkpoint", "load_weights", "network_of", "read_checkpoint", "weights_under"),
     "trust": ("Review", "arguments_of", "check_class_paths", "classes_named", "limited_imports"),
     "runtime": ("Runtime", "TorchRuntime", "chosen_device", "computes_bf16", "usable_precision"),
@@ -38,6 +38,7 @@ __all__ = [
     "weights_under",
     "read_checkpoint",
     "build_network",
+    "build_own",
     "build_part",
     "planned_network",
     "Review",

@@ -1,7 +1,8 @@
 """The parts that a file describes: their settings checked, their classes imported, the objects made."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,7 +76,6 @@ def build_part(
     config: Any,
     allowed: Sequence[str],
     prepare: Callable[[Any, Sequence[str]], Any] = lambda config, allowed: config,
-    own: bool = False,
 ) -> Part:
     """Return the object of a class_path and init_args, checked as a whole before a class of it is imported.
 
@@ -86,25 +86,39 @@ def build_part(
         config: class_path and init_args.
         allowed: Classes or packages that the user named.
         prepare: May change settings whose names were checked.
-        own: The settings are the user's own, who named every class in them.
     """
-    try:
+    review = Review(allowed)
+    with _explained(path, role.name, config):
         check_plain(config)
         check_class_paths(config, allowed)
-        config = prepare(config, allowed)
-        review = Review(allowed)
-        if not own:
-            config = review.part(config, [role], role.name)
-        parser = jsonargparse.ArgumentParser(exit_on_error=False)
-        parser.add_subclass_arguments(kind, "part", required=True)
+        config = review.part(prepare(config, allowed), [role], role.name)
         with limited_imports([*review.classes, *allowed]):
-            part: Part = parser.instantiate(parser.parse_object({"part": config})).part
+            return _made(kind, config)
+
+
+def build_own(path: str | Path, kind: type[Part], what: str, config: Any) -> Part:
+    """Return the object of a class_path and init_args that the user wrote, and so vouches for; errors name `path`."""
+    with _explained(path, what, config):
+        return _made(kind, config)
+
+
+def _made(kind: type[Part], config: Any) -> Part:
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(kind, "part", required=True)
+    part: Part = parser.instantiate(parser.parse_object({"part": config})).part
+    return part
+
+
+@contextmanager
+def _explained(path: str | Path, what: str, config: Any) -> Iterator[None]:
+    """Make one sentence that names the file of whatever a constructor makes of settings: they are data."""
+    try:
+        yield
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from error
-    except Exception as error:  # the settings are data: whatever a constructor makes of them is the file's fault
+    except Exception as error:
         name = f" {config['class_path']}" if isinstance(config, dict) and "class_path" in config else ""
-        raise MisuseError(f"{path}: its {role.name}{name} cannot be built ({brief(error)}).") from error
-    return part
+        raise MisuseError(f"{path}: its {what}{name} cannot be built ({brief(error)}).") from error
 
 
 def offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:

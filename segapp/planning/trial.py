@@ -11,7 +11,7 @@ from torch import nn
 
 from segapp.batch import Batch
 from segapp.datamodule import SegmentationDataModule, default_workers
-from segapp.inference import build_part, classes_named
+from segapp.inference import build_own
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.machine import USABLE, Machine, estimate_memory, measure_step
 from segapp.planning.schedule import Pace
@@ -86,4 +86,4 @@ def _count_windows(size: tuple[int, ...], window: tuple[int, int], overlap: floa
 
 def _build(kind: Any, class_path: str, init_args: dict[str, Any]) -> Any:
     settings = {"class_path": class_path, "init_args": init_args}
-    return build_part(WHERE, kind, class_path.rsplit(".", 1)[-1], settings, classes_named(settings))
+    return build_own(WHERE, kind, class_path.rsplit(".", 1)[-1], settings)
