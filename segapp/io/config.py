@@ -38,7 +38,7 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise MisuseError(f"{where}{place}: cannot be read as YAML ({error.problem or error.context}).") from error
+        raise MisuseError(f"{where}: cannot be read as YAML ({error.problem or error.context}{place}).") from error
     except yaml.YAMLError as error:
         raise MisuseError(f"{where}: cannot be read as YAML, it holds characters that no text has.") from error
     except ValueError as error:  # a number too long for Python

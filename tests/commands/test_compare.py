@@ -118,8 +118,8 @@ def test_the_newest_verdict_of_the_best_checkpoint_counts(tmp_path):
         (b"name: mine\nseed_everything: 0\ndata: here\n", "it has no data.source.class_path."),
         (CONFIG.replace("net", "network").encode(), "it has no model.net.class_path."),
         (b"name: [\n", "cannot be read as YAML"),
-        (b"name: 2026-13-45\n", "cannot be read as YAML"),
-        (b"\x80\x02}q\x00.", "cannot be read as YAML"),
+        (b"name: 2026-13-45\n", "it has no seed_everything."),  # a name like any other
+        (b"\x80\x02}q\x00.", "is not UTF-8 text"),
     ],
 )
 def test_a_run_of_another_program_is_refused(tmp_path, monkeypatch, capsys, content, sentence):
