@@ -106,7 +106,7 @@ def test_the_commands_take_a_checkpoint_of_a_trainer(trained, place, capsys):
         assert [row["name"] for row in csv.DictReader(file)] == kept
     predict = ["predict", "--ckpt_path", checkpoint(trained), "--images", "data/images", "--output", "out"]
     assert main(predict) == 0
-    assert len(list((place / "out").glob("*.png"))) == 14
+    assert len(list((place / "out").rglob("*.png"))) == 14
     capsys.readouterr()
     assert main(["fit", "--ckpt_path", checkpoint(trained)]) == 2
     assert "no trainer" in capsys.readouterr().err

@@ -10,10 +10,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 
 from segapp import __version__
+from segapp.cli.interrupts import leaving_at_once, unwind_again
 from segapp.cli.pages import page
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.regular import refuse_pipes
@@ -60,12 +61,13 @@ Options of a command:  segapp <command> --help
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 misuse, 130 Ctrl-C, 143 SIGTERM."""
+    is_program = arguments is None  # not a function within another
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if "" not in sys.path:
         sys.path.append("")  # a class of one's own, in a file beside; last, so that it stands for nothing else
     try:
         with checked_streams():
-            return _exit_code(arguments)
+            return _exit_code(arguments, is_program)
     except FatalError as error:  # what was left in the buffer of standard output
         _tell(str(error))
         return error.exit_code
@@ -74,9 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
 
 
-def _exit_code(arguments: list[str]) -> int:
+def _exit_code(arguments: list[str], is_program: bool) -> int:
     try:
-        with _ended_by_sigterm():
+        with _ended_by_sigterm(), leaving_at_once() if is_program else nullcontext():
             return _dispatch(arguments)
     except SegappError as error:
         _tell(str(error))
@@ -135,6 +137,9 @@ def _dispatch(arguments: list[str]) -> int:
     if command in COMMANDS:
         return _run_function(command, arguments[1:])
     if command in TRAINER_VERBS:
+        from segapp.cli.early import check_verb
+
+        check_verb(command, arguments[1:])
         full = ["--help" if argument == "--help_all" else argument for argument in arguments]
         return import_module("segapp.cli.training").run(full)
     raise MisuseError(_unknown(command))
@@ -164,10 +169,15 @@ def _purpose(function: Callable[..., int]) -> str:
 
 
 def _run_function(command: str, arguments: list[str]) -> int:
+    from segapp.cli.early import check_function
+
     module_name, _ = COMMANDS[command]
+    check_function(module_name, command, arguments)
     function: Callable[..., int] = getattr(import_module(module_name), command)
     from segapp.cli.parser import FunctionParser
 
     parser = FunctionParser(prog=f"segapp {command}", description=_purpose(function), allow_abbrev=False)
     parser.add_function_arguments(function, as_group=False)
-    return function(**parser.parse_args(arguments))
+    parsed = parser.parse_args(arguments)
+    unwind_again()
+    return function(**parsed)

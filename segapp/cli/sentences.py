@@ -21,6 +21,35 @@ ROOMS = (
 )
 """Where the classes that configs name mostly live."""
 
+OTHER_NAMES = {
+    "epochs": "max_epochs",
+    "num_epochs": "max_epochs",
+    "steps": "max_steps",
+    "iterations": "max_steps",
+    "learning_rate": "lr",
+    "lr": "lr",
+    "bs": "batch_size",
+    "batch": "batch_size",
+    "workers": "num_workers",
+    "gpus": "devices",
+    "num_gpus": "devices",
+    "seed": "seed_everything",
+    "random_seed": "seed_everything",
+    "checkpoint": "ckpt_path",
+    "weights": "ckpt_path",
+    "resume": "ckpt_path",
+    "patch_size": "crop",
+    "crop_size": "crop",
+    "image_size": "resize",
+    "img_size": "resize",
+    "grad_clip": "gradient_clip_val",
+    "amp": "precision",
+    "out": "output",
+    "input": "images",
+    "tta": "augment",
+}
+"""What settings are called elsewhere, and here."""
+
 _TYPED_AS = {"data.seed": "seed_everything"}
 """Settings that are filled from another one, which is what the person typed."""
 
@@ -48,9 +77,20 @@ _LITERAL = re.compile(r"(?:typing\.)?Literal\[([^\]]*)\]")
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for the nearest known word, or nothing."""
-    nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    """Return ` (did you mean 'x'?)` for the nearest known word, or nothing."""
+    words = list(known)
+    nearest = _meant(word, words) or next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.6)), None)
+    return f" (did you mean {nearest!r}?)" if nearest else ""
+
+
+def _meant(word: str, words: list[str]) -> str | None:
+    """Return the known word whose last part is, or commonly is called, that of `word`."""
+    last = word.lstrip("-").replace("-", "_").split(".")[-1].lower()
+    wanted = (last, OTHER_NAMES.get(last, last))
+    found = [known for known in words if known != word and known.lstrip("-").split(".")[-1] in wanted]
+    if not found and wanted[1] == "lr" and "--model" in words:
+        return "--model.optimizer.init_args.lr"  # of a class, which the parser knows once it is named
+    return min(found, key=lambda known: (known.split(".")[0] != word.split(".")[0], len(known)), default=None)
 
 
 def sentence(message: str, parser: ArgumentParser, bare_option: str | None = None) -> str:
@@ -64,7 +104,8 @@ def sentence(message: str, parser: ArgumentParser, bare_option: str | None = Non
     options = [option for action in parser._actions for option in action.option_strings]
     if message.startswith("unrecognized arguments:"):
         word = message.split(":", 1)[1].split()[0]
-        return _unknown_option(word, options) if word.startswith("-") else _stray_word(word, options, bare_option)
+        is_option = word.startswith("-")
+        return describe_unknown_option(word, options) if is_option else _stray_word(word, options, bare_option)
     if message.startswith("the following arguments are required:"):
         return _missing(message.split(":", 1)[1].strip())
     keys = _KEY.findall(message)
@@ -87,7 +128,8 @@ def _stray_word(word: str, options: Sequence[str], bare_option: str | None) -> s
     return f"{word!r} stands alone: {form}."
 
 
-def _unknown_option(word: str, options: Sequence[str]) -> str:
+def describe_unknown_option(word: str, options: Sequence[str]) -> str:
+    """Return the message for an option that is not among `options`."""
     return f"unknown option {word}{suggest(word.partition('=')[0], options)}."
 
 
@@ -119,7 +161,11 @@ def _no_file(text: str) -> str | None:
     found = _NO_FILE.search(text)
     if found is None:
         return None
-    path = Path(next(filter(None, found.groups())))
+    return describe_missing_file(Path(next(filter(None, found.groups()))))
+
+
+def describe_missing_file(path: Path) -> str | None:
+    """Return the message for a file that is not there, with the nearest name beside it; None where it is there."""
     try:
         if path.exists():
             return None

@@ -24,7 +24,9 @@ from segapp.cli.beginning import init_from
 from segapp.cli.bundles import compute_with, settings_of
 from segapp.cli.devices import as_torchrun_says, refuse_unknown_strategy, refuse_what_needs_a_gpu
 from segapp.cli.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
+from segapp.cli.early import check_verb
 from segapp.cli.failures import explained, keep_traceback, refused
+from segapp.cli.interrupts import unwind_again
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.precision import fastest_safe_precision, refuse_rounded_weights
 from segapp.cli.processes import is_said_by_the_first, lost_process, watch_processes
@@ -46,7 +48,6 @@ from segapp.cli.runs import (
     link_latest,
     new_run,
     new_verdict,
-    newest_best,
     refuse_other_place,
     run_of,
 )
@@ -64,8 +65,6 @@ from segapp.cli.typed import (
     classes_named_by_user,
     gives,
     option,
-    refuse_fragments,
-    refuse_overridden,
     with_values,
     without,
 )
@@ -169,9 +168,7 @@ class SegmentationCLI(LightningCLI):
         assert isinstance(args, list)
         verb, options = args[0], with_values(args[1:], ("--dry_run",))
         self.typed = options
-        asks_for_help = any(option in ("-h", "--help") for option in options)
-        refuse_fragments(options, {"data": SegmentationDataModule, "model": SegmentationModule})
-        refuse_overridden(options)
+        check_verb(verb, options)
         path = option(options, "--ckpt_path")
         if path is not None and verb != "fit" and is_bundle(path):
             self.bundle = read_bundle(path)
@@ -180,10 +177,6 @@ class SegmentationCLI(LightningCLI):
             self.checkpoint = read_checkpoint(path)
             self._restored = settings_of_checkpoint(path, self.checkpoint, verb, classes_named_by_user(options))
             options = ["--config", yaml.safe_dump(self._restored, sort_keys=False), *options]
-        elif verb != "fit" and not asks_for_help:
-            raise MisuseError(f"segapp {verb} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
-        elif not asks_for_help and not options:
-            raise MisuseError("segapp fit needs a config: segapp fit --config configs/unet.yaml")
         with self._imports(ROOMS):
             self.config = parser.parse_args([verb, *options])
         if path is None and self.config[verb].get("ckpt_path"):
@@ -209,6 +202,7 @@ class SegmentationCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Resolve what was left open, so that the run's config says what was done."""
+        unwind_again()  # from here on there is something to tidy up
         settings = self.config[self.subcommand]
         refuse_what_needs_a_gpu(settings.trainer)
         refuse_unknown_strategy(settings.trainer.strategy)

@@ -1,13 +1,11 @@
 """What the user typed, before anything parses it."""
 
-import inspect
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from segapp.errors import MisuseError
-from segapp.inference import classes_named
 from segapp.io.config import parse_yaml, read_yaml
 
 SLOTS = (
@@ -59,20 +57,20 @@ def _names_config(name: str, value: str) -> bool:
     return name == "--config" or (is_section and (name.count(".") == 0 or name.rstrip("+").split(".")[-1] in SLOTS))
 
 
-def refuse_fragments(options: list[str], sections: Mapping[str, type]) -> None:
-    """MisuseError for a `--config` that holds only what belongs inside a section, or a study.
+def refuse_fragments(options: list[str], sections: Mapping[str, Collection[str]]) -> None:
+    """Raise MisuseError for a `--config` that holds only what belongs inside a section, or a study.
 
     Args:
         options: As typed.
-        sections: What is made of each section.
+        sections: The settings of each section.
     """
     configs = read_configs(options)
     for path in values(options, "--config"):
         config = configs.get(path)
         if not config:
             continue
-        for section, kind in sections.items():
-            if config.keys() <= inspect.signature(kind).parameters.keys():
+        for section, known in sections.items():
+            if config.keys() <= {*known}:
                 raise MisuseError(
                     f"{path} is a {section} fragment (it holds {', '.join(config)}), no complete config: "
                     f"give it by --{section} {shlex.quote(str(path))}, after --config configs/unet.yaml."
@@ -128,6 +126,8 @@ def classes_named_by_user(options: list[str]) -> list[str]:
 
     A path of a file, a name or another value vouches for nothing, however much it looks like a class.
     """
+    from segapp.inference import classes_named  # with jsonargparse; the rest of this file is light
+
     named = [name for name in values(options, "--allow") if name]
     for content in read_configs(options).values():
         named += classes_named(content)

@@ -5,7 +5,6 @@ import re
 import warnings
 import zipfile
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from segapp.errors import MisuseError
 from segapp.inference.bounds import check_archive, check_content, check_plain
 from segapp.inference.building import brief, filled_network
 from segapp.inference.bundle import read_json
+from segapp.inference.opening import describe_missing_checkpoint
 from segapp.spec import Spec
 
 VERSION = 1
@@ -74,7 +74,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise MisuseError(f"{path}: checkpoints are read from this machine only; download it first.")
     file = Path(path)
     if not file.is_file():
-        raise MisuseError(_missing(file))
+        raise MisuseError(describe_missing_checkpoint(file))
     try:
         records = check_archive(file) if zipfile.is_zipfile(file) else 0
         with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
@@ -123,18 +123,6 @@ def _check_content(file: Path, checkpoint: dict[str, Any], records: int) -> None
             check_plain(checkpoint["segapp"].get(section))
     except MisuseError as error:
         raise MisuseError(f"{file}: {error} It was refused.") from error
-
-
-def _missing(file: Path) -> str:
-    if file.is_dir():
-        inside = sorted(file.rglob("*.ckpt"), key=lambda path: (path.name != "best.ckpt", path))
-        return f"{file} is a folder; name a checkpoint{f', as {inside[0]}' if inside else ''}."
-    if not file.parent.is_dir():
-        return f"there is no checkpoint {file}: its folder does not exist either."
-    names = [path.name for path in file.parent.iterdir()]
-    near = get_close_matches(file.name, names) or sorted(name for name in names if name.endswith(".ckpt"))[:3]
-    beside = f"; beside it: {', '.join(near)}" if near else ""
-    return f"there is no checkpoint {file}{beside}."
 
 
 def _refused(file: Path, message: str) -> str:
