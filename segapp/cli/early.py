@@ -42,14 +42,14 @@ def check_verb(verb: str, options: Sequence[str]) -> None:
     if verb == "fit" and not words:
         raise MisuseError("segapp fit needs a config: segapp fit --config configs/unet.yaml")
     _check_options(words)
+    configs = list(_configs(words))
+    refuse_overridden(words)
     for name in ("--config", *(f"--{section}" for section in SECTIONS)):
         for value in values(words, name):
             _check_file(name, value)
     check_checkpoint(verb, option(words, "--ckpt_path"))
-    configs = list(_configs(words))
     parts = {section: parameters_of(*path) or [] for section, path in SECTIONS.items() if section != "trainer"}
     refuse_fragments(words, parts)
-    refuse_overridden(words)
     for where, section, config in configs:
         _check_keys(where, section, config)
         for path, settings in _classes(config):
