@@ -9,11 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from segapp.cli.sentences import ROOMS, describe_missing_file, describe_unknown_option, suggest
 from segapp.cli.source_text import file_of, parameters_of, public_names
-from segapp.cli.typed import is_file, option, refuse_fragments, refuse_overridden, values
+from segapp.cli.typed import option, read_configs, refuse_fragments, refuse_overridden, values
 from segapp.errors import MisuseError
 
 SECTIONS = {
@@ -102,23 +100,17 @@ def _check_options(words: list[str]) -> None:
 
 def _check_file(name: str, value: str) -> None:
     """A `--config` is a file, or a config as text; the value of a section may also be a class or text."""
-    if _FILE.fullmatch(value) and not is_file(value) and (message := describe_missing_file(Path(value))):
+    if _FILE.fullmatch(value) and not os.path.lexists(value) and (message := describe_missing_file(Path(value))):
         raise MisuseError(message if name == "--config" else f"{name.lstrip('-')}: {message}")
 
 
 def _configs(words: list[str]) -> Iterator[tuple[str, str | None, dict[Any, Any]]]:
     """Yield each YAML file that is named, in order, with the section it fills (None: all of them)."""
+    contents = read_configs(words)
     for name, value in _pairs(words):
         section = name.lstrip("-")
-        if (section in SECTIONS or name == "--config") and _FILE.fullmatch(value) and is_file(value):
-            try:
-                config = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
-            except (yaml.YAMLError, ValueError) as error:
-                raise MisuseError(
-                    f"a config is not YAML, or not text: {value}: {' '.join(str(error).split())[:300]}."
-                ) from error
-            if isinstance(config, dict):
-                yield value, section if section in SECTIONS else None, config
+        if (section in SECTIONS or name == "--config") and value in contents:
+            yield value, section if section in SECTIONS else None, contents[value]
 
 
 def _pairs(words: list[str]) -> Iterator[tuple[str, str]]:
