@@ -127,7 +127,8 @@ def test_a_network_of_another_library_says_how_it_was_made_by_construct(tmp_path
     module.net = construct(smp.Unet, "resnet18", 3, None, decoder_channels=(8, 8, 8), in_channels=1, classes=2)
     module.on_save_checkpoint(stored := {"pytorch-lightning_version": lightning.__version__})
     torch.save({**stored, "state_dict": module.state_dict()}, "own.ckpt")
-    again = SegmentationModule.load_from_checkpoint("own.ckpt", loss=DiceCrossEntropy())
+    foreign = ["segmentation_models_pytorch.Unet"]
+    again = SegmentationModule.load_from_checkpoint("own.ckpt", loss=DiceCrossEntropy(), allow=foreign)
     images = torch.rand(1, 1, 32, 32)
     assert torch.allclose(again.eval()(images), module.eval()(images), atol=1e-5)
 

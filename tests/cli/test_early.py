@@ -35,7 +35,7 @@ def changed(old: str, new: str) -> list[str]:
         ("widths", "width", r"wrong.yaml: segapp.models.PlainEncoder: .*'width' .*'widths'"),
         ("trainer:", "trainr:", r"wrong.yaml: .*'trainr' .*'trainer'"),
         ("max_epochs", "epochs", r"wrong.yaml: trainer: .*'epochs' .*'max_epochs'"),
-        ("name: unet", "name: [", r"wrong.yaml: .*YAML"),
+        ("name: unet", "name: [", r"wrong.yaml.*: .*YAML"),
     ],
 )
 def test_a_mistake_in_a_config_names_its_file(old, new, said):
