@@ -20,11 +20,22 @@ def refuse_rounded_weights(precision: object) -> None:
         )
 
 
-def fastest_safe_precision(accelerator: str) -> str:
+def refuse_mixed_under_fsdp(precision: object, strategy: object) -> None:
+    """Raise MisuseError for FSDP's own mixed precision, which rounds the running statistics of batch norms."""
+    if "fsdp" in str(strategy).lower() and str(precision).endswith("-mixed"):
+        raise MisuseError(
+            f"trainer.precision {precision} under trainer.strategy fsdp rounds the running statistics of batch norms, "
+            "and training fails: take --trainer.precision 32-true, or --trainer.strategy ddp."
+        )
+
+
+def fastest_safe_precision(accelerator: str, strategy: object = "auto") -> str:
     """Lightning's name of the precision to train in, for its accelerator `auto`, `cpu`, `gpu`, `cuda` or `mps`.
 
     bf16 where the processor computes it natively, else fp32: fp16 needs loss scaling, and bf16 emulated in software
-    is slower than fp32.
+    is slower than fp32. FSDP gets fp32: see `refuse_mixed_under_fsdp`.
     """
+    if "fsdp" in str(strategy).lower():
+        return "32-true"
     device = torch.device(accelerator) if accelerator in ("cpu", "mps") else chosen_device("auto")
     return "bf16-mixed" if computes_bf16(device) else "32-true"

@@ -28,7 +28,7 @@ from segapp.cli.early import check_verb
 from segapp.cli.failures import explained, keep_traceback, refused
 from segapp.cli.interrupts import unwind_again
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
-from segapp.cli.precision import fastest_safe_precision, refuse_rounded_weights
+from segapp.cli.precision import fastest_safe_precision, refuse_mixed_under_fsdp, refuse_rounded_weights
 from segapp.cli.processes import is_said_by_the_first, lost_process, watch_processes
 from segapp.cli.quiet import quieten, say
 from segapp.cli.restoring import (
@@ -207,12 +207,16 @@ class SegmentationCLI(LightningCLI):
         refuse_what_needs_a_gpu(settings.trainer)
         refuse_unknown_strategy(settings.trainer.strategy)
         refuse_rounded_weights(settings.trainer.precision)
+        strategy = settings.trainer.strategy
+        refuse_mixed_under_fsdp(settings.trainer.precision, getattr(strategy, "class_path", strategy))
         refuse_impossible(settings.trainer)
         if self.subcommand == "fit":
             refuse_unfit_callbacks(_listed(settings.trainer.callbacks))
         refuse_addresses(settings)
         if settings.trainer.precision is None:
-            settings.trainer.precision = fastest_safe_precision(str(settings.trainer.accelerator))
+            settings.trainer.precision = fastest_safe_precision(
+                str(settings.trainer.accelerator), getattr(strategy, "class_path", strategy)
+            )
             say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
         for key, number in as_torchrun_says(settings.trainer, os.environ).items():
             settings.trainer[key] = number

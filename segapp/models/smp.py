@@ -194,9 +194,10 @@ def freeze_unused(network: nn.Module, in_channels: int) -> None:
     """Freeze what no output depends on: stages beyond `depth`, EfficientNet's classification head.
 
     DDP waits for the gradient of every trainable parameter. timm removes its own; some of its encoders take only
-    one image size.
+    one image size. Parameters without memory ("meta") have names and shapes only: nothing is computed from them.
     """
-    if any(isinstance(part, TimmUniversalEncoder) for part in network.modules()):
+    is_planned = any(parameter.is_meta for parameter in network.parameters())
+    if is_planned or any(isinstance(part, TimmUniversalEncoder) for part in network.modules()):
         return
     outputs = network.eval()(torch.zeros(1, in_channels, 128, 128))  # PAN takes no smaller ones
     network.train()
