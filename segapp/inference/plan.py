@@ -10,6 +10,7 @@ from typing import Literal
 
 from segapp.errors import MisuseError
 from segapp.io import SUFFIXES, folders_under, real_path, telling
+from segapp.text import for_terminal
 
 Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
 
@@ -82,8 +83,8 @@ def describe_unread(images: Path, output: Path) -> str | None:
     if not unread:
         return None
     suffixes = Counter(path.suffix.lower() or "without suffix" for path in unread)
-    counted = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(6))
-    names = ", ".join(str(path.relative_to(images)) for path in unread[:3])
+    counted = ", ".join(f"{count} {for_terminal(suffix)}" for suffix, count in suffixes.most_common(6))
+    names = ", ".join(for_terminal(str(path.relative_to(images))) for path in unread[:3])
     return (
         f"left out: {counted}{' …' if len(suffixes) > 6 else ''} ({names}{' …' if len(unread) > 3 else ''}); "
         f"segapp reads {', '.join(sorted(SUFFIXES))}."

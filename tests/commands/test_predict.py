@@ -793,12 +793,12 @@ def test_what_is_no_regular_file_is_named_and_the_rest_is_done(run, tmp_path, ca
 def test_formats_that_are_not_read_are_counted_and_named(run, tmp_path, capsys):
     images = tmp_path / "images"
     put(images, "a.png", scene(40, 50)[0])
-    for name in ("b.webp", "deep/c.WEBP", "d.jp2", ".hidden.webp"):
+    for name in ("b\x1b[2J.webp", "deep/c.WEBP", "d.jp2", ".hidden.webp"):
         (images / name).parent.mkdir(exist_ok=True)
         (images / name).write_bytes(b"x")
     assert run() == 0
     said = capsys.readouterr().err
-    assert "2 .webp, 1 .jp2" in said and "b.webp" in said and "hidden" not in said
+    assert "2 .webp, 1 .jp2" in said and r"b\x1b[2J.webp" in said and "hidden" not in said
     (images / "a.png").unlink()
     with pytest.raises(MisuseError, match=r"no image in .*2 \.webp, 1 \.jp2"):
         run()
