@@ -214,6 +214,10 @@ class SegmentationDataModule(LightningDataModule):
     @cached_property
     def _train_set(self) -> TrainSet:
         augmenter = Augmenter(self.augment, self.channels, self.num_classes)
+        fixed = self.cut.crop or self.cut.resize
+        with self._reader.naming(0):
+            size, dtype = fixed or self._reader.size(0), self._reader.items[0].image.dtype
+        augmenter.try_once(size, dtype, size_matters=fixed is not None)
         if not self.cut.oversample:
             return TrainSet(self._reader, self.cut, augmenter)
         if not self._scan.has_samples:

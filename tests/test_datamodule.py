@@ -444,18 +444,31 @@ def test_a_broken_file_is_named_in_one_sentence(tmp_path: Path, workers: int) ->
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_failing_transform_names_itself_and_the_image(folder: Folder, workers: int) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise ValueError("no luck")
+def test_a_failing_transform_names_itself_and_the_image(tmp_path: Path, workers: int) -> None:
+    for i in range(3):
+        write_pair(tmp_path, f"{i}", np.full((20, 20), 7, np.uint8), np.zeros((20, 20), np.uint8))
+    folder = Folder(tmp_path, ["background", "dot"])
+
+    def fail(image: np.ndarray, **_: Any) -> np.ndarray:
+        if image.std() < 1:  # not the noise that it is tried on first
+            raise ValueError("no luck")
+        return image
 
     data = data_module(folder, augment=[A.Lambda(image=fail, p=1)], num_workers=workers)
     with pytest.raises(SegappError, match=r"^image '\d': the transform albumentations\.Lambda fails on .*no luck"):
         batches(data)
 
 
+def test_a_transform_that_changes_the_range_is_refused_before_the_first_batch(folder: Folder) -> None:
+    with pytest.raises(MisuseError, match=r"albumentations\.Normalize"):
+        data_module(folder, augment=[A.Normalize()]).train_dataloader()
+
+
 def test_a_killed_worker_is_a_sentence(folder: Folder) -> None:
-    def die(*_: Any, **__: Any) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+    def die(image: np.ndarray, **_: Any) -> np.ndarray:
+        if torch.utils.data.get_worker_info() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return image
 
     data = data_module(folder, augment=[A.Lambda(image=die, p=1)], num_workers=1)
     with pytest.raises(SegappError, match=r"a worker that loads images died .*num_workers"):

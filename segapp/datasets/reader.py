@@ -84,7 +84,7 @@ class Reader:
         try:
             yield
         except SegappError as error:
-            if name in str(error):
+            if any(mark in str(error) for mark in (repr(name), f"/{name}.", f"{name}: ")):
                 raise
             raise type(error)(f"image {name!r}: {error}") from error
         except Exception as error:
