@@ -16,9 +16,10 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
 
-from segapp.batch import Batch
+from segapp.batch import IGNORE_INDEX, Batch
 from segapp.datasets.crops import Cut, EvaluationSet, TrainSet, stack
 from segapp.datasets.loader import EvaluationOrder, Loader, Position, TrainOrder, worker_died
+from segapp.datasets.look import LIMIT, SAMPLE, Look, look_at_masks
 from segapp.datasets.reader import Reader
 from segapp.datasets.scan import Scan
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
@@ -121,7 +122,7 @@ class SegmentationDataModule(LightningDataModule):
 
     def counts_at_hand(self) -> np.ndarray | None:
         """`class_counts` where something has needed them already, else None; reads nothing."""
-        return self._scan.counts if "_scan" in self.__dict__ else None
+        return self._scan.counts if self._was_scanned else None
 
     def split_names(self) -> dict[str, list[str]]:
         """The names of the items of each split."""
@@ -129,20 +130,22 @@ class SegmentationDataModule(LightningDataModule):
 
     def restore_splits(self, names: Mapping[str, Sequence[str]]) -> None:
         """Take the items that `split_names` once gave; MisuseError for missing ones, new ones are left out."""
-        known = {item.name: item for split in SPLITS for item in self.source.items(split)}
+        known = set(self.source.item_names())
         wanted = {split: list(names.get(split, ())) for split in SPLITS}
-        every = [name for split in SPLITS for name in wanted[split]]
+        every = list(dict.fromkeys(name for split in SPLITS for name in wanted[split]))
         missing = [name for name in every if name not in known]
         if missing:
             raise MisuseError(
-                f"{len(missing)} of {len(every)} images that the checkpoint was made with are not there: "
-                f"{_some(missing)}. Bring them back, or start a new run."
+                f"{len(missing)} of the {len(every)} images of the checkpoint's split are not there: {_some(missing)}. "
+                "Bring them back under the same names; if these are others than it was trained on, divide them by "
+                "their own `split` with --new_split (segapp fit, validate and test)."
             )
-        new = sorted(known.keys() - set(every))
+        new = sorted(known - set(every))
         if new:
             _say(f"{len(new)} images are new since the checkpoint and are left out: {_some(new)}.")
         self._drop_what_was_read()
-        self._items = {split: [known[name] for name in wanted[split]] for split in SPLITS}
+        items = {item.name: item for item in self.source.select(every)}
+        self._items = {split: [items[name] for name in wanted[split]] for split in SPLITS}
 
     def fixed_batches(self, split: SplitName, count: int) -> list[Batch]:
         """`count` samples, cut as in training but not augmented, spread over the split: the same in every call.
@@ -155,6 +158,21 @@ class SegmentationDataModule(LightningDataModule):
         keys = [(0, n * len(items) // count) if few else divmod(n, len(samples)) for n in range(count)]
         parts = (keys[start : start + self.batch_size] for start in range(0, count, self.batch_size))
         return [stack([samples[key] for key in part]) for part in parts]
+
+    def setup(self, stage: str) -> None:
+        """Look at masks before the first step, so that a bad one does not end a run after hours.
+
+        Raises SegappError for one that cannot be used, and where all that would be scored is to be ignored. Classes
+        that no validation or test image holds are logged.
+        """
+        if stage == "fit":
+            _ = self._train_set
+            if not self._was_scanned:
+                look_at_masks(self._reader, self.num_classes, limit=SAMPLE)
+            self._report_absent("val", must_score=True)
+            self._report_absent("test", must_score=False)
+        elif stage in ("validate", "test"):
+            self._require_scorable("val" if stage == "validate" else "test", SAMPLE)
 
     def train_dataloader(self) -> Loader:
         """Batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
@@ -227,6 +245,36 @@ class SegmentationDataModule(LightningDataModule):
                 "set oversample to 0."
             )
         return TrainSet(self._reader, self.cut, augmenter, self._scan)
+
+    @property
+    def _was_scanned(self) -> bool:
+        return "_scan" in self.__dict__
+
+    def _report_absent(self, split: SplitName, must_score: bool) -> None:
+        """Log which classes no image of a split shows."""
+        look = self._require_scorable(split) if must_score else self._look(split)
+        if look is None or look.classes.all():
+            return
+        names = [f"{self.source.classes[k]} ({k})" for k in np.flatnonzero(~look.classes)]
+        whose = f"no {split} image shows" if look.complete else f"none of {look.masks} {split} images looked at shows"
+        _say(
+            f"{whose} {_some(names, 10)}: there is no score for it. Other images, another `seed`, or segapp.datasets."
+            "Fraction with `stratify: true` may change that."
+        )
+
+    def _require_scorable(self, split: SplitName, limit: int = LIMIT) -> Look | None:
+        """Look at the masks of a split; MisuseError where they are all to be ignored."""
+        look = self._look(split, limit)
+        if look is not None and look.complete and not look.classes.any():
+            raise MisuseError(
+                f"all pixels of the {look.masks} {split} masks are {IGNORE_INDEX} (ignore), so nothing can be scored: "
+                "look at the masks and at how `mask` reads them, or give `split` other images."
+            )
+        return look
+
+    def _look(self, split: SplitName, limit: int = LIMIT) -> Look | None:
+        items = self._items[split]
+        return look_at_masks(Reader(items), self.num_classes, limit) if items else None
 
     @property
     def _share(self) -> tuple[int, int]:

@@ -198,13 +198,37 @@ def other_weights(
     )
 
 
-def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: str = "test") -> None:
-    """MisuseError unless the data have the checkpoint's classes."""
-    if here != there:
-        other = " or start a new run from its weights: --init_from instead of --ckpt_path" if verb == "fit" else ""
+def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], record: dict[str, Any], new: bool) -> None:
+    """Give the data the split of a checkpoint, wherever the images are now, so that no training image is scored.
+
+    Args:
+        data: The images of this run.
+        settings: The data section of this run's config.
+        record: What the checkpoint says about itself.
+        new: Whether the user asked for a new split (`--new_split`).
+    """
+    count = len({name for names in record["splits"].values() for name in names})
+    if new or not count:
+        why = "as --new_split asks" if new else "since the checkpoint records none"
+        say(f"the images are divided by the data's own `split`, {why}.")
+        return
+    was, now = record["config"]["data"]["source"], settings["source"]
+    old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))
+    if was["class_path"] == now["class_path"] and old != own:
         raise MisuseError(
-            f"the checkpoint knows the classes {', '.join(there)}; "
-            f"the data has {', '.join(here)}. Give data with the same classes{',' if other else ''}{other}."
+            f"the checkpoint's split of {count} images holds, and another `split` is given: leave that out, or divide "
+            "the images anew with --new_split, where images that it was trained on may be scored."
+        )
+    data.restore_splits(record["splits"])
+
+
+def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: str = "test") -> None:
+    """Raise MisuseError unless the data have the checkpoint's classes."""
+    if here != there:
+        other = "; for other classes start a new run from its weights: --init_from instead of --ckpt_path"
+        raise MisuseError(
+            f"the network of the checkpoint has the {len(there)} classes {', '.join(there)}; the data has {len(here)}: "
+            f"{', '.join(here)}. Give data with the same classes in the same order{other if verb == 'fit' else ''}."
         )
 
 

@@ -212,7 +212,29 @@ def _wrong_value(text: str) -> str | None:
     got, offered = _GOT.search(text), [_kind(kind) for kind in _EXPECTED.findall(text)]
     if got is None or not offered:
         return None
+    if missing := _class_missing(got.group(1), offered):
+        return missing
     return f"expected {' or '.join(dict.fromkeys(offered))}, got {_flat(got.group(1))}"
+
+
+def _class_missing(got: str, offered: Sequence[str]) -> str | None:
+    """Return the message for settings of an object that do not say which class it is of; None for other values."""
+    if "class_path" in got or not got.startswith(("{", "Namespace(", "NestedArg(")):
+        return None
+    bases = {name for kind in offered for name in re.findall(r"(\w+)(?: is abstract)?$", kind)}
+    public = {f"{room}.{name}": value for room in ROOMS for name, value in vars(import_module(room)).items()}
+    kinds = [value for path, value in public.items() if path.rpartition(".")[2] in bases and inspect.isclass(value)]
+    choices = sorted(path for path, value in public.items() if _is_one_of(value, kinds))
+    if not choices:
+        return None
+    return (
+        f"the class is missing: write class_path: and one of {', '.join(choices)}, then its settings under init_args "
+        "(on the command line the class first, as --option CLASS)."
+    )
+
+
+def _is_one_of(value: object, kinds: Sequence[type]) -> bool:
+    return inspect.isclass(value) and not inspect.isabstract(value) and any(issubclass(value, kind) for kind in kinds)
 
 
 def _kind(kind: str) -> str:

@@ -38,6 +38,7 @@ from segapp.cli.restoring import (
     other_weights,
     place_loggers,
     refuse_other_classes,
+    restore_splits,
     settings_of_checkpoint,
 )
 from segapp.cli.runs import (
@@ -151,6 +152,8 @@ class SegmentationCLI(LightningCLI):
         foreign = "Class or package outside segapp that the checkpoint may use; repeat it."
         parser.add_argument("--allow", type=str | None, default=None, help=foreign)
         parser.add_argument("--job", type=str | None, default=None, help=about_jobs)
+        anew = "Divide the images by the data's own split, not by the checkpoint's: for other images."
+        parser.add_argument("--new_split", type=bool, default=False, help=anew)
         parser.add_argument("--dry_run", type=bool, default=False, help="Measure a few steps of a fit, keep nothing.")
         about_weights = (
             "Checkpoint or bundle of weights that a new fit starts from, also with other classes or channels."
@@ -166,7 +169,7 @@ class SegmentationCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Read the checkpoint's settings first, then the configs and options as they were typed."""
         assert isinstance(args, list)
-        verb, options = args[0], with_values(args[1:], ("--dry_run",))
+        verb, options = args[0], with_values(args[1:], ("--dry_run", "--new_split"))
         self.typed = options
         check_verb(verb, options)
         path = option(options, "--ckpt_path")
@@ -228,6 +231,8 @@ class SegmentationCLI(LightningCLI):
             raise MisuseError("trainer.max_epochs is 0, which trains nothing; give 1 or more.")
         if self.subcommand == "fit" and checkpoint_path and settings.trainer.fast_dev_run:
             raise MisuseError("trainer.fast_dev_run tries a few batches from the beginning: leave --ckpt_path out.")
+        if settings.new_split and self.checkpoint is None and self.bundle is None:
+            raise MisuseError("--new_split divides the images of a checkpoint anew: give --ckpt_path, or leave it out.")
         if self.subcommand != "fit" and settings.dry_run:
             raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
         if option(self.typed, "--init_from") and (checkpoint_path or self.subcommand != "fit"):
@@ -254,6 +259,7 @@ class SegmentationCLI(LightningCLI):
         say(f"going on from {last}")
         self.checkpoint = read_checkpoint(str(last))
         self.config[self.subcommand].ckpt_path = str(last)
+        self.config[self.subcommand].new_split = False  # it has one already
 
     def instantiate_classes(self) -> None:
         """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
@@ -288,7 +294,7 @@ class SegmentationCLI(LightningCLI):
             check_root(path, root, "name the folder with --data.source.init_args.root")
 
     def after_instantiate_classes(self) -> None:
-        """Score what the checkpoint was not trained on: its own split, where the data are the same."""
+        """Score what the checkpoint was not trained on: its own split, wherever the images are now."""
         if self.bundle is not None:
             refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
             compute_with(self.bundle, self.model, classes_named_by_user(self.typed))
@@ -298,10 +304,10 @@ class SegmentationCLI(LightningCLI):
         if self.checkpoint is None:
             return
         record = self.checkpoint["segapp"]
-        if self._plain_config()["data"]["source"] == record["config"]["data"]["source"]:
-            self.datamodule.restore_splits(record["splits"])
         there = tuple(record["spec"]["classes"])
         refuse_other_classes(there, self.datamodule.spec.classes, str(self.subcommand))
+        settings = self.config[self.subcommand]
+        restore_splits(self.datamodule, self._plain_config()["data"], record, settings.new_split)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The person's trainer settings and callbacks, and those every run has."""

@@ -1,16 +1,18 @@
 """A microscopy set that is generated once and from then on is a folder like anyone's."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from segapp.datasets.folder import Folder
+from segapp.datasets.layout import Found
 from segapp.datasets.microscopy import draw
-from segapp.datasets.source import SPLITS, Item, SplitName
+from segapp.datasets.source import SPLITS, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_image, write_mask
 from segapp.io.unfinished import unfinished
@@ -61,10 +63,11 @@ class Cells(Folder):
             intensity=Intensity(),
         )
 
-    def items(self, split: SplitName) -> Sequence[Item]:
-        """The split's items, drawn first where they are not there yet."""
+    @cached_property
+    def _found(self) -> dict[str, Found]:
+        """Find the images, which are drawn first where they are not there yet."""
         prepare(self.root, self.recipe)
-        return super().items(split)
+        return super()._found
 
 
 @dataclass(frozen=True)

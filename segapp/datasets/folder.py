@@ -1,16 +1,18 @@
 """A folder of images and masks, however it is laid out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from segapp.datasets.converted import report_converted
 from segapp.datasets.layout import Found, MaskPattern, find_images
-from segapp.datasets.masks import EncodedMask, Encoding, Labels, MaskFile
+from segapp.datasets.masks import EncodedMask, Encoding, Labels
+from segapp.datasets.pairing import Pairing
 from segapp.datasets.palette import default_palette
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split, natural
@@ -18,8 +20,6 @@ from segapp.datasets.values import Indices
 from segapp.errors import MisuseError
 from segapp.io import Image
 from segapp.spec import Intensity
-
-SHOWN = 3
 
 
 class Folder(Source):
@@ -29,10 +29,10 @@ class Folder(Source):
         root: The folder that everything else is relative to.
         classes: Names, in the order of the indices in the masks.
         images: A folder, or a pattern with * and ** that matches folders or files; `{split}` stands for the
-            split's folder.
+            split's folder, `{name}` for the part of a name that the mask shares, as in images/{name}_training.tif.
         masks: A folder in which masks have their image's name (with any suffix), or a pattern with `{name}`
-            (the image's path inside its folder), `{stem}` (its last part), `{parent}` (the part before),
-            `{split}`, `{class}`, *; it may match several files per image.
+            (the image's path inside its folder, or what `{name}` of `images` stands for), `{stem}` (its last part),
+            `{parent}` (the part before), `{split}`, `{class}`, *; it may match several files per image.
         split: How images are divided into train, val and test. Default: by folder if `images` has `{split}`,
             else a random fifth for val.
         mask: How masks are written. Default: class indices.
@@ -114,77 +114,47 @@ class Folder(Source):
             found[image.name] = image
         return found
 
-    @cached_property
-    def _items(self) -> dict[SplitName, tuple[Item, ...]]:
-        candidates = [
-            Candidate(name, self._group_of(name), image.path, image.split)
-            for name, image in self._found.items()
-            if not self._is_excluded(name)
-        ]
-        division = self.split.divide(candidates, self.root)
-        if not division.get("train"):
-            raise MisuseError(f"{self.root}: the split leaves none of {len(candidates)} images to train on.")
-        masks = self._masks([c.name for split in SPLITS for c in division.get(split, ())])
+    def item_names(self) -> list[str]:
+        """Return the names of all images, in natural order, those that the split leaves out too."""
+        return [name for name in self._found if not self._is_excluded(name)]
+
+    def select(self, names: Sequence[str]) -> list[Item]:
+        """Return the items of these names, whatever the split; MisuseError where one has no mask."""
+        masks = self._pairing.masks(names)
         labels = Labels(self.classes, self.background or 0)
         if self._channels is None:
-            report_converted([c.path for c in candidates], self.channels, self._first)
-        return {
-            split: tuple(
-                Item(
-                    c.name,
-                    c.group,
-                    Image(c.path, self.channels, self.intensity),
-                    EncodedMask(masks[c.name], self.mask, labels),
-                )
-                for c in division.get(split, ())
+            report_converted([self._found[name].path for name in names], self.channels, self._first)
+        return [
+            Item(
+                name,
+                self._group_of(name),
+                Image(self._found[name].path, self.channels, self.intensity),
+                EncodedMask(masks[name], self.mask, labels),
             )
-            for split in SPLITS
-        }
+            for name in names
+        ]
 
-    def _masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
-        """The mask files of each image that is used; every one must have some, and every mask an image."""
+    @cached_property
+    def _items(self) -> dict[SplitName, list[Item]]:
+        division = self.split.divide(self._candidates(), self.root)
+        if not division.get("train"):
+            raise MisuseError(f"{self.root}: the split leaves none of {len(self.item_names())} images to train on.")
+        names = {split: [candidate.name for candidate in division.get(split, ())] for split in SPLITS}
+        items = {item.name: item for item in self.select(list(dict.fromkeys(chain.from_iterable(names.values()))))}
+        return {split: [items[name] for name in names[split]] for split in SPLITS}
+
+    def _candidates(self) -> list[Candidate]:
+        names = self.item_names()
+        masks = {item.name: item.mask for item in self.select(names)} if self.split.reads_masks else {}
+        return [
+            Candidate(name, self._group_of(name), self._found[name].path, self._found[name].split, masks.get(name))
+            for name in names
+        ]
+
+    @cached_property
+    def _pairing(self) -> Pairing:
         pattern = MaskPattern(self.root, self.masks, self.classes)
-        masks = {name: pattern.files(self._found[name]) for name in names}
-        lonely = [name for name, files in masks.items() if not files]
-        if lonely:
-            raise MisuseError(
-                f"{self.root}: {len(lonely)} of {len(names)} images have no mask under {pattern.pattern!r}: "
-                f"{_some(lonely)}. Correct `masks`, or move images without masks out of {self.images!r} "
-                "(`segapp predict` needs none); an image with nothing on it needs an empty mask."
-            )
-        if not self.mask.several:
-            twice = [name for name, files in masks.items() if len(files) > 1]
-            if twice:
-                paths = ", ".join(str(file.path.name) for file in masks[twice[0]][:SHOWN])
-                raise MisuseError(
-                    f"{self.root}: {len(twice)} images have several masks, such as {twice[0]!r}: {paths}. "
-                    "Correct `masks`, or say what they are with mask segapp.datasets.Instances or PerClass."
-                )
-        self._require_images(pattern)
-        self._require_one_image_each(masks)
-        return masks
-
-    def _require_one_image_each(self, masks: Mapping[str, list[MaskFile]]) -> None:
-        """Of `{name}_*` both `cell_1` and `cell_1_2` would take what is cell_1_2's."""
-        owner: dict[Path, str] = {}
-        for name, files in masks.items():
-            for file in files:
-                other = owner.setdefault(file.path, name)
-                if other != name and (name.startswith(other) or other.startswith(name)):
-                    raise MisuseError(
-                        f"{file.path} is a mask of both {other!r} and {name!r} by the pattern {self.masks!r}; "
-                        "rename files, or make the pattern end where the name does."
-                    )
-
-    def _require_images(self, pattern: MaskPattern) -> None:
-        known = {file.path for image in self._found.values() for file in pattern.files(image)}
-        known |= {image.path for image in self._found.values()}
-        orphans = sorted(str(path.relative_to(self.root)) for path in pattern.everything() - known)
-        if orphans:
-            raise MisuseError(
-                f"{self.root}: {len(orphans)} masks have no image under {self.images!r}: {_some(orphans)}. "
-                "Names must agree (all but the suffix); correct `images` or `masks`, or move these away."
-            )
+        return Pairing(self._found, self.images, pattern, self.mask.several)
 
     def _is_excluded(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.exclude)
@@ -231,8 +201,3 @@ def _grouping(group: str | None) -> re.Pattern[str] | None:
     if expression.groups < 1:
         raise MisuseError(f"group={group!r} needs one pair of parentheses around what names the group.")
     return expression
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from segapp.datasets.masks import MaskFile
+from segapp.datasets.unread import UNREAD, annotations_under, unread_format
 from segapp.errors import MisuseError
 from segapp.io import SUFFIXES, folders_under
 
@@ -26,27 +27,33 @@ class Found:
     name: str
     """Unique: relative to the fixed start of the images' pattern, without suffix."""
     inner: str
-    """Relative to the folder that the images' pattern names, without suffix."""
+    """What `{name}` of the images' pattern stands for, else relative to the folder it names, without suffix."""
     split: str | None
 
 
 def find_images(root: Path, pattern: str) -> list[Found]:
-    """Images under every folder, or of every file, that `pattern` (relative to root) matches; any order.
+    """Return images under every folder, or every file, that `pattern` (relative to root) matches; any order.
 
     Raises MisuseError when there is none.
     """
-    _check_placeholders("images", pattern, {"split"})
+    _check_pattern("images", pattern, {"split", "name"})
     require_folder(root)
-    fixed = root / _fixed_start(pattern)
+    fixed = root / fixed_start(pattern)
     require_folder(fixed)
-    expression = _expression(pattern)
+    named = "{name}" in pattern
+    files = _down_to_files(pattern)[0] if named else pattern
+    expression = _expression(files)
     found = []
-    for match in _matches(root, PLACEHOLDERS.sub("*", pattern)):
+    for match in _matches(root, _as_glob(files)):
         relative = expression.fullmatch(match.relative_to(root).as_posix())
-        split = relative.groupdict().get("split") if relative else None
+        if named and (relative is None or match.is_dir()):
+            continue
+        words = relative.groupdict() if relative else {}
         folder = match if match.is_dir() else fixed
-        files = _images_under(match) if match.is_dir() else [match]
-        found += [Found(path, _name(path, fixed), _name(path, folder), split) for path in files if _is_image(path)]
+        paths = _images_under(match) if match.is_dir() else [match]
+        for path in filter(_is_image, paths):
+            inner = _inner(words) if named else _name(path, folder)
+            found.append(Found(path, _name(path, fixed), inner, words.get("split")))
     if not found:
         raise MisuseError(f"{fixed}: no images ({_suffixes()}) match {pattern!r}; there is: {_there(fixed)}.")
     return found
@@ -56,34 +63,35 @@ class MaskPattern:
     """Finds the masks of an image; directories are listed once."""
 
     def __init__(self, root: Path, pattern: str, classes: Sequence[str]) -> None:
-        _check_placeholders("masks", pattern, {"split", "name", "stem", "parent", "class"})
-        require_folder(root / _fixed_start(pattern))
+        _check_pattern("masks", pattern, {"split", "name", "stem", "parent", "class"})
+        require_folder(root / fixed_start(pattern), root)
         self.root, self.classes, self.pattern = root, classes, pattern
-        self._patterns = _down_to_files(pattern)
+        self._patterns = _down_to_files(_with_parents(pattern))
         self._listings: dict[Path, list[str]] = {}
 
     def files(self, image: Found) -> list[MaskFile]:
-        """In order of the classes, then of the names; empty where there is none."""
-        parent, _, stem = image.inner.rpartition("/")
-        words = {"name": image.inner, "stem": stem, "parent": parent, "split": image.split or ""}
+        """Return the mask files in order of the classes, then of the names; none where there are none."""
         return [
             MaskFile(path, class_name)
-            for class_name, filled in self._per_class(words)
+            for class_name, filled in self._per_class(_words(image), glob.escape)
             for path in self._matching(filled)
             if path != image.path
         ]
 
+    def paths_tried(self, image: Found) -> list[str]:
+        """Return where masks of an image are looked for, relative to root."""
+        return [filled for _, filled in self._per_class(_words(image), str)]
+
     def everything(self) -> set[Path]:
-        """Every file that may be some image's mask."""
-        words = {"name": "**/*", "stem": "*", "parent": "**", "split": "*"}
-        every = (_fill(filled, words, str) for _, filled in self._per_class({}))
+        """Return every file that may be some image's mask."""
+        every = (_as_glob(filled) for _, filled in self._per_class({}, glob.escape))
         return {p for filled in every for p in _matches(self.root, filled) if _is_image(p) and p.is_file()}
 
-    def _per_class(self, words: dict[str, str]) -> Iterator[tuple[str | None, str]]:
+    def _per_class(self, words: dict[str, str], escape: Callable[[str], str]) -> Iterator[tuple[str | None, str]]:
         for name in self.classes if "{class}" in self.pattern else [None]:
             known = words if name is None else words | {"class": name}
             for pattern in self._patterns:
-                yield name, _fill(pattern, known, glob.escape)
+                yield name, _fill(pattern, known, escape)
 
     def _matching(self, pattern: str) -> list[Path]:
         folder, _, last = pattern.rpartition("/")
@@ -105,18 +113,22 @@ class MaskPattern:
                 yield name
 
 
-def require_folder(folder: Path) -> None:
-    """Raise MisuseError, with what is there instead, unless `folder` is one."""
+def require_folder(folder: Path, root: Path | None = None) -> None:
+    """Raise MisuseError, with what is there instead, unless `folder` is one; annotations under `root` are named."""
     if folder.is_dir():
         return
     if folder.exists():
-        raise MisuseError(f"{folder}: is a file; a folder is needed.")
+        note = f" {sentence}." if (sentence := unread_format(folder.suffix.lower())) else ""
+        raise MisuseError(f"{folder}: is a file; a folder is needed.{note}")
     parent = next(p for p in folder.absolute().parents if p.is_dir())
     missing = folder.absolute().relative_to(parent).parts[0]
     names = sorted(entry.name for entry in parent.iterdir())
     near = difflib.get_close_matches(missing, names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise MisuseError(f"{folder}: there is no such folder{hint}; {parent} holds: {_there(parent)}.")
+    raise MisuseError(
+        f"{folder}: there is no such folder{hint}; {parent} holds: {_there(parent)}."
+        f"{annotations_under(root) if root and root.is_dir() else ''}"
+    )
 
 
 def _there(folder: Path) -> str:
@@ -128,20 +140,56 @@ def _suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
-def _check_placeholders(setting: str, pattern: str, known: set[str]) -> None:
+def _check_pattern(setting: str, pattern: str, known: set[str]) -> None:
     unknown = sorted(set(PLACEHOLDERS.findall(pattern)) - known)
     if unknown:
         names = ", ".join(f"{{{name}}}" for name in sorted(known))
         raise MisuseError(f"{setting}={pattern!r}: {{{unknown[0]}}} is not one of the placeholders {names}.")
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+    parts = Path(pattern).parts
+    if Path(pattern).is_absolute() or ".." in parts:
         raise MisuseError(f"{setting}={pattern!r}: write it relative to root, and inside it.")
+    if mixed := [part for part in parts if "**" in part and part != "**"]:
+        raise MisuseError(f"{setting}={pattern!r}: ** stands for folders; write * in {mixed[0]!r}.")
+    suffix = Path(pattern).suffix.lower()
+    if suffix in UNREAD:
+        raise MisuseError(f"{setting}={pattern!r}: {unread_format(suffix)}.")
 
 
-def _fixed_start(pattern: str) -> str:
-    """The folders before the first wildcard or placeholder."""
+def fixed_start(pattern: str) -> str:
+    """Return the folders before the first wildcard or placeholder."""
     parts = Path(pattern).parts
     moving = next((i for i, part in enumerate(parts) if WILDCARDS.search(part) or "{" in part), len(parts))
     return "/".join(parts[:moving])
+
+
+def _words(image: Found) -> dict[str, str]:
+    parent, _, stem = image.inner.rpartition("/")
+    return {"name": image.inner, "stem": stem, "parent": parent, "split": image.split or ""}
+
+
+def _with_parents(pattern: str) -> str:
+    """Write `mask_{name}` as `{parent}/mask_{stem}`: what stands before a name stands before its last part."""
+    parts = []
+    for part in pattern.split("/"):
+        inside = part.find("{name}") > 0
+        parts += ["{parent}", part.replace("{name}", "{stem}")] if inside else [part]
+    return "/".join(parts)
+
+
+def _as_glob(pattern: str) -> str:
+    """Replace every placeholder by what it may stand for; `{name}` and `{parent}` may hold folders."""
+    parts = []
+    for part in _with_parents(pattern).split("/"):
+        if part == "{parent}":
+            parts.append("**")
+            continue
+        folders = ["**"] if "{name}" in part or "{parent}" in part else []
+        parts += [*folders, PLACEHOLDERS.sub("*", part)]
+    return re.sub(r"\*\*/(\*\*/)+", "**/", "/".join(parts))
+
+
+def _inner(words: dict[str, str | None]) -> str:
+    return words.get("name") or f"{words.get('parent') or ''}{words.get('stem') or ''}"
 
 
 def _down_to_files(pattern: str) -> list[str]:
@@ -164,19 +212,31 @@ def _fill(pattern: str, words: dict[str, str], escape: Callable[[str], str]) -> 
     return re.sub(r"/+", "/", filled).strip("/")
 
 
+PIECES = {
+    "**/": "(?:.*/)?",
+    "**": ".*",
+    "*": "[^/]*",
+    "?": "[^/]",
+    "{parent}/": "(?P<parent>(?:.*/)?)",
+    "{split}": "(?P<split>[^/]+)",
+    "{stem}": "(?P<stem>[^/]+)",
+    "{name}": "(?P<name>.+)",
+}
+
+
 def _expression(pattern: str) -> re.Pattern[str]:
-    """A regular expression whose group `split` is what stands for {split}."""
-    pieces = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    seen = False
+    """Return a regular expression whose groups are what stands for the placeholders."""
+    seen: set[str] = set()
 
     def piece(match: re.Match[str]) -> str:
-        nonlocal seen
-        if match[0] != "{split}":
-            return pieces.get(match[0]) or re.escape(match[0])
-        group, seen = "(?P=split)" if seen else "(?P<split>[^/]+)", True
-        return group
+        word = match[0].strip("{}/")
+        if match[0].startswith("{") and match[0] in PIECES:
+            if word in seen:
+                return f"(?P={word})"
+            seen.add(word)
+        return PIECES.get(match[0]) or re.escape(match[0])
 
-    return re.compile(re.sub(r"\{split\}|\*\*/|\*\*|\*|\?|.", piece, pattern.strip("/")))
+    return re.compile(re.sub(r"\{parent\}/|\{\w+\}|\*\*/|\*\*|\*|\?|.", piece, _with_parents(pattern.strip("/"))))
 
 
 def _matches(root: Path, pattern: str) -> Iterable[Path]:

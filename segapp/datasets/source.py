@@ -81,3 +81,12 @@ class Source(Recorded, ABC):
     @abstractmethod
     def items(self, split: SplitName) -> Sequence[Item]:
         """The items of one split, always in the same order; empty where the data set has no such split."""
+
+    def item_names(self) -> list[str]:
+        """Return the names of all items, where the source knows them also of those that are in no split."""
+        return list(dict.fromkeys(item.name for split in SPLITS for item in self.items(split)))
+
+    def select(self, names: Sequence[str]) -> list[Item]:
+        """Return the items of these names, which are among `item_names`, whatever the split."""
+        known = {item.name: item for split in SPLITS for item in self.items(split)}
+        return [known[name] for name in names]

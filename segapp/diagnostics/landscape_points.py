@@ -114,7 +114,8 @@ def _data(
     except MisuseError as error:
         raise MisuseError(f"{request.data or request.checkpoint}: {error}") from error
     module = SegmentationDataModule(source, **plain)
-    if data["source"] == own["source"]:
+    recorded = {name for names in splits.values() for name in names}
+    if request.data is None or recorded <= set(source.item_names()):  # else other images
         module.restore_splits(splits)
     return module, plain
 

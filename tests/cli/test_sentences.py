@@ -102,3 +102,22 @@ def test_a_package_that_is_not_installed_is_named(form, tmp_path, monkeypatch):
     logger = form.format(f"{__name__}.Uninstalled")
     with pytest.raises(MisuseError, match=r"^a setting is refused: Requirement 'nobody>=1' not met. HINT: pip install"):
         SegmentationCLI(["fit", "--config", str(TINY), "--trainer.logger", logger])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--data.source.init_args.mask.init_args.values", "{0: 0}"],
+        ["--data.source.init_args.mask", "{values: {0: 0}}"],
+        ["--data.source.init_args.mask", "{init_args: {}}"],
+    ],
+    ids=str,
+)
+def test_settings_without_their_class_name_the_classes(options):
+    folder = ["--data.source", "segapp.datasets.Folder", "--data.source.init_args.root", "x"]
+    words = ["fit", "--config", "configs/unet.yaml", *folder, "--data.source.init_args.classes", "[a, b]", *options]
+    with pytest.raises(MisuseError) as caught:
+        SegmentationCLI(words)
+    error = str(caught.value)
+    assert "mask:" in error and "class_path" in error and "segapp.datasets.Indices" in error
+    assert "Namespace" not in error and "NestedArg" not in error

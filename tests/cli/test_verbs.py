@@ -467,6 +467,53 @@ def test_a_class_that_never_occurs_is_told_once(how, words, place, capsys):
     assert "note: " not in capsys.readouterr().err
 
 
+def add_images(root, names):
+    for name in names:
+        write_mask(root / "images" / f"{name}.png", np.full((40, 40), 99, np.uint8), [(i, i, i) for i in range(255)])
+        write_mask(root / "masks" / f"{name}.png", np.eye(40, dtype=np.uint8), [(i, i, i) for i in range(255)])
+
+
+def scored(place, name):
+    newest = max((place / "runs" / name).glob("*/test*/per_image.csv"), key=lambda path: path.stat().st_mtime)
+    with newest.open() as file:
+        return sorted(row["name"] for row in csv.DictReader(file))
+
+
+def test_the_split_of_a_checkpoint_holds_wherever_the_images_are(place, capsys):
+    """A training image was scored once the root was written otherwise and the folder had grown."""
+    fragment, root = folder_of(place, (0, 1), "grown"), place / "data" / "grown"
+    add_images(root, [f"a{i}" for i in range(8)])
+    assert main([*BARE, "--data", fragment, "--name", "grown", "--trainer.max_epochs", "1"]) == 0
+    (path,) = (place / "runs" / "grown").glob("*/split.yaml")
+    split = yaml.safe_load(path.read_text())
+    add_images(root, [f"b{i}" for i in range(8)])
+    moved = root.rename(place / "moved")
+    elsewhere = ["--data.source.init_args.root", str(moved)]
+    last = str(path.parent / "checkpoints" / "last.ckpt")
+    capsys.readouterr()
+    assert main(["test", "--ckpt_path", last, *elsewhere]) == 0
+    assert scored(place, "grown") == sorted(split["test"])
+    told = capsys.readouterr()
+    assert "8 images are new" in told.err + told.out and "b0" in told.err + told.out
+    assert main(["fit", "--ckpt_path", last, *elsewhere, "--trainer.max_epochs", "2"]) == 0
+    assert yaml.safe_load(path.read_text()) == split
+    other = ["--data.source.init_args.split.init_args.seed", "5"]
+    refused(["test", "--ckpt_path", last, *elsewhere, *other], capsys, "split", "--new_split")
+    gone = split["train"][0]
+    (moved / "images" / f"{gone}.png").rename(moved / "away.png")
+    (moved / "masks" / f"{gone}.png").unlink()
+    for verb in ("validate", "test", "fit"):
+        refused([verb, "--ckpt_path", last, *elsewhere], capsys, gone, "--new_split")
+    assert main(["test", "--ckpt_path", last, *elsewhere, *other, "--new_split"]) == 0
+    assert set(scored(place, "grown")) - set(split["test"])
+    refused([*BARE, "--data", fragment, "--new_split"], capsys, "--ckpt_path")
+
+
+def test_other_classes_than_the_checkpoint_has_ask_for_a_run_of_their_own(place, trained, capsys):
+    words = ["fit", "--ckpt_path", best(trained), "--data.source.init_args.border", "true"]
+    refused(words, capsys, "background, cell;", "background, cell, border", "--init_from")
+
+
 def test_oversampling_without_a_class_to_centre_on_is_refused(place, capsys):
     fragment = folder_of(place, (0,), "empty")
     refused([*BARE, "--data", fragment, "--data.oversample", "0.5"], capsys, "oversample", "background (0)")

@@ -1,5 +1,6 @@
 """Folder: layouts that it finds, and sentences for those it does not."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,99 @@ def test_layouts(tmp_path: Path, image: str, mask: str, settings: dict[str, str]
     assert sorted(sum(found.values(), [])) == [mask.format(i=i) for i in range(3)]  # noqa: RUF017
 
 
+@pytest.mark.parametrize(
+    ("image", "mask", "settings"),
+    [
+        ("im/{i}.png", "gt/mask_{i}.png", {"images": "im", "masks": "gt/mask_{name}.png"}),
+        ("im/day/{i}.png", "gt/day/mask_{i}.png", {"images": "im", "masks": "gt/mask_{name}.png"}),
+        ("im/img_{i}.png", "gt/mask_{i}.png", {"images": "im/img_{name}.png", "masks": "gt/mask_{name}.png"}),
+        (
+            "im/2{i}_training.tif",
+            "gt/2{i}_manual1.png",
+            {"images": "im/{name}_training.tif", "masks": "gt/{name}_manual1.*"},
+        ),
+        ("im/2{i}_training.png", "gt/2{i}_manual1.png", {"images": "im/{name}_training", "masks": "gt/{name}_manual1"}),
+        ("im/c/{i}_left.png", "gt/c/{i}_ids.png", {"images": "im/{name}_left.png", "masks": "gt/{name}_ids.png"}),
+        ("im/c/x_{i}.png", "gt/c/y_{i}.png", {"images": "im/x_{name}.*", "masks": "gt/y_{name}.png"}),
+        (
+            "s/{i}/{i}_rgb.png",
+            "s/{i}/{i}_gt.png",
+            {"images": "s/{name}/{name}_rgb.png", "masks": "s/{name}/{name}_gt.png"},
+        ),
+        ("im/case {i}_0000.png", "gt/case {i}.png", {"images": "im/{name}_0000.png", "masks": "gt"}),
+        ("im/c/{i}.png", "gt/c_{i}.png", {"images": "im", "masks": "gt/{parent}_{stem}.png"}),
+    ],
+)
+def test_layouts_whose_names_share_a_part(tmp_path: Path, image: str, mask: str, settings: dict[str, str]) -> None:
+    for i in range(3):
+        save(tmp_path / image.format(i=i), GREY)
+        save(tmp_path / mask.format(i=i), GREY)
+    found = mask_names(folder(tmp_path, **settings))
+    assert {name: files[0] for name, files in found.items()} == {
+        image.format(i=i).split("/", 1)[1].rsplit(".", 1)[0]: mask.format(i=i) for i in range(3)
+    }
+
+
+def test_named_images_are_divided_by_the_split_placeholder(tmp_path: Path) -> None:
+    """Cityscapes."""
+    for split in ("train", "val"):
+        save(tmp_path / f"left/{split}/ulm/ulm_1_left.png", GREY)
+        save(tmp_path / f"left/{split}/ulm/notes.png", GREY)
+        save(tmp_path / f"gt/{split}/ulm/ulm_1_ids.png", GREY)
+    source = Folder(tmp_path, CLASSES, images="left/{split}/{name}_left.png", masks="gt/{split}/{name}_ids.png")
+    assert mask_names(source) == {f"{s}/ulm/ulm_1_left": [f"gt/{s}/ulm/ulm_1_ids.png"] for s in ("train", "val")}
+
+
+def test_masks_per_class_may_begin_with_the_class(tmp_path: Path) -> None:
+    for i in range(2):
+        save(tmp_path / f"images/{i}.png", GREY)
+        save(tmp_path / f"masks/a_{i}.png", GREY)
+    source = folder(tmp_path, ("background", "a", "b"), masks="masks/{class}_{name}.png", mask=PerClass())
+    assert mask_names(source) == {"0": ["masks/a_0.png"], "1": ["masks/a_1.png"]}
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "fitting"),
+    [
+        ("img_{i}.png", "mask_{i}.png", ["images: images/img_{name}.png", "masks: masks/mask_{name}.png"]),
+        ("{i}.png", "{i}_gt.png", ["masks: masks/{name}_gt.png"]),
+        ("2{i}_training.tif", "2{i}_manual1.png", ["images/{name}_training.tif", "masks/{name}_manual1.png"]),
+        (
+            "ulm_{i}_leftImg8bit.png",
+            "ulm_{i}_gtFine_labelIds.png",
+            ["{name}_leftImg8bit.png", "{name}_gtFine_labelIds"],
+        ),
+        ("case_{i}_0000.png", "case_{i}.png", ["images/{name}_0000.png", "masks/{name}.png"]),
+    ],
+)
+def test_missing_masks_name_what_was_tried_what_lies_there_and_what_would_fit(
+    tmp_path: Path, image: str, mask: str, fitting: list[str]
+) -> None:
+    for i in range(10, 14):
+        save(tmp_path / "images" / image.format(i=i), GREY)
+        save(tmp_path / "masks" / mask.format(i=i), GREY)
+    with pytest.raises(MisuseError) as caught:
+        names(folder(tmp_path))
+    error = str(caught.value)
+    assert f"masks/{Path(image.format(i=10)).stem}.*" in error
+    assert all(f"masks/{mask.format(i=i)}" in error for i in (10, 11, 12))
+    assert all(words in error for words in fitting)
+    settings = dict(re.findall(r"(images|masks): ([^ ,]+)", error))
+    assert len(mask_names(folder(tmp_path, **settings))) == 4  # what is proposed works
+
+
+def test_annotations_that_are_not_read_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "images/0.png", GREY)
+    (tmp_path / "images/_annotations.coco.json").write_text('{"images": [], "annotations": []}')
+    with pytest.raises(MisuseError, match=r"_annotations\.coco\.json holds annotations of COCO.* not read"):
+        names(folder(tmp_path))
+    (tmp_path / "images/_annotations.coco.json").unlink()
+    save(tmp_path / "images/1.png", GREY)
+    (tmp_path / "images/0.json").write_text('{"version": "5", "shapes": [], "imagePath": "0.png"}')
+    with pytest.raises(MisuseError, match=r"images/0\.json.*JSON annotations.*labelme.* not read"):
+        names(folder(tmp_path, masks="images"))
+
+
 def test_the_split_placeholder_divides(tmp_path: Path) -> None:
     for split in ("train", "val"):
         for i in range(2):
@@ -146,8 +240,10 @@ def pairs(root: Path) -> None:
         ({"images": "image"}, r"there is no such folder \(did you mean 'images'\?\); .* holds: images/, masks/"),
         ({"images": "images/*.tif"}, r"no images .* match 'images/\*\.tif'; there is: 0\.png, 1\.png"),
         ({"masks": "mask"}, "did you mean 'masks'"),
-        ({"masks": "masks/{name}_gt.png"}, r"5 of 5 images have no mask under .*: 0, 1, 2 … and 2 more"),
-        ({"images": "{spilt}"}, r"\{spilt\} is not one of the placeholders \{split\}"),
+        ({"masks": "masks/{name}_gt.png"}, r"5 of 5 images have no mask: 0, 1, 2 … and 2 more.*masks/0_gt\.png"),
+        ({"images": "**x/*.png"}, r"\*\* stands for folders"),
+        ({"masks": "masks/{stem}.json"}, "JSON annotations.* are not read"),
+        ({"images": "{spilt}"}, r"\{spilt\} is not one of the placeholders .*\{split\}"),
         ({"images": "/images"}, "write it relative to root"),
         ({"group": "("}, "is not a regular expression"),
         ({"group": "a"}, "needs one pair of parentheses"),
