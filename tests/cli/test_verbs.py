@@ -474,7 +474,7 @@ def add_images(root, names):
 
 
 def scored(place, name):
-    newest = max((place / "runs" / name).glob("*/test*/per_image.csv"), key=lambda path: path.stat().st_mtime)
+    newest = max((place / "runs" / name).glob("2*/test*/per_image.csv"), key=lambda path: path.stat().st_mtime)
     with newest.open() as file:
         return sorted(row["name"] for row in csv.DictReader(file))
 
@@ -484,7 +484,7 @@ def test_the_split_of_a_checkpoint_holds_wherever_the_images_are(place, capsys):
     fragment, root = folder_of(place, (0, 1), "grown"), place / "data" / "grown"
     add_images(root, [f"a{i}" for i in range(8)])
     assert main([*BARE, "--data", fragment, "--name", "grown", "--trainer.max_epochs", "1"]) == 0
-    (path,) = (place / "runs" / "grown").glob("*/split.yaml")
+    (path,) = (place / "runs" / "grown").glob("2*/split.yaml")
     split = yaml.safe_load(path.read_text())
     add_images(root, [f"b{i}" for i in range(8)])
     moved = root.rename(place / "moved")
