@@ -21,7 +21,7 @@ SECTIONS = {
 }
 """Sections of a config, and the classes whose parameters they hold."""
 
-PLAIN = ("name", "seed_everything", "allow", "job", "dry_run", "ckpt_path")
+PLAIN = ("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run", "ckpt_path")
 """Settings outside any section."""
 
 FLAGS = ("-h", "--help", "--help_all", "--config", "--print_config")

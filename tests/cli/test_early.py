@@ -1,5 +1,6 @@
 """Mistakes that are found before anything heavy is imported."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from segapp.cli import main
+from segapp.cli import early, main
 from segapp.cli.early import PLAIN, SECTIONS, check_function, check_verb
 from segapp.cli.source_text import parameters_of, public_names
 from segapp.errors import MisuseError
@@ -150,3 +151,8 @@ def test_a_signal_while_libraries_are_imported_ends_with_its_code(name, code):
 def test_a_mistake_is_exit_code_2(capsys):
     assert main(["fit", "--config", CONFIG, "--epochs", "3"]) == 2
     assert "max_epochs" in capsys.readouterr().err
+
+
+def test_the_early_look_knows_every_plain_option():
+    source = (Path(early.__file__).parent / "training.py").read_text()
+    assert set(re.findall(r'add_argument\("--(\w+)"', source)) <= set(early.PLAIN)

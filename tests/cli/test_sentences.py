@@ -113,9 +113,9 @@ def test_a_package_that_is_not_installed_is_named(form, tmp_path, monkeypatch):
     ],
     ids=str,
 )
-def test_settings_without_their_class_name_the_classes(options):
-    folder = ["--data.source", "segapp.datasets.Folder", "--data.source.init_args.root", "x"]
-    words = ["fit", "--config", "configs/unet.yaml", *folder, "--data.source.init_args.classes", "[a, b]", *options]
+def test_settings_without_their_class_name_the_classes(options, tmp_path):
+    folder = ["--data.source", "segapp.datasets.Folder", "--data.source.init_args.root", str(tmp_path)]
+    words = ["fit", "--config", str(TINY), *folder, "--data.source.init_args.classes", "[a, b]", *options]
     with pytest.raises(MisuseError) as caught:
         SegmentationCLI(words)
     error = str(caught.value)

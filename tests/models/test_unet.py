@@ -21,6 +21,9 @@ def unet(in_channels=3, num_classes=2, widths=WIDTHS, **settings):
 
 def silent(net):
     """Names of parameters without gradient after one step on random images and masks."""
+    for parameter in net.parameters():
+        if parameter.ndim > 1 and not parameter.any():  # residual branches without a norm begin at zero
+            torch.nn.init.normal_(parameter, std=0.1)
     outputs = net.train()(torch.rand(net.batch, 3, *net.size))
     loss = sum(F.cross_entropy(logits, torch.randint(0, 2, (net.batch, *logits.shape[2:]))) for logits in outputs)
     loss.backward()
