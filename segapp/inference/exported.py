@@ -106,7 +106,13 @@ class OpenVinoRuntime(NumpyRuntime):
         except Exception as error:
             raise _damaged(f"{path} with {path.stem}.bin", error) from error
         self._path = path
-        inputs, outputs = ([one.any_name for one in ends] for ends in (self._model.inputs, self._model.outputs))
+        inputs, outputs = (
+            [name if name in one.names or not many else one.any_name for one in ends]
+            for name, ends, many in (
+                ("images", self._model.inputs, len(self._model.inputs) > 1),
+                ("logits", self._model.outputs, len(self._model.outputs) > 1),
+            )
+        )  # in int8 the only input may have lost its name
         _require_ends(path, inputs, outputs)
         self._dtype = {"u8": "uint8", "f32": "float32"}.get(self._model.input(0).get_element_type().get_type_name())
 

@@ -28,6 +28,7 @@ NET = {
     "class_path": "segapp.models.UNet",
     "init_args": {
         "encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8, 8]}},
+        "upsample": "transpose",
         "in_channels": 3,
         "num_classes": 2,
     },
@@ -53,7 +54,7 @@ def place(tmp_path_factory):
 
 def checkpoint(path, seed=0, spec=None):
     torch.manual_seed(seed)
-    net = UNet(3, 2, partial(PlainEncoder, widths=[4, 8, 8]))
+    net = UNet(3, 2, partial(PlainEncoder, widths=[4, 8, 8]), upsample="transpose")
     weights = {f"net.{name}": value for name, value in net.state_dict().items()}
     torch.save({"state_dict": weights, "segapp": record(spec or make_spec(), net=NET)}, path)
 
@@ -288,7 +289,7 @@ def test_in_int8_a_join_leaves_each_side_its_own_scale(place, tmp_path, format):
     weights["net.encoder.1.0.0.norm.running_var"] *= 1e6
     weights["net.decoder.0.block.0.0.norm.running_var"][4:] *= 1e6
     torch.save(record, tmp_path / "uneven.ckpt")
-    given = {"dtype": "int8", "images": str(place / "images"), "max_delta": 0.2, "max_changed": 0.2}
+    given = {"dtype": "int8", "images": str(place / "images"), "max_delta": 0.4, "max_changed": 0.2}
     assert export(str(place / "0.ckpt"), format, str(tmp_path / "even"), **given) == 0
     assert export(str(tmp_path / "uneven.ckpt"), format, str(tmp_path / "uneven"), **given) == 0
 

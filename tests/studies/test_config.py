@@ -146,5 +146,5 @@ def test_a_file_that_is_not_yaml_is_refused(content):
     Path("last.ckpt").write_bytes(content)
     for path in (Path("last.ckpt"), Path("study.yaml")):
         Path("study.yaml").write_text(yaml.safe_dump(STUDY | {"base": "last.ckpt"}))
-        with pytest.raises(MisuseError, match=r"^last\.ckpt: not YAML \(.*\)\.$"):
+        with pytest.raises(MisuseError, match=r"^last\.ckpt: "):
             read_study(path)
