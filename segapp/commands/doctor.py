@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from segapp.inference import computes_bf16
-from segapp.machine import Finding, examine, gather
+from segapp.machine.checks import Finding, examine
+from segapp.machine.facts import gather
 
 
 def doctor(runs: str = "runs") -> int:

@@ -1,7 +1,8 @@
-"""What this machine, or the container we are in, gives us; `segapp doctor` judges it."""
+"""What this machine, or the container we are in, gives us; `segapp doctor` judges it.
 
-from segapp.machine.checks import Finding, examine
-from segapp.machine.facts import Facts, Folder, Gpu, Package, gather
+`limits` is usable everywhere: nothing here imports torch, which `facts` does.
+"""
+
 from segapp.machine.limits import usable_cores
 
-__all__ = ["Facts", "Finding", "Folder", "Gpu", "Package", "examine", "gather", "usable_cores"]
+__all__ = ["usable_cores"]

@@ -564,7 +564,7 @@ def test_hostile_names_are_escaped_in_the_terminal_and_the_table(tmp_path, run, 
     for name in names:
         put(tmp_path / "images", name, scene(40, 50)[0])
     (tmp_path / "images" / "c\x1b[31m.png").write_bytes(b"")
-    spec = make_spec(classes=("back\x1bground", "=1+1"))
+    spec = make_spec(classes=("<b>ground", "=1+1"))
     assert run(ckpt_path=str(write_checkpoint(tmp_path / "hostile.ckpt", spec)), flag_uncertain=4) == 1
     said = capsys.readouterr()
     assert not set("\x1b\r\udcff") & set(said.out + said.err)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from segapp.machine import Facts, Finding, Folder, Gpu, Package, checks, examine
+from segapp.machine import checks
+from segapp.machine.checks import Finding, examine
+from segapp.machine.facts import Facts, Folder, Gpu, Package
 
 GIB = 2**30
 
