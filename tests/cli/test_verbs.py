@@ -505,7 +505,7 @@ def test_the_split_of_a_checkpoint_holds_wherever_the_images_are(place, caplog, 
         refused([verb, "--ckpt_path", last, *elsewhere], capsys, gone, "--new_split")
     assert main(["test", "--ckpt_path", last, *elsewhere, *other, "--new_split"]) == 0
     assert set(scored(place, "grown")) - set(split["test"])
-    refused([*BARE, "--data", fragment, "--new_split"], capsys, "--ckpt_path")
+    refused([*BARE, "--new_split"], capsys, "--ckpt_path")
 
 
 def test_other_classes_than_the_checkpoint_has_ask_for_a_run_of_their_own(place, trained, capsys):
