@@ -56,6 +56,7 @@ class ProgressBar(TQDMProgressBar):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the bar as it stands, or write the epoch's line."""
+        self.get_metrics(trainer, pl_module)  # in every process: the epoch's loss is gathered where it is read first
         super().on_train_epoch_end(trainer, pl_module)
         if self._logs:
             self._log(trainer, pl_module, f"{self.total_train_batches} batches")

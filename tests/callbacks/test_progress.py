@@ -71,3 +71,24 @@ def test_other_processes_write_nothing(capsys, rank):
     bar._trainer = other
     bar.setup(other, None, "fit")
     assert not bar._logs, rank
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_every_process_reads_the_epochs_loss_which_is_gathered_from_all(capsys, main):
+    """Read by the first alone, it would wait for the others for ever."""
+
+    class Gathered(dict):
+        reads = 0
+
+        def get(self, *key):
+            Gathered.reads += 1
+            return super().get(*key)
+
+    bar, at = ProgressBar(), trainer()
+    at.is_global_zero, at.progress_bar_metrics = main, Gathered(at.progress_bar_metrics)
+    bar._trainer = at
+    bar.setup(at, None, "fit")
+    bar.on_sanity_check_start()
+    bar.on_train_start(at, None)
+    bar.on_train_epoch_end(at, None)
+    assert Gathered.reads
