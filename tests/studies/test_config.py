@@ -141,7 +141,7 @@ def test_what_is_wrong_is_said_in_one_sentence(changes, words):
         assert word in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04\x80\xff", b"name: [", b"about: 2026-13-45"], ids=repr)
+@pytest.mark.parametrize("content", [b"PK\x03\x04\x80\xff", b"name: ["], ids=repr)
 def test_a_file_that_is_not_yaml_is_refused(content):
     Path("last.ckpt").write_bytes(content)
     for path in (Path("last.ckpt"), Path("study.yaml")):
