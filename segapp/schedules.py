@@ -1,12 +1,30 @@
 """Learning-rate schedules that know how long the run is."""
 
 import math
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from segapp.errors import MisuseError
+
+
+@dataclass(frozen=True)
+class Bend:
+    """Another end of a cosine, decided on its way."""
+
+    start: int
+    """Steps that were done then."""
+    progress: float
+    """Fraction of the cosine that was behind then."""
+    end: int
+    """Steps after which it is over."""
+
+    @property
+    def length(self) -> int:
+        """The steps from then on."""
+        return max(1, self.end - self.start)
 
 
 class WarmupCosine(LambdaLR):
@@ -32,6 +50,7 @@ class WarmupCosine(LambdaLR):
         self.warmup = warmup
         self.final = final
         self.total_steps = 1
+        self._bend: Bend | None = None
         super().__init__(optimizer, self._factor)
 
     def span(self, total_steps: float) -> None:
@@ -44,26 +63,62 @@ class WarmupCosine(LambdaLR):
         self.total_steps = max(1, int(total_steps))
         self._apply()
 
+    @property
+    def end(self) -> int:
+        """The number of steps after which the rate has arrived at `final`."""
+        return self._bend.end if self._bend else self.total_steps
+
+    def end_at(self, steps: int) -> None:
+        """End the run after another number of steps; the rate falls from where it is.
+
+        A warm-up that is not over is finished first, unless the run ends within it.
+        """
+        done, rise = self.last_epoch, self._rise
+        steps = max(steps, done + 1)
+        if done < rise < steps:
+            self._bend = Bend(rise, 0.0, steps)
+        elif done < rise:
+            self._bend = Bend(done, math.acos(2 * done / rise - 1) / math.pi, steps)
+        else:
+            self._bend = Bend(done, self._progress(done), steps)
+        self._apply()
+
+    @property
+    def _rise(self) -> int:
+        """The steps of the warm-up."""
+        return max(1, round(self.warmup * self.total_steps))
+
     def _apply(self) -> None:
         self._last_lr = [base * self._factor(self.last_epoch) for base in self.base_lrs]
         for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
             group["lr"] = rate
 
     def _factor(self, step: int) -> float:
-        rise = max(1, round(self.warmup * self.total_steps))
-        if step < rise:
-            return (step + 1) / rise
-        progress = min(1.0, (step + 1 - rise) / max(1, self.total_steps - rise))
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
+        if step < self._rise and not (self._bend and self._bend.start <= step):
+            return (step + 1) / self._rise
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, self._progress(step + 1))))
+
+    def _progress(self, done: int) -> float:
+        """Return the fraction of the cosine that is behind after so many steps."""
+        if self._bend is not None:
+            return self._bend.progress + (1 - self._bend.progress) * (done - self._bend.start) / self._bend.length
+        return (done - self._rise) / max(1, self.total_steps - self._rise)
 
     def state_dict(self) -> dict[str, Any]:
-        """The position only: a resumed run may be longer than the interrupted one was meant to be."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+        """Return the position, and an end that was changed with the number of steps for which it was."""
+        bend = None if self._bend is None else [*astuple(self._bend), self.total_steps]
+        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs), "bend": bend}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Inverse of `state_dict`; the optimiser's rates follow, which were those of the interrupted run."""
+        """Take up a position; the optimiser's rates follow, which were those of the interrupted run.
+
+        A resumed run may be longer or shorter than the interrupted one was meant to be: then an end that was changed
+        on the way does not hold.
+        """
         self.last_epoch = state_dict["last_epoch"]
         self.base_lrs = list(state_dict["base_lrs"])
+        bend = state_dict.get("bend")
+        self._bend = Bend(*bend[:3]) if bend and bend[3] == self.total_steps else None
         self._apply()
 
 

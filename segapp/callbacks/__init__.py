@@ -4,6 +4,7 @@ from segapp.callbacks.absent import AbsentClasses
 from segapp.callbacks.average import EMA
 from segapp.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeFiles
 from segapp.callbacks.curves import Curves
+from segapp.callbacks.ending import StopWhenFlat, TimeBudget
 from segapp.callbacks.evaluation import EvaluationReport
 from segapp.callbacks.finite import StopAtNaN
 from segapp.callbacks.freeze import FreezeEncoder
@@ -29,5 +30,7 @@ __all__ = [
     "SeedEachStep",
     "StopAtNaN",
     "StopWhenAsked",
+    "StopWhenFlat",
+    "TimeBudget",
     "WholeFiles",
 ]

@@ -101,8 +101,15 @@ def decide_schedule(schedule: Schedule, pace: Pace, budget: float, images: int, 
         Decision("trainer.gradient_clip_val", 1.0, ""),
         Decision(
             "trainer.callbacks",
-            [_part("segapp.callbacks.EMA", decay=decay)],
-            f"The average of the weights reaches back over about {1 / (1 - decay):.0f} steps.",
+            [
+                _part("segapp.callbacks.EMA", decay=decay),
+                _part("segapp.callbacks.TimeBudget", minutes=round(budget / 60, 2)),
+                _part("segapp.callbacks.StopWhenFlat", patience=PATIENCE),
+                _part("segapp.callbacks.SamplePictures"),
+            ],
+            f"The average of the weights reaches back over about {1 / (1 - decay):.0f} steps. Where steps are slower "
+            f"than measured, the schedule is shortened to the budget; after {PATIENCE} validations without a better one "
+            "the learning rate falls to zero and the run ends.",
         ),
     ]
 

@@ -1,0 +1,203 @@
+"""When a run ends before its last step: when its time is over, or when validation no longer improves.
+
+Either way the learning rate falls to its end first: the best weights are mostly the last.
+"""
+
+import math
+import time
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
+
+from segapp.errors import MisuseError
+from segapp.schedules import WarmupCosine
+
+WARM = 10
+"""Steps of a session before its pace is known: the first ones also start workers and choose kernels."""
+CHECKS = 100
+"""How often in a run its pace is compared with what is left of the budget."""
+
+
+class EarlyEnd(Callback):
+    """Stops a run after a step that is decided on its way, and with which the schedule's rate arrives at its end."""
+
+    def __init__(self) -> None:
+        self.end: int | None = None
+        """The number of optimiser steps after which the run ends, once it is decided."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Raise MisuseError where the learning rate has no end that can be moved."""
+        self._find_schedule(trainer)
+
+    def on_train_batch_end(self, trainer: Trainer, *rest: Any) -> None:
+        """Stop after the last step; Lightning validates once more then."""
+        if self.end is not None and trainer.global_step >= self.end:
+            trainer.should_stop = True
+
+    def end_after(self, trainer: Trainer, steps: int) -> None:
+        """Let rate and run end after so many optimiser steps."""
+        self.end = steps
+        self._find_schedule(trainer).end_at(steps)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs to end as the interrupted one would have."""
+        return {"end": self.end}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up what was decided."""
+        self.end = state_dict["end"]
+
+    def _find_schedule(self, trainer: Trainer) -> WarmupCosine:
+        schedules = [config.scheduler for config in trainer.lr_scheduler_configs]
+        found = next((schedule for schedule in schedules if isinstance(schedule, WarmupCosine)), None)
+        if found is None:
+            raise MisuseError(
+                f"{type(self).__name__} ends the learning rate with the run, which model.lr_scheduler "
+                "segapp.schedules.WarmupCosine can: take that, or leave the callback out."
+            )
+        return found
+
+
+class TimeBudget(EarlyEnd):
+    """Ends a run within so many minutes, validations included, with the learning rate at its end exactly then.
+
+    Where steps are slower than `trainer.max_steps` supposes, the rest of the schedule is shortened, and again when the
+    pace changes. A resumed run has what the interrupted one left.
+
+    Args:
+        minutes: From the first step on, without the time between an interruption and resuming.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        if minutes <= 0:
+            raise MisuseError(f"TimeBudget: minutes are above 0, got {minutes}.")
+        super().__init__()
+        self.seconds = 60 * minutes
+        self._spent = 0.0  # in the sessions before this one
+        self._session = _Pace(0)
+        self._next_check = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        super().on_train_start(trainer, pl_module)
+        self._session = _Pace(trainer.global_step)
+        self._next_check = trainer.global_step + 2 * WARM
+
+    def on_train_batch_end(self, trainer: Trainer, *rest: Any) -> None:
+        """Shorten the schedule where the rest of it would take too long, and stop where it ends."""
+        self._session.count(trainer.global_step)
+        if trainer.global_step >= self._next_check:
+            self._compare(trainer)
+        super().on_train_batch_end(trainer, *rest)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Time validations apart from steps."""
+        self._session.begin_validation()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add up their time."""
+        self._session.end_validation()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the end and the seconds that were used."""
+        return {**super().state_dict(), "spent": self._spent + self._session.elapsed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the end and the seconds that were used."""
+        super().load_state_dict(state_dict)
+        self._spent = state_dict["spent"]
+
+    def _compare(self, trainer: Trainer) -> None:
+        """Move the end to where the budget is used up, the same in all processes; later again only if it was ours."""
+        schedule = self._find_schedule(trainer)
+        done = trainer.global_step
+        left = self.seconds - self._spent - self._session.elapsed
+        affordable = trainer.strategy.broadcast(done + self._session.count_affordable(left))
+        is_ours = schedule.end in (self.end, schedule.total_steps)
+        wanted = min(schedule.total_steps if is_ours else schedule.end, affordable)
+        if abs(wanted - schedule.end) > 0.01 * (schedule.end - done):
+            self.end_after(trainer, max(done, wanted))
+        self._next_check = done + max(1, min(schedule.total_steps // CHECKS, (schedule.end - done) // 4))
+
+
+class StopWhenFlat(EarlyEnd):
+    """Ends a run whose validation has not improved for long, after the learning rate has fallen to its end.
+
+    Args:
+        patience: Validations without a better score, after which the end begins.
+        cooldown: Fraction of the run's steps in which the learning rate falls then.
+        monitor: Name of the score.
+        min_delta: What a score must be better by.
+    """
+
+    def __init__(
+        self, patience: int = 8, cooldown: float = 0.15, monitor: str = "val/dice/dataset", min_delta: float = 0.001
+    ) -> None:
+        if patience < 1 or not 0 < cooldown < 1:
+            raise MisuseError(
+                f"StopWhenFlat takes patience from 1 up and cooldown in (0, 1); got {patience} and {cooldown}."
+            )
+        super().__init__()
+        self.patience, self.cooldown, self.monitor, self.min_delta = patience, cooldown, monitor, min_delta
+        self.best = -math.inf
+        self.waited = 0
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the end after `patience` validations without a better one."""
+        if trainer.sanity_checking or trainer.state.fn != "fit" or self.end is not None:
+            return
+        score = float(trainer.callback_metrics.get(self.monitor, math.nan))
+        better = score > self.best + self.min_delta
+        self.best, self.waited = (score, 0) if better else (self.best, self.waited + 1)
+        schedule = self._find_schedule(trainer)
+        end = trainer.global_step + max(1, round(self.cooldown * schedule.total_steps))
+        if self.waited >= self.patience and end < schedule.end:
+            self.end_after(trainer, end)
+            rank_zero_info(
+                f"{self.monitor} has not risen above {self.best:.4f} in {self.waited} validations: the learning rate "
+                f"falls to its end in {end - trainer.global_step} steps, then the run ends."
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the end, the best score and how long it has been waited for a better one."""
+        return {**super().state_dict(), "best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up what was waited for."""
+        super().load_state_dict(state_dict)
+        self.best, self.waited = state_dict["best"], state_dict["waited"]
+
+
+class _Pace:
+    """How long the steps of one session take, their validations included."""
+
+    def __init__(self, first: int) -> None:
+        self._begun = self._measured = self._validation_begun = time.monotonic()
+        self._first = self._last = first
+        self._longest = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the session."""
+        return time.monotonic() - self._begun
+
+    def count(self, step: int) -> None:
+        """Note a step; the first ones are left out."""
+        self._last = step
+        if step - self._first == WARM and self._measured == self._begun:
+            self._first, self._measured = step, time.monotonic()
+
+    def begin_validation(self) -> None:
+        """Note when one begins."""
+        self._validation_begun = time.monotonic()
+
+    def end_validation(self) -> None:
+        """Note how long it took, at most: the last one comes after the last step."""
+        self._longest = max(self._longest, time.monotonic() - self._validation_begun)
+
+    def count_affordable(self, seconds: float) -> int:
+        """Return how many steps, with their validations and the last one, so many seconds hold."""
+        step = (time.monotonic() - self._measured) / max(1, self._last - self._first)
+        return max(0, int((seconds - self._longest) / step))
