@@ -31,7 +31,7 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "timm": {"models/smp.py"},
     "lightning": {"module", "datamodule", "callbacks", "diagnostics", "cli"},
     "torchmetrics": {"module", "metrics"},
-    "matplotlib": {"callbacks", "report", "diagnostics"},
+    "matplotlib": {"callbacks", "report", "diagnostics", "planning"},
     "jsonargparse": {"cli", "inference"},
     "scipy": {"metrics", "report/statistics.py"},
     "ray": {"studies/cluster.py"},

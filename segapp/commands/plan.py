@@ -7,8 +7,9 @@ from segapp.errors import MisuseError
 from segapp.io import require_writable
 from segapp.planning.decisions import Decision
 from segapp.planning.machine import look_at_machine
+from segapp.planning.page import write_page
 from segapp.planning.plan import Plan, make_plan
-from segapp.planning.source import describe_folder
+from segapp.planning.source import describe_folder, describe_section
 from segapp.planning.write import write_plan
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -42,8 +43,10 @@ def plan(
     names = [name.strip() for name in classes.split(",") if name.strip()]
     decisions = _describe_source(images, masks, data, names)
     made = make_plan(path.stem, decisions, look_at_machine(), seconds)
+    page = path.with_suffix(".html")
+    write_page(page, made, path)
     write_plan(path, made.decisions, _head(made, path, budget))
-    print(f"written: {path}\nnext: segapp fit --config {path}")
+    print(f"written: {path}, {page}\nnext: segapp fit --config {path}")
     return 0
 
 
@@ -70,8 +73,10 @@ def _require_free(path: Path, overwrite: bool) -> None:
 def _describe_source(images: str, masks: str, data: str, classes: list[str]) -> list[Decision]:
     if data and (images or masks):
         raise MisuseError("--data describes images and masks itself: give either it, or --images and --masks.")
+    if data and classes:
+        raise MisuseError("--classes names what masks of --masks hold; a data section (--data) has classes of its own.")
     if data:
-        raise MisuseError("--data is not read yet.")
+        return describe_section(Path(data))
     if not images or not masks:
         raise MisuseError("segapp plan needs --images FOLDER and --masks FOLDER, or --data FILE.")
     return describe_folder(images, masks, classes)

@@ -18,6 +18,10 @@ from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout,
 
 MOST_IMAGES = 5000
 """Images that are read at most: beyond, shares and sizes change no more."""
+FEWEST = 3
+"""Images from which some can be trained on and others validated on, with a spread."""
+UNREADABLE = 0.05
+"""Where a larger fraction of the images cannot be read, the data set is at fault."""
 DETAIL = 1024
 """Longest side at which an image is looked at; larger ones are reduced, and their objects' sizes scaled back."""
 
@@ -60,6 +64,8 @@ class Fingerprint:
     """Those that were looked at, in the order of their names."""
     total: int
     """Images of the data set, of which a very large one is looked at in part."""
+    unreadable: tuple[tuple[str, str], ...] = ()
+    """Name and error of images that are left out."""
 
     @cached_property
     def class_shares(self) -> np.ndarray:
@@ -142,22 +148,31 @@ def read_fingerprint(
 
     Of more than `MOST_IMAGES` items so many are read, evenly over their order.
 
+    A few images that cannot be read are left out.
+
     Raises:
         MisuseError: there is nothing to learn; reading a file raises its own errors, which name it.
     """
 
-    def look(item: Item) -> ImageFacts:
+    def look(item: Item) -> ImageFacts | SegappError:
         try:
             return _describe(item, len(classes))
         except SegappError as error:
-            raise type(error)(f"{item.name}: {error}") from error
+            return error
 
     sample = [items[number * len(items) // MOST_IMAGES] for number in range(MOST_IMAGES)]
     sample = list(items) if len(items) <= MOST_IMAGES else sample
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = pool.map(look, sample)
-        facts = tuple(tqdm(found, "reading images and masks", len(sample), leave=False, disable=not progress, delay=1))
-    fingerprint = Fingerprint(tuple(classes), background, facts, len(items))
+        looks = list(tqdm(found, "reading images and masks", len(sample), leave=False, disable=not progress, delay=1))
+    facts = tuple(found for found in looks if isinstance(found, ImageFacts))
+    failed = tuple(
+        (item.name, found) for item, found in zip(sample, looks, strict=True) if isinstance(found, SegappError)
+    )
+    if len(failed) > max(1, UNREADABLE * len(sample)) or len(facts) < FEWEST:
+        raise failed[0][1] if failed else MisuseError(f"{len(facts)} images are too few.")
+    unreadable = tuple((name, str(error)) for name, error in failed)
+    fingerprint = Fingerprint(tuple(classes), background, facts, len(items) - len(failed), unreadable)
     _require_something_to_learn(fingerprint)
     return fingerprint
 

@@ -1,5 +1,6 @@
 """All decisions of a plan, from data and a budget."""
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,7 @@ WIDER = 2
 class Plan:
     """A complete configuration, and what led to it."""
 
+    name: str
     decisions: tuple[Decision, ...]
     fingerprint: Fingerprint
     geometry: Geometry
@@ -51,10 +53,11 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     source = build_source(source_decisions)
     items = list_items(source)
     fingerprint = read_fingerprint(items, source.classes, source.background)
-    settled = [*source_decisions, *_merge_grey_channels(fingerprint, source_decisions)]
-    if len(settled) > len(source_decisions):
-        fingerprint = fingerprint.as_grey()
-    if not any(decision.setting.startswith(f"{PLACE}.split") for decision in settled):
+    settled = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
+    grey = _merge_grey_channels(fingerprint, source_decisions)
+    settled += grey
+    fingerprint = fingerprint.as_grey() if grey else fingerprint
+    if _lacks_split(settled):
         settled += choose_split(fingerprint)
     source = build_source(settled)
     _require_splits(source)
@@ -68,7 +71,7 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     model = [*network.decide(), *([] if network.brings_statistics else choose_normalisation(fingerprint))]
     model += choose_loss(fingerprint, network.deep_supervision)
     ended = decide_schedule(schedule, pace, budget, trial.training_images, geometry.batch_size)
-    return Plan((*decisions, *data, *model, *ended), fingerprint, geometry, source, machine)
+    return Plan(name, (*decisions, *data, *model, *ended), fingerprint, geometry, source, machine)
 
 
 def _fit_into_memory(
@@ -122,13 +125,39 @@ def _build_loss(fingerprint: Fingerprint, network: Network) -> dict[str, Any]:
     return loss
 
 
+def _exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
+    """Leave out images that cannot be read, and say why; raises where the data set is not a folder's."""
+    if not fingerprint.unreadable:
+        return []
+    (_, first), count = fingerprint.unreadable[0], len(fingerprint.unreadable)
+    if not _is_folder(decisions):
+        raise MisuseError(first)
+    former: list[str] = next((d.value for d in decisions if d.setting == f"{PLACE}.exclude"), [])
+    names = [*former, *(glob.escape(name) for name, _ in fingerprint.unreadable)]
+    return [Decision(f"{PLACE}.exclude", names, f"Left out, {count} of {fingerprint.total + count}: {first}")]
+
+
+def _is_folder(decisions: Sequence[Decision]) -> bool:
+    return any(d.setting == "data.source.class_path" and d.value == "segapp.datasets.Folder" for d in decisions)
+
+
 def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
     """Read one channel where all are equal in every image."""
     if not fingerprint.is_grey or len(fingerprint.mean) == 1:
         return []
-    if any(d.setting == "data.source.class_path" and d.value != "segapp.datasets.Folder" for d in decisions):
+    if not _is_folder(decisions):
         return []
     return [Decision(f"{PLACE}.channels", 1, "The channels of every image are equal: one of them is enough.")]
+
+
+def _lacks_split(decisions: Sequence[Decision]) -> bool:
+    """Return whether the images of a folder are to be divided, by neither a split nor folders of one."""
+    settings = {decision.setting: decision.value for decision in decisions}
+    return (
+        _is_folder(decisions)
+        and f"{PLACE}.split" not in settings
+        and "{split}" not in settings.get(f"{PLACE}.images", "")
+    )
 
 
 def _require_splits(source: Source) -> None:

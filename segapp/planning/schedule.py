@@ -108,8 +108,8 @@ def decide_schedule(schedule: Schedule, pace: Pace, budget: float, images: int, 
                 _part("segapp.callbacks.SamplePictures"),
             ],
             f"The average of the weights reaches back over about {1 / (1 - decay):.0f} steps. Where steps are slower "
-            f"than measured, the schedule is shortened to the budget; after {PATIENCE} validations without a better one "
-            "the learning rate falls to zero and the run ends.",
+            f"than measured, the schedule is shortened to the budget; after {PATIENCE} validations without a better "
+            "one the learning rate falls to zero and the run ends.",
         ),
     ]
 

@@ -12,15 +12,15 @@ from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.splits import Candidate, natural
 from segapp.errors import MisuseError
 from segapp.io import Image
+from segapp.io.config import read_yaml
 from segapp.planning.decisions import Decision, build_config
+from segapp.planning.fingerprint import FEWEST
 from segapp.planning.intensity import choose_intensity
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
 from segapp.planning.masks import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning, read_mask_values
 from segapp.planning.names import find_names
 
 PLACE = "data.source.init_args"
-FEWEST = 3
-"""Images from which some can be trained on and others validated on, with a spread."""
 MOST_MASKS = 5000
 """Images whose masks are looked at for their values."""
 LIST_FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
@@ -53,6 +53,25 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     if meaning.palette is not None:
         decisions.append(Decision(f"{PLACE}.palette", [list(colour) for colour in meaning.palette], ""))
     return [*decisions, *_choose_channels(paths), *choose_intensity(paths), *_find_published_split(layout)]
+
+
+def describe_section(path: Path) -> list[Decision]:
+    """Return the settings of a data section's source; its other settings are decided anew. Raises MisuseError."""
+    section = read_yaml(path)
+    section = section.get("data", section) if isinstance(section, dict) else section
+    source = section.get("source") if isinstance(section, dict) else None
+    if not isinstance(source, dict) or "class_path" not in source:
+        raise MisuseError(f"{path}: has no source with a class_path, as configs/data/mine.yaml has.")
+    settings = dict(source.get("init_args") or {})
+    told = "Kept" + (f"; {', '.join(sorted(set(section) - {'source'}))} are decided anew." if len(section) > 1 else ".")
+    decisions = [Decision("data.source.class_path", source["class_path"], f"From {path}. {told}")]
+    if settings.get("split") is None and source["class_path"].endswith(".Folder"):
+        settings.pop("split", None)
+    decisions += [Decision(f"{PLACE}.{key}", value, "") for key, value in settings.items()]
+    made = build_source(decisions)
+    if len(list_items(made)) < FEWEST:
+        raise MisuseError(f"{path}: {FEWEST} images are the least to train on some and validate on others.")
+    return decisions
 
 
 def build_source(decisions: Sequence[Decision]) -> Source:

@@ -21,7 +21,7 @@ MOST_EVALUATED = 500
 """More images than this say no more about a score, and cost time at every validation."""
 RARE = 0.3
 """A class in a smaller fraction of the images may be missing in a split that is random."""
-MORE_ALIKE = 0.1
+MORE_ALIKE = 0.3
 """By how much neighbours' correlation exceeds that of other pairs in slices or frames; see docs/plan.md."""
 
 PARENT = r"^(.*)/[^/]*$"
