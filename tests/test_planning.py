@@ -82,8 +82,8 @@ def test_sky_over_road_is_safe_to_mirror_only_sideways(motion):
     for _ in range(12):
         mask = np.zeros((64, 64), np.uint8)
         mask[int(rng.integers(25, 40)) :] = 1
-        image = np.where(mask, 40, 200)[..., None] + rng.integers(0, 9, (64, 64, 1))
-        layouts.append(describe_layout(image.astype(np.uint8), mask, 2))
+        image = np.where(mask, 40, 200) + rng.integers(0, 9, (64, 64))
+        layouts.append(describe_layout(image.astype(np.float32), mask, 2))
     assert measure_symmetry(layouts, motion).is_safe == (motion == "mirror left-right")
 
 

@@ -18,6 +18,8 @@ from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout,
 
 MOST_IMAGES = 5000
 """Images that are read at most: beyond, shares and sizes change no more."""
+THUMBNAIL = 24
+"""Side of the images by which neighbours are compared."""
 FEWEST = 3
 """Images from which some can be trained on and others validated on, with a spread."""
 UNREADABLE = 0.05
@@ -51,7 +53,7 @@ class ImageFacts:
     objects: tuple[ObjectSizes, ...]
     layout: Layout
     thumbnail: np.ndarray
-    """(24, 24) float32 mean of the channels in [0, 1]."""
+    """(THUMBNAIL, THUMBNAIL) float32 mean of the channels in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def _describe(item: Item, num_classes: int) -> ImageFacts:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], channels)
         mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     mean, variance, histogram = _describe_values(image)
+    grey = _average_channels(image)
     return ImageFacts(
         name=item.name,
         group=item.group,
@@ -205,14 +208,19 @@ def _describe(item: Item, num_classes: int) -> ImageFacts:
         counts=counts[:num_classes].astype(np.int64),
         ignored=int(counts[IGNORE_INDEX]),
         objects=tuple(measure_objects(mask, None, scale)),
-        layout=describe_layout(image, mask, num_classes),
-        thumbnail=_make_thumbnail(image),
+        layout=describe_layout(grey, mask, num_classes),
+        thumbnail=cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
     )
 
 
-def _make_thumbnail(image: np.ndarray) -> np.ndarray:
-    grey = image.mean(axis=2, dtype=np.float32) / (255 if image.dtype == np.uint8 else 1)
-    return cv2.resize(grey, (24, 24), interpolation=cv2.INTER_AREA)
+def _average_channels(image: np.ndarray) -> np.ndarray:
+    """Return the mean of the channels, (H, W) float32 in [0, 1]."""
+    scale = 1 / 255 if image.dtype == np.uint8 else 1.0
+    channels = image.shape[2]
+    if channels > 4:  # more than OpenCV takes
+        return image.mean(axis=2, dtype=np.float32) * np.float32(scale)
+    weights = np.full((1, channels), scale / channels)
+    return cv2.transform(image.astype(np.float32), weights).reshape(image.shape[:2])
 
 
 def _describe_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -34,32 +34,37 @@ def measure_objects(mask: np.ndarray, background: int | None, scale: float = 1.0
         scale: Pixels of the stored image per pixel of `mask`, where the mask was read at a lower resolution.
     """
     present = [int(index) for index in np.unique(mask) if index != IGNORE_INDEX and index != background]
-    return [_measure_class(mask == index, index, scale) for index in present]
+    distances = _measure_distances(mask)
+    return [_measure_class((mask == index).astype(np.uint8), index, distances, scale) for index in present]
 
 
-def _measure_class(region: np.ndarray, index: int, scale: float) -> ObjectSizes:
-    pixels = region.astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
+def _measure_class(pixels: np.ndarray, index: int, distances: np.ndarray, scale: float) -> ObjectSizes:
+    left, top, width, height = cv2.boundingRect(pixels)
+    inside = np.s_[top : top + height, left : left + width]
+    count, _, stats, _ = cv2.connectedComponentsWithStats(pixels[inside], connectivity=8)
     stats = stats[1:count]
     largest = np.argsort(-stats[:, cv2.CC_STAT_AREA], kind="stable")[:MAX_OBJECTS]
     sides = np.maximum(stats[largest, cv2.CC_STAT_WIDTH], stats[largest, cv2.CC_STAT_HEIGHT])
+    mean = cv2.mean(distances[inside], pixels[inside])[0]
     return ObjectSizes(
         class_index=index,
         areas=stats[largest, cv2.CC_STAT_AREA].astype(np.float32) * scale**2,
         extents=sides.astype(np.float32) * scale,
-        thickness=scale * _mean_width(pixels),
+        thickness=scale * float(min(max(1.0, 4 * (mean - 0.5)), max(pixels.shape))),
     )
 
 
-def _mean_width(pixels: np.ndarray) -> float:
-    """Return the mean width of a region, from the distances of its pixels to the nearest pixel outside.
+def _measure_distances(mask: np.ndarray) -> np.ndarray:
+    """Return the distance of every pixel to the nearest one of another class, (H, W) float32.
 
     In a band of width w these distances run from 1 to w / 2 + 1/2, so their mean is w / 4 + 1/2. What lies beyond
-    the image counts as inside: a road that leaves the image is not thinner there.
+    the image is like its edge: a road that leaves the image is not thinner there.
     """
-    padded = cv2.copyMakeBorder(pixels, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    if padded.all():
-        return float(min(pixels.shape))
-    distances = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    inside = distances[pixels > 0]
-    return float(max(1.0, 4 * (inside.mean() - 0.5))) if inside.size else 0.0
+    inner = np.ones(mask.shape, np.uint8)
+    across, down = mask[:, 1:] != mask[:, :-1], mask[1:] != mask[:-1]
+    for edge, before, after in ((across, inner[:, :-1], inner[:, 1:]), (down, inner[:-1], inner[1:])):
+        before[edge] = 0
+        after[edge] = 0
+    if inner.all():
+        return np.full(mask.shape, max(mask.shape), np.float32)
+    return cv2.distanceTransform(inner, cv2.DIST_L2, cv2.DIST_MASK_5) + 1

@@ -53,26 +53,27 @@ MAX_ASYMMETRY = 0.4
 """Above, what an image has in common with the others is mostly lost by the motion; see docs/plan.md."""
 
 
-def describe_layout(image: np.ndarray, mask: np.ndarray, num_classes: int) -> Layout:
+def describe_layout(grey: np.ndarray, mask: np.ndarray, num_classes: int) -> Layout:
     """Describe one image by its class map and its gradient directions.
 
     Args:
-        image: (H, W, C) uint8 or float32.
+        grey: (H, W) float32.
         mask: (H, W) uint8 class indices, 255 = ignore.
         num_classes: K.
     """
+    present = np.bincount(mask.ravel(), minlength=256) > 0
     maps = [
         cv2.resize((mask == index).astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
+        if present[index]
+        else np.zeros((GRID, GRID), np.float32)
         for index in range(num_classes)
     ]
-    grey = image.astype(np.float32).mean(axis=2)
     grey = cv2.GaussianBlur(grey, (0, 0), 1.0)
     rise_x = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
     rise_y = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    magnitude = np.hypot(rise_x, rise_y)
-    angle = np.arctan2(rise_y, rise_x) % (2 * np.pi)
+    magnitude, angle = cv2.cartToPolar(rise_x, rise_y)
     # Half a bin of shift: the axes are in the middle of a bin, so that mirroring and turning map bins onto bins.
-    bins = np.rint(angle / (2 * np.pi / DIRECTIONS)).astype(np.int64) % DIRECTIONS
+    bins = (angle * (DIRECTIONS / (2 * np.pi)) + 0.5).astype(np.int32) % DIRECTIONS
     directions = np.bincount(bins.ravel(), magnitude.ravel(), DIRECTIONS)
     return Layout(np.stack(maps), (directions / max(directions.sum(), 1e-12)).astype(np.float32))
 
