@@ -1,24 +1,32 @@
 """What a data set is like, and which decisions follow."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import yaml
 
 from segapp.cli import main
 from segapp.errors import MisuseError
+from segapp.planning.augmentation import choose_augmentation
 from segapp.planning.decisions import Decision, build_config
-from segapp.planning.fingerprint import _describe_values
-from segapp.planning.geometry import PIXELS_PER_STEP
+from segapp.planning.fingerprint import Fingerprint, ImageFacts, _describe_values
+from segapp.planning.geometry import PIXELS_PER_STEP, choose_geometry
+from segapp.planning.intensity import choose_intensity
 from segapp.planning.layout import find_layout
 from segapp.planning.machine import Machine
 from segapp.planning.masks import MaskValues, infer_meaning
 from segapp.planning.names import NameTable, find_names
-from segapp.planning.objects import measure_objects
-from segapp.planning.splitting import find_groups
-from segapp.planning.symmetry import describe_layout, measure_symmetry
+from segapp.planning.network import list_networks
+from segapp.planning.objects import ObjectSizes, measure_objects
+from segapp.planning.sampling import choose_loss, choose_sampling
+from segapp.planning.schedule import Pace, plan_schedule
+from segapp.planning.splitting import choose_split, find_groups, measure_likeness
+from segapp.planning.symmetry import Layout, describe_layout, measure_symmetry
 from segapp.planning.write import format_plan
 
 
@@ -206,6 +214,130 @@ def test_names_that_do_not_agree_are_told(tmp_path):
         find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
 
 
+def facts(name, size=(64, 64), counts=(90, 10), thumbnail=None, extents=(20,), dtype="uint8", mean=(0.5,)):
+    objects = ObjectSizes(1, np.square(np.array(extents, np.float32)), np.array(extents, np.float32), 10.0)
+    return ImageFacts(
+        name=name,
+        group=name,
+        size=size,
+        dtype=dtype,
+        is_grey=len(mean) == 1,
+        mean=np.array(mean),
+        variance=np.full(len(mean), 0.04),
+        histogram=np.full(32, 1 / 32),
+        counts=np.array(counts),
+        ignored=0,
+        objects=(objects,),
+        layout=Layout(np.zeros((2, 8, 8), np.float32), np.zeros(16, np.float32)),
+        thumbnail=np.zeros((4, 4), np.float32) if thumbnail is None else thumbnail,
+    )
+
+
+def fingerprint(*images, background=0):
+    return Fingerprint(("background", "object"), background, images, len(images))
+
+
+def test_neighbours_that_are_alike_are_divided_by_ranges():
+    rng = np.random.default_rng(0)
+    slices = [rng.random((4, 4)) for _ in range(24)]
+    stack = [facts(f"{i}", thumbnail=np.mean(slices[i : i + 4], axis=0)) for i in range(20)]
+    assert measure_likeness(stack) > 0.5
+    (split,) = choose_split(fingerprint(*stack))
+    assert split.value["class_path"] == "segapp.datasets.Contiguous"
+    independent = [facts(f"{i}", thumbnail=image) for i, image in enumerate(slices)]
+    assert choose_split(fingerprint(*independent))[0].value["class_path"] == "segapp.datasets.Fraction"
+
+
+def test_a_rare_class_is_stratified_and_a_group_is_named():
+    images = [facts(f"p{i // 5}_{i}", counts=(90, 10 * (i < 5))) for i in range(40)]
+    group, split = choose_split(fingerprint(*images))
+    assert re.search(group.value, "p3_17")[1] == "p3"
+    assert split.value["init_args"] == {"val": 0.2, "test": 0.2, "seed": 0, "stratify": True}
+
+
+@pytest.mark.parametrize(
+    ("size", "extents", "sample", "is_reduced", "levels"),
+    [
+        ((64, 64), (5,), (64, 64), False, 4),  # the whole image
+        ((512, 512), (20,), (128, 128), False, 4),  # at least 128
+        ((512, 512), (50,), (192, 192), False, 4),  # 4 x 50, to a multiple of 32
+        ((512, 512), (300,), (256, 256), False, 6),  # an eighth of a step at most; 8 positions remain
+        ((2048, 1024), (900,), (512, 256), True, 6),  # a quarter of a step, whose objects no crop would show half of
+    ],
+)
+def test_sizes_follow_from_images_and_objects(size, extents, sample, is_reduced, levels):
+    geometry = choose_geometry(fingerprint(facts("a", size, extents=extents)), "cpu")
+    assert (geometry.sample, geometry.is_reduced, geometry.levels) == (sample, is_reduced, levels)
+
+
+def test_thin_structures_are_never_reduced():
+    image = facts("a", (2048, 1024), extents=(900,))
+    thin = replace(image, objects=(replace(image.objects[0], thickness=12.0),))
+    assert not choose_geometry(fingerprint(thin), "cpu").is_reduced
+
+
+def test_crops_are_centred_on_what_is_rare_and_it_weighs_more():
+    image = facts("a", (512, 512), counts=(99_900, 100))
+    one = fingerprint(image)
+    oversample, *_ = choose_sampling(one, choose_geometry(one, "cpu"))
+    (loss,) = choose_loss(one, deep_supervision=0)
+    assert oversample.value == 0.33
+    assert loss.value["init_args"]["class_weights"] == [1.0, pytest.approx(np.sqrt(10), abs=0.01)]
+
+
+def test_a_budget_holds_its_validations_and_ends_with_one():
+    schedule = plan_schedule(Pace(step=1.0, validation=10.0), budget=1800, images=40, batch_size=8)
+    # (1800 - 15) x 0.95 s less 20 x 10 s are 1495 steps, 74 for each validation: 15 crops of an image, 75 steps
+    assert (schedule.epoch, schedule.crops_per_image, schedule.interval) == (75, 15, 75)
+    assert schedule.steps == 1425
+
+
+def test_a_large_set_is_validated_within_its_epochs():
+    schedule = plan_schedule(Pace(step=0.1, validation=5.0), budget=1800, images=60_000, batch_size=8)
+    assert schedule.crops_per_image == 1
+    assert schedule.steps % schedule.interval == 0 and schedule.interval < schedule.epoch == 7500
+
+
+@pytest.mark.parametrize(("minimum", "kind"), [(-1000, "range"), (0, "percentile")])
+def test_values_of_ct_keep_their_meaning(tmp_path, minimum, kind):
+    values = np.linspace(minimum, 3000, 64 * 64).reshape(64, 64)
+    tifffile.imwrite(tmp_path / "a.tif", values.astype(np.int16))
+    (decision,) = choose_intensity([tmp_path / "a.tif"])
+    assert decision.value["kind"] == kind
+
+
+@pytest.mark.parametrize(("mean", "turned"), [((0.5,), True), ((0.4, 0.5, 0.6), False)])
+def test_few_images_are_mirrored_as_is_usual(mean, turned):
+    (augment,) = choose_augmentation(fingerprint(facts("a", mean=mean), facts("b", mean=mean)))
+    assert augment.value[0]["init_args"] == {"horizontal": True, "vertical": turned, "turns": False}
+
+
+@pytest.mark.parametrize(
+    ("mean", "dtype", "count", "expected"),
+    [
+        ((0.4, 0.5, 0.6), "uint8", 100, "SmpEncoder"),
+        ((0.4, 0.5, 0.6), "uint8", 5000, "PlainEncoder"),
+        ((0.4, 0.5, 0.6), "float32", 100, "PlainEncoder"),
+        ((0.5,), "uint8", 100, "PlainEncoder"),
+    ],
+)
+def test_photographs_start_from_weights(monkeypatch, mean, dtype, count, expected):
+    monkeypatch.setattr("segapp.planning.network.find_package", lambda: None)
+    one = fingerprint(facts("a", mean=mean, dtype=dtype))
+    network = list_networks(one, choose_geometry(one, "cpu"), count, "cpu")[0]
+    assert network.settings["init_args"]["encoder"]["class_path"].endswith(expected)
+
+
+def test_without_the_package_a_plan_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("segapp.planning.network.find_package", _raise_missing)
+    one = fingerprint(facts("a", mean=(0.4, 0.5, 0.6)))
+    assert "segapp[pretrained]" in list_networks(one, choose_geometry(one, "cpu"), 100, "cpu")[0].reason
+
+
+def _raise_missing():
+    raise MisuseError("not installed")
+
+
 @pytest.fixture
 def discs(tmp_path):
     """Ten grey images of 96 x 96 pixels with bright discs, and masks of 0 and 255."""
@@ -239,6 +371,29 @@ def test_the_two_commands_train(discs, monkeypatch):
     limits = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "1"]
     assert main(["fit", "--config", "mine.yaml", *limits]) == 0
     assert list(discs.glob("runs/mine/*/checkpoints/last.ckpt"))
+
+
+def test_a_data_section_is_kept_and_the_rest_decided(discs, monkeypatch):
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
+    settings = {"root": str(discs), "images": "photos", "masks": "labels", "classes": ["empty", "disc"]}
+    settings["mask"] = {"class_path": "segapp.datasets.Indices", "init_args": {"values": {0: 0, 255: 1}}}
+    source = {"class_path": "segapp.datasets.Folder", "init_args": settings}
+    (discs / "data.yaml").write_text(yaml.safe_dump({"source": source, "batch_size": 99}))
+    options = ["--data", str(discs / "data.yaml"), "--output", str(discs / "mine.yaml")]
+    assert main(["plan", *options]) == 0
+    config = yaml.safe_load((discs / "mine.yaml").read_text())
+    assert config["data"]["source"]["init_args"].items() >= settings.items()
+    assert config["data"]["batch_size"] != 99
+    assert "What a sample sees" in (discs / "mine.html").read_text()
+
+
+def test_an_unreadable_image_is_left_out_by_name(discs, monkeypatch):
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
+    broken = sorted((discs / "photos").iterdir())[3]
+    broken.write_bytes(broken.read_bytes()[:300])
+    assert plan(discs) == 0
+    config = yaml.safe_load((discs / "mine.yaml").read_text())
+    assert config["data"]["source"]["init_args"]["exclude"] == [broken.stem]
 
 
 def test_a_plan_that_exists_is_kept(discs, capsys):
