@@ -220,6 +220,8 @@ class SegmentationModule(pl.LightningModule):
         """Return the trainable parameters, in groups where the encoder's rates differ."""
         if self.encoder_lr == self.layer_decay == 1:
             return (p for p in self.parameters() if p.requires_grad)
+        if isinstance(self.trainer.strategy, FSDPStrategy):
+            raise MisuseError("model.encoder_lr and layer_decay need whole parameters: leave them at 1.0 with fsdp.")
         groups = group_parameters(self.net, self.spec.channels, self.encoder_lr, self.layer_decay)
         groups[0]["params"] += [p for p in self.loss.parameters() if p.requires_grad]
         return groups

