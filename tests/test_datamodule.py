@@ -325,7 +325,7 @@ def test_rare_classes_are_found(folder: Folder) -> None:
 GEOMETRIES = [[], [Flips(True, True, True)], [Affine(45, (0.5, 2), p=1)], [Flips(True, True, True), Affine(45, p=0.5)]]
 
 
-@pytest.mark.parametrize("augment", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("augment", GEOMETRIES, ids=["none", "flips", "affine", "both"])
 @pytest.mark.parametrize("crop", [(8, 8), (9, 12), (64, 70), (32, 60)])
 @pytest.mark.parametrize("pixel", [(0, 0), (7, 41), (39, 49), (20, 1)])
 def test_a_sampled_pixel_is_at_the_centre_of_its_crop_also_at_the_border(

@@ -82,7 +82,7 @@ def check_checkpoint(command: str, path: str | None) -> None:
 
             raise MisuseError(f"segapp {command} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
     elif "://" not in path and not os.path.lexists(path):
-        from segapp.inference.opening import describe_missing_checkpoint
+        from segapp.inference.missing import describe_missing_checkpoint
 
         raise MisuseError(describe_missing_checkpoint(Path(path)))
 

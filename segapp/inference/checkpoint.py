@@ -16,7 +16,7 @@ from segapp.errors import MisuseError
 from segapp.inference.bounds import check_archive, check_content, check_plain
 from segapp.inference.building import brief, filled_network
 from segapp.inference.bundle import read_json
-from segapp.inference.opening import describe_missing_checkpoint
+from segapp.inference.missing import describe_missing_checkpoint
 from segapp.spec import Spec
 
 VERSION = 1
