@@ -181,7 +181,6 @@ def three(mask: np.ndarray, **_: Any) -> np.ndarray:
         ([A.Lambda(image=two_channels)], "Lambda"),
         ([A.RandomCrop(50, 50)], "RandomCrop"),
     ],
-    ids=str,
 )
 def test_what_changes_more_than_it_may_is_named_before_training(transforms: list[Any], named: str) -> None:
     with pytest.raises(MisuseError, match=rf"^augment: .*albumentations\.{named}\b"):
@@ -206,7 +205,6 @@ def test_floats_outside_their_range_are_refused() -> None:
         [A.Resize(40, 40)],
         [],
     ],
-    ids=str,
 )
 def test_what_keeps_to_it_is_taken(transforms: list[Any]) -> None:
     tried(transforms)
