@@ -36,7 +36,7 @@ import torch
 from interleaved import Step, both, interleaved, interval, machine, table
 
 from segapp.commands.predict import predict
-from segapp.inference import Networks, open_networks
+from segapp.inference.open import Networks, open_networks
 from segapp.io import Image, write_mask
 
 NETWORKS = {"resnet34": (prepared.RESNET34, 20), "small": (prepared.SMALL, 50)}

@@ -1,4 +1,4 @@
-"""What `segapp.diagnostics.GradientFlow` costs: measured steps against the steps between them, in one run.
+"""What `segapp.lab.gradient_flow.GradientFlow` costs: measured steps against the steps between them, in one run.
 
     python benchmarks/gradient_flow.py
 
@@ -16,7 +16,7 @@ from typing import Any
 from lightning.pytorch import Callback
 
 from segapp.cli import main as segapp
-from segapp.diagnostics import GradientFlow
+from segapp.lab.gradient_flow import GradientFlow
 
 EVERY = 4
 SECONDS: dict[int, float] = {}
@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args().options
     with TemporaryDirectory() as folder:
         config = Path(folder, "watched.yaml")
-        flow = f"{{class_path: segapp.diagnostics.GradientFlow, init_args: {{every_n_steps: {EVERY}}}}}"
+        flow = f"{{class_path: segapp.lab.gradient_flow.GradientFlow, init_args: {{every_n_steps: {EVERY}}}}}"
         start, end = (f"{{class_path: {__name__}.{name}}}" for name in ("Start", "End"))
         config.write_text(f"trainer: {{callbacks: [{start}, {flow}, {end}]}}")
         words = f"fit --config configs/unet.yaml --config {config} --trainer.default_root_dir {folder}"

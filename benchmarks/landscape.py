@@ -12,8 +12,8 @@ from functools import partial
 import torch
 from interleaved import interleaved, interval, machine, ratio, table
 
-from segapp.diagnostics.landscape import LossSurface
-from segapp.diagnostics.landscape_directions import filter_normalised_direction
+from segapp.lab.landscape.directions import filter_normalised_direction
+from segapp.lab.landscape.surface import LossSurface
 from segapp.losses import DiceCrossEntropy
 from segapp.models import PlainEncoder, UNet
 

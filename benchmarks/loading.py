@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from interleaved import CLOCKS, Step, interleaved, ratio
 
-from segapp.datamodule import SegmentationDataModule
 from segapp.datasets import Cells
+from segapp.loading.datamodule import SegmentationDataModule
 from segapp.transforms import Flips, Microscopy, use_one_thread
 
 SIDE, CROP, BATCH = 512, 256, 8

@@ -12,7 +12,7 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from segapp.models import UNet
-from segapp.models.choices import Order
+from segapp.models.options import Order
 from segapp.models.smp import SmpEncoder
 
 WIDTHS = [16, 32, 64, 128, 256]

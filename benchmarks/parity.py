@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
 from segapp.export.convert import halve, to_onnx, to_openvino, to_weights
-from segapp.export.pictures import given, windows
 from segapp.export.quantise import quantise
-from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime, load_checkpoint, load_weights
-from segapp.inference.exported import OnnxRuntime, OpenVinoRuntime
+from segapp.export.sample_images import given, windows
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime
+from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.spec import Spec
 
 VERIFIED = 3

@@ -14,12 +14,13 @@ import torch
 from jsonargparse import ArgumentParser
 
 import segapp.commands.predict as command
+from segapp.checkpoints.building import build_network
+from segapp.checkpoints.bundle import Dtype, Format
 from segapp.cli import main as segapp
 from segapp.commands.export import export
-from segapp.datamodule import SegmentationDataModule
 from segapp.datasets import Cells
-from segapp.inference import Networks, build_network
-from segapp.inference.bundle import Dtype, Format
+from segapp.inference.open import Networks
+from segapp.loading.datamodule import SegmentationDataModule
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS, DATA = Path("runs/benchmarks"), Path("data/benchmarks")

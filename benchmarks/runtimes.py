@@ -26,9 +26,12 @@ import prepared
 import torch
 from interleaved import interleaved, interval, machine, ratio, table
 
-from segapp.datamodule import SegmentationDataModule
-from segapp.inference import ArrayImage, Engine, Networks, Runtime, TorchRuntime, load_checkpoint, open_networks
-from segapp.inference.bundle import Dtype, Format
+from segapp.checkpoints.bundle import Dtype, Format
+from segapp.checkpoints.checkpoint import load_checkpoint
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.open import Networks, open_networks
+from segapp.inference.runtime import Runtime, TorchRuntime
+from segapp.loading.datamodule import SegmentationDataModule
 from segapp.metrics import SegmentationScores
 from segapp.spec import Spec
 

@@ -38,7 +38,7 @@ from interleaved import Step, interleaved, interval, machine, raised_by, ratio, 
 
 import segapp.commands.predict as command
 from segapp.datasets.microscopy import draw
-from segapp.inference import Networks
+from segapp.inference.open import Networks
 from segapp.inference.windows import starts
 
 TILE = 512

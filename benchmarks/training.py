@@ -43,11 +43,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from segapp.cli import main as segapp
-from segapp.cli import training
-from segapp.cli.precision import fastest_safe_precision
-from segapp.datamodule import SegmentationDataModule
+from segapp.cli import trainer_commands as training
 from segapp.datasets import Cells
+from segapp.loading.datamodule import SegmentationDataModule
 from segapp.losses import DiceCrossEntropy
+from segapp.training.precision import fastest_safe_precision
 from segapp.transforms import Flips
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

@@ -29,9 +29,10 @@ import torch
 import yaml
 from torch import nn
 
+from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main as segapp
-from segapp.datamodule import source_of
-from segapp.inference import chosen_device, load_checkpoint
+from segapp.inference.runtime import chosen_device
+from segapp.loading.datamodule import source_of
 from segapp.models import DrawnByName, PlainEncoder, UNet
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

@@ -18,8 +18,9 @@ import yaml
 from jsonargparse import ArgumentParser
 from torch import nn
 
-from segapp.datamodule import SegmentationDataModule
-from segapp.inference import ArrayImage, Engine, TorchRuntime
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.runtime import TorchRuntime
+from segapp.loading.datamodule import SegmentationDataModule
 from segapp.metrics import SegmentationScores
 from segapp.schedules import WarmupCosine
 from segapp.spec import Spec

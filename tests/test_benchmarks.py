@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from segapp.inference import build_network
+from segapp.checkpoints.building import build_network
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 

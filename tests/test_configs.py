@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from segapp.cli import main
-from segapp.studies import plan_jobs, read_study
+from segapp.lab.study.config import read_study
+from segapp.lab.study.jobs import plan_jobs
 from tests.datasets.look_alikes import DRAW, write
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -12,7 +12,7 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from segapp import __version__
-from segapp.machine.checks import DRIVER_OF_CUDA
+from segapp.system.checks import DRIVER_OF_CUDA
 
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from segapp.checkpoints.building import build_network
 from segapp.datasets import Cells, Folder, Fraction, Indices
 from segapp.errors import MisuseError
-from segapp.inference import build_network
 from segapp.init_args import Recorded, construct, describe
 from segapp.losses import DeepSupervision, Dice
 from segapp.models import PlainEncoder, UNet

@@ -11,33 +11,34 @@ LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on 
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"callbacks", "diagnostics", "studies", "export", "planning"},
+    {"lab", "export", "planning", "training"},
+    {"prediction", "callbacks"},
     {"report"},
-    {"module", "datamodule"},
-    {"checkpoint_record"},
+    {"loading"},
     {"inference"},
+    {"checkpoints"},
     {"losses", "metrics", "transforms", "datasets", "models", "schedules"},
     {"io"},
-    {"batch", "spec", "shares", "machine", "mirror", "regular", "text", "streams", "init_args", "progress"},
+    {"batch", "spec", "system", "terminal", "mirror", "palette", "init_args"},
     {"errors"},
 ]
 
 HEAVY = {  # library → the rooms (or files) that may import it
     "albumentations": {"transforms"},
-    "cv2": {"io", "datasets", "inference", "transforms", "commands", "export", "planning"},
+    "cv2": {"io", "datasets", "loading", "inference", "prediction", "transforms", "commands", "export", "planning"},
     "PIL": {"io"},
     "tifffile": {"io"},
     "segmentation_models_pytorch": {"models/smp.py", "models/smp_weights.py", "losses"},
     "timm": {"models/smp_weights.py"},
-    "lightning": {"module", "datamodule", "callbacks", "diagnostics", "cli"},
-    "torchmetrics": {"module", "metrics"},
-    "matplotlib": {"callbacks", "report", "diagnostics", "planning"},
-    "jsonargparse": {"cli", "inference"},
+    "lightning": {"training", "loading", "callbacks", "lab", "cli"},
+    "torchmetrics": {"training", "metrics"},
+    "matplotlib": {"callbacks", "report", "lab", "planning"},
+    "jsonargparse": {"cli", "checkpoints"},
     "scipy": {"metrics", "report/statistics.py"},
-    "ray": {"studies/cluster.py"},
+    "ray": {"lab/study/cluster.py"},
     "onnx": {"export"},
-    "onnxruntime": {"export", "inference/exported.py"},
-    "openvino": {"export", "inference/exported.py"},
+    "onnxruntime": {"export", "inference/exported_runtime.py"},
+    "openvino": {"export", "inference/exported_runtime.py"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -83,7 +84,19 @@ def test_a_heavy_library_stays_in_its_rooms(path):
 
 
 def test_prediction_needs_neither_lightning_nor_data_sets_nor_models():
-    allowed = {"inference", "io", "batch", "spec", "text", "streams", "errors", "machine", "mirror"}
-    for path in [*(PACKAGE / "inference").glob("*.py"), PACKAGE / "commands" / "predict.py"]:
+    allowed = {
+        "inference",
+        "prediction",
+        "checkpoints",
+        "io",
+        "batch",
+        "spec",
+        "terminal",
+        "errors",
+        "system",
+        "mirror",
+    }
+    rooms_of_prediction = [*(PACKAGE / "inference").glob("*.py"), *(PACKAGE / "prediction").glob("*.py")]
+    for path in [*rooms_of_prediction, PACKAGE / "commands" / "predict.py"]:
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("segapp.")}
         assert rooms <= allowed, f"{path.name} imports {rooms - allowed}"

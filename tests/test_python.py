@@ -14,15 +14,15 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from segapp.cli import main
-from segapp.datamodule import SegmentationDataModule
 from segapp.datasets import Folder, Fraction
 from segapp.errors import MisuseError
 from segapp.init_args import construct
 from segapp.io import write_image, write_mask
+from segapp.loading.datamodule import SegmentationDataModule
 from segapp.losses import DiceCrossEntropy
 from segapp.models import PlainEncoder, UNet
-from segapp.module import SegmentationModule
 from segapp.spec import Spec
+from segapp.training.module import SegmentationModule
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),

@@ -22,12 +22,13 @@ from arms import Arm, Budget, Frames, read_arms, train_segapp, train_smp
 from kit import CONFIGS, DEVICE, Results, Values, add_options, read_peak_memory, start
 from torch import nn
 
-from segapp.cli.precision import fastest_safe_precision
-from segapp.datamodule import source_of
 from segapp.datasets.source import Item
-from segapp.inference import ArrayImage, Engine, TorchRuntime
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.runtime import TorchRuntime
+from segapp.loading.datamodule import source_of
 from segapp.metrics import SegmentationScores
 from segapp.spec import Spec
+from segapp.training.precision import fastest_safe_precision
 
 MARKS = [0.4, 0.6, 0.8, 1.0]
 BATCH, GRID, LARGEST = 16, 32, 1024

@@ -25,13 +25,15 @@ from kit import CONFIGS, DEVICE, Results, Values, describe_cells, make_batch, re
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
+from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
 from segapp.cli import main as segapp
-from segapp.cli.precision import fastest_safe_precision
 from segapp.datasets import Cells
 from segapp.export.convert import to_onnx, to_program, to_weights
-from segapp.inference import ArrayImage, Engine, Runtime, TorchRuntime, load_checkpoint, load_weights
-from segapp.inference.exported import OnnxRuntime
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.exported_runtime import OnnxRuntime
+from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.spec import Spec
+from segapp.training.precision import fastest_safe_precision
 
 GPU = DEVICE.type == "cuda"
 

@@ -22,11 +22,11 @@ import torch
 import yaml
 from torch import Tensor
 
+from segapp.checkpoints.building import build_network
 from segapp.cli import main as segapp
-from segapp.cli import training
-from segapp.datamodule import SegmentationDataModule
-from segapp.inference import build_network
+from segapp.cli import trainer_commands as training
 from segapp.io import atomic_path
+from segapp.loading.datamodule import SegmentationDataModule
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -36,7 +36,7 @@ from kit import (
 )
 
 from segapp.cli import main as segapp
-from segapp.inference import open_networks
+from segapp.inference.open import open_networks
 from segapp.inference.windows import starts
 from segapp.spec import Spec
 

@@ -44,8 +44,8 @@ from kit import (
 from peers import SmpModule
 from torch.utils.flop_counter import FlopCounterMode
 
-from segapp.datamodule import SegmentationDataModule
 from segapp.datasets import Cells
+from segapp.loading.datamodule import SegmentationDataModule
 from segapp.losses import DiceCrossEntropy
 from segapp.transforms import Flips, Microscopy
 

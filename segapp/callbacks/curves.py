@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from segapp.io import atomic_path, read_table, write_table
 from segapp.spec import Spec
-from segapp.text import for_plot
+from segapp.terminal.text import for_plot
 
 matplotlib.use("agg")
 

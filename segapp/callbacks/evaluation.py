@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from segapp.io import atomic_path, write_table
 from segapp.metrics import SCORES, BoundaryScore, ImageScores, SegmentationScores, mean_over_classes
 from segapp.spec import Spec
-from segapp.text import for_terminal
+from segapp.terminal.text import for_terminal
 
 COUNTS = ("tp", "fp", "fn")
 

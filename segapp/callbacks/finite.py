@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from segapp.callbacks.checkpoints import LastCheckpoint
+from segapp.callbacks.keep_checkpoints import LastCheckpoint
 from segapp.errors import SegappError
 
 _HALF_PRECISION_STEPS = 50

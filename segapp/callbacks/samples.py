@@ -13,7 +13,7 @@ from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.io import atomic_path
 from segapp.spec import Spec
-from segapp.text import for_plot, for_terminal
+from segapp.terminal.text import for_plot, for_terminal
 
 
 class SamplePictures(Callback):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from segapp.callbacks.checkpoints import LastCheckpoint
+from segapp.callbacks.keep_checkpoints import LastCheckpoint
 from segapp.errors import SegappError, StoppedError
 
 _NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}

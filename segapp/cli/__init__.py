@@ -14,29 +14,29 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 
 from segapp import __version__
+from segapp.cli.help import page
 from segapp.cli.interrupts import leaving_at_once, unwind_again
-from segapp.cli.pages import page
 from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.regular import refuse_pipes
-from segapp.streams import checked_streams, silence
-from segapp.text import for_terminal
+from segapp.io.regular_files import refuse_pipes
+from segapp.terminal.streams import checked_streams, silence
+from segapp.terminal.text import for_terminal
 
 TRAINER_VERBS = {
     "fit": "train a network",
     "validate": "score a checkpoint on the validation images",
     "test": "score a checkpoint on the test images",
 }
-"""Run by Lightning's Trainer; see `segapp.cli.training`."""
+"""Run by Lightning's Trainer; see `segapp.cli.trainer_commands`."""
 
 COMMANDS = {
     "plan": ("segapp.commands.plan", "write a configuration for your own images"),
-    "study": ("segapp.commands.study", "run an ablation from one YAML and draw its page"),
+    "study": ("segapp.lab.study.command", "run an ablation from one YAML and draw its page"),
     "compare": ("segapp.commands.compare", "set finished runs against each other"),
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
     "export": ("segapp.commands.export", "write a checkpoint as a bundle for ONNX Runtime or OpenVINO"),
     "doctor": ("segapp.commands.doctor", "look for what usually goes wrong on this machine"),
-    "depth": ("segapp.commands.depth", "measure how gradients vanish or explode with depth"),
-    "landscape": ("segapp.commands.landscape", "draw the loss surface around trained weights"),
+    "depth": ("segapp.lab.depth.command", "measure how gradients vanish or explode with depth"),
+    "landscape": ("segapp.lab.landscape.command", "draw the loss surface around trained weights"),
 }
 """Plain functions: the module holds a function of the command's name, whose docstring is its help."""
 
@@ -137,11 +137,11 @@ def _dispatch(arguments: list[str]) -> int:
     if command in COMMANDS:
         return _run_function(command, arguments[1:])
     if command in TRAINER_VERBS:
-        from segapp.cli.early import check_verb
+        from segapp.cli.early_checks import check_verb
 
         check_verb(command, arguments[1:])
         full = ["--help" if argument == "--help_all" else argument for argument in arguments]
-        return import_module("segapp.cli.training").run(full)
+        return import_module("segapp.cli.trainer_commands").run(full)
     raise MisuseError(_unknown(command))
 
 
@@ -158,7 +158,7 @@ def _unknown(command: str) -> str:
     known = [*TRAINER_VERBS, *COMMANDS]
     if command.startswith("-"):
         return f"the first word is a command ({', '.join(known)}), got the option {command}."
-    from segapp.cli.sentences import suggest
+    from segapp.cli.parser_errors import suggest
 
     return f"there is no command {command!r}{suggest(command, known)}; the commands are {', '.join(known)}."
 
@@ -169,7 +169,7 @@ def _purpose(function: Callable[..., int]) -> str:
 
 
 def _run_function(command: str, arguments: list[str]) -> int:
-    from segapp.cli.early import check_function
+    from segapp.cli.early_checks import check_function
 
     module_name, _ = COMMANDS[command]
     check_function(module_name, command, arguments)

@@ -14,7 +14,7 @@ import jsonargparse
 from jsonargparse import _typehints
 from jsonargparse._typehints import ActionTypeHint
 
-from segapp.cli.sentences import sentence
+from segapp.cli.parser_errors import sentence
 from segapp.errors import MisuseError
 
 

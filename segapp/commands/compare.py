@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from segapp.commands.study import differing
-from segapp.datamodule import source_of
+from segapp.checkpoints.merge import at
 from segapp.errors import MisuseError
-from segapp.io.config import read_yaml
-from segapp.report.effects import Question
+from segapp.io.yaml import read_yaml
+from segapp.lab.study.command import differing
+from segapp.lab.study.effects import Question
+from segapp.lab.study.examples import slug, write_examples
+from segapp.lab.study.page import Report, write_report
+from segapp.lab.study.sizes import size_of
+from segapp.loading.datamodule import source_of
 from segapp.report.results import LOWER_IS_BETTER, Result, common_images, read_verdict
-from segapp.report.study import Report, write_report
-from segapp.studies.examples import slug, write_examples
-from segapp.studies.merge import at
-from segapp.studies.sizes import size_of
 
 NEEDED = ("name", "seed_everything", "data.source.class_path", "model.net.class_path")
 """Settings that the config of every run has."""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from segapp.inference import computes_bf16
-from segapp.machine.checks import Finding, examine
-from segapp.machine.facts import gather
+from segapp.inference.runtime import computes_bf16
+from segapp.system.checks import Finding, examine
+from segapp.system.facts import gather
 
 
 def doctor(runs: str = "runs") -> int:

@@ -4,15 +4,15 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from segapp.checkpoints.bundle import Dtype, Format, is_bundle
+from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.errors import MisuseError
-from segapp.export.pictures import generated, given
+from segapp.export.sample_images import generated, given
 from segapp.export.write import Order, Trained, write_bundle
-from segapp.inference import load_checkpoint
-from segapp.inference.bundle import Dtype, Format, is_bundle
-from segapp.inference.choices import Augmentation, summary, with_choices
-from segapp.inference.opening import check_alike
+from segapp.inference.open import check_alike
+from segapp.inference.options import Augmentation, summary, with_choices
 from segapp.spec import Average, Spec
-from segapp.text import for_terminal
+from segapp.terminal.text import for_terminal
 
 
 def export(

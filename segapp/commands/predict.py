@@ -14,19 +14,20 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.inference import Engine, Networks, Picture, open_networks
-from segapp.inference.ahead import ahead
-from segapp.inference.choices import Augmentation, summary, with_choices
-from segapp.inference.intensity import convert, parse_intensity, require_trained_kind
-from segapp.inference.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
-from segapp.inference.outputs import Outputs, Unopened
-from segapp.inference.plan import TIFF, Job, Kind, describe_unread, plan
-from segapp.inference.shares import in_processes, share
-from segapp.inference.tables import conclude, done_rows, least_sure, tables_of, write_classes
+from segapp.inference.engine import Engine, Picture
+from segapp.inference.open import Networks, open_networks
+from segapp.inference.options import Augmentation, summary, with_choices
+from segapp.inference.prefetch import ahead
 from segapp.io import Image, require_writable
-from segapp.machine.limits import usable_cores
+from segapp.prediction.intensity import convert, parse_intensity, require_trained_kind
+from segapp.prediction.jobs import TIFF, Job, Kind, describe_unread, plan
+from segapp.prediction.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
+from segapp.prediction.processes import in_processes, share
+from segapp.prediction.tables import conclude, done_rows, least_sure, tables_of, write_classes
+from segapp.prediction.writers import Outputs, Unopened
 from segapp.spec import Average, Precision, Spec
-from segapp.text import for_terminal
+from segapp.system.limits import usable_cores
+from segapp.terminal.text import for_terminal
 
 AHEAD_PIXELS = 2**24
 """Images up to 4096 x 4096 are read while others are computed; larger ones when it is their turn."""

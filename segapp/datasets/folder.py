@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.datasets.converted import report_converted
+from segapp.datasets.channel_conversion import report_converted
 from segapp.datasets.layout import Found, MaskPattern, find_images
-from segapp.datasets.masks import EncodedMask, Encoding, Labels
+from segapp.datasets.masks.encoding import EncodedMask, Encoding, Labels
+from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
-from segapp.datasets.palette import default_palette
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split, natural
-from segapp.datasets.values import Indices
 from segapp.errors import MisuseError
 from segapp.io import Image
+from segapp.palette import default_palette
 from segapp.spec import Intensity
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from segapp.datasets.masks import MaskFile
-from segapp.datasets.unread import UNREAD, annotations_under, unread_format
+from segapp.datasets.masks.encoding import MaskFile
+from segapp.datasets.unsupported import UNREAD, annotations_under, unread_format
 from segapp.errors import MisuseError
 from segapp.io import SUFFIXES, folders_under
 

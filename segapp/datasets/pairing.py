@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from segapp.datasets.advice import missing_masks
 from segapp.datasets.layout import Found, MaskPattern
-from segapp.datasets.masks import MaskFile
+from segapp.datasets.masks.encoding import MaskFile
+from segapp.datasets.pairing_advice import missing_masks
 from segapp.errors import MisuseError
 
 SHOWN = 3

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segapp.datasets.dealing import Group, deal_at_random, deal_evenly, deal_in_order, deal_stratified
-from segapp.datasets.presence import classes_held
+from segapp.datasets.class_presence import classes_held
 from segapp.datasets.source import SPLITS, MaskReference, SplitName
+from segapp.datasets.split_dealing import Group, deal_at_random, deal_evenly, deal_in_order, deal_stratified
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 

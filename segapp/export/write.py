@@ -11,15 +11,16 @@ import torch
 from torch import nn
 
 from segapp import __version__
+from segapp.checkpoints.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, manifest, names
+from segapp.checkpoints.checkpoint import load_weights
 from segapp.errors import MisuseError, SegappError
 from segapp.export.convert import halve, to_onnx, to_openvino, to_program, to_weights
-from segapp.export.pictures import windows
 from segapp.export.quantise import quantise
+from segapp.export.sample_images import windows
 from segapp.export.verify import TOLERANCES, Check, Tolerance, compare
-from segapp.inference import ArrayImage, Runtime, TorchRuntime, load_weights
-from segapp.inference.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, manifest, names
-from segapp.inference.exported import OnnxRuntime, OpenVinoRuntime, openvino_precision
-from segapp.inference.runtime import has_window_statistics
+from segapp.inference.engine import ArrayImage
+from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime, openvino_precision
+from segapp.inference.runtime import Runtime, TorchRuntime, has_window_statistics
 from segapp.io import atomic_folder
 from segapp.spec import Precision, Spec
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 
 from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.inference.ahead import ahead
 from segapp.inference.blend import shares
-from segapp.inference.cleaning import clean
+from segapp.inference.postprocess import clean
+from segapp.inference.prefetch import ahead
 from segapp.inference.resize import enlarge, shrink
 from segapp.inference.windows import ends, inside, padded, starts
 from segapp.io import require_range

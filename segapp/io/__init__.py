@@ -1,12 +1,12 @@
 """Pixels in and out: one lazy reference to an image file, one atomic writer."""
 
+from segapp.io.csv_table import read_table, write_table
+from segapp.io.folders import folders_under, real_path
+from segapp.io.formats.tiff_writer import TiffRows, tiff_rows
 from segapp.io.image import Image
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, mask_orientation, mask_window
 from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
-from segapp.io.rows import TiffRows, tiff_rows
-from segapp.io.table import read_table, write_table
-from segapp.io.walk import folders_under, real_path
 from segapp.io.write import atomic_folder, atomic_path, require_writable, telling, write_image, write_mask
 
 __all__ = [

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from segapp.batch import IGNORE_INDEX
 from segapp.init_args import Recorded
+from segapp.losses.distributed import summed
 from segapp.losses.weights import checked
-from segapp.shares import summed
 
 
 class Lovasz(Recorded, nn.Module):

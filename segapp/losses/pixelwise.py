@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
+from segapp.losses.distributed import summed
 from segapp.losses.weights import ClassWeights, Weights, checked
-from segapp.shares import summed
 
 
 class PixelwiseLoss(Recorded, nn.Module, ABC):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.models.choices import ActivationKind, NormKind, Order, ShortSkipMode, checked, whole
+from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, checked, whole
 from segapp.models.skips import Dense, Residual
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

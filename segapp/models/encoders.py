@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle
-from segapp.models.choices import ActivationKind, NormKind, Order, ShortSkipMode, per_level, whole
+from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, per_level, whole
 
 
 class Encoder(Recorded, nn.Module):

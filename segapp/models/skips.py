@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from segapp.models.choices import LongSkipMode, checked
+from segapp.models.options import LongSkipMode, checked
 
 
 def projection(in_channels: int, out_channels: int) -> nn.Module:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
-from segapp.models.choices import whole
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
+from segapp.models.options import whole
 from segapp.models.smp_weights import Pretrained, build_with_weights
 
 OURS = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}

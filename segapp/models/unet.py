@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle, initialise
-from segapp.models.choices import (
+from segapp.models.encoders import Encoder, PlainEncoder
+from segapp.models.normalise import Normalise
+from segapp.models.options import (
     ActivationKind,
     LongSkipMode,
     NormKind,
@@ -20,8 +22,6 @@ from segapp.models.choices import (
     per_level,
     whole,
 )
-from segapp.models.encoders import Encoder, PlainEncoder
-from segapp.models.normalise import Normalise
 from segapp.models.skips import LongSkip
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.source import Item
 from segapp.errors import MisuseError, SegappError
-from segapp.planning.objects import ObjectSizes, measure_objects
+from segapp.planning.object_sizes import ObjectSizes, measure_objects
 from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout, measure_symmetry
 
 MOST_IMAGES = 5000

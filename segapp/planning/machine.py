@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segapp.inference import computes_bf16
-from segapp.machine import usable_cores
-from segapp.machine.limits import memory_limit
+from segapp.inference.runtime import computes_bf16
+from segapp.system.limits import memory_limit, usable_cores
 
 WARM_UP, MEASURED = 1, 2
 """Training steps before and within a measurement."""

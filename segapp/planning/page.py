@@ -16,7 +16,7 @@ from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.plan import Plan
 from segapp.report.figures import COLOURS, INK, as_svg, new_figure, style
 from segapp.report.page import Page, facts
-from segapp.text import for_html, for_plot
+from segapp.terminal.text import for_html, for_plot
 
 SHOWN = 4
 """Images with their crops."""

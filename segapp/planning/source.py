@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segapp.datamodule import source_of
-from segapp.datasets.lists import Lists
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
+from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate, natural
 from segapp.errors import MisuseError
 from segapp.io import Image
-from segapp.io.config import read_yaml
+from segapp.io.yaml import read_yaml
+from segapp.loading.datamodule import source_of
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import FEWEST
 from segapp.planning.intensity import choose_intensity

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from segapp.batch import Batch
-from segapp.datamodule import SegmentationDataModule, default_workers
-from segapp.inference import build_own
+from segapp.checkpoints.building import build_own
+from segapp.loading.datamodule import SegmentationDataModule, default_workers
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.machine import USABLE, Machine, estimate_memory, measure_step
 from segapp.planning.schedule import Pace
@@ -31,7 +31,7 @@ class Trial:
     def __init__(self, decisions: Sequence[Decision], machine: Machine) -> None:
         self.machine = machine
         settings = {**copy.deepcopy(build_config(decisions)["data"]), "num_workers": 0, "cache_gb": 0.0}
-        self.data = _build(SegmentationDataModule, "segapp.datamodule.SegmentationDataModule", settings)
+        self.data = _build(SegmentationDataModule, "segapp.loading.datamodule.SegmentationDataModule", settings)
         start = time.process_time()
         self.batch: Batch = next(iter(self.data.train_dataloader()))
         self.loading = time.process_time() - start

@@ -1,1 +1,1 @@
-"""Figures, tables and pages from files on disk; nothing here runs a network."""
+"""Statistics, tables and pages from files on disk; nothing here runs a network."""

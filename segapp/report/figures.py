@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from segapp.io import atomic_path
 from segapp.report.results import LOWER_IS_BETTER, Result
-from segapp.text import for_plot, for_terminal
+from segapp.terminal.text import for_plot, for_terminal
 
 matplotlib.use("agg")
 

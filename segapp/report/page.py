@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from segapp.io import atomic_path
-from segapp.text import for_html
+from segapp.terminal.text import for_html
 
 CSS = """
 :root { color-scheme: light dark; --ink: #24272d; --soft: #667; --paper: #fdfdfc; --line: #d9dade; --tint: #f1f2f4;

@@ -13,7 +13,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import read_table
-from segapp.report.flow_table import FlowTable, read_flow
+from segapp.report.gradient_flow_table import FlowTable, read_flow
 
 LOWER_IS_BETTER = ("hd95", "hd95/image", "loss")
 """Scores of which less is more."""

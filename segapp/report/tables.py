@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.io import atomic_path, write_table
-from segapp.text import for_html, for_terminal
+from segapp.terminal.text import for_html, for_terminal
 
 Rows = Sequence[Mapping[str, Any]]
 _SIGNS = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 
 from segapp.callbacks.curves import draw
 from segapp.callbacks.samples import save_panels, side_by_side
-from segapp.datasets.palette import default_palette
+from segapp.palette import default_palette
 from segapp.spec import Spec
-from segapp.text import for_terminal
+from segapp.terminal.text import for_terminal
 
 HOSTILE = ("$$", "$\\frac{$", "x_$", "a$b_$c", "_hidden", "<script>&", "a\x1b[2J\nb", "‮txt")
 

@@ -78,7 +78,7 @@ GADGETS: dict[str, dict[str, Any]] = {
     "segapp.callbacks.LastCheckpoint": {"folder": MARK},
     "segapp.cli.main": {"arguments": ["--version"]},
     "segapp.io.write.tiff_rows": {"path": MARK},
-    "segapp.module.SegmentationModule.load_from_checkpoint": {"checkpoint_path": MARK},
+    "segapp.training.module.SegmentationModule.load_from_checkpoint": {"checkpoint_path": MARK},
     "evil.Evil": {},
     "segapp.models.evil.Evil": {},
 }

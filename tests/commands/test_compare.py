@@ -11,8 +11,8 @@ import pytest
 
 from segapp.cli import main
 from segapp.commands.compare import _names, _verdict
-from segapp.datasets.palette import error_colour
 from segapp.errors import MisuseError
+from segapp.palette import error_colour
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 CONFIG = (

@@ -4,8 +4,8 @@ import pytest
 
 from segapp.cli import main
 from segapp.commands import doctor as command
-from segapp.machine.checks import CHECKS
-from tests.machine.test_checks import LAPTOP, replace
+from segapp.system.checks import CHECKS
+from tests.system.test_checks import LAPTOP, replace
 
 
 @pytest.fixture

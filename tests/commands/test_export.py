@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 
+from segapp.checkpoints.bundle import read_bundle
 from segapp.cli import main
 from segapp.commands.export import export
 from segapp.commands.predict import predict
@@ -18,8 +19,9 @@ from segapp.errors import MisuseError, SegappError
 from segapp.export import quantise as quantising
 from segapp.export import verify as verifying
 from segapp.export import write as writing
-from segapp.inference import ArrayImage, Engine, TorchRuntime, open_networks
-from segapp.inference.bundle import read_bundle
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.open import open_networks
+from segapp.inference.runtime import TorchRuntime
 from segapp.io import read_raw, write_image
 from segapp.models import PlainEncoder, UNet
 from tests.inference.checkpoints import make_spec, record

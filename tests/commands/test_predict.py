@@ -21,10 +21,13 @@ from segapp.cli import main
 from segapp.commands import predict as command
 from segapp.commands.predict import GPU_BATCH, ON_CPU, Pace, choose_pace, predict
 from segapp.errors import FatalError, MisuseError
-from segapp.inference import Engine, TorchRuntime, outputs, pictures
-from segapp.inference.manifest import Manifest
-from segapp.inference.outputs import Outputs
+from segapp.inference.engine import Engine
+from segapp.inference.runtime import TorchRuntime
 from segapp.io import Image, read_raw, read_table
+from segapp.prediction import overlays as pictures
+from segapp.prediction import writers as outputs
+from segapp.prediction.manifest import Manifest
+from segapp.prediction.writers import Outputs
 from segapp.spec import Intensity
 from tests.inference.checkpoints import make_spec, write_checkpoint
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segapp.inference.manifest import Manifest
 from segapp.io import write_image
+from segapp.prediction.manifest import Manifest
 from tests.inference.checkpoints import make_spec, write_checkpoint
 
 FILES, KILLS = 2000, 5

@@ -10,9 +10,9 @@ import pytest
 import tifffile
 
 from segapp.datasets import Contiguous, Folder, Fraction, Instances, PerClass
-from segapp.datasets.masks import EncodedMask
-from segapp.datasets.palette import default_palette
+from segapp.datasets.masks.encoding import EncodedMask
 from segapp.errors import MisuseError
+from segapp.palette import default_palette
 from tests.datasets.look_alikes import save, write_pair
 
 GREY = np.zeros((8, 9), np.uint8)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser
 
-from segapp.datamodule import SegmentationDataModule
+from segapp.loading.datamodule import SegmentationDataModule
 from tests.datasets.look_alikes import DRAW, write
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "data"

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from segapp.datasets import Colours, Encoding, Folder, Fraction, Indices, Instances, PerClass, Threshold
-from segapp.datasets.masks import EncodedMask, Labels, MaskFile
+from segapp.datasets.masks.encoding import EncodedMask, Labels, MaskFile
 from segapp.errors import MisuseError, SegappError
 from tests.datasets.look_alikes import save
 

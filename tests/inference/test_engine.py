@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.inference import ArrayImage, Engine, TorchRuntime
 from segapp.inference.blend import profile
-from segapp.inference.engine import _say_windows_matter
+from segapp.inference.engine import ArrayImage, Engine, _say_windows_matter
+from segapp.inference.runtime import TorchRuntime
 from segapp.inference.windows import inside, padded, starts
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec

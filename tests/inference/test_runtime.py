@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.inference import TorchRuntime, chosen_device, computes_bf16, usable_precision
-from segapp.inference.exported import NumpyRuntime
+from segapp.inference.exported_runtime import NumpyRuntime
+from segapp.inference.runtime import TorchRuntime, chosen_device, computes_bf16, usable_precision
 
 CPU = torch.device("cpu")
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segapp.datasets.crops import fit
 from segapp.inference.windows import GRID, ends, inside, padded, starts
+from segapp.loading.samples import fit
 
 lengths = st.integers(1, 3000)
 sides = st.integers(1, 600)

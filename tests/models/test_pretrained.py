@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from skimage import data
 from torch import nn
 
+from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main
 from segapp.errors import MisuseError
-from segapp.inference.checkpoint import load_checkpoint
 from segapp.models import Normalise, UNet, pretrained
 from segapp.models.pretrained import adapt_channels, fill, find_package, open_weights, rename
 from segapp.models.smp import SmpEncoder, SmpNet

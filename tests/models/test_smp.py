@@ -10,7 +10,7 @@ from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
 from segapp.errors import MisuseError, SegappError
 from segapp.export.convert import to_onnx
-from segapp.inference.exported import OnnxRuntime
+from segapp.inference.exported_runtime import OnnxRuntime
 from segapp.models import UNet, count_params
 from segapp.models.smp import SmpEncoder, SmpNet
 from tests.inference.checkpoints import make_spec

@@ -5,10 +5,12 @@ import html
 import numpy as np
 import pytest
 
-from segapp.report import figures, flow, landscape
-from segapp.report.flow_table import FlowTable
+from segapp.lab.gradient_flow import figures as flow
+from segapp.lab.landscape import figures as landscape
+from segapp.report import figures
+from segapp.report.gradient_flow_table import FlowTable
 from segapp.report.results import Result
-from segapp.text import for_terminal
+from segapp.terminal.text import for_terminal
 
 HOSTILE = ["$$", "$\\frac{$", "a$b_$c", "_hidden", "<script>&", "a\x1b[2J\nb", 'x id="y', f"ink {figures.INK}"]
 

@@ -1,0 +1,62 @@
+"""A class that is declared and never occurs in the training masks cannot be learnt, and nothing else says so."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from tqdm import tqdm
+
+from segapp.batch import Batch
+from segapp.spec import Spec
+from segapp.terminal.text import for_terminal
+
+
+class AbsentClasses(Callback):
+    """Says once which classes have no pixel: of the training masks where they were read through anyway (oversampling,
+    balanced weights), else of the samples of the first epoch, which cost nothing more to look at.
+
+    A run that goes on from a checkpoint has been told.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Tensor | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the counts, or begin to look at samples."""
+        if trainer.global_step:
+            return
+        counts = trainer.datamodule.counts_at_hand()  # type: ignore[attr-defined]
+        if counts is None:
+            self._seen = torch.zeros(256, dtype=torch.bool, device=pl_module.device)
+        elif trainer.is_global_zero:
+            _tell(pl_module, counts > 0, "the training masks hold no pixel of {}: it cannot be learnt.")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Mark the classes of a batch, without waiting for its device."""
+        if self._seen is not None:
+            self._seen[batch["mask"].long()] = True
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add up over the processes, and say it."""
+        if self._seen is None:
+            return
+        seen = trainer.strategy.reduce(self._seen.float(), reduce_op="sum")
+        self._seen = None
+        if trainer.is_global_zero:
+            sentence = "no sample of epoch 1 shows a pixel of {}: if the training masks hold none, it cannot be learnt."
+            _tell(pl_module, seen.cpu().numpy() > 0, sentence)
+
+
+def _tell(pl_module: LightningModule, occurs: np.ndarray, sentence: str) -> None:
+    spec: Spec = pl_module.spec  # type: ignore[assignment]
+    absent = [f"{for_terminal(name)} ({index})" for index, name in enumerate(spec.classes) if not occurs[index]]
+    if absent:
+        shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if absent[10:] else "")
+        advice = "Look at the masks, at the data's `classes` and `values`, and at which images the split trains on."
+        tqdm.write(f"note: {sentence.format(shown)} {advice}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Checkpoints and bundles: read, written, and trusted no further than their data."""

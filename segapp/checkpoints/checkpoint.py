@@ -1,0 +1,142 @@
+"""A checkpoint becomes a network again: safely, offline, and complete."""
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from segapp.checkpoints.bounds import check_archive, check_content, check_plain
+from segapp.checkpoints.building import brief, filled_network
+from segapp.checkpoints.bundle import read_json
+from segapp.checkpoints.missing import describe_missing_checkpoint
+from segapp.errors import MisuseError
+from segapp.spec import Spec
+
+VERSION = 1
+SECTIONS = ("spec", "net", "config", "splits", "scores")
+
+
+def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec, nn.Module, dict[str, Any]]:
+    """The spec, the network in evaluation mode on the CPU, and the checkpoint's own record.
+
+    Nothing is unpickled but plain data, nothing is downloaded, and only the package's own parts and those under
+    `allowed` (what the person named: classes or packages) are imported. Raises MisuseError with one sentence.
+    """
+    checkpoint = read_checkpoint(path)
+    record = checkpoint["segapp"]
+    return Spec.from_dict(record["spec"]), network_of(path, checkpoint, allowed), record
+
+
+def network_of(path: str | Path, checkpoint: dict[str, Any], allowed: Sequence[str] = ()) -> nn.Module:
+    """As `load_checkpoint`, the network alone, of a checkpoint that has been read."""
+    if not checkpoint["segapp"]["net"]:
+        raise MisuseError(
+            f"{path}: does not say how its network is made. It was saved by a Trainer in Python, with a network that "
+            "does not record its arguments: make that by segapp.init_args.construct(Class, ...), and train again."
+        )
+    return filled_network(path, checkpoint["segapp"]["net"], weights_under("net.", checkpoint), allowed)
+
+
+def weights_under(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """The part of a checkpoint's weights whose names begin so, by the rest of their names."""
+    weights = checkpoint["state_dict"].items()
+    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
+
+
+def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
+    """The network of a bundle of format `weights`, in evaluation mode on the CPU.
+
+    `path` is its `.safetensors`; the class_path and init_args lie beside it in a `.json`. As safe as
+    `load_checkpoint`; raises MisuseError with one sentence.
+    """
+    net = read_json(path.with_suffix(".json"))
+    try:
+        weights = load_file(path)
+    except Exception as error:  # a cut or altered file fails in whatever part meets it first
+        files = f"{path} with {path.stem}.json"
+        raise MisuseError(f"{files}: cannot be loaded, or is damaged ({brief(error)}).") from error
+    return filled_network(path, net, weights, allowed)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The checkpoint's content on the CPU, plain types and tensors only; `segapp` holds the sections of `SECTIONS`.
+
+    Raises MisuseError for a URL, a missing file, one that is no checkpoint, holds code, or is not segapp's.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(path)):
+        raise MisuseError(f"{path}: checkpoints are read from this machine only; download it first.")
+    file = Path(path)
+    if not file.is_file():
+        raise MisuseError(describe_missing_checkpoint(file))
+    try:
+        records = check_archive(file) if zipfile.is_zipfile(file) else 0
+        with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise MisuseError(_refused(file, str(error))) from error
+    except MisuseError:
+        raise
+    except PermissionError as error:
+        raise MisuseError(f"{file}: may not be read ({error.strerror}).") from error
+    except Exception as error:  # a cut or altered file fails in whatever part of torch meets it first
+        raise MisuseError(_damaged(file)) from error
+    return _checked(file, checkpoint, records)
+
+
+def _checked(file: Path, checkpoint: Any, records: int) -> dict[str, Any]:
+    record = checkpoint.get("segapp") if isinstance(checkpoint, dict) else None
+    if record is None:
+        raise MisuseError(
+            f"{file}: not written by segapp (it lacks the 'segapp' entry that says what the network is); "
+            "give a checkpoint of `segapp fit`, as runs/<name>/<time>/checkpoints/best.ckpt."
+        )
+    version = record.get("version") if isinstance(record, dict) else None
+    if version != VERSION:
+        raise MisuseError(
+            f"{file}: a checkpoint of version {version!r}; this segapp reads version {VERSION}: "
+            "install the segapp that wrote it."
+        )
+    _check_content(file, checkpoint, records)
+    sections = [*(record.get(name) for name in SECTIONS), checkpoint.get("state_dict")]
+    if not all(isinstance(section, dict) for section in sections):
+        raise MisuseError(f"{file}: a damaged checkpoint, one of {', '.join(SECTIONS)}, state_dict is missing.")
+    names = [name for split in record["splits"].values() for name in (split if isinstance(split, list) else [split])]
+    if not all(isinstance(name, str) for name in (*checkpoint["state_dict"], *record["splits"], *names)):
+        raise MisuseError(f"{file}: a damaged checkpoint, its weights or images have names that are no text.")
+    if not all(isinstance(value, Tensor) for value in checkpoint["state_dict"].values()):
+        raise MisuseError(f"{file}: a damaged checkpoint, its state_dict holds more than tensors.")
+    return checkpoint
+
+
+def _check_content(file: Path, checkpoint: dict[str, Any], records: int) -> None:
+    """Raise MisuseError for what is no plain data, or takes more memory or time than the file's size suggests."""
+    try:
+        check_content(checkpoint, file.stat().st_size, records)
+        for section in ("spec", "net", "config"):
+            check_plain(checkpoint["segapp"].get(section))
+    except MisuseError as error:
+        raise MisuseError(f"{file}: {error} It was refused.") from error
+
+
+def _refused(file: Path, message: str) -> str:
+    code = re.search(r"GLOBAL (\S+)|global `?([\w.]+)", message)
+    if code is None:
+        return _damaged(file)
+    return (
+        f"{file}: holds code ({next(filter(None, code.groups()))}) instead of plain data, which would run when "
+        "loaded; it was refused. Checkpoints of `segapp fit` hold none."
+    )
+
+
+def _damaged(file: Path) -> str:
+    return (
+        f"{file}: no checkpoint, or a damaged or incomplete one ({file.stat().st_size:,} bytes): "
+        "copy it again from where it is whole, or give another checkpoint."
+    )

@@ -1,0 +1,265 @@
+"""What a checkpoint's settings may do: name listed classes, in their roles, and give them plain values."""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import jsonargparse
+from jsonargparse import _common
+from jsonargparse._parameter_resolvers import get_signature_parameters
+from jsonargparse._util import get_import_path
+
+from segapp.checkpoints import parameter_types as kinds
+from segapp.checkpoints.roles import (
+    LOGGER,
+    NETWORK,
+    ROOMS,
+    SOURCE,
+    Role,
+    bases_of,
+    find_class,
+    is_below,
+    plays,
+    roles_for,
+)
+from segapp.errors import MisuseError
+
+STEERING = ("class_path", "init_args", "dict_kwargs", "_instantiator", "__path__")
+"""Words that make jsonargparse import and call something."""
+
+WORD = re.compile(r"[\w ,=+-]{0,200}")
+"""Text that names no module, no file and no address."""
+
+LARGEST = 2**20
+"""No number in a network's settings is larger."""
+
+LONGEST = 2000
+"""Values of a list: jsonargparse takes time with the square of them."""
+
+MATCHED = ("group", "exclude")
+"""Arguments of data sets that are only compared with names, never opened."""
+
+
+def check_class_paths(config: Any, allowed: Sequence[str] = ()) -> None:
+    """Raise MisuseError unless every class that settings name may be imported; imports nothing.
+
+    Allowed are the modules of `roles.ROOMS`, and the classes or packages that the user named. Settings that smuggle
+    a class past this look (in a dotted key, in text that would be parsed, through `_instantiator`) are refused.
+    """
+    if isinstance(config, list | tuple):
+        for value in config:
+            check_class_paths(value, allowed)
+    elif isinstance(config, dict):
+        _check_keys(config)
+        if "class_path" in config:
+            _check_path(config["class_path"], allowed)
+        for value in config.values():
+            check_class_paths(value, allowed)
+    elif isinstance(config, str) and any(word in config for word in STEERING):
+        raise MisuseError(f"a setting holds {_brief(config)}, text that may name a class; it was refused.")
+
+
+def classes_named(config: Any) -> list[str]:
+    """Return the classes that a config names: in one of the user's own, theirs to trust."""
+    if isinstance(config, dict):
+        own = [str(config["class_path"])] if "class_path" in config else []
+        return own + [path for value in config.values() for path in classes_named(value)]
+    if isinstance(config, list):
+        return [path for value in config for path in classes_named(value)]
+    return []
+
+
+def named_by_user(path: str, allowed: Sequence[str]) -> bool:
+    """Return whether a class path is one of `allowed`, or lies in a package of it."""
+    return is_below(path, tuple(allowed))
+
+
+@cache
+def arguments_of(function: Any) -> dict[str, Any]:
+    """Return the parameters of a function or class by name, those that it hands on to its ancestors included."""
+    return {parameter.name: parameter for parameter in get_signature_parameters(function, None)}
+
+
+def imports_of(found: type) -> set[str]:
+    """Return what jsonargparse imports to make an object of a class: it, and the defaults of its parameters."""
+    defaults = [parameter.default for parameter in arguments_of(found).values()]
+    objects = [found, *(one for one in defaults if inspect.isclass(one) and one is not inspect.Parameter.empty)]
+    return {name for one in objects for name in (f"{one.__module__}.{one.__qualname__}", get_import_path(one)) if name}
+
+
+@dataclass
+class Review:
+    """Settings of a file, checked value by value against the types of the parameters that they reach.
+
+    Attributes:
+        allowed: Classes or packages that the user named.
+        classes: Every class that was found, as it was named and where it is defined: all that may be imported.
+        dropped: The places of paths that a file does not choose, and that were left out.
+        roots: Folders that data sets are read from.
+    """
+
+    allowed: Sequence[str] = ()
+    classes: set[str] = field(default_factory=set)
+    dropped: list[str] = field(default_factory=list)
+    roots: list[str] = field(default_factory=list)
+
+    def arguments(self, config: Mapping[str, Any], expected: Mapping[str, Any], place: str) -> dict[str, Any]:
+        """Return a section's settings, checked against a type, a role or a tuple of them each; others must be plain."""
+        return {key: self.value(value, expected.get(key, Any), f"{place}.{key}") for key, value in config.items()}
+
+    def part(self, config: Any, roles: Sequence[Role], place: str) -> dict[str, Any]:
+        """Return the class_path and init_args of a part that has one of these roles; raises MisuseError."""
+        if not isinstance(config, dict) or "class_path" not in config:
+            raise MisuseError(f"{place}: expected the class_path of a {_names(roles)}, got {_brief(config)}.")
+        path, settings = config["class_path"], config.get("init_args") or {}
+        _check_path(path, self.allowed)
+        if not isinstance(settings, dict):
+            raise MisuseError(f"{place}: the init_args of {path} are no settings but {_brief(settings)}.")
+        found = find_class(path)
+        role = self._role(found, path, roles, place)
+        known = arguments_of(found)
+        self.classes |= {path, *imports_of(found)}
+        kept = {}
+        for key, value in settings.items():
+            parameter = known.get(key)
+            if parameter is None:
+                kept[key] = self.value(value, Any, f"{place}.{key}", role)
+            elif not _is_default(value, parameter.default) and not self._is_left_out(value, parameter, role, place):
+                kept[key] = self.value(value, parameter.annotation, f"{place}.{key}", role)
+        return {"class_path": path, **({"init_args": kept} if "init_args" in config else {})}
+
+    def value(self, value: Any, kind: Any, place: str, role: Role | None = None) -> Any:
+        """Return a value that a parameter of this type may have, the parts in it checked; raises MisuseError.
+
+        `role` is that of the part whose parameter it is: None for a class that the user named, and for a section.
+        """
+        inner: Any
+        if value is None:
+            return None
+        if isinstance(value, dict | list | tuple) and len(value) > LONGEST:
+            raise MisuseError(f"{place}: {len(value):,} values; a file's settings list {LONGEST:,} at most.")
+        if isinstance(value, dict) and "class_path" in value:
+            roles = [one for member in kinds.made(kind) for one in roles_for(member)]
+            return self.part(value, [role] if role is not None and role in roles else roles, place)
+        if isinstance(value, dict) and (inner := kinds.named(kind, value)) is not None:
+            return {key: self.value(one, inner[key], f"{place}.{key}", role) for key, one in value.items()}
+        if isinstance(value, list | tuple) and (inner := kinds.elements(kind)) is not None:
+            return [self.value(one, inner, place, role) for one in value]
+        if isinstance(value, bool | int | float) and kinds.takes_number(kind, value):
+            if role is NETWORK and abs(value) > LARGEST:
+                raise MisuseError(f"{place}: {value} is more than any network's settings hold ({LARGEST:,}).")
+            return value
+        if isinstance(value, str) and self._is_harmless(value, kind, place, role):
+            return value
+        raise MisuseError(f"{place}: {_brief(value)} is not a value for it; it was refused.")
+
+    def _role(self, found: type, path: str, roles: Sequence[Role], place: str) -> Role | None:
+        """Return the role that a class plays in its place; None for one that the user vouches for."""
+        if not roles:
+            raise MisuseError(f"{place}: names the class {path}, but the parameter's type names none; it was refused.")
+        for role in roles:
+            if plays(found, role):
+                return role
+        if not named_by_user(path, self.allowed):
+            raise MisuseError(f"{place}: {path} is not a {_names(roles)} that a file may name.{_allow(path)}")
+        if not any(issubclass(found, bases_of(role)) for role in roles):
+            raise MisuseError(f"{place}: {path} is not a {_names(roles)}; it was refused.")
+        return None
+
+    def _is_left_out(self, value: Any, parameter: Any, role: Role | None, place: str) -> bool:
+        """Return whether a setting is a path, which no file chooses; the root of its data is noted and kept."""
+        name = f"{place}.{parameter.name}"
+        if value is None or role is None:
+            return False
+        if parameter.name in role.closed:
+            raise MisuseError(f"{name}: would open a file or call a function; it was refused.")
+        if not kinds.is_path(parameter.annotation):
+            return False
+        if role is SOURCE and parameter.name == "root":
+            if not isinstance(value, str) or "://" in value or "\0" in value:
+                raise MisuseError(f"{name}: expected a folder of this machine, got {_brief(value)}.")
+            self.roots.append(value)
+            return False
+        if parameter.default is inspect.Parameter.empty and role is not LOGGER:
+            raise MisuseError(f"{name}: a folder to write to, which no file chooses; it was refused.")
+        self.dropped.append(name)
+        return True
+
+    def _is_harmless(self, text: str, kind: Any, place: str, role: Role | None) -> bool:
+        """Return whether text stays what it is: it is not imported, opened or parsed into something else."""
+        key = place.rpartition(".")[2]
+        if kinds.is_choice(kind, text):
+            return True
+        if kinds.is_called(kind) or any(True for member in kinds.members(kind) for _ in roles_for(member)):
+            return kinds.takes_any_text(kind) and bool(WORD.fullmatch(text))
+        if not kinds.takes_any_text(kind):
+            return any(member is Any for member in kinds.members(kind)) and (role is None or bool(WORD.fullmatch(text)))
+        free = role is None or key in MATCHED or (role is SOURCE and key == "root")
+        return free or not leads_elsewhere(text)
+
+
+def leads_elsewhere(text: str) -> bool:
+    """Return whether text, read as a path, is absolute, goes upwards or is an address."""
+    paths = PurePosixPath(text), PureWindowsPath(text)
+    upwards = any(".." in path.parts or path.anchor for path in paths)
+    return upwards or "://" in text or text.startswith("~") or "\0" in text
+
+
+@contextmanager
+def limited_imports(allowed: Sequence[str]) -> Iterator[None]:
+    """While it lasts, jsonargparse imports only `allowed`, classes or packages, whatever a setting's text says.
+
+    Its policy also looks at where an object really comes from, so `torch.os.system` stays `os.system`; and what an
+    argument of any type is given stays plain data.
+    """
+    before = dict(_common.parsing_settings)  # jsonargparse can set its policy, but not put it back
+    jsonargparse.set_parsing_settings(
+        import_path_denylist=["*"],
+        import_path_allowlist=[name for name in allowed if all(part.isidentifier() for part in name.split("."))],
+        instantiate_subclass_spec_in_any=False,
+    )
+    try:
+        yield
+    finally:
+        _common.parsing_settings.update(before)
+
+
+def _check_keys(config: dict[Any, Any]) -> None:
+    for key in map(str, config):
+        if any(word in key for word in STEERING) and key not in ("class_path", "init_args"):
+            raise MisuseError(f"the setting {key!r} would choose what is called; it was refused.")
+    if "class_path" in config and not config.keys() <= {"class_path", "init_args"}:
+        extra = ", ".join(sorted(map(str, config.keys() - {"class_path", "init_args"})))
+        raise MisuseError(f"{config['class_path']!r} stands beside {extra}, only init_args may; it was refused.")
+
+
+def _check_path(path: Any, allowed: Sequence[str]) -> None:
+    parts = path.split(".") if isinstance(path, str) else []
+    if len(parts) < 2 or not all(part.isidentifier() and not part.startswith("__") for part in parts):
+        raise MisuseError(f"{_brief(path)} is not the path of a class (package.module.Class); it was refused.")
+    if not (is_below(path, ROOMS) or named_by_user(path, allowed)):
+        raise MisuseError(f"names {path}, code from outside segapp; it was not imported.{_allow(path)}")
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Return whether a setting is the path of the function or class that its parameter has anyway."""
+    if not isinstance(value, str) or not (inspect.isclass(default) or inspect.isroutine(default)):
+        return False
+    return value.rpartition(".")[2] == default.__qualname__ and is_below(default.__module__, (value.split(".")[0],))
+
+
+def _names(roles: Sequence[Role]) -> str:
+    return " or ".join(dict.fromkeys(role.name for role in roles)) or "part"
+
+
+def _allow(path: str) -> str:
+    return f" If you trust it, say so: --allow {path} (or name it in a config of yours)."
+
+
+def _brief(value: Any) -> str:
+    return repr(value)[:80]

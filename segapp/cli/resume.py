@@ -1,0 +1,250 @@
+"""A checkpoint that a run goes on from or is scored with: its settings, and whether it and the run agree."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse import Namespace
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Timer
+
+from segapp.checkpoints.building import offline
+from segapp.checkpoints.roles import (
+    CALLBACK,
+    LOGGER,
+    LOSS,
+    NETWORK,
+    OPTIMIZER,
+    PROFILER,
+    ROOMS,
+    SCHEDULER,
+    SOURCE,
+    STRATEGY,
+    TRANSFORM,
+    find_class,
+    is_below,
+)
+from segapp.checkpoints.trust import Review, arguments_of, check_class_paths, classes_named, imports_of
+from segapp.errors import MisuseError
+from segapp.loading.datamodule import SegmentationDataModule
+from segapp.training.console import say
+from segapp.training.module import SegmentationModule
+
+SECTIONS = ("seed_everything", "model", "data", "trainer")
+DEEP = ("model", "data", "trainer")
+
+SCORED = ("source", "crop", "resize", "window", "overlap", "blend")
+"""All that scoring needs of the data section."""
+
+NOT_OF_A_FILE = ("default_root_dir", "model_registry", "plugins", "enable_autolog_hparams")
+"""Settings of the trainer that no checkpoint chooses: where is written, and what replaces its parts."""
+
+RUN_FOLDER = "{run}"
+"""Stands for the run's folder until it is known."""
+
+TRAINER: dict[str, Any] = {
+    "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps"],
+    "strategy": (Literal["auto", "ddp", "ddp_find_unused_parameters_true", "ddp_spawn", "fsdp"], STRATEGY),
+    "logger": (bool, LOGGER, list[LOGGER]),  # type: ignore[valid-type]
+    "callbacks": (CALLBACK, list[CALLBACK]),  # type: ignore[valid-type]
+    "profiler": (Literal["simple", "advanced"], PROFILER),
+}
+"""What a checkpoint may say of them."""
+
+_ABSENT = object()
+
+
+def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, allowed: Sequence[str]) -> dict[str, Any]:
+    """Return what a verb needs of the config that a checkpoint was trained with: all of it only to go on training.
+
+    What a file does not choose is left out: where is written, how many processes start. Raises MisuseError for a class
+    that may not be imported or has no business in its place, and where something is missing.
+    """
+    config = checkpoint["segapp"]["config"]
+    needed = (*SECTIONS[:-1], *(["trainer"] if verb == "fit" else []))  # none of a run in Python
+    missing = [name for name in needed if name not in config or (name in DEEP and not isinstance(config[name], dict))]
+    if missing:
+        raise MisuseError(
+            f"{path}: does not say with which settings it was trained (no {', '.join(missing)}), and segapp {verb} "
+            "needs them: give a checkpoint that `segapp fit` wrote. `segapp predict` can use this one."
+        )
+    if verb == "fit":
+        _refuse_weights_alone(path, checkpoint)
+        wanted = {key: config[key] for key in ("name", *SECTIONS) if key in config}
+        wanted["trainer"] = {key: value for key, value in config["trainer"].items() if key not in NOT_OF_A_FILE}
+    else:
+        trainer = config.get("trainer", checkpoint["segapp"].get("spec"))  # a run in Python has none
+        wanted = {"seed_everything": config["seed_everything"], "trainer": _some(trainer, ("precision",))}
+        wanted |= {"model": _some(config["model"], ("net", "loss")), "data": _some(config["data"], SCORED)}
+    try:
+        return _reviewed(path, wanted, allowed)
+    except MisuseError as error:
+        raise MisuseError(f"{path}: {error}") from error
+
+
+def _reviewed(path: str, config: dict[str, Any], allowed: Sequence[str]) -> dict[str, Any]:
+    """Return the settings as they may be parsed: names first, before anything is imported, then value by value."""
+    check_class_paths(config, allowed)
+    review = Review(allowed)
+    net = offline(config["model"].get("net"), allowed)
+    parts = {"net": NETWORK, "loss": LOSS, "optimizer": OPTIMIZER, "lr_scheduler": SCHEDULER}
+    expected = {
+        "model": _kinds(SegmentationModule) | parts,
+        "data": _kinds(SegmentationDataModule) | {"source": SOURCE, "augment": list[TRANSFORM]},  # type: ignore[valid-type]
+        "trainer": _kinds(Trainer) | TRAINER,
+    }
+    flat = {"name": str, "seed_everything": (bool, int)}
+    checked = {key: review.value(config[key], flat[key], key) for key in flat if key in config}
+    for section in DEEP:
+        content = config[section] | ({"net": net} if section == "model" else {})
+        checked[section] = review.arguments(content, expected[section], section)
+    for place in review.dropped:
+        say(f"{path}: {place} is not taken from it; everything is written to the run's folder.")
+    for logger in _loggers(checked["trainer"]):
+        logger.setdefault("init_args", {})["save_dir"] = RUN_FOLDER
+    return checked
+
+
+def _kinds(function: Any) -> dict[str, Any]:
+    return {name: parameter.annotation for name, parameter in arguments_of(function).items()}
+
+
+def _some(section: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: section[key] for key in keys if key in section}
+
+
+def _loggers(trainer: dict[str, Any]) -> list[dict[str, Any]]:
+    logger = trainer.get("logger")
+    return [one for one in (logger if isinstance(logger, list) else [logger]) if isinstance(one, dict)]
+
+
+def classes_of(config: dict[str, Any]) -> list[str]:
+    """Return every class that parsed settings name, as they name it and where it is defined."""
+    named = classes_named(config)
+    return [*named, *(name for path in named if is_below(path, ROOMS) for name in imports_of(find_class(path)))]
+
+
+def place_loggers(trainer: Any, folder: Path) -> None:
+    """Let the loggers that a checkpoint brought write to the run's folder."""
+    for logger in _loggers({"logger": trainer.logger}) if isinstance(trainer.logger, list | dict) else [trainer.logger]:
+        if isinstance(logger, Namespace) and (logger.get("init_args") or Namespace()).get("save_dir") == RUN_FOLDER:
+            logger.init_args.save_dir = str(folder)
+
+
+def filled_by_a_checkpoint(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
+    """The settings of a network, as parsed, for which nothing is fetched or read: `path` brings the weights.
+
+    Raises MisuseError for what would be looked up elsewhere, except by the classes of `allowed`.
+    """
+    try:
+        return _as_parsed(offline(net, allowed))
+    except MisuseError as error:
+        raise MisuseError(f"{path}: {error}") from error
+
+
+def _as_parsed(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_as_parsed(value) for value in config]
+    if isinstance(config, dict) and "class_path" in config:
+        settings = {key: _as_parsed(value) for key, value in config["init_args"].items()}
+        return Namespace(class_path=config["class_path"], init_args=Namespace(settings))
+    return config
+
+
+def nothing_left(checkpoint: dict[str, Any], trainer: Any) -> str | None:
+    """The sentence for a run that has reached its end already, or None.
+
+    Args:
+        checkpoint: What it would go on from.
+        trainer: The trainer's settings, for `max_epochs`, `max_steps` and `max_time`.
+    """
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    for name, done in (("max_epochs", epochs), ("max_steps", checkpoint["global_step"])):
+        if 0 < (trainer[name] or -1) <= done:
+            return (
+                f"nothing is left to train: the run has done {done} of {trainer[name]} {name.removeprefix('max_')}; "
+                f"to go on, give more with --trainer.{name}, say {2 * trainer[name]}."
+            )
+    used = [state["time_elapsed"]["train"] for key, state in checkpoint["callbacks"].items() if key.startswith("Timer")]
+    if trainer["max_time"] and used and used[0] >= (Timer(trainer["max_time"]).time_remaining() or math.inf):
+        return (
+            f"nothing is left to train: the run has had its {trainer['max_time']}; to go on, give more in all with "
+            "--trainer.max_time."
+        )
+    return None
+
+
+def other_weights(
+    error: Exception, path: str | None, old: dict[str, Any] | None, new: dict[str, Any]
+) -> MisuseError | None:
+    """The sentence for weights that the network here has no place for; None for another error.
+
+    Args:
+        error: As torch raises it when weights are loaded.
+        path: The checkpoint.
+        old: The model section it was trained with.
+        new: The model section of this run.
+    """
+    if old is None or "loading state_dict" not in str(error):
+        return None
+    parts = {name: old.get(name) for name in ("net", "loss")}, {name: new.get(name) for name in ("net", "loss")}
+    changed = [f"{key} was {was} and is {now} now" for key, was, now in _differences(*parts, "model")]
+    lines = str(error).splitlines()
+    why = "; ".join(changed) or f"no setting differs, so its class has changed ({lines[-1].strip().rstrip('.')})"
+    return MisuseError(
+        f"the weights of {path} do not fit the network: {why}. "
+        "Leave that as it was; another network is a new run's (segapp fit without --ckpt_path)."
+    )
+
+
+def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], record: dict[str, Any], new: bool) -> None:
+    """Give the data the split of a checkpoint, wherever the images are now, so that no training image is scored.
+
+    Args:
+        data: The images of this run.
+        settings: The data section of this run's config.
+        record: What the checkpoint says about itself.
+        new: Whether the user asked for a new split (`--new_split`).
+    """
+    count = len({name for names in record["splits"].values() for name in names})
+    if new or not count:
+        why = "as --new_split asks" if new else "since the checkpoint records none"
+        say(f"the images are divided by the data's own `split`, {why}.")
+        return
+    was, now = record["config"]["data"]["source"], settings["source"]
+    old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))
+    if was["class_path"] == now["class_path"] and old != own:
+        raise MisuseError(
+            f"the checkpoint's split of {count} images holds, and another `split` is given: leave that out, or divide "
+            "the images anew with --new_split, where images that it was trained on may be scored."
+        )
+    data.restore_splits(record["splits"])
+
+
+def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: str = "test") -> None:
+    """Raise MisuseError unless the data have the checkpoint's classes."""
+    if here != there:
+        other = "; for other classes start a new run from its weights: --init_from instead of --ckpt_path"
+        raise MisuseError(
+            f"the network of the checkpoint has the {len(there)} classes {', '.join(there)}; the data has {len(here)}: "
+            f"{', '.join(here)}. Give data with the same classes in the same order{other if verb == 'fit' else ''}."
+        )
+
+
+def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:
+    if "loops" not in checkpoint or "optimizer_states" not in checkpoint:
+        raise MisuseError(
+            f"{path}: holds weights, but not how far the training and its optimiser were, so no fit can go on from it: "
+            "give the run's checkpoints/last.ckpt."
+        )
+
+
+def _differences(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, old and new value of every setting that differs."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{place}.{key}")
+    elif old != new:
+        was, now = ("not set" if value is _ABSENT else value for value in (old, new))
+        yield place, was, now

@@ -1,0 +1,35 @@
+"""Images that are turned from grey into colour or back because a data set has one number of channels."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from segapp.errors import SegappError
+from segapp.io import Image
+from segapp.terminal.text import for_terminal
+
+logger = logging.getLogger(__name__)
+
+
+def report_converted(paths: Sequence[Path], channels: int, first: Path) -> None:
+    """Log how many images have other channels than the first one, which decided on `channels`, and the setting."""
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        stored = Counter(pool.map(_channels, paths))
+    for other, count in sorted(stored.items()):
+        if other not in (0, channels):
+            logger.warning(
+                "%d of %d images have %d channels and are converted to the %d of the first, %s; set `channels: %d` in "
+                "data.source.init_args to have it the other way round.",
+                *(count, len(paths), other, channels, for_terminal(str(first)), other),
+            )
+
+
+def _channels(path: Path) -> int:
+    """Return an image's channels; 0 where its header cannot be read: whoever reads the image reports that."""
+    try:
+        return Image(path).shape[2]
+    except SegappError:
+        return 0

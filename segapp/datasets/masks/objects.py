@@ -1,0 +1,144 @@
+"""Masks made of binary files: one per object or one per class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, listed, one_band
+from segapp.datasets.masks.palettes import BLACK
+from segapp.datasets.masks.threshold import Binary
+from segapp.datasets.masks.values import likely
+from segapp.errors import MisuseError
+from segapp.io import MaskPixels
+
+
+class Instances(Encoding):
+    """Objects, all of one class: one binary file per object, or one file with a value per object; 0 is none.
+
+    `instance` is the objects' class (default: the first that is not the background); pixels of one object
+    that touch or overlap another become `border` where that is given. `threshold` reads files that JPEG or smoothing
+    changed: brighter is the object, as in `Threshold`.
+    """
+
+    several = True
+    local = False  # which objects touch is only known where both are seen
+
+    def __init__(self, instance: str | None = None, border: str | None = None, threshold: float | None = None) -> None:
+        self.instance, self.border = instance, border
+        self._binary = None if threshold is None else Binary(threshold)
+        self.tolerant = threshold is not None
+
+    def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
+        """Raise MisuseError when one of several files is not binary."""
+        default = next(name for i, name in enumerate(labels.classes) if i != labels.background)
+        foreground = labels.index(self.instance or default, "mask.instance")
+        bands = [_band(file.path, window, self._binary) for file, window in zip(files, pixels, strict=True)]
+        if len(bands) > 1:
+            for file, band in zip(files, bands, strict=True):
+                _require_binary(file.path, band)
+        objects, overlaps = _number_objects(bands)
+        mask = np.where(objects > 0, foreground, labels.background).astype(np.uint8)
+        if self.border is not None:
+            mask[_touching(objects) | overlaps] = labels.index(self.border, "mask.border")
+        return _ignore_missing(mask, pixels)
+
+
+class PerClass(Encoding):
+    """One binary file per class, found by `{class}` in the masks' pattern; a missing file means: not there.
+
+    Where files overlap, a later class in `order` (default: that of the classes) lies above, and those it does not
+    name lie below; the rest is background. `threshold` reads files that JPEG or smoothing changed: brighter is the
+    class, as in `Threshold`.
+    """
+
+    several = True
+
+    def __init__(self, order: list[str] | None = None, threshold: float | None = None) -> None:
+        self.order = order
+        self._binary = None if threshold is None else Binary(threshold)
+        self.tolerant = threshold is not None
+
+    def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
+        """Raise MisuseError when a file is not binary or the pattern has no `{class}`."""
+        named = list(self.order or [])
+        order = [name for name in labels.classes if name not in named] + named
+        indices = {name: labels.index(name, "mask.order") for name in order}
+        mask = np.full(pixels[0].shape, labels.background, np.uint8)
+        of_class: dict[str | None, np.ndarray] = {}
+        for file, window in zip(files, pixels, strict=True):
+            if file.class_name is None:
+                raise MisuseError("mask PerClass needs {class} in `masks`, such as 'masks/{class}/{name}.*'.")
+            _require_binary(file.path, band := _band(file.path, window, self._binary))
+            of_class[file.class_name] = band > 0
+        for name, index in indices.items():
+            if name in of_class:
+                mask[of_class[name]] = index
+        return _ignore_missing(mask, pixels)
+
+
+def _band(path: Path, pixels: MaskPixels, binary: Binary | None) -> np.ndarray:
+    """Return (H, W), 0 where no object is: also where nothing was measured."""
+    band = one_band(path, pixels) if binary is None else binary.read(path, pixels)
+    if pixels.palette is not None and binary is None:
+        _require_black(path, band, pixels.palette)
+    return band if pixels.missing is None else np.where(pixels.missing, 0, band)
+
+
+def _require_black(path: Path, band: np.ndarray, palette: np.ndarray) -> None:
+    """Raise MisuseError if a palette paints 0, which is no object, and what is one the other way round."""
+    colours = {int(value): tuple(int(v) for v in palette[value]) for value in np.unique(band)}
+    if colours.get(0, BLACK) != BLACK and (len(colours) == 1 or BLACK in colours.values()):
+        raise MisuseError(
+            f"{path}: 0 stands for no object, but its palette paints it {colours[0]}, as if the order were exchanged; "
+            "save it as a grey mask."
+        )
+
+
+def _ignore_missing(mask: np.ndarray, pixels: Sequence[MaskPixels]) -> np.ndarray:
+    """Return the mask with 255 where a file says that nothing was measured, unless it does so by 0: no object."""
+    return ignore_missing(mask, [window for window in pixels if window.nodata != 0])
+
+
+def _require_binary(path: Path, band: np.ndarray) -> None:
+    if not ((band == 0) | (band == band.max())).all():
+        values = np.unique(band)
+        raise MisuseError(
+            f"{path}: holds {listed(band)} where 0 and one other value are expected. "
+            f"{likely(band, 2) if len(values) > 20 else 'Save it as a binary mask.'}"
+        )
+
+
+def _number_objects(bands: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) object numbers, 0 for none, and where two objects overlap."""
+    if len(bands) == 1:
+        return bands[0], np.zeros(bands[0].shape, bool)
+    objects = np.zeros(bands[0].shape, np.int32)
+    overlaps = np.zeros(objects.shape, bool)
+    for number, band in enumerate(bands, start=1):
+        covered = band > 0
+        overlaps |= covered & (objects > 0)
+        objects[covered] = number
+    return objects, overlaps
+
+
+def _touching(objects: np.ndarray) -> np.ndarray:
+    """Pixels of an object with a pixel of another object among their eight neighbours."""
+    touching = np.zeros(objects.shape, bool)
+    for first, second in _neighbours(objects.shape):
+        a, b = objects[first], objects[second]
+        meet = (a != b) & (a > 0) & (b > 0)
+        touching[first] |= meet
+        touching[second] |= meet
+    return touching
+
+
+def _neighbours(shape: tuple[int, ...]) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Pairs of views in which every pixel meets its right, lower and two lower diagonal neighbours."""
+    up, down, all_rows = slice(None, -1), slice(1, None), slice(None)
+    return [
+        ((all_rows, up), (all_rows, down)),
+        ((up, all_rows), (down, all_rows)),
+        ((up, up), (down, down)),
+        ((up, down), (down, up)),
+    ]

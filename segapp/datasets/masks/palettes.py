@@ -1,0 +1,50 @@
+"""The colours of palette masks: where files disagree on them, the order of a palette says nothing about classes."""
+
+from collections.abc import Container
+from pathlib import Path
+
+import numpy as np
+
+from segapp.batch import IGNORE_INDEX
+from segapp.datasets.masks.encoding import Labels
+from segapp.errors import MisuseError
+
+BLACK = (0, 0, 0)
+
+
+class Palettes:
+    """What colour each index had in the masks seen so far, by this process."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[tuple[int, ...], Path]] = {}
+
+    def check(
+        self, path: Path, indices: np.ndarray, palette: np.ndarray, labels: Labels, listed: Container[int]
+    ) -> None:
+        """Raise MisuseError if the (H, W) indices have other colours than in another file, or look exchanged.
+
+        Programs that save or shrink palettes sort them as they like. `listed` are the indices of which the user said
+        which class they are.
+        """
+        used = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
+        colours = {int(index): tuple(int(v) for v in palette[index]) for index in used}
+        for index, colour in colours.items():
+            known, other = self._seen.setdefault(index, (colour, path))
+            if known != colour:
+                raise MisuseError(
+                    f"{path}: its palette paints {index} {colour}, that of {other} {known}, so the order of the "
+                    f"palettes says nothing about classes. {_remedy(colours)}"
+                )
+        black = [index for index, colour in colours.items() if colour == BLACK and index != IGNORE_INDEX]
+        base = colours.get(labels.background, BLACK)
+        if base != BLACK and [index for index in black if index not in listed]:
+            raise MisuseError(
+                f"{path}: its palette paints {labels.background}, which is {labels.classes[labels.background]!r}, "
+                f"{base} and {black[0]} black, as if they were exchanged. {_remedy(colours)} If the numbers are the "
+                f"classes, say so: mask segapp.datasets.Indices with values {{{black[0]}: {black[0]}}}."
+            )
+
+
+def _remedy(colours: dict[int, tuple[int, ...]]) -> str:
+    shown = ", ".join(str(list(colour)) for colour in list(colours.values())[:6])
+    return f"Read the colours: mask segapp.datasets.Colours, with the class of each (here {shown})."

@@ -1,0 +1,91 @@
+"""The images that an export is measured on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segapp.errors import MisuseError
+from segapp.inference.engine import ArrayImage
+from segapp.inference.resize import shrink
+from segapp.inference.windows import inside, padded
+from segapp.io import SUFFIXES, Image
+from segapp.prediction.intensity import require_trained_kind
+from segapp.spec import Spec
+
+MOST = 1024
+"""Of larger images the middle is taken: windows are alike, and time is short."""
+
+VERIFIED, CALIBRATED = 8, 32
+"""Images at most."""
+
+
+def given(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], list[ArrayImage]]:
+    """Images to verify on, and images to calibrate on, spread evenly over a folder and its sub-folders.
+
+    No image is in both, where there are two or more. Raises MisuseError when there is none.
+    """
+    if not folder.is_dir():
+        raise MisuseError(f"images: there is no folder {folder}.")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
+        raise MisuseError(f"images: there is no image in {folder}; segapp reads {', '.join(sorted(SUFFIXES))}.")
+    if not calibrate:
+        return [_read(path, spec) for path in _spread(paths, VERIFIED)], []
+    verify, other = (paths[::2], paths[1::2]) if len(paths) > 1 else (paths, paths)
+    chosen = _spread(verify, VERIFIED), _spread(other, CALIBRATED)
+    return [_read(path, spec) for path in chosen[0]], [_read(path, spec) for path in chosen[1]]
+
+
+def generated(spec: Spec) -> list[ArrayImage]:
+    """Three images of soft noise with discs and edges, in the spec's channels and dtype."""
+    height, width = spec.window
+    sizes = (spec.window, (height + height // 3, width + width // 2), (max(8, height // 2), max(8, width // 3)))
+    return [
+        ArrayImage(_scene(size, spec, seed), f"generated image {seed + 1}")
+        for seed, size in enumerate((min(h, MOST), min(w, MOST)) for h, w in sizes)
+    ]
+
+
+def windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
+    """The middle window of each image as the network sees it, (1, C, *spec.window)."""
+    crops = []
+    for stored in images:
+        image = stored if spec.resize is None else ArrayImage(shrink(stored, spec.resize), stored.name)
+        y, x = (max(0, (have - want) // 2) for have, want in zip(image.shape, spec.window, strict=False))
+        h, w = (min(have, want) for have, want in zip(image.shape, spec.window, strict=False))
+        start = inside((h, w), spec.window)
+        crops.append(padded(image.window(y, x, h, w), spec.window, start).transpose(2, 0, 1)[None])
+    return crops
+
+
+def _read(path: Path, spec: Spec) -> ArrayImage:
+    image = Image(path, spec.channels, spec.intensity)
+    require_trained_kind(image, spec.channels, "give --images like those it was trained on")
+    (height, width, _), side = image.shape, MOST if spec.resize is None else max(image.shape)
+    h, w = min(height, side), min(width, side)
+    return ArrayImage(image.window((height - h) // 2, (width - w) // 2, h, w), str(path))
+
+
+def _spread(paths: Sequence[Path], most: int) -> list[Path]:
+    count = min(most, len(paths))
+    return [paths[index * len(paths) // count] for index in range(count)]
+
+
+def _scene(size: tuple[int, int], spec: Spec, seed: int) -> np.ndarray:
+    """(*size, C) uint8, or float32 in [0, 1]."""
+    random = np.random.default_rng(seed)
+    height, width = size
+    channels = []
+    for _ in range(spec.channels):
+        coarse = random.random((max(2, height // 16), max(2, width // 16)), np.float32)
+        channels.append(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC))
+    scene = np.stack(channels, axis=2)
+    for _ in range(12):
+        disc = np.zeros(size, np.uint8)
+        centre = int(random.integers(width)), int(random.integers(height))
+        cv2.circle(disc, centre, int(random.integers(2, 3 + min(size) // 6)), 1, -1)
+        scene[disc == 1] = scene[disc == 1] * 0.3 + random.random(spec.channels, np.float32) * 0.7
+    scene = np.clip(scene + random.normal(0, 0.03, scene.shape), 0, 1).astype(np.float32)
+    return np.rint(scene * 255).astype(np.uint8) if spec.intensity.dtype == "uint8" else scene

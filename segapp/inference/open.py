@@ -1,0 +1,107 @@
+"""From the path of a checkpoint or a bundle, or of several, to the network that predicts and its spec."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from segapp.checkpoints.bundle import Bundle, is_bundle, read_bundle
+from segapp.errors import MisuseError
+from segapp.inference.ensemble import averaged
+from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime, onnx_precision, openvino_precision
+from segapp.spec import Precision, Spec
+
+if TYPE_CHECKING:
+    from segapp.inference.runtime import Runtime
+
+
+class Networks(NamedTuple):
+    """One network, or the networks of an ensemble, opened."""
+
+    spec: Spec  # with the precision that is computed in
+    members: list["Runtime"]
+    where: str  # `cpu`, `cuda`, `cpu through openvino`
+
+    def runtime(self, spec: Spec) -> "Runtime":
+        """All members as one, seeing each window in the views that `spec` asks for."""
+        return averaged(self.members, spec)
+
+
+def open_networks(
+    paths: Sequence[str | Path],
+    allowed: Sequence[str] = (),
+    device: str = "auto",
+    precision: Precision | None = None,
+) -> Networks:
+    """Open checkpoints of `segapp fit` or bundles of `segapp export`, to be averaged where there are several.
+
+    Torch is imported for checkpoints and for bundles of format `weights` only. Nothing is unpickled or downloaded.
+    `precision` None is the saved one where the processor computes it natively, else 32-true. Raises MisuseError when
+    the models do not belong together.
+    """
+    if not paths:
+        raise MisuseError("give --ckpt_path: a checkpoint of `segapp fit`, or a bundle of `segapp export`.")
+    opened = [_open(path, allowed, device, precision) for path in paths]
+    for path, other in zip(paths[1:], opened[1:], strict=True):
+        check_alike(paths[0], opened[0].spec, path, other.spec)
+        if ("through" in opened[0].where) != ("through" in other.where):
+            raise MisuseError(
+                f"{paths[0]} and {path} cannot be averaged: they run on {opened[0].where} and {other.where}; "
+                "give checkpoints only, or bundles of format onnx or openvino only."
+            )
+    return Networks(opened[0].spec, [member for one in opened for member in one.members], opened[0].where)
+
+
+def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
+    if not is_bundle(path):
+        return _checkpoint(path, allowed, device, precision)
+    bundle = read_bundle(path)
+    if bundle.format == "weights":
+        return _weights(bundle, allowed, device, precision)
+    if device == "cuda":
+        raise MisuseError(
+            f"{path}: a bundle of format {bundle.format} runs on the CPU; leave --device out, or give the checkpoint."
+        )
+    if bundle.format == "onnx":
+        chosen = onnx_precision(precision)
+        runtimes: list[Runtime] = [OnnxRuntime(network, bundle.window_statistics) for network in bundle.networks]
+    else:
+        chosen = openvino_precision(precision, bundle.spec.precision)
+        runtimes = [OpenVinoRuntime(network, chosen, bundle.window_statistics) for network in bundle.networks]
+    return Networks(replace(bundle.spec, precision=chosen), runtimes, f"cpu through {bundle.format}")
+
+
+def _checkpoint(path: str | Path, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
+    from segapp.checkpoints.checkpoint import load_checkpoint
+    from segapp.inference.runtime import TorchRuntime, calls_at_once, chosen_device, usable_precision
+
+    where = chosen_device(device)
+    spec, net, _ = load_checkpoint(path, allowed)
+    chosen = precision or usable_precision(spec.precision, where)
+    runtime = TorchRuntime(net, where, chosen, parallel=calls_at_once(where))
+    return Networks(replace(spec, precision=chosen), [runtime], str(where))
+
+
+def _weights(bundle: Bundle, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
+    from segapp.checkpoints.checkpoint import load_weights
+    from segapp.inference.runtime import TorchRuntime, calls_at_once, chosen_device, usable_precision
+
+    where = chosen_device(device)
+    chosen = precision or usable_precision(bundle.spec.precision, where)
+    nets = [load_weights(network, allowed) for network in bundle.networks]
+    runtimes: list[Runtime] = [TorchRuntime(net, where, chosen, parallel=calls_at_once(where)) for net in nets]
+    return Networks(replace(bundle.spec, precision=chosen), runtimes, str(where))
+
+
+def check_alike(path: str | Path, spec: Spec, other_path: str | Path, other: Spec) -> None:
+    """Raise MisuseError unless networks of both specs can be averaged: the same classes, the same images."""
+    for name in ("classes", "channels", "intensity", "resize"):
+        one, two = getattr(spec, name), getattr(other, name)
+        if one != two:
+            raise MisuseError(
+                f"{path} and {other_path} cannot be averaged: their {name} differ ({_brief(one)}; {_brief(two)})."
+            )
+
+
+def _brief(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

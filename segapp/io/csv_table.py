@@ -1,0 +1,27 @@
+"""Tables as CSV: whole or not at all, UTF-8, and every cell text that a spreadsheet shows and does not compute."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from segapp.errors import SegappError
+from segapp.io.write import atomic_path, telling
+from segapp.terminal.text import for_csv, from_csv
+
+
+def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a header and rows; raises SegappError when writing fails."""
+    with telling(path), atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(map(for_csv, header))
+        writer.writerows(map(for_csv, row) for row in rows)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Return the rows of what `write_table` wrote by the names of their columns; raises SegappError for other files."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = [[from_csv(cell) for cell in row] for row in csv.reader(file)]
+        return [dict(zip(header, row, strict=True)) for row in rows]
+    except (ValueError, csv.Error) as error:
+        raise SegappError(f"{path}: is no table that segapp wrote, or is damaged ({error}).") from error

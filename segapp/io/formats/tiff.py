@@ -1,0 +1,156 @@
+"""TIFF in windows: only the tiles or strips under the window are decoded."""
+
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from segapp.errors import SegappError
+from segapp.io.formats import tiff_tags
+from segapp.io.formats.tiff_pages import are_pages, channels_last, find_mask, find_series, find_shape, open_tiff
+from segapp.io.formats.tile_cache import Recent
+from segapp.io.header import Header, Window
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+MAX_SEGMENT = 2**30  # bytes of one tile or strip: decoded whole, however small the window
+EMPTY_FROM, EMPTY = 2**28, 4096
+"""Pixels from which an image must hold a byte for so many values: else it was made to keep a computer busy."""
+
+RECENT = Recent(2**26)  # bytes: a row of windows of 512 x 512 across 40,000 pixels of RGB
+
+
+def read_header(path: Path) -> Header:
+    """Return what the image's tags say; no pixel is decoded. SegappError for what no window could be read of."""
+    with open_tiff(path) as file:
+        series = find_series(path, file)
+        page = series.keyframe
+        height, width, bands = find_shape(path, series)
+        photometric = tiff_tags.require_colours(path, page, bands)
+        _require_readable(path, file, series, (height, width))
+        return Header(
+            format="TIFF",
+            height=height,
+            width=width,
+            bands=bands,
+            dtype=_dtype(path, series),
+            white=2**page.bitspersample - 1 if page.bitspersample < 8 else 255,
+            white_is_zero=photometric == "MINISWHITE",
+            alpha=tiff_tags.alpha(path, page, bands),
+            palette=tiff_tags.palette(page) if photometric == "PALETTE" and bands == 1 else None,
+            nodata=tiff_tags.nodata(page),
+            has_mask=find_mask(path, file, (height, width)) is not None,
+            are_pages=are_pages(series),
+            lossy=tiff_tags.lossy(page),
+            orientation=tiff_tags.orientation(page),
+            meta=tiff_tags.describe_place(page),
+        )
+
+
+def read_window(path: Path, header: Header, window: Window) -> np.ndarray:
+    """Return (h, w, C) as stored, in the machine's byte order; `window` in stored coordinates."""
+    with open_tiff(path) as file:
+        series = find_series(path, file)
+        y, x, h, w = window
+        if series.dataoffset is not None:
+            pixels = _mapped(path, file, series)[y : y + h, x : x + w]
+        elif _has_windows(series, (header.height, header.width)):
+            pixels = np.concatenate([_decode(path, file, page, window) for page in series.pages], axis=2)
+        else:  # a page per row and the like: rare, and never large
+            pixels = channels_last(series, series.asarray())[y : y + h, x : x + w]
+    return np.ascontiguousarray(pixels, dtype=header.dtype)
+
+
+def read_mask(path: Path, window: Window) -> np.ndarray:
+    """Return (h, w, 1): 0 where the file's mask page says that nothing was measured."""
+    with open_tiff(path) as file:
+        height, width, _ = find_shape(path, find_series(path, file))
+        return _decode(path, file, find_mask(path, file, (height, width)), window)
+
+
+def _has_windows(series: Any, size: tuple[int, int]) -> bool:
+    return bool(series.keyframe.shaped[1] == 1 and series.keyframe.shaped[2:4] == size)
+
+
+def _require_readable(path: Path, file: tifffile.TiffFile, series: Any, size: tuple[int, int]) -> None:
+    """Hold what the header promises against the size of the file, before anyone plans windows from it."""
+    if series.dataoffset is not None:
+        _require_stored(path, series)
+    elif not _has_windows(series, size):
+        if series.size * np.dtype(series.dtype).itemsize > MAX_SEGMENT:
+            raise SegappError(f"{path}: TIFF with a page per row of {size[0]} x {size[1]} pixels; save it in one page.")
+    else:
+        _segment_size(series.keyframe)
+        stored = min(path.stat().st_size, sum(series.keyframe.databytecounts))
+        if size[0] * size[1] > EMPTY_FROM and size[0] * size[1] > EMPTY * stored:
+            raise SegappError(
+                f"{path}: TIFF of {size[0]} x {size[1]} pixels that holds {stored:,} bytes, which is nearly nothing; "
+                "save the part that was measured."
+            )
+
+
+def _require_stored(path: Path, series: Any) -> None:
+    needed, found = series.dataoffset + series.size * series.dtype.itemsize, path.stat().st_size
+    if needed > found:
+        raise SegappError(f"{path}: truncated TIFF, {found:,} of {needed:,} bytes are there.")
+
+
+def _dtype(path: Path, series: Any) -> np.dtype[Any]:
+    if series.dtype is None or series.dtype.kind not in "buif":
+        raise SegappError(f"{path}: TIFF with values of kind {series.dtype}; save integers or floats.")
+    return np.dtype(np.uint8) if series.dtype.kind == "b" else series.dtype.newbyteorder("=")
+
+
+def _mapped(path: Path, file: tifffile.TiffFile, series: Any) -> np.ndarray:
+    """Uncompressed and in one piece: the operating system reads what the window touches."""
+    dtype = series.dtype.newbyteorder(file.byteorder)
+    _require_stored(path, series)
+    return channels_last(series, np.memmap(path, dtype, "r", series.dataoffset, tuple(series.shape)))
+
+
+def _decode(path: Path, file: tifffile.TiffFile, page: Any, window: Window) -> np.ndarray:
+    """Return (h, w, samples) of one page."""
+    key, (y, x, h, w) = page.keyframe, window
+    planes, _, height, width, samples = key.shaped
+    rows, columns = _segment_size(key)
+    pixels = np.full((planes, h, w, samples), key.nodata, key.dtype)
+    status = path.stat()
+    for plane, row, column in product(
+        range(planes), range(y // rows, -(-(y + h) // rows)), range(x // columns, -(-(x + w) // columns))
+    ):
+        index = (plane * -(-height // rows) + row) * -(-width // columns) + column
+        if page.databytecounts[index] == 0:  # GDAL's sparse tiles: nothing is stored where there is nothing
+            continue
+        place = (path, status.st_mtime_ns, status.st_size, page.dataoffsets[index])
+        segment = RECENT.get(place, partial(_segment, path, file, page, index))
+        top, left = row * rows, column * columns
+        y0, y1 = max(y, top), min(y + h, top + segment.shape[0])
+        x0, x1 = max(x, left), min(x + w, left + segment.shape[1])
+        pixels[plane, y0 - y : y1 - y, x0 - x : x1 - x] = segment[y0 - top : y1 - top, x0 - left : x1 - left]
+    return np.moveaxis(pixels, 0, -2).reshape(h, w, planes * samples)
+
+
+def _segment(path: Path, file: tifffile.TiffFile, page: Any, index: int) -> np.ndarray:
+    """Return (rows, columns, samples) of one tile or strip, in its own memory."""
+    offset, length = page.dataoffsets[index], page.databytecounts[index]
+    file.filehandle.seek(offset)
+    data = file.filehandle.read(length)
+    if len(data) < length:
+        raise SegappError(f"{path}: truncated TIFF, it ends at byte {offset + len(data):,}.")
+    segment, _, _ = page.keyframe.decode(data, index, jpegtables=page.keyframe.jpegtables)
+    return np.array(segment[0])
+
+
+def _segment_size(key: Any) -> tuple[int, int]:
+    """Return height and width of the tiles or strips."""
+    _, _, height, width, samples = key.shaped
+    rows = key.tilelength if key.is_tiled else min(key.rowsperstrip, height)
+    columns = key.tilewidth if key.is_tiled else width
+    if rows * columns * samples * key.dtype.itemsize > MAX_SEGMENT:
+        raise SegappError(
+            f"{key.parent.filehandle.path}: one tile or strip of this TIFF is {rows} x {columns} pixels, "
+            f"more than segapp decodes at once ({MAX_SEGMENT:,} bytes); save it with tiles of 512 x 512."
+        )
+    return rows, columns

@@ -1,0 +1,110 @@
+"""YAML files that users wrote, read with their mistakes told and within bounds."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segapp.errors import MisuseError
+from segapp.io.regular_files import describe_irregular
+
+LARGEST = 2**22
+"""Bytes of a config."""
+MOST_VALUES = 100_000
+"""Values of a config; what an alias repeats counts wherever it stands."""
+DEEPEST = 64
+"""Lists and mappings inside one another."""
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds; MisuseError where it cannot be read as that, and nothing of it is shown."""
+    if (kind := describe_irregular(path)) is not None:
+        raise MisuseError(f"{path}: is {kind}; a YAML file is needed.")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise MisuseError(f"{path}: {path.stat().st_size:,} bytes; a config has {LARGEST:,} at most.")
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MisuseError(f"{path}: is not UTF-8 text{_encoding(error.object)}; save it as UTF-8.") from error
+    except OSError as error:
+        raise MisuseError(f"{path}: cannot be read ({error.strerror}).") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Return what a YAML text holds; MisuseError as `read_yaml`'s."""
+    try:
+        return yaml.load(text, _BoundedLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise MisuseError(f"{where}: cannot be read as YAML ({error.problem or error.context}{place}).") from error
+    except yaml.YAMLError as error:
+        raise MisuseError(f"{where}: cannot be read as YAML, it holds characters that no text has.") from error
+    except ValueError as error:  # a number too long for Python
+        raise MisuseError(f"{where}: cannot be read as YAML ({error}).") from error
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """PyYAML's loader of plain data that refuses keys given twice, and aliases that repeat without end.
+
+    Dates are text, as for jsonargparse: a run may be called 2026-01-31.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = self._values = 0
+        self._sizes: dict[yaml.Node, int] = {}
+        self._open: set[str] = set()
+        self.yaml_implicit_resolvers = {
+            letter: [(tag, expression) for tag, expression in known if tag != "tag:yaml.org,2002:timestamp"]
+            for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Count what is composed; an alias counts as much as what it repeats."""
+        event: Any = self.peek_event()
+        before = self._values
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in self._open:
+                raise _refused("an alias repeats what it is part of", event.start_mark)
+            node = super().compose_node(parent, index)
+            self._count(self._sizes.get(node, 1), event)  # type: ignore[arg-type]
+            return node
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _refused(f"nested more than {DEEPEST} deep", event.start_mark)
+        if event.anchor is not None:
+            self._open.add(event.anchor)
+        self._count(1, event)
+        node = super().compose_node(parent, index)
+        self._open.discard(event.anchor)
+        self._depth -= 1
+        if node is not None:
+            self._sizes[node] = self._values - before
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Refuse a key that stands twice: the first would be lost without a word."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise _refused(f"the key {key.value[:40]!r} stands twice in one mapping", key.start_mark)
+                seen.add(key.value)
+        return node
+
+    def _count(self, values: int, event: Any) -> None:
+        self._values += values
+        if self._values > MOST_VALUES:
+            raise _refused(f"more than {MOST_VALUES:,} values", event.start_mark)
+
+
+def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _encoding(content: bytes) -> str:
+    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return " but UTF-16, as PowerShell's > writes" if utf16 else ""

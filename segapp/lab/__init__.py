@@ -1,0 +1,1 @@
+"""The laboratory: why a network trains as it does, by subject."""

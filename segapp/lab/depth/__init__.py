@@ -1,0 +1,1 @@
+"""Gradients of freshly initialised networks of growing depth."""

@@ -1,0 +1,174 @@
+"""`segapp depth`: the vanishing (and exploding) gradient, measured in networks of growing depth."""
+
+import csv
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from segapp.errors import MisuseError, SegappError
+from segapp.io import atomic_path, require_writable
+from segapp.io.yaml import read_yaml
+from segapp.lab.depth.figures import COLUMNS, read_profiles
+from segapp.lab.depth.measure import Arm, Scale, measure
+from segapp.lab.depth.page import PAGE, PICTURES, draw_all
+from segapp.terminal.progress import Progress
+
+TABLE = "profiles.csv"
+
+
+def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) -> int:
+    """Measure how gradients vanish or explode with depth, and draw it.
+
+    For every initialisation, activation, depth, short skip and norm of the study, and then for U-Nets with every long
+    skip: the RMS gradient with respect to each block's output, beside what theory expects. Written to
+    output/profiles.csv (one row per network and block) and output/slopes.csv; output/report.html and its figures are
+    drawn from these. An interrupted study continues where it stopped. docs/skip-connections.md explains what is seen.
+
+    Args:
+        config: The study, such as configs/studies/vanishing_gradient.yaml.
+        output: Folder to write to; made if missing.
+        redraw: Only draw again, from the numbers in the output folder.
+    """
+    folder = Path(output)
+    if not redraw:
+        study = read_study(config)
+        require_writable(folder, "name another --output")
+        claim(folder, study)
+        try:
+            run(study, folder / TABLE)
+        except KeyboardInterrupt:
+            tqdm.write("interrupted; the same command continues.", file=sys.stderr)
+            return 130
+    elif {row["net"] for row in read_profiles(folder / TABLE)} != {"chain", "unet"}:
+        raise MisuseError(f"{folder}: its study is not finished; the command that began it goes on.")
+    draw_all(folder / TABLE, folder, shlex.join(["segapp", "depth", "--output", output, "--redraw"]))
+    print(f"written: {folder / TABLE}, {folder / 'slopes.csv'}")
+    print("\n".join(f"look at: {folder / name}" for name in (PAGE, *PICTURES)))
+    return 0
+
+
+@dataclass(frozen=True)
+class Study:
+    """The grid; every field is a key of the config."""
+
+    inits: list[str]
+    activations: list[str]
+    depths: list[int]
+    shorts: list[str]
+    norms: list[str]
+    seeds: int = 3
+    longs: list[str] = field(default_factory=lambda: ["none", "add", "concat"])
+    unet_levels: int = 5
+    scale: Scale = field(default_factory=Scale)
+
+    def arms(self) -> Iterator[Arm]:
+        """Chains first, then U-Nets (with ReLU)."""
+        seeds = range(self.seeds)
+        for seed, init, act, deep, short, norm in product(
+            seeds, self.inits, self.activations, self.depths, self.shorts, self.norms
+        ):
+            yield Arm("chain", init, act, deep, short, "none", norm, seed)  # type: ignore[arg-type]
+        for seed, init, short, long, norm in product(seeds, self.inits, self.shorts, self.longs, self.norms):
+            yield Arm("unet", init, "relu", self.unet_levels, short, long, norm, seed)  # type: ignore[arg-type]
+
+
+CHOICES = {
+    "inits": ("default", "he", "xavier"),
+    "activations": ("relu", "tanh"),
+    "shorts": ("add", "concat", "none"),
+    "longs": ("add", "concat", "none"),
+    "norms": ("batch", "none"),
+}
+
+
+def read_study(config: str) -> Study:
+    """The study of a YAML file; raises MisuseError for a file that is none."""
+    path = Path(config)
+    if not path.is_file():
+        raise MisuseError(
+            f"segapp depth needs a study, got {config or 'none'}: "
+            "segapp depth --config configs/studies/vanishing_gradient.yaml"
+        )
+    found = read_yaml(path)
+    try:
+        scale = Scale(**found.pop("scale", {}))
+        study = Study(**found, scale=scale)
+    except (ValueError, TypeError, AttributeError) as error:
+        known, said = ", ".join(part.name for part in fields(Study)), " ".join(str(error).split())
+        raise MisuseError(f"{path}: is no study of depth ({said}); its keys are {known}.") from error
+    for key in (*CHOICES, "depths"):
+        if not isinstance(getattr(study, key), list) or not getattr(study, key):
+            raise MisuseError(f"{path}: {key} is a list, got {getattr(study, key)!r}.")
+    for key, choices in CHOICES.items():
+        wrong = [value for value in getattr(study, key) if value not in choices]
+        if wrong:
+            raise MisuseError(f"{path}: {key} takes {', '.join(choices)}, got {wrong[0]!r}.")
+    if not all(type(deep) is int and deep >= 2 for deep in study.depths):
+        raise MisuseError(f"{path}: depths are numbers of blocks from 2 up, got {study.depths}.")
+    if type(study.seeds) is not int or study.seeds < 1:
+        raise MisuseError(f"{path}: seeds is how many seeds there are, 1 or more, got {study.seeds!r}.")
+    if type(study.unet_levels) is not int or study.unet_levels < 2:
+        raise MisuseError(f"{path}: unet_levels is a number of levels from 2 up, got {study.unet_levels!r}.")
+    for key, value in asdict(study.scale).items():
+        if type(value) is not int or value < 1:
+            raise MisuseError(f"{path}: scale.{key} is a whole number, 1 or more, got {value!r}.")
+    return study
+
+
+def claim(folder: Path, study: Study) -> None:
+    """Remember what the folder's numbers are of; raises MisuseError when they are of another study."""
+    record = folder / "study.yaml"
+    text = yaml.safe_dump(asdict(study), sort_keys=False)
+    if record.is_file() and record.read_text(encoding="utf-8") != text:
+        raise MisuseError(f"{folder}: holds the numbers of another study; name a new folder with --output.")
+    with atomic_path(record) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def run(study: Study, table: Path) -> None:
+    """Measure what the table does not hold yet."""
+    rows = _whole(table)
+    done = {_key(row) for row in rows}
+    _write(table, rows)
+    arms = list(study.arms())
+    todo = [arm for arm in arms if _key(asdict(arm)) not in done]
+    bar = Progress(len(arms), "network", "depth", len(arms) - len(todo))
+    with bar, table.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        for arm in todo:
+            writer.writerows(_plain(row) for row in measure(arm, study.scale))
+            file.flush()
+            bar.update()
+
+
+def _whole(table: Path) -> list[dict[str, Any]]:
+    """The rows of all networks but the last one written, which may have been cut off."""
+    if not table.is_file():
+        return []
+    try:
+        rows = read_profiles(table)
+    except SegappError:
+        return []
+    return [row for row in rows if _key(row) != _key(rows[-1])]
+
+
+def _key(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(row[part.name]) for part in fields(Arm))
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: f"{value:.8g}" if isinstance(value, float) else value for name, value in row.items()}
+
+
+def _write(table: Path, rows: list[dict[str, Any]]) -> None:
+    with atomic_path(table) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

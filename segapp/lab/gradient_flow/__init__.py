@@ -1,0 +1,5 @@
+"""Gradients, weights and activations of a network while it trains."""
+
+from segapp.lab.gradient_flow.callback import GradientFlow
+
+__all__ = ["GradientFlow"]

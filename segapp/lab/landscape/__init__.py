@@ -1,0 +1,1 @@
+"""The loss surface around trained weights (Li et al. 2018)."""

@@ -1,0 +1,214 @@
+"""`segapp landscape`: the loss around a trained network's weights."""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from segapp.errors import MisuseError
+from segapp.io import atomic_path, require_writable
+from segapp.lab.landscape.figures import NUMBERS, SETTINGS, draw_all, read_landscape
+from segapp.lab.landscape.hessian import Eigenvalues
+from segapp.lab.landscape.points import Opened, Request, losses_at, open_all
+from segapp.lab.landscape.surface import LINE, Plan, require_sensible, sharpness
+from segapp.lab.landscape.trajectory import axis
+from segapp.terminal.progress import Progress
+
+SAVE_EVERY = 20.0
+"""Seconds between two saves of an unfinished landscape."""
+
+
+def landscape(
+    ckpt_path: str = "",
+    output: str | None = None,
+    data: str | None = None,
+    split: Literal["train", "val", "test"] = "train",
+    samples: int = 32,
+    points: int = 21,
+    radius: float = 1.0,
+    seeds: int = 5,
+    recalibrate: bool = False,
+    trajectory: list[str] = [],  # noqa: B006 - only read; a list is what the command line gives and shows
+    eigenvalues: int = 0,
+    devices: int | None = None,
+    allow: list[str] = [],  # noqa: B006 - as above
+    redraw: list[str] = [],  # noqa: B006 - as above
+) -> int:
+    """Draw the loss surface around a trained network's weights, and say how sharp its minimum is.
+
+    After Li et al. 2018: the loss on lines and on a plane through the weights, along random directions whose filters
+    are as long as the network's own. Written: landscape.npz and landscape.json, contours.png, surface.png and
+    lines.png. An interrupted landscape goes on when the same command is given again. docs/landscape.md explains what
+    is seen, and what is not.
+
+    Args:
+        ckpt_path: Checkpoint of `segapp fit`.
+        output: Folder to write to; default: landscape/ in the checkpoint's run.
+        data: A data fragment, as configs/data/mine.yaml; default: the data the network was trained on.
+        split: Whose images the loss is of.
+        samples: So many, cut as in training but not augmented, the same at every point.
+        points: Points on each axis of the plane; 0 draws the lines only.
+        radius: The plane reaches so far from the centre; 1 is a step as long as the weights themselves.
+        seeds: Directions whose lines tell the sharpness and its spread; the plane lies along the first two.
+        recalibrate: Count batch-norm statistics anew at every point, instead of keeping the trained ones.
+        trajectory: Checkpoints of this training, in order; repeat it. The plane is then the one that training moved
+            in, and its path is drawn.
+        eigenvalues: So many of the largest eigenvalues of the loss's Hessian too.
+        devices: Processes that share the points, one GPU or one part of the CPU's cores each; default: one per GPU.
+        allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
+        redraw: Compute nothing: draw this folder's landscape again; repeated, several side by side on one scale into
+            --output. FOLDER, or NAME=FOLDER to say what its panel is called.
+    """
+    if redraw:
+        return _redraw(redraw, output)
+    request = Request(ckpt_path, data, split, samples, seeds, recalibrate, tuple(trajectory), tuple(allow))
+    _check(request, points, radius, eigenvalues, devices)
+    folder = _folder(Path(ckpt_path), output)
+    print(f"reading {ckpt_path}, its data and {samples} samples", flush=True)
+    opened = open_all(request)
+    plan = _plan(opened, seeds, points, radius)
+    settings = _settings(request, opened, points, radius)
+    losses, done = _begun(folder, settings, len(plan.steps()))
+    known = json.loads((folder / SETTINGS).read_text(encoding="utf-8")).get("eigenvalues")
+    try:
+        _evaluate(request, opened, plan, folder, losses, done, devices)
+        measured = [asdict(sharpness(line)) for line in plan.parts(losses)[0]]
+        result = settings | {"sharpness": measured, "statistics": opened.surface.statistics}
+        _write_json(folder / SETTINGS, result | ({"eigenvalues": known} if known else {}))
+        if eigenvalues and (known is None or len(known["largest"]) != eigenvalues):
+            _write_json(folder / SETTINGS, result | {"eigenvalues": asdict(_eigenvalues(opened, eigenvalues))})
+    except KeyboardInterrupt:
+        tqdm.write("interrupted; the same command continues.", file=sys.stderr)
+        return 130
+    _say(folder, measured, draw_all([read_landscape(folder)], folder))
+    return 0
+
+
+def _check(request: Request, points: int, radius: float, eigenvalues: int, devices: int | None) -> None:
+    if not request.checkpoint:
+        raise MisuseError("give --ckpt_path: a checkpoint of `segapp fit`, as runs/unet/<time>/checkpoints/best.ckpt.")
+    require_sensible(points, radius, request.seeds, request.samples, eigenvalues)
+    if request.trajectory and radius != 1.0:
+        raise MisuseError("radius has no meaning with --trajectory: the plane reaches as far as the checkpoints lie.")
+    if devices is not None and devices < 1:
+        raise MisuseError(f"devices is 1 or more, got {devices}.")
+
+
+def _folder(checkpoint: Path, output: str | None) -> Path:
+    if output is not None:
+        return Path(output)
+    inside = checkpoint.resolve().parent
+    return inside.parent / "landscape" if inside.name == "checkpoints" else Path("landscape")
+
+
+def _plan(opened: Opened, seeds: int, points: int, radius: float) -> Plan:
+    if opened.path is None:
+        positions = np.linspace(-radius, radius, points)
+        return Plan(seeds, (0, 1), positions, positions)
+    return Plan(seeds, (seeds, seeds + 1), axis(opened.path[:, 0], points), axis(opened.path[:, 1], points))
+
+
+def _settings(request: Request, opened: Opened, points: int, radius: float) -> dict[str, Any]:
+    """What the numbers are of; two landscapes of the same settings are the same."""
+    files = [request.checkpoint, *request.trajectory]
+    plain = asdict(request) | {"points": points, "radius": radius, "loss": opened.loss, "images": opened.images}
+    plain |= {"checkpoint": str(request.checkpoint), "size": opened.size, "explained": opened.explained}
+    plain["sha256"] = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
+    plain["cut"] = opened.cut
+    return json.loads(json.dumps(plain))  # tuples become lists, as they are read
+
+
+def _begun(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Losses (P,) and which of them are known, of an earlier start with the same settings, or none."""
+    require_writable(folder, "name another --output")
+    record = folder / SETTINGS
+    if not record.is_file():
+        if any(folder.iterdir()):
+            raise MisuseError(f"{folder} is not empty and holds no landscape; name another folder with --output.")
+        _write_json(record, settings)
+        return np.zeros(count), np.zeros(count, bool)
+    before = json.loads(record.read_text(encoding="utf-8"))
+    different = [key for key in settings if before.get(key) != settings[key]]
+    if different:
+        key = {"sha256": "weights", "cut": "settings of its data"}.get(different[-1], different[0])
+        raise MisuseError(f"{folder}: holds a landscape with other {key}; name another folder with --output.")
+    if not (folder / NUMBERS).is_file():
+        return np.zeros(count), np.zeros(count, bool)
+    with np.load(folder / NUMBERS) as numbers:
+        return numbers["losses"], numbers["done"]
+
+
+def _evaluate(
+    request: Request,
+    opened: Opened,
+    plan: Plan,
+    folder: Path,
+    losses: np.ndarray,
+    done: np.ndarray,
+    devices: int | None,
+) -> None:
+    """Fill in what is not known yet; what is known by then is saved, whatever happens."""
+    todo = [(index, step) for index, step in enumerate(plan.steps()) if not done[index]]
+    saved = time.monotonic()
+    try:
+        with Progress(len(done), "point", "landscape", int(done.sum())) as bar:
+            for index, loss in losses_at(request, opened, todo, devices):
+                losses[index], done[index] = loss, True
+                bar.update()
+                if time.monotonic() - saved > SAVE_EVERY:
+                    _save(folder, opened, plan, losses, done)
+                    saved = time.monotonic()
+    finally:
+        _save(folder, opened, plan, losses, done)
+
+
+def _eigenvalues(opened: Opened, count: int) -> Eigenvalues:
+    with Progress(None, "product", "eigenvalues") as bar:
+        return opened.surface.eigenvalues(count, bar.update)
+
+
+def _save(folder: Path, opened: Opened, plan: Plan, losses: np.ndarray, done: np.ndarray) -> None:
+    lines, grid = plan.parts(np.where(done, losses, np.nan))
+    path = opened.path if opened.path is not None else np.zeros((0, 2))
+    with atomic_path(folder / NUMBERS) as temporary, temporary.open("wb") as file:
+        axes = {"t": LINE, "first": plan.first, "second": plan.second, "path": path}
+        np.savez(file, allow_pickle=False, losses=losses, done=done, lines=lines, plane=grid, **axes)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _redraw(folders: Sequence[str], output: str | None) -> int:
+    into = Path(output) if output else _named(folders[0])[1]
+    if output is None and len(folders) > 1:
+        raise MisuseError("several landscapes are drawn into a folder of their own: name it with --output.")
+    found = [read_landscape(folder, name) for name, folder in map(_named, folders)]
+    require_writable(into, "name another --output")
+    print("\n".join(f"look at: {picture}" for picture in draw_all(found, into)))
+    return 0
+
+
+def _named(word: str) -> tuple[str | None, Path]:
+    """FOLDER or NAME=FOLDER; either may hold a = itself, so the longest folder that is there counts."""
+    if Path(word).is_dir():
+        return None, Path(word)
+    cuts = [at for at, letter in enumerate(word) if letter == "="]
+    cut = next((at for at in cuts if Path(word[at + 1 :]).is_dir()), cuts[0] if cuts else -1)
+    return word[: max(cut, 0)] or None, Path(word[cut + 1 :])
+
+
+def _say(folder: Path, measured: Sequence[dict[str, float]], pictures: Sequence[Path]) -> None:
+    for name, meaning in (("curvature", "mean second difference"), ("rise", "largest rise within radius 0.5")):
+        values = np.array([line[name] for line in measured])
+        print(f"{meaning}: {values.mean():.4g} (over {len(values)} directions {values.min():.4g} … {values.max():.4g})")
+    print(f"written: {folder / NUMBERS}, {folder / SETTINGS}")
+    print("\n".join(f"look at: {picture}" for picture in pictures))

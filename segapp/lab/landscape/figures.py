@@ -1,0 +1,211 @@
+"""Loss landscapes drawn from their numbers: several side by side are drawn on one scale."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from segapp.errors import MisuseError
+from segapp.report.figures import COLOURS, INK, new_figure, save_png, style
+from segapp.terminal.text import for_plot
+
+NUMBERS, SETTINGS = "landscape.npz", "landscape.json"
+CONTOURS, SURFACE, LINES = "contours.png", "surface.png", "lines.png"
+
+LEVELS = 21
+"""Contours, evenly spaced in the logarithm of the loss."""
+
+TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+"""Losses that are written beside a surface, where they lie on its scale."""
+
+SPAN = 1e3
+"""The colours span three decades at most, from the least loss where that leaves a tenth of the planes beyond."""
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The numbers of one.
+
+    Attributes:
+        name: What its panel is called.
+        settings: landscape.json.
+        t: Positions on the lines (T,), and their losses `lines` (S, T).
+        first: Positions on the plane's axes (A,), and `second` (B,); losses `plane` (B, A). Empty without a plane.
+        path: Where training's checkpoints lie in the plane (M, 2), or (0, 2).
+    """
+
+    name: str
+    settings: dict[str, Any]
+    t: np.ndarray
+    lines: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    plane: np.ndarray
+    path: np.ndarray
+
+
+def read_landscape(folder: Path, name: str | None = None) -> Landscape:
+    """What `segapp landscape` wrote into a folder; MisuseError where there is none, or an unfinished one."""
+    try:
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        with np.load(folder / NUMBERS) as numbers:
+            parts = {key: numbers[key] for key in ("t", "lines", "first", "second", "plane", "path")}
+            whole = bool(numbers["done"].all())
+    except (OSError, ValueError, KeyError) as error:
+        raise MisuseError(f"{folder}: holds no landscape (of `segapp landscape`).") from error
+    if not whole or "sharpness" not in settings:
+        raise MisuseError(f"{folder}: its landscape is not finished; the command that began it continues.")
+    return Landscape(name or _short(settings["checkpoint"]), settings, **parts)
+
+
+def _short(checkpoint: str) -> str:
+    """`runs/deep/20260101-120000/checkpoints/best.ckpt` → `deep/20260101-120000`."""
+    parts = Path(checkpoint).parts
+    return "/".join(parts[-4:-2]) if parts[-2:-1] == ("checkpoints",) and len(parts) > 2 else Path(checkpoint).stem
+
+
+def draw_all(landscapes: Sequence[Landscape], folder: Path) -> list[Path]:
+    """Draw what there is to draw; returns the pictures."""
+    with style():
+        pictures = {LINES: lines(landscapes)}
+        if all(each.plane.size for each in landscapes):
+            pictures |= {CONTOURS: contours(landscapes), SURFACE: surfaces(landscapes)}
+        for name, figure in pictures.items():
+            save_png(figure, folder / name)
+    return [folder / name for name in pictures]
+
+
+def caption(landscape: Landscape) -> str:
+    """What a reader must know of the numbers."""
+    of = landscape.settings
+    height, width = of["size"]
+    how = {"frozen": "frozen", "recalibrated": "counted anew at every point", "none": "none in the network"}
+    loss = for_plot(of["loss"].rpartition(".")[2])
+    return (
+        f"{loss} over {of['samples']} samples of {height} × {width} ({for_plot(of['split'])}, not "
+        f"augmented); batch-norm statistics: {how[of['statistics']]}"
+    )
+
+
+def _captions(landscapes: Sequence[Landscape]) -> str:
+    """One caption for all panels; where they are not of the same kind, each panel's own."""
+    of_each = [caption(each) for each in landscapes]
+    if len(set(of_each)) == 1:
+        return of_each[0]
+    named = [f"{for_plot(each.name)}: {said}" for each, said in zip(landscapes, of_each, strict=True)]
+    return "\n".join(["these differ in more than the network:", *named])
+
+
+def _scale(landscapes: Sequence[Landscape]) -> tuple[float, float]:
+    """The least and the largest loss on any of the planes, or `SPAN` of it: what lies beyond has the ends' colours.
+
+    Far from the centre losses grow without bound, and would leave nothing to be seen of it.
+    """
+    values = np.concatenate([each.plane[np.isfinite(each.plane)] for each in landscapes])
+    values = values[values > 0]  # a loss of 0 has no logarithm
+    if not values.size:
+        return 1e-12, 1.001e-12
+    low = max(float(values.min()), float(np.quantile(values, 0.9)) / SPAN)
+    return low, max(min(float(values.max()), low * SPAN), low * 1.001)
+
+
+def _panels(landscapes: Sequence[Landscape]) -> tuple[int, int]:
+    """Rows and columns."""
+    columns = min(len(landscapes), 3)
+    return -(-len(landscapes) // columns), columns
+
+
+def contours(landscapes: Sequence[Landscape]) -> Figure:
+    """A panel each, on one scale of colours and levels."""
+    scale, (rows, columns) = _scale(landscapes), _panels(landscapes)
+    figure = new_figure(max(4.2 * columns + 1, 5.6), 4.1 * rows + 0.5)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, each in zip(grid, landscapes, strict=False):
+        mesh = _contour(axes, each, scale)
+    for axes in grid[len(landscapes) :]:
+        axes.remove()
+    beyond = any((each.plane > scale[1]).any() for each in landscapes)
+    bar = figure.colorbar(
+        mesh, ax=list(grid[: len(landscapes)]), label="loss", shrink=0.9, extend="max" if beyond else "neither"
+    )
+    bar.ax.yaxis.set_major_formatter("{x:.3g}")
+    figure.supxlabel(_captions(landscapes), fontsize=7.5)
+    return figure
+
+
+def _contour(axes: Axes, each: Landscape, scale: tuple[float, float]) -> Any:
+    shown = np.ma.masked_invalid(each.plane).clip(*scale)
+    mesh = axes.pcolormesh(each.first, each.second, shown, norm=LogNorm(*scale), shading="gouraud", rasterized=True)
+    levels = np.geomspace(*scale, LEVELS)
+    drawn = axes.contour(each.first, each.second, shown, levels=levels, colors="white", linewidths=0.7)
+    axes.clabel(drawn, np.asarray(drawn.levels)[::4], fmt="%.2g", fontsize=6)
+    axes.plot(0, 0, "+", color="white", markersize=9)
+    axes.set_title(for_plot(each.name), fontsize=10)
+    axes.set_aspect("auto" if len(each.path) else "equal")
+    if len(each.path):
+        axes.plot(each.path[:, 0], each.path[:, 1], "o-", color=COLOURS[1], markersize=3, linewidth=1)
+        one, two = each.settings["explained"]
+        axes.set(xlabel=f"1st component ({one:.0%} of variance)", ylabel=f"2nd component ({two:.0%})")
+    else:
+        axes.set(xlabel="first direction", ylabel="second direction")
+    return mesh
+
+
+def surfaces(landscapes: Sequence[Landscape]) -> Figure:
+    """Seen from the side, the height being the logarithm of the loss; one scale for all."""
+    (rows, columns), (low, top) = _panels(landscapes), np.log10(_scale(landscapes))
+    figure = new_figure(max(4.4 * columns, 5.6), 4.2 * rows)
+    ticks = [tick for tick in TICKS if low <= np.log10(tick) <= top]
+    for place, each in enumerate(landscapes):
+        axes: Any = figure.add_subplot(rows, columns, place + 1, projection="3d")
+        height = np.log10(np.nan_to_num(each.plane, nan=np.inf).clip(10**low, 10**top))
+        first, second = np.meshgrid(each.first, each.second)
+        colours = colormaps["viridis"]((height - low) / (top - low))
+        axes.plot_surface(first, second, height, facecolors=colours, rstride=1, cstride=1, linewidth=0, shade=False)
+        axes.plot_wireframe(first, second, height, color=INK, linewidth=0.15, rstride=1, cstride=1)
+        axes.set_zlim(low, top)
+        axes.set_zticks(np.log10(ticks), [f"{tick:g}" for tick in ticks])
+        axes.tick_params(labelsize=7)
+        axes.set_title(for_plot(each.name), fontsize=10)
+        axes.view_init(28, -55)
+    figure.supxlabel(_captions(landscapes), fontsize=7.5)
+    return figure
+
+
+def lines(landscapes: Sequence[Landscape]) -> Figure:
+    """Along every direction: the mean over directions, and each of them faintly."""
+    figure = new_figure(7, 4)
+    axes = figure.subplots()
+    for place, each in enumerate(landscapes):
+        colour = COLOURS[place % len(COLOURS)]
+        axes.plot(each.t, each.lines.T, color=colour, alpha=0.3, linewidth=0.8)
+        axes.plot(each.t, each.lines.mean(0), color=colour, linewidth=2, label=for_plot(each.name))
+    axes.axvspan(-0.5, 0.5, color=INK, alpha=0.05, linewidth=0)
+    axes.set_yscale("log")
+    axes.set(xlabel="distance along the direction, in lengths of the filters", ylabel="loss")
+    axes.yaxis.set_major_formatter("{x:.3g}")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_minor_formatter("{x:.3g}" if high < 30 * low else "")  # over more they would cover each other
+    axes.tick_params(axis="y", which="minor", labelsize=8)
+    axes.grid(alpha=0.2, color=INK)
+    axes.legend(fontsize=8)
+    figure.supxlabel(_captions(landscapes), fontsize=7.5)
+    return figure
+
+
+def sharpness_row(landscape: Landscape) -> dict[str, Any]:
+    """How sharp the minimum is, over the directions; for a table."""
+    row: dict[str, Any] = {"loss": float(landscape.lines[:, len(landscape.t) // 2].mean())}
+    for name in ("curvature", "rise"):
+        values = [line[name] for line in landscape.settings["sharpness"]]
+        row |= {name: float(np.mean(values)), f"{name}, least … largest": f"{min(values):.3g} … {max(values):.3g}"}
+    if found := landscape.settings.get("eigenvalues"):
+        row["largest eigenvalues"] = ", ".join(f"{value:.3g}" for value in found["largest"])
+    return row

@@ -1,0 +1,199 @@
+"""What a landscape is of, opened from files, and its points shared by processes."""
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from segapp.checkpoints.building import build_part
+from segapp.checkpoints.checkpoint import load_checkpoint, network_of, read_checkpoint, weights_under
+from segapp.checkpoints.roles import LOSS
+from segapp.checkpoints.trust import Review, arguments_of
+from segapp.errors import MisuseError, SegappError
+from segapp.inference.runtime import chosen_device
+from segapp.io.yaml import read_yaml
+from segapp.lab.landscape.directions import filter_normalised_direction
+from segapp.lab.landscape.surface import LossSurface, Step
+from segapp.lab.landscape.trajectory import Trajectory, trajectory
+from segapp.loading.datamodule import SegmentationDataModule, source_of
+from segapp.spec import Spec
+from segapp.system.limits import usable_cores
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a landscape is asked of; plain, so that processes can be handed it."""
+
+    checkpoint: str
+    data: str | None
+    split: Any
+    samples: int
+    seeds: int
+    recalibrate: bool
+    trajectory: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A network, its loss and its samples, read and ready.
+
+    Attributes:
+        path: Where training's checkpoints lie in its plane, (M, 2), if there are any; then the directions behind the
+            seeds' are that plane's.
+        explained: The shares of the checkpoints' variance along both.
+        images: Names of the samples' images.
+        size: Height and width of the samples.
+        loss: Its class path.
+        cut: What makes samples of the data's images: settings of `SegmentationDataModule`.
+    """
+
+    surface: LossSurface
+    path: np.ndarray | None
+    explained: tuple[float, float] | None
+    images: list[str]
+    size: tuple[int, int]
+    loss: str
+    cut: dict[str, Any]
+
+
+def open_all(request: Request, device: torch.device | str | None = None) -> Opened:
+    """Read everything and check that it fits together; raises MisuseError with one sentence."""
+    checkpoint = read_checkpoint(request.checkpoint)
+    record, net = checkpoint["segapp"], network_of(request.checkpoint, checkpoint, request.allowed)
+    spec, config = Spec.from_dict(record["spec"]), record["config"]
+    module, cut = _data(request, config["data"], record["splits"])
+    if module.spec.classes != spec.classes or module.channels != spec.channels:
+        raise MisuseError(
+            f"{request.checkpoint} knows the classes {', '.join(spec.classes)} in images of {spec.channels} channels; "
+            f"the data has {', '.join(module.spec.classes)} in {module.channels}."
+        )
+    batches = module.fixed_batches(request.split, request.samples)
+    loss = _loss(request, checkpoint)
+    directions = [filter_normalised_direction(net, seed) for seed in range(request.seeds)]
+    moved = _trajectory(request, net) if request.trajectory else None
+    if moved is not None:
+        directions += moved.directions
+    where = chosen_device("auto") if device is None else device
+    return Opened(
+        surface=LossSurface(net, loss, batches, directions, request.recalibrate, where),
+        path=None if moved is None else moved.path,
+        explained=None if moved is None else moved.explained,
+        images=sorted({name for batch in batches for name in batch["name"]}),
+        size=(batches[0]["mask"].shape[1], batches[0]["mask"].shape[2]),
+        loss=config["model"]["loss"]["class_path"],
+        cut=cut,
+    )
+
+
+def _data(
+    request: Request, own: dict[str, Any], splits: dict[str, list[str]]
+) -> tuple[SegmentationDataModule, dict[str, Any]]:
+    """The checkpoint's data with its splits, or those of a person's fragment, and how it is cut, as in training."""
+    given = {} if request.data is None else _fragment(request.data)
+    data = own | given
+    source = source_of(request.data, given) if request.data else source_of(request.checkpoint, own, request.allowed)
+    cut = ("batch_size", "crop", "resize", "crops_per_image", "seed")
+    kinds = {name: parameter.annotation for name, parameter in arguments_of(SegmentationDataModule).items()}
+    try:
+        plain = Review().arguments({key: data[key] for key in cut if key in data}, kinds, "data")
+    except MisuseError as error:
+        raise MisuseError(f"{request.data or request.checkpoint}: {error}") from error
+    module = SegmentationDataModule(source, **plain)
+    recorded = {name for names in splits.values() for name in names}
+    if request.data is None or recorded <= set(source.item_names()):  # else other images
+        module.restore_splits(splits)
+    return module, plain
+
+
+def _fragment(path: str) -> dict[str, Any]:
+    found = read_yaml(Path(path))
+    if not isinstance(found, dict) or "source" not in found:
+        raise MisuseError(f"{path}: is no data fragment, which has a `source:`; see configs/data/mine.yaml.")
+    return found
+
+
+def _loss(request: Request, checkpoint: dict[str, Any]) -> nn.Module:
+    """The loss the network was trained with, with the class weights that were counted then."""
+    config = checkpoint["segapp"]["config"]["model"]["loss"]
+    loss = build_part(request.checkpoint, nn.Module, LOSS, config, request.allowed)
+    try:
+        loss.load_state_dict(weights_under("loss.", checkpoint))
+    except RuntimeError as error:
+        raise MisuseError(f"{request.checkpoint}: its loss does not fit the weights that it holds of it.") from error
+    return loss
+
+
+def _trajectory(request: Request, net: nn.Module) -> Trajectory:
+    final = dict(net.named_parameters())
+    found = []
+    for path in request.trajectory:
+        weights = dict(load_checkpoint(path, request.allowed)[1].named_parameters())
+        if {name: value.shape for name, value in weights.items()} != {name: v.shape for name, v in final.items()}:
+            raise MisuseError(f"{path}: is not of the same network as {request.checkpoint}.")
+        found.append(weights)
+    with torch.no_grad():
+        return trajectory(final, found)
+
+
+def losses_at(
+    request: Request, opened: Opened, todo: Sequence[tuple[int, Step]], devices: int | None
+) -> Iterator[tuple[int, float]]:
+    """(index, loss) of every (index, step), in whatever order they are done.
+
+    With several devices each process opens the checkpoint itself and takes the next point when it is free.
+    """
+    count = min(devices or max(torch.cuda.device_count(), 1), max(len(todo), 1))
+    if count == 1:
+        yield from ((index, opened.surface.at(step)) for index, step in todo)
+        return
+    context = multiprocessing.get_context("spawn")
+    names = context.Queue()
+    for number in range(count):
+        names.put(f"cuda:{number % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu")
+    threads = max(1, usable_cores() // count)
+    with ProcessPoolExecutor(count, context, _open_here, (request, names, threads)) as pool:
+        try:
+            yield from _as_they_come(pool, todo, ahead=2 * count)
+        except BrokenProcessPool as error:
+            raise SegappError(
+                "a process that computed points was killed, perhaps for memory; the same command goes on, with fewer "
+                "--devices or --samples if need be."
+            ) from error
+
+
+def _as_they_come(
+    pool: ProcessPoolExecutor, todo: Sequence[tuple[int, Step]], ahead: int
+) -> Iterator[tuple[int, float]]:
+    """A few points more than there are processes are handed out, so that an interruption waits for few."""
+    rest, running = iter(todo), dict[Future[float], int]()
+    while True:
+        for index, step in rest:
+            running[pool.submit(_loss_here, dict(step))] = index
+            if len(running) >= ahead:
+                break
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(future), future.result()
+
+
+_here: list[LossSurface] = []  # of a process of the pool: opened once, asked for many points
+
+
+def _open_here(request: Request, names: Any, threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to handle; it ends this one
+    torch.set_num_threads(threads)
+    _here.append(open_all(request, names.get()).surface)
+
+
+def _loss_here(step: Step) -> float:
+    return _here[0].at(step)

@@ -1,0 +1,205 @@
+"""The loss of a network as a function of where its weights are (Li et al. 2018).
+
+"Visualizing the Loss Landscape of Neural Nets": along lines and on planes through the trained weights, whose
+directions are filter-normalised, or span the path that training took.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.batchnorm import _NormBase
+
+from segapp.batch import IGNORE_INDEX, Batch
+from segapp.errors import MisuseError
+from segapp.lab.landscape.directions import Direction
+from segapp.lab.landscape.hessian import Eigenvalues, hessian_product, largest_eigenvalues
+
+Step = Mapping[int, float]
+"""How far to go along which directions, by their index; {} is the trained network."""
+
+Statistics = Literal["frozen", "recalibrated", "none"]
+
+LINE = np.linspace(-1, 1, 21)
+"""Positions on a line, in units of its direction: those within `NEAR` tell how sharp the minimum is."""
+
+NEAR = 0.5
+
+
+def require_sensible(points: int, radius: float, seeds: int, samples: int, eigenvalues: int) -> None:
+    """Raise MisuseError for what no landscape can be drawn with."""
+    if points < 0 or points in (1, 2):
+        raise MisuseError(f"points is 3 or more on each axis, or 0 for lines only, got {points}.")
+    if seeds < 2 or samples < 1 or not 0 < radius < 100:
+        raise MisuseError(
+            f"seeds is 2 or more, samples 1 or more, radius between 0 and 100; got {seeds}, {samples} and {radius:g}."
+        )
+    if eigenvalues < 0:
+        raise MisuseError(f"eigenvalues is 0 or more, got {eigenvalues}.")
+
+
+class LossSurface:
+    """The mean loss over fixed batches at the network's weights + Σ step[i] · directions[i].
+
+    The network is copied and never changed: neither its parameters and buffers, nor its mode, nor torch's generators.
+    It computes in evaluation mode, in the precision of its weights, without autocast.
+
+    Args:
+        net: images (N, C, H, W) → logits (N, K, H, W).
+        loss: (logits, mask (N, H, W) int64 with 255 = ignore) → scalar; a batch counts by its valid pixels.
+        batches: The subset; moved to the device once.
+        directions: Each with one tensor per parameter; what is 0 in all of them is never touched.
+        recalibrate: Count batch-norm statistics anew at every point, over the same batches and without momentum;
+            otherwise the trained network's are used everywhere, as in the authors' code.
+        device: Where to compute.
+
+    Raises MisuseError when no pixel of the batches has a class.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        batches: Sequence[Batch],
+        directions: Sequence[Direction],
+        recalibrate: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self._net = copy.deepcopy(net).eval().requires_grad_(False).to(device)
+        self._net.to(memory_format=torch.channels_last)
+        self._loss = copy.deepcopy(loss).eval().to(device)
+        self._batches = [_prepared(batch, device) for batch in batches]
+        self._valid = [int((mask != IGNORE_INDEX).sum()) for _, mask in self._batches]
+        if not sum(self._valid):
+            raise MisuseError("no pixel of the chosen samples has a class, so there is no loss to draw.")
+        parameters = dict(self._net.named_parameters())
+        self._moved = [name for name in parameters if any(direction[name].any() for direction in directions)]
+        self._start = [parameters[name] for name in self._moved]
+        self._work = {name: start.clone() for name, start in zip(self._moved, self._start, strict=True)}
+        self._directions = [
+            [direction[name].to(start).contiguous(memory_format=_layout(start)) for name, start in self._pairs()]
+            for direction in directions
+        ]
+        self._norms = {name: part for name, part in self._net.named_modules() if _counts(part)}
+        self.statistics: Statistics = "none" if not self._norms else "recalibrated" if recalibrate else "frozen"
+
+    def at(self, step: Step) -> float:
+        """The loss after this step."""
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            self._go(step)
+            state = self._work | (self._counted_anew() if self.statistics == "recalibrated" else {})
+            total = 0.0
+            for (image, mask), valid in zip(self._batches, self._valid, strict=True):
+                if valid:
+                    total += float(self._loss(functional_call(self._net, state, (image,)), mask)) * valid
+        return total / sum(self._valid)
+
+    def eigenvalues(self, count: int, each: Callable[[], object] = lambda: None) -> Eigenvalues:
+        """The largest of the Hessian of the same mean loss, with respect to all parameters, at the trained weights.
+
+        Batch-norm statistics are the trained ones. `each` is called after every product with the Hessian, of which
+        there are at most 100; a batch's second derivatives are in memory at a time.
+        """
+        weights = {name: value.detach().clone().requires_grad_() for name, value in self._net.named_parameters()}
+        like = torch.cat([value.detach().reshape(-1) for value in weights.values()])
+
+        def product(vector: Tensor) -> Tensor:
+            total = torch.zeros_like(vector)
+            for (image, mask), valid in zip(self._batches, self._valid, strict=True):
+                if valid:
+                    # fused attention has no second derivative, and TF32 would be no fp32
+                    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                        loss = self._loss(functional_call(self._net, weights, (image,)), mask)
+                        image_of = hessian_product(loss, list(weights.values()))(vector)
+                    total += image_of * (valid / sum(self._valid))
+            each()
+            return total
+
+        return largest_eigenvalues(product, like, count)
+
+    def _pairs(self) -> list[tuple[str, Tensor]]:
+        return list(zip(self._moved, self._start, strict=True))
+
+    def _go(self, step: Step) -> None:
+        for place, (name, start) in enumerate(self._pairs()):
+            work = self._work[name].copy_(start)
+            for index, amount in step.items():
+                work.add_(self._directions[index][place], alpha=amount)
+
+    def _counted_anew(self) -> dict[str, Tensor]:
+        """Running means and variances at the weights at hand: the average over the batches, each counting alike."""
+        counted: dict[str, Tensor] = {}
+        for name, norm in self._norms.items():
+            prefix = f"{name}." if name else ""
+            counted |= {f"{prefix}{key}": torch.zeros_like(value) for key, value in norm.named_buffers(recurse=False)}
+            norm.train()
+            norm.momentum = None  # no decay: the plain average
+        for image, _ in self._batches:
+            functional_call(self._net, self._work | counted, (image,))
+        for norm in self._norms.values():
+            norm.eval()
+        return counted
+
+
+def _prepared(batch: Batch, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    return batch["image"].to(device, memory_format=torch.channels_last), batch["mask"].to(device).long()
+
+
+def _layout(tensor: Tensor) -> torch.memory_format:
+    return torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+
+
+def _counts(part: nn.Module) -> bool:
+    """Whether a layer normalises by statistics that it counted in training."""
+    return isinstance(part, _NormBase) and part.running_mean is not None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All points of one landscape: the centre, lines along the first directions, and a plane along two of them.
+
+    Attributes:
+        lines: How many lines, along directions 0 … lines - 1, at the positions of `LINE`.
+        plane: Indices of the plane's two directions.
+        first: Positions on its first axis, (A,); none, no plane.
+        second: On its second axis, (B,).
+    """
+
+    lines: int
+    plane: tuple[int, int]
+    first: np.ndarray
+    second: np.ndarray
+
+    def steps(self) -> list[Step]:
+        """One after the other: every line's positions, then the plane's, row by row (second axis first)."""
+        on_lines: list[Step] = [{line: float(t)} for line in range(self.lines) for t in LINE]
+        one, two = self.plane
+        return on_lines + [{one: float(a), two: float(b)} for b in self.second for a in self.first]
+
+    def parts(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The losses of all steps → (lines, T) and (B, A)."""
+        cut = self.lines * len(LINE)
+        return losses[:cut].reshape(self.lines, len(LINE)), losses[cut:].reshape(len(self.second), len(self.first))
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Of one line through the minimum; a unit of its axis is a step as long as the filters themselves."""
+
+    curvature: float
+    """The mean second difference within ±0.5, in loss per square unit."""
+    rise: float
+    """The largest loss within ±0.5, minus that at the centre."""
+
+
+def sharpness(losses: np.ndarray) -> Sharpness:
+    """Of the losses (T,) at the positions of `LINE`."""
+    near = losses[np.abs(LINE) <= NEAR + 1e-9]
+    centre = losses[len(LINE) // 2]
+    return Sharpness(float(np.diff(near, 2).mean() / (LINE[1] - LINE[0]) ** 2), float(near.max() - centre))

@@ -1,0 +1,102 @@
+"""Jobs as tasks of a Ray cluster (docs.ray.io): Ray chooses the host and the GPU, and guards the process."""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from segapp.errors import MisuseError
+from segapp.lab.study.jobs import Job
+from segapp.lab.study.run_variant import Slot, run_job
+
+
+class Cluster:
+    """A Ray cluster as a place for jobs: one per GPU, or per core; with `workers`, so many.
+
+    Its hosts need segapp, and the folder the study was started in at the same path.
+    """
+
+    def __init__(self, ray: ModuleType, workers: int | None) -> None:
+        self._ray = ray
+        hosts = [host["Resources"] for host in ray.nodes() if host["Alive"] and host["Resources"].get("CPU", 0) >= 1]
+        cores, gpus = (int(sum(host.get(kind, 0) for host in hosts)) for kind in ("CPU", "GPU"))
+        count = gpus or cores if workers is None else workers
+        if workers is not None and workers < 1:
+            raise MisuseError(f"workers is 1 or more, got {workers}.")
+        if count < 1:
+            raise MisuseError("the Ray cluster has no host with a core to give; see `ray status`.")
+        threads = min(cores // count, *(int(host["CPU"]) for host in hosts))  # a task fits on one host
+        self.slots = [Slot(None, max(1, threads))] * count
+        self.share = 1 / math.ceil(count / gpus) if gpus else 0
+        """Of a GPU, for one job."""
+
+    def start(self, job: Job, slot: Slot) -> Any:
+        """Hand it to Ray, in a process that is used once and never tried again: the study does that."""
+        task = self._ray.remote(max_calls=1, max_retries=0, num_cpus=slot.threads, num_gpus=self.share)(_run)
+        return task.remote(Path.cwd(), job, slot)
+
+    def wait(self, processes: Sequence[Any], seconds: float) -> None:
+        """On their results."""
+        self._ray.wait(list(processes), timeout=seconds)
+
+    def ended(self, process: Any) -> str | None:
+        """By the exception that Ray has for it."""
+        done, _ = self._ray.wait([process], timeout=0)
+        if not done:
+            return None
+        try:
+            self._ray.get(process)
+        except (self._ray.exceptions.RayError, OSError) as error:
+            return f"{type(error).__name__} ({str(error).strip().splitlines()[-1]})"
+        return "exit code 0"
+
+    def stop(self, processes: Sequence[Any]) -> None:
+        """Force it: the next start goes on from the last checkpoint."""
+        for process in processes:
+            self._ray.cancel(process, force=True)
+
+
+@contextmanager
+def cluster(address: str, workers: int | None) -> Iterator[Cluster]:
+    """The cluster at `address`; `auto` is the one this host belongs to, `local` one that is started here and ended.
+
+    Raises MisuseError when Ray is not installed or no cluster is there.
+    """
+    ray = _ray()
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    own = {"include_dashboard": False} if address == "local" else {}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data leaves this machine
+    try:
+        ray.init(address=address, **quiet, **own)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise MisuseError(
+            f"there is no Ray cluster at {address!r} ({error}); start one, or say --ray local."
+        ) from error
+    try:
+        yield Cluster(ray, workers)
+    finally:
+        ray.shutdown()
+
+
+def _ray() -> ModuleType:
+    try:
+        import ray
+    except ImportError as error:
+        raise MisuseError(
+            f"--ray runs arms on a Ray cluster, and ray cannot be imported ({error}); on every host of it: "
+            "pip install -c constraints.txt -e '.[ray]'"
+        ) from error
+    found: ModuleType = ray
+    return found
+
+
+def _run(where: Path, job: Job, slot: Slot) -> None:
+    """In a process of Ray's, on any host."""
+    os.chdir(where)
+    try:
+        run_job(job, slot)
+    except SystemExit:  # the job's state says why it failed; to Ray it would be a crash
+        return

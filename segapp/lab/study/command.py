@@ -1,0 +1,137 @@
+"""`segapp study`: an ablation from one YAML."""
+
+import math
+import shlex
+import shutil
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from inspect import signature
+from pathlib import Path
+
+import yaml
+
+from segapp.checkpoints.merge import flat
+from segapp.errors import MisuseError
+from segapp.lab.landscape.command import landscape
+from segapp.lab.landscape.surface import require_sensible
+from segapp.lab.study.cluster import cluster
+from segapp.lab.study.config import LANDSCAPE, Study, read_study
+from segapp.lab.study.effects import Question
+from segapp.lab.study.jobs import CONFIG, Job, plan_jobs
+from segapp.lab.study.page import Report, write_report
+from segapp.lab.study.processes import Processes
+from segapp.lab.study.queue import Place, run_all
+from segapp.report.results import Result
+from segapp.terminal.text import for_terminal
+
+BOOKKEEPING = ("name", "seed_everything")
+"""Settings in which arms differ without being different."""
+
+
+def study(config: str, workers: int | None = None, ray: str | None = None, redraw: bool = False) -> int:
+    """Run an ablation: every arm of a grid with every seed, and one page about what made a difference.
+
+    Each arm is an ordinary fit and test in a process of its own, under runs/<study>/arms/<arm>/seed-<n>. Arms differ
+    by what is varied and nothing else: initial weights are a function of the seed and their names, order and
+    augmentation of the seed, the epoch and the image. Interrupted or failed? The same command goes on where it
+    stopped. Ends with runs/<study>/report.html, table.csv, effects.csv, images.csv, *.tex and figures/.
+
+    Args:
+        config: A study's YAML, as configs/studies/addition_or_concatenation.yaml; docs/studies.md explains it.
+        workers: Arms that run at once; default: one per GPU, or one per core.
+        ray: A Ray cluster to run arms on, instead of this machine: its address, auto for the one this host belongs
+            to, local for one that is started here. Its hosts share this folder and have segapp.
+        redraw: Only draw tables, figures and the page again, from the numbers of the runs.
+    """
+    plan = read_study(Path(config))
+    _require_sensible_landscape(config, plan)
+    folder = Path("runs") / plan.name
+    print(f"{plan.name}: {len(plan.arms)} arms, {len(plan.seeds)} seeds; preparing their networks", flush=True)
+    jobs = plan_jobs(plan, folder)
+    if not redraw:
+        try:
+            with _place(ray, workers) as place:
+                run_all(jobs, folder, place)
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on.")
+            return 130
+        kept = folder / "study.yaml"
+        if not (kept.exists() and kept.samefile(config)):
+            shutil.copyfile(config, kept)
+    results = [result_of(job, plan) for job in jobs]
+    if not any(result.status == "finished" for result in results):
+        sentences = {result.sentence for result in results if result.sentence}
+        raise MisuseError(f"no run of {plan.name} is finished. {' '.join(sorted(sentences))}".strip())
+    print("drawing tables, figures and the page", flush=True)
+    page = write_report(_report(plan, config, jobs, results), folder)
+    failed = [result for result in results if result.status != "finished"]
+    for result in failed:
+        print(for_terminal(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}"))
+    print(f"{len(results) - len(failed)} of {len(results)} runs finished; tables beside the page: {page}")
+    return 1 if failed else 0
+
+
+def _require_sensible_landscape(config: str, plan: Study) -> None:
+    """Before an arm has trained, rather than after."""
+    if plan.landscape is None:
+        return
+    defaults = signature(landscape).parameters
+    try:
+        require_sensible(**{key: plan.landscape.get(key, defaults[key].default) for key in LANDSCAPE})
+    except MisuseError as error:
+        raise MisuseError(f"{config}: landscape: {error}") from error
+
+
+def _place(ray: str | None, workers: int | None) -> AbstractContextManager[Place]:
+    return nullcontext(Processes(workers)) if ray is None else cluster(ray, workers)
+
+
+def result_of(job: Job, plan: Study) -> Result:
+    """What a job left on the disk."""
+    state = job.state()
+    levels = next(arm.levels for arm in plan.arms if arm.name == job.arm)
+    finished = state["status"] == "finished"
+    run = job.folder / state["run"] if finished else None
+    return Result(
+        arm=job.arm,
+        seed=job.seed,
+        status=state["status"],
+        sentence=state.get("sentence", ""),
+        run=run,
+        verdict=run / state["verdict"] if run else None,
+        examples=job.folder / "examples",
+        seconds=float(state["seconds"]) or math.nan,
+        facts=job.facts,
+        levels=levels if len(levels) > 1 else {},
+    )
+
+
+def _configs(jobs: Sequence[Job]) -> dict[str, dict]:
+    """What every arm's fit was given, with the widths that were found for it."""
+    first = [job for job in jobs if job.seed == jobs[0].seed]
+    return {job.arm: yaml.safe_load((job.folder / CONFIG).read_text()) for job in first}
+
+
+def _report(plan: Study, config: str, jobs: Sequence[Job], results: Sequence[Result]) -> Report:
+    return Report(
+        title=plan.name.replace("_", " "),
+        about=plan.about,
+        budget=plan.budget,
+        command=shlex.join(["segapp", "study", "--config", config, "--redraw", "true"]),
+        results=results,
+        questions=[Question(contrast.name, contrast.arms, contrast.against) for contrast in plan.contrasts],
+        groups=plan.groups,
+        differences=differing(_configs(jobs)),
+    )
+
+
+def differing(configs: dict[str, dict]) -> list[dict[str, str]]:
+    """One row per setting that is not the same in all configs: its key, and its value in each."""
+    settings = {name: flat(config) for name, config in configs.items()}
+    keys = dict.fromkeys(key for values in settings.values() for key in values)
+    rows = []
+    for key in keys:
+        values = {name: str(found.get(key, "–")) for name, found in settings.items()}
+        if len(set(values.values())) > 1 and key not in BOOKKEEPING:
+            rows.append({"setting": key, **values})
+    return rows

@@ -1,0 +1,279 @@
+"""A study as its YAML says it: what is held, what is varied, and what is asked."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from segapp.checkpoints.merge import changed, merged
+from segapp.errors import MisuseError
+from segapp.io.yaml import read_yaml
+
+KEYS = {
+    "like": "another study, of which this one is a variant",
+    "name": "the study's folder under runs/",
+    "about": "a paragraph for the page",
+    "budget": "how long it takes and on what",
+    "base": "a complete config of `segapp fit`",
+    "data": "a fragment over its data section",
+    "model": "a fragment over its model section",
+    "set": "settings by dotted keys, for all arms",
+    "grid": "axes: {axis: {value's name: {key: value}}} or {key: [values]}",
+    "seeds": "a list of seeds",
+    "match_params": "{target: an arm or a number of parameters, widths: key, tolerance: share}",
+    "score_on": "test or validate",
+    "groups": "{neighbours: n} or {pattern: regular expression} of the images",
+    "landscape": "options of `segapp landscape` for every run, as {samples: 32, points: 15}; {}: its defaults",
+    "contrasts": "[{name, arms: selection, against: selection}]",
+}
+
+TYPES: dict[str, tuple[type, str]] = {
+    "like": (str, "the path of a YAML"),
+    "base": (str, "the path of a YAML"),
+    "data": (str, "the path of a YAML"),
+    "model": (str, "the path of a YAML"),
+    "set": (dict, "a mapping of dotted keys to values"),
+    "grid": (dict, "a mapping of axes"),
+    "contrasts": (list, "a list"),
+}
+
+LANDSCAPE = ("samples", "points", "radius", "seeds", "eigenvalues")
+"""Numbers of `segapp landscape` that a study may set; it may set `split` and `recalibrate` too."""
+
+WIDTHS = "model.net.init_args.encoder.init_args.widths"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One combination of the grid."""
+
+    name: str
+    levels: dict[str, str]
+    """The name of its value on every axis."""
+    config: dict[str, Any]
+    """A complete config of `segapp fit`, but for the seed."""
+
+    @property
+    def folder(self) -> str:
+        """The name as a file system takes it."""
+        return re.sub(r"[^\w.=+-]+", "_", self.name).strip("_.") or "arm"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference that was asked for: the mean of some arms minus the mean of others."""
+
+    name: str
+    arms: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How arms are made equally large."""
+
+    target: str | int
+    widths: str = WIDTHS
+    tolerance: float = 0.01
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `segapp study` carries out."""
+
+    name: str
+    about: str
+    budget: str
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    contrasts: tuple[Contrast, ...] = ()
+    matching: Matching | None = None
+    score_on: Literal["test", "validate"] = "test"
+    groups: dict[str, Any] = field(default_factory=dict)
+    landscape: dict[str, Any] | None = None
+
+
+def read_study(path: Path) -> Study:
+    """The study of a YAML file; raises MisuseError for what is missing, unknown or contradictory."""
+    text = _sections(path)
+    arms = _arms(path, text)
+    seeds = text.get("seeds", [0])
+    if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
+        raise MisuseError(f"{path}: seeds is a list of whole numbers, as [0, 1, 2], got {seeds!r}.")
+    if len(set(seeds)) < len(seeds):
+        raise MisuseError(f"{path}: a seed is there twice in {seeds}.")
+    verb = text.get("score_on", "test")
+    if verb not in ("test", "validate"):
+        raise MisuseError(f"{path}: score_on takes test | validate, got {verb!r}.")
+    return Study(
+        name=_name(path, text.get("name", path.stem)),
+        about=" ".join(str(text.get("about", "")).split()),
+        budget=str(text.get("budget", "")),
+        arms=arms,
+        seeds=tuple(seeds),
+        contrasts=tuple(_contrast(path, arms, item) for item in text.get("contrasts") or []),
+        matching=_matching(path, arms, text.get("match_params")),
+        score_on=verb,
+        groups=_groups(path, text.get("groups") or {}),
+        landscape=_landscape(path, text.get("landscape")),
+    )
+
+
+def _sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file's sections over those of the study it is like; `set` is merged, all others replaced."""
+    text = _read(path)
+    unknown = [key for key in text if key not in KEYS]
+    if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), KEYS, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else f"; a study has {', '.join(KEYS)}"
+        raise MisuseError(f"{path}: there is no key {unknown[0]!r}{hint}.")
+    for key, (kind, meant) in TYPES.items():
+        if text.get(key) is not None and not isinstance(text[key], kind):
+            raise MisuseError(f"{path}: {key} is {meant}, got {text[key]!r}.")
+    like = text.pop("like", None)
+    if like is None:
+        return text
+    if Path(like) in seen:
+        raise MisuseError(f"{path}: is like {like}, which is like itself.")
+    below = _sections(Path(like), (*seen, path, Path(like)))
+    below.pop("name", None)
+    return below | text | {"set": (below.get("set") or {}) | (text.get("set") or {})}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise MisuseError(f"there is no config {path}; paths in a study are relative to where segapp is started.")
+    text = read_yaml(path)
+    if not isinstance(text, dict):
+        raise MisuseError(f"{path}: a mapping of keys to values is expected.")
+    return text
+
+
+def _name(path: Path, name: Any) -> str:
+    if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise MisuseError(f"{path}: name={name!r} must be a plain name: it becomes a folder under runs/.")
+    return name
+
+
+def _arms(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
+    if "base" not in text:
+        raise MisuseError(f"{path}: base names a complete config of `segapp fit`, as configs/unet.yaml.")
+    config = _read(Path(text["base"]))
+    for section in ("data", "model"):
+        if text.get(section):
+            config = merged(config, {section: _read(Path(text[section]))})
+    config = changed(config, text.get("set") or {})
+    axes = [_axis(path, name, values) for name, values in (text.get("grid") or {}).items()]
+    arms = []
+    for choice in itertools.product(*(values.items() for _, values in axes)):
+        settings = {key: value for _, (_, level) in zip(axes, choice, strict=True) for key, value in level.items()}
+        levels = {axis: name for (axis, _), (name, _) in zip(axes, choice, strict=True)}
+        name = ", ".join(levels.values()) or "base"
+        arms.append(Arm(name, levels, changed(config, settings)))
+    folders = [arm.folder for arm in arms]
+    twice = [arm.name for arm in arms if folders.count(arm.folder) > 1]
+    if twice:
+        raise MisuseError(f"{path}: two arms would share the folder of {twice[0]!r}; rename a value of the grid.")
+    return tuple(arms)
+
+
+def _axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The axis's name, and the settings of each of its values by name."""
+    if isinstance(values, list) and values:
+        short, words = name.split(".")[-1], [_short(value) for value in values]
+        if len(set(words)) < len(words):
+            words = [str(value) for value in values]
+        if len(set(words)) < len(words):
+            raise MisuseError(f"{path}: grid.{name} has a value twice in {values}.")
+        return short, {f"{short}={word}": {name: value} for word, value in zip(words, values, strict=True)}
+    if isinstance(values, dict) and values and all(isinstance(level, dict) for level in values.values()):
+        return name, {str(key): level for key, level in values.items()}
+    raise MisuseError(
+        f"{path}: grid.{name} is either a config key with a list of values, or a name with "
+        "{value's name: {config key: value}}."
+    )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(_short, value))
+    return str(value).rpartition(".")[2] if isinstance(value, str) else str(value)
+
+
+def _contrast(path: Path, arms: tuple[Arm, ...], item: Any) -> Contrast:
+    if not isinstance(item, dict) or set(item) != {"name", "arms", "against"}:
+        raise MisuseError(f"{path}: a contrast has name, arms and against, got {item!r}.")
+    chosen = [selected(path, arms, item[side]) for side in ("arms", "against")]
+    if set(chosen[0]) & set(chosen[1]):
+        raise MisuseError(f"{path}: the contrast {item['name']!r} has an arm on both sides.")
+    return Contrast(str(item["name"]), chosen[0], chosen[1])
+
+
+def selected(path: Path, arms: Iterable[Arm], selection: Any) -> tuple[str, ...]:
+    """The arms that a name, a list of names, or {axis: value's name or names} stands for."""
+    arms = tuple(arms)
+    if isinstance(selection, dict):
+        wanted = {str(axis): _words(words) for axis, words in selection.items()}
+        for axis, words in wanted.items():
+            there = {arm.levels.get(axis) for arm in arms}
+            missing = [word for word in words if word not in there]
+            if missing and there != {None}:
+                raise MisuseError(f"{path}: {axis} has no {missing[0]!r}; it has {', '.join(sorted(map(str, there)))}.")
+        found = [arm.name for arm in arms if all(arm.levels.get(axis) in words for axis, words in wanted.items())]
+        if not found:
+            axes = {axis: sorted({arm.levels[axis] for arm in arms}) for axis in arms[0].levels}
+            raise MisuseError(f"{path}: no arm is {selection}; the axes are {axes}.")
+        return tuple(found)
+    names = _words(selection)
+    known = [arm.name for arm in arms]
+    for name in names:
+        if name not in known:
+            raise MisuseError(f"{path}: there is no arm {name!r}; the arms are {'; '.join(known)}.")
+    return tuple(names)
+
+
+def _words(words: Any) -> list[str]:
+    return [str(word) for word in words] if isinstance(words, list) else [str(words)]
+
+
+def _matching(path: Path, arms: tuple[Arm, ...], given: Any) -> Matching | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict) or not {"target"} <= set(given) <= {"target", "widths", "tolerance"}:
+        raise MisuseError(f"{path}: match_params has target, and may have widths and tolerance, got {given!r}.")
+    target = given["target"]
+    if not isinstance(target, int):
+        (target,) = selected(path, arms, str(target))
+    return Matching(**{**given, "target": target})
+
+
+def _groups(path: Path, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict) or set(given) - {"neighbours", "pattern"} or len(given) > 1:
+        raise MisuseError(f"{path}: groups is {{neighbours: n}} or {{pattern: regular expression}}, got {given!r}.")
+    count = given.get("neighbours", 1)
+    if type(count) is not int or count < 1:
+        raise MisuseError(f"{path}: groups.neighbours is so many images, 1 or more, got {count!r}.")
+    try:
+        re.compile(given.get("pattern", ""))
+    except (re.error, TypeError) as error:
+        raise MisuseError(f"{path}: groups.pattern is no regular expression ({error}).") from error
+    return given
+
+
+def _landscape(path: Path, given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    known = (*LANDSCAPE, "split", "recalibrate")
+    if not isinstance(given, dict) or set(given) - set(known):
+        raise MisuseError(f"{path}: landscape has some of {', '.join(known)}, got {given!r}.")
+    if given.get("split", "train") not in ("train", "val", "test"):
+        raise MisuseError(f"{path}: landscape.split takes train | val | test, got {given['split']!r}.")
+    if not isinstance(given.get("recalibrate", False), bool):
+        raise MisuseError(f"{path}: landscape.recalibrate takes true | false, got {given['recalibrate']!r}.")
+    for key in set(LANDSCAPE) & set(given):
+        if isinstance(given[key], bool) or not isinstance(given[key], (int, float) if key == "radius" else int):
+            raise MisuseError(f"{path}: landscape.{key} is a number, got {given[key]!r}.")
+    return given

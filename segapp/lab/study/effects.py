@@ -1,0 +1,147 @@
+"""Tables of a study: a row per run, per image, per arm and per contrast."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segapp.report.gradient_flow_table import median
+from segapp.report.results import Result, common_images, grouped, scored, set_score
+from segapp.report.statistics import Interval, estimate_difference, estimate_mean, holm
+
+Row = dict[str, Any]
+
+P, P_RUNS = "p", "p (these runs)"
+"""Two columns, as with one seed nothing is known of what another would give: p is then of other images alone."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A contrast: the mean of `arms` minus the mean of `against`."""
+
+    name: str
+    arms: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+def run_rows(results: Sequence[Result]) -> list[Row]:
+    """One row per arm and seed: what it is, what it cost, what it reached."""
+    return [_run_row(result) for result in results]
+
+
+def _run_row(result: Result) -> Row:
+    row: Row = {"arm": result.arm, **result.levels, "seed": result.seed, "status": result.status}
+    row |= {"parameters": result.facts.get("parameters"), "gflops": None, "seconds": _rounded(result.seconds, 4)}
+    if result.facts.get("flops"):
+        row["gflops"] = _rounded(result.facts["flops"] / 1e9, 4)
+    if result.curves:
+        row["epochs"] = len(result.curves)
+        row |= {name: _last(result, name) for name in ("train/loss", "val/loss")}
+        dice = [float(epoch["val/dice/dataset"]) for epoch in result.curves if epoch.get("val/dice/dataset")]
+        row["best val/dice/dataset"] = max((value for value in dice if not math.isnan(value)), default=None)
+    if result.metrics:
+        row["scored loss"] = _rounded(result.metrics["loss"])
+        names = [name for name in result.metrics["scores"] if name.count("/") == 1]
+        row |= {name: _rounded(result.metrics["scores"][name]) for name in names}
+    return row | {f"gradient/{module}": _rounded(norm) for module, norm in gradient_profile(result).items()}
+
+
+def best_losses(result: Result) -> tuple[float, float]:
+    """The lowest validation loss of any epoch, after the training loss of that epoch; NaN where there is none."""
+    pairs = [(float(row.get("val/loss") or "nan"), float(row.get("train/loss") or "nan")) for row in result.curves]
+    validation, training = min((pair for pair in pairs if not math.isnan(pair[0])), default=(math.nan, math.nan))
+    return training, validation
+
+
+def _last(result: Result, name: str) -> float | None:
+    value = result.curves[-1].get(name)
+    return float(value) if value else None
+
+
+def gradient_profile(result: Result) -> dict[str, float]:
+    """Every module's gradient norm, the median over the measured steps, in the order of execution."""
+    if result.flow is None:
+        return {}
+    flow = result.flow.with_weights()
+    return dict(zip(flow.modules, median(flow.values["gradient_norm"]).tolist(), strict=True))
+
+
+def image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:
+    """One row per arm, seed and image: its group and every score."""
+    rows = []
+    for result in results:
+        images = sorted(result.images)
+        groups = grouped(images, result.facts.get("groups", {}), rule)
+        for image, group in zip(images, groups, strict=True):
+            scores = {score: _rounded(value) for score, value in result.images[image].items()}
+            rows.append({"arm": result.arm, "seed": result.seed, "image": image, "group": group, **scores})
+    return rows
+
+
+def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[Row]:
+    """One row per arm and score: the mean over seeds and images, and its interval."""
+    images = common_images(results)
+    groups = _groups(results, images, rule)
+    rows = []
+    for score in scores:
+        for arm in dict.fromkeys(result.arm for result in results):
+            by_seed = scored(results, arm, score, images)
+            if by_seed:
+                found = estimate_mean(np.stack(list(by_seed.values())), groups)
+                rows.append({"score": set_score(score), "arm": arm, "seeds": len(by_seed), **_interval(found)})
+    return rows
+
+
+def contrast_rows(
+    results: Sequence[Result], questions: Sequence[Question], scores: Sequence[str], rule: dict[str, Any]
+) -> list[Row]:
+    """Return a row per contrast and score: the difference, its interval, p and Holm's p among those of the score."""
+    images = common_images(results)
+    groups = _groups(results, images, rule)
+    rows: list[Row] = []
+    for score in scores:
+        family = [_contrast(results, question, score, images, groups) for question in questions]
+        for column in (P, P_RUNS):
+            corrected = holm([row.get(column, math.nan) for row in family])
+            family = [
+                row | {f"{column} (Holm)": value} if column in row else row
+                for row, value in zip(family, corrected, strict=True)
+            ]
+        rows += family
+    return rows
+
+
+def _contrast(
+    results: Sequence[Result], question: Question, score: str, images: Sequence[str], groups: Sequence[str]
+) -> Row:
+    """Paired by seed and image; seeds that lack an arm of the contrast are left out.
+
+    `images` and `groups` are those with a score in any arm.
+    """
+    sides = [{arm: scored(results, arm, score, images) for arm in arms} for arms in (question.arms, question.against)]
+    seeds = sorted(set.intersection(*(set(found) for side in sides for found in side.values())))
+    row: Row = {"score": set_score(score), "contrast": question.name, "seeds": len(seeds)}
+    if not seeds:
+        return row | {"images": len(images), "groups": len(set(groups))} | _interval(Interval(math.nan)) | {P: math.nan}
+    ours, theirs = (np.array([[found[seed] for seed in seeds] for found in side.values()]) for side in sides)
+    known = ~np.isnan(np.concatenate([ours, theirs])).all((0, 1))
+    row |= {"images": int(known.sum()), "groups": len(set(np.asarray(groups)[known]))}
+    found = estimate_difference(ours, theirs, groups)
+    return row | _interval(found) | {P if len(seeds) > 1 else P_RUNS: found.p}
+
+
+def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, Any]) -> list[str]:
+    known: dict[str, str] = {}
+    for result in results:
+        known |= result.facts.get("groups", {})
+    return grouped(images, known, rule)
+
+
+def _interval(found: Interval) -> Row:
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}
+
+
+def _rounded(value: float | None, digits: int = 6) -> float | None:
+    return None if value is None or math.isnan(value) else float(f"{value:.{digits}g}")

@@ -1,0 +1,183 @@
+"""What is to be run: one job per arm and seed, each with a complete config and a folder of its own."""
+
+import json
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segapp.checkpoints.merge import at, changed, flat, merged
+from segapp.checkpoints.trust import classes_named
+from segapp.datasets import Source
+from segapp.errors import MisuseError
+from segapp.io import atomic_path
+from segapp.lab.study.config import Arm, Study
+from segapp.lab.study.sizes import Size, match_arms, size_of
+from segapp.loading.datamodule import source_of
+
+EXAMPLES = 3
+"""Images of which every arm's prediction is kept, spread over the scored set."""
+
+CONFIG, STATE, LOG, SECONDS = "config.yaml", "state.json", "log.txt", "seconds.txt"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One arm with one seed: `segapp fit`, then `segapp test`."""
+
+    arm: str
+    seed: int
+    folder: Path
+    """`<study>/arms/<arm>/seed-<n>`; the run is written into it."""
+    verb: str
+    """`test` or `validate`."""
+    epochs: int
+    examples: tuple[str, ...]
+    classes: tuple[str, ...]
+    """What the study's config names, for its checkpoints to name it too."""
+    facts: dict[str, Any]
+    """Sizes of the network and groups of the scored images, for the tables."""
+    landscape: dict[str, Any] | None = None
+    """Options of `segapp landscape`, if its loss surface is wanted."""
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What is wanted of it beyond its fit."""
+        return {"score_on": self.verb, "landscape": self.landscape}
+
+    def state(self) -> dict[str, Any]:
+        """What is known of its progress; `status` is new, running, failed or finished."""
+        path, noted = self.folder / STATE, self.folder / SECONDS
+        state: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"status": "new", "seconds": 0.0}
+        if state["status"] == "running" and noted.is_file():
+            state["seconds"] = max(float(state["seconds"]), float(noted.read_text()))
+        return state
+
+    def write_state(self, **state: Any) -> None:
+        """Replace what is known."""
+        with atomic_path(self.folder / STATE) as path:
+            path.write_text(json.dumps(self.facts | self.wishes | state, indent=1))
+
+    def note_seconds(self, seconds: float) -> None:
+        """How long it has run: in a file of its own, since the job itself writes its state."""
+        with atomic_path(self.folder / SECONDS) as path:
+            path.write_text(f"{seconds:.1f}")
+
+    def run(self) -> Path | None:
+        """The folder of its newest run that can be continued or scored."""
+        last = [path for path in self.folder.glob("*/checkpoints/last.ckpt") if not path.parents[1].is_symlink()]
+        found = sorted(last, key=lambda path: path.stat().st_mtime)
+        return found[-1].parents[1] if found else None
+
+    def epochs_done(self) -> int:
+        """How many epochs its runs have behind them."""
+        tables = list(self.folder.glob("*/metrics.csv"))
+        return max((len(path.read_text().splitlines()) - 1 for path in tables), default=0)
+
+
+def plan_jobs(study: Study, folder: Path) -> list[Job]:
+    """All jobs, seed by seed, so that a part of a study is already a comparison; writes their configs.
+
+    Raises MisuseError when an arm cannot be built, or when `folder` holds runs of other settings, scored on other
+    images, or with other landscapes.
+    """
+    sources = _sources(study)
+    study = match_arms(study, sources, _widths_before(study, folder))
+    sizes = {arm.name: size_of(arm.name, arm.config, sources[arm.name]) for arm in study.arms}
+    groups = {arm.name: _groups(study, arm, sources[arm.name]) for arm in study.arms}
+    jobs = [
+        _job(study, arm, seed, folder, sizes[arm.name], groups[arm.name]) for seed in study.seeds for arm in study.arms
+    ]
+    for job, arm in zip(jobs, list(study.arms) * len(study.seeds), strict=True):
+        _write_config(job, arm, folder)
+        _require_same_wishes(job, folder)
+    return jobs
+
+
+def _widths_before(study: Study, folder: Path) -> dict[str, list[int]]:
+    """The widths in the arms' configs of an earlier start: looking for them again takes a second per arm."""
+    if study.matching is None:
+        return {}
+    found = {}
+    for arm in study.arms:
+        path = folder / "arms" / arm.folder / f"seed-{study.seeds[0]}" / CONFIG
+        if path.is_file():
+            found[arm.name] = at(yaml.safe_load(path.read_text()), study.matching.widths)
+    return found
+
+
+def _sources(study: Study) -> dict[str, Source]:
+    """Every arm's data set; arms with the same data share it."""
+    made: dict[str, Source] = {}
+    sources = {}
+    for arm in study.arms:
+        data = arm.config.get("data") or {}
+        key = json.dumps(data.get("source"), sort_keys=True)
+        made[key] = made.get(key) or source_of(arm.name, data)
+        sources[arm.name] = made[key]
+    return sources
+
+
+def _groups(study: Study, arm: Arm, source: Source) -> dict[str, str]:
+    """The scored images' groups by name; for Cells this draws the set, once, before the arms race to do so."""
+    split = "test" if study.score_on == "test" else "val"
+    groups = {item.name: item.group for item in source.items("test" if split == "test" else "val")}
+    if not groups:
+        other = "; set score_on: validate to score the validation images" if split == "test" else ""
+        raise MisuseError(f"{arm.name}: its data set has no {split} images{other}.")
+    return groups
+
+
+def _job(study: Study, arm: Arm, seed: int, folder: Path, size: Size, groups: dict[str, str]) -> Job:
+    names = list(groups)
+    count = min(EXAMPLES, len(names))
+    examples = tuple(names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count))
+    epochs = int((arm.config.get("trainer") or {}).get("max_epochs") or 0)
+    classes = tuple(classes_named(arm.config))
+    place = folder / "arms" / arm.folder / f"seed-{seed}"
+    facts = asdict(size) | {"groups": groups}
+    return Job(arm.name, seed, place, study.score_on, epochs, examples, classes, facts, study.landscape)
+
+
+def _write_config(job: Job, arm: Arm, folder: Path) -> None:
+    """What `segapp fit --config` reads; refuses to mix runs of different settings in one folder."""
+    quiet = {"trainer": {"enable_progress_bar": False, "logger": False}}  # a log file and metrics.csv tell it all
+    own = {
+        "name": str(job.folder.relative_to(folder.parent)),
+        "seed_everything": job.seed,
+        "trainer.default_root_dir": str(folder.parent),
+    }
+    config = changed(merged(quiet, arm.config), own)
+    path = job.folder / CONFIG
+    if path.is_file():
+        _require_same(path, config, folder)
+        return
+    with atomic_path(path) as temporary:
+        header = f"# {arm.name}, seed {job.seed}; alone: segapp fit --config {shlex.quote(str(path))}\n"
+        temporary.write_text(header + yaml.safe_dump(config, sort_keys=False))
+
+
+def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
+    before, now = flat(yaml.safe_load(path.read_text())), flat(json.loads(json.dumps(config)))
+    different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    if different:
+        key = different[0]
+        raise MisuseError(
+            f"{path}: was made with {key}={before.get(key)!r}, the study now says {now.get(key)!r}. "
+            f"Give the study another name, or remove {folder}."
+        )
+
+
+def _require_same_wishes(job: Job, folder: Path) -> None:
+    """Of a run that has been scored, or whose landscape has begun; one that failed before may be asked differently."""
+    before, run = job.state(), job.run()
+    if before["status"] != "finished" and (run is None or not (run / "landscape").is_dir()):
+        return
+    for key, now in job.wishes.items():
+        if key in before and before[key] != now:
+            raise MisuseError(
+                f"{job.folder}: was carried out with {key}: {before[key]}, the study now says {now}. "
+                f"Give the study another name, or remove {folder}."
+            )

@@ -1,0 +1,223 @@
+"""The page of a study, its tables and figures: all from files on the disk."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from segapp.lab.gradient_flow import figures as flow
+from segapp.lab.landscape.figures import contours, lines, read_landscape, sharpness_row, surfaces
+from segapp.lab.study.effects import P_RUNS, Question, Row, arm_rows, best_losses, contrast_rows, image_rows, run_rows
+from segapp.report import figures
+from segapp.report.examples import add_examples
+from segapp.report.gradient_flow_table import FlowTable
+from segapp.report.page import Page, facts, picture
+from segapp.report.results import Result, common_images, grouped, nan_mean, score_names, set_score
+from segapp.report.tables import html_table, write_csv, write_tex
+from segapp.terminal.text import for_html
+
+PAGE = "report.html"
+
+HOW_SURE = (
+    "Differences are paired by seed and group of images. Intervals (95 %) and p are those of Student's t, seeds and "
+    "groups of images both taken as samples of others (a two-way analysis of variance with Satterthwaite's degrees of "
+    "freedom). Two or three seeds hardly tell the spread between runs, so intervals are wide; more seeds narrow them. "
+    "Holm's correction is over the contrasts of one score."
+)
+
+ONE_SEED = (
+    "With one seed, interval and p (these runs) are of these very runs on other images: what another seed would give, "
+    "and so whether the setting or the run made the difference, they do not say."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to tell."""
+
+    title: str
+    about: str
+    budget: str
+    command: str
+    """Draws this page again."""
+    results: Sequence[Result]
+    questions: Sequence[Question] = ()
+    groups: dict[str, Any] = field(default_factory=dict)
+    """The rule by which images are grouped; empty: as the data set says."""
+    differences: Sequence[Row] = ()
+    """Settings in which the arms differ, one row per setting."""
+    pairs: Sequence[tuple[str, list[str]]] = ()
+    """Further rows of pictures: a heading and the names of the images, as files, under every arm's examples."""
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Tables, figures and `report.html` into `folder`; returns the page's path."""
+    finished = [result for result in report.results if result.images]
+    scores = score_names(finished)
+    runs = run_rows(report.results)
+    arms = arm_rows(finished, scores, report.groups)
+    contrasts = contrast_rows(finished, report.questions, scores, report.groups)
+    _write_tables(report, folder, runs, arms, contrasts)
+    page = Page(report.title, _lead(report, finished))
+    _effects(page, folder, contrasts)
+    _arms(page, folder, finished, arms)
+    _curves(page, folder, finished)
+    _gradients(page, folder, finished)
+    _landscapes(page, folder, finished)
+    add_examples(page, finished, report.pairs)
+    _settings(page, report)
+    _runs(page, report, runs)
+    page.section("Again")
+    page.text("Every table, figure and this page are drawn anew from the saved numbers by")
+    page.add(f"<pre>{for_html(report.command)}</pre>")
+    page.write(folder / PAGE)
+    return folder / PAGE
+
+
+def _write_tables(report: Report, folder: Path, runs: list[Row], arms: list[Row], contrasts: list[Row]) -> None:
+    write_csv(folder / "table.csv", runs)
+    write_csv(folder / "images.csv", image_rows(report.results, report.groups))
+    write_csv(folder / "arms.csv", arms)
+    write_tex(folder / "arms.tex", arms, f"{report.title}: means over seeds and images with 95 % intervals")
+    if contrasts:
+        write_csv(folder / "effects.csv", contrasts)
+        write_tex(folder / "effects.tex", contrasts, f"{report.title}: differences with 95 % intervals")
+    if report.differences:
+        write_csv(folder / "settings.csv", report.differences)
+
+
+def _lead(report: Report, finished: Sequence[Result]) -> str:
+    images = common_images(finished)
+    known = {image: group for result in finished for image, group in result.facts.get("groups", {}).items()}
+    minutes = sum(result.seconds for result in report.results if not math.isnan(result.seconds)) / 60
+    boxes = {
+        "arms": str(len({result.arm for result in report.results})),
+        "seeds": str(len({result.seed for result in report.results})),
+        "runs finished": f"{len(finished)} of {len(report.results)}",
+        "images scored": str(len(images)),
+        "groups of images": str(len(set(grouped(images, known, report.groups)))),
+    }
+    if minutes:
+        boxes["minutes of all runs together"] = f"{minutes:.1f}"
+    if report.budget:
+        boxes["budget"] = report.budget
+    return (f"<p>{for_html(report.about)}</p>" if report.about else "") + facts(boxes)
+
+
+def _draw(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:
+    figures.save_png(figure, folder / "figures" / f"{name}.png")
+    page.figure(figures.as_svg(figure, name), caption)
+
+
+def _effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
+    if not contrasts:
+        return
+    page.section("What made a difference")
+    with figures.style():
+        figure = figures.dots(contrasts, "contrast", zero=True, points={})
+    _draw(page, folder, "effects", figure, "Differences between arms, with 95 % intervals over seeds and groups.")
+    page.add(html_table(contrasts))
+    page.text(HOW_SURE, note=True)
+    if any(P_RUNS in row for row in contrasts):
+        page.text(ONE_SEED, note=True)
+
+
+def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row]) -> None:
+    if not arms:
+        return
+    page.section("Arms")
+    points: dict[tuple[str, str], list[float]] = {}
+    for score in score_names(finished):
+        for result in finished:
+            mean = nan_mean([values[score] for values in result.images.values()])
+            points.setdefault((set_score(score), result.arm), []).append(mean)
+    with figures.style():
+        figure = figures.dots(arms, "arm", zero=False, points=points)
+    _draw(page, folder, "arms", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind.")
+    wide: dict[str, Row] = {}
+    for row in arms:
+        line = wide.setdefault(row["arm"], {"arm": row["arm"], "seeds": row["seeds"], **_losses(finished, row["arm"])})
+        line |= {row["score"]: row["estimate"], f"{row['score']} 95 %": f"{row['low']:.4f} … {row['high']:.4f}"}
+    for result in finished:
+        if result.facts.get("parameters"):
+            wide[result.arm] |= {"parameters": result.facts["parameters"], "GFLOPs": result.facts["flops"] / 1e9}
+    page.add(html_table(list(wide.values())))
+    size = next((result.facts["image"] for result in finished if result.facts.get("image")), None)
+    if size:
+        page.text(
+            "Losses are of the epoch with the lowest validation loss, the mean over seeds. Scores are of the best "
+            "checkpoint, per image, then the mean over images. GFLOPs are of one forward pass of one image of "
+            f"{size[0]} × {size[1]} × {size[2]}, a multiplication and an addition counted as two.",
+            note=True,
+        )
+
+
+def _losses(finished: Sequence[Result], arm: str) -> Row:
+    """As in the table of Drozdzal et al. 2016: the best validation loss, and the training loss that goes with it."""
+    pairs = [best_losses(result) for result in finished if result.arm == arm]
+    training, validation = (nan_mean(values) for values in zip(*pairs, strict=True))
+    return {"training loss": training, "validation loss": validation}
+
+
+def _curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+    if any(result.curves for result in finished):
+        page.section("Learning curves")
+        with figures.style():
+            figure = figures.curves(finished)
+        _draw(page, folder, "curves", figure, "Thick: mean over seeds. Faint: each seed.")
+
+
+def _gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+    runs: dict[str, list[FlowTable]] = {}
+    for result in finished:
+        if result.flow is not None:
+            runs.setdefault(result.arm, []).append(result.flow)
+    if not runs:
+        return
+    page.section("Gradients")
+    first = {arm: flows[0] for arm, flows in runs.items()}
+    with figures.style():
+        profile = flow.profiles(runs)
+        maps = {name: flow.heatmaps(first, name) for name in ("gradient_norm", "update_ratio")}
+    _draw(page, folder, "gradient_profile", profile, "Over depth: the median over the steps, one line per seed.")
+    of = "of every arm's first seed, first layer at the top, one scale for all; grey where there is none."
+    _draw(page, folder, "gradient_heatmaps", maps["gradient_norm"], f"Gradient norm {of}")
+    _draw(page, folder, "update_heatmaps", maps["update_ratio"], f"How much a step changes the weights, {of}")
+
+
+def _landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+    drawn = [(result, read_landscape(place, result.arm)) for result in finished if (place := result.landscape)]
+    if not drawn:
+        return
+    page.section("Loss landscapes")
+    first = list({result.arm: each for result, each in reversed(drawn)}.values())[::-1]
+    if all(each.plane.size for each in first):
+        with figures.style():
+            _draw(page, folder, "contours", contours(first), "One seed of every arm, on one scale.")
+            figures.save_png(surfaces(first), folder / "figures" / "surfaces.png")
+        page.add(picture(folder / "figures" / "surfaces.png", "The same from the side; the height is logarithmic."))
+    with figures.style():
+        _draw(page, folder, "lines", lines(first), "Along each direction, and the mean over directions.")
+    page.add(html_table([{"arm": run.arm, "seed": run.seed} | sharpness_row(each) for run, each in drawn]))
+    page.text(
+        "Curvature: mean second difference of the loss within ±0.5 along filter-normalised directions. Rise: largest "
+        "loss within ±0.5, minus that at the centre. Means over directions, with the least and the largest.",
+        note=True,
+    )
+
+
+def _settings(page: Page, report: Report) -> None:
+    if report.differences:
+        page.section("Settings that differ")
+        page.add(html_table(report.differences))
+
+
+def _runs(page: Page, report: Report, runs: list[Row]) -> None:
+    page.section("Every run")
+    page.add(html_table([{key: value for key, value in row.items() if "gradient/" not in key} for row in runs]))
+    for result in report.results:
+        if result.status != "finished":
+            page.text(f"{result.arm}, seed {result.seed}: {result.status}. {result.sentence}")

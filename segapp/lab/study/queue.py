@@ -1,0 +1,131 @@
+"""Many jobs, as many at a time as there is room for, in whatever place runs them."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tqdm import tqdm
+
+from segapp.errors import MisuseError
+from segapp.lab.study.jobs import LOG, Job
+from segapp.lab.study.run_variant import Slot
+from segapp.terminal.progress import Progress
+from segapp.terminal.text import for_terminal
+
+try:
+    import fcntl
+except ImportError as error:  # Windows
+    raise MisuseError("a study needs Linux or macOS: its arms are forked from one process.") from error
+
+NOTE_EVERY = 10.0
+"""Seconds between two notes of how long a running job has taken: what a killed study can lose of its times."""
+
+
+class Place(Protocol):
+    """Where jobs run, each in a process of its own; what `start` gives stands for that process."""
+
+    slots: list[Slot]
+    """One for each job that runs at a time."""
+
+    def start(self, job: Job, slot: Slot) -> Any:
+        """Let `run_job(job, slot)` run there."""
+
+    def wait(self, processes: Sequence[Any], seconds: float) -> None:
+        """Until one of them has ended, or so long."""
+
+    def ended(self, process: Any) -> str | None:
+        """None while it runs; then how it ended, as `exit code 0` or `signal 9`."""
+
+    def stop(self, processes: Sequence[Any]) -> None:
+        """End them all."""
+
+
+@dataclass
+class _Running:
+    job: Job
+    slot: Slot
+    process: Any
+    started: float
+    before: float
+    noted: float
+
+
+def run_all(jobs: Sequence[Job], folder: Path, place: Place) -> None:
+    """Run every job that is not finished; one that fails does not stop the others.
+
+    Their states tell how they ended. On Ctrl-C the running ones are stopped and KeyboardInterrupt goes on.
+    Raises MisuseError when another process is working on the same folder.
+    """
+    todo = deque(job for job in jobs if job.state()["status"] != "finished")
+    free, running = place.slots[::-1], list[_Running]()
+    total = sum(job.epochs for job in jobs)
+    with _alone(folder), Progress(total, "epoch", folder.name, _epochs_done(jobs)) as bar:
+        try:
+            while todo or running:
+                while todo and free:
+                    running.append(_start(place, todo.popleft(), free.pop()))
+                place.wait([one.process for one in running], 1.0)
+                for one in list(running):
+                    how = place.ended(one.process)
+                    if how is None:
+                        _note(one)
+                        continue
+                    running.remove(one)
+                    free.append(one.slot)
+                    _reap(one, how)
+                _show(bar, jobs)
+        finally:
+            place.stop([one.process for one in running])
+
+
+def _start(place: Place, job: Job, slot: Slot) -> _Running:
+    before = float(job.state()["seconds"])
+    job.write_state(status="running", seconds=before)
+    now = time.monotonic()
+    return _Running(job, slot, place.start(job, slot), now, before, now)
+
+
+def _note(running: _Running) -> None:
+    now = time.monotonic()
+    if now - running.noted >= NOTE_EVERY:
+        running.noted = now
+        running.job.note_seconds(running.before + now - running.started)
+
+
+def _reap(ended: _Running, how: str) -> None:
+    """A process that could not say why it ended was killed."""
+    if ended.job.state()["status"] == "running":
+        seconds = ended.before + time.monotonic() - ended.started
+        sentence = f"its process ended with {how} and no word; see {ended.job.folder / LOG}."
+        ended.job.write_state(status="failed", seconds=seconds, sentence=sentence)
+    state = ended.job.state()
+    why = f": {state['sentence']}" if state["status"] == "failed" else f" in {state['seconds']:.0f} s"
+    tqdm.write(for_terminal(f"{state['status']}: {ended.job.arm}, seed {ended.job.seed}{why}"))
+
+
+def _show(bar: Progress, jobs: Sequence[Job]) -> None:
+    states = [job.state()["status"] for job in jobs]
+    counts = {name: states.count(name) for name in ("finished", "failed")}
+    bar.set_postfix_str(f"{counts['finished']} of {len(jobs)} runs done, {counts['failed']} failed", refresh=False)
+    bar.update(_epochs_done(jobs) - bar.n)
+    bar.show()
+
+
+def _epochs_done(jobs: Sequence[Job]) -> int:
+    return sum(job.epochs if job.state()["status"] == "finished" else job.epochs_done() for job in jobs)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two studies in one folder would write over each other; the lock falls with the process that holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise MisuseError(f"{folder}: another `segapp study` is working there.") from error
+        yield

@@ -1,0 +1,109 @@
+"""One arm in a process of its own: an ordinary `segapp fit`, then `segapp test`, and what else is wanted of it."""
+
+import json
+import os
+import runpy
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segapp.errors import SegappError
+from segapp.lab.study.examples import write_examples
+from segapp.lab.study.jobs import CONFIG, LOG, Job
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a job runs."""
+
+    device: str | None
+    """The one GPU it sees, None for none."""
+    threads: int
+    """Threads on the CPU."""
+
+
+def run_job(job: Job, slot: Slot) -> None:
+    """Carry out what is left of a job and write its state; called in a process of its own."""
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    _log_to(job.folder / LOG)
+    if slot.device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = slot.device
+    torch.set_num_threads(slot.threads)
+    before, started = float(job.state()["seconds"]), time.monotonic()
+    try:
+        result = _carry_out(job)
+    except Exception as error:  # whatever stops this arm, the others go on
+        traceback.print_exc()
+        sentence = str(error) if isinstance(error, SegappError) else f"{type(error).__name__}: {error}"
+        job.write_state(status="failed", seconds=before + time.monotonic() - started, sentence=sentence)
+        sys.exit(1)
+    job.write_state(status="finished", seconds=before + time.monotonic() - started, **result)
+
+
+def _carry_out(job: Job) -> dict[str, str]:
+    """Fit from where it stopped, test, keep examples; returns where the results are."""
+    config, begun = ["--config", str(job.folder / CONFIG)], job.run()
+    resume = [] if begun is None else ["--ckpt_path", str(begun / "checkpoints" / "last.ckpt")]
+    _segapp(["fit", *resume, *config], job)
+    run = job.run()
+    best = None if run is None else run / "checkpoints" / "best.ckpt"
+    if run is None or best is None or not best.is_file():
+        raise SegappError("no validation of it had a score, so there is no best checkpoint to test.")
+    _segapp([job.verb, "--ckpt_path", str(best), *config], job)
+    verdict = max(run.glob(f"{job.verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime).parent
+    if job.landscape is not None:
+        options = landscape_options(job.landscape)
+        allowed = [f"--allow={name}" for name in job.classes]
+        _segapp(["landscape", "--ckpt_path", str(best), "--devices", "1", *allowed, *options], job)
+    write_examples(best, job.examples, job.folder / "examples", job.classes)
+    return {"run": run.name, "verdict": verdict.name}
+
+
+def landscape_options(wanted: Mapping[str, Any]) -> list[str]:
+    """As words of a command line."""
+    return [f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in wanted.items()]
+
+
+def _segapp(arguments: list[str], job: Job) -> None:
+    """Exactly what the command line does; raises SegappError with its sentence when it fails."""
+    sys.stdout.write(f"\n$ segapp {' '.join(arguments)}\n")
+    sys.stdout.flush()
+    start = (job.folder / LOG).stat().st_size
+    sys.argv = ["segapp", *arguments]
+    try:
+        runpy.run_module("segapp", run_name="__main__", alter_sys=True)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            return
+        if stop.code == 130:
+            raise KeyboardInterrupt from None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        text = (job.folder / LOG).read_bytes()[start:].decode(errors="replace")
+        said = [line.removeprefix("segapp: ") for line in text.splitlines() if line.startswith("segapp: ")]
+        raise SegappError(said[-1] if said else f"segapp {arguments[0]} ended with {stop.code}.") from None
+
+
+def _log_to(path: Path) -> None:
+    """Everything this process and its loaders say goes to a file."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(log, stream.fileno())
+    os.close(log)
+
+
+def _end_with_the_parent() -> None:
+    """An arm without its study would race with the one that is started next; files are written whole or not at all."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(143)

@@ -1,0 +1,108 @@
+"""How large an arm's network is, and the widths at which arms are equally large; nothing is allocated."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from segapp.checkpoints.building import build_network
+from segapp.checkpoints.merge import at, changed
+from segapp.checkpoints.trust import classes_named
+from segapp.datasets import Source
+from segapp.errors import MisuseError
+from segapp.lab.study.config import Arm, Matching, Study
+from segapp.models import count_params, match_params
+
+WHOLE_IMAGES = (512, 512)
+"""What FLOPs are counted for when training takes images whole."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of one network."""
+
+    parameters: int
+    flops: int
+    """Of one forward pass of one image; a multiplication and an addition are two."""
+    image: tuple[int, int, int]
+    """Channels, height, width of that image."""
+
+
+def size_of(where: str, config: dict[str, Any], source: Source, allowed: Sequence[str] | None = None) -> Size:
+    """Return the parameters and FLOPs of the network that a config describes.
+
+    `allowed` are the classes outside segapp that it may use: default all that it names, for a config of the user's own.
+    """
+    with torch.device("meta"):
+        net = _builder(where, config, source, allowed)(config["model"]["net"]).eval()
+    channels, sides = source.channels, _sides(config["data"])
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.empty(1, channels, *sides, device="meta"))
+    return Size(count_params(net), int(counter.get_total_flops()), (channels, *sides))
+
+
+def match_arms(study: Study, sources: dict[str, Source], before: Mapping[str, list[int]]) -> Study:
+    """The study with explicit widths in every arm's config, at which its arms are equally large.
+
+    `before` has widths that were found for arms in an earlier call; those that still fit are not looked for again.
+    """
+    matching = study.matching
+    if matching is None:
+        return study
+    target = matching.target
+    if isinstance(target, str):
+        model = next(arm for arm in study.arms if arm.name == target)
+        target = size_of(model.name, model.config, sources[model.name]).parameters
+    arms = []
+    for arm in tqdm(study.arms, desc="matching sizes", unit="arm", delay=2, disable=None):
+        if arm.name != matching.target:
+            arm = _matched(arm, matching, target, sources[arm.name], before.get(arm.name))
+        arms.append(arm)
+    return replace(study, arms=tuple(arms))
+
+
+def _matched(arm: Arm, matching: Matching, target: int, source: Source, before: list[int] | None) -> Arm:
+    key = matching.widths
+    widths = at(arm.config, key)
+    if not isinstance(widths, list):
+        raise MisuseError(f"{arm.name}: match_params scales the list at {key}, which is {widths!r}; write it out.")
+    build = _builder(arm.name, arm.config, source)
+
+    def with_widths(chosen: list[int]) -> nn.Module:
+        return build(changed(arm.config, {key: chosen})["model"]["net"])
+
+    if before is not None and _fits(with_widths, before, target, matching.tolerance):
+        return replace(arm, config=changed(arm.config, {key: before}))
+    try:
+        found = match_params(with_widths, widths, target, matching.tolerance)
+    except MisuseError as error:
+        raise MisuseError(f"{arm.name}: {error}") from error
+    return replace(arm, config=changed(arm.config, {key: [int(width) for width in found]}))
+
+
+def _fits(build: Callable[[list[int]], nn.Module], widths: list[int], target: int, tolerance: float) -> bool:
+    with torch.device("meta"):
+        return abs(count_params(build(widths)) - target) <= tolerance * target
+
+
+def _builder(
+    where: str, config: dict[str, Any], source: Source, named: Sequence[str] | None = None
+) -> Callable[[dict[str, Any]], nn.Module]:
+    """A function from a net section to the network, with the data's channels and classes."""
+    allowed = classes_named(config["model"]) if named is None else named
+
+    def build(net: dict[str, Any]) -> nn.Module:
+        data = {"in_channels": source.channels, "num_classes": len(source.classes)}
+        return build_network(where, {**net, "init_args": {**(net.get("init_args") or {}), **data}}, allowed)
+
+    return build
+
+
+def _sides(data: dict[str, Any]) -> tuple[int, int]:
+    size = data.get("crop") or data.get("resize") or data.get("window") or WHOLE_IMAGES
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(height), int(width)

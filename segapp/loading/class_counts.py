@@ -1,0 +1,62 @@
+"""One pass over the training masks: how often each class occurs, and where."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from segapp.batch import IGNORE_INDEX
+from segapp.datasets.class_presence import SLOW, in_threads
+from segapp.errors import MisuseError
+from segapp.loading.reader import Reader
+
+PER_MASK = 64  # places remembered per class and mask: enough variety, 12 bytes each
+
+
+class Scan:
+    """Counts and places of the classes in the masks of a reader's items; the same for the same masks.
+
+    `pixel` does not sample the class `without`, mostly the background.
+    """
+
+    def __init__(self, reader: Reader, num_classes: int, without: int | None = None) -> None:
+        self._reader, self._num_classes = reader, num_classes
+        results = in_threads(self._look, range(len(reader)))
+        found = list(tqdm(results, "masks", len(reader), leave=False, delay=SLOW, disable=None))
+        self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
+        """(K,) int64: pixels of each class."""
+        self._places = [
+            [(item, places[k]) for item, (_, places) in enumerate(found) if len(places[k])] for k in range(num_classes)
+        ]
+        self._sampled = [k for k in range(num_classes) if self._places[k] and k != without]
+        if not self.counts.any():
+            raise MisuseError("the training masks hold no class at all, only 255 (ignore).")
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether any class occurs that `pixel` may sample."""
+        return bool(self._sampled)
+
+    def pixel(self, chance: Sequence[float]) -> tuple[int, tuple[int, int]]:
+        """Return item and pixel (y, x) for three numbers in [0, 1): for the class, the image, the place in it."""
+        images = self._places[self._sampled[int(chance[0] * len(self._sampled))]]
+        item, places = images[int(chance[1] * len(images))]
+        y, x = places[int(chance[2] * len(places))]
+        return item, (int(y), int(x))
+
+    def _look(self, number: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        with self._reader.naming(number):
+            self._reader.size(number)
+            mask = self._reader.items[number].mask.read()  # type: ignore[union-attr]
+        counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)[: self._num_classes]
+        rng = np.random.default_rng(number)
+        return counts.astype(np.int64), [
+            _places(mask, k, rng) if counts[k] else np.empty((0, 2), np.int32) for k in range(self._num_classes)
+        ]
+
+
+def _places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
+    """Up to PER_MASK pixels (y, x) of one class, evenly sampled with replacement; (n, 2) int32."""
+    flat = np.flatnonzero(mask.ravel() == index)
+    drawn = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]
+    return np.column_stack(np.divmod(drawn, mask.shape[1])).astype(np.int32)

@@ -1,0 +1,160 @@
+"""The order of samples and a loader that starts anywhere in it."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from segapp.batch import Batch
+from segapp.errors import MisuseError, SegappError
+from segapp.loading.reader import Reader
+from segapp.loading.samples import EvaluationSet, Failure, Key, TrainSet
+
+Position = tuple[int, int]
+"""Epoch, and number of its batches that are done."""
+
+
+class TrainOrder:
+    """Batches of keys: an own permutation for each (seed, epoch), of which every process takes its share.
+
+    Batches are full; what is left over is left out, other samples in every epoch. A set smaller than one batch is
+    one batch. All processes have the same number of batches and no sample twice.
+    """
+
+    def __init__(self, samples: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        if samples < world:
+            raise MisuseError(f"{samples} training samples cannot be shared by {world} processes.")
+        self.samples, self.seed, self.rank, self.world = samples, seed, rank, world
+        self.batch_size = min(batch_size, samples // world)
+        self.position: Position = (0, 0)
+
+    def __len__(self) -> int:
+        return self.samples // (self.batch_size * self.world)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        """From `position` to the end of its epoch."""
+        epoch, start = self.position
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.samples)
+        for batch in range(start, len(self)):
+            first = (batch * self.world + self.rank) * self.batch_size
+            yield [(epoch, int(index)) for index in order[first : first + self.batch_size]]
+
+
+class EvaluationOrder:
+    """Every sample once over all processes, one per batch."""
+
+    def __init__(self, samples: int, rank: int = 0, world: int = 1) -> None:
+        self.indices = range(rank, samples, world)
+        self.position: Position = (0, 0)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        _, start = self.position
+        return ([(0, index)] for index in self.indices[start:])
+
+
+class Loader:
+    """Batches of a data set in an order, from the position that `position` tells when the first one is asked for.
+
+    Not a DataLoader: Lightning makes iterators before it knows the epoch, and would replace samplers. This one
+    looks when it must, so resuming, persistent workers and prefetching all see one truth. It draws nothing from
+    torch's global random numbers, so that those are the same with and without it.
+    """
+
+    def __init__(
+        self,
+        samples: TrainSet | EvaluationSet,
+        order: TrainOrder | EvaluationOrder,
+        position: Callable[[], Position] = lambda: (0, 0),
+        workers: int = 0,
+        pin_memory: bool = False,
+        start_worker: Callable[[int], None] | None = None,
+    ) -> None:
+        self._samples, self._order, self._position = samples, order, position
+        self._loader = DataLoader(
+            samples,
+            batch_sampler=order,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            pin_memory=pin_memory,
+            persistent_workers=workers > 0,
+            worker_init_fn=start_worker if workers else None,
+            generator=torch.Generator(),
+        )
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[Batch]:
+        self._order.position = self._position()  # runs with the first `next`, since this is a generator
+        batches = iter(self._loader)
+        while True:
+            batch = self._next(batches)
+            if batch is None:
+                return
+            yield batch
+
+    @property
+    def reader(self) -> Reader:
+        """What its samples are read with."""
+        return self._samples.reader
+
+    def close(self) -> None:
+        """End the workers; those that the end of the process kills leave sockets in the temporary folder."""
+        if self._iterator is not None:
+            self._iterator._shutdown_workers()
+            self._iterator = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: `position` tells all. Lightning asks whether a loader can be resumed by looking for this."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
+
+    @property
+    def _iterator(self) -> Any:  # the name under which Lightning stops the workers of a DataLoader
+        return self._loader._iterator
+
+    @_iterator.setter
+    def _iterator(self, iterator: Any) -> None:
+        self._loader._iterator = iterator
+
+    def _next(self, batches: Iterator[Any]) -> Batch | None:
+        try:
+            batch = next(batches, None)
+        except RuntimeError as error:
+            if (died := worker_died(error, [self.reader])) is None:
+                raise
+            raise died from error
+        if isinstance(batch, Failure):
+            raise batch.error
+        return batch
+
+
+def worker_died(error: Exception, readers: Sequence[Reader]) -> SegappError | None:
+    """The sentence for PyTorch's error about a worker that was killed, or None for another error.
+
+    A worker that is killed says nothing: the system took it, mostly for want of memory.
+    """
+    if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker"):
+        return None
+    processes = [int(number) for number in re.findall(r"\d+", str(error))]
+    trails = [(reader, trail) for reader in readers for process in processes if (trail := reader.trail.of(process))]
+    traces = [f" while the image {reader.items[number].name!r} was {done}" for reader, (number, done) in trails]
+    return SegappError(
+        f"a worker that loads images died{''.join(traces[:1])} ({str(error).splitlines()[0].rstrip('. ')}). Mostly "
+        "memory ran out: set data.num_workers to fewer (0 needs none) or data.cache_gb to less; in a container "
+        "also enlarge /dev/shm."
+    )
+
+
+def _as_it_is(batch: Any) -> Any:
+    """`__getitems__` of our data sets delivers whole batches."""
+    return batch

@@ -1,0 +1,237 @@
+"""Training samples: where a crop lies is drawn first, then just the pixels that it needs are read."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from segapp.batch import IGNORE_INDEX, Batch, Sample
+from segapp.errors import SegappError
+from segapp.loading.class_counts import Scan
+from segapp.loading.reader import Reader
+from segapp.mirror import mirrored
+
+Size = tuple[int, int]
+Pair = tuple[np.ndarray, np.ndarray]
+"""An image (H, W, C) and its mask (H, W)."""
+
+BEYOND = 16
+"""A random crop reaches beyond the image by at most one part in so many of its size."""
+
+Key = tuple[int, int]
+"""Epoch and index of a sample: together with the seed, all that is random in it."""
+
+
+class Augment(Protocol):
+    """What `segapp.transforms.Augmenter` does."""
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """(2, 2): from the crop's (x, y) to the stored image's, both relative to the centre."""
+
+    def change(self, image: np.ndarray, mask: np.ndarray, seed: int) -> Pair:
+        """New values; the size may change too."""
+
+    def warp(
+        self, image: np.ndarray, mask: np.ndarray, matrix: np.ndarray, centre: tuple[float, float], size: Size
+    ) -> Pair:
+        """A crop around `centre` of a window."""
+
+    def resize(self, image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
+        """Both to `size`."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How training samples are cut: by `crop` or by `resize`, or whole images if both are None."""
+
+    crop: Size | None = None
+    resize: Size | None = None
+    per_image: int = 1
+    """Crops of each image in an epoch."""
+    oversample: float = 0.0
+    """Fraction of the crops that are centred on a pixel of an evenly sampled class."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a worker delivers in place of a batch: a sentence, not a traceback."""
+
+    error: SegappError
+
+
+class TrainSet(torch.utils.data.Dataset[Sample]):
+    """Samples as a function of (seed, epoch, index): no state, so any worker may make any of them at any time."""
+
+    def __init__(self, reader: Reader, cut: Cut, augment: Augment, scan: Scan | None = None) -> None:
+        self.reader, self.cut, self.augment, self.scan = reader, cut, augment, scan
+
+    def __len__(self) -> int:
+        return len(self.reader) * self.cut.per_image
+
+    def __getitem__(self, key: Key) -> Sample:
+        """Sample of (epoch, index); SegappError names the image and a transform that fails."""
+        epoch, index = key
+        rng = np.random.default_rng([self.cut.seed, epoch, index])
+        rare, *chance = rng.random(4)
+        seed, matrix = int(rng.integers(2**32)), self.augment.draw(rng)
+        item, middle = index % len(self.reader), None
+        if self.scan is not None and rare < self.cut.oversample:
+            item, middle = self.scan.pixel(chance)
+        with self.reader.naming(item):
+            size = self.reader.size(item)
+            image, mask = self._cut(item, matrix, middle, chance)
+            self.reader.trail.augments(item)
+            image, mask = self.augment.change(image, mask, seed)
+            if (fixed := self.cut.crop or self.cut.resize) is not None:
+                image, mask = fit(image, mask, fixed)
+        name = self.reader.items[item].name
+        return Sample(image=image.transpose(2, 0, 1), mask=mask, name=name, size=size)
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
+        """A whole batch at once: its pixels are copied once, into their place."""
+        return batched(self, keys)
+
+    def _cut(self, item: int, matrix: np.ndarray, middle: Size | None, chance: Sequence[float]) -> Pair:
+        size = self.reader.size(item)
+        if self.cut.resize is not None:
+            small = self.augment.resize(*self.reader.window(item, 0, 0, *size), self.cut.resize)
+            if np.array_equal(matrix, np.eye(2)):
+                return small
+            height, width = self.cut.resize
+            return self.augment.warp(*small, matrix, (height / 2, width / 2), self.cut.resize)
+        crop = self.cut.crop or size
+        exact = _is_permutation(matrix)
+        # a whole image that is turned by quarters keeps its pixels and changes its shape
+        covered = crop if exact and self.cut.crop is None else _covered(matrix, crop)
+        centre = _random_centre(size, covered, chance) if middle is None else _centre_on(middle, matrix, crop)
+        if exact:
+            y, x = _corner(size, covered, centre)
+            pixels = self.reader.padded(item, y, x, *covered)
+            return _permuted(pixels[0], matrix), _permuted(pixels[1], matrix)
+        y, x, h, w = _window(matrix, centre, crop)
+        return self.augment.warp(*self.reader.padded(item, y, x, h, w), matrix, (centre[0] - y, centre[1] - x), crop)
+
+
+class EvaluationSet(torch.utils.data.Dataset[Sample]):
+    """Every item as it is stored."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, key: Key) -> Sample:
+        """Sample of (epoch, index): the epoch makes no difference."""
+        _, index = key
+        with self.reader.naming(index):
+            size = self.reader.size(index)
+            image, mask = self.reader.window(index, 0, 0, *size)
+        return Sample(image=image.transpose(2, 0, 1), mask=mask, name=self.reader.items[index].name, size=size)
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
+        """A batch of one size."""
+        return batched(self, keys)
+
+
+def batched(samples: "TrainSet | EvaluationSet", keys: Sequence[Key]) -> Batch | Failure:
+    """The samples stacked, or what went wrong: nothing but SegappError is expected to."""
+    try:
+        return stack([samples[key] for key in keys])
+    except SegappError as error:
+        return Failure(error)
+
+
+def stack(samples: Sequence[Sample]) -> Batch:
+    """One batch, channels last in memory; smaller samples are padded by reflection, their masks with 255."""
+    height, width = (max(sample["mask"].shape[axis] for sample in samples) for axis in (0, 1))
+    first = samples[0]["image"]
+    images = np.empty((len(samples), height, width, len(first)), first.dtype)
+    masks = np.empty((len(samples), height, width), np.uint8)
+    for place, sample in enumerate(samples):
+        images[place], masks[place] = fit(sample["image"].transpose(1, 2, 0), sample["mask"], (height, width))
+    return Batch(
+        image=torch.from_numpy(images).permute(0, 3, 1, 2),
+        mask=torch.from_numpy(masks),
+        name=[sample["name"] for sample in samples],
+        size=torch.tensor([sample["size"] for sample in samples], dtype=torch.int64),
+    )
+
+
+def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
+    """The middle of a larger pair, or a smaller one padded: image by reflection, mask with 255."""
+    for axis, length in enumerate(size):
+        stored = mask.shape[axis]
+        if stored == length:
+            continue
+        start = (stored - length) // 2
+        indices = mirrored(start, start + length, stored)
+        image, mask = image.take(indices, axis), mask.take(indices, axis)
+        place = np.arange(start, start + length)
+        outside = (place < 0) | (place >= stored)
+        mask[outside if axis == 0 else (slice(None), outside)] = IGNORE_INDEX
+    return image, mask
+
+
+def _random_centre(size: Size, covered: Size, chance: Sequence[float]) -> tuple[float, float]:
+    """Return the centre (y, x) of a random crop that covers (height, width) of an image.
+
+    It is any pixel of the image, moved until the crop reaches beyond the image by a sixteenth of its size at most: so
+    pixels at the edges are learnt about as often as others, and little is spent on what lies outside.
+    """
+
+    def along(axis: int) -> float:
+        length = covered[axis]
+        room = size[axis] - length
+        if room <= 0:
+            return size[axis] / 2
+        reach = min(length // BEYOND, room)
+        return min(max(int(chance[axis] * size[axis]) - length // 2, -reach), room + reach) + length / 2
+
+    return along(0), along(1)
+
+
+def _centre_on(middle: Size, matrix: np.ndarray, crop: Size) -> tuple[float, float]:
+    """Return the centre (y, x) of the mapped crop whose pixel (height // 2, width // 2) is this one of the image."""
+    beside = np.array([0.0 if length % 2 else 0.5 for length in crop[::-1]])  # of even crops, from the centre
+    x, y = matrix @ beside
+    return middle[0] + 0.5 - y, middle[1] + 0.5 - x
+
+
+def _corner(size: Size, covered: Size, centre: tuple[float, float]) -> Size:
+    """Return the top left corner of a crop; along an axis where the image is smaller, all of the image stays inside."""
+    y, x = (math.floor(centre[axis] - covered[axis] / 2) for axis in (0, 1))
+    room = size[0] - covered[0], size[1] - covered[1]
+    return (min(max(y, room[0]), 0) if room[0] <= 0 else y, min(max(x, room[1]), 0) if room[1] <= 0 else x)
+
+
+def _covered(matrix: np.ndarray, crop: Size) -> Size:
+    """Return the height and width of a mapped crop's bounding box in the stored image."""
+    (xx, xy), (yx, yy) = np.abs(matrix).tolist()
+    return round(yx * crop[1] + yy * crop[0]), round(xx * crop[1] + xy * crop[0])
+
+
+def _window(matrix: np.ndarray, centre: tuple[float, float], crop: Size) -> tuple[int, int, int, int]:
+    """The stored pixels (y, x, h, w) under a mapped crop, and one more around for interpolation."""
+    reach_x, reach_y = np.abs(matrix) @ (np.array(crop[::-1]) / 2)
+    top, left = (int(np.floor(centre[0] - reach_y)) - 1, int(np.floor(centre[1] - reach_x)) - 1)
+    bottom, right = (int(np.ceil(centre[0] + reach_y)) + 1, int(np.ceil(centre[1] + reach_x)) + 1)
+    return top, left, bottom - top, right - left
+
+
+def _is_permutation(matrix: np.ndarray) -> bool:
+    return all(value in (-1, 0, 1) for row in matrix.tolist() for value in row)
+
+
+def _permuted(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Pixels whose (x, y) is matrix @ (x, y), for a matrix of mirrorings and quarter turns; a view."""
+    if matrix[0, 0] == 0:
+        pixels = pixels.swapaxes(0, 1)
+        mirrored = matrix[0, 1] < 0, matrix[1, 0] < 0
+    else:
+        mirrored = matrix[1, 1] < 0, matrix[0, 0] < 0
+    return pixels[:: -1 if mirrored[0] else 1, :: -1 if mirrored[1] else 1]

@@ -1,0 +1,171 @@
+"""Which images a folder holds, and which file each becomes."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from segapp.errors import MisuseError
+from segapp.io import SUFFIXES, folders_under, real_path, telling
+from segapp.terminal.text import for_terminal
+
+Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
+
+TIFF = (".tif", ".tiff")
+
+MANIFEST = re.compile(r"manifest(-\d+-of-\d+)?\.csv")
+MANIFEST_BEGINS = b"image,size,mtime_ns,model,status,"
+"""What shows a folder to be an earlier output."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image and the files it becomes."""
+
+    image: Path
+    outputs: dict[Kind, Path]
+    name: str = ""
+    """Path relative to the folder of images, with `/`."""
+    stem: str = ""
+    """Path of the files below `<output>/<kind>`, without their suffix."""
+
+
+def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, str] | None = None) -> list[Job]:
+    """Return a job for every image of a folder and its sub-folders, in order of their names, or for one image file.
+
+    Every kind is written under `output/<kind>`, sub-folders kept. Images of one folder that differ in their suffix
+    alone keep it: a.png and a.jpg become a.png.png and a.jpg.png. `stems` are those that images were given before: they
+    keep them, and no other image gets them. Raises MisuseError when there is nothing to do, or when an output would be
+    an input or lie outside `output`.
+    """
+    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+        raise MisuseError(f"output {output} is named like an image; give the folder to write to.")
+    if output.exists() and not output.is_dir():
+        raise MisuseError(f"output {output} is a file; give the folder to write to.")
+    found = _found(images, output)
+    if not found:
+        unread = describe_unread(images, output) or f"segapp reads {', '.join(sorted(SUFFIXES))}."
+        raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
+    kinds = list(dict.fromkeys(save))
+    root = images if images.is_dir() else images.parent
+    relative = [image.relative_to(root) for image in found]
+    jobs = [
+        Job(image, {kind: output / kind / f"{stem}{_suffix(kind, image)}" for kind in kinds}, place.as_posix(), stem)
+        for image, place, stem in zip(found, relative, _stems(relative, stems or {}), strict=True)
+    ]
+    _check(jobs, output)
+    return jobs
+
+
+def _found(images: Path, output: Path) -> list[Path]:
+    if images.is_file():
+        if not _is_read(images):
+            raise MisuseError(f"{images}: segapp reads {', '.join(sorted(SUFFIXES))}.")
+        return [images]
+    if not images.is_dir():
+        beside = [path.name for path in images.parent.iterdir()] if images.parent.is_dir() else []
+        near = get_close_matches(images.name, beside, n=1)
+        hint = f" (did you mean {images.parent / near[0]}?)" if near else ""
+        raise MisuseError(f"there is no folder or image {images}{hint}.")
+    if real_path(output) == real_path(images):
+        raise MisuseError(f"output is the images' own folder {images}; give another one.")
+    return [path for path in _walk(images, real_path(output)) if _is_read(path)]
+
+
+def describe_unread(images: Path, output: Path) -> str | None:
+    """Return one line on the files of a folder whose suffix is of no format that is read; None if there is none."""
+    if not images.is_dir():
+        return None
+    unread = [path for path in _walk(images, real_path(output)) if not _is_read(path)]
+    if not unread:
+        return None
+    suffixes = Counter(path.suffix.lower() or "without suffix" for path in unread)
+    counted = ", ".join(f"{count} {for_terminal(suffix)}" for suffix, count in suffixes.most_common(6))
+    names = ", ".join(for_terminal(str(path.relative_to(images))) for path in unread[:3])
+    return (
+        f"left out: {counted}{' …' if len(suffixes) > 6 else ''} ({names}{' …' if len(unread) > 3 else ''}); "
+        f"segapp reads {', '.join(sorted(SUFFIXES))}."
+    )
+
+
+def _is_read(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _walk(images: Path, output: Path) -> Iterator[Path]:
+    """Yield the files below a folder, without hidden ones and earlier outputs."""
+    earlier: list[Path] = [output] if output.is_relative_to(real_path(images)) else []
+    for place, files in folders_under(images):
+        real = real_path(place)
+        if place != images and any(_is_manifest(place / name) for name in files):
+            earlier.append(real)
+        if any(real.is_relative_to(folder) for folder in earlier):
+            continue
+        for name in files:
+            if not name.startswith("."):
+                yield place / name
+
+
+def _is_manifest(path: Path) -> bool:
+    if not MANIFEST.fullmatch(path.name):
+        return False
+    with telling(path), path.open("rb") as file:
+        return file.read(len(MANIFEST_BEGINS)) == MANIFEST_BEGINS
+
+
+def _stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
+    """Return each image's stem: the one given before, else its own unless another image was given that.
+
+    Processes that share a folder get the same ones, whatever the others have written down of theirs meanwhile: what a
+    stem must avoid is among the images' own stems and those given before, and an image avoids its own only where it
+    was given to another.
+    """
+    owners = {stem.casefold(): image.casefold() for image, stem in given.items()}
+    own = [name.as_posix() for name in _names(relative)]
+    taken = {*owners, *(stem.casefold() for stem in own)}
+    stems = []
+    for path, stem in zip(relative, own, strict=True):
+        image = path.as_posix()
+        if image in given:
+            stem = given[image]
+        elif owners.get(stem.casefold(), image.casefold()) != image.casefold():
+            while stem.casefold() in taken:
+                stem += path.suffix
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
+def _names(relative: Sequence[Path]) -> list[Path]:
+    """Return each image's path without suffix; those that would share one keep their own suffix.
+
+    Compared without regard to case, as some file systems do.
+    """
+    names = [path.with_suffix("") for path in relative]
+    while True:
+        taken = Counter(str(name).casefold() for name in names)
+        shared = [taken[str(name).casefold()] > 1 for name in names]
+        longer = [path if twice else name for path, name, twice in zip(relative, names, shared, strict=True)]
+        if longer == names:
+            return names
+        names = longer
+
+
+def _suffix(kind: Kind, image: Path) -> str:
+    fixed = {"probability": ".npy", "contours": ".geojson", "coco": ".json", "overlay": ".png"}
+    return fixed.get(kind, image.suffix if image.suffix.lower() in TIFF else ".png")
+
+
+def _check(jobs: Sequence[Job], output: Path) -> None:
+    root = real_path(output)
+    inputs = {real_path(job.image): job.image for job in jobs}
+    for job in jobs:
+        for path in job.outputs.values():
+            real = real_path(path.parent) / path.name
+            if not real.is_relative_to(root):
+                raise MisuseError(f"{path} would be written outside {output}, through a link: {real}.")
+            if real in inputs:
+                raise MisuseError(f"the output {path} would replace the image itself; choose another --output.")

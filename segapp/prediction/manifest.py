@@ -1,0 +1,251 @@
+"""What has been done with every image of a folder, so that an interrupted run goes on where it stopped."""
+
+import csv
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from segapp.errors import MisuseError
+from segapp.io import telling
+from segapp.prediction.jobs import MANIFEST, Job, Kind
+from segapp.spec import Spec
+from segapp.terminal.text import for_csv, from_csv
+
+Status = Literal["begun", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the manifest: an image, by whom it was read, and what came of it."""
+
+    image: str
+    """Path relative to the folder of images."""
+    size: int
+    """Of its file, in bytes."""
+    mtime_ns: int
+    """When its file was last changed."""
+    model: str
+    """`fingerprint` of the weights, the spec and the kinds that were saved."""
+    status: Status
+    """`begun` is written before the image's first file: what is there then is ours, though perhaps not all of it."""
+    height: int = 0
+    width: int = 0
+    confidence: float = 0.0
+    """Mean probability of the predicted class, 1/K … 1."""
+    pixels: str = ""
+    """Pixels per class, separated by blanks."""
+    areas: str = ""
+    """Area of every class in `unit`, separated by blanks; empty where the file does not say how large a pixel is."""
+    unit: str = ""
+    problem: str = ""
+    time_ns: int = 0
+    """When the row was written: of several parts, the last one written counts."""
+    folder: str = ""
+    """The folder of images, seen from that of the manifest: another one's image of the same name is not this one."""
+    stem: str = ""
+    """Path of its files below `<output>/<kind>`, without their suffix: once given, no other image gets it."""
+
+    @property
+    def counts(self) -> list[int]:
+        """Pixels per class."""
+        return [int(count) for count in self.pixels.split()]
+
+    @property
+    def class_areas(self) -> list[float]:
+        """Area per class; empty where it is not known."""
+        return [float(area) for area in self.areas.split()]
+
+
+COLUMNS = [field.name for field in fields(Row)]
+
+
+class Manifest:
+    """`manifest.csv` in the output folder; with several processes a part of it each, all of them read.
+
+    The last row of an image counts. A row that a crash tore is as if it had not been written.
+    """
+
+    def __init__(self, output: Path, rank: int = 0, world_size: int = 1) -> None:
+        part = "" if world_size == 1 else f"-{rank}-of-{world_size}"
+        self.path = output / f"manifest{part}.csv"
+        self.rows: dict[str, Row] = {}
+        self._lock = threading.Lock()
+        self._ready = False
+        parts = [path for path in sorted(output.glob("manifest*.csv")) if MANIFEST.fullmatch(path.name)]
+        self._output = output
+        self.was_there = bool(parts)
+        """Whether segapp has worked in the folder before, or another process has begun to."""
+        for path in parts:
+            self._merge(_read(path))
+
+    @property
+    def stems(self) -> dict[str, str]:
+        """The stem that each image has been given."""
+        return {row.image: row.stem for row in self.rows.values() if row.stem}
+
+    def begin(self) -> None:
+        """Have the file, before any other is written, so that others know whose those are."""
+        with self._lock:
+            self._begin()
+
+    def add(self, row: Row) -> None:
+        """Append a row; it is in the file when this returns, whatever happens to the process."""
+        with self._lock:
+            row = replace(row, time_ns=time.time_ns())
+            self._merge([row])
+            self._begin()
+            with telling(self.path):
+                _append(self.path, [for_csv(asdict(row)[column]) for column in COLUMNS])
+
+    def is_done(self, row: Row, job: Job) -> bool:
+        """Whether the same image was done by the same model, and all its files are there."""
+        known = self.rows.get(row.image)
+        same = known is not None and _identity(known) == _identity(row) and known.status == "done"
+        return same and not self._elsewhere(row) and all(path.is_file() for path in job.outputs.values())
+
+    def is_ours(self, row: Row) -> bool:
+        """Whether the image's files, if any, are of the same image and model: then they may be written again."""
+        known = self.rows.get(row.image)
+        return known is not None and known.model == row.model and not self._elsewhere(row)
+
+    def _elsewhere(self, row: Row) -> bool:
+        """Whether what is known is of another folder's image; a folder that is gone was moved, or is another host's."""
+        known = self.rows[row.image]
+        return known.folder != row.folder and (self._output / known.folder).is_dir()
+
+    def of_others(self, model: str) -> list[Row]:
+        """All whose files another model wrote, or this one with other settings."""
+        return [row for row in self.rows.values() if row.status != "failed" and row.model != model]
+
+    def give_up(self, rows: Iterable[Row]) -> None:
+        """Say of files that other models left here that they are nobody's any more."""
+        for row in rows:
+            self.add(replace(row, status="failed", problem="another model has taken the folder over"))
+
+    def _merge(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            known = self.rows.get(row.image)
+            if known is None or known.time_ns <= row.time_ns:
+                self.rows[row.image] = row
+
+    def _begin(self) -> None:
+        """A header in a new file or one that was torn within it, an end to a torn last line in an old one."""
+        if self._ready:
+            return
+        with telling(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            content = self.path.read_bytes() if self.path.exists() else b""
+            if b"\n" not in content:
+                self.path.write_bytes(b"")
+                _append(self.path, COLUMNS)
+            elif not content.endswith(b"\n"):
+                with self.path.open("ab") as file:
+                    file.write(b"\n")
+        self._ready = True
+
+
+def fingerprint(weights: Sequence[str | Path], spec: Spec, save: Sequence[Kind], options: dict[str, str]) -> str:
+    """What decides about an output file besides the image: 16 hexadecimal digits.
+
+    `weights` are checkpoints, or bundles of which every file counts, in any order.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for content in sorted(_content(Path(path)) for path in weights):
+        digest.update(content)
+    digest.update(json.dumps([spec.to_dict(), sorted(save), options], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """A digest of a file, or of all files of a folder and their names."""
+    digest = hashlib.blake2b()
+    for file in [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file()):
+        digest.update(file.relative_to(path).as_posix().encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "blake2b").digest())
+    return digest.digest()
+
+
+def row_of(job: Job, output: Path, model: str) -> Row:
+    """Return the row with which work on an image begins."""
+    images = Path(str(job.image.absolute()).removesuffix(job.name)).resolve()
+    folder = os.path.relpath(images, output.resolve())
+    try:
+        status = job.image.stat()
+    except OSError:  # gone since the folder was read, or a dangling link: reading it will say so
+        return Row(job.name, 0, 0, model, "begun", folder=folder, stem=job.stem)
+    return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder, stem=job.stem)
+
+
+def existing(paths: Iterable[Path]) -> set[Path]:
+    """Those that are there already, broken links too."""
+    return {path for path in paths if os.path.lexists(path)}
+
+
+def refuse_foreign(
+    jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path], model: str
+) -> None:
+    """Raise MisuseError when a file to write exists that this model has not written, of these images.
+
+    So it is with a table of the folder where no manifest says that segapp wrote it, and with a folder that holds
+    other files of another model, which would stand beside this one's.
+    """
+    foreign = [path for job, row in jobs if not manifest.is_ours(row) for path in job.outputs.values() if path in there]
+    if foreign:
+        known = any(row.image in manifest.rows for _, row in jobs)
+        whose = "written by another model or with other settings" if known else "and segapp has not written them"
+        total = sum(len(job.outputs) for job, _ in jobs)
+        raise MisuseError(
+            f"{len(foreign)} of {total} files to write exist already, {whose}, the first is {foreign[0]}; "
+            "nothing was done. Choose another --output, or replace them with --overwrite."
+        )
+    strange = [path for path in tables if path in there and not manifest.was_there]
+    if strange:
+        raise MisuseError(
+            f"{strange[0]} exists already, and segapp has not written it; nothing was done. "
+            "Choose another --output, or replace it with --overwrite."
+        )
+    others = manifest.of_others(model)
+    if others:
+        raise MisuseError(
+            f"{manifest.path.parent} holds what another model wrote, or this one with other settings, of {len(others)} "
+            f"images, the first is {others[0].image}; nothing was done, so that they are not mixed. "
+            "Choose another --output, or go on there with --overwrite."
+        )
+
+
+def _identity(row: Row) -> tuple[str, int, int, str]:
+    return row.image, row.size, row.mtime_ns, row.model
+
+
+def _read(path: Path) -> list[Row]:
+    """The whole rows: each is a line of its own, so that a torn one spoils no other."""
+    rows = []
+    kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
+    with telling(path), path.open(newline="", encoding="utf-8", errors="replace") as file:  # torn within a letter, too
+        header, *lines = file.read().split("\n")
+    expected = ",".join(COLUMNS)
+    if header != expected and not (expected.startswith(header) and not lines):  # a crash may have torn it
+        raise MisuseError(
+            f"{path}: is no manifest of this segapp (its first line should be {expected}); choose another --output."
+        )
+    for line in lines:
+        try:
+            (values,) = csv.reader([line])
+            rows.append(
+                Row(**{name: kind(from_csv(value)) for (name, kind), value in zip(kinds.items(), values, strict=True)})
+            )
+        except (ValueError, csv.Error):
+            continue  # torn by a crash: its image is done again
+    return rows
+
+
+def _append(path: Path, values: Sequence[object]) -> None:
+    with path.open("a", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerow(values)

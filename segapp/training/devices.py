@@ -1,0 +1,57 @@
+"""How many devices a run has, and what they cannot do, said before anything starts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lightning.pytorch.strategies import StrategyRegistry
+
+from segapp.cli.parser_errors import suggest
+from segapp.errors import MisuseError
+from segapp.inference.runtime import chosen_device
+
+
+def refuse_what_needs_a_gpu(trainer: Any) -> None:
+    """MisuseError for sharding and for synchronised batch norm on a CPU, and for an average of sharded weights."""
+    kind = trainer.accelerator if trainer.accelerator in ("cpu", "mps") else chosen_device("auto").type
+    strategy = _name(trainer.strategy)
+    shards = "fsdp" in strategy.lower() or "ModelParallel" in strategy
+    if shards and kind != "cuda":
+        raise MisuseError(
+            f"--trainer.strategy {strategy} shards a network over GPUs, and this run is on the {kind}: use "
+            "--trainer.strategy ddp, or a machine with GPUs."
+        )
+    if shards and any(_name(callback).endswith("EMA") for callback in trainer.callbacks or []):
+        raise MisuseError(
+            f"segapp.callbacks.EMA averages whole weights, and --trainer.strategy {strategy} shards them: leave it out "
+            "(--trainer.callbacks null), or use --trainer.strategy ddp."
+        )
+    if trainer.sync_batchnorm and kind != "cuda" and trainer.devices not in (1, "1", "auto"):
+        raise MisuseError(
+            f"--trainer.sync_batchnorm needs GPUs, and this run is on the {kind}: leave it out, or use norm=group "
+            "(--model.net.init_args.norm group), which needs no synchronising."
+        )
+
+
+def refuse_unknown_strategy(strategy: Any) -> None:
+    """MisuseError for a name that Lightning does not know; something injected is checked by the parser."""
+    known = ["auto", *StrategyRegistry.available_strategies()]
+    if isinstance(strategy, str) and strategy not in known:
+        raise MisuseError(
+            f"there is no --trainer.strategy {strategy}{suggest(strategy, known)}: give auto, ddp (several devices; "
+            "ddp_find_unused_parameters_true for a network that leaves parameters unused) or fsdp (a network too large "
+            "for one GPU)."
+        )
+
+
+def as_torchrun_says(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Numbers of devices and nodes that were left open, where torchrun has decided them already."""
+    if "TORCHELASTIC_RUN_ID" not in environment:
+        return {}
+    world, local = (int(environment[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    devices = local if trainer["devices"] == "auto" else trainer["devices"]
+    return {"devices": devices, "num_nodes": world // local if trainer["num_nodes"] == 1 else trainer["num_nodes"]}
+
+
+def _name(part: Any) -> str:
+    """A name, or the class path of something injected."""
+    return str(part.get("class_path") if hasattr(part, "get") else part)

@@ -1,0 +1,342 @@
+"""The Lightning module: a network and a loss become steps, scores and an optimiser."""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self, cast, get_args
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.strategies import FSDPStrategy
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torchmetrics import MeanMetric
+
+from segapp.batch import IGNORE_INDEX, Batch
+from segapp.checkpoints.building import build_part
+from segapp.checkpoints.checkpoint import network_of, read_checkpoint
+from segapp.checkpoints.record import record_of
+from segapp.checkpoints.roles import LOSS
+from segapp.errors import MisuseError
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.postprocess import clean
+from segapp.inference.runtime import Runtime, TorchRuntime
+from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
+from segapp.losses.distributed import one_batch
+from segapp.metrics import EpochMean, SegmentationScores
+from segapp.models.rates import group_parameters
+from segapp.schedules import WarmupCosine, check_rates, scale_rates
+from segapp.spec import Precision, Spec
+
+FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+
+
+class Exported(nn.Module):
+    """Stands where a network would, when a bundle is scored."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+
+
+class SegmentationModule(pl.LightningModule):
+    """Trains `net` with `loss`, and scores whole images at their stored size through the inference path.
+
+    Args:
+        net: (N, C, H, W) uint8 in [0, 255] or float32 in [0, 1] → logits (N, K, H, W); in training possibly a list,
+            finest first (deep supervision).
+        loss: (logits, mask (N, H, W) int64 with 255 = ignore) → scalar.
+        optimizer: Made from the parameters, as `torch.optim.AdamW`.
+        lr_scheduler: Made from the optimiser. `segapp.schedules.WarmupCosine` is stepped every step, torch's own
+            every epoch, `ReduceLROnPlateau` after every validation, with its loss, or what Lightning's `monitor`s.
+        spec: What the network knows about the data; linked from the data module by the command line.
+        encoder_lr: The encoder's learning rate as a factor of the optimiser's, above 0, up to 1.
+        layer_decay: What each finer level of the encoder has of the rate of the level below it, above 0, up to 1.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        spec: Spec | None = None,
+        encoder_lr: float = 1.0,
+        layer_decay: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if spec is None:
+            raise MisuseError("SegmentationModule needs the data's spec: pass spec=datamodule.spec.")
+        self.net = net.to(memory_format=torch.channels_last)  # faster on CPU and on tensor cores, neutral elsewhere
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.spec = spec
+        self.encoder_lr = encoder_lr
+        self.layer_decay = layer_decay
+        self.runtime: Runtime | None = None  # of a bundle, which is then scored instead of `net`; it has no loss
+        self.scores = SegmentationScores(spec.classes, spec.background)
+        self.train_loss = EpochMean()
+        self.eval_loss = MeanMetric()
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls,
+        checkpoint_path: str | Path,
+        map_location: Any = None,
+        hparams_file: None = None,
+        strict: bool | None = None,
+        weights_only: bool | None = True,
+        allow: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> Self:
+        """Return the module of a checkpoint; `net`, `loss` and `spec` are those it was trained with, unless given.
+
+        Args:
+            checkpoint_path: A checkpoint of `segapp fit`, or of a Trainer in Python.
+            map_location: As torch.load's.
+            hparams_file: None: the checkpoint holds everything.
+            strict: Whether its weights must be those of the network, all of them.
+            weights_only: Whatever it is: code in a checkpoint is refused.
+            allow: Classes or packages outside segapp that the checkpoint may use.
+            kwargs: Arguments of the constructor.
+        """
+        if not {"net", "loss", "spec"} <= kwargs.keys():
+            checkpoint = read_checkpoint(checkpoint_path)
+            record = checkpoint["segapp"]
+            kwargs.setdefault("spec", Spec.from_dict(record["spec"]))
+            if "net" not in kwargs:
+                kwargs["net"] = network_of(checkpoint_path, checkpoint, allow)
+            if "loss" not in kwargs:
+                loss = record["config"].get("model", {}).get("loss")
+                kwargs["loss"] = build_part(checkpoint_path, nn.Module, LOSS, loss, allow)
+        return super().load_from_checkpoint(checkpoint_path, map_location, hparams_file, strict, True, **kwargs)
+
+    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        """Return the network's logits of images (N, C, H, W)."""
+        return self.net(images)
+
+    # ------------------------------------------------------------------------------------------ training
+
+    def setup(self, stage: str) -> None:
+        """Take the trainer's precision into the spec and, before training, the training set's class weights."""
+        if self.runtime is None and self.trainer.precision in get_args(Precision):
+            self.spec = replace(self.spec, precision=cast(Precision, self.trainer.precision))
+        if stage == "fit":
+            self._refuse_unshared_loss()
+            for part in self.loss.modules():
+                if isinstance(part, ClassWeights) and part.balanced:
+                    part.set_counts(torch.from_numpy(self.trainer.datamodule.class_counts()))  # type: ignore[attr-defined]
+
+    def _refuse_unshared_loss(self) -> None:
+        unshared = any(isinstance(part, Lovasz) and part.reduce == "batch" for part in self.loss.modules())
+        if unshared and self.trainer.world_size > 1:
+            raise MisuseError(
+                f"Lovasz over the `batch` sorts all its pixels, but each of {self.trainer.world_size} processes has "
+                "only some of them: take --model.loss.init_args.reduce image, or train on one device."
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say what the network is, where `segapp fit` has not done so already, and keep the epoch's loss so far."""
+        if "segapp" not in checkpoint:
+            checkpoint["segapp"] = record_of(self)
+        checkpoint["segapp"]["train_loss"] = self.train_loss.sums
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from the raw weights, which the optimiser's state is of, where nothing averages them any more."""
+        if self._trainer is None:
+            return
+        if sums := checkpoint.get("segapp", {}).get("train_loss"):
+            self.train_loss.restore(sums)
+        averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
+        if self.trainer.state.fn == "fit" and not averages:
+            checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        logits = self.net(batch["image"])
+        if isinstance(logits, list) and not isinstance(self.loss, DeepSupervision):
+            raise MisuseError(
+                "the network has deep_supervision and gives several outputs, but the loss takes one: "
+                "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
+            )
+        with one_batch():
+            loss = self.loss(logits, batch["mask"].long())
+        if batch_idx == 0:  # not where a run goes on in the middle of an epoch
+            self.train_loss.reset()
+        self.train_loss(loss.detach(), len(batch["mask"]))
+        self.log("train/loss", self.train_loss, on_step=True, on_epoch=True, prog_bar=True)
+        return loss * self._rest_of_a_step(batch_idx)
+
+    def _rest_of_a_step(self, batch_idx: int) -> float:
+        """Return what makes the mean of an epoch's last step one over the batches it has.
+
+        Lightning divides every batch's loss by `accumulate_grad_batches`, also where fewer are left.
+        """
+        batches, together = self.trainer.num_training_batches, self.trainer.accumulate_grad_batches
+        rest = 0 if math.isinf(batches) else int(batches) % together
+        return together / rest if rest and batch_idx >= batches - rest else 1.0
+
+    def configure_optimizers(self) -> Any:
+        """The injected optimiser and scheduler."""
+        try:
+            optimizer = self.optimizer(self._list_parameters())
+        except (ValueError, TypeError) as error:
+            raise MisuseError(f"model.optimizer: {error}.") from error
+        if not isinstance(self.trainer.strategy, FSDPStrategy):  # its gradients may have another dtype than weights
+            fuse(optimizer, self.device.type)
+        scale_rates(optimizer)
+        if self.lr_scheduler is None:
+            return optimizer
+        try:
+            scheduler = self.lr_scheduler(optimizer)
+        except (ValueError, TypeError) as error:
+            raise MisuseError(f"model.lr_scheduler: {error}.") from error
+        check_rates(optimizer, scheduler)
+        if isinstance(scheduler, WarmupCosine):
+            scheduler.span(self.trainer.estimated_stepping_batches)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            # Stepped below: Lightning steps it after the checkpoint of an epoch is written, and not at all in the
+            # epoch in which a run was resumed.
+            names = self.validated
+            if _watched(scheduler) not in names:
+                raise MisuseError(
+                    f"model.lr_scheduler: a validation has no {_watched(scheduler)!r} to monitor; "
+                    f"it has {', '.join(name for name in names if name.count('/') < 3)}, and those of every class."
+                )
+            if _watched(scheduler) == "val/loss" and scheduler.mode == "max":
+                raise MisuseError(
+                    "model.lr_scheduler: ReduceLROnPlateau watches val/loss, which falls: leave mode at min, or name a "
+                    "score: class_path lightning.pytorch.cli.ReduceLROnPlateau with monitor, say val/dice/dataset."
+                )
+            never = {"monitor": "val/loss", "strict": False, "frequency": sys.maxsize}
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **never}}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+
+    def _list_parameters(self) -> Any:
+        """Return the trainable parameters, in groups where the encoder's rates differ."""
+        if self.encoder_lr == self.layer_decay == 1:
+            return (p for p in self.parameters() if p.requires_grad)
+        if isinstance(self.trainer.strategy, FSDPStrategy):
+            raise MisuseError("model.encoder_lr and layer_decay need whole parameters: leave them at 1.0 with fsdp.")
+        groups = group_parameters(self.net, self.spec.channels, self.encoder_lr, self.layer_decay)
+        groups[0]["params"] += [p for p in self.loss.parameters() if p.requires_grad]
+        return groups
+
+    # ------------------------------------------------------------------------------------------ evaluation
+
+    @property
+    def validated(self) -> list[str]:
+        """The names of what a validation logs."""
+        return ["val/loss", *(f"val/{name}" for name in self.scores.compute())]
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin counting afresh."""
+        self._begin()
+
+    def on_test_epoch_start(self) -> None:
+        """Begin counting afresh."""
+        self._begin()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score one whole image; returns its predicted class indices for whoever draws them."""
+        return {"prediction": self._score(batch)}
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score one whole image."""
+        return {"prediction": self._score(batch)}
+
+    def predict_step(self, batch: Batch | Tensor | Sequence[Tensor], batch_idx: int) -> Tensor:
+        """Return class indices (N, H, W) uint8 of a batch, or of images (N, C, H, W), as `segapp predict` does.
+
+        Images are uint8, or float32 in [0, 1].
+        """
+        images = batch["image"] if isinstance(batch, dict) else batch
+        images = images if isinstance(images, Tensor) else images[0]  # a TensorDataset gives lists
+        engine = Engine(self._runtime(), self.spec)
+        pixels = images.cpu().numpy().transpose(0, 2, 3, 1)
+        return torch.stack([torch.from_numpy(engine.segment(ArrayImage(image))) for image in pixels])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""
+        scores = self._log_scores("val")
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            for scheduler in _listed(self.lr_schedulers()):
+                if isinstance(scheduler, ReduceLROnPlateau):
+                    scheduler.step(scores[_watched(scheduler)])
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the test set."""
+        self._log_scores("test")
+
+    def _begin(self) -> None:
+        self.scores.reset()
+        self.eval_loss.reset()
+
+    def _runtime(self) -> Runtime:
+        return self.runtime or TorchRuntime(self.net, self.device, self.spec.precision)
+
+    def _score(self, batch: Batch) -> np.ndarray:
+        """Segment the batch's one image band by band; count it, and weigh each band's loss by its valid pixels."""
+        engine = Engine(self._runtime(), self.spec)
+        image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
+        mask = batch["mask"][0]
+        prediction = np.empty(mask.shape, np.uint8)
+        for band in engine.bands(image):
+            rows = slice(band.y, band.y + band.logits.shape[1])
+            if self.runtime is None:
+                self._weigh_loss(band.logits, mask[rows].to(band.logits.device))
+            prediction[rows] = engine.indices(band)
+        prediction = clean(prediction, self.spec)
+        self.scores.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
+        return prediction
+
+    def _weigh_loss(self, logits: Tensor, truth: Tensor) -> None:
+        """The loss of a band (K, h, W) counts as much as it has valid pixels, or as much as a mean over pixels says."""
+        loss = self.loss.loss if isinstance(self.loss, DeepSupervision) else self.loss
+        logits, truth = logits[None], truth[None].long()
+        weight: Tensor = (truth != IGNORE_INDEX).sum()
+        if isinstance(loss, PixelwiseLoss):
+            total, weight = loss.sums(logits, truth)
+        if weight > 0:
+            self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, truth), weight)
+
+    def _log_scores(self, stage: str) -> dict[str, float]:
+        """No collective but the metrics' own, once per epoch: every process logs the same numbers, and gets them."""
+        scores = {f"{stage}/{name}": float(score) for name, score in self.scores.compute().items()}
+        if self.runtime is None:
+            scores[f"{stage}/loss"] = float(self.eval_loss.compute())
+        for name, score in scores.items():
+            self.log(name, score, sync_dist=False, rank_zero_only=False)
+        return scores
+
+
+def fuse(optimizer: Optimizer, device: str) -> None:
+    """Let torch's own optimisers step in one kernel, unless the person has chosen `fused` or `foreach`.
+
+    A third of the time on a CPU. Said to the groups, not when the optimiser is made: it would then also claim to
+    undo the scaling of fp16 in its step, after gradients are clipped, and Lightning would refuse to clip.
+    """
+    if not isinstance(optimizer, FUSED) or device not in ("cpu", "cuda"):
+        return
+    for group in optimizer.param_groups:
+        if group["fused"] is None and group["foreach"] is None and not group["differentiable"]:
+            group["fused"] = True
+
+
+def _watched(scheduler: ReduceLROnPlateau) -> str:
+    """What it waits for; Lightning's of that name says so."""
+    return str(getattr(scheduler, "monitor", "val/loss"))
+
+
+def _listed(schedulers: Any) -> list[Any]:
+    """What Lightning's `lr_schedulers()` gives: none, one or several."""
+    if schedulers is None:
+        return []
+    return schedulers if isinstance(schedulers, list) else [schedulers]

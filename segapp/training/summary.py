@@ -1,0 +1,35 @@
+"""What a fit ends with: its best scores, and what to type next."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from segapp.checkpoints.checkpoint import read_checkpoint
+from segapp.terminal.text import for_terminal
+
+
+def summary(folder: Path, classes: Sequence[str]) -> str:
+    best = folder / "checkpoints" / "best.ckpt"
+    if not best.is_file() and not best.with_name("last.ckpt").is_file():
+        return "\nNo checkpoint was kept: nothing was trained, or it was a fast_dev_run."
+    if not best.is_file():
+        why = "nothing was validated, or it was a fast_dev_run"
+        return f"\nNo best checkpoint was kept: {why}; the last is in {best.parent}."
+    quoted = shlex.quote(str(best))
+    record = read_checkpoint(str(best))["segapp"]
+    width = max(len(for_terminal(name)) for name in (*classes, "mean"))
+    lines = [f"\nbest validation ({best})", f"  {'class':<{width}}   Dice    IoU"]
+    for name in (*classes, "mean"):
+        suffix = "" if name == "mean" else f"/{name}"
+        dice, iou = (record["scores"].get(f"val/{score}/dataset{suffix}") for score in ("dice", "iou"))
+        lines.append(f"  {for_terminal(name):<{width}}  {_figure(dice)}  {_figure(iou)}")
+    lines += [
+        f"curves: {folder / 'curves.png'}",
+        f"next:   segapp test --ckpt_path {quoted}",
+        f"        segapp predict --ckpt_path {quoted} --images FOLDER --output masks",
+    ]
+    return "\n".join(lines)
+
+
+def _figure(score: float | None) -> str:
+    return "  -  " if score is None or score != score else f"{score:.3f}"

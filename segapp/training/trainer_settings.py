@@ -1,0 +1,159 @@
+"""What every run's trainer is made of, beside what the person asked for."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import ProgressBar as LightningBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins import CheckpointIO
+
+from segapp.callbacks import (
+    AbsentClasses,
+    BestCheckpoint,
+    Curves,
+    LastCheckpoint,
+    ProgressBar,
+    RetunedOptimizer,
+    RunRecord,
+    SeedEachStep,
+    StopAtNaN,
+    StopWhenAsked,
+    WholeFiles,
+)
+from segapp.cli.parser_errors import suggest
+from segapp.errors import MisuseError
+from segapp.system.limits import usable_cores
+
+
+def refuse_impossible(trainer: Any) -> None:
+    """MisuseError for intervals of nothing, and for a run that would keep nothing to go on from."""
+    for name in ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches"):
+        if trainer[name] == 0:
+            raise MisuseError(f"trainer.{name} is 0; give 1 or more, or leave it out.")
+    if trainer.gradient_clip_val is not None and not trainer.gradient_clip_val >= 0:
+        raise MisuseError(f"trainer.gradient_clip_val is 0 or more, got {trainer.gradient_clip_val}; 0 clips nothing.")
+    if trainer.accelerator == "cpu" and isinstance(trainer.devices, int) and trainer.devices > max(8, usable_cores()):
+        raise MisuseError(
+            f"trainer.devices is {trainer.devices}, a process each, on {usable_cores()} cores; give fewer."
+        )
+    if trainer.enable_checkpointing is False:
+        raise MisuseError(
+            "trainer.enable_checkpointing: a run always keeps its best and its last weights; leave it out, or measure "
+            "with --dry_run, which keeps nothing."
+        )
+
+
+def refuse_addresses(settings: Any) -> None:
+    """MisuseError for a folder on another machine, which would become one of that name here."""
+    source = settings.data.source.get("init_args") or {}
+    for name, folder in (
+        ("trainer.default_root_dir", settings.trainer.default_root_dir),
+        ("data.source.init_args.root", source.get("root")),
+    ):
+        if "://" in str(folder):
+            raise MisuseError(f"{name}: {folder} is an address; segapp works with folders of this machine.")
+
+
+def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> None:
+    """MisuseError for an EarlyStopping on what nobody logs, which Lightning would tell after the first epoch.
+
+    Args:
+        callbacks: The person's; one of their own may log anything.
+        validated: The names of what a validation logs.
+    """
+    names = [*validated, "train/loss", "train/loss_epoch", "train/loss_step"]
+    ours = all(type(callback).__module__.split(".")[0] in ("segapp", "lightning") for callback in callbacks)
+    for callback in callbacks:
+        if ours and isinstance(callback, EarlyStopping) and callback.monitor not in names:
+            raise MisuseError(
+                f"EarlyStopping monitors {callback.monitor!r}, which nobody logs{suggest(callback.monitor, names)}: "
+                f"take {', '.join(name for name in names if name.count('/') < 3)}, or that of a class."
+            )
+
+
+UNFIT = {
+    "BatchSizeFinder": "segapp fit … --dry_run says what a batch size takes of memory and time",
+    "LearningRateFinder": "compare rates by a study: grid over model.optimizer.init_args.lr (segapp study)",
+    "BackboneFinetuning": "write a callback derived from lightning.pytorch.callbacks.BaseFinetuning that freezes "
+    "pl_module.net.encoder, and name it by its class_path",
+    "ModelPruning": "networks are kept channels last, which torch's pruning cannot handle; take smaller widths",
+    "StochasticWeightAveraging": "take segapp.callbacks.EMA, whose average is scored and kept in best.ckpt",
+}
+"""Callbacks of Lightning that change a module which holds its own rate or batches, and what does the same here."""
+
+
+def refuse_unfit_callbacks(callbacks: list[Any]) -> None:
+    """Raise MisuseError for a callback of Lightning that cannot work on a SegmentationModule.
+
+    Args:
+        callbacks: Their settings.
+    """
+    for callback in callbacks:
+        package, _, name = str(callback.get("class_path")).rpartition(".")
+        if name in UNFIT and package.split(".")[0] in ("lightning", "pytorch_lightning"):
+            raise MisuseError(f"trainer.callbacks: {name} does not work with segapp: {UNFIT[name]}.")
+
+
+def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers: list[Callback]) -> dict[str, Any]:
+    """The arguments of Lightning's Trainer: the person's settings and callbacks, and those every run has."""
+    own = any(isinstance(callback, LightningBar) for callback in settings["callbacks"] or [])
+    shown = [] if own or settings["enable_progress_bar"] is False else [ProgressBar()]
+    return {
+        **settings,
+        "callbacks": [*(settings["callbacks"] or []), *shown, *watchers],
+        "logger": _loggers(settings["logger"], folder) if fit else False,
+        "enable_checkpointing": fit,
+        "plugins": _with_whole_files(_listed(settings["plugins"])),
+        "enable_model_summary": bool(settings["enable_model_summary"]),
+        "default_root_dir": str(folder),
+    }
+
+
+def watchers_of_a_fit(folder: Path, seed: int, config: dict[str, Any], stop: StopWhenAsked) -> list[Callback]:
+    """What watches a training, in the order in which it is told.
+
+    Args:
+        folder: The run's.
+        seed: Of every step.
+        config: What the run is made of, which its checkpoints keep.
+        stop: What ends it where it loses nothing, with the last checkpoint.
+    """
+    return [
+        AbsentClasses(),
+        SeedEachStep(seed),
+        RunRecord(folder, config),
+        RetunedOptimizer(config["model"]),
+        Curves(folder),
+        StopAtNaN(stop.last),
+        BestCheckpoint(folder / "checkpoints"),
+        stop.last,
+        stop,
+    ]
+
+
+def stop_of(folder: Path) -> StopWhenAsked:
+    """What saves a run's last checkpoint and stops there."""
+    return StopWhenAsked(LastCheckpoint(folder / "checkpoints"))
+
+
+def _loggers(given: Any, folder: Path) -> list[Any] | bool:
+    """Return the user's loggers, and TensorBoard's beside them unless it is among them; none where it is `false`."""
+    if given is False:
+        return False
+    own = [] if given is True else _listed(given)
+    if any(isinstance(logger, TensorBoardLogger) for logger in own):
+        return own
+    return [*own, TensorBoardLogger(str(folder), name="", version="tensorboard")]
+
+
+def _with_whole_files(plugins: list[Any]) -> list[Any]:
+    """A person's own way of writing checkpoints prevails."""
+    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]

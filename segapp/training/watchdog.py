@@ -1,0 +1,121 @@
+"""The processes of a training on several devices watch one another: one that dies ends the run, with a sentence.
+
+Lightning's own watch kills the first process without a word, and nothing watches the first: the others would wait for
+it in a collective, for half an hour. Where another launcher started the processes (torchrun, SLURM), it watches them.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from lightning.pytorch.strategies.launchers import subprocess_script
+
+from segapp.errors import SegappError, StoppedError
+from segapp.terminal.text import for_terminal
+
+_LAUNCHER = "SEGAPP_LAUNCHER"  # the process id of the first process, told to those it starts
+_EVERY_SECONDS = 0.5
+_PATIENCE_SECONDS = 20.0
+"""How long a process that failed or stopped leaves the others to end by themselves, saying why."""
+
+_children: list[subprocess.Popen[Any]] = []
+
+
+def watch_processes() -> None:
+    """Replace Lightning's watch of the processes it starts; in such a process, watch the first."""
+    _children.clear()
+    if is_child():
+        threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    else:
+        os.environ[_LAUNCHER] = str(os.getpid())
+        # A function of a private module; the slow tests of tests/training/test_many_processes.py fail should it move.
+        subprocess_script._launch_process_observer = _watch_children
+
+
+def is_child() -> bool:
+    """Whether this process was started by the first one of its run."""
+    return "LOCAL_RANK" in os.environ and os.environ.get(_LAUNCHER) == str(os.getppid())
+
+
+def is_said_by_the_first(error: SegappError, patience: float = 10.0) -> bool:
+    """Whether an error of this process is told by the first one on this machine, which mostly has the same.
+
+    The first ends those it started, who wait for that so long; what is then still there has an error of its own.
+    torchrun ends its processes in the same way. A first one that was killed says nothing. All stop together, so that a
+    stop needs no waiting.
+    """
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        for child in _children:
+            child.terminate()
+        return False
+    if isinstance(error, StoppedError):
+        return True
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # everything is unwound
+    deadline = time.monotonic() + patience
+    # The first, while it lives: one that has something to say ends its children before it goes.
+    while time.monotonic() < deadline and os.environ.get(_LAUNCHER) in (str(os.getpid()), str(os.getppid())):
+        time.sleep(0.1)
+    return False
+
+
+def lost_process(error: BaseException) -> SegappError | None:
+    """The sentence for a failed exchange when another process has died of something; None for other errors.
+
+    Waits for what the other one has to say, and for its exit code.
+    """
+    if not any(word in str(error) for word in ("gloo", "NCCL", "Connection closed by peer", "Connection reset")):
+        return None
+    deadline = time.monotonic() + 5
+    while _children and time.monotonic() < deadline:
+        if (found := _dead(_children)) is not None:
+            return SegappError(_sentence(*found))
+        time.sleep(0.1)
+    return SegappError("another training process has ended, so this one cannot go on; the first message says why.")
+
+
+def _watch_children(child_processes: list[subprocess.Popen[Any]]) -> None:
+    _children.extend(child_processes)
+    threading.Thread(target=_watch, args=(child_processes,), daemon=True).start()
+
+
+def _watch(children: list[subprocess.Popen[Any]]) -> None:
+    while (found := _dead(children)) is None:
+        if all(child.poll() == 0 for child in children):
+            return
+        time.sleep(_EVERY_SECONDS)
+    _, code = found
+    time.sleep(_PATIENCE_SECONDS)  # it may be ending too, and then says better why; this thread ends with it
+    _end(_sentence(*found), children, code if code in (130, 143) else 1)
+
+
+def _dead(children: Sequence[subprocess.Popen[Any]]) -> tuple[int, int] | None:
+    """Rank and exit code of one that failed."""
+    return next(((rank, code) for rank, child in enumerate(children, 1) if (code := child.poll())), None)
+
+
+def _sentence(rank: int, code: int) -> str:
+    if code > 0:
+        return f"training process {rank} failed (exit code {code}), so the others were ended; its message says why."
+    name = signal.Signals(-code).name
+    memory = " Mostly memory ran out: lower --data.batch_size or --data.num_workers." if name == "SIGKILL" else ""
+    return f"training process {rank} was killed ({name}), so the others were ended.{memory}"
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_EVERY_SECONDS)
+    time.sleep(_PATIENCE_SECONDS)
+    _end("the first training process is gone, so this one was ended.", [], 1)
+
+
+def _end(sentence: str, children: Sequence[subprocess.Popen[Any]], code: int) -> NoReturn:
+    """End at once what waits in a collective and hears no exception."""
+    print(f"segapp: {for_terminal(sentence)}", file=sys.stderr, flush=True)
+    for child in children:
+        child.kill()
+    os._exit(code)

@@ -1,0 +1,127 @@
+"""A run ends within its time, or when validation is flat, with the learning rate at its end."""
+
+import math
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+
+import segapp.callbacks.stop_rules as ending
+from segapp.callbacks import StopWhenFlat, TimeBudget
+from segapp.errors import MisuseError
+from segapp.schedules import WarmupCosine
+
+
+class Clock:
+    """Seconds that pass as steps and validations say."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(ending.time, "monotonic", lambda: self.now)
+
+
+class Tiny(LightningModule):
+    """One weight; notes its learning rates."""
+
+    def __init__(self, clock=None, step=1.0, scores=()):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.clock, self.step, self.scores, self.rates = clock, step, list(scores), []
+
+    def training_step(self, batch, batch_idx):
+        self.rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+        if self.clock:
+            self.clock.now += self.step
+        return (self.weight * batch).sum()
+
+    def validation_step(self, batch, batch_idx):
+        if self.clock:
+            self.clock.now += 1.0
+        self.log("val/dice/dataset", self.scores.pop(0) if self.scores else 0.5)
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=1.0)
+        schedule = WarmupCosine(optimizer, warmup=0.1)
+        schedule.span(self.trainer.estimated_stepping_batches)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def loader(count):
+    return torch.utils.data.DataLoader(torch.ones(count, 1))
+
+
+def fit(module, callback, folder, steps=200, path=None):
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
+    trainer = Trainer(
+        max_steps=steps,
+        callbacks=callback,
+        accelerator="cpu",
+        default_root_dir=folder,
+        **quiet,
+        enable_checkpointing=False,
+    )
+    trainer.fit(module, loader(10), loader(1), ckpt_path=path)
+    return trainer
+
+
+@pytest.mark.parametrize("seconds", [110.0, 60.0])
+def test_a_slow_run_ends_with_its_budget_and_the_rate_at_zero(monkeypatch, tmp_path, seconds):
+    module = Tiny(Clock(monkeypatch))
+    trainer = fit(module, TimeBudget(seconds / 60), tmp_path)
+    assert 0.9 * seconds <= module.clock.now <= seconds + 1
+    assert trainer.global_step == len(module.rates) < 200
+    assert module.rates[-1] == pytest.approx(0, abs=2e-3)
+    assert max(abs(a - b) for a, b in zip(module.rates, module.rates[1:], strict=False)) < 0.12  # no jumps
+
+
+def test_a_run_that_is_fast_enough_keeps_its_schedule(monkeypatch, tmp_path):
+    module = Tiny(Clock(monkeypatch), step=0.1)
+    assert fit(module, TimeBudget(10), tmp_path).global_step == 200
+    assert module.rates[110] == pytest.approx(0.5 * (1 + math.cos(math.pi * 91 / 180)))
+
+
+def test_a_resumed_run_has_what_is_left_of_the_budget(monkeypatch, tmp_path):
+    module = Tiny(Clock(monkeypatch))
+    budget = TimeBudget(2)
+    trainer = fit(module, budget, tmp_path, steps=50)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    spent = module.clock.now
+    module.clock.now += 1000
+    again = Tiny(module.clock)
+    fit(again, TimeBudget(2), tmp_path, path=tmp_path / "last.ckpt")
+    assert module.clock.now - 1000 == pytest.approx(120, abs=8)
+    assert module.clock.now - 1000 - spent < 80
+    assert again.rates[-1] == pytest.approx(0, abs=2e-3)
+
+
+def test_a_flat_validation_ends_the_run_with_the_rate_at_zero(tmp_path):
+    module = Tiny(scores=[0.1, 0.2, 0.3, 0.3, 0.3, 0.3])
+    flat = StopWhenFlat(patience=3, cooldown=0.1)
+    trainer = fit(module, flat, tmp_path)
+    assert trainer.global_step == 60 + 20  # six validations of ten steps, then a tenth of 200
+    assert module.rates[-1] == pytest.approx(0, abs=1e-6)
+    assert flat.best == pytest.approx(0.3)
+
+
+def test_a_budget_does_not_prolong_what_is_flat(monkeypatch, tmp_path):
+    module = Tiny(Clock(monkeypatch), step=0.1)
+    callbacks = [TimeBudget(10), StopWhenFlat(patience=3, cooldown=0.3)]
+    assert fit(module, callbacks, tmp_path).global_step == 40 + 60
+
+
+def test_rising_scores_end_nothing(tmp_path):
+    module = Tiny(scores=[i / 100 for i in range(20)])
+    assert fit(module, StopWhenFlat(patience=3), tmp_path).global_step == 200
+
+
+def test_a_schedule_without_an_end_is_refused(tmp_path):
+    module = Tiny()
+    module.configure_optimizers = lambda: torch.optim.SGD(module.parameters(), lr=1.0)
+    with pytest.raises(MisuseError, match="WarmupCosine"):
+        fit(module, TimeBudget(1), tmp_path)
+
+
+@pytest.mark.parametrize("make", [lambda: TimeBudget(0), lambda: StopWhenFlat(0), lambda: StopWhenFlat(cooldown=1)])
+def test_senseless_settings_are_refused(make):
+    with pytest.raises(MisuseError):
+        make()

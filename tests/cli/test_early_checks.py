@@ -1,0 +1,164 @@
+"""Mistakes that are found before anything heavy is imported."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from segapp.cli import early_checks as early
+from segapp.cli import main
+from segapp.cli.early_checks import PLAIN, SECTIONS, check_function, check_verb
+from segapp.cli.source_text import parameters_of, public_names
+from segapp.errors import MisuseError
+
+ROOT = Path(__file__).parents[2]
+CONFIG = str(ROOT / "configs" / "unet.yaml")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def changed(old: str, new: str) -> list[str]:
+    Path("wrong.yaml").write_text(Path(CONFIG).read_text().replace(old, new))
+    return ["--config", "wrong.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch_size", "batchsize", r"wrong.yaml: data: .*'batchsize' \(did you mean 'batch_size'"),
+        ("models.UNet", "models.UNett", r"wrong.yaml: .*'UNett' .*'UNet'"),
+        ("segapp.models.UNet", "segapp.modls.UNet", r"wrong.yaml: .*'segapp.modls' .*'segapp.models'"),
+        ("widths", "width", r"wrong.yaml: segapp.models.PlainEncoder: .*'width' .*'widths'"),
+        ("trainer:", "trainr:", r"wrong.yaml: .*'trainr' .*'trainer'"),
+        ("max_epochs", "epochs", r"wrong.yaml: trainer: .*'epochs' .*'max_epochs'"),
+        ("name: unet", "name: [", r"wrong.yaml.*: .*YAML"),
+    ],
+)
+def test_a_mistake_in_a_config_names_its_file(old, new, said):
+    with pytest.raises(MisuseError, match=said):
+        check_verb("fit", changed(old, new))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--config configs/unet.yaml"),
+        (["--config", "nope.yaml"], "there is no file nope.yaml"),
+        (["--config", CONFIG, "--data", "nope.yaml"], "data: there is no file nope.yaml"),
+        (["--config", CONFIG, "--trainer.epochs", "3"], "--trainer.epochs .*'--trainer.max_epochs'"),
+        (["--config", CONFIG, "--epochs=3"], "--epochs=3 .*'--trainer.max_epochs'"),
+        (["--config", CONFIG, "--lr", "3"], "'--model.optimizer.init_args.lr'"),
+        (["--config", CONFIG, "--batch-size", "3"], "'--data.batch_size'"),
+        (["--config", CONFIG, "--gpus", "2"], "'--trainer.devices'"),
+        (["--config", CONFIG, "--model.net", "segapp.models.UNett"], "model.net: .*'UNet'"),
+        (["--config", CONFIG, "--data", str(ROOT / "configs/data/mine.yaml")], "data/mine: there is no such folder"),
+        (["--ckpt_path", "nope.ckpt"], "there is no checkpoint nope.ckpt"),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
+)
+def test_a_mistake_on_the_command_line_is_told_with_what_was_meant(words, said):
+    with pytest.raises(MisuseError, match=said):
+        check_verb("fit", words)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("configs/model/*.yaml")) + sorted(ROOT.glob("configs/data/*.yaml")))
+def test_what_is_right_passes(path):
+    fragment = yaml.safe_load(path.read_text())
+    Path(fragment.get("source", {}).get("init_args", {}).get("root", "x")).mkdir(parents=True)
+    check_verb("fit", ["--config", CONFIG, f"--{path.parent.name}", str(path), "--trainer.callbacks+", "x.Y"])
+
+
+def test_the_root_that_counts_is_the_last(tmp_path):
+    words = ["--config", CONFIG, "--data", str(ROOT / "configs/data/mine.yaml")]
+    check_verb("fit", [*words, "--data.source.init_args.root", str(tmp_path)])
+    check_verb("fit", [*words, "--data.source", "segapp.datasets.Cells"])
+
+
+def test_scoring_without_a_checkpoint_is_told():
+    for verb in ("validate", "test"):
+        with pytest.raises(MisuseError, match=f"segapp {verb} scores a checkpoint"):
+            check_verb(verb, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        ("predict", ["--image", "x"], "'--images'"),
+        ("predict", ["--out", "x"], "'--output'"),
+        ("predict", ["--ckpt_path", "nope.ckpt"], "there is no checkpoint nope.ckpt"),
+        ("study", ["--config", "nope.yaml"], "there is no file nope.yaml"),
+    ],
+)
+def test_the_other_commands_are_looked_at_too(command, words, said):
+    with pytest.raises(MisuseError, match=said):
+        check_function(f"segapp.commands.{command}", command, words)
+
+
+def test_no_mistake_needs_torch_to_be_told():
+    code = "import sys; from segapp.cli import main; print([main(words) for words in {!r}], 'torch' in sys.modules)"
+    missing = ["--ckpt_path", "nope.ckpt"]
+    mistakes = [
+        ["fit", "--config", CONFIG, "--epochs", "3"],
+        ["fit"],
+        ["test"],
+        ["test", *missing],
+        ["predict", *missing],
+    ]
+    words = [sys.executable, "-c", code.format(mistakes)]
+    printed = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert printed == "[2, 2, 2, 2, 2] False\n"
+
+
+def test_names_read_from_source_are_those_that_python_sees():
+    import inspect
+    from importlib import import_module
+
+    for path, name in SECTIONS.values():
+        kind = getattr(import_module(path), name)
+        assert parameters_of(path, name) == list(inspect.signature(kind).parameters)
+    for room in ("segapp.models", "segapp.losses", "segapp.datasets", "segapp.transforms", "segapp.callbacks"):
+        assert {*(public_names(room) or [])} <= {*dir(import_module(room))}
+    assert "name" in PLAIN
+
+
+SWALLOWED = """
+import os, signal, sys, time
+import segapp.cli as cli
+def load(name):
+    try:
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(5)
+    except BaseException:  # as some libraries do while they are imported
+        pass
+    os._exit(1)
+cli.import_module, sys.argv = load, ["segapp", "doctor"]
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_while_libraries_are_imported_ends_with_its_code(name, code):
+    words = [sys.executable, "-c", SWALLOWED.format(name=name)]
+    heard = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    }  # ignored where a shell starts us behind
+    done = subprocess.run(words, capture_output=True, cwd=ROOT, **heard)
+    assert done.returncode == code
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_mistake_is_exit_code_2(capsys):
+    assert main(["fit", "--config", CONFIG, "--epochs", "3"]) == 2
+    assert "max_epochs" in capsys.readouterr().err
+
+
+def test_the_early_look_knows_every_plain_option():
+    source = (Path(early.__file__).parent / "training.py").read_text()
+    assert set(re.findall(r'add_argument\("--(\w+)"', source)) <= set(early.PLAIN)

@@ -1,0 +1,147 @@
+"""Views and ensembles: averages of the same networks' logits, exact where the network does not care about a view."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from segapp.errors import MisuseError
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.ensemble import Averaged, averaged, turned, turned_back, views
+from segapp.inference.exported_runtime import NumpyRuntime
+from segapp.inference.runtime import TorchRuntime
+from tests.inference.checkpoints import make_spec
+
+ALL = views(["horizontal", "rotations"])
+
+
+class Pixelwise(NumpyRuntime):
+    """Logits of each pixel by itself: the same whichever way it is turned."""
+
+    def __init__(self, factor=1.0):
+        self.factor, self.shapes = factor, []
+
+    def __call__(self, images):
+        self.shapes.append(images.shape[2:])
+        grey = images.astype(np.float32).mean(1, keepdims=True) / 40 * self.factor
+        return np.concatenate([grey * (4 - grey), grey, grey * 0 + 2], axis=1)  # no sine: numpy's depends on the layout
+
+
+class Place(NumpyRuntime):
+    """Logits that depend on the place in the window alone."""
+
+    def __call__(self, images):
+        y, x = np.mgrid[: images.shape[2], : images.shape[3]].astype(np.float32)
+        return np.broadcast_to(np.stack([x, y, x * 0]), (len(images), 3, *images.shape[2:])).copy()
+
+
+def images(height=6, width=10, batch=2):
+    return np.random.default_rng(0).integers(0, 256, (batch, 3, height, width), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("symmetries", "count"),
+    [
+        ([], 1),
+        (["horizontal"], 2),
+        (["vertical"], 2),
+        (["horizontal", "vertical"], 4),
+        (["rotations"], 4),
+        (["rotations", "vertical"], 8),
+        (["rotations", "horizontal", "vertical"], 8),
+    ],
+)
+def test_symmetries_combine_to_a_group(symmetries, count):
+    found = views(symmetries)
+    assert len(found) == len({turned(images(), view).tobytes() for view in found}) == count
+    assert found[0] == (0, False)
+
+
+def test_views_are_those_of_numpy():
+    pixels = images()
+    assert (turned(pixels, (1, False)) == np.rot90(pixels, axes=(2, 3))).all()
+    assert (turned(pixels, (0, True)) == pixels[..., ::-1]).all()
+    assert views(["vertical"])[1] == (2, True)
+    assert (turned(pixels, (2, True)) == pixels[:, :, ::-1]).all()
+
+
+@pytest.mark.parametrize("view", ALL)
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+def test_turning_back_undoes_turning(view, kind):
+    pixels = kind(images())
+    assert (turned_back(turned(pixels, view), view) == pixels).all()
+
+
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+def test_a_network_that_is_equivariant_gives_exactly_its_own_classes(average):
+    network = Pixelwise()
+    once, often = network(images()), Averaged([network], ALL, (1.0,), average)(images())
+    if average == "logits":
+        assert (once == often).all()  # eight equal numbers, added and divided by eight
+    assert (once.argmax(1) == often.argmax(1)).all()
+    assert np.allclose(network.probabilities(often), network.probabilities(once), atol=1e-6)
+
+
+def test_logits_are_the_mean_over_views():
+    found = Averaged([Place()], views(["horizontal"]), (1.0,), "logits")(images(4, 5, 1))
+    assert (found[0, 0] == 2).all()  # x and 4 - x
+    assert (found[0, 1] == np.arange(4)[:, None]).all()
+
+
+def test_probabilities_are_the_mean_over_networks():
+    one, two = Pixelwise(1), Pixelwise(5)
+    together = Averaged([one, two], [(0, False)], (1.0,), "probabilities")(images())
+    expected = (one.probabilities(one(images())) + two.probabilities(two(images()))) / 2
+    assert np.allclose(one.probabilities(together), expected, atol=1e-6)
+
+
+def test_a_probability_of_zero_stays_finite():
+    class Sure(NumpyRuntime):
+        def __call__(self, images):
+            return np.stack([np.full(images[:, 0].shape, 1e4, np.float32), np.zeros(images[:, 0].shape, np.float32)], 1)
+
+    assert np.isfinite(Averaged([Sure()], ALL, (1.0,), "probabilities")(images())).all()
+
+
+def test_scales_are_seen_and_come_back_at_the_windows_size():
+    network = Pixelwise()
+    found = Averaged([network], views(["rotations"]), (1.0, 0.5), "logits")(images(6, 10))
+    assert found.shape == (2, 3, 6, 10)
+    assert set(network.shapes) == {(6, 10), (10, 6), (3, 5), (5, 3)}
+    flat = np.full((1, 3, 6, 10), 77, np.uint8)
+    assert np.allclose(Averaged([network], [(0, False)], (0.5, 1.5), "logits")(flat), network(flat), atol=1e-6)
+
+
+def test_torch_and_numpy_agree():
+    class Net(nn.Module):
+        def forward(self, images):
+            grey = images.float().mean(1, keepdim=True) / 40
+            wide = grey + grey.roll(1, 3)
+            return torch.cat([grey.sin(), wide.cos(), grey * 0], 1)
+
+    class Same(NumpyRuntime):
+        def __call__(self, images):
+            return Net()(torch.from_numpy(np.ascontiguousarray(images))).numpy()
+
+    for average in ("logits", "probabilities"):
+        one = Averaged([TorchRuntime(Net())], ALL, (1.0, 1.5), average)(images()).numpy()
+        two = Averaged([Same()], ALL, (1.0, 1.5), average)(images())
+        assert np.allclose(one, two, atol=1e-5)
+
+
+def test_one_network_seen_once_is_not_wrapped_and_the_engine_takes_the_others():
+    network, spec = Pixelwise(), make_spec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3, window=(8, 8))
+    assert averaged([network], spec) is network
+    image = ArrayImage(images(30, 21, 1)[0].transpose(1, 2, 0))
+    better = replace(spec, symmetries=("rotations",), average="logits")
+    assert (Engine(averaged([network], better), better).segment(image) == Engine(network, spec).segment(image)).all()
+
+
+@pytest.mark.parametrize(
+    "bad", [{"symmetries": ("diagonal",)}, {"scales": ()}, {"scales": (9.0,)}, {"average": "votes"}]
+)
+def test_unknown_choices_are_refused(bad):
+    with pytest.raises(MisuseError):
+        make_spec(**bad)

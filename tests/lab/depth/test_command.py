@@ -1,0 +1,146 @@
+"""`segapp depth`: the smoke study from one command to its pictures, interrupted, resumed, redrawn."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from segapp.cli import main
+from segapp.lab.depth import command
+
+ROOT = Path(__file__).parents[3]
+TINY = {
+    "inits": ["he"],
+    "activations": ["relu"],
+    "depths": [2, 3],
+    "shorts": ["none", "add"],
+    "norms": ["none"],
+    "seeds": 1,
+    "longs": ["add"],
+    "unet_levels": 2,
+    "scale": {"width": 4, "size": 32, "batch": 1, "unet_blocks": 1},
+}
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(TINY))
+    return path
+
+
+def run(study: Path, *more: str) -> int:
+    return main(["depth", "--config", str(study), "--output", str(study.parent / "out"), *more])
+
+
+def test_one_command_measures_and_draws_and_another_draws_again(study, capsys, monkeypatch):
+    assert run(study) == 0
+    out = study.parent / "out"
+    with (out / "profiles.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * (2 + 3) + 2 * 3  # chains of 2 and 3 blocks; U-Nets of encoder.0, bottleneck, decoder.0
+    with (out / "slopes.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 4
+    printed = capsys.readouterr().out
+    for name in ("report.html", "profiles.png", "depths.png", "slopes.png", "unet.png"):
+        assert (out / name).stat().st_size > 5000 and f"look at: {out / name}" in printed
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == page.count("<figcaption>") == 4
+    assert not re.search(r"(src|href)=\"(?!#)|url\((?!#)|@import|<script|<link", page)
+    assert f"segapp depth --output {out} --redraw" in page
+    monkeypatch.setattr(command, "measure", None)
+    before = (out / "unet.png").read_bytes()
+    (out / "unet.png").unlink()
+    study.unlink()
+    assert main(["depth", "--output", str(out), "--redraw"]) == 0
+    assert (out / "unet.png").read_bytes() == before
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    monkeypatch.setattr(command, "draw_all", lambda table, folder, command: None)
+
+
+def test_an_interrupted_study_goes_on_and_gives_the_same_table(study, without_pictures, monkeypatch):
+    assert run(study) == 0
+    table = study.parent / "out" / "profiles.csv"
+    whole = table.read_text()
+    lines = whole.splitlines(keepends=True)
+    table.write_text("".join(lines[:7]) + lines[7][:20])  # killed while writing
+    measured = []
+    measure = command.measure
+
+    def interrupt(arm, scale):
+        if len(measured) == 1:
+            raise KeyboardInterrupt
+        measured.append(arm)
+        return measure(arm, scale)
+
+    monkeypatch.setattr(command, "measure", interrupt)
+    assert run(study) == 130
+    monkeypatch.setattr(command, "measure", lambda arm, scale: (measured.append(arm), measure(arm, scale))[1])
+    assert run(study) == 0
+    assert table.read_text() == whole
+    assert 1 < len(measured) < 6
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"inits": ["kaiming"]}, "inits takes default, he, xavier, got 'kaiming'"),
+        ({"depths": [1]}, "depths are numbers of blocks from 2 up"),
+        ({"depths": 5}, "depths is a list, got 5"),
+        ({"longs": []}, "longs is a list, got []"),
+        ({"seeds": [0, 1]}, "seeds is how many seeds"),
+        ({"depht": [2]}, "its keys are inits, activations, depths"),
+        ({"scale": {"widht": 2}}, "is no study of depth"),
+        ({"inits": [["he"]]}, "inits takes default, he, xavier, got ['he']"),
+        ({"seeds": True}, "seeds is how many seeds"),
+        ({"unet_levels": "x"}, "unet_levels is a number of levels from 2 up, got 'x'"),
+        ({"unet_levels": 0}, "unet_levels is a number of levels from 2 up, got 0"),
+        ({"scale": {"batch": "x"}}, "scale.batch is a whole number, 1 or more, got 'x'"),
+        ({"scale": {"size": 0}}, "scale.size is a whole number, 1 or more, got 0"),
+    ],
+)
+def test_studies_that_cannot_be_run_are_refused(study, change, sentence, capsys):
+    study.write_text(yaml.safe_dump(TINY | change))
+    assert run(study) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04\x80\xff", b"inits: [", b"seeds: 2026-13-45", b""], ids=repr)
+def test_a_file_that_is_no_study_is_refused_in_one_sentence(study, content, capsys):
+    study.write_bytes(content)
+    assert run(study) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"segapp: {study}: ") and said.count("\n") == 1
+
+
+def test_what_is_missing_is_named(tmp_path, study, capsys, monkeypatch):
+    assert main(["depth", "--output", str(tmp_path / "none")]) == 2
+    assert "--config configs/studies/vanishing_gradient.yaml" in capsys.readouterr().err
+    assert main(["depth", "--output", str(tmp_path / "none"), "--redraw"]) == 2
+    assert "holds no profiles" in capsys.readouterr().err
+    (tmp_path / "part").mkdir()
+    header = "net,init,activation,depth,short,long,norm,seed,position,block,rms_gradient,rms_output,expected\n"
+    (tmp_path / "part" / "profiles.csv").write_text(f"{header}chain,he,relu,2,none,none,none,0,0,a,1,1,1\n")
+    assert main(["depth", "--output", str(tmp_path / "part"), "--redraw"]) == 2
+    assert "not finished" in capsys.readouterr().err
+    monkeypatch.setattr(command, "draw_all", lambda table, folder, command: None)
+    assert run(study) == 0
+    study.write_text(yaml.safe_dump(TINY | {"seeds": 2}))
+    assert run(study) == 2
+    assert "holds the numbers of another study" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "studies").glob("vanishing_gradient*.yaml")), ids=str)
+def test_the_studies_of_this_house_are_sound(path):
+    assert len(list(command.read_study(str(path)).arms())) >= 100
+
+
+@pytest.mark.slow
+def test_the_smoke_study_runs(tmp_path):
+    config = ROOT / "configs" / "studies" / "vanishing_gradient_smoke.yaml"
+    assert main(["depth", "--config", str(config), "--output", str(tmp_path / "smoke")]) == 0

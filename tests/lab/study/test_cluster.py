@@ -1,0 +1,57 @@
+"""Where arms run on a Ray cluster; tests/lab/study/test_command.py runs a study on one."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from segapp.errors import MisuseError
+from segapp.lab.study.cluster import Cluster, cluster
+
+
+def ray_of(*hosts: dict[str, float]):
+    return SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": host} for host in hosts])
+
+
+@pytest.mark.parametrize(
+    ("hosts", "workers", "count", "threads"),
+    [
+        ([{"CPU": 4.0}, {"CPU": 2.0}], None, 6, 1),  # one per core
+        ([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}], None, 3, 8),  # one per GPU
+        ([{"CPU": 8.0}, {"CPU": 2.0}], 2, 2, 2),  # five cores each would not fit on the small host
+        ([{"CPU": 2.0}], 8, 8, 1),
+        ([{"CPU": 2.0}, {"GPU": 8.0}], None, 2, 1),  # a host without a core to give takes no arm
+    ],
+)
+def test_slots_of_a_cluster(hosts, workers, count, threads):
+    slots = Cluster(ray_of(*hosts), workers).slots
+    assert len(slots) == count
+    assert {(slot.device, slot.threads) for slot in slots} == {(None, threads)}
+
+
+@pytest.mark.parametrize(("workers", "share"), [(None, 1), (1, 1), (2, 1), (3, 0.5), (4, 0.5), (5, 1 / 3)])
+def test_jobs_share_gpus_such_that_all_find_room(workers, share):
+    """Two thirds of a GPU each would leave the third of three jobs waiting."""
+    assert Cluster(ray_of({"CPU": 16.0, "GPU": 2.0}), workers).share == share
+    assert Cluster(ray_of({"CPU": 16.0}), workers).share == 0
+
+
+@pytest.mark.parametrize(("hosts", "workers", "match"), [([], None, "no host"), ([{"CPU": 2.0}], 0, "workers is 1")])
+def test_a_cluster_without_room_is_refused(hosts, workers, match):
+    with pytest.raises(MisuseError, match=match):
+        Cluster(ray_of(*hosts), workers)
+
+
+def test_without_ray_one_is_told_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MisuseError, match=r"--ray .*'\.\[ray\]'"), cluster("auto", None):
+        pass
+
+
+def test_no_cluster_at_the_address(monkeypatch):
+    def init(address, **_):
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(MisuseError, match="no Ray cluster at 'auto' \\(nobody answers\\)"), cluster("auto", None):
+        pass

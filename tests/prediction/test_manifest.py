@@ -1,0 +1,188 @@
+"""A manifest survives crashes, and several processes' parts are one."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from segapp.errors import MisuseError, SegappError
+from segapp.prediction.jobs import Job
+from segapp.prediction.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
+from tests.inference.checkpoints import make_spec
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    (tmp_path / "a.png").write_bytes(b"image")
+    return Job(tmp_path / "a.png", {"mask": tmp_path / "out" / "a.png"}, "a.png")
+
+
+def written(job: Job) -> None:
+    job.outputs["mask"].parent.mkdir(exist_ok=True)
+    job.outputs["mask"].write_bytes(b"mask")
+
+
+def test_what_is_done_is_known_afterwards(job, tmp_path):
+    begun = row_of(job, tmp_path / "out", "m")
+    Manifest(tmp_path / "out").add(begun)
+    written(job)
+    assert not Manifest(tmp_path / "out").is_done(begun, job)
+    Manifest(tmp_path / "out").add(replace(begun, status="done", pixels="3 4", confidence=0.25, unit="mm²"))
+    known = Manifest(tmp_path / "out")
+    assert known.is_done(begun, job)
+    assert (known.rows["a.png"].counts, known.rows["a.png"].confidence) == ([3, 4], 0.25)
+    assert not known.is_done(replace(begun, mtime_ns=1), job)
+    assert not known.is_done(replace(begun, model="other"), job)
+    job.outputs["mask"].unlink()
+    assert not known.is_done(begun, job)
+
+
+@pytest.mark.parametrize(
+    "name", ["ä b.png", "two\nlines.png", "re\rturn.png", "back\\nslash.png", 'quo"te,comma.png', "not\udcffutf8.png"]
+)
+def test_any_file_name_comes_back(tmp_path, name):
+    Manifest(tmp_path).add(Row(name, 1, 2, "m", "done"))
+    assert list(Manifest(tmp_path).rows) == [name]
+
+
+@pytest.mark.parametrize("cut", range(1, 40, 3))
+def test_a_torn_last_row_is_forgotten_and_later_ones_are_not(tmp_path, cut):
+    manifest = Manifest(tmp_path)
+    for name in ("a.png", "b.png"):
+        manifest.add(Row(name, 1, 2, "m", "done"))
+    content = manifest.path.read_bytes()
+    manifest.path.write_bytes(content[:-cut])
+    again = Manifest(tmp_path)
+    assert "a.png" in again.rows
+    again.add(Row("c.png", 1, 2, "m", "done"))
+    assert {"a.png", "c.png"} <= set(Manifest(tmp_path).rows)
+    assert all(row.status == "done" for row in Manifest(tmp_path).rows.values())
+
+
+def test_parts_are_read_together_and_the_latest_row_counts(tmp_path):
+    Manifest(tmp_path, 1, 2).add(Row("a.png", 1, 2, "first", "done"))
+    Manifest(tmp_path).add(Row("a.png", 1, 2, "second", "done"))
+    assert Manifest(tmp_path, 0, 2).rows["a.png"].model == "second"
+    Manifest(tmp_path, 1, 2).add(Row("a.png", 1, 2, "third", "begun"))
+    assert Manifest(tmp_path).rows["a.png"].model == "third"
+
+
+def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tmp_path):
+    begun = row_of(job, tmp_path / "out", "m")
+    manifest = Manifest(tmp_path / "out")
+
+    def refuse(row):
+        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [], row.model)
+
+    refuse(begun)
+    written(job)
+    with pytest.raises(MisuseError, match=r"1 of 1 .*segapp has not written them.*a\.png.*--overwrite"):
+        refuse(begun)
+    manifest.add(begun)
+    refuse(begun)
+    with pytest.raises(MisuseError, match="another model"):
+        refuse(replace(begun, model="other"))
+    job.outputs["mask"].unlink()
+    job.outputs["mask"].symlink_to(tmp_path / "gone")
+    assert existing(job.outputs.values()) == {job.outputs["mask"]}
+
+
+def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_path):
+    begun = row_of(job, tmp_path / "out", "m")
+    assert begun.folder == ".."
+    manifest = Manifest(tmp_path / "out")
+    written(job)
+    manifest.add(replace(begun, status="done"))
+
+    def refuse(row):
+        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [], "m")
+
+    refuse(replace(begun, size=7))  # it was changed
+    with pytest.raises(MisuseError, match="exist already"):
+        refuse(replace(begun, folder="../other", size=7))
+    assert not manifest.is_done(replace(begun, folder="../other"), job)
+    manifest.add(replace(begun, status="done", folder="../gone"))
+    refuse(replace(begun, size=7))  # the folder was moved
+    assert manifest.is_done(begun, job)
+
+
+def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
+    begun = row_of(job, tmp_path / "out", "m")
+    manifest = Manifest(tmp_path / "out")
+    manifest.add(replace(begun, image="z.png", status="done"))  # not even those of other images
+
+    def refuse(model):
+        refuse_foreign([(job, replace(begun, model=model))], manifest, set(), [], model)
+
+    refuse("m")
+    with pytest.raises(MisuseError, match=r"out holds what another model wrote.*of 1 images.*z\.png"):
+        refuse("other")
+    manifest.give_up(manifest.of_others("other"))
+    refuse("other")
+
+
+def test_a_table_that_is_not_ours_is_refused(job, tmp_path):
+    table = tmp_path / "out" / "per_image.csv"
+    for begun, match in ((False, "segapp has not written it"), (True, None)):
+        manifest = Manifest(tmp_path / "out")
+        with pytest.raises(MisuseError, match=match) if not begun else nullcontext():
+            refuse_foreign([(job, row_of(job, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
+        manifest.begin()  # as a process does that has no image, too
+
+
+@pytest.mark.parametrize("cut", [1, 7, 1000])
+def test_a_header_that_a_crash_tore_is_written_anew(tmp_path, cut):
+    manifest = Manifest(tmp_path)
+    manifest.begin()
+    manifest.path.write_bytes(manifest.path.read_bytes()[:-cut])
+    (tmp_path / "manifest_train.csv").write_text("somebody's own table")
+    Manifest(tmp_path).add(Row("a.png", 1, 2, "m", "done"))
+    assert list(Manifest(tmp_path).rows) == ["a.png"]
+
+
+def test_a_foreign_manifest_is_refused_and_stays(tmp_path):
+    (tmp_path / "manifest.csv").write_text("ship,port\nA,B\n")
+    with pytest.raises(MisuseError, match="no manifest of this segapp"):
+        Manifest(tmp_path)
+    assert (tmp_path / "manifest.csv").read_text() == "ship,port\nA,B\n"
+
+
+def test_a_row_torn_in_a_quoted_sentence_spoils_no_later_one(tmp_path):
+    manifest = Manifest(tmp_path)
+    manifest.add(Row("a.png", 1, 2, "m", "done"))
+    manifest.add(Row("b.png", 1, 2, "m", "failed", problem='cannot be "written", the disk is full'))
+    content = manifest.path.read_bytes()
+    manifest.path.write_bytes(content[: content.index(b"the disk")])
+    again = Manifest(tmp_path)
+    for name in ("c.png", "d.png"):
+        again.add(Row(name, 1, 2, "m", "done"))
+    assert list(Manifest(tmp_path).rows) == ["a.png", "c.png", "d.png"]
+
+
+def test_a_manifest_that_cannot_be_written_is_one_sentence(tmp_path):
+    manifest = Manifest(tmp_path / "out")
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SegappError, match=r"manifest\.csv: cannot be written"):
+        manifest.add(Row("a.png", 1, 2, "m", "begun"))
+
+
+def test_the_fingerprint_is_of_weights_spec_and_kinds(tmp_path):
+    weights, bundle = tmp_path / "best.ckpt", tmp_path / "bundle"
+    weights.write_bytes(b"1")
+    bundle.mkdir()
+    (bundle / "net").write_bytes(b"1")
+    spec = make_spec()
+    mine = fingerprint([weights], spec, ["mask", "overlay"], {})
+    assert mine == fingerprint([weights], spec, ["overlay", "mask"], {})
+    others = [
+        fingerprint([weights], replace(spec, overlap=0.5), ["mask", "overlay"], {}),
+        fingerprint([weights], spec, ["mask"], {}),
+        fingerprint([weights], spec, ["mask", "overlay"], {"probability_dtype": "uint8"}),
+    ]
+    weights.write_bytes(b"2")
+    others.append(fingerprint([weights], spec, ["mask", "overlay"], {}))
+    one = fingerprint([bundle], spec, ["mask"], {})
+    (Path(bundle) / "net").write_bytes(b"2")
+    others += [one, fingerprint([bundle], spec, ["mask"], {})]
+    assert len({mine, *others}) == 7

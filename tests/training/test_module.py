@@ -1,0 +1,86 @@
+"""The loss of a validation does not depend on how its images are cut; what a resumed run goes on from."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segapp.batch import Batch
+from segapp.callbacks import EMA
+from segapp.errors import MisuseError
+from segapp.losses import CrossEntropy, DeepSupervision, Focal, Lovasz
+from segapp.spec import Spec
+from segapp.training.module import SegmentationModule
+
+WEIGHTS = [1.0, 9.0]
+
+
+class PerPixel(nn.Module):
+    """Each pixel's logits depend on it alone, so that windows change none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.conv(image / 255)
+
+
+SPEC = Spec(classes=("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=None, channels=1, window=(16, 16))
+
+
+@pytest.mark.parametrize(
+    ("verb", "callbacks", "expected"), [("fit", [], "raw"), ("fit", [EMA()], "average"), ("test", [], "average")]
+)
+def test_without_the_average_a_run_goes_on_from_the_raw_weights(verb: str, callbacks: Any, expected: str) -> None:
+    """The optimiser's state is theirs."""
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    trainer = SimpleNamespace(callbacks=callbacks, state=SimpleNamespace(fn=verb))
+    module._trainer = cast(Any, trainer)
+    checkpoint = {"state_dict": "average", "current_model_state": "raw"}
+    module.on_load_checkpoint(checkpoint)
+    assert checkpoint["state_dict"] == expected
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(WEIGHTS), DeepSupervision(CrossEntropy(WEIGHTS)), Focal(0.0, WEIGHTS)])
+def test_a_weighted_mean_over_pixels_is_that_of_whole_images(loss: nn.Module) -> None:
+    torch.manual_seed(0)
+    module = SegmentationModule(PerPixel(), loss, spec=SPEC)
+    images = torch.randint(256, (2, 1, 64, 20), dtype=torch.uint8)
+    masks = (torch.rand(2, 64, 20) < 0.1).to(torch.uint8)
+    masks[0, 40:] = 1  # the bands of an image differ in their classes
+    masks[1, :20] = 255
+    with torch.inference_mode():
+        for image, mask in zip(images, masks, strict=True):
+            batch: Batch = {"image": image[None], "mask": mask[None], "name": ["x"], "size": torch.tensor([[64, 20]])}
+            module.validation_step(batch, 0)
+        logits = module.net(images.float())
+    expected = F.cross_entropy(logits, masks.long(), torch.tensor(WEIGHTS), ignore_index=255)
+    assert float(module.eval_loss.compute()) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("batches", "together", "factors"), [(5, 2, [1, 1, 1, 1, 2]), (4, 2, [1] * 4), (2, 3, [1.5] * 2), (3, 1, [1] * 3)]
+)
+def test_the_last_step_of_an_epoch_is_the_mean_of_the_batches_it_has(batches: int, together: int, factors: Any) -> None:
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    module._trainer = cast(Any, SimpleNamespace(num_training_batches=batches, accumulate_grad_batches=together))
+    assert [module._rest_of_a_step(index) for index in range(batches)] == factors
+
+
+@pytest.mark.parametrize(("processes", "refused"), [(1, False), (2, True)])
+def test_a_loss_that_sorts_the_whole_batch_is_refused_where_no_process_has_it(processes: int, refused: bool) -> None:
+    module = SegmentationModule(PerPixel(), DeepSupervision(Lovasz("batch")), spec=SPEC)
+    module._trainer = cast(Any, SimpleNamespace(world_size=processes, precision="32-true"))
+    with pytest.raises(MisuseError, match="reduce image") if refused else nullcontext():
+        module.setup("fit")
+
+
+def test_calling_the_module_calls_the_network() -> None:
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    images = torch.rand(2, 1, 4, 4)
+    assert torch.equal(module(images), module.net(images))

@@ -1,0 +1,55 @@
+"""What a run's trainer is made of."""
+
+import pytest
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from segapp.cli import main
+from segapp.errors import MisuseError
+from segapp.training.trainer_settings import UNFIT, refuse_unfit_callbacks, trainer_settings
+from tests.cli.tiny import TINY
+
+PLAIN = {"callbacks": None, "enable_progress_bar": False, "plugins": None, "enable_model_summary": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        (None, [TensorBoardLogger]),
+        (True, [TensorBoardLogger]),
+        (CSVLogger("x"), [CSVLogger, TensorBoardLogger]),
+        ([CSVLogger("x")], [CSVLogger, TensorBoardLogger]),
+        (TensorBoardLogger("x"), [TensorBoardLogger]),
+    ],
+    ids=["none", "true", "another", "a list", "its own"],
+)
+def test_tensorboard_stays_beside_another_logger(given, kinds, tmp_path):
+    settings = trainer_settings({**PLAIN, "logger": given}, tmp_path, True, [])
+    assert [type(logger) for logger in settings["logger"]] == kinds
+
+
+def test_no_logger_is_none(tmp_path):
+    assert trainer_settings({**PLAIN, "logger": False}, tmp_path, True, [])["logger"] is False
+
+
+@pytest.mark.parametrize("name", UNFIT)
+@pytest.mark.parametrize("package", ["lightning.pytorch.callbacks", "pytorch_lightning.callbacks"])
+def test_callbacks_that_cannot_work_are_refused_with_what_does(name, package):
+    with pytest.raises(MisuseError, match=name):
+        refuse_unfit_callbacks([{"class_path": f"{package}.{name}"}])
+    refuse_unfit_callbacks([{"class_path": f"mine.{name}"}])
+
+
+@pytest.mark.parametrize(
+    ("callback", "code", "said"),
+    [
+        ("{class_path: %s.LearningRateFinder}", 2, "LearningRateFinder"),
+        ("{class_path: %s.GradientAccumulationScheduler, init_args: {scheduling: {0: 2}}}", 2, "accumulate_grad"),
+        ("{class_path: %s.Timer, init_args: {duration: '00:01:00:00'}}", 0, ""),
+    ],
+    ids=["finder", "scheduler", "timer"],
+)
+def test_lightnings_callbacks_work_or_say_why_not(callback, code, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["--trainer.callbacks", f"[{callback % 'lightning.pytorch.callbacks'}]", "--trainer.max_epochs", "1"]
+    assert main(["fit", "--config", str(TINY), "--data.num_workers", "0", *words]) == code
+    assert said in capsys.readouterr().err
