@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
-from segapp.export.convert import halve, to_onnx, to_openvino, to_weights
+from segapp.export.convert import convert_to_onnx, convert_to_openvino, save_weights, store_half
 from segapp.export.quantise import quantise
-from segapp.export.sample_images import given, windows
+from segapp.export.sample_images import given, read_windows
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime
 from segapp.inference.runtime import Runtime, TorchRuntime
@@ -31,22 +31,22 @@ def forms(checkpoint: Path, calibrate: list[ArrayImage], folder: Path) -> Iterat
     """Every runtime and every kind of number, one after the other."""
     spec, net, record = load_checkpoint(checkpoint)
     yield "torch, bf16", TorchRuntime(net, precision="bf16-mixed")
-    to_weights(net, record["net"], folder / "half.safetensors", half=True)
+    save_weights(net, record["net"], folder / "half.safetensors", half=True)
     yield "weights fp16", TorchRuntime(load_weights(folder / "half.safetensors"))
     full, half = folder / "full.onnx", folder / "half.onnx"
     int8, symmetric = folder / "int8.onnx", folder / "symmetric.onnx"
-    to_onnx(net, spec, full)
+    convert_to_onnx(net, spec, full)
     yield "onnx fp32", OnnxRuntime(full)
     half.write_bytes(full.read_bytes())
-    halve(half)
+    store_half(half)
     yield "onnx fp16", OnnxRuntime(half)
-    samples = windows(calibrate, spec)
+    samples = read_windows(calibrate, spec)
     quantise(full, int8, samples, folder, symmetric=False)
     yield "onnx int8", OnnxRuntime(int8)
     quantise(full, symmetric, samples, folder, symmetric=True)
     for name, source, compress in (("fp32", full, False), ("fp16", full, True), ("int8", symmetric, False)):
         target = folder / f"{name}.xml"
-        to_openvino(source, target, compress)
+        convert_to_openvino(source, target, compress)
         yield f"openvino {name}", OpenVinoRuntime(target)
         yield f"openvino {name}, bf16", OpenVinoRuntime(target, "bf16-mixed")
 

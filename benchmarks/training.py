@@ -47,7 +47,7 @@ from segapp.cli import trainer_commands as training
 from segapp.datasets import Cells
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.losses import DiceCrossEntropy
-from segapp.training.precision import fastest_safe_precision
+from segapp.training.precision import choose_precision
 from segapp.transforms import Flips
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -176,7 +176,7 @@ def looped(options: argparse.Namespace, net: nn.Module, batches: Iterator[dict],
     """The bare loop: same precision (unless told), loss, optimiser and clipping as `segapp fit`."""
     loss = DiceCrossEntropy()
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-4)
-    half = fastest_safe_precision("cpu") == "bf16-mixed" if half is None else half
+    half = choose_precision("cpu") == "bf16-mixed" if half is None else half
 
     def step() -> None:
         batch = next(batches)

@@ -31,8 +31,8 @@ from torch import nn
 
 from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main as segapp
-from segapp.inference.runtime import chosen_device
-from segapp.loading.datamodule import source_of
+from segapp.inference.runtime import choose_device
+from segapp.loading.datamodule import build_source
 from segapp.models import DrawnByName, PlainEncoder, UNet
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -75,7 +75,7 @@ def measure_run(name: str, mode: str, seed: int, options: argparse.Namespace) ->
     foreign = read_images(other, options.camvid) if options.camvid else []
     init = record["net"]["init_args"]
     fresh = initial_net(init["in_channels"], init["num_classes"], mode, seed)
-    device = chosen_device(options.device)
+    device = choose_device(options.device)
     return [
         {"state": state, "dice": score, **measure(each.to(device), own, foreign)}
         for state, each, score in (("initial", fresh, ""), ("trained", net, round(dice, 4)))
@@ -99,7 +99,7 @@ def train(name: str, mode: str, seed: int, options: argparse.Namespace) -> Path:
             f"--trainer.max_epochs={options.epochs}",
             f"--trainer.limit_val_batches={options.validate}",
             f"--trainer.check_val_every_n_epoch={options.epochs}",
-            f"--trainer.accelerator={'cpu' if chosen_device(options.device).type == 'cpu' else 'gpu'}",
+            f"--trainer.accelerator={'cpu' if choose_device(options.device).type == 'cpu' else 'gpu'}",
             "--trainer.callbacks=[segapp.callbacks.EMA]",
             "--trainer.enable_progress_bar=false",
         ]
@@ -123,7 +123,7 @@ def read_images(name: str, camvid: str | None) -> list[np.ndarray]:
     if name == "camvid":
         data = yaml.safe_load((CONFIGS / "data" / "camvid.yaml").read_text())
         data["source"]["init_args"]["root"] = camvid
-    items = source_of(name, {"source": data["source"]}).items("val")
+    items = build_source(name, {"source": data["source"]}).items("val")
     chosen = [items[place] for place in np.linspace(0, len(items) - 1, IMAGES).round().astype(int)]
     return [cropped(item.image.read()) for item in chosen]
 

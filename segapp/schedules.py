@@ -51,7 +51,7 @@ class WarmupCosine(LambdaLR):
         self.final = final
         self.total_steps = 1
         self._bend: Bend | None = None
-        super().__init__(optimizer, self._factor)
+        super().__init__(optimizer, self._compute_factor)
 
     def span(self, total_steps: float) -> None:
         """Set the run's number of optimiser steps; MisuseError where it has no end."""
@@ -89,11 +89,11 @@ class WarmupCosine(LambdaLR):
         return max(1, round(self.warmup * self.total_steps))
 
     def _apply(self) -> None:
-        self._last_lr = [base * self._factor(self.last_epoch) for base in self.base_lrs]
+        self._last_lr = [base * self._compute_factor(self.last_epoch) for base in self.base_lrs]
         for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
             group["lr"] = rate
 
-    def _factor(self, step: int) -> float:
+    def _compute_factor(self, step: int) -> float:
         if step < self._rise and not (self._bend and self._bend.start <= step):
             return (step + 1) / self._rise
         return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, self._progress(step + 1))))

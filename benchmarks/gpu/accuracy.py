@@ -25,10 +25,10 @@ from torch import nn
 from segapp.datasets.source import Item
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.runtime import TorchRuntime
-from segapp.loading.datamodule import source_of
+from segapp.loading.datamodule import build_source
 from segapp.metrics import SegmentationScores
 from segapp.spec import Spec
-from segapp.training.precision import fastest_safe_precision
+from segapp.training.precision import choose_precision
 
 MARKS = [0.4, 0.6, 0.8, 1.0]
 BATCH, GRID, LARGEST = 16, 32, 1024
@@ -101,11 +101,11 @@ class Task:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
-        source = source_of("the data set", data)
+        source = build_source("the data set", data)
         self.train, self.val, self.test = (read(source.items(split)) for split in ("train", "val", "test"))
         largest = np.max([mask.shape for _, mask in [*self.val, *self.test]], axis=0)
         window = tuple(min(-(-int(side) // GRID) * GRID, LARGEST) for side in largest)
-        precision = fastest_safe_precision("auto")
+        precision = choose_precision("auto")
         facts = {"window": window, "precision": precision, "intensity": source.intensity}
         self.spec = Spec(source.classes, source.background, source.palette, source.channels, **facts)
 

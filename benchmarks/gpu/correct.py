@@ -28,12 +28,12 @@ from torch.export.passes import move_to_device_pass
 from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
 from segapp.cli import main as segapp
 from segapp.datasets import Cells
-from segapp.export.convert import to_onnx, to_program, to_weights
+from segapp.export.convert import convert_to_onnx, export_program, save_weights
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.exported_runtime import OnnxRuntime
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.spec import Spec
-from segapp.training.precision import fastest_safe_precision
+from segapp.training.precision import choose_precision
 
 GPU = DEVICE.type == "cuda"
 
@@ -169,7 +169,7 @@ def compare_weights(one: Path, two: Path) -> float:
 
 def check_precision() -> Values:
     """Check that the fastest safe precision is chosen."""
-    chosen = fastest_safe_precision("auto")
+    chosen = choose_precision("auto")
     bf16 = GPU and torch.cuda.get_device_capability() >= (8, 0)
     return judge(chosen == "bf16-mixed" if bf16 else True, chosen)
 
@@ -266,18 +266,18 @@ def compare_networks(path: Path, bench: Bench) -> dict[str, Callable[[], Values]
         return check
 
     def weights() -> Runtime:
-        to_weights(net, record["net"], Path("network.safetensors"), half=False)
+        save_weights(net, record["net"], Path("network.safetensors"), half=False)
         return TorchRuntime(load_weights(Path("network.safetensors")), DEVICE)
 
     def onnx() -> Runtime:
-        to_onnx(fresh(), spec, Path("network.onnx"))
+        convert_to_onnx(fresh(), spec, Path("network.onnx"))
         return OnnxRuntime(Path("network.onnx"))
 
     def fresh() -> nn.Module:
         return load_checkpoint(path)[1]
 
     def program() -> Runtime:
-        exported = move_to_device_pass(to_program(fresh(), spec), DEVICE)
+        exported = move_to_device_pass(export_program(fresh(), spec), DEVICE)
         return Program(exported.module(), DEVICE)
 
     return {

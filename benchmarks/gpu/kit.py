@@ -25,7 +25,7 @@ from torch import Tensor
 from segapp.checkpoints.building import build_network
 from segapp.cli import main as segapp
 from segapp.cli import trainer_commands as training
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.loading.datamodule import SegmentationDataModule
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -105,7 +105,7 @@ class Results:
 
     def _store(self, name: str, values: Values) -> None:
         self.content["measurements"][name] = values
-        with atomic_path(self.path) as temporary:
+        with write_atomically(self.path) as temporary:
             temporary.write_text(json.dumps(self.content, indent=1))
         shown = ", ".join(f"{key} {value}" for key, value in values.items())
         print(f"{name}: {shown}"[:240], file=sys.stderr, flush=True)

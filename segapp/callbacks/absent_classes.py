@@ -29,7 +29,7 @@ class AbsentClasses(Callback):
         """Look at the counts, or begin to look at samples."""
         if trainer.global_step:
             return
-        counts = trainer.datamodule.counts_at_hand()  # type: ignore[attr-defined]
+        counts = trainer.datamodule.get_known_counts()  # type: ignore[attr-defined]
         if counts is None:
             self._seen = torch.zeros(256, dtype=torch.bool, device=pl_module.device)
         elif trainer.is_global_zero:

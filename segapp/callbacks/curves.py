@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from segapp.io import atomic_path, read_table, write_table
+from segapp.io import read_table, write_atomically, write_table
 from segapp.spec import Spec
 from segapp.terminal.text import for_plot
 
@@ -89,7 +89,7 @@ def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
         if axes.lines:
             outside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if axes is dice else {}
             axes.legend(fontsize=8, **outside)
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 

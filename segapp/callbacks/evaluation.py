@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from segapp.io import atomic_path, write_table
+from segapp.io import write_atomically, write_table
 from segapp.metrics import SCORES, BoundaryScore, ImageScores, SegmentationScores, mean_over_classes
 from segapp.spec import Spec
 from segapp.terminal.text import for_terminal
@@ -54,7 +54,7 @@ class EvaluationReport(Callback):
         self._write_images(images, accumulator)
         if accumulator.keep_confusion:
             self._write_confusion(images, spec)
-        print(table(scores, support, spec, len(images)))
+        print(format_table(scores, support, spec, len(images)))
         print(f"written: {self.folder}")
 
     def _write_json(
@@ -73,12 +73,12 @@ class EvaluationReport(Callback):
             "images_per_class": support,
             "classes": list(spec.classes),
             "background": None if spec.background is None else spec.classes[spec.background],
-            "loss": None if loss is None else _plain(float(loss)),
-            "scores": {name: _plain(value) for name, value in scores.items()},
+            "loss": None if loss is None else _to_json_number(float(loss)),
+            "scores": {name: _to_json_number(value) for name, value in scores.items()},
             "confusion": total,
             "spec": spec.to_dict(),
         }
-        with atomic_path(self.folder / "metrics.json") as path:
+        with write_atomically(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(verdict, indent=1))
 
     def _relative(self, checkpoint: Any) -> str | None:
@@ -109,7 +109,7 @@ class EvaluationReport(Callback):
         write_table(self.folder / "confusion.csv", ["name", "truth", "prediction", "pixels"], rows)
 
 
-def table(scores: dict[str, float], support: dict[str, int], spec: Spec, images: int) -> str:
+def format_table(scores: dict[str, float], support: dict[str, int], spec: Spec, images: int) -> str:
     """A readable table; `-` where a class was in neither truth nor prediction."""
     names = [for_terminal(name) for name in spec.classes]
     width = max(len(name) for name in (*names, "mean"))
@@ -117,12 +117,14 @@ def table(scores: dict[str, float], support: dict[str, int], spec: Spec, images:
     columns += [name for name in (f"{score}/image" for score in BoundaryScore._fields) if name in scores]
     lines = [
         f"{images} images",
-        f"  {'class':<{width}}  " + "  ".join(f"{c:>{_width(c)}}" for c in columns) + "   images",
+        f"  {'class':<{width}}  " + "  ".join(f"{c:>{_measure_width(c)}}" for c in columns) + "   images",
     ]
     for name, label in zip(names, spec.classes, strict=True):
-        figures = "  ".join(f"{_figure(scores[f'{column}/{label}']):>{_width(column)}}" for column in columns)
+        figures = "  ".join(
+            f"{_format_score(scores[f'{column}/{label}']):>{_measure_width(column)}}" for column in columns
+        )
         lines.append(f"  {name:<{width}}  {figures}  {support[label]:>7}")
-    figures = "  ".join(f"{_figure(scores[column]):>{_width(column)}}" for column in columns)
+    figures = "  ".join(f"{_format_score(scores[column]):>{_measure_width(column)}}" for column in columns)
     lines.append(f"  {'mean':<{width}}  {figures}")
     if spec.background is not None:
         lines.append(f"  (the mean leaves out {names[spec.background]}, the background)")
@@ -133,7 +135,7 @@ def table(scores: dict[str, float], support: dict[str, int], spec: Spec, images:
     return "\n".join(lines)
 
 
-def _width(column: str) -> int:
+def _measure_width(column: str) -> int:
     return max(12, len(column))
 
 
@@ -142,11 +144,11 @@ def _scores(pl_module: LightningModule) -> SegmentationScores:
     return scores
 
 
-def _figure(value: float) -> str:
+def _format_score(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.4f}"
 
 
-def _plain(value: float) -> float | None:
+def _to_json_number(value: float) -> float | None:
     """JSON has no NaN."""
     return None if math.isnan(value) else value
 

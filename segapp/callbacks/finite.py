@@ -57,16 +57,18 @@ class StopAtNaN(Callback):
         if streak >= limit:
             images = f", images {', '.join(names[:4])}{' …' if len(names) > 4 else ''}" if len(names) else ""
             at = max(trainer.global_step - (streak - 1) // trainer.accumulate_grad_batches, 1)
-            raise self._error(trainer, f"the loss is not a number (NaN or infinite) since step {at}{images}")
+            raise self._make_error(trainer, f"the loss is not a number (NaN or infinite) since step {at}{images}")
 
     def _look_at_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
         buffers = [buffer for buffer in pl_module.buffers() if buffer.is_floating_point()]
         for kind, found in {"weights": pl_module.parameters(), "running statistics": buffers}.items():
             tensors = [tensor.detach() for tensor in found if tensor.numel()]
             if tensors and not torch.stack(torch._foreach_norm(tensors, float("inf"))).isfinite().all():
-                raise self._error(trainer, f"{kind} are not numbers (NaN or infinite) at step {trainer.global_step}")
+                raise self._make_error(
+                    trainer, f"{kind} are not numbers (NaN or infinite) at step {trainer.global_step}"
+                )
 
-    def _error(self, trainer: Trainer, what: str) -> SegappError:
+    def _make_error(self, trainer: Trainer, what: str) -> SegappError:
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         advice = [f"lower the learning rate (--model.optimizer.init_args.lr, now {rate:.2g})"]
         if not trainer.gradient_clip_val:

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.io.unfinished import remove_left_overs
 
 
@@ -25,7 +25,7 @@ class WholeFiles(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """The old file or the new one, whatever happens; SegappError when the disk is full."""
-        with atomic_path(Path(path)) as temporary, temporary.open("wb") as file:
+        with write_atomically(Path(path)) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
@@ -104,8 +104,8 @@ class LastCheckpoint(Checkpoint):
             (self.save_before_validation if _validates_next(trainer, batch_idx) else self.save)(trainer)
             return
         steps = trainer.global_step - self._saved_step
-        due = steps >= self.every_n_steps or self._minutes_are_up(trainer)
-        if due and steps and self.loses_nothing(trainer, batch_idx):
+        due = steps >= self.every_n_steps or self._is_due(trainer)
+        if due and steps and self.is_safe_point(trainer, batch_idx):
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -125,7 +125,7 @@ class LastCheckpoint(Checkpoint):
         progress["is_last_batch"] = False
 
     @staticmethod
-    def loses_nothing(trainer: Trainer, batch_idx: int) -> bool:
+    def is_safe_point(trainer: Trainer, batch_idx: int) -> bool:
         """Whether at the end of this batch no gradient is half accumulated and no validation comes next."""
         return _has_stepped(trainer, batch_idx) and not (trainer.is_last_batch or _validates_next(trainer, batch_idx))
 
@@ -153,7 +153,7 @@ class LastCheckpoint(Checkpoint):
         has_all_steps = 0 <= trainer.max_steps <= trainer.global_step
         return not trainer.is_last_batch and (has_all_steps or (stops and trainer.should_stop))
 
-    def _minutes_are_up(self, trainer: Trainer) -> bool:
+    def _is_due(self, trainer: Trainer) -> bool:
         """One clock for all processes: they must enter a save together."""
         up = time.monotonic() - self._saved_time >= self.every_n_seconds
         return trainer.strategy.broadcast(up) if trainer.world_size > 1 else up

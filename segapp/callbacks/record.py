@@ -10,7 +10,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp import __version__
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.spec import Spec
 
 CHECKPOINT_VERSION = 1
@@ -94,5 +94,5 @@ def _copy(config: Any) -> Any:
 
 
 def _write_yaml(path: Path, content: Any, header: str) -> None:
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         temporary.write_text(header + yaml.safe_dump(content, sort_keys=False))

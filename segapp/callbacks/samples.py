@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.spec import Spec
 from segapp.terminal.text import for_plot, for_terminal
 
@@ -47,7 +47,7 @@ class SamplePictures(Callback):
             return
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         image = batch["image"][0].cpu().numpy()
-        panels = side_by_side(image, batch["mask"][0].cpu().numpy(), outputs["prediction"], spec)
+        panels = draw_sample(image, batch["mask"][0].cpu().numpy(), outputs["prediction"], spec)
         name = batch["name"][0].replace("/", "_")
         folder = Path(trainer.default_root_dir) / "samples"
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,22 +72,22 @@ def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
         logger.experiment.log_image(image, name=name, step=step)
 
 
-def side_by_side(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:
+def draw_sample(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:
     """Three RGB uint8 pictures (H, W, 3): the image (C, H, W), the true and the predicted classes' colours.
 
     Ignored pixels are grey in the truth and drawn as predicted in the prediction.
     """
-    return [rgb(image), colours(truth, spec), colours(prediction, spec)]
+    return [to_rgb(image), apply_palette(truth, spec), apply_palette(prediction, spec)]
 
 
-def rgb(image: np.ndarray) -> np.ndarray:
+def to_rgb(image: np.ndarray) -> np.ndarray:
     """A picture (H, W, 3) uint8 of (C, H, W) uint8 in [0, 255] or float in [0, 1]: its first one or three channels."""
     pixels = image if image.dtype == np.uint8 else np.round(image.clip(0, 1) * 255).astype(np.uint8)
     channels = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)
     return np.ascontiguousarray(channels.transpose(1, 2, 0))
 
 
-def colours(indices: np.ndarray, spec: Spec) -> np.ndarray:
+def apply_palette(indices: np.ndarray, spec: Spec) -> np.ndarray:
     """Class indices (H, W) as palette colours (H, W, 3) uint8; 255 is grey."""
     table = np.full((256, 3), 0, np.uint8)
     table[: spec.num_classes] = spec.palette
@@ -106,7 +106,7 @@ def save_panels(panels: list[np.ndarray], path: Path, spec: Spec) -> None:
     patches = [_patch(colour) for colour in spec.palette[:20]]
     labels = [for_plot(name) for name in spec.classes[:20]]
     figure.legend(patches, labels, loc="outside lower center", ncols=min(8, len(patches)), fontsize=8)
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 

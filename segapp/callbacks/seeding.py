@@ -22,7 +22,7 @@ class SeedEachStep(Callback):
         Not `torch.manual_seed`: for every kind of GPU that is not there it formats the stack and keeps it for later,
         every time, which costs a hundred times as much as seeding.
         """
-        seed = _mix(self.seed, trainer.global_rank, trainer.current_epoch, batch_idx)
+        seed = _mix_seeds(self.seed, trainer.global_rank, trainer.current_epoch, batch_idx)
         torch.default_generator.manual_seed(seed)
         if pl_module.device.type == "cuda":
             torch.cuda.manual_seed(seed)
@@ -30,6 +30,6 @@ class SeedEachStep(Callback):
             torch.mps.manual_seed(seed)
 
 
-def _mix(*numbers: int) -> int:
+def _mix_seeds(*numbers: int) -> int:
     digest = hashlib.blake2b(",".join(map(str, numbers)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

@@ -47,13 +47,13 @@ class StopWhenAsked(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop between two optimiser steps."""
-        if self.last.loses_nothing(trainer, batch_idx) and (number := self._agreed(trainer)):
+        if self.last.is_safe_point(trainer, batch_idx) and (number := self._share_signal(trainer)):
             self.last.save(trainer)
             self._stop(trainer, number)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop before a validation, which is then the first thing that a resumed run does."""
-        if not trainer.sanity_checking and (number := self._agreed(trainer)):
+        if not trainer.sanity_checking and (number := self._share_signal(trainer)):
             self.last.save_before_validation(trainer)
             self._stop(trainer, number)
 
@@ -75,10 +75,10 @@ class StopWhenAsked(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop after an epoch, which `LastCheckpoint` has just saved."""
-        if number := self._agreed(trainer):
+        if number := self._share_signal(trainer):
             self._stop(trainer, number)
 
-    def too_late(self, error: SegappError) -> StoppedError:
+    def explain_stop(self, error: SegappError) -> StoppedError:
         """For a signal that also ended workers, so that the step it should have waited for never came."""
         number = self.asked or signal.SIGTERM
         kept = f"; go on with: {self.last.command}" if self.last.path.is_file() else ""
@@ -87,16 +87,16 @@ class StopWhenAsked(Checkpoint):
     def _listen(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in _NAMES:
-                signal.signal(number, self._hear)
+                signal.signal(number, self._handle_signal)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _handle_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             if self.asked == number:
                 raise KeyboardInterrupt
             os.write(2, _HINT)  # print and logging may be in the middle of a line
         self.asked = number
 
-    def _agreed(self, trainer: Trainer) -> int:
+    def _share_signal(self, trainer: Trainer) -> int:
         """The signal that any process got, or 0; a collective."""
         if trainer.world_size == 1:
             return self.asked or 0

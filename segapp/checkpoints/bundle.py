@@ -62,7 +62,7 @@ def names(format: Format, count: int) -> list[str]:
     return [stem + FILES[format][0] for stem in stems]
 
 
-def manifest(format: Format, dtype: Dtype, count: int, segapp: str, window_statistics: bool) -> dict[str, Any]:
+def make_manifest(format: Format, dtype: Dtype, count: int, segapp: str, window_statistics: bool) -> dict[str, Any]:
     """The content of `bundle.json`."""
     return {
         "version": VERSION,
@@ -95,7 +95,7 @@ def read_bundle(path: str | Path) -> Bundle:
             f"{folder}: a .pt2 is not loaded, because torch would unpickle it and so run whatever it holds; "
             "export the checkpoint with --format onnx, openvino or weights."
         )
-    found = tuple(_inside(folder, name, FILES[format]) for name in networks)
+    found = tuple(_locate_network(folder, name, FILES[format]) for name in networks)
     try:
         spec = Spec.from_dict(read_json(folder / SPEC))
     except (MisuseError, KeyError, TypeError, ValueError) as error:
@@ -103,7 +103,7 @@ def read_bundle(path: str | Path) -> Bundle:
     return Bundle(folder, format, dtype, found, spec, content.get("window_statistics") is True)
 
 
-def _inside(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:
+def _locate_network(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:
     """The network file of that plain name; it and its companions lie in the folder itself, links or not."""
     plain = isinstance(name, str) and Path(name).name == name and "\\" not in name and name not in ("", ".", "..")
     if not plain or Path(name).suffix != suffixes[0]:

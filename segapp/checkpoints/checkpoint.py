@@ -31,20 +31,20 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
     """
     checkpoint = read_checkpoint(path)
     record = checkpoint["segapp"]
-    return Spec.from_dict(record["spec"]), network_of(path, checkpoint, allowed), record
+    return Spec.from_dict(record["spec"]), build_trained_network(path, checkpoint, allowed), record
 
 
-def network_of(path: str | Path, checkpoint: dict[str, Any], allowed: Sequence[str] = ()) -> nn.Module:
+def build_trained_network(path: str | Path, checkpoint: dict[str, Any], allowed: Sequence[str] = ()) -> nn.Module:
     """As `load_checkpoint`, the network alone, of a checkpoint that has been read."""
     if not checkpoint["segapp"]["net"]:
         raise MisuseError(
             f"{path}: does not say how its network is made. It was saved by a Trainer in Python, with a network that "
             "does not record its arguments: make that by segapp.init_args.construct(Class, ...), and train again."
         )
-    return filled_network(path, checkpoint["segapp"]["net"], weights_under("net.", checkpoint), allowed)
+    return filled_network(path, checkpoint["segapp"]["net"], select_weights("net.", checkpoint), allowed)
 
 
-def weights_under(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+def select_weights(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     """The part of a checkpoint's weights whose names begin so, by the rest of their names."""
     weights = checkpoint["state_dict"].items()
     return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
@@ -80,17 +80,17 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise MisuseError(_refused(file, str(error))) from error
+        raise MisuseError(_explain_refused(file, str(error))) from error
     except MisuseError:
         raise
     except PermissionError as error:
         raise MisuseError(f"{file}: may not be read ({error.strerror}).") from error
     except Exception as error:  # a cut or altered file fails in whatever part of torch meets it first
-        raise MisuseError(_damaged(file)) from error
-    return _checked(file, checkpoint, records)
+        raise MisuseError(_explain_damaged(file)) from error
+    return _check_checkpoint(file, checkpoint, records)
 
 
-def _checked(file: Path, checkpoint: Any, records: int) -> dict[str, Any]:
+def _check_checkpoint(file: Path, checkpoint: Any, records: int) -> dict[str, Any]:
     record = checkpoint.get("segapp") if isinstance(checkpoint, dict) else None
     if record is None:
         raise MisuseError(
@@ -125,17 +125,17 @@ def _check_content(file: Path, checkpoint: dict[str, Any], records: int) -> None
         raise MisuseError(f"{file}: {error} It was refused.") from error
 
 
-def _refused(file: Path, message: str) -> str:
+def _explain_refused(file: Path, message: str) -> str:
     code = re.search(r"GLOBAL (\S+)|global `?([\w.]+)", message)
     if code is None:
-        return _damaged(file)
+        return _explain_damaged(file)
     return (
         f"{file}: holds code ({next(filter(None, code.groups()))}) instead of plain data, which would run when "
         "loaded; it was refused. Checkpoints of `segapp fit` hold none."
     )
 
 
-def _damaged(file: Path) -> str:
+def _explain_damaged(file: Path) -> str:
     return (
         f"{file}: no checkpoint, or a damaged or incomplete one ({file.stat().st_size:,} bytes): "
         "copy it again from where it is whole, or give another checkpoint."

@@ -15,7 +15,7 @@ def merged(below: Any, above: Any) -> Any:
     return below | {key: merged(below.get(key), value) for key, value in above.items()}
 
 
-def nested(key: str, value: Any) -> dict[str, Any]:
+def nest_value(key: str, value: Any) -> dict[str, Any]:
     """`nested("a.b", 1)` is `{"a": {"b": 1}}`."""
     for part in reversed(key.split(".")):
         value = {part: value}
@@ -25,22 +25,22 @@ def nested(key: str, value: Any) -> dict[str, Any]:
 def changed(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """The config with settings, by dotted keys, on top."""
     for key, value in settings.items():
-        config = merged(config, nested(key, value))
+        config = merged(config, nest_value(key, value))
     return config
 
 
-def at(config: Any, key: str) -> Any:
+def get_value(config: Any, key: str) -> Any:
     """The value at a dotted key, None where there is none."""
     for part in key.split("."):
         config = config.get(part) if isinstance(config, dict) else None
     return config
 
 
-def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+def flatten_settings(config: Any, prefix: str = "") -> dict[str, Any]:
     """Every value by its dotted key; lists are values."""
     if not isinstance(config, dict) or not config:
         return {prefix: config}
     pairs: dict[str, Any] = {}
     for key, value in config.items():
-        pairs |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+        pairs |= flatten_settings(value, f"{prefix}.{key}" if prefix else str(key))
     return pairs

@@ -64,13 +64,13 @@ def check_class_paths(config: Any, allowed: Sequence[str] = ()) -> None:
         raise MisuseError(f"a setting holds {_brief(config)}, text that may name a class; it was refused.")
 
 
-def classes_named(config: Any) -> list[str]:
+def find_classes(config: Any) -> list[str]:
     """Return the classes that a config names: in one of the user's own, theirs to trust."""
     if isinstance(config, dict):
         own = [str(config["class_path"])] if "class_path" in config else []
-        return own + [path for value in config.values() for path in classes_named(value)]
+        return own + [path for value in config.values() for path in find_classes(value)]
     if isinstance(config, list):
-        return [path for value in config for path in classes_named(value)]
+        return [path for value in config for path in find_classes(value)]
     return []
 
 

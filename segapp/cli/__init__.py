@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 
 from segapp import __version__
-from segapp.cli.help import page
+from segapp.cli.help import format_page
 from segapp.cli.interrupts import leaving_at_once, unwind_again
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.io.regular_files import refuse_pipes
@@ -122,13 +122,13 @@ def _ended_by_sigterm() -> Iterator[None]:
 def _dispatch(arguments: list[str]) -> int:
     command = arguments[0] if arguments else "--help"
     if command in ("--help", "-h", "help"):
-        print(_help(), end="")
+        print(_format_help(), end="")
         return 0
     if command in ("--version", "-V"):
         print(f"segapp {__version__}")
         return 0
     if command in TRAINER_VERBS and {"--help", "-h"} & set(arguments):
-        print(page(command), end="")
+        print(format_page(command), end="")
         return 0
     refuse_pipes(arguments[1:])
     # Idle OpenMP threads sleep instead of spinning: where anything else runs, a loader's workers for one, spinning
@@ -142,10 +142,10 @@ def _dispatch(arguments: list[str]) -> int:
         check_verb(command, arguments[1:])
         full = ["--help" if argument == "--help_all" else argument for argument in arguments]
         return import_module("segapp.cli.trainer_commands").run(full)
-    raise MisuseError(_unknown(command))
+    raise MisuseError(_explain_unknown_command(command))
 
 
-def _help() -> str:
+def _format_help() -> str:
     verbs = TRAINER_VERBS | {name: purpose for name, (_, purpose) in COMMANDS.items()}
     width = max(map(len, verbs))
     return HELP.format(
@@ -154,7 +154,7 @@ def _help() -> str:
     )
 
 
-def _unknown(command: str) -> str:
+def _explain_unknown_command(command: str) -> str:
     known = [*TRAINER_VERBS, *COMMANDS]
     if command.startswith("-"):
         return f"the first word is a command ({', '.join(known)}), got the option {command}."
@@ -163,7 +163,7 @@ def _unknown(command: str) -> str:
     return f"there is no command {command!r}{suggest(command, known)}; the commands are {', '.join(known)}."
 
 
-def _purpose(function: Callable[..., int]) -> str:
+def _read_purpose(function: Callable[..., int]) -> str:
     """What a docstring says before its arguments, which the parser lists itself."""
     return inspect.cleandoc(function.__doc__ or "").partition("\nArgs:")[0].strip()
 
@@ -176,7 +176,7 @@ def _run_function(command: str, arguments: list[str]) -> int:
     function: Callable[..., int] = getattr(import_module(module_name), command)
     from segapp.cli.parser import FunctionParser
 
-    parser = FunctionParser(prog=f"segapp {command}", description=_purpose(function), allow_abbrev=False)
+    parser = FunctionParser(prog=f"segapp {command}", description=_read_purpose(function), allow_abbrev=False)
     parser.add_function_arguments(function, as_group=False)
     parsed = parser.parse_args(arguments)
     unwind_again()

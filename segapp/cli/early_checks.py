@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from segapp.cli.options import option, read_configs, refuse_fragments, refuse_overridden, values
+from segapp.cli.options import get_option, get_values, read_configs, refuse_fragments, refuse_overridden
 from segapp.cli.parser_errors import ROOMS, describe_missing_file, describe_unknown_option, suggest
 from segapp.cli.source_text import file_of, parameters_of, public_names
 from segapp.errors import MisuseError
@@ -43,9 +43,9 @@ def check_verb(verb: str, options: Sequence[str]) -> None:
     configs = list(_configs(words))
     refuse_overridden(words)
     for name in ("--config", *(f"--{section}" for section in SECTIONS)):
-        for value in values(words, name):
+        for value in get_values(words, name):
             _check_file(name, value)
-    check_checkpoint(verb, option(words, "--ckpt_path"))
+    check_checkpoint(verb, get_option(words, "--ckpt_path"))
     parts = {section: parameters_of(*path) or [] for section, path in SECTIONS.items() if section != "trainer"}
     refuse_fragments(words, parts)
     for where, section, config in configs:
@@ -67,9 +67,9 @@ def check_function(module: str, name: str, options: Sequence[str]) -> None:
     for word in words:
         if word.startswith("--") and word.partition("=")[0] not in [*typed, *FLAGS]:
             raise MisuseError(describe_unknown_option(word, typed))
-    for value in values(words, "--config"):
+    for value in get_values(words, "--config"):
         _check_file("--config", value)
-    for value in values(words, "--ckpt_path"):
+    for value in get_values(words, "--ckpt_path"):
         if not value.startswith(("-", "[")):
             check_checkpoint(name, value)
 
@@ -78,9 +78,9 @@ def check_checkpoint(command: str, path: str | None) -> None:
     """Raise MisuseError where a checkpoint is needed and none is named, or it does not exist."""
     if path is None:
         if command in ("validate", "test"):
-            from segapp.training.run_folder import newest_best
+            from segapp.training.run_folder import suggest_newest_best
 
-            raise MisuseError(f"segapp {command} scores a checkpoint: give --ckpt_path FILE.{newest_best()}")
+            raise MisuseError(f"segapp {command} scores a checkpoint: give --ckpt_path FILE.{suggest_newest_best()}")
     elif "://" not in path and not os.path.lexists(path):
         from segapp.checkpoints.missing import describe_missing_checkpoint
 
@@ -181,10 +181,10 @@ def _check_root(words: list[str], configs: Sequence[tuple[str, str | None, dict[
             path = source.get("class_path", path)
             arguments = source.get("init_args")
             root = arguments.get("root", root) if isinstance(arguments, dict) else root
-    typed = option(words, "--data.source")
+    typed = get_option(words, "--data.source")
     if typed is not None:
         root, path = (root if typed == path else None), typed
-    root = option(words, "--data.source.init_args.root") or option(words, "--data.source.root") or root
+    root = get_option(words, "--data.source.init_args.root") or get_option(words, "--data.source.root") or root
     if path == _FOLDER and isinstance(root, str) and not Path(root).expanduser().is_dir():
         from segapp.datasets.layout import require_folder
 

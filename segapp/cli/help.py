@@ -54,7 +54,7 @@ example:
 }
 
 
-def page(verb: str) -> str:
+def format_page(verb: str) -> str:
     """The help of `fit`, `validate` or `test`."""
     if verb == "fit":
         return PAGES["fit"]

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from segapp.checkpoints.bundle import is_bundle, read_bundle
-from segapp.checkpoints.checkpoint import read_checkpoint, weights_under
+from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
 from segapp.errors import MisuseError
 from segapp.models.transfer import Learned, Transfer, transfer
 from segapp.spec import Spec
@@ -35,7 +35,7 @@ def read_learned(path: str) -> Learned:
     if not is_bundle(path):
         checkpoint = read_checkpoint(path)
         spec = Spec.from_dict(checkpoint["segapp"]["spec"])
-        return Learned(weights_under("net.", checkpoint), spec.classes, spec.channels)
+        return Learned(select_weights("net.", checkpoint), spec.classes, spec.channels)
     bundle = read_bundle(path)
     if bundle.format != "weights" or len(bundle.networks) != 1:
         raise MisuseError(

@@ -15,7 +15,7 @@ SLOTS = (
 """The last words of options that take a class."""
 
 
-def values(options: list[str], name: str) -> list[str]:
+def get_values(options: list[str], name: str) -> list[str]:
     """Every value of `--name value` or `--name=value`, in order."""
     found = []
     for index, word in enumerate(options):
@@ -26,9 +26,9 @@ def values(options: list[str], name: str) -> list[str]:
     return found
 
 
-def option(options: list[str], name: str) -> str | None:
+def get_option(options: list[str], name: str) -> str | None:
     """The last value of `--name value` or `--name=value`."""
-    found = values(options, name)
+    found = get_values(options, name)
     return found[-1] if found else None
 
 
@@ -65,7 +65,7 @@ def refuse_fragments(options: list[str], sections: Mapping[str, Collection[str]]
         sections: The settings of each section.
     """
     configs = read_configs(options)
-    for path in values(options, "--config"):
+    for path in get_values(options, "--config"):
         config = configs.get(path)
         if not config:
             continue
@@ -86,7 +86,7 @@ def refuse_overridden(options: list[str]) -> None:
         key = word.partition("=")[0].removesuffix("+")
         if not key.startswith("--") or key == "--config":
             continue
-        for path in values(options[index + 1 :], "--config"):
+        for path in get_values(options[index + 1 :], "--config"):
             if path in configs and _sets(configs[path], key[2:].split(".")):
                 raise MisuseError(
                     f"{key} stands before --config {path}, which sets it again and would win: write it after."
@@ -126,24 +126,24 @@ def classes_named_by_user(options: list[str]) -> list[str]:
 
     A path of a file, a name or another value vouches for nothing, however much it looks like a class.
     """
-    from segapp.checkpoints.trust import classes_named  # with jsonargparse; the rest of this file is light
+    from segapp.checkpoints.trust import find_classes  # with jsonargparse; the rest of this file is light
 
-    named = [name for name in values(options, "--allow") if name]
+    named = [name for name in get_values(options, "--allow") if name]
     for content in read_configs(options).values():
-        named += classes_named(content)
+        named += find_classes(content)
     for index, word in enumerate(options):
         name, equals, value = word.partition("=")
         value = value if equals else (options[index + 1] if index + 1 < len(options) else "")
         if not name.startswith("--") or name.rstrip("+").split(".")[-1].lstrip("-") not in (*SLOTS, "config"):
             continue
         if "class_path" in value and not _exists(value):
-            named += classes_named(parse_yaml(value, name))
+            named += find_classes(parse_yaml(value, name))
         elif "." in value and all(part.isidentifier() for part in value.split(".")):
             named.append(value)
     return named
 
 
-def with_values(options: list[str], flags: tuple[str, ...]) -> list[str]:
+def add_flag_values(options: list[str], flags: tuple[str, ...]) -> list[str]:
     """`--dry_run` by itself is `--dry_run=true`."""
     following = [*options[1:], "--"]
     return [
@@ -152,7 +152,7 @@ def with_values(options: list[str], flags: tuple[str, ...]) -> list[str]:
     ]
 
 
-def without(options: list[str], name: str) -> list[str]:
+def remove_option(options: list[str], name: str) -> list[str]:
     """The options but `--name value` and `--name=value`."""
     kept, words = [], iter(options)
     for word in words:

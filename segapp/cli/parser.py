@@ -14,7 +14,7 @@ import jsonargparse
 from jsonargparse import _typehints
 from jsonargparse._typehints import ActionTypeHint
 
-from segapp.cli.parser_errors import sentence
+from segapp.cli.parser_errors import rewrite_message
 from segapp.errors import MisuseError
 
 
@@ -24,9 +24,9 @@ class ClearErrors(jsonargparse.ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise instead of printing usage and exiting."""
         parser = getattr(ex, "subcommand_parser", None) or self
-        raise MisuseError(sentence(message, parser, self.bare_option())) from None
+        raise MisuseError(rewrite_message(message, parser, self.find_bare_option())) from None
 
-    def bare_option(self) -> str | None:
+    def find_bare_option(self) -> str | None:
         """The option whose values may come first, without it, or None."""
         return None
 
@@ -39,9 +39,9 @@ class FunctionParser(ClearErrors):
 
     def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """`--save mask --save overlay` is `--save '["mask", "overlay"]'`, and `--overwrite` is `--overwrite true`."""
-        lists = self._options_of(_takes_a_list)
+        lists = self._select_options(_takes_a_list)
         words = _gather(self._named(list(args or [])), lists)
-        flags = self._options_of(lambda kind: kind is bool)
+        flags = self._select_options(lambda kind: kind is bool)
         following = [*words[1:], "--"]
         full = [
             f"{word}=true" if word in flags and after.startswith("-") else word
@@ -51,19 +51,19 @@ class FunctionParser(ClearErrors):
 
     def _named(self, words: list[str]) -> list[str]:
         """`RUN RUN --output here` is `--runs RUN --runs RUN --output here`."""
-        option = self.bare_option()
+        option = self.find_bare_option()
         bare = len(list(takewhile(lambda word: not word.startswith("-"), words)))
         if option is None:
             return words
         return [part for word in words[:bare] for part in (option, word)] + words[bare:]
 
-    def bare_option(self) -> str | None:
+    def find_bare_option(self) -> str | None:
         """The list that must be given."""
         required = [option for action in self._actions if action.required for option in action.option_strings]
-        lists = self._options_of(_takes_a_list)
+        lists = self._select_options(_takes_a_list)
         return next((option for option in required if option in lists), None)
 
-    def _options_of(self, wanted: Callable[[Any], bool]) -> set[str]:
+    def _select_options(self, wanted: Callable[[Any], bool]) -> set[str]:
         """The options whose type is as wanted."""
         return {
             option

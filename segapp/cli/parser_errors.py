@@ -93,7 +93,7 @@ def _meant(word: str, words: list[str]) -> str | None:
     return min(found, key=lambda known: (known.split(".")[0] != word.split(".")[0], len(known)), default=None)
 
 
-def sentence(message: str, parser: ArgumentParser, bare_option: str | None = None) -> str:
+def rewrite_message(message: str, parser: ArgumentParser, bare_option: str | None = None) -> str:
     """One readable sentence from a jsonargparse or argparse message.
 
     Args:
@@ -105,19 +105,24 @@ def sentence(message: str, parser: ArgumentParser, bare_option: str | None = Non
     if message.startswith("unrecognized arguments:"):
         word = message.split(":", 1)[1].split()[0]
         is_option = word.startswith("-")
-        return describe_unknown_option(word, options) if is_option else _stray_word(word, options, bare_option)
+        return describe_unknown_option(word, options) if is_option else _explain_stray_word(word, options, bare_option)
     if message.startswith("the following arguments are required:"):
-        return _missing(message.split(":", 1)[1].strip())
+        return _explain_missing(message.split(":", 1)[1].strip())
     keys = _KEY.findall(message)
     place = f"{_TYPED_AS.get(keys[0], keys[0])}: " if keys else ""
     text = _KEY.sub("", message)
     if keys == ["seed_everything"]:  # of Lightning's bool or int, the data takes an int
         text = text.replace("<class 'bool'>", "<class 'int'>")
-    found = _unknown_setting(text, options) or _no_file(text) or _wrong_class(text) or _wrong_value(text)
-    return place + (found or _flat(text))
+    found = (
+        _explain_unknown_setting(text, options)
+        or _explain_missing_file(text)
+        or _explain_wrong_class(text)
+        or _explain_wrong_value(text)
+    )
+    return place + (found or _flatten(text))
 
 
-def _stray_word(word: str, options: Sequence[str], bare_option: str | None) -> str:
+def _explain_stray_word(word: str, options: Sequence[str], bare_option: str | None) -> str:
     if "--config" in options:
         form = f"a config is given as --config {shlex.quote(word)}, a setting as --name value"
     elif bare_option:
@@ -133,22 +138,22 @@ def describe_unknown_option(word: str, options: Sequence[str]) -> str:
     return f"unknown option {word}{suggest(word.partition('=')[0], options)}."
 
 
-def _missing(names: str) -> str:
+def _explain_missing(names: str) -> str:
     """`fit.model.net, fit.data.source` when there was no config; bare arguments of a class otherwise."""
     names = re.sub(r"\b(?:fit|validate|test)\.", "", names)
     start = ": start from a complete config, as --config configs/unet.yaml" if "." in names else ""
     return f"{names} must be given{start}."
 
 
-def _unknown_setting(text: str, options: Sequence[str]) -> str | None:
+def _explain_unknown_setting(text: str, options: Sequence[str]) -> str | None:
     found = _UNKNOWN.search(text)
     if found is None:
         return None
     name = found.group(1) or found.group(2)
-    return f"there is no setting {name!r}{suggest(name.split('.')[-1], _settings(text, options))}."
+    return f"there is no setting {name!r}{suggest(name.split('.')[-1], _list_settings(text, options))}."
 
 
-def _settings(text: str, options: Sequence[str]) -> set[str]:
+def _list_settings(text: str, options: Sequence[str]) -> set[str]:
     """Settings the person may have meant: the parameters of the class the message names, else every option."""
     names: set[str] = set()
     for path in _CLASS_PATH.findall(text):
@@ -157,7 +162,7 @@ def _settings(text: str, options: Sequence[str]) -> set[str]:
     return names or {part for option in options for part in option.lstrip("-").split(".")}
 
 
-def _no_file(text: str) -> str | None:
+def _explain_missing_file(text: str) -> str | None:
     found = _NO_FILE.search(text)
     if found is None:
         return None
@@ -177,44 +182,44 @@ def describe_missing_file(path: Path) -> str | None:
     return f"there is no file {path}{hint}."
 
 
-def _wrong_class(text: str) -> str | None:
+def _explain_wrong_class(text: str) -> str | None:
     """What is wrong with a class that was named; of several ways to read a value, that of the person."""
     if said := _ALREADY_SAID.search(text):
         return said.group(1)
     if found := _NO_ATTRIBUTE.search(text):
         module, name = found.groups()
-        return f"there is no {name!r} in {module}{suggest(name, _public(module))}."
+        return f"there is no {name!r} in {module}{suggest(name, _list_public_classes(module))}."
     if found := _NO_MODULE.search(text):
         named = _CLASS_PATH.search(text)  # Python names the first part that is missing, the person wrote all of it
         module = named.group(1).rpartition(".")[0] if named else found.group(1)
         return f"there is no module {module!r}{suggest(module, ROOMS)}."
     if (found := _NO_PATH.search(text)) and not _NUMBER.search(text):
-        return _short_name(found.group(1))
+        return _shorten_name(found.group(1))
     if found := _NOT_CALLABLE.search(text):
-        return f"{found.group(1)} does not make a {_kind(found.group(2))}."
+        return f"{found.group(1)} does not make a {_format_type(found.group(2))}."
     if refused := _NOT_A_KIND.findall(text):
         return f"{refused[0][0]} is no {' or '.join(dict.fromkeys(kind for _, kind in refused))}."
     return None
 
 
-def _short_name(name: str) -> str:
-    paths = {public: f"{room}.{public}" for room in reversed(ROOMS) for public in _public(room)}
+def _shorten_name(name: str) -> str:
+    paths = {public: f"{room}.{public}" for room in reversed(ROOMS) for public in _list_public_classes(room)}
     nearest = difflib.get_close_matches(name, paths, n=1)
     hint = f" (did you mean {paths[nearest[0]]!r}?)" if nearest else "; write it with its module, package.module.Class"
     return f"there is no class {name!r}{hint}."
 
 
-def _public(module: str) -> list[str]:
+def _list_public_classes(module: str) -> list[str]:
     return [name for name, value in vars(import_module(module)).items() if inspect.isclass(value)]
 
 
-def _wrong_value(text: str) -> str | None:
-    got, offered = _GOT.search(text), [_kind(kind) for kind in _EXPECTED.findall(text)]
+def _explain_wrong_value(text: str) -> str | None:
+    got, offered = _GOT.search(text), [_format_type(kind) for kind in _EXPECTED.findall(text)]
     if got is None or not offered:
         return None
     if missing := _class_missing(got.group(1), offered):
         return missing
-    return f"expected {' or '.join(dict.fromkeys(offered))}, got {_flat(got.group(1))}"
+    return f"expected {' or '.join(dict.fromkeys(offered))}, got {_flatten(got.group(1))}"
 
 
 def _class_missing(got: str, offered: Sequence[str]) -> str | None:
@@ -237,11 +242,11 @@ def _is_one_of(value: object, kinds: Sequence[type]) -> bool:
     return inspect.isclass(value) and not inspect.isabstract(value) and any(issubclass(value, kind) for kind in kinds)
 
 
-def _kind(kind: str) -> str:
+def _format_type(kind: str) -> str:
     """`<class 'int'>` is `int`, `Literal['a', 'b']` is `a | b`, None is what YAML calls it."""
     kind = _CLASS.sub(r"\1", kind).replace("NoneType", "null")
     return _LITERAL.sub(lambda found: found.group(1).replace("'", "").replace(", ", " | "), kind)
 
 
-def _flat(text: str) -> str:
-    return _kind(" ".join(text.split()).lstrip("- ").rstrip(".")) + "."
+def _flatten(text: str) -> str:
+    return _format_type(" ".join(text.split()).lstrip("- ").rstrip(".")) + "."

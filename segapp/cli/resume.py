@@ -25,10 +25,10 @@ from segapp.checkpoints.roles import (
     find_class,
     is_below,
 )
-from segapp.checkpoints.trust import Review, arguments_of, check_class_paths, classes_named, imports_of
+from segapp.checkpoints.trust import Review, arguments_of, check_class_paths, find_classes, imports_of
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.training.console import say
+from segapp.training.console import print_message
 from segapp.training.module import SegmentationModule
 
 SECTIONS = ("seed_everything", "model", "data", "trainer")
@@ -55,7 +55,9 @@ TRAINER: dict[str, Any] = {
 _ABSENT = object()
 
 
-def settings_of_checkpoint(path: str, checkpoint: dict[str, Any], verb: str, allowed: Sequence[str]) -> dict[str, Any]:
+def read_checkpoint_settings(
+    path: str, checkpoint: dict[str, Any], verb: str, allowed: Sequence[str]
+) -> dict[str, Any]:
     """Return what a verb needs of the config that a checkpoint was trained with: all of it only to go on training.
 
     What a file does not choose is left out: where is written, how many processes start. Raises MisuseError for a class
@@ -100,7 +102,7 @@ def _reviewed(path: str, config: dict[str, Any], allowed: Sequence[str]) -> dict
         content = config[section] | ({"net": net} if section == "model" else {})
         checked[section] = review.arguments(content, expected[section], section)
     for place in review.dropped:
-        say(f"{path}: {place} is not taken from it; everything is written to the run's folder.")
+        print_message(f"{path}: {place} is not taken from it; everything is written to the run's folder.")
     for logger in _loggers(checked["trainer"]):
         logger.setdefault("init_args", {})["save_dir"] = RUN_FOLDER
     return checked
@@ -121,7 +123,7 @@ def _loggers(trainer: dict[str, Any]) -> list[dict[str, Any]]:
 
 def classes_of(config: dict[str, Any]) -> list[str]:
     """Return every class that parsed settings name, as they name it and where it is defined."""
-    named = classes_named(config)
+    named = find_classes(config)
     return [*named, *(name for path in named if is_below(path, ROOMS) for name in imports_of(find_class(path)))]
 
 
@@ -132,27 +134,27 @@ def place_loggers(trainer: Any, folder: Path) -> None:
             logger.init_args.save_dir = str(folder)
 
 
-def filled_by_a_checkpoint(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
+def replace_network_settings(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
     """The settings of a network, as parsed, for which nothing is fetched or read: `path` brings the weights.
 
     Raises MisuseError for what would be looked up elsewhere, except by the classes of `allowed`.
     """
     try:
-        return _as_parsed(offline(net, allowed))
+        return _normalise_settings(offline(net, allowed))
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from error
 
 
-def _as_parsed(config: Any) -> Any:
+def _normalise_settings(config: Any) -> Any:
     if isinstance(config, list):
-        return [_as_parsed(value) for value in config]
+        return [_normalise_settings(value) for value in config]
     if isinstance(config, dict) and "class_path" in config:
-        settings = {key: _as_parsed(value) for key, value in config["init_args"].items()}
+        settings = {key: _normalise_settings(value) for key, value in config["init_args"].items()}
         return Namespace(class_path=config["class_path"], init_args=Namespace(settings))
     return config
 
 
-def nothing_left(checkpoint: dict[str, Any], trainer: Any) -> str | None:
+def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None:
     """The sentence for a run that has reached its end already, or None.
 
     Args:
@@ -175,7 +177,7 @@ def nothing_left(checkpoint: dict[str, Any], trainer: Any) -> str | None:
     return None
 
 
-def other_weights(
+def explain_unfit_weights(
     error: Exception, path: str | None, old: dict[str, Any] | None, new: dict[str, Any]
 ) -> MisuseError | None:
     """The sentence for weights that the network here has no place for; None for another error.
@@ -189,7 +191,7 @@ def other_weights(
     if old is None or "loading state_dict" not in str(error):
         return None
     parts = {name: old.get(name) for name in ("net", "loss")}, {name: new.get(name) for name in ("net", "loss")}
-    changed = [f"{key} was {was} and is {now} now" for key, was, now in _differences(*parts, "model")]
+    changed = [f"{key} was {was} and is {now} now" for key, was, now in _find_differences(*parts, "model")]
     lines = str(error).splitlines()
     why = "; ".join(changed) or f"no setting differs, so its class has changed ({lines[-1].strip().rstrip('.')})"
     return MisuseError(
@@ -210,7 +212,7 @@ def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], recor
     count = len({name for names in record["splits"].values() for name in names})
     if new or not count:
         why = "as --new_split asks" if new else "since the checkpoint records none"
-        say(f"the images are divided by the data's own `split`, {why}.")
+        print_message(f"the images are divided by the data's own `split`, {why}.")
         return
     was, now = record["config"]["data"]["source"], settings["source"]
     old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))
@@ -240,11 +242,11 @@ def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:
         )
 
 
-def _differences(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+def _find_differences(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
     """Dotted key, old and new value of every setting that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
-            yield from _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{place}.{key}")
+            yield from _find_differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{place}.{key}")
     elif old != new:
         was, now = ("not set" if value is _ABSENT else value for value in (old, new))
         yield place, was, now

@@ -22,69 +22,69 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
 from segapp.checkpoints.building import planned_network
 from segapp.checkpoints.bundle import Bundle, is_bundle, read_bundle
-from segapp.checkpoints.checkpoint import read_checkpoint, weights_under
+from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
 from segapp.checkpoints.roles import ROOMS
 from segapp.checkpoints.trust import limited_imports
 from segapp.cli.early_checks import check_verb
 from segapp.cli.init_from import init_from
 from segapp.cli.interrupts import unwind_again
-from segapp.cli.options import classes_named_by_user, gives, option, with_values, without
+from segapp.cli.options import add_flag_values, classes_named_by_user, get_option, gives, remove_option
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.resume import (
     classes_of,
-    filled_by_a_checkpoint,
-    nothing_left,
-    other_weights,
+    explain_finished_run,
+    explain_unfit_weights,
     place_loggers,
+    read_checkpoint_settings,
     refuse_other_classes,
+    replace_network_settings,
     restore_splits,
-    settings_of_checkpoint,
 )
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule, check_root
 from segapp.models import DrawnByName
-from segapp.training.bundle_settings import compute_with, settings_of
-from segapp.training.console import quieten, say
-from segapp.training.devices import as_torchrun_says, refuse_unknown_strategy, refuse_what_needs_a_gpu
-from segapp.training.dry_run import Measure, remove_scratch, report, scratch_folder, shortened
+from segapp.training.bundle_settings import compute_with, read_settings
+from segapp.training.console import print_message, silence_libraries
+from segapp.training.devices import apply_torchrun, refuse_unknown_strategy, refuse_what_needs_a_gpu
+from segapp.training.dry_run import Measure, make_scratch_folder, remove_scratch, report, shorten_trainer
 from segapp.training.failures import explained, keep_traceback, refused
 from segapp.training.module import SegmentationModule
-from segapp.training.precision import fastest_safe_precision, refuse_mixed_under_fsdp, refuse_rounded_weights
+from segapp.training.precision import choose_precision, refuse_mixed_under_fsdp, refuse_rounded_weights
 from segapp.training.run_folder import (
     PLACE,
-    forget_if_empty,
-    job_of,
-    last_of,
+    find_job,
+    find_last_checkpoint,
+    find_run,
     link_latest,
-    new_run,
-    new_verdict,
+    make_results_folder,
+    make_run_folder,
     refuse_other_place,
-    run_of,
+    remove_if_empty,
 )
-from segapp.training.summary import summary
+from segapp.training.summary import format_summary
 from segapp.training.trainer_settings import (
+    find_stop,
+    make_fit_callbacks,
     refuse_addresses,
     refuse_impossible,
     refuse_unfit_callbacks,
     refuse_unknown_monitors,
-    stop_of,
     trainer_settings,
-    watchers_of_a_fit,
 )
-from segapp.training.watchdog import is_said_by_the_first, lost_process, watch_processes
+from segapp.training.watchdog import explain_lost_process, is_reported_by_rank_zero, watch_processes
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one of Lightning's verbs; raises SegappError for what a person can mend."""
     start_afresh_when_a_class_changes()
-    quieten()
+    silence_libraries()
     watch_processes()
     try:
         SegmentationCLI(list(arguments))
     except MisconfigurationException as error:
         raise MisuseError(" ".join(str(error).split())) from error
     except SegappError as error:
-        if is_said_by_the_first(error):
+        if is_reported_by_rank_zero(error):
             raise SystemExit(error.exit_code) from error
         raise
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
         return int(stop.code or 0)
     finally:
         remove_scratch()
-        forget_if_empty()
+        remove_if_empty()
     return 0
 
 
@@ -165,16 +165,16 @@ class SegmentationCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Read the checkpoint's settings first, then the configs and options as they were typed."""
         assert isinstance(args, list)
-        verb, options = args[0], with_values(args[1:], ("--dry_run", "--new_split"))
+        verb, options = args[0], add_flag_values(args[1:], ("--dry_run", "--new_split"))
         self.typed = options
         check_verb(verb, options)
-        path = option(options, "--ckpt_path")
+        path = get_option(options, "--ckpt_path")
         if path is not None and verb != "fit" and is_bundle(path):
             self.bundle = read_bundle(path)
-            options = ["--config", settings_of(self.bundle), *without(options, "--ckpt_path")]
+            options = ["--config", read_settings(self.bundle), *remove_option(options, "--ckpt_path")]
         elif path is not None:
             self.checkpoint = read_checkpoint(path)
-            self._restored = settings_of_checkpoint(path, self.checkpoint, verb, classes_named_by_user(options))
+            self._restored = read_checkpoint_settings(path, self.checkpoint, verb, classes_named_by_user(options))
             options = ["--config", yaml.safe_dump(self._restored, sort_keys=False), *options]
         with self._imports(ROOMS):
             self.config = parser.parse_args([verb, *options])
@@ -213,15 +213,17 @@ class SegmentationCLI(LightningCLI):
             refuse_unfit_callbacks(_listed(settings.trainer.callbacks))
         refuse_addresses(settings)
         if settings.trainer.precision is None:
-            settings.trainer.precision = fastest_safe_precision(
+            settings.trainer.precision = choose_precision(
                 str(settings.trainer.accelerator), getattr(strategy, "class_path", strategy)
             )
-            say(f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
-        for key, number in as_torchrun_says(settings.trainer, os.environ).items():
+            print_message(
+                f"precision: {settings.trainer.precision} (the fastest safe one here; --trainer.precision overrides)"
+            )
+        for key, number in apply_torchrun(settings.trainer, os.environ).items():
             settings.trainer[key] = number
-        job = job_of(settings.job, os.environ)
+        job = find_job(settings.job, os.environ)
         checkpoint_path = settings.get("ckpt_path")
-        run = run_of(Path(checkpoint_path)) if checkpoint_path else None
+        run = find_run(Path(checkpoint_path)) if checkpoint_path else None
         root = Path(settings.trainer.default_root_dir or "runs")
         if self.subcommand == "fit" and settings.trainer.max_epochs == 0:
             raise MisuseError("trainer.max_epochs is 0, which trains nothing; give 1 or more.")
@@ -231,28 +233,28 @@ class SegmentationCLI(LightningCLI):
             raise MisuseError("--new_split divides the images of a checkpoint anew: give --ckpt_path, or leave it out.")
         if self.subcommand != "fit" and settings.dry_run:
             raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
-        if option(self.typed, "--init_from") and (checkpoint_path or self.subcommand != "fit"):
+        if get_option(self.typed, "--init_from") and (checkpoint_path or self.subcommand != "fit"):
             raise MisuseError("--init_from starts a new fit from other weights, --ckpt_path brings its own: give one.")
         if settings.dry_run:
-            self.measure, self.folder = Measure(), scratch_folder()
+            self.measure, self.folder = Measure(), make_scratch_folder()
             settings.ckpt_path = None  # its settings and its data are measured, not what is left of it
         elif self.subcommand == "fit":
             if run is not None:
-                refuse_other_place(run, [name for name in PLACE if option(self.typed, name)])
-            self.folder = run or new_run(root, settings.name, job)
-            say(f"run: {self.folder}")
-            if run is None and (last := last_of(self.folder)):
+                refuse_other_place(run, [name for name in PLACE if get_option(self.typed, name)])
+            self.folder = run or make_run_folder(root, settings.name, job)
+            print_message(f"run: {self.folder}")
+            if run is None and (last := find_last_checkpoint(self.folder)):
                 self._go_on(last)
-            if self.checkpoint is not None and (sentence := nothing_left(self.checkpoint, settings.trainer)):
-                say(sentence)
+            if self.checkpoint is not None and (sentence := explain_finished_run(self.checkpoint, settings.trainer)):
+                print_message(sentence)
         else:
-            beside = run if option(self.typed, "--trainer.default_root_dir") is None else None
-            self.folder = new_verdict(beside or root / settings.name, str(self.subcommand), job)
+            beside = run if get_option(self.typed, "--trainer.default_root_dir") is None else None
+            self.folder = make_results_folder(beside or root / settings.name, str(self.subcommand), job)
         place_loggers(settings.trainer, self.folder)
 
     def _go_on(self, last: Path) -> None:
         """A job that was started again, by whoever watches over it, continues."""
-        say(f"going on from {last}")
+        print_message(f"going on from {last}")
         self.checkpoint = read_checkpoint(str(last))
         self.config[self.subcommand].ckpt_path = str(last)
         self.config[self.subcommand].new_split = False  # it has one already
@@ -262,7 +264,7 @@ class SegmentationCLI(LightningCLI):
         if self.checkpoint is not None:
             self._prepare_for_checkpoint(self.checkpoint)
         try:
-            with self._imports(classes_of(self._plain_config())), DrawnByName() as drawn:
+            with self._imports(classes_of(self._collect_config())), DrawnByName() as drawn:
                 super().instantiate_classes()
         except (ValueError, TypeError) as error:
             raise refused(error) from error
@@ -273,10 +275,10 @@ class SegmentationCLI(LightningCLI):
     def _prepare_for_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the network fetch nothing, and look at what it and the data cost before anything is made."""
         settings, own = self.config[self.subcommand], classes_named_by_user(self.typed)
-        path = str(settings.ckpt_path or option(self.typed, "--ckpt_path"))  # a dry run loads none
-        record, plain = checkpoint["segapp"], self._plain_config()
+        path = str(settings.ckpt_path or get_option(self.typed, "--ckpt_path"))  # a dry run loads none
+        record, plain = checkpoint["segapp"], self._collect_config()
         self._net = plain["model"]["net"]
-        settings.model.net = filled_by_a_checkpoint(path, settings.model.net.as_dict(), own)
+        settings.model.net = replace_network_settings(path, settings.model.net.as_dict(), own)
         if self._restored is None:
             return
         if self._net == self._restored["model"]["net"]:
@@ -284,7 +286,7 @@ class SegmentationCLI(LightningCLI):
         sizes = {name: record["net"].get("init_args", {}).get(name) for name in ("in_channels", "num_classes")}
         net = settings.model.net.as_dict()
         net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
-        planned_network(path, net, own, weights_under("net.", checkpoint))
+        planned_network(path, net, own, select_weights("net.", checkpoint))
         root = (plain["data"]["source"].get("init_args") or {}).get("root")
         if root is not None and not gives(self.typed, str(root)):
             check_root(path, root, "name the folder with --data.source.init_args.root")
@@ -296,14 +298,14 @@ class SegmentationCLI(LightningCLI):
             compute_with(self.bundle, self.model, classes_named_by_user(self.typed))
         start = self._get(self.config, "init_from")
         if self.checkpoint is None and self.subcommand == "fit" and start:
-            say(init_from(start, self.model.net, self.model.spec))
+            print_message(init_from(start, self.model.net, self.model.spec))
         if self.checkpoint is None:
             return
         record = self.checkpoint["segapp"]
         there = tuple(record["spec"]["classes"])
         refuse_other_classes(there, self.datamodule.spec.classes, str(self.subcommand))
         settings = self.config[self.subcommand]
-        restore_splits(self.datamodule, self._plain_config()["data"], record, settings.new_split)
+        restore_splits(self.datamodule, self._collect_config()["data"], record, settings.new_split)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The person's trainer settings and callbacks, and those every run has."""
@@ -311,20 +313,20 @@ class SegmentationCLI(LightningCLI):
         fit = self.subcommand == "fit"
         if fit:
             refuse_unknown_monitors(settings["callbacks"] or [], self.model.validated)
-        settings = trainer_settings(settings, self.folder, fit, self._watchers(fit))
+        settings = trainer_settings(settings, self.folder, fit, self._make_callbacks(fit))
         if self.measure is not None:
-            settings = shortened(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
+            settings = shorten_trainer(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
         return self.trainer_class(**settings)
 
-    def _watchers(self, fit: bool) -> list[Any]:
+    def _make_callbacks(self, fit: bool) -> list[Any]:
         if not fit:
             return [EvaluationReport(self.folder)]
-        self._stop = stop_of(self.folder)
+        self._stop = find_stop(self.folder)
         seed = int(self._get(self.config, "seed_everything"))
-        watchers = watchers_of_a_fit(self.folder, seed, self._plain_config(), self._stop)
+        watchers = make_fit_callbacks(self.folder, seed, self._collect_config(), self._stop)
         return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses)]
 
-    def _plain_config(self) -> dict[str, Any]:
+    def _collect_config(self) -> dict[str, Any]:
         """What this run is made of, in plain types: what a checkpoint keeps."""
         parser = self._parser(self.subcommand)
         text = parser.dump(_without_enums(self.config[self.subcommand].clone()), skip_none=False, format="yaml")
@@ -342,16 +344,16 @@ class SegmentationCLI(LightningCLI):
             raise
         except SegappError as error:
             if self._stop is not None and self._stop.asked and not isinstance(error, StoppedError):
-                raise self._stop.too_late(error) from error
+                raise self._stop.explain_stop(error) from error
             raise
         except Exception as error:
             if isinstance(error, ValueError) and any(name in str(error) for name in CHECKED_LATE):
                 raise MisuseError(" ".join(str(error).split())) from error
             failure = (
-                self.datamodule.worker_died(error)
-                or self._other_weights(error)
+                self.datamodule.explain_dead_worker(error)
+                or self._explain_unfit_weights(error)
                 or explained(error, subcommand, self.config[subcommand], self.folder)
-                or (lost_process(error) if self.trainer.world_size > 1 else None)
+                or (explain_lost_process(error) if self.trainer.world_size > 1 else None)
             )
             if failure is None:
                 raise
@@ -359,9 +361,11 @@ class SegmentationCLI(LightningCLI):
                 keep_traceback(error, self.folder)
             raise failure from error
 
-    def _other_weights(self, error: Exception) -> SegappError | None:
+    def _explain_unfit_weights(self, error: Exception) -> SegappError | None:
         old = self.checkpoint["segapp"]["config"]["model"] if self.checkpoint else None
-        return other_weights(error, self.config[self.subcommand].ckpt_path, old, self._plain_config()["model"])
+        return explain_unfit_weights(
+            error, self.config[self.subcommand].ckpt_path, old, self._collect_config()["model"]
+        )
 
     # ------------------------------------------------------------------------------------------ verdicts
 
@@ -381,7 +385,7 @@ class SegmentationCLI(LightningCLI):
         if self.measure is not None:
             print(report(self.measure, self.trainer, self.config["fit"], self.folder))
         else:
-            print(summary(self.folder, self.datamodule.spec.classes))
+            print(format_summary(self.folder, self.datamodule.spec.classes))
         if self.measure is None and self._stop is not None and self._stop.last.cut:
             print(
                 f"a limit ended it in the middle of an epoch, after {self.trainer.global_step} steps; it goes on with "

@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from segapp.checkpoints.merge import at
+from segapp.checkpoints.merge import get_value
 from segapp.errors import MisuseError
 from segapp.io.yaml import read_yaml
-from segapp.lab.study.command import differing
+from segapp.lab.study.command import find_differing_settings
 from segapp.lab.study.effects import Question
-from segapp.lab.study.examples import slug, write_examples
+from segapp.lab.study.examples import make_slug, write_examples
 from segapp.lab.study.page import Report, write_report
-from segapp.lab.study.sizes import size_of
-from segapp.loading.datamodule import source_of
-from segapp.report.results import LOWER_IS_BETTER, Result, common_images, read_verdict
+from segapp.lab.study.sizes import measure_size
+from segapp.loading.datamodule import build_source
+from segapp.report.results import LOWER_IS_BETTER, Result, find_common_images, read_verdict
 
 NEEDED = ("name", "seed_everything", "data.source.class_path", "model.net.class_path")
 """Settings that the config of every run has."""
@@ -56,21 +56,22 @@ def compare(
         raise MisuseError(f"{folder} is not empty; name another --output, or allow --overwrite.")
     if len(runs) < 2:
         raise MisuseError(f"a comparison needs two runs or more, got {len(runs)}: segapp compare RUN RUN.")
-    found = [_config(Path(run)) for run in runs]
+    found = [_read_config(Path(run)) for run in runs]
     names = _names(runs, [str(config["name"]) for config in found])
     configs = dict(zip(names, found, strict=True))
     results = [
-        _result(name, Path(run), configs[name], score_on, folder, allow) for name, run in zip(names, runs, strict=True)
+        _make_result(name, Path(run), configs[name], score_on, folder, allow)
+        for name, run in zip(names, runs, strict=True)
     ]
-    images = common_images(results)
+    images = find_common_images(results)
     _require_same_images(results, images)
     if score not in results[0].images[images[0]]:
         raise MisuseError(f"there is no score {score!r} per image; there is {', '.join(results[0].images[images[0]])}.")
-    pairs = _wins_and_losses(results, images, score, pictures) if pictures else []
+    pairs = _rank_images(results, images, score, pictures) if pictures else []
     wanted = list(dict.fromkeys(image for _, chosen in pairs for image in chosen))
     for name, run in zip(names, runs, strict=True) if wanted else []:
         best = Path(run) / "checkpoints" / "best.ckpt"
-        write_examples(best, wanted, folder / "examples" / slug(name), allow)
+        write_examples(best, wanted, folder / "examples" / make_slug(name), allow)
     options = {"output": output, "score_on": score_on, "score": score, "pictures": pictures, "neighbours": neighbours}
     words = [f"--{name}={value}" for name, value in options.items()]
     command = shlex.join(["segapp", "compare", *runs, *words, "--overwrite=true"])
@@ -96,8 +97,8 @@ def _report(
         results=results,
         questions=[Question(f"{result.arm} − {first}", (result.arm,), (first,)) for result in results[1:]],
         groups={"neighbours": neighbours} if neighbours > 1 else {},
-        differences=differing(configs),
-        pairs=[(heading, [slug(image) for image in chosen]) for heading, chosen in pairs],
+        differences=find_differing_settings(configs),
+        pairs=[(heading, [make_slug(image) for image in chosen]) for heading, chosen in pairs],
     )
 
 
@@ -111,41 +112,41 @@ def _names(runs: Sequence[str], given: Sequence[str]) -> list[str]:
         raise MisuseError("a run is named twice; compare different runs.")
     names = list(given)
     for count in range(1, max(len(path.parts) for path in paths) + 1):
-        if len({slug(name) for name in names}) == len(names):
+        if len({make_slug(name) for name in names}) == len(names):
             return names
         ends = [Path(*path.parts[-count:]) for path in paths]
         names = [f"{name} {end}" for name, end in zip(given, ends, strict=True)]
     return [f"{number} {name}" for number, name in enumerate(names, 1)]  # paths that differ only in signs
 
 
-def _config(run: Path) -> dict[str, Any]:
+def _read_config(run: Path) -> dict[str, Any]:
     path = run / "config.yaml"
     if not path.is_file():
         inside = f"; below it: {found[0].parent}" if (found := sorted(run.glob("*/config.yaml"))) else ""
         raise MisuseError(f"{run} is not the folder of a run (it has no config.yaml){inside}.")
     config = read_yaml(path)
-    missing = [key for key in NEEDED if at(config, key) is None]
+    missing = [key for key in NEEDED if get_value(config, key) is None]
     if missing:
         raise MisuseError(f"{path}: is not the config of a run of segapp, it has no {missing[0]}.")
     return dict(config)
 
 
-def _result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Path, allow: Sequence[str]) -> Result:
-    verdict = _verdict(run, verb)
-    source = source_of(str(run), config["data"], allow)
+def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Path, allow: Sequence[str]) -> Result:
+    verdict = _find_results(run, verb)
+    source = build_source(str(run), config["data"], allow)
     groups = {item.name: item.group for item in source.items("test" if verb == "test" else "val")}
     return Result(
         arm=name,
         seed=0,  # paired by image alone, whatever the runs' own seeds are
         run=run,
         verdict=verdict,
-        examples=folder / "examples" / slug(name),
-        facts=asdict(size_of(str(run), config, source, allow)) | {"groups": groups},
+        examples=folder / "examples" / make_slug(name),
+        facts=asdict(measure_size(str(run), config, source, allow)) | {"groups": groups},
         levels={"training seed": str(config["seed_everything"])},
     )
 
 
-def _verdict(run: Path, verb: str) -> Path:
+def _find_results(run: Path, verb: str) -> Path:
     """The newest verdict of the run's best checkpoint; one that does not say what it scored may be of that."""
     records = sorted(run.glob(f"{verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime)
     scored = {record: Path(str(read_verdict(record).get("checkpoint") or "best.ckpt")).name for record in records}
@@ -168,7 +169,7 @@ def _require_same_images(results: Sequence[Result], images: Sequence[str]) -> No
             )
 
 
-def _wins_and_losses(
+def _rank_images(
     results: Sequence[Result], images: Sequence[str], score: str, count: int
 ) -> list[tuple[str, list[str]]]:
     """Per run the images on which it is furthest above and below the first one.

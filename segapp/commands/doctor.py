@@ -19,16 +19,16 @@ def doctor(runs: str = "runs") -> int:
     findings = examine(gather(Path(runs), computes_bf16))
     for finding in findings:
         print(finding)
-    print(_summary(findings))
+    print(_format_summary(findings))
     return 1 if any(finding.level == "problem" for finding in findings) else 0
 
 
-def _summary(findings: list[Finding]) -> str:
+def _format_summary(findings: list[Finding]) -> str:
     problems, warnings = (sum(finding.level == level for finding in findings) for level in ("problem", "warning"))
     if not problems and not warnings:
         return "all well; next: segapp fit --config configs/unet.yaml"
-    return f"{problems} {_plural('problem', problems)}, {warnings} {_plural('warning', warnings)}"
+    return f"{problems} {_format_plural('problem', problems)}, {warnings} {_format_plural('warning', warnings)}"
 
 
-def _plural(word: str, count: int) -> str:
+def _format_plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"

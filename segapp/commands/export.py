@@ -10,7 +10,7 @@ from segapp.errors import MisuseError
 from segapp.export.sample_images import generated, given
 from segapp.export.write import Order, Trained, write_bundle
 from segapp.inference.open import check_alike
-from segapp.inference.options import Augmentation, summary, with_choices
+from segapp.inference.options import Augmentation, apply_options, format_summary
 from segapp.spec import Average, Spec
 from segapp.terminal.text import for_terminal
 
@@ -61,11 +61,11 @@ def export(
     opened = [_load(path, allow) for path in paths]
     for path, (other, _) in zip(paths[1:], opened[1:], strict=True):
         check_alike(paths[0], opened[0][0], path, other)
-    spec = with_choices(opened[0][0], augment, scales, average, min_object, min_hole)
+    spec = apply_options(opened[0][0], augment, scales, average, min_object, min_hole)
     verify, calibrate = given(Path(images), spec, dtype == "int8") if images else (generated(spec), [])
     order = Order(format, dtype, verify, calibrate, images is not None, max_delta, max_changed, allow)
     write_bundle([network for _, network in opened], spec, order, target, print)
-    better = for_terminal(summary(spec, len(opened)))
+    better = for_terminal(format_summary(spec, len(opened)))
     print(f"written: {target}{f' ({better})' if better else ''}")
     if format != "pt2":
         print(f"next:    segapp predict --ckpt_path {shlex.quote(str(target))} --images FOLDER --output masks")

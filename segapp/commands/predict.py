@@ -16,17 +16,17 @@ from tqdm import tqdm
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference.engine import Engine, Picture
 from segapp.inference.open import Networks, open_networks
-from segapp.inference.options import Augmentation, summary, with_choices
-from segapp.inference.prefetch import ahead
+from segapp.inference.options import Augmentation, apply_options, format_summary
+from segapp.inference.prefetch import prefetch
 from segapp.io import Image, require_writable
 from segapp.prediction.intensity import convert, parse_intensity, require_trained_kind
 from segapp.prediction.jobs import TIFF, Job, Kind, describe_unread, plan
-from segapp.prediction.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
-from segapp.prediction.processes import in_processes, share
-from segapp.prediction.tables import conclude, done_rows, least_sure, tables_of, write_classes
+from segapp.prediction.manifest import Manifest, Row, compute_fingerprint, find_existing, make_row, refuse_foreign
+from segapp.prediction.processes import run_in_processes, share
+from segapp.prediction.tables import done_rows, format_least_certain, list_tables, write_classes, write_tables
 from segapp.prediction.writers import Outputs, Unopened
 from segapp.spec import Average, Precision, Spec
-from segapp.system.limits import usable_cores
+from segapp.system.limits import count_usable_cores
 from segapp.terminal.text import for_terminal
 
 AHEAD_PIXELS = 2**24
@@ -130,28 +130,28 @@ def predict(
             raise MisuseError(
                 "RANK and WORLD_SIZE are set, so these processes share the images already; leave --devices out."
             )
-        code = in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, devices)
+        code = run_in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, devices)
         if flag_uncertain and code in (0, 1):
             jobs = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
-            tqdm.write(least_sure(done_rows(Path(output), jobs), flag_uncertain))
+            tqdm.write(format_least_certain(done_rows(Path(output), jobs), flag_uncertain))
         return code
     rank, world_size = share()
     every = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
     if rank == 0 and (unread := describe_unread(Path(images), Path(output))) is not None:
         tqdm.write(for_terminal(unread), file=sys.stderr)
-    networks = _networks(ckpt_path, allow, device, precision, batch_size)
-    spec = with_choices(networks.spec, augment, scales, average, min_object, min_hole)
+    networks = _open_networks(ckpt_path, allow, device, precision, batch_size)
+    spec = apply_options(networks.spec, augment, scales, average, min_object, min_hole)
     if intensity is not None:
         spec = replace(spec, intensity=parse_intensity(intensity))
-    pace = choose_pace(networks.where.startswith("cuda"), usable_cores())
-    engine = _engine(networks, spec, window, overlap, batch_size, pace.readers)
+    pace = choose_pace(networks.where.startswith("cuda"), count_usable_cores())
+    engine = _make_engine(networks, spec, window, overlap, batch_size, pace.readers)
     options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
-    model = fingerprint(_paths(ckpt_path), engine.spec, save, options)
-    tables = tables_of(Path(output), save)
+    model = compute_fingerprint(_check_paths(ckpt_path), engine.spec, save, options)
+    tables = list_tables(Path(output), save)
     # before the manifest is read, or another process's newest file would seem foreign
-    there = existing([*tables, *(path for job in every for path in job.outputs.values())])
+    there = find_existing([*tables, *(path for job in every for path in job.outputs.values())])
     manifest = Manifest(Path(output), rank, world_size)
-    rows = [(job, row_of(job, Path(output), model)) for job in every]
+    rows = [(job, make_row(job, Path(output), model)) for job in every]
     todo = [(job, row) for job, row in rows if not manifest.is_done(row, job)]
     if not overwrite:
         refuse_foreign(todo, manifest, there, tables, model)
@@ -169,12 +169,12 @@ def predict(
         if longer := [job for job in every if job.stem != str(PurePosixPath(job.name).with_suffix(""))]:
             tqdm.write(_longer_names(longer))
     names = {job.name for job in every}
-    manifest.give_up([row for row in manifest.of_others(model) if row.image not in names])
+    manifest.give_up([row for row in manifest.find_foreign_rows(model) if row.image not in names])
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
             dtype = np.dtype(networks.spec.intensity.dtype)
-            results = _work(engine, pace, dtype, todo, manifest, probability_dtype)
+            results = _process_images(engine, pace, dtype, todo, manifest, probability_dtype)
             for (job, _), problem in zip(todo, results, strict=True):
                 bar.update()
                 if problem is None:
@@ -189,19 +189,19 @@ def predict(
             file=sys.stderr,
         )
         return 130
-    conclude(Path(output), every, engine.spec, model)
+    write_tables(Path(output), every, engine.spec, model)
     if todo:
-        tqdm.write(_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
+        tqdm.write(_format_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
     if flag_uncertain:
-        tqdm.write(least_sure(done_rows(Path(output), every), flag_uncertain))
+        tqdm.write(format_least_certain(done_rows(Path(output), every), flag_uncertain))
     return 0 if done == len(todo) else 1
 
 
-def _paths(ckpt_path: list[str] | str) -> list[str]:
+def _check_paths(ckpt_path: list[str] | str) -> list[str]:
     return [ckpt_path] if isinstance(ckpt_path, str) else ckpt_path
 
 
-def _networks(
+def _open_networks(
     ckpt_path: list[str] | str,
     allow: Sequence[str],
     device: str,
@@ -211,10 +211,10 @@ def _networks(
     """The checkpoints or bundles; what can be refused without them is refused first."""
     if batch_size is not None and batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
-    return open_networks(_paths(ckpt_path), allow, device, precision)
+    return open_networks(_check_paths(ckpt_path), allow, device, precision)
 
 
-def _engine(
+def _make_engine(
     networks: Networks, spec: Spec, window: int | None, overlap: float | None, batch_size: int | None, readers: int
 ) -> Engine:
     """What predicts, with what the person asked to do differently."""
@@ -240,7 +240,7 @@ def choose_pace(on_gpu: bool, cores: int) -> Pace:
 
 def _beginning(networks: Networks, spec: Spec) -> str:
     height, width = spec.window
-    better = summary(spec, len(networks.members))
+    better = format_summary(spec, len(networks.members))
     changed = spec.intensity != networks.spec.intensity
     return for_terminal(
         f"{networks.where}, {spec.precision}, windows of {height} x {width}"
@@ -296,7 +296,7 @@ class _Stored:
         return self._pixels[y : y + h, x : x + w]
 
 
-def _work(
+def _process_images(
     engine: Engine, pace: Pace, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Iterator[SegappError | None]:
     """What went wrong with each image, in order; reading, computing and writing overlap, a few images apart."""
@@ -304,7 +304,7 @@ def _work(
     # for itself. (An interrupt keeps frames alive through the future that brought it.)
     with (
         closing(_computed(engine, pace, seen, todo, manifest, dtype)) as finished,
-        closing(ahead(lambda work: work[0](), finished, pace.threads, pace.depth)) as results,
+        closing(prefetch(lambda work: work[0](), finished, pace.threads, pace.depth)) as results,
     ):
         for (job, row), (_, written) in zip(todo, results, strict=True):
             try:
@@ -345,7 +345,7 @@ def _computed(
 
 def _opened(spec: Spec, pace: Pace, dtype: np.dtype, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
     """Every image, the next few read while one is computed; a broken one as a picture that raises its error."""
-    for job, opening in ahead(partial(_open, spec=spec, dtype=dtype), jobs, pace.threads, pace.depth):
+    for job, opening in prefetch(partial(_open, spec=spec, dtype=dtype), jobs, pace.threads, pace.depth):
         try:
             yield opening.result()
         except SegappError as error:
@@ -380,7 +380,7 @@ def _write(outputs: Outputs, row: Row) -> Row:
     return outputs.row(row)
 
 
-def _summary(done: int, total: int, output: str, seconds: float, spec: Spec, example: Job) -> str:
+def _format_summary(done: int, total: int, output: str, seconds: float, spec: Spec, example: Job) -> str:
     lines = [f"{done} of {total} images in {seconds:.1f} s; written to {output}"]
     if not done:
         return f"none of {total} images could be done."

@@ -125,7 +125,7 @@ def _is_there(root: Path, recipe: Recipe) -> bool:
     record = root / RECORD
     if record.is_file():
         if (found := record.read_text(encoding="utf-8")) != recipe.record():
-            differing = ", ".join(_differences(found, recipe.record()))
+            differing = ", ".join(_find_differences(found, recipe.record()))
             raise MisuseError(
                 f"{root}: holds cells drawn otherwise ({differing}); name another `root`, or remove this "
                 "folder to have them drawn anew."
@@ -136,7 +136,7 @@ def _is_there(root: Path, recipe: Recipe) -> bool:
     return False
 
 
-def _differences(found: str, wanted: str) -> Iterator[str]:
+def _find_differences(found: str, wanted: str) -> Iterator[str]:
     there = dict(line.split(": ", 1) for line in found.splitlines() if ": " in line)
     for line in wanted.splitlines():
         name, _, value = line.partition(": ")

@@ -15,7 +15,7 @@ from segapp.datasets.masks.encoding import EncodedMask, Encoding, Labels
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
-from segapp.datasets.splits import Candidate, Folders, Fraction, Split, natural
+from segapp.datasets.splits import Candidate, Folders, Fraction, Split, sort_key_natural
 from segapp.errors import MisuseError
 from segapp.io import Image
 from segapp.palette import default_palette
@@ -67,11 +67,11 @@ class Folder(Source):
         self.classes = tuple(classes)
         _check_classes(self.classes, background)
         self.background = background
-        self.palette = default_palette(len(self.classes), background) if palette is None else _as_palette(palette)
+        self.palette = default_palette(len(self.classes), background) if palette is None else _check_palette(palette)
         self.images, self.masks = images, masks
         self.split = split or (Folders() if "{split}" in images else Fraction())
         self.mask = mask or Indices()
-        self.group = _grouping(group)
+        self.group = _compile_group(group)
         self.exclude = tuple(exclude)
         self._channels, self._intensity = channels, intensity
 
@@ -106,7 +106,7 @@ class Folder(Source):
         images = find_images(self.root, self.images)
         masks = MaskPattern(self.root, self.masks, self.classes).everything()
         found: dict[str, Found] = {}
-        for image in sorted(images, key=lambda image: (natural(image.name), image.name)):
+        for image in sorted(images, key=lambda image: (sort_key_natural(image.name), image.name)):
             if image.path in masks and len(masks) < len(images):  # images and masks may share a folder
                 continue
             if image.name in found:
@@ -127,7 +127,7 @@ class Folder(Source):
         return [
             Item(
                 name,
-                self._group_of(name),
+                self._find_group(name),
                 Image(self._found[name].path, self.channels, self.intensity),
                 EncodedMask(masks[name], self.mask, labels),
             )
@@ -147,7 +147,7 @@ class Folder(Source):
         names = self.item_names()
         masks = {item.name: item.mask for item in self.select(names)} if self.split.reads_masks else {}
         return [
-            Candidate(name, self._group_of(name), self._found[name].path, self._found[name].split, masks.get(name))
+            Candidate(name, self._find_group(name), self._found[name].path, self._found[name].split, masks.get(name))
             for name in names
         ]
 
@@ -159,7 +159,7 @@ class Folder(Source):
     def _is_excluded(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.exclude)
 
-    def _group_of(self, name: str) -> str:
+    def _find_group(self, name: str) -> str:
         if self.group is None:
             return name
         match = self.group.search(name)
@@ -172,7 +172,7 @@ class Folder(Source):
         return words[0]
 
 
-def _as_palette(colours: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
+def _check_palette(colours: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
     if any(len(colour) != 3 or not all(0 <= v <= 255 for v in colour) for colour in colours):
         raise MisuseError(f"palette: colours are three numbers 0 … 255 each, got {list(colours)}.")
     return tuple((int(r), int(g), int(b)) for r, g, b in colours)
@@ -191,7 +191,7 @@ def _check_classes(classes: tuple[str, ...], background: int | None) -> None:
         raise MisuseError(f"background={background} is not one of 0 … {len(classes) - 1}; null for none.")
 
 
-def _grouping(group: str | None) -> re.Pattern[str] | None:
+def _compile_group(group: str | None) -> re.Pattern[str] | None:
     if group is None:
         return None
     try:

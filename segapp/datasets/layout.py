@@ -13,7 +13,7 @@ from pathlib import Path
 from segapp.datasets.masks.encoding import MaskFile
 from segapp.datasets.unsupported import UNREAD, annotations_under, unread_format
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, folders_under
+from segapp.io import SUFFIXES, walk_folders
 
 WILDCARDS = re.compile(r"[*?\[]")
 PLACEHOLDERS = re.compile(r"\{(\w*)\}")
@@ -42,7 +42,7 @@ def find_images(root: Path, pattern: str) -> list[Found]:
     require_folder(fixed)
     named = "{name}" in pattern
     files = _down_to_files(pattern)[0] if named else pattern
-    expression = _expression(files)
+    expression = _compile_pattern(files)
     found = []
     for match in _matches(root, _as_glob(files)):
         relative = expression.fullmatch(match.relative_to(root).as_posix())
@@ -50,12 +50,14 @@ def find_images(root: Path, pattern: str) -> list[Found]:
             continue
         words = relative.groupdict() if relative else {}
         folder = match if match.is_dir() else fixed
-        paths = _images_under(match) if match.is_dir() else [match]
+        paths = _find_images(match) if match.is_dir() else [match]
         for path in filter(_is_image, paths):
             inner = _inner(words) if named else _name(path, folder)
             found.append(Found(path, _name(path, fixed), inner, words.get("split")))
     if not found:
-        raise MisuseError(f"{fixed}: no images ({_suffixes()}) match {pattern!r}; there is: {_there(fixed)}.")
+        raise MisuseError(
+            f"{fixed}: no images ({_format_suffixes()}) match {pattern!r}; there is: {_list_folder(fixed)}."
+        )
     return found
 
 
@@ -73,27 +75,27 @@ class MaskPattern:
         """Return the mask files in order of the classes, then of the names; none where there are none."""
         return [
             MaskFile(path, class_name)
-            for class_name, filled in self._per_class(_words(image), glob.escape)
-            for path in self._matching(filled)
+            for class_name, filled in self._iterate_classes(_words(image), glob.escape)
+            for path in self._find_matching(filled)
             if path != image.path
         ]
 
     def paths_tried(self, image: Found) -> list[str]:
         """Return where masks of an image are looked for, relative to root."""
-        return [filled for _, filled in self._per_class(_words(image), str)]
+        return [filled for _, filled in self._iterate_classes(_words(image), str)]
 
     def everything(self) -> set[Path]:
         """Return every file that may be some image's mask."""
-        every = (_as_glob(filled) for _, filled in self._per_class({}, glob.escape))
+        every = (_as_glob(filled) for _, filled in self._iterate_classes({}, glob.escape))
         return {p for filled in every for p in _matches(self.root, filled) if _is_image(p) and p.is_file()}
 
-    def _per_class(self, words: dict[str, str], escape: Callable[[str], str]) -> Iterator[tuple[str | None, str]]:
+    def _iterate_classes(self, words: dict[str, str], escape: Callable[[str], str]) -> Iterator[tuple[str | None, str]]:
         for name in self.classes if "{class}" in self.pattern else [None]:
             known = words if name is None else words | {"class": name}
             for pattern in self._patterns:
                 yield name, _fill(pattern, known, escape)
 
-    def _matching(self, pattern: str) -> list[Path]:
+    def _find_matching(self, pattern: str) -> list[Path]:
         folder, _, last = pattern.rpartition("/")
         if WILDCARDS.search(folder.replace("[[]", "").replace("[?]", "").replace("[*]", "")):
             return [path for path in _matches(self.root, pattern) if _is_image(path)]
@@ -126,17 +128,17 @@ def require_folder(folder: Path, root: Path | None = None) -> None:
     near = difflib.get_close_matches(missing, names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise MisuseError(
-        f"{folder}: there is no such folder{hint}; {parent} holds: {_there(parent)}."
+        f"{folder}: there is no such folder{hint}; {parent} holds: {_list_folder(parent)}."
         f"{annotations_under(root) if root and root.is_dir() else ''}"
     )
 
 
-def _there(folder: Path) -> str:
+def _list_folder(folder: Path) -> str:
     names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
     return ", ".join(names[:8]) + (f" … ({len(names)} in all)" if len(names) > 8 else "") or "nothing"
 
 
-def _suffixes() -> str:
+def _format_suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
@@ -224,11 +226,11 @@ PIECES = {
 }
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     """Return a regular expression whose groups are what stands for the placeholders."""
     seen: set[str] = set()
 
-    def piece(match: re.Match[str]) -> str:
+    def replace_piece(match: re.Match[str]) -> str:
         word = match[0].strip("{}/")
         if match[0].startswith("{") and match[0] in PIECES:
             if word in seen:
@@ -236,7 +238,9 @@ def _expression(pattern: str) -> re.Pattern[str]:
             seen.add(word)
         return PIECES.get(match[0]) or re.escape(match[0])
 
-    return re.compile(re.sub(r"\{parent\}/|\{\w+\}|\*\*/|\*\*|\*|\?|.", piece, _with_parents(pattern.strip("/"))))
+    return re.compile(
+        re.sub(r"\{parent\}/|\{\w+\}|\*\*/|\*\*|\*|\?|.", replace_piece, _with_parents(pattern.strip("/")))
+    )
 
 
 def _matches(root: Path, pattern: str) -> Iterable[Path]:
@@ -244,8 +248,8 @@ def _matches(root: Path, pattern: str) -> Iterable[Path]:
     return [root] if pattern in ("", ".") else root.glob(pattern)
 
 
-def _images_under(folder: Path) -> Iterator[Path]:
-    for directory, names in folders_under(folder):
+def _find_images(folder: Path) -> Iterator[Path]:
+    for directory, names in walk_folders(folder):
         yield from (directory / name for name in names)
 
 

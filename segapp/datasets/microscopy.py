@@ -36,7 +36,7 @@ class Field:
 def draw(size: int, channels: int, border: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """One picture and its truth: (size, size, channels) uint8 and (size, size) uint8 class indices."""
     field = draw_field(size, rng)
-    return photograph(field, channels, rng), classes(field.instances, border)
+    return render_photograph(field, channels, rng), label_classes(field.instances, border)
 
 
 def draw_field(size: int, rng: np.random.Generator) -> Field:
@@ -44,7 +44,7 @@ def draw_field(size: int, rng: np.random.Generator) -> Field:
     canvas = size + 2 * MARGIN
     nuclei = np.zeros((canvas, canvas), np.float32)
     instances = np.zeros((canvas, canvas), np.int32)
-    texture = _chromatin(canvas, rng)
+    texture = _draw_chromatin(canvas, rng)
     stain = rng.uniform(0.75, 1.1)
     for number, (y, x, radius) in enumerate(_places(size, rng), start=1):
         _draw_nucleus(nuclei, instances, texture, number, (y, x, radius), stain, rng)
@@ -52,7 +52,7 @@ def draw_field(size: int, rng: np.random.Generator) -> Field:
     return Field(nuclei[seen], instances[seen], _draw_debris(size, rng))
 
 
-def classes(instances: np.ndarray, border: bool) -> np.ndarray:
+def label_classes(instances: np.ndarray, border: bool) -> np.ndarray:
     """(H, W) uint8: 0 background, 1 cell, and with `border` 2 on the outer pixels of every nucleus."""
     mask = (instances > 0).astype(np.uint8)
     if border:
@@ -63,15 +63,17 @@ def classes(instances: np.ndarray, border: bool) -> np.ndarray:
     return mask
 
 
-def photograph(field: Field, channels: int, rng: np.random.Generator) -> np.ndarray:
+def render_photograph(field: Field, channels: int, rng: np.random.Generator) -> np.ndarray:
     """Uneven illumination, scattered light, optics, shot and read noise, 8 bits."""
     size = len(field.nuclei)
-    lamp = 1 - rng.uniform(0.35, 0.6) * _ramp(size, rng)
-    haze = rng.uniform(0.05, 0.12) + rng.uniform(0.2, 0.45) * _ramp(size, rng) + 0.05 * _smooth(size, size / 3, rng)
+    lamp = 1 - rng.uniform(0.35, 0.6) * _draw_ramp(size, rng)
+    haze = (
+        rng.uniform(0.05, 0.12) + rng.uniform(0.2, 0.45) * _draw_ramp(size, rng) + 0.05 * _smooth(size, size / 3, rng)
+    )
     focus = rng.uniform(0.8, 1.4)
-    nuclei = _blur(field.nuclei, focus)
-    nuclei += 0.12 * _blur(field.nuclei, 9)  # light scattered in the sample
-    layers = {"nuclei": nuclei * lamp, "haze": haze, "debris": _blur(field.debris, focus) * lamp}
+    nuclei = _filter_gaussian(field.nuclei, focus)
+    nuclei += 0.12 * _filter_gaussian(field.nuclei, 9)  # light scattered in the sample
+    layers = {"nuclei": nuclei * lamp, "haze": haze, "debris": _filter_gaussian(field.debris, focus) * lamp}
     tints = {kind: (1.0,) if channels == 1 else tint for kind, tint in TINTS.items()}
     light = sum(layer[..., None] * np.array(tints[kind]) for kind, layer in layers.items())
     light = np.maximum(light, 0)
@@ -95,7 +97,7 @@ def _places(size: int, rng: np.random.Generator) -> list[tuple[float, float, flo
             if (
                 low < min(y, x)
                 and max(y, x) < high
-                and all(_gap(candidate, other) > -0.45 * min(radius, other[2]) for other in places)
+                and all(_measure_gap(candidate, other) > -0.45 * min(radius, other[2]) for other in places)
             ):
                 places.append(candidate)
             angle, step = rng.uniform(0, 2 * np.pi), scale * rng.uniform(14, 24)
@@ -103,7 +105,7 @@ def _places(size: int, rng: np.random.Generator) -> list[tuple[float, float, flo
     return places
 
 
-def _gap(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
+def _measure_gap(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
     return float(np.hypot(one[0] - other[0], one[1] - other[1])) - one[2] - other[2]
 
 
@@ -119,20 +121,20 @@ def _draw_nucleus(
     y, x, radius = place
     reach = int(1.7 * radius)
     window = tuple(slice(int(centre) - reach, int(centre) + reach + 1) for centre in (y, x))
-    rho = _outline(window, place, rng)
+    rho = _draw_outline(window, place, rng)
     inside = rho < 1
     v, u = rng.integers(0, len(texture) - len(rho) + 1, 2)
     grain = texture[v : v + len(rho), u : u + len(rho)]
     light = stain * np.exp(rng.uniform(np.log(0.28), 0)) * (1.05 - 0.35 * rho**2) * (1 + 0.33 * grain)
     for _ in range(int(rng.integers(0, 4))):  # nucleoli: dark spots
-        light *= 1 - rng.uniform(0.25, 0.5) * _spot(window, place, rng)
+        light *= 1 - rng.uniform(0.25, 0.5) * _draw_spot(window, place, rng)
     covered = instances[window] > 0
     light = np.where(covered, 0.6, 1.0) * np.maximum(light, 0.05)  # stacked nuclei shine through each other
     nuclei[window] += np.where(inside, light, 0).astype(np.float32)
     instances[window][inside] = number
 
 
-def _outline(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
+def _draw_outline(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
     """0 at the centre, 1 on the outline of a stretched, slightly lobed disc."""
     y, x, radius = place
     rows, columns = np.mgrid[window]
@@ -145,7 +147,7 @@ def _outline(window: tuple[slice, ...], place: tuple[float, float, float], rng: 
     return np.hypot(along, across) / (radius * np.clip(1 + lobes, 0.6, 1.35))
 
 
-def _spot(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
+def _draw_spot(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
     y, x, radius = place
     rows, columns = np.mgrid[window]
     y, x = y + rng.uniform(-0.5, 0.5) * radius, x + rng.uniform(-0.5, 0.5) * radius
@@ -155,14 +157,14 @@ def _spot(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.
 def _draw_debris(size: int, rng: np.random.Generator) -> np.ndarray:
     """Specks, fibres, rings and things out of focus: bright, and none of them a nucleus."""
     area = (size / 256) ** 2
-    debris = _specks(size, round(rng.uniform(8, 25) * area), rng)
-    debris += _fibres(size, round(rng.uniform(0, 2.5) * area), rng)
-    debris += _rings(size, round(rng.uniform(1, 5) * area), rng)
+    debris = _draw_specks(size, round(rng.uniform(8, 25) * area), rng)
+    debris += _draw_fibres(size, round(rng.uniform(0, 2.5) * area), rng)
+    debris += _draw_rings(size, round(rng.uniform(1, 5) * area), rng)
     debris *= 1 + 0.3 * _smooth(size, 12, rng)
-    return debris + _out_of_focus(size, round(rng.uniform(2, 6) * area), rng)
+    return debris + _draw_out_of_focus(size, round(rng.uniform(2, 6) * area), rng)
 
 
-def _specks(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_specks(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
         axes = (int(rng.integers(0, 4)), int(rng.integers(0, 3)))
@@ -171,7 +173,7 @@ def _specks(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return canvas
 
 
-def _fibres(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_fibres(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Curved threads of even light."""
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
@@ -184,7 +186,7 @@ def _fibres(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return canvas
 
 
-def _rings(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_rings(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Bubbles and empty shells: a bright rim around nothing, as large as a nucleus."""
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
@@ -196,7 +198,7 @@ def _rings(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     return canvas
 
 
-def _out_of_focus(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_out_of_focus(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Cells far above or below: wide glows without an edge."""
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
@@ -210,15 +212,15 @@ def _out_of_focus(size: int, count: int, rng: np.random.Generator) -> np.ndarray
     return canvas
 
 
-def _chromatin(size: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_chromatin(size: int, rng: np.random.Generator) -> np.ndarray:
     """Grain of two sizes, mean 0, standard deviation 1."""
-    grain = _blur(rng.standard_normal((size, size)).astype(np.float32), 1.2)
-    clumps = _blur(rng.standard_normal((size, size)).astype(np.float32), 3)
+    grain = _filter_gaussian(rng.standard_normal((size, size)).astype(np.float32), 1.2)
+    clumps = _filter_gaussian(rng.standard_normal((size, size)).astype(np.float32), 3)
     mixed = grain / grain.std() + clumps / clumps.std()
     return (mixed - mixed.mean()) / mixed.std()
 
 
-def _ramp(size: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_ramp(size: int, rng: np.random.Generator) -> np.ndarray:
     """0 at a centre somewhere in the picture, growing to 1 at the corner farthest from it."""
     y, x = rng.uniform(0, size, 2)
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
@@ -233,5 +235,5 @@ def _smooth(size: int, period: float, rng: np.random.Generator) -> np.ndarray:
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
-def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
+def _filter_gaussian(image: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from segapp.datasets.layout import Found, MaskPattern, fixed_start
 from segapp.datasets.unsupported import unread_format
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, folders_under
+from segapp.io import SUFFIXES, walk_folders
 
 SHOWN = 3
 LOOKED_AT = 4000  # files of the masks' folder
@@ -124,5 +124,5 @@ def _quoted(folder: str, name: str) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for place, names in folders_under(folder):
+    for place, names in walk_folders(folder):
         yield from (place / name for name in names if not name.startswith("."))

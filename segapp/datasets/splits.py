@@ -134,7 +134,7 @@ class KFold(Split):
         return _as_division({"train": rest, "val": folds[self.fold]}, candidates)
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
+def sort_key_natural(name: str) -> list[tuple[int, int, str]]:
     """Return a sorting key under which 2 comes before 10.
 
     >>> sorted(["10", "2", "a10", "a9"], key=natural)

@@ -3,7 +3,7 @@
 from itertools import islice
 from pathlib import Path
 
-from segapp.io import folders_under
+from segapp.io import walk_folders
 
 UNREAD = {
     ".json": "JSON annotations, such as those of COCO and labelme,",
@@ -35,7 +35,7 @@ def unread_format(suffix: str) -> str:
 
 def annotations_under(folder: Path) -> str:
     """Return a sentence about the first JSON annotations in a folder, with a space before it; empty without any."""
-    for place, names in islice(folders_under(folder), FOLDERS):
+    for place, names in islice(walk_folders(folder), FOLDERS):
         name = next((name for name in names if name.lower().endswith((".json", ".geojson"))), None)
         if name is not None and (tool := _tool_of(place / name)):
             return f" {place / name} holds annotations of {tool}. {unread_format(Path(name).suffix.lower())}."

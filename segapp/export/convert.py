@@ -22,7 +22,7 @@ LARGEST = 2**31 - 2**20  # a protobuf, and so a self-contained .onnx, holds less
 SMALL = 64  # constants of fewer numbers stay float32: shapes, scales, the normalisation
 
 
-def to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
+def convert_to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
     """Write `images` (N, C, H, W) in the spec's dtype → `logits` (N, K, H, W) float32, opset 20, in one file.
 
     Raises SegappError for a network that torch cannot trace for every size.
@@ -32,22 +32,22 @@ def to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
     with _explained("ONNX"):
         torch.onnx.export(
             net,
-            (_example(spec),),
+            (_make_example(spec),),
             path,
             input_names=["images"],
             output_names=["logits"],
-            dynamic_shapes=_any_size(),
+            dynamic_shapes=_describe_sizes(),
             dynamo=True,
             external_data=False,
             verbose=False,
         )
     model = onnx.load(path)
-    _forget_where(model)
+    _remove_paths(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
 
-def _forget_where(model: onnx.ModelProto) -> None:
+def _remove_paths(model: onnx.ModelProto) -> None:
     """Drop the notes of torch's tracing: they hold this machine's paths and source lines."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
@@ -55,7 +55,7 @@ def _forget_where(model: onnx.ModelProto) -> None:
         part.ClearField("doc_string")
 
 
-def halve(path: Path) -> None:
+def store_half(path: Path) -> None:
     """Store the float32 weights of a `.onnx` as float16, in place; they are computed with in float32."""
     model = onnx.load(path)
     graph = model.graph
@@ -73,7 +73,7 @@ def halve(path: Path) -> None:
     onnx.save(model, path)
 
 
-def to_openvino(source: Path, path: Path, half: bool) -> None:
+def convert_to_openvino(source: Path, path: Path, half: bool) -> None:
     """Write an `.onnx` as OpenVINO's `.xml` and `.bin`; `half` stores its weights as float16.
 
     OpenVINO reads the file itself: its converter for Python models, which can report its use, is not called.
@@ -83,7 +83,7 @@ def to_openvino(source: Path, path: Path, half: bool) -> None:
     openvino.save_model(openvino.Core().read_model(source), path, compress_to_fp16=half)
 
 
-def to_weights(net: nn.Module, config: dict[str, Any], path: Path, half: bool) -> None:
+def save_weights(net: nn.Module, config: dict[str, Any], path: Path, half: bool) -> None:
     """Write the weights as `.safetensors`, and beside them the class_path and init_args that they belong to."""
     weights = {
         name: (value.half() if half and value.dtype == torch.float32 and value.numel() >= SMALL else value)
@@ -93,19 +93,19 @@ def to_weights(net: nn.Module, config: dict[str, Any], path: Path, half: bool) -
     path.with_suffix(".json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
-def to_program(net: nn.Module, spec: Spec) -> torch.export.ExportedProgram:
+def export_program(net: nn.Module, spec: Spec) -> torch.export.ExportedProgram:
     """The network as a program of `torch.export`, for any batch and size."""
     with _explained("torch.export"):
-        return torch.export.export(net, (_example(spec),), dynamic_shapes=_any_size(), strict=False)
+        return torch.export.export(net, (_make_example(spec),), dynamic_shapes=_describe_sizes(), strict=False)
 
 
-def _example(spec: Spec) -> Tensor:
+def _make_example(spec: Spec) -> Tensor:
     dtype = torch.uint8 if spec.intensity.dtype == "uint8" else torch.float32
     batch, height, width = EXAMPLE
     return torch.zeros(batch, spec.channels, height, width, dtype=dtype)
 
 
-def _any_size() -> tuple[dict[int, Any]]:
+def _describe_sizes() -> tuple[dict[int, Any]]:
     free = torch.export.Dim.DYNAMIC
     return ({0: free, 2: free, 3: free},)
 

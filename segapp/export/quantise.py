@@ -26,7 +26,7 @@ def quantise(source: Path, path: Path, windows: Sequence[np.ndarray], scratch: P
     gives other classes. `scratch` is a folder for files on the way.
     """
     prepared = scratch / "prepared.onnx"
-    logging.getLogger().addFilter(_no_advice)
+    logging.getLogger().addFilter(_filter_advice)
     try:
         quant_pre_process(source, prepared, skip_symbolic_shape=True)  # batch norms become part of convolutions
         quantize_static(
@@ -41,7 +41,7 @@ def quantise(source: Path, path: Path, windows: Sequence[np.ndarray], scratch: P
             extra_options={"ActivationSymmetric": symmetric},
         )
     finally:
-        logging.getLogger().removeFilter(_no_advice)
+        logging.getLogger().removeFilter(_filter_advice)
 
 
 class _Windows(CalibrationDataReader):
@@ -56,5 +56,5 @@ class _Windows(CalibrationDataReader):
         return None if window is None else {"images": np.ascontiguousarray(window)}
 
 
-def _no_advice(record: logging.LogRecord) -> bool:
+def _filter_advice(record: logging.LogRecord) -> bool:
     return "pre-processing before quantization" not in record.getMessage()

@@ -9,7 +9,7 @@ import numpy as np
 from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage
 from segapp.inference.resize import shrink
-from segapp.inference.windows import inside, padded
+from segapp.inference.windows import inside, pad_crop
 from segapp.io import SUFFIXES, Image
 from segapp.prediction.intensity import require_trained_kind
 from segapp.spec import Spec
@@ -32,9 +32,9 @@ def given(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], 
     if not paths:
         raise MisuseError(f"images: there is no image in {folder}; segapp reads {', '.join(sorted(SUFFIXES))}.")
     if not calibrate:
-        return [_read(path, spec) for path in _spread(paths, VERIFIED)], []
+        return [_read(path, spec) for path in _select_spread(paths, VERIFIED)], []
     verify, other = (paths[::2], paths[1::2]) if len(paths) > 1 else (paths, paths)
-    chosen = _spread(verify, VERIFIED), _spread(other, CALIBRATED)
+    chosen = _select_spread(verify, VERIFIED), _select_spread(other, CALIBRATED)
     return [_read(path, spec) for path in chosen[0]], [_read(path, spec) for path in chosen[1]]
 
 
@@ -43,12 +43,12 @@ def generated(spec: Spec) -> list[ArrayImage]:
     height, width = spec.window
     sizes = (spec.window, (height + height // 3, width + width // 2), (max(8, height // 2), max(8, width // 3)))
     return [
-        ArrayImage(_scene(size, spec, seed), f"generated image {seed + 1}")
+        ArrayImage(_draw_scene(size, spec, seed), f"generated image {seed + 1}")
         for seed, size in enumerate((min(h, MOST), min(w, MOST)) for h, w in sizes)
     ]
 
 
-def windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
+def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
     """The middle window of each image as the network sees it, (1, C, *spec.window)."""
     crops = []
     for stored in images:
@@ -56,7 +56,7 @@ def windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
         y, x = (max(0, (have - want) // 2) for have, want in zip(image.shape, spec.window, strict=False))
         h, w = (min(have, want) for have, want in zip(image.shape, spec.window, strict=False))
         start = inside((h, w), spec.window)
-        crops.append(padded(image.window(y, x, h, w), spec.window, start).transpose(2, 0, 1)[None])
+        crops.append(pad_crop(image.window(y, x, h, w), spec.window, start).transpose(2, 0, 1)[None])
     return crops
 
 
@@ -68,12 +68,12 @@ def _read(path: Path, spec: Spec) -> ArrayImage:
     return ArrayImage(image.window((height - h) // 2, (width - w) // 2, h, w), str(path))
 
 
-def _spread(paths: Sequence[Path], most: int) -> list[Path]:
+def _select_spread(paths: Sequence[Path], most: int) -> list[Path]:
     count = min(most, len(paths))
     return [paths[index * len(paths) // count] for index in range(count)]
 
 
-def _scene(size: tuple[int, int], spec: Spec, seed: int) -> np.ndarray:
+def _draw_scene(size: tuple[int, int], spec: Spec, seed: int) -> np.ndarray:
     """(*size, C) uint8, or float32 in [0, 1]."""
     random = np.random.default_rng(seed)
     height, width = size

@@ -70,7 +70,7 @@ def compare(
         for image in tqdm(images, desc=f"verifying in {spec.precision}", unit="image", leave=False, disable=None)
         for one, two in zip(first.bands(image), second.bands(image), strict=True)
     ]
-    batch = other_size(images, spec)
+    batch = make_odd_images(images, spec)
     one, two = reference.to_numpy(reference(batch)), exported.to_numpy(exported(batch))
     if one.shape != two.shape:
         raise SegappError(f"for images of {batch.shape} the exported network gives {two.shape}, not {one.shape}.")
@@ -85,7 +85,7 @@ def compare(
     )
 
 
-def other_size(images: Sequence[ArrayImage], spec: Spec) -> np.ndarray:
+def make_odd_images(images: Sequence[ArrayImage], spec: Spec) -> np.ndarray:
     """(2, C, h, w) of odd sides, cut from or repeated from the first and the last image."""
     height, width = spec.window[0] // 2 + 33, spec.window[1] // 2 + 66
     height, width = height + 1 - height % 2, width + width % 2

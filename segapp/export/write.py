@@ -11,17 +11,17 @@ import torch
 from torch import nn
 
 from segapp import __version__
-from segapp.checkpoints.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, manifest, names
+from segapp.checkpoints.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, make_manifest, names
 from segapp.checkpoints.checkpoint import load_weights
 from segapp.errors import MisuseError, SegappError
-from segapp.export.convert import halve, to_onnx, to_openvino, to_program, to_weights
+from segapp.export.convert import convert_to_onnx, convert_to_openvino, export_program, save_weights, store_half
 from segapp.export.quantise import quantise
-from segapp.export.sample_images import windows
+from segapp.export.sample_images import read_windows
 from segapp.export.verify import TOLERANCES, Check, Tolerance, compare
 from segapp.inference.engine import ArrayImage
-from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime, openvino_precision
+from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime, choose_openvino_precision
 from segapp.inference.runtime import Runtime, TorchRuntime, has_window_statistics
-from segapp.io import atomic_folder
+from segapp.io import write_folder_atomically
 from segapp.spec import Precision, Spec
 
 
@@ -70,13 +70,13 @@ def write_bundle(
 
     Raises SegappError, leaving nothing behind, when a network cannot be converted or is not the same afterwards.
     """
-    with atomic_folder(output) as folder:
+    with write_folder_atomically(output) as folder:
         checks: list[Check] = []
         for number, (network, name) in enumerate(zip(networks, names(order.format, len(networks)), strict=True)):
             say(f"network {number + 1} of {len(networks)}: converting to {order.format}, {order.dtype}")
             path = folder / name
             exported = _convert(network, spec, order, path)
-            say(f"network {number + 1} of {len(networks)}: verifying on {_images(order)}")
+            say(f"network {number + 1} of {len(networks)}: verifying on {_describe_images(order)}")
             for precision, runtime in exported():
                 computed = replace(spec, precision=precision)
                 check = compare(TorchRuntime(network.net), runtime, computed, order.verify, order.tolerance(precision))
@@ -92,13 +92,13 @@ def write_bundle(
             )
         _write(folder / VERIFICATION, verdict)
         _write(folder / SPEC, spec.to_dict())
-        _write(folder / MANIFEST, _manifest(networks, order))
+        _write(folder / MANIFEST, _make_manifest(networks, order))
     return checks
 
 
-def _manifest(networks: Sequence[Trained], order: Order) -> dict[str, Any]:
+def _make_manifest(networks: Sequence[Trained], order: Order) -> dict[str, Any]:
     statistics = any(has_window_statistics(network.net) for network in networks)
-    return manifest(order.format, order.dtype, len(networks), __version__, statistics)
+    return make_manifest(order.format, order.dtype, len(networks), __version__, statistics)
 
 
 Opened = Callable[[], list[tuple[Precision, Runtime]]]
@@ -109,30 +109,32 @@ def _convert(network: Trained, spec: Spec, order: Order, path: Path) -> Opened:
     """Write the files of one network."""
     half = order.dtype == "fp16"
     if order.format == "weights":
-        to_weights(network.net, network.config, path, half)
+        save_weights(network.net, network.config, path, half)
         return lambda: [("32-true", TorchRuntime(load_weights(path, order.allowed)))]
     if order.format == "pt2":
-        program = to_program(network.net, spec)
+        program = export_program(network.net, spec)
         torch.export.save(program, path)
         return lambda: [("32-true", TorchRuntime(program.module()))]
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         graph = path if order.format == "onnx" and order.dtype != "int8" else Path(scratch) / "network.onnx"
-        to_onnx(network.net, spec, graph)
+        convert_to_onnx(network.net, spec, graph)
         if order.dtype == "int8":
             target = path if order.format == "onnx" else Path(scratch) / "int8.onnx"
-            quantise(graph, target, windows(order.calibrate, spec), Path(scratch), symmetric=order.format == "openvino")
+            quantise(
+                graph, target, read_windows(order.calibrate, spec), Path(scratch), symmetric=order.format == "openvino"
+            )
             graph = target
         if order.format == "openvino":
-            to_openvino(graph, path, half)
+            convert_to_openvino(graph, path, half)
         elif half:
-            halve(graph)
+            store_half(graph)
     if order.format == "onnx":
         return lambda: [("32-true", OnnxRuntime(path))]
-    chosen: list[Precision] = ["32-true", openvino_precision(None, spec.precision)]
+    chosen: list[Precision] = ["32-true", choose_openvino_precision(None, spec.precision)]
     return lambda: [(precision, OpenVinoRuntime(path, precision)) for precision in dict.fromkeys(chosen)]
 
 
-def _images(order: Order) -> str:
+def _describe_images(order: Order) -> str:
     return f"{len(order.verify)} {'images of yours' if order.given else 'generated images'}"
 
 

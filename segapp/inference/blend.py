@@ -8,7 +8,7 @@ import numpy as np
 Blend = Literal["gaussian", "cosine", "none"]
 
 
-def profile(blend: Blend, length: int) -> np.ndarray:
+def compute_profile(blend: Blend, length: int) -> np.ndarray:
     """(length,) float32 in (0, 1]: how much a window is trusted from its one edge to the other.
 
     `gaussian` has a standard deviation of an eighth of the window (nnU-Net, https://doi.org/10.1038/s41592-020-01008-z),
@@ -31,7 +31,7 @@ def shares(blend: Blend, length: int, window: int, starts: Sequence[int]) -> np.
     may reach beyond `length`.
     """
     inside = min(window, length)
-    weights = profile(blend, window)[:inside].astype(np.float64)
+    weights = compute_profile(blend, window)[:inside].astype(np.float64)
     total = np.zeros(starts[-1] + inside)
     for start in starts:
         total[start : start + inside] += weights

@@ -15,9 +15,9 @@ import numpy as np
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference.blend import shares
 from segapp.inference.postprocess import clean
-from segapp.inference.prefetch import ahead
+from segapp.inference.prefetch import prefetch
 from segapp.inference.resize import enlarge, shrink
-from segapp.inference.windows import ends, inside, padded, starts
+from segapp.inference.windows import ends, inside, pad_crop, starts
 from segapp.io import require_range
 from segapp.spec import Spec
 
@@ -140,7 +140,7 @@ class Engine:
         """
         with closing(self._computed(images)) as computed:
             for grid, windows in groupby(computed, key=lambda window: window[0]):
-                logits, resize = map(_result, windows), self.spec.resize
+                logits, resize = map(_compute_result, windows), self.spec.resize
                 yield grid.image, self._blended(grid, logits) if resize is None else self._enlarged(grid, logits)
                 grid.left.set()
 
@@ -164,7 +164,7 @@ class Engine:
             indices[block.y : block.y + found.shape[0], block.x : block.x + found.shape[1]] = found
         return clean(indices, self.spec)
 
-    def _grid(self, image: Picture) -> "_Grid":
+    def _make_grid(self, image: Picture) -> "_Grid":
         """Where the image's windows lie, in the size that the network sees it in."""
         try:
             if image.shape[2] != self.spec.channels:
@@ -183,14 +183,14 @@ class Engine:
 
     def _computed(self, images: Iterable[Picture]) -> Generator["_Window", None, None]:
         """The logits (K, h, w) of every window of every image, no larger than its image, or its error."""
-        with closing(self._answered(_batched(self._windows(images), self.batch))) as answered:
+        with closing(self._answered(_group_items(self._read_windows(images), self.batch))) as answered:
             for batch, errors, logits in answered:
                 for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
-                    yield grid, error or self._cropped(grid, logits[index])
+                    yield grid, error or self._crop_padding(grid, logits[index])
 
-    def _windows(self, images: Iterable[Picture]) -> Iterator[tuple["_Grid", int, int]]:
+    def _read_windows(self, images: Iterable[Picture]) -> Iterator[tuple["_Grid", int, int]]:
         """Of every image from top to bottom, for as long as somebody wants its blocks."""
-        for grid in map(self._grid, images):
+        for grid in map(self._make_grid, images):
             for y, x in product(grid.ys, grid.xs):
                 if grid.left.is_set():
                     break
@@ -203,13 +203,13 @@ class Engine:
         compute.
         """
         count = self.runtime.parallel
-        with closing(ahead(self._read, batches, self.readers, self.readers)) as reading:
+        with closing(prefetch(self._read, batches, self.readers, self.readers)) as reading:
             if count == 1:
                 for batch, read in reading:
                     yield batch, *self._answer(batch, read)
                 return
             begin = self.runtime.share_cores
-            with closing(ahead(lambda job: self._answer(*job), reading, count, count, begin)) as computing:
+            with closing(prefetch(lambda job: self._answer(*job), reading, count, count, begin)) as computing:
                 for (batch, _), answer in computing:
                     yield batch, *answer.result()
 
@@ -246,7 +246,7 @@ class Engine:
                 if error is None:
                     seen = self._seen(grid, y, x)
                     require_range(seen, grid.image.name)
-                    crop = padded(seen, self.spec.window, inside(grid.seen.shape[:2], self.spec.window))
+                    crop = pad_crop(seen, self.spec.window, inside(grid.seen.shape[:2], self.spec.window))
             except SegappError as found:
                 error = found
             crops.append(crop)
@@ -263,7 +263,7 @@ class Engine:
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
         return grid.seen.window(y, x, min(height - y, h), min(width - x, w))
 
-    def _cropped(self, grid: "_Grid", logits: "Array") -> "Array":
+    def _crop_padding(self, grid: "_Grid", logits: "Array") -> "Array":
         """Without the padding of an image that is smaller than a window."""
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
         y, x = inside((height, width), (h, w))
@@ -337,14 +337,14 @@ _Batch = list[tuple[_Grid, int, int]]
 _Errors = list[SegappError | None]
 
 
-def _result(window: "_Window") -> "Array":
+def _compute_result(window: "_Window") -> "Array":
     _, logits = window
     if isinstance(logits, SegappError):
         raise logits
     return logits
 
 
-def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def _group_items(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

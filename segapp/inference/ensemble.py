@@ -27,7 +27,7 @@ def views(symmetries: Sequence[Symmetry]) -> list[View]:
     made = {(0, False)}
     moves = {"horizontal": (0, True), "vertical": (2, True), "rotations": (1, False)}
     while True:
-        more = made | {_then(view, moves[name]) for view in made for name in symmetries}
+        more = made | {_compose(view, moves[name]) for view in made for name in symmetries}
         if more == made:
             return sorted(made)
         made = more
@@ -65,7 +65,7 @@ class Averaged:
     def __call__(self, images: np.ndarray) -> "Array":
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
         sums: list[tuple[int, Array]] = []  # added in pairs: equal parts, by the power of two, stay exactly equal
-        for part in self._parts(images):
+        for part in self._compute_parts(images):
             sums.append((1, part))
             while len(sums) > 1 and sums[-1][0] == sums[-2][0]:
                 (count, one), (_, other) = sums.pop(), sums.pop()
@@ -73,7 +73,7 @@ class Averaged:
         mean = sum(total for _, total in sums) / sum(count for count, _ in sums)
         return self.log(mean) if self.average == "probabilities" else mean
 
-    def _parts(self, images: np.ndarray) -> Iterator["Array"]:
+    def _compute_parts(self, images: np.ndarray) -> Iterator["Array"]:
         """What is averaged: of every network, scale and view."""
         for scale, view in product(self.scales, self.views):
             seen = turned(_scaled(images, scale), view)
@@ -108,7 +108,7 @@ def turned_back(logits: "Array", view: View) -> "Array":
     return logits
 
 
-def _then(first: View, second: View) -> View:
+def _compose(first: View, second: View) -> View:
     """One view after another as one: a turn before a flip is the opposite turn after it."""
     turns = first[0] + (-second[0] if first[1] else second[0])
     return turns % 4, first[1] != second[1]

@@ -66,15 +66,15 @@ class OnnxRuntime(NumpyRuntime):
 
     def __init__(self, path: Path, window_statistics: bool = False) -> None:
         self.window_statistics = window_statistics
-        onnxruntime = _library("onnxruntime", "onnx")
+        onnxruntime = _import_library("onnxruntime", "onnx")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads()
+        options.intra_op_num_threads = _count_threads()
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the cores alone
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no base class of their own
-            raise _damaged(path, error) from error
+            raise _explain_damaged(path, error) from error
         self._path = path
         inputs, outputs = (
             [one.name for one in ends()] for ends in (self._session.get_inputs, self._session.get_outputs)
@@ -88,7 +88,7 @@ class OnnxRuntime(NumpyRuntime):
         try:
             logits: np.ndarray = self._session.run(None, {"images": np.ascontiguousarray(images)})[0]
         except Exception as error:
-            raise _unable(self._path, error) from error
+            raise _explain_failure(self._path, error) from error
         return logits
 
 
@@ -97,14 +97,14 @@ class OpenVinoRuntime(NumpyRuntime):
 
     def __init__(self, path: Path, precision: Precision = "32-true", window_statistics: bool = False) -> None:
         self.window_statistics = window_statistics
-        openvino = _library("openvino", "openvino")
+        openvino = _import_library("openvino", "openvino")
         core = openvino.Core()
-        settings = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": _threads()}
+        settings = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": _count_threads()}
         try:
             model = core.read_model(path, path.with_suffix(".bin"))
             self._model = core.compile_model(model, "CPU", settings)
         except Exception as error:
-            raise _damaged(f"{path} with {path.stem}.bin", error) from error
+            raise _explain_damaged(f"{path} with {path.stem}.bin", error) from error
         self._path = path
         inputs, outputs = (
             [name if name in one.names or not many else one.any_name for one in ends]
@@ -122,7 +122,7 @@ class OpenVinoRuntime(NumpyRuntime):
         try:
             logits = self._model({0: np.ascontiguousarray(images)})[0]
         except Exception as error:
-            raise _unable(self._path, error) from error
+            raise _explain_failure(self._path, error) from error
         return np.array(logits, np.float32)  # a copy: the request's own memory is overwritten by the next call
 
 
@@ -135,11 +135,11 @@ def _require_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:
         )
 
 
-def _unable(path: Path, error: Exception) -> FatalError:
+def _explain_failure(path: Path, error: Exception) -> FatalError:
     return FatalError(f"{path}: the exported network cannot compute ({' '.join(str(error).split())[:300]}).")
 
 
-def onnx_precision(wanted: Precision | None) -> Precision:
+def choose_onnx_precision(wanted: Precision | None) -> Precision:
     """What ONNX Runtime computes in on a CPU; raises MisuseError when the person asks for something else."""
     if wanted not in (None, "32-true"):
         raise MisuseError(
@@ -149,12 +149,12 @@ def onnx_precision(wanted: Precision | None) -> Precision:
     return "32-true"
 
 
-def openvino_precision(wanted: Precision | None, saved: Precision) -> Precision:
+def choose_openvino_precision(wanted: Precision | None, saved: Precision) -> Precision:
     """The precision asked for, or the saved one where this processor computes it natively, else fp32.
 
     Raises MisuseError for one that the processor lacks: OpenVINO would compute in another without a word.
     """
-    core = _library("openvino", "openvino").Core()
+    core = _import_library("openvino", "openvino").Core()
     native = {"32-true"} | {
         name
         for name, ability in (("bf16-mixed", "BF16"), ("16-mixed", "FP16"))
@@ -166,7 +166,7 @@ def openvino_precision(wanted: Precision | None, saved: Precision) -> Precision:
     return chosen if chosen in native else "32-true"
 
 
-def _library(name: str, extra: str) -> ModuleType:
+def _import_library(name: str, extra: str) -> ModuleType:
     """Imported only when a bundle needs it; raises MisuseError that says how to get it."""
     try:
         return __import__(name)
@@ -176,7 +176,7 @@ def _library(name: str, extra: str) -> ModuleType:
         ) from error
 
 
-def _threads() -> int:
+def _count_threads() -> int:
     """The cores this process may use, fewer if OMP_NUM_THREADS says so."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
@@ -188,5 +188,5 @@ def _check_dtype(path: Path, images: np.ndarray, dtype: str | None) -> None:
         raise MisuseError(f"{path}: the network takes {dtype} images, got {images.dtype}; set the data's intensity.")
 
 
-def _damaged(path: Path | str, error: Any) -> MisuseError:
+def _explain_damaged(path: Path | str, error: Any) -> MisuseError:
     return MisuseError(f"{path}: cannot be loaded, or is damaged ({' '.join(str(error).split())[:200]}).")

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from segapp.checkpoints.bundle import Bundle, is_bundle, read_bundle
 from segapp.errors import MisuseError
 from segapp.inference.ensemble import averaged
-from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime, onnx_precision, openvino_precision
+from segapp.inference.exported_runtime import (
+    OnnxRuntime,
+    OpenVinoRuntime,
+    choose_onnx_precision,
+    choose_openvino_precision,
+)
 from segapp.spec import Precision, Spec
 
 if TYPE_CHECKING:
@@ -54,7 +59,7 @@ def open_networks(
 
 def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
     if not is_bundle(path):
-        return _checkpoint(path, allowed, device, precision)
+        return _open_checkpoint(path, allowed, device, precision)
     bundle = read_bundle(path)
     if bundle.format == "weights":
         return _weights(bundle, allowed, device, precision)
@@ -63,31 +68,31 @@ def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Prec
             f"{path}: a bundle of format {bundle.format} runs on the CPU; leave --device out, or give the checkpoint."
         )
     if bundle.format == "onnx":
-        chosen = onnx_precision(precision)
+        chosen = choose_onnx_precision(precision)
         runtimes: list[Runtime] = [OnnxRuntime(network, bundle.window_statistics) for network in bundle.networks]
     else:
-        chosen = openvino_precision(precision, bundle.spec.precision)
+        chosen = choose_openvino_precision(precision, bundle.spec.precision)
         runtimes = [OpenVinoRuntime(network, chosen, bundle.window_statistics) for network in bundle.networks]
     return Networks(replace(bundle.spec, precision=chosen), runtimes, f"cpu through {bundle.format}")
 
 
-def _checkpoint(path: str | Path, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
+def _open_checkpoint(path: str | Path, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
     from segapp.checkpoints.checkpoint import load_checkpoint
-    from segapp.inference.runtime import TorchRuntime, calls_at_once, chosen_device, usable_precision
+    from segapp.inference.runtime import TorchRuntime, calls_at_once, choose_device, choose_usable_precision
 
-    where = chosen_device(device)
+    where = choose_device(device)
     spec, net, _ = load_checkpoint(path, allowed)
-    chosen = precision or usable_precision(spec.precision, where)
+    chosen = precision or choose_usable_precision(spec.precision, where)
     runtime = TorchRuntime(net, where, chosen, parallel=calls_at_once(where))
     return Networks(replace(spec, precision=chosen), [runtime], str(where))
 
 
 def _weights(bundle: Bundle, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
     from segapp.checkpoints.checkpoint import load_weights
-    from segapp.inference.runtime import TorchRuntime, calls_at_once, chosen_device, usable_precision
+    from segapp.inference.runtime import TorchRuntime, calls_at_once, choose_device, choose_usable_precision
 
-    where = chosen_device(device)
-    chosen = precision or usable_precision(bundle.spec.precision, where)
+    where = choose_device(device)
+    chosen = precision or choose_usable_precision(bundle.spec.precision, where)
     nets = [load_weights(network, allowed) for network in bundle.networks]
     runtimes: list[Runtime] = [TorchRuntime(net, where, chosen, parallel=calls_at_once(where)) for net in nets]
     return Networks(replace(bundle.spec, precision=chosen), runtimes, str(where))
@@ -99,9 +104,9 @@ def check_alike(path: str | Path, spec: Spec, other_path: str | Path, other: Spe
         one, two = getattr(spec, name), getattr(other, name)
         if one != two:
             raise MisuseError(
-                f"{path} and {other_path} cannot be averaged: their {name} differ ({_brief(one)}; {_brief(two)})."
+                f"{path} and {other_path} cannot be averaged: their {name} differ ({_format_brief(one)}; {_format_brief(two)})."
             )
 
 
-def _brief(value: object) -> str:
+def _format_brief(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

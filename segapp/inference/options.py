@@ -10,7 +10,7 @@ from segapp.spec import Average, Spec, Symmetry
 Augmentation = Literal["none", "horizontal", "vertical", "rotations"]
 
 
-def with_choices(
+def apply_options(
     spec: Spec,
     augment: Sequence[Augmentation] = (),
     scales: Sequence[float] = (),
@@ -32,12 +32,12 @@ def with_choices(
         symmetries=symmetries if augment else spec.symmetries,
         scales=tuple(dict.fromkeys(map(float, scales))) if scales else spec.scales,
         average=average or spec.average,
-        min_object=_sizes("min_object", min_object, spec) if min_object else spec.min_object,
-        min_hole=_sizes("min_hole", min_hole, spec) if min_hole else spec.min_hole,
+        min_object=_parse_sizes("min_object", min_object, spec) if min_object else spec.min_object,
+        min_hole=_parse_sizes("min_hole", min_hole, spec) if min_hole else spec.min_hole,
     )
 
 
-def summary(spec: Spec, networks: int = 1) -> str:
+def format_summary(spec: Spec, networks: int = 1) -> str:
     """What of it the spec asks for, in words, or nothing: `4 views, objects of cell from 30 pixels`."""
     parts = []
     if networks > 1:
@@ -51,7 +51,7 @@ def summary(spec: Spec, networks: int = 1) -> str:
     return "; ".join(parts)
 
 
-def _sizes(name: str, given: Sequence[str], spec: Spec) -> tuple[int, ...]:
+def _parse_sizes(name: str, given: Sequence[str], spec: Spec) -> tuple[int, ...]:
     """Pixels per class; what is said of one class beats what is said of all."""
     everywhere = [word for word in given if "=" not in word]
     sizes = [0] * spec.num_classes

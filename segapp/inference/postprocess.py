@@ -32,7 +32,7 @@ def clean(indices: np.ndarray, spec: Spec) -> np.ndarray:
     for index, smallest in enumerate(spec.min_hole):
         if smallest:
             indices = _filled(indices, index, smallest)
-    return _without_small(indices, spec.min_object) if any(spec.min_object) else indices
+    return _remove_small(indices, spec.min_object) if any(spec.min_object) else indices
 
 
 def clean_bands(bands: Iterable[np.ndarray], spec: Spec) -> Iterator[np.ndarray]:
@@ -40,7 +40,7 @@ def clean_bands(bands: Iterable[np.ndarray], spec: Spec) -> Iterator[np.ndarray]
 
     Holds `margin(spec)` rows above and below what it works on.
     """
-    reach = margin(spec)
+    reach = compute_margin(spec)
     held = np.empty((0, 0), np.uint8)  # rows that are due, after up to `reach` rows of context
     above = 0
     for band in bands:
@@ -54,7 +54,7 @@ def clean_bands(bands: Iterable[np.ndarray], spec: Spec) -> Iterator[np.ndarray]
         yield clean(held, spec)[above:]
 
 
-def margin(spec: Spec) -> int:
+def compute_margin(spec: Spec) -> int:
     """How many rows away a pixel may lie that decides about another: the reach of every step, one after the other."""
     holes = sum(smallest + 1 for smallest in spec.min_hole if smallest)
     return holes + 2 * (max(spec.min_object, default=0) + 1)  # an object's neighbours may be small objects themselves
@@ -72,7 +72,7 @@ def _filled(indices: np.ndarray, index: int, smallest: int) -> np.ndarray:
     return filled
 
 
-def _without_small(indices: np.ndarray, smallest: tuple[int, ...]) -> np.ndarray:
+def _remove_small(indices: np.ndarray, smallest: tuple[int, ...]) -> np.ndarray:
     """A copy without small objects, each given to the class around it."""
     labels = np.zeros(indices.shape, np.int32)  # of small objects, from 1; 0 stays
     count = 0
@@ -85,11 +85,11 @@ def _without_small(indices: np.ndarray, smallest: tuple[int, ...]) -> np.ndarray
         count += int(small.sum())
     if not count:
         return indices
-    new = _surroundings(indices, labels, count, len(smallest)).astype(np.uint8)
+    new = _find_surroundings(indices, labels, count, len(smallest)).astype(np.uint8)
     return np.where(labels > 0, new[labels], indices)
 
 
-def _surroundings(indices: np.ndarray, labels: np.ndarray, count: int, classes: int) -> np.ndarray:
+def _find_surroundings(indices: np.ndarray, labels: np.ndarray, count: int, classes: int) -> np.ndarray:
     """(count + 1,): per small object the class of most of its neighbours that stay; its own where there are none."""
     votes = np.zeros((count + 1, classes), np.int64)
     height, width = labels.shape

@@ -41,8 +41,8 @@ def shrink(image: "Picture", size: tuple[int, int]) -> np.ndarray:
 def enlarge(runtime: "Runtime", logits: "Array", size: tuple[int, int], rows: int) -> Iterator[tuple[int, "Array"]]:
     """(y, (K, h, W)) from top to bottom: logits (K, h', w') interpolated bilinearly to `size`, `rows` at a time."""
     height, width = size
-    above, below, down = _neighbours(height, logits.shape[1])
-    left, right, along = _neighbours(width, logits.shape[2])
+    above, below, down = _find_neighbours(height, logits.shape[1])
+    left, right, along = _find_neighbours(width, logits.shape[2])
     along = runtime.array(along)
     for y in range(0, height, rows):
         band = slice(y, min(y + rows, height))
@@ -51,7 +51,7 @@ def enlarge(runtime: "Runtime", logits: "Array", size: tuple[int, int], rows: in
         yield y, upper[:, :, left] + (upper[:, :, right] - upper[:, :, left]) * along
 
 
-def _neighbours(length: int, source: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _find_neighbours(length: int, source: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per pixel of `length`: the two pixels of `source` beside its centre, and how far it is towards the second."""
     centre = np.clip((np.arange(length) + 0.5) * source / length - 0.5, 0, source - 1)
     first = centre.astype(np.int64)

@@ -94,7 +94,7 @@ class TorchRuntime:
         """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32 on the device."""
         batch = torch.from_numpy(images).to(self.device, memory_format=self._format)
         try:
-            with torch.inference_mode(), self._autocast():
+            with torch.inference_mode(), self._make_autocast():
                 return self.net(batch).float()
         except torch.OutOfMemoryError as error:
             raise MisuseError(
@@ -131,7 +131,7 @@ class TorchRuntime:
         """Return the sum over all pixels; only this number leaves the device."""
         return float(logits.softmax(dim=0).amax(dim=0).sum(dtype=torch.float64))
 
-    def _autocast(self) -> torch.autocast:
+    def _make_autocast(self) -> torch.autocast:
         # The cache of cast weights lives for one call only, so it would save nothing.
         dtype = AUTOCAST.get(self.precision)
         return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None, cache_enabled=False)
@@ -154,7 +154,7 @@ def _takes_statistics(module: nn.Module) -> bool:
     return type(module).__name__ in POOLED
 
 
-def chosen_device(wanted: str) -> torch.device:
+def choose_device(wanted: str) -> torch.device:
     """`auto` is the GPU where there is one, each process its own; raises MisuseError where it is missing."""
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
@@ -178,7 +178,7 @@ def computes_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def usable_precision(wanted: Precision, device: torch.device) -> Precision:
+def choose_usable_precision(wanted: Precision, device: torch.device) -> Precision:
     """`wanted` where the device computes it natively, else fp32: emulated, it is slower and less exact."""
     native = device.type == "cuda" if wanted == "16-mixed" else computes_bf16(device)
     return wanted if native else "32-true"

@@ -34,7 +34,7 @@ def ends(first: list[int], length: int) -> list[int]:
     return [*first[1:], length]
 
 
-def padded(crop: np.ndarray, size: tuple[int, int], start: tuple[int, int] = (0, 0)) -> np.ndarray:
+def pad_crop(crop: np.ndarray, size: tuple[int, int], start: tuple[int, int] = (0, 0)) -> np.ndarray:
     """Return (h, w, C) grown to (*size, C), with the crop at `start` and its mirror image around, as in training.
 
     The mirror does not repeat the edge itself.

@@ -1,13 +1,20 @@
 """Pixels in and out: one lazy reference to an image file, one atomic writer."""
 
 from segapp.io.csv_table import read_table, write_table
-from segapp.io.folders import folders_under, real_path
-from segapp.io.formats.tiff_writer import TiffRows, tiff_rows
+from segapp.io.folders import real_path, walk_folders
+from segapp.io.formats.tiff_writer import TiffRows, open_tiff_rows
 from segapp.io.image import Image
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, mask_orientation, mask_window
-from segapp.io.raw import MAX_PIXELS, SUFFIXES, raw_shape, raw_window, read_raw
-from segapp.io.write import atomic_folder, atomic_path, require_writable, telling, write_image, write_mask
+from segapp.io.raw import MAX_PIXELS, SUFFIXES, read_raw, read_shape, read_window
+from segapp.io.write import (
+    explain_errors,
+    require_writable,
+    write_atomically,
+    write_folder_atomically,
+    write_image,
+    write_mask,
+)
 
 __all__ = [
     "Image",
@@ -17,16 +24,16 @@ __all__ = [
     "read_raw",
     "require_range",
     "require_writable",
-    "raw_shape",
-    "raw_window",
+    "read_shape",
+    "read_window",
     "SUFFIXES",
     "MAX_PIXELS",
-    "folders_under",
+    "walk_folders",
     "real_path",
-    "atomic_path",
-    "atomic_folder",
-    "telling",
-    "tiff_rows",
+    "write_atomically",
+    "write_folder_atomically",
+    "explain_errors",
+    "open_tiff_rows",
     "TiffRows",
     "read_table",
     "write_table",

@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from segapp.errors import SegappError
-from segapp.io.write import atomic_path, telling
+from segapp.io.write import explain_errors, write_atomically
 from segapp.terminal.text import for_csv, from_csv
 
 
 def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Write a header and rows; raises SegappError when writing fails."""
-    with telling(path), atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        explain_errors(path),
+        write_atomically(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(map(for_csv, header))
         writer.writerows(map(for_csv, row) for row in rows)

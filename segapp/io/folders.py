@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def folders_under(root: Path) -> Iterator[tuple[Path, list[str]]]:
+def walk_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield `root` and every folder below it with the names of its files, both in order, without hidden folders.
 
     Links are followed, each real folder is entered once, and a link that leads back to a folder above `root` is not

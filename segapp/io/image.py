@@ -10,8 +10,8 @@ import numpy as np
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io.header import Header, turn_bright
-from segapp.io.intensity import bounds, rescale
-from segapp.io.raw import missing_window, raw_window, read_header
+from segapp.io.intensity import bounds, scale_values
+from segapp.io.raw import missing_window, read_header, read_window
 from segapp.spec import Intensity
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Image:
         return header.bands - (header.alpha is not None and self.channels != header.bands)
 
     @property
-    def _alpha_band(self) -> int | None:
+    def _find_alpha_band(self) -> int | None:
         header = self._header
         if header.palette is not None:
             return 3 if header.palette.shape[1] == 4 else None
@@ -123,10 +123,10 @@ class Image:
                 f"{self.path}: holds {self.stored_dtype}, and intensity `stored` delivers uint8 files only; "
                 "set `intensity` to percentile (low 1, high 99), range (low, high in stored units) or zscore."
             )
-        pixels, missing = self._values(y, x, h, w)
+        pixels, missing = self._read_values(y, x, h, w)
         if self.intensity.kind == "stored":
             return pixels
-        scaled = rescale(pixels, *self._bounds)
+        scaled = scale_values(pixels, *self._bounds)
         if missing is not None:
             scaled[missing] = 0
         return scaled
@@ -138,40 +138,40 @@ class Image:
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
         height, width, _ = self.shape
-        return bounds(self.intensity, (self._measured(*window) for window in _overview(height, width)))
+        return bounds(self.intensity, (self._measured(*window) for window in _choose_overview(height, width)))
 
     def _measured(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Return the (n, C) values of a window's measured pixels."""
-        pixels, missing = self._values(y, x, h, w)
+        pixels, missing = self._read_values(y, x, h, w)
         return pixels.reshape(-1, pixels.shape[2]) if missing is None else pixels[~missing]
 
-    def _values(self, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _read_values(self, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return (h, w, C) in stored units, colours and channels settled, and where nothing was measured."""
         shape, header = self.shape, self._header
-        pixels = raw_window(self.path, y, x, h, w)
+        pixels = read_window(self.path, y, x, h, w)
         missing = missing_window(self.path, pixels, y, x)
         if missing is not None and pixels.dtype.kind == "f":
             pixels[missing] = 0  # NaN, or a number that no conversion should see
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             bad = int((~np.isfinite(pixels)).sum())
             raise SegappError(f"{self.path}: {bad:,} values are NaN or infinite; replace them with numbers.")
-        pixels = _as_colours(pixels, header)
-        if (alpha := self._alpha_band) is not None:
-            pixels = self._without_alpha(pixels, alpha)
-        return _with_channels(pixels, shape[2]), missing
+        pixels = _convert_to_colours(pixels, header)
+        if (alpha := self._find_alpha_band) is not None:
+            pixels = self._drop_alpha(pixels, alpha)
+        return _convert_channels(pixels, shape[2]), missing
 
-    def _whole_alpha(self, band: int, seen: np.ndarray) -> np.ndarray:
+    def _read_whole_alpha(self, band: int, seen: np.ndarray) -> np.ndarray:
         """Return the alpha of all pixels where reading a window has decoded them anyway, else that of the window."""
         header = self._header
         if header.format == "TIFF" and header.height * header.width > OVERVIEW_FROM:
             return seen
         height, width = header.upright
-        return _as_colours(raw_window(self.path, 0, 0, height, width), header)[..., band]
+        return _convert_to_colours(read_window(self.path, 0, 0, height, width), header)[..., band]
 
-    def _without_alpha(self, pixels: np.ndarray, band: int) -> np.ndarray:
+    def _drop_alpha(self, pixels: np.ndarray, band: int) -> np.ndarray:
         alpha = pixels[..., band]
         if self._alpha is None:
-            alpha = self._whole_alpha(band, alpha)
+            alpha = self._read_whole_alpha(band, alpha)
             self._alpha = alpha.flat[0].item()
         if not (alpha == self._alpha).all():
             bands = self._header.bands
@@ -189,7 +189,7 @@ def _say_alpha_dropped(suffix: str) -> None:
     logger.warning("Some %s images have an alpha channel of one value; it carries nothing and is dropped.", suffix)
 
 
-def _as_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
+def _convert_to_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
     """Palette indices become colours, packed bits 0 … 255, MinIsWhite its opposite."""
     if header.palette is not None:
         return header.palette[pixels[..., 0]]
@@ -199,7 +199,7 @@ def _as_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
     return pixels
 
 
-def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+def _convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     if pixels.shape[2] == channels:
         return np.ascontiguousarray(pixels)
     if channels == 3:
@@ -209,7 +209,7 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return (pixels.astype(np.float32) @ LUMINANCE)[..., None]
 
 
-def _overview(height: int, width: int) -> list[tuple[int, int, int, int]]:
+def _choose_overview(height: int, width: int) -> list[tuple[int, int, int, int]]:
     """The whole of a small image, an even grid of windows of a large one."""
     if height * width <= OVERVIEW_FROM:
         return [(0, 0, height, width)]

@@ -48,7 +48,7 @@ def _ends(intensity: Intensity, values: np.ndarray) -> tuple[float, float]:
     return float(mean - 4 * deviation), float(mean + 4 * deviation)
 
 
-def rescale(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def scale_values(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """(…, C) float32 in [0, 1]; a channel of one value (low = high) becomes 0."""
     width = np.where(high > low, high - low, np.inf)
     scaled = ((pixels - low) / width).astype(np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io.header import Header, turn_bright
-from segapp.io.raw import missing_window, raw_window, read_header
+from segapp.io.raw import missing_window, read_header, read_window
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def mask_window(path: Path, y: int, x: int, h: int, w: int) -> MaskPixels:
     header = read_header(path)
     if header.are_pages:
         raise SegappError(f"{path}: TIFF of {header.bands} pages, a stack and not one mask; save each page as a file.")
-    stored = raw_window(path, y, x, h, w)
+    stored = read_window(path, y, x, h, w)
     missing = missing_window(path, stored, y, x)
     palette = None if header.palette is None else header.palette[:, :3]
     values = stored if header.alpha is None else np.delete(stored, header.alpha, axis=2)

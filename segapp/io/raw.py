@@ -29,17 +29,17 @@ def read_raw(path: Path) -> np.ndarray:
 
     Raises SegappError that names the file and what was found.
     """
-    height, width = raw_shape(path)
-    pixels = raw_window(path, 0, 0, height, width)
+    height, width = read_shape(path)
+    pixels = read_window(path, 0, 0, height, width)
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
-def raw_shape(path: Path) -> tuple[int, int]:
+def read_shape(path: Path) -> tuple[int, int]:
     """Return height and width after orientation, from the header alone; raises SegappError."""
     return read_header(path).upright
 
 
-def raw_window(path: Path, y: int, x: int, h: int, w: int) -> np.ndarray:
+def read_window(path: Path, y: int, x: int, h: int, w: int) -> np.ndarray:
     """Return (h, w, C) as stored, a copy, inside the image only; of a TIFF only what lies under it is decoded."""
     return _upright_window(path, (y, x, h, w), _stored)
 
@@ -62,8 +62,8 @@ def missing_window(path: Path, pixels: np.ndarray, y: int, x: int) -> np.ndarray
 
 def read_header(path: Path) -> Header:
     """Return the file without its pixels; raises SegappError."""
-    with _telling(path):
-        return _header(path, *_stamp(path))
+    with _explain_errors(path):
+        return _read_header(path, *_read_stamp(path))
 
 
 def _upright_window(path: Path, window: Window, read: Callable[[Path, Header, Window], np.ndarray]) -> np.ndarray:
@@ -71,7 +71,7 @@ def _upright_window(path: Path, window: Window, read: Callable[[Path, Header, Wi
     height, width = header.upright
     if not (0 <= y < y + h <= height and 0 <= x < x + w <= width):
         raise SegappError(f"{path}: window {y, x, h, w} is not inside its {height} x {width} pixels.")
-    with _telling(path):
+    with _explain_errors(path):
         pixels = read(path, header, stored_window(header, window))
     return np.array(turn_upright(pixels, header.orientation), order="C")
 
@@ -81,10 +81,10 @@ def _stored(path: Path, header: Header, window: Window) -> np.ndarray:
     if header.format == "TIFF":
         _bound(path, h, w)
         return tiff.read_window(path, header, window)
-    return _decoded(path, *_stamp(path))[y : y + h, x : x + w]
+    return _decoded(path, *_read_stamp(path))[y : y + h, x : x + w]
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _read_stamp(path: Path) -> tuple[int, int]:
     if (kind := describe_irregular(path)) is not None:
         missing = kind == MISSING
         raise SegappError(f"{path}: {kind}{'' if missing else ', not an image file'}.")
@@ -93,7 +93,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=1024)
-def _header(path: Path, mtime: int, size: int) -> Header:
+def _read_header(path: Path, mtime: int, size: int) -> Header:
     with path.open("rb") as file:
         magic = file.read(len(LFS_POINTER))
     if not magic:
@@ -112,7 +112,7 @@ def _header(path: Path, mtime: int, size: int) -> Header:
 
 @lru_cache(maxsize=2)  # an image and its mask: several crops of one pair decode each file once
 def _decoded(path: Path, mtime: int, size: int) -> np.ndarray:
-    pixels = raster.decode(path, _header(path, mtime, size))
+    pixels = raster.decode(path, _read_header(path, mtime, size))
     pixels.flags.writeable = False
     return pixels
 
@@ -126,7 +126,7 @@ def _bound(path: Path, height: int, width: int) -> None:
 
 
 @contextmanager
-def _telling(path: Path) -> Iterator[None]:
+def _explain_errors(path: Path) -> Iterator[None]:
     """Decoders raise whatever they like (struct.error, SyntaxError, …): here it becomes a sentence."""
     try:
         yield
@@ -135,10 +135,10 @@ def _telling(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise SegappError(f"{path}: not enough memory to decode it.") from error
     except Exception as error:
-        raise SegappError(f"{path}: {_found(path)} ({type(error).__name__}: {error}).") from error
+        raise SegappError(f"{path}: {_describe_found(path)} ({type(error).__name__}: {error}).") from error
 
 
-def _found(path: Path) -> str:
+def _describe_found(path: Path) -> str:
     try:
         with path.open("rb") as file:
             start = file.read(8)

@@ -22,7 +22,7 @@ IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix, moved onto `path` on success and removed on any error.
 
     The folder is created, and what a killed process was writing in it is removed. Whoever looks meanwhile sees the old
@@ -32,7 +32,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        if (full := full_disk(error, path)) is not None:
+        if (full := explain_full_disk(error, path)) is not None:
             raise full from error
         raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
     try:
@@ -44,7 +44,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
                 raise
     except OSError as error:
-        if (full := full_disk(error, path)) is not None:
+        if (full := explain_full_disk(error, path)) is not None:
             raise full from error
         raise
 
@@ -59,7 +59,7 @@ def require_writable(folder: Path, remedy: str) -> None:
         raise MisuseError(f"nothing can be written to {folder} ({error.strerror}); {remedy}.") from error
 
 
-def full_disk(error: BaseException, path: Path) -> FatalError | None:
+def explain_full_disk(error: BaseException, path: Path) -> FatalError | None:
     """The sentence for a disk, or a person's share of it, that was full when `path` was written; None otherwise."""
     if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
@@ -74,7 +74,7 @@ def full_disk(error: BaseException, path: Path) -> FatalError | None:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def write_folder_atomically(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path`, renamed to it on success and removed with its content on any error.
 
     Raises MisuseError when `path` exists, also when it came into being meanwhile.
@@ -109,7 +109,7 @@ def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int
     strangers = [int(i) for i in present if len(palette) <= i != IGNORE_INDEX]
     if strangers:
         raise SegappError(f"{path}: the mask holds {strangers}, but the palette has {len(palette)} colours.")
-    with telling(path), atomic_path(path) as temporary:
+    with explain_errors(path), write_atomically(path) as temporary:
         if path.suffix.lower() in TIFF_SUFFIXES:
             _write_tiff(temporary, indices, photometric="palette", colormap=colour_map(palette))
         else:
@@ -122,7 +122,7 @@ def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int
 def write_image(path: Path, pixels: np.ndarray) -> None:
     """Write (H, W) or (H, W, 3) uint8 in the format of the suffix; raises SegappError when writing fails."""
     path = Path(path)
-    with telling(path), atomic_path(path) as temporary:
+    with explain_errors(path), write_atomically(path) as temporary:
         if path.suffix.lower() in TIFF_SUFFIXES:
             _write_tiff(temporary, pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack")
         else:
@@ -147,7 +147,7 @@ def colour_map(palette: Sequence[tuple[int, int, int]]) -> np.ndarray:
 
 
 @contextmanager
-def telling(path: Path) -> Iterator[None]:
+def explain_errors(path: Path) -> Iterator[None]:
     """What the system says against writing `path` becomes a SegappError that names it."""
     try:
         yield

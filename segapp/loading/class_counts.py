@@ -51,11 +51,11 @@ class Scan:
         counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)[: self._num_classes]
         rng = np.random.default_rng(number)
         return counts.astype(np.int64), [
-            _places(mask, k, rng) if counts[k] else np.empty((0, 2), np.int32) for k in range(self._num_classes)
+            _sample_places(mask, k, rng) if counts[k] else np.empty((0, 2), np.int32) for k in range(self._num_classes)
         ]
 
 
-def _places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
+def _sample_places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
     """Up to PER_MASK pixels (y, x) of one class, evenly sampled with replacement; (n, 2) int32."""
     flat = np.flatnonzero(mask.ravel() == index)
     drawn = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]

@@ -22,12 +22,12 @@ from segapp.checkpoints.roles import SOURCE
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.loading.class_counts import Scan
-from segapp.loading.loader import EvaluationOrder, Loader, Position, TrainOrder, worker_died
+from segapp.loading.loader import EvaluationOrder, Loader, Position, TrainOrder, explain_dead_worker
 from segapp.loading.mask_sample import LIMIT, SAMPLE, Look, look_at_masks
 from segapp.loading.reader import Reader
 from segapp.loading.samples import Cut, EvaluationSet, TrainSet, stack
 from segapp.spec import Spec
-from segapp.system.limits import usable_cores
+from segapp.system.limits import count_usable_cores
 from segapp.terminal.text import for_terminal
 from segapp.transforms import Augmenter, Transform, use_one_thread
 
@@ -82,10 +82,10 @@ class SegmentationDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.source, self.batch_size, self.augment = source, batch_size, tuple(augment)
-        self.cut = Cut(_pair(crop), _pair(resize), crops_per_image, oversample, seed)
+        self.cut = Cut(_to_pair(crop), _to_pair(resize), crops_per_image, oversample, seed)
         self._unsampled = None if oversample_background else source.background
         self.num_workers, self.cache_gb = num_workers, cache_gb
-        self.window = _pair(window) or self.cut.crop or self.cut.resize or WINDOW
+        self.window = _to_pair(window) or self.cut.crop or self.cut.resize or WINDOW
         self.overlap, self.blend = overlap, blend
         self._loaders: list[Loader] = []  # made so far
         self._check()
@@ -116,11 +116,11 @@ class SegmentationDataModule(LightningDataModule):
             blend=self.blend,
         )
 
-    def class_counts(self) -> np.ndarray:
+    def count_classes(self) -> np.ndarray:
         """(K,) int64: pixels of each class over the training masks; reads every one, once."""
         return self._scan.counts
 
-    def counts_at_hand(self) -> np.ndarray | None:
+    def get_known_counts(self) -> np.ndarray | None:
         """`class_counts` where something has needed them already, else None; reads nothing."""
         return self._scan.counts if self._was_scanned else None
 
@@ -136,14 +136,14 @@ class SegmentationDataModule(LightningDataModule):
         missing = [name for name in every if name not in known]
         if missing:
             raise MisuseError(
-                f"{len(missing)} of the {len(every)} images of the checkpoint's split are not there: {_some(missing)}. "
+                f"{len(missing)} of the {len(every)} images of the checkpoint's split are not there: {_format_some(missing)}. "
                 "Bring them back under the same names; if these are others than it was trained on, divide them by "
                 "their own `split` with --new_split (segapp fit, validate and test)."
             )
         new = sorted(known - set(every))
         if new:
-            _say(f"{len(new)} images are new since the checkpoint and are left out: {_some(new)}.")
-        self._drop_what_was_read()
+            _say(f"{len(new)} images are new since the checkpoint and are left out: {_format_some(new)}.")
+        self._drop_cached()
         items = {item.name: item for item in self.source.select(every)}
         self._items = {split: [items[name] for name in wanted[split]] for split in SPLITS}
 
@@ -152,7 +152,7 @@ class SegmentationDataModule(LightningDataModule):
 
         Raises MisuseError when the split has no images.
         """
-        items = self._some_items(split)
+        items = self._require_items(split)
         samples = TrainSet(Reader(items), replace(self.cut, oversample=0.0), Augmenter((), self.channels))
         few = count < len(items)
         keys = [(0, n * len(items) // count) if few else divmod(n, len(samples)) for n in range(count)]
@@ -177,15 +177,15 @@ class SegmentationDataModule(LightningDataModule):
     def train_dataloader(self) -> Loader:
         """Batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
         order = TrainOrder(len(self._train_set), self.batch_size, self.cut.seed, *self._share)
-        return self._loader(self._train_set, order, self._position)
+        return self._loader(self._train_set, order, self._get_position)
 
     def val_dataloader(self) -> Loader:
         """Whole images of this process's share, one per batch, on the CPU."""
-        return self._evaluation("val")
+        return self._make_evaluation_loader("val")
 
     def test_dataloader(self) -> Loader:
         """As `val_dataloader`; MisuseError when the data set has no test split."""
-        return self._evaluation("test")
+        return self._make_evaluation_loader("test")
 
     def predict_dataloader(self) -> Loader:
         """The test images, for `Trainer.predict`."""
@@ -207,9 +207,9 @@ class SegmentationDataModule(LightningDataModule):
         for loader in self._loaders:
             loader.close()
 
-    def worker_died(self, error: Exception) -> SegappError | None:
+    def explain_dead_worker(self, error: Exception) -> SegappError | None:
         """The sentence for PyTorch's error about a loader's worker, which it raises anywhere; None for another."""
-        return worker_died(error, [loader.reader for loader in self._loaders])
+        return explain_dead_worker(error, [loader.reader for loader in self._loaders])
 
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:
@@ -258,7 +258,7 @@ class SegmentationDataModule(LightningDataModule):
         names = [f"{self.source.classes[k]} ({k})" for k in np.flatnonzero(~look.classes)]
         whose = f"no {split} image shows" if look.complete else f"none of {look.masks} {split} images looked at shows"
         _say(
-            f"{whose} {_some(names, 10)}: there is no score for it. Other images, another `seed`, or segapp.datasets."
+            f"{whose} {_format_some(names, 10)}: there is no score for it. Other images, another `seed`, or segapp.datasets."
             "Fraction with `stratify: true` may change that."
         )
 
@@ -281,7 +281,7 @@ class SegmentationDataModule(LightningDataModule):
         """Rank and number of the processes that train."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def _position(self) -> Position:
+    def _get_position(self) -> Position:
         """Where Lightning is, also after resuming in the middle of an epoch."""
         trainer: Any = self.trainer
         if trainer is None or trainer.overfit_batches:  # overfitting wants the same batches in every epoch
@@ -289,13 +289,13 @@ class SegmentationDataModule(LightningDataModule):
         loop = trainer.fit_loop
         return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
 
-    def _evaluation(self, split: SplitName) -> Loader:
-        items, (rank, world) = self._some_items(split), self._share
+    def _make_evaluation_loader(self, split: SplitName) -> Loader:
+        items, (rank, world) = self._require_items(split), self._share
         if len(items) < world:
             raise MisuseError(f"{len(items)} {split} images cannot be shared by {world} processes; use fewer.")
         return self._loader(EvaluationSet(Reader(items)), EvaluationOrder(len(items), rank, world))
 
-    def _some_items(self, split: SplitName) -> list[Item]:
+    def _require_items(self, split: SplitName) -> list[Item]:
         """MisuseError where there are none."""
         if not self._items[split]:
             raise MisuseError(
@@ -306,12 +306,12 @@ class SegmentationDataModule(LightningDataModule):
 
     def _loader(self, samples: TrainSet | EvaluationSet, order: Any, position: Any = lambda: (0, 0)) -> Loader:
         on_gpu = self.trainer.strategy.root_device.type == "cuda" if self.trainer else torch.cuda.is_available()
-        workers = default_workers(on_gpu, self._share[1]) if self.num_workers is None else self.num_workers
+        workers = choose_workers(on_gpu, self._share[1]) if self.num_workers is None else self.num_workers
         loader = Loader(samples, order, position, min(workers, len(order)), on_gpu, _start_worker)
         self._loaders.append(loader)
         return loader
 
-    def _drop_what_was_read(self) -> None:
+    def _drop_cached(self) -> None:
         for name in ("_reader", "_scan", "_train_set"):
             self.__dict__.pop(name, None)
 
@@ -337,7 +337,7 @@ class SegmentationDataModule(LightningDataModule):
             raise MisuseError(f"cache_gb and num_workers are 0 or more, got {self.cache_gb} and {self.num_workers}.")
 
 
-def source_of(where: str | Path, data: Mapping[str, Any], allowed: Sequence[str] | None = None) -> Source:
+def build_source(where: str | Path, data: Mapping[str, Any], allowed: Sequence[str] | None = None) -> Source:
     """Return the data set that a config's data section describes; `where` is for the errors.
 
     `allowed` are the classes or packages outside segapp's own that it may use: default all that it names, for a config
@@ -369,13 +369,13 @@ def check_root(where: str | Path, root: Any, remedy: str) -> None:
         _say(f"data: {folder.resolve()}, outside the current folder, as {where} names it.")
 
 
-def default_workers(on_gpu: bool, processes: int) -> int:
+def choose_workers(on_gpu: bool, processes: int) -> int:
     """Loader processes for one training process on this machine.
 
     A GPU leaves the cores to the loader, but one. On a CPU training itself uses every core, and a crop costs a
     hundredth of its share of a step: with few cores, workers only get in the way.
     """
-    share = max(usable_cores() // processes, 1)
+    share = max(count_usable_cores() // processes, 1)
     return min(GPU_WORKERS, share - 1) if on_gpu else min(2, share // 4)
 
 
@@ -399,7 +399,7 @@ def _silence_when_orphaned() -> None:
     sys.excepthook = tell_while_parent_lives
 
 
-def _pair(size: Size | None) -> tuple[int, int] | None:
+def _to_pair(size: Size | None) -> tuple[int, int] | None:
     if size is None:
         return None
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
@@ -410,5 +410,5 @@ def _say(sentence: str) -> None:
     logger.warning("%s", for_terminal(sentence))
 
 
-def _some(names: Sequence[str], shown: int = 3) -> str:
+def _format_some(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + (f" … and {len(names) - shown} more" if len(names) > shown else "")

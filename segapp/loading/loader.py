@@ -79,7 +79,7 @@ class Loader:
         self._loader = DataLoader(
             samples,
             batch_sampler=order,
-            collate_fn=_as_it_is,
+            collate_fn=_return_batch,
             num_workers=workers,
             pin_memory=pin_memory,
             persistent_workers=workers > 0,
@@ -130,7 +130,7 @@ class Loader:
         try:
             batch = next(batches, None)
         except RuntimeError as error:
-            if (died := worker_died(error, [self.reader])) is None:
+            if (died := explain_dead_worker(error, [self.reader])) is None:
                 raise
             raise died from error
         if isinstance(batch, Failure):
@@ -138,7 +138,7 @@ class Loader:
         return batch
 
 
-def worker_died(error: Exception, readers: Sequence[Reader]) -> SegappError | None:
+def explain_dead_worker(error: Exception, readers: Sequence[Reader]) -> SegappError | None:
     """The sentence for PyTorch's error about a worker that was killed, or None for another error.
 
     A worker that is killed says nothing: the system took it, mostly for want of memory.
@@ -155,6 +155,6 @@ def worker_died(error: Exception, readers: Sequence[Reader]) -> SegappError | No
     )
 
 
-def _as_it_is(batch: Any) -> Any:
+def _return_batch(batch: Any) -> Any:
     """`__getitems__` of our data sets delivers whole batches."""
     return batch

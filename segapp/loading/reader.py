@@ -29,7 +29,7 @@ class Reader:
         """Of all decoded images and masks; 0 where no cache was asked for."""
         self._cache: SharedCache | None = None
         if cache_bytes > 0:
-            sizes = [_bytes(item) for item in items]
+            sizes = [_measure_bytes(item) for item in items]
             self.bytes_needed = sum(sizes)
             self._cache = SharedCache(sizes, cache_bytes)
 
@@ -176,6 +176,6 @@ def _blanked(mask: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
     return cv2.copyMakeBorder(mask[rows.inside, columns.inside], *sides, cv2.BORDER_CONSTANT, value=IGNORE_INDEX)
 
 
-def _bytes(item: Item) -> int:
+def _measure_bytes(item: Item) -> int:
     height, width, channels = item.image.shape
     return height * width * (channels * item.image.dtype.itemsize + 1)

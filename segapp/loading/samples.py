@@ -93,7 +93,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
         """A whole batch at once: its pixels are copied once, into their place."""
-        return batched(self, keys)
+        return make_batch(self, keys)
 
     def _cut(self, item: int, matrix: np.ndarray, middle: Size | None, chance: Sequence[float]) -> Pair:
         size = self.reader.size(item)
@@ -109,10 +109,10 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         covered = crop if exact and self.cut.crop is None else _covered(matrix, crop)
         centre = _random_centre(size, covered, chance) if middle is None else _centre_on(middle, matrix, crop)
         if exact:
-            y, x = _corner(size, covered, centre)
+            y, x = _choose_corner(size, covered, centre)
             pixels = self.reader.padded(item, y, x, *covered)
             return _permuted(pixels[0], matrix), _permuted(pixels[1], matrix)
-        y, x, h, w = _window(matrix, centre, crop)
+        y, x, h, w = _locate_window(matrix, centre, crop)
         return self.augment.warp(*self.reader.padded(item, y, x, h, w), matrix, (centre[0] - y, centre[1] - x), crop)
 
 
@@ -135,10 +135,10 @@ class EvaluationSet(torch.utils.data.Dataset[Sample]):
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
         """A batch of one size."""
-        return batched(self, keys)
+        return make_batch(self, keys)
 
 
-def batched(samples: "TrainSet | EvaluationSet", keys: Sequence[Key]) -> Batch | Failure:
+def make_batch(samples: "TrainSet | EvaluationSet", keys: Sequence[Key]) -> Batch | Failure:
     """The samples stacked, or what went wrong: nothing but SegappError is expected to."""
     try:
         return stack([samples[key] for key in keys])
@@ -202,7 +202,7 @@ def _centre_on(middle: Size, matrix: np.ndarray, crop: Size) -> tuple[float, flo
     return middle[0] + 0.5 - y, middle[1] + 0.5 - x
 
 
-def _corner(size: Size, covered: Size, centre: tuple[float, float]) -> Size:
+def _choose_corner(size: Size, covered: Size, centre: tuple[float, float]) -> Size:
     """Return the top left corner of a crop; along an axis where the image is smaller, all of the image stays inside."""
     y, x = (math.floor(centre[axis] - covered[axis] / 2) for axis in (0, 1))
     room = size[0] - covered[0], size[1] - covered[1]
@@ -215,7 +215,7 @@ def _covered(matrix: np.ndarray, crop: Size) -> Size:
     return round(yx * crop[1] + yy * crop[0]), round(xx * crop[1] + xy * crop[0])
 
 
-def _window(matrix: np.ndarray, centre: tuple[float, float], crop: Size) -> tuple[int, int, int, int]:
+def _locate_window(matrix: np.ndarray, centre: tuple[float, float], crop: Size) -> tuple[int, int, int, int]:
     """The stored pixels (y, x, h, w) under a mapped crop, and one more around for interpolation."""
     reach_x, reach_y = np.abs(matrix) @ (np.array(crop[::-1]) / 2)
     top, left = (int(np.floor(centre[0] - reach_y)) - 1, int(np.floor(centre[1] - reach_x)) - 1)

@@ -11,7 +11,7 @@ _shared = False
 
 
 @contextmanager
-def one_batch() -> Iterator[None]:
+def share_batch() -> Iterator[None]:
     """Within it, `summed` adds over all processes. They must all get there: in a training step, not in a validation."""
     global _shared
     before, _shared = _shared, True
@@ -21,10 +21,10 @@ def one_batch() -> Iterator[None]:
         _shared = before
 
 
-def summed(*shares: Tensor) -> tuple[Tensor, ...]:
+def sum_over_processes(*shares: Tensor) -> tuple[Tensor, ...]:
     """The sums over all processes of their shares, any shapes and dtypes, with one exchange in float64.
 
-    Outside `one_batch`, and in a process by itself, the shares as they are. DistributedDataParallel averages the
+    Outside `share_batch`, and in a process by itself, the shares as they are. DistributedDataParallel averages the
     gradients of the W processes; a sum's gradient is therefore W times that of this process's own share, so that what
     is computed from sums has, after averaging, the gradient that one process with the whole batch would have.
     """
@@ -36,10 +36,10 @@ def summed(*shares: Tensor) -> tuple[Tensor, ...]:
     distributed.all_reduce(flat)
     totals = flat.split([share.numel() for share in shares])
     return tuple(
-        _with_gradient(total.reshape(share.shape).to(share.dtype), share, processes)
+        _attach_gradient(total.reshape(share.shape).to(share.dtype), share, processes)
         for total, share in zip(totals, shares, strict=True)
     )
 
 
-def _with_gradient(total: Tensor, share: Tensor, processes: int) -> Tensor:
+def _attach_gradient(total: Tensor, share: Tensor, processes: int) -> Tensor:
     return total + processes * (share - share.detach()) if share.requires_grad else total

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from segapp.batch import IGNORE_INDEX
 from segapp.init_args import Recorded
-from segapp.losses.distributed import summed
+from segapp.losses.distributed import sum_over_processes
 from segapp.losses.weights import checked
 
 
@@ -26,15 +26,15 @@ class Lovasz(Recorded, nn.Module):
         """Scalar in [0, 1]."""
         p = checked(logits, mask).softmax(1).movedim(1, -1)
         pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
-        losses = [self._surrogate(probabilities, truth) for probabilities, truth in pairs]
+        losses = [self._compute_surrogate(probabilities, truth) for probabilities, truth in pairs]
         kept = [loss for loss in losses if loss is not None]
         total, count = torch.stack(kept).sum() if kept else (p * 0).sum(), mask.new_tensor(len(kept))
         if self.reduce == "image":
-            total, count = summed(total, count)
+            total, count = sum_over_processes(total, count)
         return total / count.clamp(min=1)
 
     @staticmethod
-    def _surrogate(p: Tensor, mask: Tensor) -> Tensor | None:
+    def _compute_surrogate(p: Tensor, mask: Tensor) -> Tensor | None:
         """The mean over present classes of errors · Lovász gradient; None where all is ignored."""
         valid = mask != IGNORE_INDEX
         p, truth = p[valid], mask[valid]
@@ -43,11 +43,11 @@ class Lovasz(Recorded, nn.Module):
             foreground = truth == index
             errors, order = (foreground.to(p) - p[:, index]).abs().sort(descending=True)
             # Not `@`, which autocast would take to bfloat16.
-            losses.append((errors * _jaccard_gradient(foreground[order], p.dtype)).sum())
+            losses.append((errors * _compute_jaccard_gradient(foreground[order], p.dtype)).sum())
         return torch.stack(losses).mean() if losses else None
 
 
-def _jaccard_gradient(truth: Tensor, dtype: torch.dtype) -> Tensor:
+def _compute_jaccard_gradient(truth: Tensor, dtype: torch.dtype) -> Tensor:
     """Gradient of the Lovász extension of the Jaccard loss at sorted errors (algorithm 1 of the paper).
 
     The differences of successive Jaccard losses are written out, 1 / union where the truth is foreground and

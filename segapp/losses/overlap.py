@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
-from segapp.losses.distributed import summed
+from segapp.losses.distributed import sum_over_processes
 from segapp.losses.pixelwise import CrossEntropy
 from segapp.losses.weights import ClassWeights, Weights, checked
 
@@ -65,7 +65,7 @@ class Tversky(Recorded, nn.Module):
         hits, predicted = (p * truth).sum(over), (p * valid).sum(over)  # (N, K) or (K,)
         true, pixels = truth.sum(over), valid.sum(over)
         if self.reduce == "batch":
-            hits, predicted, true, pixels = summed(hits, predicted, true, pixels)
+            hits, predicted, true, pixels = sum_over_processes(hits, predicted, true, pixels)
         wrong = self.alpha * (predicted - hits) + self.beta * (true - hits)
         loss = wrong / (hits + wrong + self.smooth)
         weights = self.class_weights(logits)
@@ -75,7 +75,7 @@ class Tversky(Recorded, nn.Module):
         weights = weights * (pixels > 0)
         total, weight = (loss * weights).sum(), weights.sum()
         if self.reduce == "image":
-            total, weight = summed(total, weight)
+            total, weight = sum_over_processes(total, weight)
         return total / torch.where(weight > 0, weight, 1)
 
 

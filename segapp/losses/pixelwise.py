@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
-from segapp.losses.distributed import summed
+from segapp.losses.distributed import sum_over_processes
 from segapp.losses.weights import ClassWeights, Weights, checked
 
 
@@ -26,7 +26,7 @@ class PixelwiseLoss(Recorded, nn.Module, ABC):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Scalar."""
-        total, weight = summed(*self.sums(logits, mask))
+        total, weight = sum_over_processes(*self.sums(logits, mask))
         # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
         return total * (weight > 0) / torch.where(weight > 0, weight, 1)
 

@@ -1,10 +1,10 @@
 """Integer counts, and every score derived from them."""
 
 from segapp.metrics.accumulate import ImageScores, SegmentationScores
-from segapp.metrics.boundary import BoundaryScore, boundary_scores
-from segapp.metrics.counts import confusion, true_false_positives_negatives
+from segapp.metrics.boundary import BoundaryScore, score_boundaries
+from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.epoch_mean import EpochMean
-from segapp.metrics.scores import SCORES, dice, iou, mean_over_classes
+from segapp.metrics.scores import SCORES, compute_dice, compute_iou, mean_over_classes
 
 __all__ = [
     "EpochMean",
@@ -12,10 +12,10 @@ __all__ = [
     "BoundaryScore",
     "ImageScores",
     "SegmentationScores",
-    "boundary_scores",
-    "confusion",
-    "dice",
-    "iou",
+    "score_boundaries",
+    "count_confusion",
+    "compute_dice",
+    "compute_iou",
     "mean_over_classes",
-    "true_false_positives_negatives",
+    "split_confusion",
 ]

@@ -8,8 +8,8 @@ import torch.distributed as distributed
 from torch import Tensor
 
 from segapp.errors import SegappError
-from segapp.metrics.boundary import BoundaryScore, boundary_scores
-from segapp.metrics.counts import confusion, true_false_positives_negatives
+from segapp.metrics.boundary import BoundaryScore, score_boundaries
+from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.scores import SCORES, mean_over_classes
 
 
@@ -74,10 +74,10 @@ class SegmentationScores:
             SegappError: a class index outside 0 … K-1, or shapes that differ.
         """
         try:
-            counts = confusion(prediction, mask, len(self.classes)).cpu()
+            counts = count_confusion(prediction, mask, len(self.classes)).cpu()
             outlines = []
             if self.keep_boundaries:
-                outlines = boundary_scores(prediction.cpu().numpy(), mask.cpu().numpy(), len(self.classes))
+                outlines = score_boundaries(prediction.cpu().numpy(), mask.cpu().numpy(), len(self.classes))
         except SegappError as error:
             raise SegappError(f"{name}: {error}") from None
         self.confusion = self.confusion + counts  # not in place: spawned processes share what they began with
@@ -85,7 +85,7 @@ class SegmentationScores:
         if self.keep_confusion:
             truth, guess = counts.nonzero(as_tuple=True)
             rows = list(zip(truth.tolist(), guess.tolist(), counts[truth, guess].tolist(), strict=True))
-        self.images.append(ImageScores(name, true_false_positives_negatives(counts).tolist(), rows, outlines))
+        self.images.append(ImageScores(name, split_confusion(counts).tolist(), rows, outlines))
 
     def compute(self) -> dict[str, float]:
         """Every score by its full name (`dice/dataset`, `iou/image/<class>`, …); NaN where nothing was scored."""
@@ -110,7 +110,7 @@ class SegmentationScores:
         mean over the images where it is defined. `surface_dice/image` and `hd95/image` likewise, where boundaries were
         kept.
         """
-        per_set = true_false_positives_negatives(total)
+        per_set = split_confusion(total)
         per_image = self.values(images)
         result: dict[str, float] = {}
         for score, function in SCORES.items():

@@ -33,7 +33,7 @@ class BoundaryScore(NamedTuple):
     """In pixels, or in the unit of `spacing`; NaN where the class is in neither mask."""
 
 
-def boundary_scores(
+def score_boundaries(
     prediction: np.ndarray,
     mask: np.ndarray,
     num_classes: int,
@@ -107,12 +107,12 @@ def _score(
         return BoundaryScore(1.0, 0.0)
     if len(where) < 2 or not len(truth) or not len(guess):
         return BoundaryScore(0.0, diagonal)
-    there, back = _nearest(truth, guess), _nearest(guess, truth)
+    there, back = _measure_distances(truth, guess), _measure_distances(guess, truth)
     close = int(np.count_nonzero(there <= tolerance) + np.count_nonzero(back <= tolerance))
     far = max(float(np.percentile(distances, 95)) for distances in (there, back))
     return BoundaryScore(close / (len(truth) + len(guess)), far)
 
 
-def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _measure_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(points,) float64 distances to the nearest of `others`; pixels need no balanced tree, and it takes longer."""
     return cKDTree(others, balanced_tree=False, compact_nodes=False).query(points)[0]

@@ -10,7 +10,7 @@ _PIECE = 1 << 19
 """Pixels counted at a time: their pairs stay in the cache, and a large image needs no large temporaries."""
 
 
-def confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tensor:
+def count_confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tensor:
     """How often each true class was predicted as each class.
 
     Args:
@@ -29,7 +29,7 @@ def confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tensor:
             f"a prediction of shape {tuple(prediction.shape)} and {prediction.dtype} cannot be scored against a mask "
             f"of shape {tuple(mask.shape)} and {mask.dtype}: both must be class indices of one shape."
         )
-    truths, guesses = _bytes(mask), _bytes(prediction)
+    truths, guesses = _flatten_to_bytes(mask), _flatten_to_bytes(prediction)
     pairs = torch.zeros(256 * 256, dtype=torch.int64, device=mask.device)
     for truth, guess in zip(truths.split(_PIECE), guesses.split(_PIECE), strict=True):
         pairs += torch.bincount(truth.int() * 256 + guess.int(), minlength=256 * 256)
@@ -39,7 +39,7 @@ def confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tensor:
     return counts
 
 
-def _bytes(indices: Tensor) -> Tensor:
+def _flatten_to_bytes(indices: Tensor) -> Tensor:
     """Flat uint8; what does not fit becomes 255, which is no class, so that it is missed in the counts."""
     if indices.dtype != torch.uint8:
         wide = indices.long()
@@ -57,7 +57,7 @@ def _refuse(prediction: Tensor, mask: Tensor, num_classes: int) -> None:
             raise SegappError(f"{what} class {some}; expected 0 … {num_classes - 1}, or {IGNORE_INDEX} for ignored.")
 
 
-def true_false_positives_negatives(confusion: Tensor) -> Tensor:
+def split_confusion(confusion: Tensor) -> Tensor:
     """(…, K, K) confusion → (…, 3, K) int64: true positives, false positives, false negatives per class."""
     hits = confusion.diagonal(dim1=-2, dim2=-1)
     return torch.stack([hits, confusion.sum(-2) - hits, confusion.sum(-1) - hits], dim=-2)

@@ -11,12 +11,12 @@ from torch import Tensor
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def dice(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
+def compute_dice(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     """2 TP / (2 TP + FP + FN); float64, NaN where the class is absent from both (Dice 1945)."""
     return 2 * tp.double() / (2 * tp + fp + fn)
 
 
-def iou(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
+def compute_iou(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     """TP / (TP + FP + FN); float64, NaN where the class is absent from both (Jaccard 1912)."""
     return tp.double() / (tp + fp + fn)
 
@@ -31,5 +31,5 @@ def mean_over_classes(values: Tensor, background: int | None) -> Tensor:
     return values[..., counted].nanmean(-1)
 
 
-SCORES: dict[str, Score] = {"dice": dice, "iou": iou}
+SCORES: dict[str, Score] = {"dice": compute_dice, "iou": compute_iou}
 """What is computed and reported: a new score is a function of the counts and one line here."""

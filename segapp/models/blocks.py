@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, checked, whole
+from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, require_choice, require_whole
 from segapp.models.skips import Dense, Residual
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -74,11 +74,11 @@ class BlockStyle:
     order: Order = "pre"
 
     def __post_init__(self) -> None:
-        checked("short_skip", self.short_skip, ShortSkipMode)
-        checked("norm", self.norm, NormKind)
-        checked("activation", self.activation, ActivationKind)
-        checked("order", self.order, Order)
-        whole("layers", self.layers)
+        require_choice("short_skip", self.short_skip, ShortSkipMode)
+        require_choice("norm", self.norm, NormKind)
+        require_choice("activation", self.activation, ActivationKind)
+        require_choice("order", self.order, Order)
+        require_whole("layers", self.layers)
         if not 0 <= self.dropout < 1:
             raise MisuseError(f"dropout is a share in [0, 1), got {self.dropout}.")
         if self.order == "post" and self.short_skip != "none":
@@ -94,7 +94,7 @@ class BlockStyle:
 
     def stack(self, in_channels: int, out_channels: int, blocks: int, on_image: bool = False) -> nn.Sequential:
         """`blocks` blocks in a row; `on_image` when the first one sees the image itself."""
-        whole("blocks", blocks)
+        require_whole("blocks", blocks)
         first = self.block(in_channels, out_channels, on_image)
         return nn.Sequential(first, *(self.block(out_channels, out_channels) for _ in range(blocks - 1)))
 
@@ -104,7 +104,7 @@ class BlockStyle:
         `on_image`: the first convolution comes bare, as an activation would cut off half of the image's values.
         """
         if self.short_skip == "concat":
-            return self._dense(in_channels, out_channels, on_image)
+            return self._make_dense(in_channels, out_channels, on_image)
         widths = [in_channels] + [out_channels] * self.layers
         layers = [self.layer(widths[i], widths[i + 1], bare=on_image and i == 0) for i in range(self.layers)]
         if self.short_skip == "add":
@@ -113,7 +113,7 @@ class BlockStyle:
             return Residual(in_channels, out_channels, layers)
         return nn.Sequential(*layers)
 
-    def _dense(self, in_channels: int, out_channels: int, on_image: bool) -> Dense:
+    def _make_dense(self, in_channels: int, out_channels: int, on_image: bool) -> Dense:
         growth = max(1, out_channels // self.layers)
         seen = [in_channels + i * growth for i in range(self.layers + 1)]
         layers = [self.layer(seen[i], growth, bare=on_image and i == 0) for i in range(self.layers)]
@@ -125,14 +125,14 @@ class BlockStyle:
         activated = self.order == "pre" and not bare
         initialise(conv, in_channels * kernel**2, self.gain if activated or self.order == "post" else 1.0)
         if self.order == "post":
-            return nn.Sequential(OrderedDict([("conv", conv), *self._activate(out_channels)]))
-        return nn.Sequential(OrderedDict([*(self._activate(in_channels) if activated else []), ("conv", conv)]))
+            return nn.Sequential(OrderedDict([("conv", conv), *self._make_activation(out_channels)]))
+        return nn.Sequential(OrderedDict([*(self._make_activation(in_channels) if activated else []), ("conv", conv)]))
 
     def head(self, in_channels: int, num_classes: int) -> nn.Sequential:
         """(N, in_channels, H, W) → logits (N, num_classes, H, W): norm and activation still due, then 1×1."""
         conv = nn.Conv2d(in_channels, num_classes, 1)
         initialise(conv, in_channels, gain=1.0)
-        due = [part for part in self._activate(in_channels) if self.order == "pre" and part[0] != "dropout"]
+        due = [part for part in self._make_activation(in_channels) if self.order == "pre" and part[0] != "dropout"]
         return nn.Sequential(OrderedDict([*due, ("conv", conv)]))
 
     @property
@@ -140,7 +140,7 @@ class BlockStyle:
         """√2 for ReLU, which halves the mean square, and for those like it; for tanh PyTorch's 5/3."""
         return nn.init.calculate_gain("tanh" if self.activation == "tanh" else "relu")
 
-    def _activate(self, channels: int) -> list[tuple[str, nn.Module]]:
+    def _make_activation(self, channels: int) -> list[tuple[str, nn.Module]]:
         parts: list[tuple[str, nn.Module]] = []
         if self.norm != "none":
             parts.append(("norm", NORMS[self.norm](channels)))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle
-from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, per_level, whole
+from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, expand_levels, require_whole
 
 
 class Encoder(Recorded, nn.Module):
@@ -58,22 +58,22 @@ class PlainEncoder(Encoder):
         super().__init__()
         if not widths:
             raise MisuseError("widths needs at least one number, the bottleneck's channels, got an empty list.")
-        self.out_channels = [whole("widths", width) for width in widths]
+        self.out_channels = [require_whole("widths", width) for width in widths]
         self.reductions = [2**level for level in range(len(widths))]
         self.decoder_widths = self.out_channels[:-1]
         self._style = BlockStyle(short_skip, norm, activation, dropout, layers, order)
         self._in_channels = [in_channels, *self.out_channels[:-1]]
-        self._blocks = per_level("blocks", blocks, len(widths))
+        self._blocks = expand_levels("blocks", blocks, len(widths))
         for level in range(len(widths) - 1):
-            self.add_module(str(level), self._level(level))
+            self.add_module(str(level), self._make_level(level))
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
 
-    def _level(self, level: int) -> nn.Module:
+    def _make_level(self, level: int) -> nn.Module:
         channels = self._in_channels[level], self.out_channels[level]
         return self._style.stack(*channels, self._blocks[level], on_image=level == 0)
 
     def make_bottleneck(self) -> nn.Module:
-        return self._level(len(self.out_channels) - 1)
+        return self._make_level(len(self.out_channels) - 1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         features = [images]

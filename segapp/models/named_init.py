@@ -53,20 +53,20 @@ class DrawnByName(TorchDispatchMode):
         if not args or not isinstance(args[0], Tensor) or args[0].device.type == "meta":
             return result
         if func._schema.is_mutable:
-            self._note(func, args, options)
+            self._record(func, args, options)
         elif isinstance(result, Tensor) and func.overloadpacket in (torch.ops.aten.clone, torch.ops.aten._to_copy):
-            known = self._fills.get(_key(args[0]), [])
+            known = self._fills.get(_get_key(args[0]), [])
             if known != [] and _is_whole(args[0]):
                 self._remember(result, known)
         return result
 
-    def _note(self, func: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    def _record(self, func: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         target, others = args[0], [*args[1:], *options.values()]
         random = torch.Tag.nondeterministic_seeded in func.tags
         whole = _is_whole(target)
         plain = not any(isinstance(value, Tensor) for value in others)
         fill = _Fill(func, target.shape, args[1:], options, random)
-        key = _key(target)
+        key = _get_key(target)
         if random and whole and plain:
             self._remember(target, [fill])
         elif not random and whole and func.overloadpacket in _CONSTANT:
@@ -78,7 +78,7 @@ class DrawnByName(TorchDispatchMode):
             self._remember(target, [*before, fill] if before and whole and plain and not random else None)
 
     def _remember(self, tensor: Tensor, fills: list[_Fill] | None) -> None:
-        self._fills[_key(tensor)] = fills
+        self._fills[_get_key(tensor)] = fills
         self._alive.append(tensor.untyped_storage())
 
     def redraw(self, net: nn.Module, seed: int) -> list[str]:
@@ -88,7 +88,7 @@ class DrawnByName(TorchDispatchMode):
         """
         kept = []
         for name, parameter in net.named_parameters():
-            fills = self._fills.get(_key(parameter), [])
+            fills = self._fills.get(_get_key(parameter), [])
             if fills is None:
                 kept.append(name)
             elif fills:
@@ -118,7 +118,7 @@ def _draw(parameter: Tensor, fills: list[_Fill], generator: torch.Generator) -> 
     parameter.copy_(values.view(parameter.shape))
 
 
-def _key(tensor: Tensor) -> int:
+def _get_key(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 

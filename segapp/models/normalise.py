@@ -20,8 +20,8 @@ class Normalise(nn.Module):
 
     def __init__(self, channels: int, mean: float | Sequence[float] = 0.5, std: float | Sequence[float] = 0.25) -> None:
         super().__init__()
-        self.register_buffer("mean", _per_channel("mean", mean, channels))
-        self.register_buffer("std", _per_channel("std", std, channels))
+        self.register_buffer("mean", _expand_channels("mean", mean, channels))
+        self.register_buffer("std", _expand_channels("std", std, channels))
         if min(std if isinstance(std, Sequence) else [std]) <= 0:
             raise MisuseError(f"std takes positive numbers, got {std}.")
 
@@ -41,7 +41,7 @@ class Normalise(nn.Module):
         return f"mean={self.mean.flatten().tolist()}, std={self.std.flatten().tolist()}"
 
 
-def _per_channel(setting: str, value: float | Sequence[float], channels: int) -> Tensor:
+def _expand_channels(setting: str, value: float | Sequence[float], channels: int) -> Tensor:
     """(1, C, 1, 1) float32."""
     numbers = list(value) if isinstance(value, Sequence) else [value] * channels
     if len(numbers) != channels:

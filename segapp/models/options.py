@@ -14,21 +14,21 @@ Order = Literal["pre", "post"]
 T = TypeVar("T")
 
 
-def checked(setting: str, value: T, words: Any) -> T:
+def require_choice(setting: str, value: T, words: Any) -> T:
     """`value` when it is one of `words` (a Literal); raises MisuseError otherwise."""
     if value not in get_args(words):
         raise MisuseError(f"{setting} takes {' | '.join(get_args(words))}, got {value!r}.")
     return value
 
 
-def whole(setting: str, value: int, at_least: int = 1) -> int:
+def require_whole(setting: str, value: int, at_least: int = 1) -> int:
     """`value` when it is large enough; raises MisuseError otherwise."""
     if value < at_least:
         raise MisuseError(f"{setting} takes whole numbers from {at_least} up, got {value}.")
     return value
 
 
-def per_level(setting: str, value: Any, levels: int) -> list[Any]:
+def expand_levels(setting: str, value: Any, levels: int) -> list[Any]:
     """One value per level, finest first, from one value or a list; raises MisuseError for another length."""
     values = list(value) if isinstance(value, list | tuple) else [value] * levels
     if len(values) != levels:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from segapp.models.options import LongSkipMode, checked
+from segapp.models.options import LongSkipMode, require_choice
 
 
-def projection(in_channels: int, out_channels: int) -> nn.Module:
+def make_projection(in_channels: int, out_channels: int) -> nn.Module:
     """A 1×1 convolution where the channels differ, nothing where they agree.
 
     It stands in for the identity: unit gain, and no bias (its partner in the sum brings one where needed).
@@ -36,10 +36,10 @@ class LongSkip(nn.Module):
 
     def __init__(self, mode: LongSkipMode, channels: int, skip_channels: int) -> None:
         super().__init__()
-        self.mode: LongSkipMode = checked("long_skip", mode, LongSkipMode) if skip_channels else "none"
+        self.mode: LongSkipMode = require_choice("long_skip", mode, LongSkipMode) if skip_channels else "none"
         self.out_channels = channels + skip_channels if self.mode == "concat" else channels
         if self.mode == "add":
-            self.project = projection(skip_channels, channels)
+            self.project = make_projection(skip_channels, channels)
 
     def forward(self, decoder: Tensor, encoder: Tensor) -> Tensor:
         if self.mode == "add":
@@ -60,7 +60,7 @@ class Residual(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, layers: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.project = projection(in_channels, out_channels)
+        self.project = make_projection(in_channels, out_channels)
         self.branch = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
-from segapp.models.options import whole
+from segapp.models.options import require_whole
 from segapp.models.smp_weights import Pretrained, build_with_weights
 
 OURS = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
@@ -112,8 +112,8 @@ class SmpNet(Recorded, nn.Module):
         std: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        whole("in_channels", in_channels)
-        whole("num_classes", num_classes)
+        require_whole("in_channels", in_channels)
+        require_whole("num_classes", num_classes)
         if architecture.lower() not in smp.MODEL_ARCHITECTURES_MAPPING:
             names = " | ".join(known.__name__ for known in smp.MODEL_ARCHITECTURES_MAPPING.values())
             raise MisuseError(f"architecture takes {names}, got {architecture!r}.")

@@ -18,9 +18,9 @@ from segapp.models.options import (
     Order,
     ShortSkipMode,
     UpsampleMode,
-    checked,
-    per_level,
-    whole,
+    expand_levels,
+    require_choice,
+    require_whole,
 )
 from segapp.models.skips import LongSkip
 
@@ -36,7 +36,7 @@ class Upsample(nn.Module):
 
     def __init__(self, mode: UpsampleMode, in_channels: int, out_channels: int, style: BlockStyle) -> None:
         super().__init__()
-        self.mode: UpsampleMode = checked("upsample", mode, UpsampleMode)
+        self.mode: UpsampleMode = require_choice("upsample", mode, UpsampleMode)
         self.conv: nn.Conv2d | nn.ConvTranspose2d
         if mode == "transpose":
             self.conv = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=style.bias)
@@ -106,20 +106,20 @@ class UNet(Recorded, nn.Module):
         std: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        whole("in_channels", in_channels)
-        whole("num_classes", num_classes)
+        require_whole("in_channels", in_channels)
+        require_whole("num_classes", num_classes)
         style = BlockStyle(short_skip, norm, activation, dropout, layers, order)
         made = encoder(in_channels)
         levels = len(made.out_channels) - 1
-        widths = per_level("decoder_widths", decoder_widths or made.decoder_widths, levels)
+        widths = expand_levels("decoder_widths", decoder_widths or made.decoder_widths, levels)
         for width in widths:
-            whole("decoder_widths", width)
-        self.long_skip = per_level("long_skip", long_skip, levels)
+            require_whole("decoder_widths", width)
+        self.long_skip = expand_levels("long_skip", long_skip, levels)
         self.short_skip = short_skip
         self.normalise = Normalise(in_channels, made.mean if mean is None else mean, made.std if std is None else std)
         self.encoder = made
         self.bottleneck = made.make_bottleneck()
-        blocks = per_level("decoder_blocks", decoder_blocks, levels)
+        blocks = expand_levels("decoder_blocks", decoder_blocks, levels)
         inputs = [*widths[1:], made.out_channels[-1]]
         self.decoder = nn.ModuleList()
         for level, width in enumerate(widths):

@@ -72,11 +72,11 @@ class Fingerprint:
     @cached_property
     def class_shares(self) -> np.ndarray:
         """(K,) share of each class among the labelled pixels."""
-        counts = self.class_counts
+        counts = self.count_classes
         return counts / max(int(counts.sum()), 1)
 
     @cached_property
-    def class_counts(self) -> np.ndarray:
+    def count_classes(self) -> np.ndarray:
         """(K,) int64 pixels of each class over all images."""
         return np.sum([image.counts for image in self.images], axis=0)
 
@@ -237,7 +237,7 @@ def _describe_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _require_something_to_learn(fingerprint: Fingerprint) -> None:
-    present = [name for name, count in zip(fingerprint.classes, fingerprint.class_counts, strict=True) if count]
+    present = [name for name, count in zip(fingerprint.classes, fingerprint.count_classes, strict=True) if count]
     if len(present) > 1:
         return
     found = f"only the class {present[0]!r}" if present else "no labelled pixel at all"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from segapp.inference.runtime import computes_bf16
-from segapp.system.limits import memory_limit, usable_cores
+from segapp.system.limits import count_usable_cores, read_memory_limit
 
 WARM_UP, MEASURED = 1, 2
 """Training steps before and within a measurement."""
@@ -44,9 +44,9 @@ class Machine:
 
 def look_at_machine() -> Machine:
     """Return the device on which `segapp fit` would train."""
-    cores = usable_cores()
+    cores = count_usable_cores()
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    memory = int(min(memory_limit(), total))
+    memory = int(min(read_memory_limit(), total))
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         return Machine("cuda", properties.name, properties.total_memory, memory, cores)

@@ -14,8 +14,8 @@ from segapp.datasets.source import Item
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.plan import Plan
-from segapp.report.figures import COLOURS, INK, as_svg, new_figure, style
-from segapp.report.page import Page, facts
+from segapp.report.figures import COLOURS, INK, make_figure, render_svg, use_style
+from segapp.report.page import Page, format_facts
 from segapp.terminal.text import for_html, for_plot
 
 SHOWN = 4
@@ -32,25 +32,26 @@ def write_page(path: Path, made: Plan, config: Path) -> None:
     lead = (
         f"<p>What <code>segapp plan</code> measured for <code>{for_html(str(config))}</code>, and what it decided.</p>"
     )
-    page = Page(f"Plan: {made.name}", lead + facts(_list_facts(made)))
+    page = Page(f"Plan: {made.name}", lead + format_facts(_list_facts(made)))
     page.section("Sizes")
-    with style():
+    with use_style():
         page.figure(
-            as_svg(draw_sizes(fingerprint, made.geometry.sample), "sizes"),
+            render_svg(draw_sizes(fingerprint, made.geometry.sample), "sizes"),
             _tell(made.decisions, "data.crop", "data.resize"),
         )
         page.section("Classes")
         page.figure(
-            as_svg(draw_classes(fingerprint), "classes"), _tell(made.decisions, "model.loss", "data.oversample")
+            render_svg(draw_classes(fingerprint), "classes"), _tell(made.decisions, "model.loss", "data.oversample")
         )
         page.section("Objects")
         page.figure(
-            as_svg(draw_objects(fingerprint, made.geometry.sample), "objects"),
+            render_svg(draw_objects(fingerprint, made.geometry.sample), "objects"),
             "Longer sides of connected regions; every region counts by its area. Dashed: the longer side of a sample.",
         )
         page.section("Intensities")
         page.figure(
-            as_svg(draw_intensities(fingerprint), "values"), _tell(made.decisions, "data.source.init_args.intensity")
+            render_svg(draw_intensities(fingerprint), "values"),
+            _tell(made.decisions, "data.source.init_args.intensity"),
         )
     page.section("What a sample sees")
     page.text("The framed part of each image is one training sample; the outlines are those of its mask.", note=True)
@@ -62,7 +63,7 @@ def write_page(path: Path, made: Plan, config: Path) -> None:
 
 def draw_sizes(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
     """Return widths against heights of the images, and the sample."""
-    figure = new_figure(6, 3.6)
+    figure = make_figure(6, 3.6)
     axes = figure.subplots()
     sizes, counts = np.unique(fingerprint.sizes, axis=0, return_counts=True)
     area = 20 + 180 * counts / counts.max()
@@ -79,7 +80,7 @@ def draw_classes(fingerprint: Fingerprint) -> Figure:
     """Return the fraction of the pixels and of the images of each class."""
     order = np.argsort(-fingerprint.class_shares, kind="stable")[:MOST_CLASSES]
     names = [for_plot(fingerprint.classes[index]) for index in order]
-    figure = new_figure(9, 1.4 + 0.24 * len(order))
+    figure = make_figure(9, 1.4 + 0.24 * len(order))
     pixels, images = figure.subplots(1, 2, sharey=True)
     shares = np.maximum(fingerprint.class_shares[order], 1e-6)
     pixels.barh(names, shares, color=COLOURS[0])
@@ -95,7 +96,7 @@ def draw_objects(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
     """Return the distribution of the objects' lengths, class by class."""
     present = [index for index in range(len(fingerprint.classes)) if index != fingerprint.background]
     present = sorted(present, key=lambda index: -fingerprint.class_shares[index])[: len(COLOURS)]
-    figure = new_figure(9, 3.4)
+    figure = make_figure(9, 3.4)
     axes = figure.subplots()
     bins = np.geomspace(2, max(8.0, float(fingerprint.sizes.max())), 33)
     for index, colour in zip(present, COLOURS, strict=False):
@@ -113,7 +114,7 @@ def draw_objects(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
 
 def draw_intensities(fingerprint: Fingerprint) -> Figure:
     """Return the histograms of values over all images: their median and where half of them lie."""
-    figure = new_figure(9, 3)
+    figure = make_figure(9, 3)
     axes: Axes = figure.subplots()
     histograms = np.stack([image.histogram for image in fingerprint.images])
     centres = (np.arange(histograms.shape[1]) + 0.5) / histograms.shape[1]

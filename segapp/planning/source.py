@@ -8,11 +8,11 @@ from typing import Any
 
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.split_lists import Lists
-from segapp.datasets.splits import Candidate, natural
+from segapp.datasets.splits import Candidate, sort_key_natural
 from segapp.errors import MisuseError
 from segapp.io import Image
 from segapp.io.yaml import read_yaml
-from segapp.loading.datamodule import source_of
+from segapp.loading.datamodule import build_source
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import FEWEST
 from segapp.planning.intensity import choose_intensity
@@ -76,13 +76,13 @@ def describe_section(path: Path) -> list[Decision]:
 
 def build_source(decisions: Sequence[Decision]) -> Source:
     """Return the data set of decisions."""
-    return source_of("the plan", build_config(decisions)["data"])
+    return build_source("the plan", build_config(decisions)["data"])
 
 
 def list_items(source: Source) -> list[Item]:
     """Return the items of all splits in the order of their names."""
     items = {item.name: item for split in SPLITS for item in source.items(split)}
-    return [items[name] for name in sorted(items, key=natural)]
+    return [items[name] for name in sorted(items, key=sort_key_natural)]
 
 
 def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:

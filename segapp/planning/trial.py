@@ -11,7 +11,7 @@ from torch import nn
 
 from segapp.batch import Batch
 from segapp.checkpoints.building import build_own
-from segapp.loading.datamodule import SegmentationDataModule, default_workers
+from segapp.loading.datamodule import SegmentationDataModule, choose_workers
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.machine import USABLE, Machine, estimate_memory, measure_step
 from segapp.planning.schedule import Pace
@@ -61,7 +61,7 @@ class Trial:
 
     def _overlap_loading(self, step: float) -> float:
         """Return the time of a step with its loading: beside it in worker processes, or before it without any."""
-        workers = default_workers(self.machine.kind == "cuda", 1)
+        workers = choose_workers(self.machine.kind == "cuda", 1)
         return max(step, self.loading / workers) if workers else step + self.loading
 
     def _estimate_validation(self, step: float) -> float:

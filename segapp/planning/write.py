@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.planning.decisions import Decision, build_config, reasons_of
 
 WIDTH = 110
@@ -33,7 +33,7 @@ _Dumper.add_representer(list, _represent_list)
 
 def write_plan(path: Path, decisions: Sequence[Decision], heading: str) -> None:
     """Write the configuration; `heading` is the comment at the top. The file is complete or not there."""
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         temporary.write_text(format_plan(decisions, heading), encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, folders_under, real_path, telling
+from segapp.io import SUFFIXES, explain_errors, real_path, walk_folders
 from segapp.terminal.text import for_terminal
 
 Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
@@ -45,7 +45,7 @@ def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, s
         raise MisuseError(f"output {output} is named like an image; give the folder to write to.")
     if output.exists() and not output.is_dir():
         raise MisuseError(f"output {output} is a file; give the folder to write to.")
-    found = _found(images, output)
+    found = _find_images(images, output)
     if not found:
         unread = describe_unread(images, output) or f"segapp reads {', '.join(sorted(SUFFIXES))}."
         raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
@@ -53,14 +53,19 @@ def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, s
     root = images if images.is_dir() else images.parent
     relative = [image.relative_to(root) for image in found]
     jobs = [
-        Job(image, {kind: output / kind / f"{stem}{_suffix(kind, image)}" for kind in kinds}, place.as_posix(), stem)
+        Job(
+            image,
+            {kind: output / kind / f"{stem}{_choose_suffix(kind, image)}" for kind in kinds},
+            place.as_posix(),
+            stem,
+        )
         for image, place, stem in zip(found, relative, _stems(relative, stems or {}), strict=True)
     ]
     _check(jobs, output)
     return jobs
 
 
-def _found(images: Path, output: Path) -> list[Path]:
+def _find_images(images: Path, output: Path) -> list[Path]:
     if images.is_file():
         if not _is_read(images):
             raise MisuseError(f"{images}: segapp reads {', '.join(sorted(SUFFIXES))}.")
@@ -98,7 +103,7 @@ def _is_read(path: Path) -> bool:
 def _walk(images: Path, output: Path) -> Iterator[Path]:
     """Yield the files below a folder, without hidden ones and earlier outputs."""
     earlier: list[Path] = [output] if output.is_relative_to(real_path(images)) else []
-    for place, files in folders_under(images):
+    for place, files in walk_folders(images):
         real = real_path(place)
         if place != images and any(_is_manifest(place / name) for name in files):
             earlier.append(real)
@@ -112,7 +117,7 @@ def _walk(images: Path, output: Path) -> Iterator[Path]:
 def _is_manifest(path: Path) -> bool:
     if not MANIFEST.fullmatch(path.name):
         return False
-    with telling(path), path.open("rb") as file:
+    with explain_errors(path), path.open("rb") as file:
         return file.read(len(MANIFEST_BEGINS)) == MANIFEST_BEGINS
 
 
@@ -154,7 +159,7 @@ def _names(relative: Sequence[Path]) -> list[Path]:
         names = longer
 
 
-def _suffix(kind: Kind, image: Path) -> str:
+def _choose_suffix(kind: Kind, image: Path) -> str:
     fixed = {"probability": ".npy", "contours": ".geojson", "coco": ".json", "overlay": ".png"}
     return fixed.get(kind, image.suffix if image.suffix.lower() in TIFF else ".png")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.io import telling
+from segapp.io import explain_errors
 from segapp.prediction.jobs import MANIFEST, Job, Kind
 from segapp.spec import Spec
 from segapp.terminal.text import for_csv, from_csv
@@ -100,26 +100,26 @@ class Manifest:
             row = replace(row, time_ns=time.time_ns())
             self._merge([row])
             self._begin()
-            with telling(self.path):
+            with explain_errors(self.path):
                 _append(self.path, [for_csv(asdict(row)[column]) for column in COLUMNS])
 
     def is_done(self, row: Row, job: Job) -> bool:
         """Whether the same image was done by the same model, and all its files are there."""
         known = self.rows.get(row.image)
-        same = known is not None and _identity(known) == _identity(row) and known.status == "done"
-        return same and not self._elsewhere(row) and all(path.is_file() for path in job.outputs.values())
+        same = known is not None and _get_identity(known) == _get_identity(row) and known.status == "done"
+        return same and not self._is_elsewhere(row) and all(path.is_file() for path in job.outputs.values())
 
     def is_ours(self, row: Row) -> bool:
         """Whether the image's files, if any, are of the same image and model: then they may be written again."""
         known = self.rows.get(row.image)
-        return known is not None and known.model == row.model and not self._elsewhere(row)
+        return known is not None and known.model == row.model and not self._is_elsewhere(row)
 
-    def _elsewhere(self, row: Row) -> bool:
+    def _is_elsewhere(self, row: Row) -> bool:
         """Whether what is known is of another folder's image; a folder that is gone was moved, or is another host's."""
         known = self.rows[row.image]
         return known.folder != row.folder and (self._output / known.folder).is_dir()
 
-    def of_others(self, model: str) -> list[Row]:
+    def find_foreign_rows(self, model: str) -> list[Row]:
         """All whose files another model wrote, or this one with other settings."""
         return [row for row in self.rows.values() if row.status != "failed" and row.model != model]
 
@@ -138,7 +138,7 @@ class Manifest:
         """A header in a new file or one that was torn within it, an end to a torn last line in an old one."""
         if self._ready:
             return
-        with telling(self.path):
+        with explain_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             content = self.path.read_bytes() if self.path.exists() else b""
             if b"\n" not in content:
@@ -150,19 +150,21 @@ class Manifest:
         self._ready = True
 
 
-def fingerprint(weights: Sequence[str | Path], spec: Spec, save: Sequence[Kind], options: dict[str, str]) -> str:
+def compute_fingerprint(
+    weights: Sequence[str | Path], spec: Spec, save: Sequence[Kind], options: dict[str, str]
+) -> str:
     """What decides about an output file besides the image: 16 hexadecimal digits.
 
     `weights` are checkpoints, or bundles of which every file counts, in any order.
     """
     digest = hashlib.blake2b(digest_size=8)
-    for content in sorted(_content(Path(path)) for path in weights):
+    for content in sorted(_digest_content(Path(path)) for path in weights):
         digest.update(content)
     digest.update(json.dumps([spec.to_dict(), sorted(save), options], sort_keys=True).encode())
     return digest.hexdigest()
 
 
-def _content(path: Path) -> bytes:
+def _digest_content(path: Path) -> bytes:
     """A digest of a file, or of all files of a folder and their names."""
     digest = hashlib.blake2b()
     for file in [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file()):
@@ -172,7 +174,7 @@ def _content(path: Path) -> bytes:
     return digest.digest()
 
 
-def row_of(job: Job, output: Path, model: str) -> Row:
+def make_row(job: Job, output: Path, model: str) -> Row:
     """Return the row with which work on an image begins."""
     images = Path(str(job.image.absolute()).removesuffix(job.name)).resolve()
     folder = os.path.relpath(images, output.resolve())
@@ -183,7 +185,7 @@ def row_of(job: Job, output: Path, model: str) -> Row:
     return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder, stem=job.stem)
 
 
-def existing(paths: Iterable[Path]) -> set[Path]:
+def find_existing(paths: Iterable[Path]) -> set[Path]:
     """Those that are there already, broken links too."""
     return {path for path in paths if os.path.lexists(path)}
 
@@ -211,7 +213,7 @@ def refuse_foreign(
             f"{strange[0]} exists already, and segapp has not written it; nothing was done. "
             "Choose another --output, or replace it with --overwrite."
         )
-    others = manifest.of_others(model)
+    others = manifest.find_foreign_rows(model)
     if others:
         raise MisuseError(
             f"{manifest.path.parent} holds what another model wrote, or this one with other settings, of {len(others)} "
@@ -220,7 +222,7 @@ def refuse_foreign(
         )
 
 
-def _identity(row: Row) -> tuple[str, int, int, str]:
+def _get_identity(row: Row) -> tuple[str, int, int, str]:
     return row.image, row.size, row.mtime_ns, row.model
 
 
@@ -228,7 +230,10 @@ def _read(path: Path) -> list[Row]:
     """The whole rows: each is a line of its own, so that a torn one spoils no other."""
     rows = []
     kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
-    with telling(path), path.open(newline="", encoding="utf-8", errors="replace") as file:  # torn within a letter, too
+    with (
+        explain_errors(path),
+        path.open(newline="", encoding="utf-8", errors="replace") as file,
+    ):  # torn within a letter, too
         header, *lines = file.read().split("\n")
     expected = ",".join(COLUMNS)
     if header != expected and not (expected.startswith(header) and not lines):  # a crash may have torn it

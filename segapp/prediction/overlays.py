@@ -9,7 +9,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.inference.engine import Picture
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.spec import Spec
 
 MAX_SIDE = 4096
@@ -29,9 +29,9 @@ def overlay(image: Picture, indices: np.ndarray, spec: Spec, step: int = 1) -> n
     The background class, where the spec has one, is left as it is.
     """
     further = -(-max(indices.shape) // MAX_SIDE)
-    pixels = _rgb(_thinned(image, step * further))
+    pixels = _to_rgb(_subsample(image, step * further))
     indices = np.ascontiguousarray(indices[::further, ::further])
-    strength = np.where(_outlines(indices, max(1, round(min(indices.shape) / 400))), 1.0, TINT).astype(np.float32)
+    strength = np.where(_find_outlines(indices, max(1, round(min(indices.shape) / 400))), 1.0, TINT).astype(np.float32)
     if spec.background is not None:
         strength[indices == spec.background] = 0
     colours = np.array(spec.palette, np.float32)[indices]
@@ -64,16 +64,16 @@ class ProbabilityFile:
 
 
 @contextmanager
-def probability_file(path: Path, shape: tuple[int, int, int], dtype: str = "float16") -> Iterator[ProbabilityFile]:
+def open_probability_file(path: Path, shape: tuple[int, int, int], dtype: str = "float16") -> Iterator[ProbabilityFile]:
     """A `ProbabilityFile` that stands at `path` once it is full; raises SegappError when writing fails."""
     try:
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
+        with write_atomically(path) as temporary, temporary.open("wb") as file:
             yield ProbabilityFile(file, shape, dtype)
     except OSError as error:
         raise SegappError(f"{path}: cannot be written ({error}).") from error
 
 
-def _thinned(image: Picture, step: int) -> np.ndarray:
+def _subsample(image: Picture, step: int) -> np.ndarray:
     """Every `step`-th pixel of every `step`-th row; a large image is read in stripes."""
     height, width = image.shape[:2]
     if step == 1:
@@ -83,13 +83,13 @@ def _thinned(image: Picture, step: int) -> np.ndarray:
     return np.concatenate([stripe[::step, ::step] for stripe in stripes])
 
 
-def _rgb(pixels: np.ndarray) -> np.ndarray:
+def _to_rgb(pixels: np.ndarray) -> np.ndarray:
     """(h, w, 3) float32 in [0, 255]: grey repeated, of more channels the first three."""
     shown = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
     return shown.astype(np.float32) * (1 if pixels.dtype == np.uint8 else 255)
 
 
-def _outlines(indices: np.ndarray, width: int) -> np.ndarray:
+def _find_outlines(indices: np.ndarray, width: int) -> np.ndarray:
     """(h, w) bool: pixels that have another class within `width` rows or columns."""
     outline = np.zeros(indices.shape, bool)
     for distance in range(1, width + 1):

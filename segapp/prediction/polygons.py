@@ -34,7 +34,7 @@ class Region:
         return int(self.mask.sum())
 
 
-def regions(indices: np.ndarray, spec: Spec) -> Iterator[Region]:
+def find_regions(indices: np.ndarray, spec: Spec) -> Iterator[Region]:
     """The regions of (H, W) uint8 class indices, class by class, the background left out."""
     for label in np.flatnonzero(np.bincount(indices.ravel(), minlength=spec.num_classes)[: spec.num_classes]):
         if label == spec.background:
@@ -45,7 +45,7 @@ def regions(indices: np.ndarray, spec: Spec) -> Iterator[Region]:
             yield Region(int(label), y, x, parts[y : y + h, x : x + w] == part)
 
 
-def rings(mask: np.ndarray) -> list[Ring]:
+def trace_rings(mask: np.ndarray) -> list[Ring]:
     """Return the outlines of one region along its pixels' edges: the outer one first, then its holes.
 
     The lattice points where an outline turns are those whose four pixels hold one, three or two diagonal ones.
@@ -65,12 +65,12 @@ def rings(mask: np.ndarray) -> list[Ring]:
     # edge on the left meets the column edge above where the pixel up left is the one outside, else the one below.
     # (The region hangs together by sides, so its pixels outside that meet here are two holes, or a hole and the rest.)
     above = np.where(up_left[ys, xs] == 1, 1 - second, second)
-    along, down = _partners(np.lexsort((second, xs, ys))), _partners(np.lexsort((above, ys, xs)))
+    along, down = _pair_edges(np.lexsort((second, xs, ys))), _pair_edges(np.lexsort((above, ys, xs)))
     found = []
     left = np.ones(len(ys), bool)
     for first in range(len(ys)):
         if left[first]:
-            found.append(np.array([(xs[i], ys[i]) for i in _loop(first, along, down, left)]))
+            found.append(np.array([(xs[i], ys[i]) for i in _follow_loop(first, along, down, left)]))
     closed = [np.concatenate([ring, ring[:1]]) for ring in found]
     return sorted(closed, key=lambda ring: -abs(signed_area(ring)))
 
@@ -81,10 +81,10 @@ def signed_area(ring: Ring) -> float:
     return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
 
 
-def feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[str, Any]:
+def make_feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[str, Any]:
     """A GeoJSON Feature: a Polygon, its outer ring counter-clockwise and its holes clockwise where y points up."""
     coordinates = []
-    for number, ring in enumerate(rings(region.mask)):
+    for number, ring in enumerate(trace_rings(region.mask)):
         placed = _placed(ring + np.array([region.x, region.y]), affine)
         wanted = 1 if number == 0 else -1
         placed = placed if np.sign(signed_area(placed)) == wanted else placed[::-1]
@@ -96,14 +96,14 @@ def feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[str, An
     }
 
 
-def contours(indices: np.ndarray, spec: Spec, affine: Affine | None, crs: str | None) -> dict[str, Any]:
+def make_contours(indices: np.ndarray, spec: Spec, affine: Affine | None, crs: str | None) -> dict[str, Any]:
     """A GeoJSON FeatureCollection of every region, in the image's coordinate system or, without one, in pixels."""
-    features = [feature(region, spec, affine or PIXELS) for region in regions(indices, spec)]
+    features = [make_feature(region, spec, affine or PIXELS) for region in find_regions(indices, spec)]
     named = {} if crs is None else {"crs": {"type": "name", "properties": {"name": crs}}}
     return {"type": "FeatureCollection", **named, "features": features}
 
 
-def annotation(region: Region, size: tuple[int, int]) -> dict[str, Any]:
+def make_annotation(region: Region, size: tuple[int, int]) -> dict[str, Any]:
     """One COCO annotation, without ids: uncompressed run lengths, which keep holes; size is (H, W)."""
     height, width = region.mask.shape
     return {
@@ -126,14 +126,14 @@ def runs(region: Region, size: tuple[int, int]) -> list[int]:
     return lengths if lengths[-1] else lengths[:-1]
 
 
-def _partners(order: np.ndarray) -> np.ndarray:
+def _pair_edges(order: np.ndarray) -> np.ndarray:
     """Who shares an edge with whom: neighbours in `order`, two by two."""
     partner = np.empty_like(order)
     partner[order[::2]], partner[order[1::2]] = order[1::2], order[::2]
     return partner
 
 
-def _loop(first: int, along: np.ndarray, down: np.ndarray, left: np.ndarray) -> Iterator[int]:
+def _follow_loop(first: int, along: np.ndarray, down: np.ndarray, left: np.ndarray) -> Iterator[int]:
     """The turns of one outline, by a row edge and a column edge in turn; each is taken from those `left`."""
     current = first
     while left[current]:

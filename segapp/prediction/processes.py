@@ -38,7 +38,7 @@ def share() -> tuple[int, int]:
     return rank, world_size
 
 
-def in_processes(command: Callable[..., int], settings: dict[str, Any], number: int) -> int:
+def run_in_processes(command: Callable[..., int], settings: dict[str, Any], number: int) -> int:
     """`command(**settings)` in so many processes, each with its share; the worst of their exit codes.
 
     What several of them refuse for the same reason is said once. None of them outlives this call.
@@ -47,7 +47,7 @@ def in_processes(command: Callable[..., int], settings: dict[str, Any], number: 
     threads = str(max(1, (os.cpu_count() or 1) // number))
     said: SimpleQueue[str] = spawn.SimpleQueue()
     shares = [{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(number)} for rank in range(number)]
-    processes = [spawn.Process(target=_one_share, args=(command, settings, mine, threads, said)) for mine in shares]
+    processes = [spawn.Process(target=_run_one, args=(command, settings, mine, threads, said)) for mine in shares]
     try:
         for process in processes:
             process.start()
@@ -61,7 +61,7 @@ def in_processes(command: Callable[..., int], settings: dict[str, Any], number: 
         _end([process for process in processes if process.pid is not None])
         raise
     finally:
-        for sentence in dict.fromkeys(_all(said)):
+        for sentence in dict.fromkeys(_iterate_messages(said)):
             sys.stderr.write(f"segapp: {for_terminal(sentence)}\n")
     killed = [process for process in processes if (process.exitcode or 0) < 0]
     if killed:
@@ -84,15 +84,15 @@ def _end(processes: Sequence[BaseProcess]) -> None:
         process.join()
 
 
-def _all(said: SimpleQueue[str]) -> Iterator[str]:
+def _iterate_messages(said: SimpleQueue[str]) -> Iterator[str]:
     while not said.empty():
         yield said.get()
 
 
-def _one_share(
+def _run_one(
     command: Callable[..., int], settings: dict[str, Any], share: dict[str, str], threads: str, said: SimpleQueue[str]
 ) -> None:
-    signal.signal(signal.SIGTERM, _unwind)
+    signal.signal(signal.SIGTERM, _raise_exit)
     os.environ.update(share)
     os.environ.setdefault("OMP_NUM_THREADS", threads)
     try:
@@ -106,5 +106,5 @@ def _one_share(
     sys.exit(code)
 
 
-def _unwind(number: int, frame: FrameType | None) -> None:
+def _raise_exit(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)

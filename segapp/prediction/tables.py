@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from segapp.io import atomic_path, telling, write_table
+from segapp.io import explain_errors, write_atomically, write_table
 from segapp.prediction.jobs import Job, Kind
 from segapp.prediction.manifest import Manifest, Row
 from segapp.spec import Spec
@@ -17,7 +17,7 @@ from segapp.terminal.text import for_terminal
 CLASSES = "classes.json"
 
 
-def tables_of(output: Path, kinds: Iterable[Kind]) -> list[Path]:
+def list_tables(output: Path, kinds: Iterable[Kind]) -> list[Path]:
     """Return the files of the whole folder: those that `conclude` writes, and what the classes are."""
     return [output / "per_image.csv", *([output / "coco.json"] if "coco" in kinds else []), output / CLASSES]
 
@@ -26,16 +26,16 @@ def write_classes(output: Path, spec: Spec) -> None:
     """Write the number, name and colour of every class: of a mask's values, of polygons, of probabilities' planes."""
     pairs = zip(spec.classes, spec.palette, strict=True)
     classes = [{"index": index, "name": name, "colour": colour} for index, (name, colour) in enumerate(pairs)]
-    with telling(output / CLASSES), atomic_path(output / CLASSES) as temporary:
+    with explain_errors(output / CLASSES), write_atomically(output / CLASSES) as temporary:
         temporary.write_text(json.dumps(classes, indent=1))
 
 
-def conclude(output: Path, every: Sequence[Job], spec: Spec, model: str) -> None:
+def write_tables(output: Path, every: Sequence[Job], spec: Spec, model: str) -> None:
     """The tables of the whole folder, from all parts of the manifest; whoever ends last writes the last version.
 
     Only what `model` did is in them: where several processes replace another one's files, some are not done yet.
     """
-    with _alone(output):
+    with _lock_folder(output):
         rows = [row for row in done_rows(output, every) if row.model == model]
         parts = {job.name: job.outputs["coco"] for job in every if "coco" in job.outputs}
         _write_table(output / "per_image.csv", rows, spec)
@@ -51,7 +51,7 @@ def done_rows(output: Path, every: Sequence[Job]) -> list[Row]:
 
 
 @contextmanager
-def _alone(output: Path) -> Iterator[None]:
+def _lock_folder(output: Path) -> Iterator[None]:
     """One process at a time."""
     folder = os.open(output, os.O_RDONLY)
     try:
@@ -83,11 +83,11 @@ def _write_coco(path: Path, rows: Sequence[Row], parts: Mapping[str, Path], spec
             annotations.append({"id": len(annotations) + 1, "image_id": number, **region})
     classes = [(index, name) for index, name in enumerate(spec.classes) if index != spec.background]
     categories = [{"id": index, "name": name} for index, name in classes]
-    with telling(path), atomic_path(path) as temporary:
+    with explain_errors(path), write_atomically(path) as temporary:
         temporary.write_text(json.dumps({"images": images, "categories": categories, "annotations": annotations}))
 
 
-def least_sure(rows: Sequence[Row], count: int) -> str:
+def format_least_certain(rows: Sequence[Row], count: int) -> str:
     first = sorted(rows, key=lambda row: row.confidence)[:count]
     lines = [f"look at these first, the network is least sure of them (mean confidence, of {len(rows)} images):"]
     return "\n".join(lines + [f"  {row.confidence:.4f}  {for_terminal(row.image)}" for row in first])

@@ -12,12 +12,12 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.inference.engine import Picture
 from segapp.inference.postprocess import clean, clean_bands, cleans
-from segapp.io import TiffRows, atomic_path, telling, tiff_rows, write_image, write_mask
+from segapp.io import TiffRows, explain_errors, open_tiff_rows, write_atomically, write_image, write_mask
 from segapp.prediction.areas import pixel_area
 from segapp.prediction.jobs import TIFF, Job, Kind
 from segapp.prediction.manifest import Row
-from segapp.prediction.overlays import MAX_SIDE, overlay, probability_file
-from segapp.prediction.polygons import annotation, contours, regions
+from segapp.prediction.overlays import MAX_SIDE, open_probability_file, overlay
+from segapp.prediction.polygons import find_regions, make_annotation, make_contours
 from segapp.spec import Spec
 
 STREAMED_FROM = 2**24
@@ -64,12 +64,12 @@ class Outputs:
         for kind in self._streamed:
             through = self._cleaned if kind == "mask" and cleans(self.spec) else iter
             palette = self.spec.palette if kind == "mask" else None
-            rows = tiff_rows(self.job.outputs[kind], self.size, self.meta, through, palette)
+            rows = open_tiff_rows(self.job.outputs[kind], self.size, self.meta, through, palette)
             writer = self._open.enter_context(rows)
             self._rows[kind] = writer, np.zeros((0, self.size[1]), np.uint8)
         if "probability" in self.job.outputs:
             shape = (self.spec.num_classes, *self.size)
-            file = probability_file(self.job.outputs["probability"], shape, self.dtype)
+            file = open_probability_file(self.job.outputs["probability"], shape, self.dtype)
             self._probabilities = self._open.enter_context(file)
         return self
 
@@ -101,7 +101,7 @@ class Outputs:
             if "probability" in self.job.outputs:
                 self._probabilities.add(y, x, probabilities)
             if "uncertainty" in self.job.outputs:
-                doubt = _doubt(probabilities)
+                doubt = _measure_uncertainty(probabilities)
         for kind in self._streamed:
             self._stream(kind, x, indices if kind == "mask" else doubt)
         step = self._thinning
@@ -148,16 +148,16 @@ class Outputs:
         if self.image is not None:
             write_image(outputs["overlay"], overlay(self.image, self._indices, spec, self._thinning))
         if "contours" in outputs:
-            made = contours(self._indices, spec, self.meta.get("affine"), self.meta.get("crs"))
+            made = make_contours(self._indices, spec, self.meta.get("affine"), self.meta.get("crs"))
             _write_json(outputs["contours"], made)
         if "coco" in outputs:
-            found = [annotation(region, self.size) for region in regions(self._indices, spec)]
+            found = [make_annotation(region, self.size) for region in find_regions(self._indices, spec)]
             _write_json(outputs["coco"], found)
 
     def _write_whole(self, path: Path, picture: np.ndarray, kind: Kind) -> None:
         if path.suffix.lower() in TIFF:
             palette = self.spec.palette if kind == "mask" else None
-            with tiff_rows(path, self.size, self.meta, palette=palette) as writer:
+            with open_tiff_rows(path, self.size, self.meta, palette=palette) as writer:
                 writer.add(picture)
         elif kind == "mask":
             write_mask(path, picture, self.spec.palette)
@@ -195,12 +195,12 @@ class Unopened:
         raise self.error
 
 
-def _doubt(probabilities: np.ndarray) -> np.ndarray:
+def _measure_uncertainty(probabilities: np.ndarray) -> np.ndarray:
     """(K, h, w) → (h, w) uint8: the entropy over its largest value log K, 0 … 255 for 0 … 1."""
     terms = probabilities * np.log(np.maximum(probabilities, 1e-12))
     return np.rint(terms.sum(axis=0) * (-255 / np.log(len(probabilities)))).clip(0, 255).astype(np.uint8)
 
 
 def _write_json(path: Path, content: Any) -> None:
-    with telling(path), atomic_path(path) as temporary:
+    with explain_errors(path), write_atomically(path) as temporary:
         temporary.write_text(json.dumps(content))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from segapp.report.page import Page, legend, picture, row_of
+from segapp.report.page import Page, arrange_in_row, embed_image, legend
 from segapp.report.results import Result
 
 
@@ -23,7 +23,7 @@ def add_examples(page: Page, finished: Sequence[Result], pairs: Sequence[tuple[s
         if heading:
             page.text(heading)
         for stem in names:
-            page.add(row_of(_example(folders, stem)))
+            page.add(arrange_in_row(_example(folders, stem)))
 
 
 def _legends(page: Page, folders: dict[str, Path]) -> None:
@@ -42,6 +42,6 @@ def _legends(page: Page, folders: dict[str, Path]) -> None:
 def _example(folders: dict[str, Path], stem: str) -> list[str]:
     """Image, truth, and every arm's prediction."""
     somewhere = next(folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file())
-    common = [picture(somewhere / f"{stem}-image.jpg", stem), picture(somewhere / f"{stem}-truth.png", "truth")]
+    common = [embed_image(somewhere / f"{stem}-image.jpg", stem), embed_image(somewhere / f"{stem}-truth.png", "truth")]
     predictions = [(arm, folder / f"{stem}-prediction.png") for arm, folder in folders.items()]
-    return common + [picture(path, arm) for arm, path in predictions if path.is_file()]
+    return common + [embed_image(path, arm) for arm, path in predictions if path.is_file()]

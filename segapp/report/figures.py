@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.report.results import LOWER_IS_BETTER, Result
 from segapp.terminal.text import for_plot, for_terminal
 
@@ -48,24 +48,24 @@ STYLE: Any = {
 }
 
 
-def style() -> AbstractContextManager[None]:
+def use_style() -> AbstractContextManager[None]:
     """Figures are made under it."""
     context: AbstractContextManager[None] = matplotlib.rc_context(STYLE)
     return context
 
 
-def new_figure(width: float, height: float) -> Figure:
+def make_figure(width: float, height: float) -> Figure:
     """A figure in inches; narrow enough that its text is readable on a phone."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def save_png(figure: Figure, path: Path) -> None:
     """White behind it, for documents."""
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=150, facecolor="white", metadata={"Software": None})
 
 
-def as_svg(figure: Figure, name: str) -> str:
+def render_svg(figure: Figure, name: str) -> str:
     """An <svg> element to stand in a page; the same figure gives the same text."""
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
@@ -80,27 +80,27 @@ def _for_page(tag: str, name: str) -> str:
     return tag.replace('id="', f'id="{name}-').replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
 
 
-def colour_of(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
+def choose_colours(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Every arm's colour and line style; after nine arms the colours come again, dashed."""
     dashes = ("-", "--", ":")
     return {arm: (COLOURS[i % 9], dashes[i // 9 % 3]) for i, arm in enumerate(arms)}
 
 
-def curves(results: Sequence[Result]) -> Figure:
+def draw_curves(results: Sequence[Result]) -> Figure:
     """Training loss, validation loss and validation Dice over epochs: the mean over seeds, and each seed faintly."""
     panels = {"train/loss": "Training loss", "val/loss": "Validation loss", "val/dice/dataset": "Validation Dice"}
     arms = list(dict.fromkeys(result.arm for result in results if result.curves))
-    figure = new_figure(10, 3.4 + 0.22 * math.ceil(len(arms) / 3))
+    figure = make_figure(10, 3.4 + 0.22 * math.ceil(len(arms) / 3))
     for axes, (name, title) in zip(figure.subplots(1, 3), panels.items(), strict=True):
-        for arm, (colour, dash) in colour_of(arms).items():
-            lines = [_line(result, name) for result in results if result.arm == arm and result.curves]
+        for arm, (colour, dash) in choose_colours(arms).items():
+            lines = [_read_line(result, name) for result in results if result.arm == arm and result.curves]
             for line in lines:
                 axes.plot(range(1, len(line) + 1), line, dash, color=colour, alpha=0.3, linewidth=0.8)
             shortest = min(map(len, lines))
             mean = np.mean([line[:shortest] for line in lines], axis=0)
             marker = "o" if shortest < 3 else None
             axes.plot(range(1, shortest + 1), mean, dash, color=colour, linewidth=2, label=for_plot(arm), marker=marker)
-        axes.set(title=title, xlabel="epoch", yscale="log" if name.endswith("loss") and _wide(axes) else "linear")
+        axes.set(title=title, xlabel="epoch", yscale="log" if name.endswith("loss") and _is_wide(axes) else "linear")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.2, color=INK)
     handles, labels = figure.axes[0].get_legend_handles_labels()
@@ -108,13 +108,13 @@ def curves(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def _wide(axes: Axes) -> bool:
+def _is_wide(axes: Axes) -> bool:
     """Whether one run's first epochs, batch norm's statistics still cold, would flatten everything else."""
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
     return bool(np.nanmax(values) > 20 * np.nanmedian(values) and np.nanmin(values) > 0)
 
 
-def _line(result: Result, name: str) -> list[float]:
+def _read_line(result: Result, name: str) -> list[float]:
     return [float(row.get(name) or "nan") for row in result.curves]
 
 
@@ -131,7 +131,7 @@ def dots(
     lines = max(name.count("\n") for name in shown) + 1
     across = min(len(scores), PANELS)
     down = math.ceil(len(scores) / across)
-    figure = new_figure(10, down * (1.3 + (0.14 + 0.16 * lines) * len(labels)))
+    figure = make_figure(10, down * (1.3 + (0.14 + 0.16 * lines) * len(labels)))
     panels = np.atleast_1d(figure.subplots(down, across, sharey=True)).ravel()
     for axes, score in zip(panels, scores, strict=False):
         for row in (row for row in rows if row["score"] == score):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 
 COLUMNS = (
     "epoch",
@@ -50,7 +50,7 @@ def read_rows(path: Path) -> list[Row]:
 def begin_table(path: Path, last_step: int) -> None:
     """Make `path` a table that ends with `last_step`: new, or what an interrupted run left up to there."""
     kept = [row for row in read_rows(path) if int(row["step"]) <= last_step] if path.is_file() and last_step else []
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(kept)
@@ -58,12 +58,12 @@ def begin_table(path: Path, last_step: int) -> None:
 
 def append_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
     """Add a step's rows in one write."""
-    lines = "".join(",".join(_field(value) for value in row) + "\n" for row in rows)
+    lines = "".join(",".join(_format_field(value) for value in row) + "\n" for row in rows)
     with path.open("a", newline="", encoding="utf-8") as file:
         file.write(lines)
 
 
-def _field(value: object) -> str:
+def _format_field(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -79,7 +79,7 @@ class FlowTable:
     values: dict[str, np.ndarray]
     """Column → (modules, steps) float64; NaN where there is no value."""
 
-    def with_weights(self) -> "FlowTable":
+    def select_weighted(self) -> "FlowTable":
         """Only the submodules that have parameters of their own."""
         return self.only([not np.isnan(norms).all() for norms in self.values["weight_norm"]])
 
@@ -105,7 +105,7 @@ def read_flow(path: Path) -> FlowTable:
     return FlowTable(steps, modules, values)
 
 
-def median(grid: np.ndarray) -> np.ndarray:
+def compute_median(grid: np.ndarray) -> np.ndarray:
     """(rows,): each row's median over its finite values; NaN where it has none."""
     finite = [row[np.isfinite(row)] for row in grid]
     return np.array([np.median(row) if len(row) else np.nan for row in finite])

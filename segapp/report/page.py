@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from pathlib import Path
 
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.terminal.text import for_html
 
 CSS = """
@@ -57,7 +57,7 @@ class Page:
 
     def text(self, sentence: str, note: bool = False) -> None:
         """A paragraph; notes are small."""
-        self.add(note_of(sentence) if note else f"<p>{for_html(sentence)}</p>")
+        self.add(format_note(sentence) if note else f"<p>{for_html(sentence)}</p>")
 
     def figure(self, svg: str, caption: str) -> None:
         """A drawing over its caption; sideways scrolling where the screen is narrow."""
@@ -70,7 +70,7 @@ class Page:
             "\n".join([f'<section id="{key}"><h2>{for_html(title)}</h2>', *parts, "</section>"])
             for key, title, parts in self._sections
         )
-        with atomic_path(path) as temporary:
+        with write_atomically(path) as temporary:
             temporary.write_text(
                 '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
                 '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -79,18 +79,18 @@ class Page:
             )
 
 
-def note_of(sentence: str) -> str:
+def format_note(sentence: str) -> str:
     """A small paragraph."""
     return f'<p class="note">{for_html(sentence)}</p>'
 
 
-def facts(pairs: dict[str, str]) -> str:
+def format_facts(pairs: dict[str, str]) -> str:
     """Short facts in boxes, the number above its name."""
     boxes = "".join(f"<div><b>{for_html(value)}</b>{for_html(name)}</div>" for name, value in pairs.items())
     return f'<div class="facts">{boxes}</div>'
 
 
-def picture(path: Path, caption: str) -> str:
+def embed_image(path: Path, caption: str) -> str:
     """An image file, inlined."""
     kind = "jpeg" if path.suffix in (".jpg", ".jpeg") else "png"
     data = base64.b64encode(path.read_bytes()).decode()
@@ -106,6 +106,6 @@ def legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = "") -> st
     return f'<p class="note legend">{for_html(lead)} {squares}</p>'
 
 
-def row_of(pictures: list[str]) -> str:
+def arrange_in_row(pictures: list[str]) -> str:
     """Pictures side by side, in a second row where they do not fit."""
     return f'<div class="pictures">{"".join(pictures)}</div>'

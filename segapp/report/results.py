@@ -60,7 +60,7 @@ class Result:
         if self.verdict is None:
             return {}
         path = self.verdict / "per_image.csv"
-        return {row["name"]: image_scores(path, row) for row in read_table(path)}
+        return {row["name"]: compute_image_scores(path, row) for row in read_table(path)}
 
     @cached_property
     def flow(self) -> FlowTable | None:
@@ -87,24 +87,24 @@ def read_verdict(path: Path) -> dict[str, Any]:
     return found
 
 
-def image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]:
+def compute_image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]:
     """Return the scores of one row of per_image.csv at `path`, each the mean over the image's classes.
 
     Raises SegappError where there are none.
     """
-    scores = {column: _number(cell) for column, cell in row.items() if column != "name" and "/" not in column}
+    scores = {column: _parse_number(cell) for column, cell in row.items() if column != "name" and "/" not in column}
     if not scores:
         raise SegappError(f"{path}: has no score per image, an earlier segapp wrote it; run segapp test again.")
     return scores
 
 
-def nan_mean(values: Sequence[float]) -> float:
+def compute_nan_mean(values: Sequence[float]) -> float:
     """The mean of what is a number; NaN of nothing."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     return float(text) if text not in ("", "-", "None") else math.nan
 
 
@@ -120,13 +120,13 @@ def scored(results: Sequence[Result], arm: str, score: str, images: Sequence[str
     return {result.seed: np.array([result.images[name][score] for name in images]) for result in finished}
 
 
-def common_images(results: Sequence[Result]) -> list[str]:
+def find_common_images(results: Sequence[Result]) -> list[str]:
     """The images that every finished run was scored on, in natural order."""
     named = [set(result.images) for result in results if result.images]
-    return sorted(set.intersection(*named), key=natural) if named else []
+    return sorted(set.intersection(*named), key=sort_key_natural) if named else []
 
 
-def natural(name: str) -> list[Any]:
+def sort_key_natural(name: str) -> list[Any]:
     """10 sorts after 9."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 

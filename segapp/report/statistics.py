@@ -92,7 +92,7 @@ def _estimate(values: np.ndarray) -> Interval:
     return Interval(mean, mean - reach, mean + reach, float(2 * t.sf(abs(mean) / spread, degrees)))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def adjust_p_values(p_values: Sequence[float]) -> list[float]:
     """Return p-values after Holm's step-down correction (1979); NaN are no tests and stay NaN."""
     order = [index for index in np.argsort(p_values) if not np.isnan(p_values[index])]
     corrected, floor = [float("nan")] * len(p_values), 0.0

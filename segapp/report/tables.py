@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segapp.io import atomic_path, write_table
+from segapp.io import write_atomically, write_table
 from segapp.terminal.text import for_html, for_terminal
 
 Rows = Sequence[Mapping[str, Any]]
@@ -13,47 +13,49 @@ _SIGNS = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textba
 _TEX = {character: f"\\{character}" for character in "&%$#_{}"} | _SIGNS
 
 
-def columns(rows: Rows) -> list[str]:
+def list_columns(rows: Rows) -> list[str]:
     """All keys, in order of first appearance."""
     return list(dict.fromkeys(key for row in rows for key in row))
 
 
 def write_csv(path: Path, rows: Rows) -> None:
     """Write numbers at full precision; nothing where there is none."""
-    names = columns(rows)
+    names = list_columns(rows)
     values = ([row.get(name) for name in names] for row in rows)
-    write_table(path, names, (["" if _missing(value) else value for value in line] for line in values))
+    write_table(path, names, (["" if _is_missing(value) else value for value in line] for line in values))
 
 
 def write_tex(path: Path, rows: Rows, caption: str) -> None:
     """A `table` of the booktabs package."""
-    names = columns(rows)
+    names = list_columns(rows)
     kinds = "".join("r" if _is_number(rows, name) else "l" for name in names)
-    lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption)}}}"]
-    lines += [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", _tex_row(names), r"\midrule"]
-    lines += [_tex_row([figure(row.get(name)) for name in names]) for row in rows]
+    lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{_escape_tex(caption)}}}"]
+    lines += [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", _format_tex_row(names), r"\midrule"]
+    lines += [_format_tex_row([format_number(row.get(name)) for name in names]) for row in rows]
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines))
 
 
-def html_table(rows: Rows) -> str:
+def format_html(rows: Rows) -> str:
     """A table that scrolls sideways where the screen is narrow."""
-    names = columns(rows)
+    names = list_columns(rows)
     kinds = [' class="number"' if _is_number(rows, name) else "" for name in names]
     head = "".join(f"<th{kind}>{for_html(name)}</th>" for name, kind in zip(names, kinds, strict=True))
     body = "".join(
         "<tr>"
-        + "".join(f"<td{kind}>{for_html(figure(row.get(name)))}</td>" for name, kind in zip(names, kinds, strict=True))
+        + "".join(
+            f"<td{kind}>{for_html(format_number(row.get(name)))}</td>" for name, kind in zip(names, kinds, strict=True)
+        )
         + "</tr>"
         for row in rows
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def figure(value: Any) -> str:
+def format_number(value: Any) -> str:
     """A number as a table shows it: whole ones with thousands, others to four digits."""
-    if _missing(value):
+    if _is_missing(value):
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
@@ -62,18 +64,18 @@ def figure(value: Any) -> str:
     return f"{value:.4f}" if 1e-3 <= abs(value) < 100 or value == 0 else f"{value:.4g}"
 
 
-def _missing(value: Any) -> bool:
+def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _is_number(rows: Rows, name: str) -> bool:
-    values = [row.get(name) for row in rows if not _missing(row.get(name))]
+    values = [row.get(name) for row in rows if not _is_missing(row.get(name))]
     return bool(values) and all(isinstance(value, int | float) for value in values)
 
 
-def _tex_row(words: Sequence[str]) -> str:
-    return " & ".join(map(_tex, words)) + r" \\"
+def _format_tex_row(words: Sequence[str]) -> str:
+    return " & ".join(map(_escape_tex, words)) + r" \\"
 
 
-def _tex(text: str) -> str:
+def _escape_tex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in for_terminal(text)).replace("–", "--")

@@ -33,14 +33,14 @@ def examine(facts: Facts) -> list[Finding]:
     return [check(facts) for check in CHECKS]
 
 
-def python(facts: Facts) -> Finding:
+def check_python(facts: Facts) -> Finding:
     """The interpreter is one segapp is made for."""
     if facts.python_fits:
         return Finding("ok", "python", facts.python)
     return Finding("problem", "python", facts.python, "segapp needs Python 3.11 to 3.13; make an environment with one")
 
 
-def versions(facts: Facts) -> Finding:
+def check_versions(facts: Facts) -> Finding:
     """Every dependency is installed in the range that the package's metadata asks for."""
     wrong = [
         f"{package.name} {package.installed or 'missing'} (needs {package.wanted or 'any'})"
@@ -56,7 +56,7 @@ def versions(facts: Facts) -> Finding:
     return Finding("ok", "versions", f"segapp {facts.version}, torch {facts.torch}, {len(facts.packages)} in range")
 
 
-def driver(facts: Facts) -> Finding:
+def check_driver(facts: Facts) -> Finding:
     """An NVIDIA card has a driver, new enough for the CUDA that torch brings."""
     if facts.driver is None:
         if facts.nvidia_card:
@@ -72,13 +72,13 @@ def driver(facts: Facts) -> Finding:
     return Finding("ok", "driver", facts.driver)
 
 
-def cuda(facts: Facts) -> Finding:
+def check_cuda(facts: Facts) -> Finding:
     """What drives a GPU reaches torch."""
     if facts.gpus:
         names = ", ".join(gpu.name for gpu in facts.gpus)
         old = [gpu for gpu in facts.gpus if not _has_code_for(gpu.capability, facts.architectures)]
         if old:
-            card = f"{old[0].name} (compute capability {_dotted(old[0].capability)})"
+            card = f"{old[0].name} (compute capability {_format_capability(old[0].capability)})"
             advice = "install an older torch, or compute with --trainer.accelerator cpu"
             return Finding("problem", "CUDA", f"torch {facts.torch} has no code for {card}", advice)
         return Finding("ok", "CUDA", f"{facts.torch_cuda} on {len(facts.gpus)} x {names}")
@@ -97,17 +97,17 @@ def cuda(facts: Facts) -> Finding:
     return Finding("problem", "CUDA", found, "see whether nvidia-smi lists it; a restart cures a driver updated in use")
 
 
-def gpu_memory(facts: Facts) -> Finding:
+def check_gpu_memory(facts: Facts) -> Finding:
     """Nobody else fills the GPUs."""
     if not facts.gpus:
         return Finding("ok", "GPU memory", "no GPU")
-    found = ", ".join(f"{_size(gpu.free)} of {_size(gpu.total)} free" for gpu in facts.gpus)
+    found = ", ".join(f"{_format_size(gpu.free)} of {_format_size(gpu.total)} free" for gpu in facts.gpus)
     if any(gpu.free < gpu.total / 2 for gpu in facts.gpus):
         return Finding("warning", "GPU memory", found, "something else uses it; nvidia-smi shows what")
     return Finding("ok", "GPU memory", found)
 
 
-def bf16(facts: Facts) -> Finding:
+def check_bf16(facts: Facts) -> Finding:
     """Which precision a run takes when it is left open."""
     device, native = facts.bf16
     if native:
@@ -115,7 +115,7 @@ def bf16(facts: Facts) -> Finding:
     return Finding("ok", "bf16", f"not computed natively by the {device}; the default precision is 32-true")
 
 
-def cores(facts: Facts) -> Finding:
+def check_cores(facts: Facts) -> Finding:
     """torch does not compute with more threads than the quota lets run, nor with far fewer."""
     quota = "" if facts.quota == float("inf") else f", quota {facts.quota:g}"
     found = f"{facts.cores} usable{quota}; torch computes with {facts.threads} threads"
@@ -127,7 +127,7 @@ def cores(facts: Facts) -> Finding:
     return Finding("ok", "cores", found)
 
 
-def omp(facts: Facts) -> Finding:
+def check_omp(facts: Facts) -> Finding:
     """Idle threads sleep instead of taking the loader's processor time."""
     policy = facts.environment.get("OMP_WAIT_POLICY", "")
     if policy.upper() == "PASSIVE":
@@ -136,10 +136,10 @@ def omp(facts: Facts) -> Finding:
     return Finding("warning", "OpenMP", found, "idle threads spin and slow down the loader; set it to PASSIVE")
 
 
-def memory(facts: Facts) -> Finding:
+def check_memory(facts: Facts) -> Finding:
     """A small training and its libraries fit."""
-    limit = "" if facts.memory_limit == float("inf") else f" (limit {_size(facts.memory_limit)})"
-    found = f"{_size(facts.memory)} available{limit}"
+    limit = "" if facts.memory_limit == float("inf") else f" (limit {_format_size(facts.memory_limit)})"
+    found = f"{_format_size(facts.memory)} available{limit}"
     if facts.memory < 2 * GIB:
         return Finding("problem", "memory", found, "training needs 2 GB and more; close programs or raise the limit")
     return Finding("ok", "memory", found)
@@ -149,7 +149,7 @@ def shared_memory(facts: Facts) -> Finding:
     """Batches of the loader's workers pass through /dev/shm."""
     if facts.shared_memory is None:
         return Finding("ok", "shared memory", "no /dev/shm on this system, none needed")
-    found = f"{_size(facts.shared_memory)} in /dev/shm"
+    found = f"{_format_size(facts.shared_memory)} in /dev/shm"
     advice = "batches pass through it; start the container with --shm-size=8g, or use --data.num_workers 0"
     if facts.shared_memory <= DOCKERS_SHARED_MEMORY:
         return Finding("problem" if facts.gpus else "warning", "shared memory", found, advice)
@@ -169,9 +169,9 @@ def open_files(facts: Facts) -> Finding:
     return Finding("ok", "open files", "unlimited" if soft < 0 else f"at most {soft}")
 
 
-def disk(facts: Facts) -> Finding:
+def check_disk(facts: Facts) -> Finding:
     """Checkpoints and sample pictures fit."""
-    found = f"{_size(facts.runs.free)} free for {facts.runs.path}"
+    found = f"{_format_size(facts.runs.free)} free for {facts.runs.path}"
     if facts.runs.free < GIB:
         return Finding("problem", "disk", found, "a run writes checkpoints; free some, or give --runs another disk")
     if facts.runs.free < 10 * GIB:
@@ -197,18 +197,18 @@ def caches(facts: Facts) -> Finding:
 
 
 CHECKS: tuple[Callable[[Facts], Finding], ...] = (
-    python,
-    versions,
-    driver,
-    cuda,
-    gpu_memory,
-    bf16,
-    cores,
-    omp,
-    memory,
+    check_python,
+    check_versions,
+    check_driver,
+    check_cuda,
+    check_gpu_memory,
+    check_bf16,
+    check_cores,
+    check_omp,
+    check_memory,
     shared_memory,
     open_files,
-    disk,
+    check_disk,
     runs,
     caches,
 )
@@ -225,9 +225,9 @@ def _has_code_for(capability: tuple[int, int], architectures: tuple[str, ...]) -
     return not architectures
 
 
-def _dotted(capability: tuple[int, int]) -> str:
+def _format_capability(capability: tuple[int, int]) -> str:
     return ".".join(map(str, capability))
 
 
-def _size(count: float) -> str:
+def _format_size(count: float) -> str:
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.0f} MiB"

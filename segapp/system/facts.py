@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from packaging.requirements import Requirement
 
-from segapp.system.limits import cpu_quota, memory_limit, usable_cores
+from segapp.system.limits import count_usable_cores, read_cpu_quota, read_memory_limit
 
 NVIDIA_VENDOR, DISPLAY_CLASS = "0x10de", "0x03"
 
@@ -83,28 +83,28 @@ ENVIRONMENT = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES", "LO
 
 def gather(runs: Path, computes_bf16: Callable[[torch.device], bool]) -> Facts:
     """Look around. Takes about as long as importing torch; asks nothing of the network and changes nothing."""
-    python = metadata_of_segapp("Requires-Python")
-    gpus, cuda_error = _gpus()
+    python = read_metadata("Requires-Python")
+    gpus, cuda_error = _list_gpus()
     device = torch.device("cuda" if gpus else "cpu")
-    limit = memory_limit()
+    limit = read_memory_limit()
     return Facts(
-        version=metadata_of_segapp("Version"),
+        version=read_metadata("Version"),
         python=".".join(map(str, sys.version_info[:3])),
-        python_fits=_python_fits(python),
-        packages=packages(),
+        python_fits=_is_python_fit(python),
+        packages=list_packages(),
         torch=torch.__version__,
         torch_cuda=torch.version.cuda,
         architectures=tuple(torch.cuda.get_arch_list()) if gpus else (),
-        nvidia_card=_nvidia_card(Path("/")),
-        driver=driver(Path("/")),
+        nvidia_card=_has_nvidia_card(Path("/")),
+        driver=find_driver(Path("/")),
         device_file=any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists(),
         gpus=gpus,
         cuda_error=cuda_error,
         bf16=(device.type, computes_bf16(device)),
-        cores=usable_cores(),
-        quota=cpu_quota(),
+        cores=count_usable_cores(),
+        quota=read_cpu_quota(),
         threads=torch.get_num_threads(),
-        memory=min(_available_memory(Path("/")), int(min(limit, 2**62))),
+        memory=min(_read_available_memory(Path("/")), int(min(limit, 2**62))),
         memory_limit=limit,
         shared_memory=shutil.disk_usage("/dev/shm").total if Path("/dev/shm").is_dir() else None,
         open_files=_open_files(),
@@ -114,7 +114,7 @@ def gather(runs: Path, computes_bf16: Callable[[torch.device], bool]) -> Facts:
     )
 
 
-def metadata_of_segapp(key: str) -> str:
+def read_metadata(key: str) -> str:
     """A field of the installed package's metadata; empty when segapp runs without being installed."""
     try:
         return str(metadata.metadata("segapp")[key] or "")
@@ -122,7 +122,7 @@ def metadata_of_segapp(key: str) -> str:
         return ""
 
 
-def packages(requirements: list[str] | None = None) -> tuple[Package, ...]:
+def list_packages(requirements: list[str] | None = None) -> tuple[Package, ...]:
     """segapp's dependencies, without those of its extras, and what is installed of each."""
     if requirements is None:
         try:
@@ -143,11 +143,11 @@ def packages(requirements: list[str] | None = None) -> tuple[Package, ...]:
     return tuple(found)
 
 
-def _python_fits(wanted: str) -> bool:
+def _is_python_fit(wanted: str) -> bool:
     return not wanted or Requirement(f"python{wanted}").specifier.contains(".".join(map(str, sys.version_info[:3])))
 
 
-def driver(root: Path) -> str | None:
+def find_driver(root: Path) -> str | None:
     """The version of NVIDIA's driver, from the kernel, else (as under WSL) from nvidia-smi; None without a driver."""
     for path in ("proc/driver/nvidia/version", "sys/module/nvidia/version"):
         text = (root / path).read_text() if (root / path).is_file() else ""
@@ -164,7 +164,7 @@ def driver(root: Path) -> str | None:
     return printed.split()[0] if re.match(r"\d+\.", printed) else None
 
 
-def _nvidia_card(root: Path) -> bool:
+def _has_nvidia_card(root: Path) -> bool:
     for device in (root / "sys/bus/pci/devices").glob("*"):
         vendor, kind = device / "vendor", device / "class"
         display = kind.is_file() and kind.read_text().startswith(DISPLAY_CLASS)
@@ -173,24 +173,26 @@ def _nvidia_card(root: Path) -> bool:
     return False
 
 
-def _gpus() -> tuple[tuple[Gpu, ...], str | None]:
+def _list_gpus() -> tuple[tuple[Gpu, ...], str | None]:
     """The GPUs torch can use, and what it says of those it cannot."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            gpus = tuple(_gpu(index) for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0))
+            gpus = tuple(
+                _describe_gpu(index) for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+            )
         except RuntimeError as error:  # a card that is in use exclusively, broken, or reset
             return (), " ".join(str(error).split())[:200]
     return gpus, None if gpus or not said else " ".join(str(said[0].message).split())[:200]
 
 
-def _gpu(index: int) -> Gpu:
+def _describe_gpu(index: int) -> Gpu:
     properties = torch.cuda.get_device_properties(index)
     free, total = torch.cuda.mem_get_info(index)
     return Gpu(properties.name, (properties.major, properties.minor), total, free)
 
 
-def _available_memory(root: Path) -> int:
+def _read_available_memory(root: Path) -> int:
     path = root / "proc/meminfo"
     found = re.search(r"^MemAvailable:\s+(\d+) kB", path.read_text(), re.MULTILINE) if path.is_file() else None
     return int(found.group(1)) * 1024 if found else 2**62

@@ -13,13 +13,13 @@ from pathlib import Path
 UNLIMITED_BYTES = 2**60  # version 1 writes a number near 2^63 where there is no limit
 
 
-def usable_cores(root: Path = Path("/")) -> int:
+def count_usable_cores(root: Path = Path("/")) -> int:
     """Cores this process may keep busy, at least 1: those it may run on, within the quota of its control group."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.floor(min(allowed, cpu_quota(root))))
+    return max(1, math.floor(min(allowed, read_cpu_quota(root))))
 
 
-def cpu_quota(root: Path = Path("/")) -> float:
+def read_cpu_quota(root: Path = Path("/")) -> float:
     """Cores' worth of processor time per second; infinity without a quota. `root` is where /proc and /sys lie."""
     quotas = [math.inf]
     for group in _groups(root, "cpu"):
@@ -33,7 +33,7 @@ def cpu_quota(root: Path = Path("/")) -> float:
     return min(quotas)
 
 
-def memory_limit(root: Path = Path("/")) -> float:
+def read_memory_limit(root: Path = Path("/")) -> float:
     """Bytes of main memory the control group may hold; infinity without a limit."""
     limits = [math.inf]
     for group in _groups(root, "memory"):

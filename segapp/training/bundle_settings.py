@@ -13,7 +13,7 @@ CHOICES = ("symmetries", "scales", "average", "min_object", "min_hole")
 """What a bundle's spec says of better predictions: scored as it predicts."""
 
 
-def settings_of(bundle: Bundle) -> str:
+def read_settings(bundle: Bundle) -> str:
     """As YAML: windows as saved, no network to build, and no precision of Lightning's, which computes nothing."""
     spec = bundle.spec
     data = {"overlap": spec.overlap, "blend": spec.blend, "window": list(spec.window)}

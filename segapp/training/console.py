@@ -7,12 +7,12 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 @rank_zero_only
-def say(sentence: str) -> None:
+def print_message(sentence: str) -> None:
     """Print, once for all the processes of a run."""
     print(sentence)
 
 
-def quieten() -> None:
+def silence_libraries() -> None:
     """Silence what a person can do nothing about, and Lightning's advertisements."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

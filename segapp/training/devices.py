@@ -7,12 +7,12 @@ from lightning.pytorch.strategies import StrategyRegistry
 
 from segapp.cli.parser_errors import suggest
 from segapp.errors import MisuseError
-from segapp.inference.runtime import chosen_device
+from segapp.inference.runtime import choose_device
 
 
 def refuse_what_needs_a_gpu(trainer: Any) -> None:
     """MisuseError for sharding and for synchronised batch norm on a CPU, and for an average of sharded weights."""
-    kind = trainer.accelerator if trainer.accelerator in ("cpu", "mps") else chosen_device("auto").type
+    kind = trainer.accelerator if trainer.accelerator in ("cpu", "mps") else choose_device("auto").type
     strategy = _name(trainer.strategy)
     shards = "fsdp" in strategy.lower() or "ModelParallel" in strategy
     if shards and kind != "cuda":
@@ -43,7 +43,7 @@ def refuse_unknown_strategy(strategy: Any) -> None:
         )
 
 
-def as_torchrun_says(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+def apply_torchrun(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
     """Numbers of devices and nodes that were left open, where torchrun has decided them already."""
     if "TORCHELASTIC_RUN_ID" not in environment:
         return {}

@@ -25,7 +25,7 @@ _WARM_UP = 3
 _scratch: list[Path] = []
 
 
-def scratch_folder() -> Path:
+def make_scratch_folder() -> Path:
     """Where the steps write what a run writes, so that it costs them the same."""
     _scratch.append(Path(tempfile.mkdtemp(prefix="segapp-dry-run-")))
     return _scratch[-1]
@@ -37,7 +37,7 @@ def remove_scratch() -> None:
         shutil.rmtree(_scratch.pop())
 
 
-def shortened(settings: dict[str, Any]) -> dict[str, Any]:
+def shorten_trainer(settings: dict[str, Any]) -> dict[str, Any]:
     """The trainer's settings for a few steps and a short validation."""
     return {
         **settings,
@@ -72,11 +72,11 @@ class Measure(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """A step is done."""
-        self.steps.append(self._since())
+        self.steps.append(self._measure_interval())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from here."""
-        self._since()
+        self._measure_interval()
 
     def on_validation_batch_end(
         self,
@@ -88,9 +88,9 @@ class Measure(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """An image is scored."""
-        self.images.append(self._since())
+        self.images.append(self._measure_interval())
 
-    def _since(self) -> float:
+    def _measure_interval(self) -> float:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         now = time.perf_counter()
@@ -107,18 +107,18 @@ def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> s
     size, shape = len(images), " × ".join(map(str, images.shape[1:]))
     steps = _limited(len(data.train_dataloader()), settings.trainer.limit_train_batches)
     scored = _limited(len(data.val_dataloader()), settings.trainer.limit_val_batches)
-    kept, flops = _of_a_forward(module, images, trainer)
+    kept, flops = _measure_forward(module, images, trainer)
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    step, wait = (_median(times[_WARM_UP:] or times) for times in (measure.steps, measure.waits))
-    epoch = steps * step + scored * _median(measure.images)
+    step, wait = (_compute_median(times[_WARM_UP:] or times) for times in (measure.steps, measure.waits))
+    epoch = steps * step + scored * _compute_median(measure.images)
     rows = {
         "network": f"{parameters:,} parameters",
         "computation": f"{flops / size / 1e9:.3g} GFLOPs forward per sample of {shape}; about 3 times that to train",
         "epoch": f"{steps * size} samples of {len(data.split_names()['train'])} images in {steps} steps of {size}"
-        f"{_per_process(trainer)}, {scored} validation images",
-        "memory": f"{_peak()}; {kept / 1e9:.3g} GB of it are kept for the backward pass",
-        "time": f"{step:.3g} s a step ({wait:.2g} s of it waiting for images), {_spoken(epoch)} an epoch with its "
-        f"validation{_whole(settings.trainer, epoch, steps / trainer.accumulate_grad_batches)}",
+        f"{_format_devices(trainer)}, {scored} validation images",
+        "memory": f"{_format_peak()}; {kept / 1e9:.3g} GB of it are kept for the backward pass",
+        "time": f"{step:.3g} s a step ({wait:.2g} s of it waiting for images), {_format_duration(epoch)} an epoch with its "
+        f"validation{_format_whole_run(settings.trainer, epoch, steps / trainer.accumulate_grad_batches)}",
         "checkpoint": f"{(folder / 'checkpoints' / 'last.ckpt').stat().st_size / 1e6:.3g} MB each, up to two are kept",
     }
     lines = [f"  {name:<12} {text}" for name, text in rows.items()]
@@ -126,7 +126,7 @@ def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> s
     return "\n".join([title, *lines, "nothing was kept."])
 
 
-def _of_a_forward(module: LightningModule, images: torch.Tensor, trainer: Trainer) -> tuple[int, int]:
+def _measure_forward(module: LightningModule, images: torch.Tensor, trainer: Trainer) -> tuple[int, int]:
     """Bytes kept for the backward pass, and floating-point operations, of one training forward of a batch."""
     storages: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used twice
     parameters = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
@@ -145,13 +145,13 @@ def _of_a_forward(module: LightningModule, images: torch.Tensor, trainer: Traine
     return sum(storage.nbytes() for storage in storages.values()), counter.get_total_flops()
 
 
-def _peak() -> str:
+def _format_peak() -> str:
     if torch.cuda.is_available():
         return f"{torch.cuda.max_memory_reserved() / 1e9:.3g} GB of the GPU at most"
-    return f"{_peak_bytes() / 1e9:.3g} GB of the training process at most"
+    return f"{_read_peak_bytes() / 1e9:.3g} GB of the training process at most"
 
 
-def _peak_bytes() -> int:
+def _read_peak_bytes() -> int:
     """What this process held in memory at most: on Linux not by `ru_maxrss`, which it inherits from its parent."""
     status = Path("/proc/self/status")
     if status.is_file():
@@ -167,23 +167,23 @@ def _limited(count: int, limit: float | None) -> int:
     return min(count, limit) if isinstance(limit, int) else int(count * limit)
 
 
-def _whole(trainer: Any, epoch: float, steps: float) -> str:
+def _format_whole_run(trainer: Any, epoch: float, steps: float) -> str:
     """The whole run of the person's settings, where it has an end; `steps` are the optimiser's in an epoch."""
     by_steps = trainer.max_steps / steps if trainer.max_steps >= 0 else math.inf
     limit = trainer.max_epochs or (1000 if by_steps == math.inf else -1)  # Lightning's default
     epochs = min(limit if limit >= 0 else math.inf, by_steps)
-    return "" if epochs == math.inf else f", {_spoken(epoch * epochs)} for {epochs:.4g} epochs"
+    return "" if epochs == math.inf else f", {_format_duration(epoch * epochs)} for {epochs:.4g} epochs"
 
 
-def _per_process(trainer: Trainer) -> str:
+def _format_devices(trainer: Trainer) -> str:
     return f" on each of {trainer.world_size} devices" if trainer.world_size > 1 else ""
 
 
-def _median(times: list[float]) -> float:
+def _compute_median(times: list[float]) -> float:
     return statistics.median(times) if times else 0.0
 
 
-def _spoken(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io import atomic_path
-from segapp.io.write import full_disk
+from segapp.io import write_atomically
+from segapp.io.write import explain_full_disk
 
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|Cannot allocate memory|std::bad_alloc")
 _JSONARGPARSE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Expected a", "Given value", "Not a valid")
@@ -31,8 +31,8 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
         settings: The verb's configuration, for its batch size.
         folder: The run folder, for the checkpoint to go on from.
     """
-    for cause in _causes(error):
-        sentence = _sentence(cause, _smaller(verb, settings), folder)
+    for cause in _iterate_causes(error):
+        sentence = _find_message(cause, _suggest_smaller(verb, settings), folder)
         if sentence is not None:
             return SegappError(f"{sentence}{_go_on(folder)}")
     return None
@@ -40,7 +40,7 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
 
 def refused(error: Exception) -> SegappError:
     """The sentence for settings that a constructor refused: our own where there is one, else the library's."""
-    for cause in _causes(error):
+    for cause in _iterate_causes(error):
         if isinstance(cause, SegappError):
             return cause
     _, named, inner = str(error).rpartition(_RAISED_BY)  # the last is the innermost: what its constructor said
@@ -57,14 +57,14 @@ def keep_traceback(error: Exception, folder: Path) -> Path | None:
     rank = os.environ.get("LOCAL_RANK", "0")
     path = folder / ("error.log" if rank == "0" else f"error-{rank}.log")
     try:
-        with atomic_path(path) as temporary:
+        with write_atomically(path) as temporary:
             temporary.write_text("".join(traceback.format_exception(error)))
     except (OSError, SegappError):
         return None
     return path
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -72,12 +72,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _sentence(error: BaseException, smaller: str, folder: Path) -> str | None:
+def _find_message(error: BaseException, smaller: str, folder: Path) -> str | None:
     message = str(error)
-    if (full := full_disk(error, folder / "checkpoints")) is not None:
+    if (full := explain_full_disk(error, folder / "checkpoints")) is not None:
         return str(full)
     if isinstance(error, torch.OutOfMemoryError):
-        return f"the GPU's memory ran out ({_device_memory()}). {smaller}"
+        return f"the GPU's memory ran out ({_explain_device_memory()}). {smaller}"
     if isinstance(error, RuntimeError) and _NO_SHARED_MEMORY.search(message):
         return (
             "shared memory ran out (/dev/shm), through which workers hand over batches. Enlarge it (docker run "
@@ -100,14 +100,14 @@ def _is_memory(error: BaseException, message: str) -> bool:
     return isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(message))
 
 
-def _device_memory() -> str:
+def _explain_device_memory() -> str:
     if not torch.cuda.is_available():
         return "as PyTorch reports"
     free, total = torch.cuda.mem_get_info()
     return f"{(total - free) / 2**30:.1f} of {total / 2**30:.1f} GiB are in use, {torch.cuda.get_device_name()}"
 
 
-def _smaller(verb: str, settings: Any) -> str:
+def _suggest_smaller(verb: str, settings: Any) -> str:
     """What needs less: of a fit its batch, of scoring its windows."""
     data = settings.data
     if verb != "fit":

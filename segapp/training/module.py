@@ -20,7 +20,7 @@ from torchmetrics import MeanMetric
 
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.checkpoints.building import build_part
-from segapp.checkpoints.checkpoint import network_of, read_checkpoint
+from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
 from segapp.checkpoints.record import record_of
 from segapp.checkpoints.roles import LOSS
 from segapp.errors import MisuseError
@@ -28,7 +28,7 @@ from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.postprocess import clean
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
-from segapp.losses.distributed import one_batch
+from segapp.losses.distributed import share_batch
 from segapp.metrics import EpochMean, SegmentationScores
 from segapp.models.rates import group_parameters
 from segapp.schedules import WarmupCosine, check_rates, scale_rates
@@ -111,7 +111,7 @@ class SegmentationModule(pl.LightningModule):
             record = checkpoint["segapp"]
             kwargs.setdefault("spec", Spec.from_dict(record["spec"]))
             if "net" not in kwargs:
-                kwargs["net"] = network_of(checkpoint_path, checkpoint, allow)
+                kwargs["net"] = build_trained_network(checkpoint_path, checkpoint, allow)
             if "loss" not in kwargs:
                 loss = record["config"].get("model", {}).get("loss")
                 kwargs["loss"] = build_part(checkpoint_path, nn.Module, LOSS, loss, allow)
@@ -131,7 +131,7 @@ class SegmentationModule(pl.LightningModule):
             self._refuse_unshared_loss()
             for part in self.loss.modules():
                 if isinstance(part, ClassWeights) and part.balanced:
-                    part.set_counts(torch.from_numpy(self.trainer.datamodule.class_counts()))  # type: ignore[attr-defined]
+                    part.set_counts(torch.from_numpy(self.trainer.datamodule.count_classes()))  # type: ignore[attr-defined]
 
     def _refuse_unshared_loss(self) -> None:
         unshared = any(isinstance(part, Lovasz) and part.reduce == "batch" for part in self.loss.modules())
@@ -165,7 +165,7 @@ class SegmentationModule(pl.LightningModule):
                 "the network has deep_supervision and gives several outputs, but the loss takes one: "
                 "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
             )
-        with one_batch():
+        with share_batch():
             loss = self.loss(logits, batch["mask"].long())
         if batch_idx == 0:  # not where a run goes on in the middle of an epoch
             self.train_loss.reset()

@@ -5,7 +5,7 @@ from typing import get_args
 import torch
 
 from segapp.errors import MisuseError
-from segapp.inference.runtime import chosen_device, computes_bf16
+from segapp.inference.runtime import choose_device, computes_bf16
 from segapp.spec import Precision
 
 ROUNDED = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
@@ -29,7 +29,7 @@ def refuse_mixed_under_fsdp(precision: object, strategy: object) -> None:
         )
 
 
-def fastest_safe_precision(accelerator: str, strategy: object = "auto") -> str:
+def choose_precision(accelerator: str, strategy: object = "auto") -> str:
     """Lightning's name of the precision to train in, for its accelerator `auto`, `cpu`, `gpu`, `cuda` or `mps`.
 
     bf16 where the processor computes it natively, else fp32: fp16 needs loss scaling, and bf16 emulated in software
@@ -37,5 +37,5 @@ def fastest_safe_precision(accelerator: str, strategy: object = "auto") -> str:
     """
     if "fsdp" in str(strategy).lower():
         return "32-true"
-    device = torch.device(accelerator) if accelerator in ("cpu", "mps") else chosen_device("auto")
+    device = torch.device(accelerator) if accelerator in ("cpu", "mps") else choose_device("auto")
     return "bf16-mixed" if computes_bf16(device) else "32-true"

@@ -19,14 +19,14 @@ PLACE = ("--name", "--job", "--trainer.default_root_dir")
 _SHARED = "SEGAPP_RUN_FOLDER"  # so that the processes of one run on one machine agree on its folder
 
 
-def job_of(given: str | None, environment: Mapping[str, str]) -> str | None:
+def find_job(given: str | None, environment: Mapping[str, str]) -> str | None:
     """What names the folder of a run whose processes somebody else starts, and perhaps starts again.
 
     The job given, else torchrun's own name of the run, else None. Raises MisuseError where processes that a launcher
     started could only guess each other's folder.
     """
     if given is not None:
-        return _plain("job", given)
+        return _require_plain_name("job", given)
     torchrun, tasks = environment.get("TORCHELASTIC_RUN_ID"), int(environment.get("SLURM_NTASKS", "1"))
     if torchrun == "none":  # so torchrun calls every run on several hosts, unless it is told otherwise
         raise MisuseError("the processes must agree on the run's folder: give torchrun --rdzv_id or segapp --job.")
@@ -35,27 +35,27 @@ def job_of(given: str | None, environment: Mapping[str, str]) -> str | None:
     return torchrun
 
 
-def new_run(root: Path, name: str, job: str | None = None) -> Path:
+def make_run_folder(root: Path, name: str, job: str | None = None) -> Path:
     """A folder that does not exist yet; for a job, its own, whoever makes it first."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     attempts = (stamp if attempt == 1 else f"{stamp}-{attempt}" for attempt in count(1))
     if job == LATEST:
         raise MisuseError(f"a job cannot be called {LATEST}, which links to the newest run: give another --job.")
-    return _made(root / _plain("name", name), attempts, job)
+    return _make_first_free(root / _require_plain_name("name", name), attempts, job)
 
 
-def new_verdict(run: Path, verb: str, job: str | None = None) -> Path:
+def make_results_folder(run: Path, verb: str, job: str | None = None) -> Path:
     """`<run>/<verb>-<n>`, the first n that is free; for a job, `<run>/<verb>-<job>`."""
-    return _made(run, (f"{verb}-{number}" for number in count(1)), f"{verb}-{job}" if job else None)
+    return _make_first_free(run, (f"{verb}-{number}" for number in count(1)), f"{verb}-{job}" if job else None)
 
 
-def last_of(run: Path) -> Path | None:
+def find_last_checkpoint(run: Path) -> Path | None:
     """The checkpoint that a job which was stopped goes on from."""
     last = run / "checkpoints" / "last.ckpt"
     return last if last.is_file() else None
 
 
-def _made(parent: Path, attempts: Iterator[str], job: str | None) -> Path:
+def _make_first_free(parent: Path, attempts: Iterator[str], job: str | None) -> Path:
     """The first folder that is new, shared with the processes this one starts; a job's need not be new."""
     if "LOCAL_RANK" in os.environ and _SHARED in os.environ:
         return Path(os.environ[_SHARED])
@@ -86,7 +86,7 @@ def link_latest(run: Path) -> None:
         temporary.replace(link)
 
 
-def forget_if_empty() -> None:
+def remove_if_empty() -> None:
     """Remove the folder made for this process's run or verdict when nothing came to lie in it, and a link to it."""
     if _SHARED in os.environ and "LOCAL_RANK" not in os.environ:
         folder = Path(os.environ[_SHARED])
@@ -106,13 +106,13 @@ def _is_new(folder: Path) -> bool:
     return True
 
 
-def _plain(what: str, name: str) -> str:
+def _require_plain_name(what: str, name: str) -> str:
     if not name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise MisuseError(f"{what}={name!r} must be a plain name: it becomes a folder of the runs.")
     return name
 
 
-def run_of(checkpoint: Path) -> Path | None:
+def find_run(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint lies in, `<run>/checkpoints/x.ckpt`, or None for a checkpoint by itself."""
     run = checkpoint.resolve().parent.parent
     return run if (run / "config.yaml").is_file() and checkpoint.resolve().parent.name == "checkpoints" else None
@@ -125,7 +125,7 @@ def refuse_other_place(run: Path, typed: list[str]) -> None:
     require_writable(run, "copy the run to where you may write, and go on there")
 
 
-def newest_best(root: Path = Path("runs")) -> str:
+def suggest_newest_best(root: Path = Path("runs")) -> str:
     """` The newest here is …` for an error that asks for a checkpoint, or nothing."""
     runs = [path for path in root.glob("*/*/checkpoints/best.ckpt") if path.parts[-3] != LATEST]
     found = sorted(runs, key=lambda path: path.stat().st_mtime)

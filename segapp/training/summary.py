@@ -8,7 +8,7 @@ from segapp.checkpoints.checkpoint import read_checkpoint
 from segapp.terminal.text import for_terminal
 
 
-def summary(folder: Path, classes: Sequence[str]) -> str:
+def format_summary(folder: Path, classes: Sequence[str]) -> str:
     best = folder / "checkpoints" / "best.ckpt"
     if not best.is_file() and not best.with_name("last.ckpt").is_file():
         return "\nNo checkpoint was kept: nothing was trained, or it was a fast_dev_run."
@@ -22,7 +22,7 @@ def summary(folder: Path, classes: Sequence[str]) -> str:
     for name in (*classes, "mean"):
         suffix = "" if name == "mean" else f"/{name}"
         dice, iou = (record["scores"].get(f"val/{score}/dataset{suffix}") for score in ("dice", "iou"))
-        lines.append(f"  {for_terminal(name):<{width}}  {_figure(dice)}  {_figure(iou)}")
+        lines.append(f"  {for_terminal(name):<{width}}  {_format_score(dice)}  {_format_score(iou)}")
     lines += [
         f"curves: {folder / 'curves.png'}",
         f"next:   segapp test --ckpt_path {quoted}",
@@ -31,5 +31,5 @@ def summary(folder: Path, classes: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _figure(score: float | None) -> str:
+def _format_score(score: float | None) -> str:
     return "  -  " if score is None or score != score else f"{score:.3f}"

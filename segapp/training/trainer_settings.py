@@ -24,7 +24,7 @@ from segapp.callbacks import (
 )
 from segapp.cli.parser_errors import suggest
 from segapp.errors import MisuseError
-from segapp.system.limits import usable_cores
+from segapp.system.limits import count_usable_cores
 
 
 def refuse_impossible(trainer: Any) -> None:
@@ -34,9 +34,13 @@ def refuse_impossible(trainer: Any) -> None:
             raise MisuseError(f"trainer.{name} is 0; give 1 or more, or leave it out.")
     if trainer.gradient_clip_val is not None and not trainer.gradient_clip_val >= 0:
         raise MisuseError(f"trainer.gradient_clip_val is 0 or more, got {trainer.gradient_clip_val}; 0 clips nothing.")
-    if trainer.accelerator == "cpu" and isinstance(trainer.devices, int) and trainer.devices > max(8, usable_cores()):
+    if (
+        trainer.accelerator == "cpu"
+        and isinstance(trainer.devices, int)
+        and trainer.devices > max(8, count_usable_cores())
+    ):
         raise MisuseError(
-            f"trainer.devices is {trainer.devices}, a process each, on {usable_cores()} cores; give fewer."
+            f"trainer.devices is {trainer.devices}, a process each, on {count_usable_cores()} cores; give fewer."
         )
     if trainer.enable_checkpointing is False:
         raise MisuseError(
@@ -105,13 +109,13 @@ def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers
         "callbacks": [*(settings["callbacks"] or []), *shown, *watchers],
         "logger": _loggers(settings["logger"], folder) if fit else False,
         "enable_checkpointing": fit,
-        "plugins": _with_whole_files(_listed(settings["plugins"])),
+        "plugins": _add_checkpoint_plugin(_listed(settings["plugins"])),
         "enable_model_summary": bool(settings["enable_model_summary"]),
         "default_root_dir": str(folder),
     }
 
 
-def watchers_of_a_fit(folder: Path, seed: int, config: dict[str, Any], stop: StopWhenAsked) -> list[Callback]:
+def make_fit_callbacks(folder: Path, seed: int, config: dict[str, Any], stop: StopWhenAsked) -> list[Callback]:
     """What watches a training, in the order in which it is told.
 
     Args:
@@ -133,7 +137,7 @@ def watchers_of_a_fit(folder: Path, seed: int, config: dict[str, Any], stop: Sto
     ]
 
 
-def stop_of(folder: Path) -> StopWhenAsked:
+def find_stop(folder: Path) -> StopWhenAsked:
     """What saves a run's last checkpoint and stops there."""
     return StopWhenAsked(LastCheckpoint(folder / "checkpoints"))
 
@@ -148,7 +152,7 @@ def _loggers(given: Any, folder: Path) -> list[Any] | bool:
     return [*own, TensorBoardLogger(str(folder), name="", version="tensorboard")]
 
 
-def _with_whole_files(plugins: list[Any]) -> list[Any]:
+def _add_checkpoint_plugin(plugins: list[Any]) -> list[Any]:
     """A person's own way of writing checkpoints prevails."""
     return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
 

@@ -42,7 +42,7 @@ def is_child() -> bool:
     return "LOCAL_RANK" in os.environ and os.environ.get(_LAUNCHER) == str(os.getppid())
 
 
-def is_said_by_the_first(error: SegappError, patience: float = 10.0) -> bool:
+def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool:
     """Whether an error of this process is told by the first one on this machine, which mostly has the same.
 
     The first ends those it started, who wait for that so long; what is then still there has an error of its own.
@@ -63,7 +63,7 @@ def is_said_by_the_first(error: SegappError, patience: float = 10.0) -> bool:
     return False
 
 
-def lost_process(error: BaseException) -> SegappError | None:
+def explain_lost_process(error: BaseException) -> SegappError | None:
     """The sentence for a failed exchange when another process has died of something; None for other errors.
 
     Waits for what the other one has to say, and for its exit code.
@@ -72,8 +72,8 @@ def lost_process(error: BaseException) -> SegappError | None:
         return None
     deadline = time.monotonic() + 5
     while _children and time.monotonic() < deadline:
-        if (found := _dead(_children)) is not None:
-            return SegappError(_sentence(*found))
+        if (found := _find_failed(_children)) is not None:
+            return SegappError(_format_message(*found))
         time.sleep(0.1)
     return SegappError("another training process has ended, so this one cannot go on; the first message says why.")
 
@@ -84,21 +84,21 @@ def _watch_children(child_processes: list[subprocess.Popen[Any]]) -> None:
 
 
 def _watch(children: list[subprocess.Popen[Any]]) -> None:
-    while (found := _dead(children)) is None:
+    while (found := _find_failed(children)) is None:
         if all(child.poll() == 0 for child in children):
             return
         time.sleep(_EVERY_SECONDS)
     _, code = found
     time.sleep(_PATIENCE_SECONDS)  # it may be ending too, and then says better why; this thread ends with it
-    _end(_sentence(*found), children, code if code in (130, 143) else 1)
+    _end(_format_message(*found), children, code if code in (130, 143) else 1)
 
 
-def _dead(children: Sequence[subprocess.Popen[Any]]) -> tuple[int, int] | None:
+def _find_failed(children: Sequence[subprocess.Popen[Any]]) -> tuple[int, int] | None:
     """Rank and exit code of one that failed."""
     return next(((rank, code) for rank, child in enumerate(children, 1) if (code := child.poll())), None)
 
 
-def _sentence(rank: int, code: int) -> str:
+def _format_message(rank: int, code: int) -> str:
     if code > 0:
         return f"training process {rank} failed (exit code {code}), so the others were ended; its message says why."
     name = signal.Signals(-code).name

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from segapp.callbacks.curves import draw
-from segapp.callbacks.samples import save_panels, side_by_side
+from segapp.callbacks.samples import draw_sample, save_panels
 from segapp.palette import default_palette
 from segapp.spec import Spec
 from segapp.terminal.text import for_terminal
@@ -46,7 +46,7 @@ def test_every_name_is_drawn_as_text(tmp_path, legends):
     assert legends == ["train/loss", *map(for_terminal, spec.classes), "mean"]
     legends.clear()
     mask = np.zeros((8, 8), np.uint8)
-    save_panels(side_by_side(np.zeros((1, 8, 8)), mask, mask, spec), tmp_path / "sample.png", spec)
+    save_panels(draw_sample(np.zeros((1, 8, 8)), mask, mask, spec), tmp_path / "sample.png", spec)
     assert legends == [*map(for_terminal, spec.classes)]
 
 

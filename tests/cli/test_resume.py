@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segapp.cli.resume import settings_of_checkpoint
+from segapp.cli.resume import read_checkpoint_settings
 from segapp.errors import MisuseError
 from tests.cli import hostile
 
@@ -24,7 +24,7 @@ def traps(tmp_path, monkeypatch):
 
 
 def read(config, verb="fit", allowed=()):
-    return settings_of_checkpoint("a.ckpt", hostile.checkpoint(config), verb, list(allowed))
+    return read_checkpoint_settings("a.ckpt", hostile.checkpoint(config), verb, list(allowed))
 
 
 def nothing_ran():

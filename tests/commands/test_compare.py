@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from segapp.cli import main
-from segapp.commands.compare import _names, _verdict
+from segapp.commands.compare import _find_results, _names
 from segapp.errors import MisuseError
 from segapp.palette import error_colour
 
@@ -88,7 +88,7 @@ def test_a_verdict_says_which_checkpoint_was_scored(trained):
     (run,) = (trained / "runs/tiny").glob("2*")
     scored = [json.loads((run / f"test-{number}" / "metrics.json").read_text())["checkpoint"] for number in (1, 2)]
     assert scored == ["../checkpoints/best.ckpt", "../checkpoints/last.ckpt"]  # seen from the verdict's folder
-    assert _verdict(run, "test") == run / "test-1"
+    assert _find_results(run, "test") == run / "test-1"
 
 
 def record(run: Path, number: int, **content: str | None) -> None:
@@ -101,11 +101,11 @@ def record(run: Path, number: int, **content: str | None) -> None:
 def test_the_newest_verdict_of_the_best_checkpoint_counts(tmp_path):
     record(tmp_path, 1, checkpoint="elsewhere/last.ckpt")
     with pytest.raises(MisuseError, match=r"no test verdict of best\.ckpt, only of last\.ckpt; make one: segapp test"):
-        _verdict(tmp_path, "test")
+        _find_results(tmp_path, "test")
     for number, content in enumerate(({}, {"checkpoint": "x/best.ckpt"}, {"checkpoint": None}), 2):  # {}: an older one
         record(tmp_path, number, **content)
         record(tmp_path, number + 10, checkpoint="last.ckpt")
-        assert _verdict(tmp_path, "test") == tmp_path / f"test-{number}"
+        assert _find_results(tmp_path, "test") == tmp_path / f"test-{number}"
 
 
 @pytest.mark.parametrize(

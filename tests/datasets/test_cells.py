@@ -12,7 +12,7 @@ import pytest
 
 from segapp.datasets import cells as room
 from segapp.datasets.cells import Cells
-from segapp.datasets.microscopy import classes
+from segapp.datasets.microscopy import label_classes
 from segapp.errors import MisuseError, SegappError
 
 SMALL = {"size": 48, "train": 3, "val": 2, "test": 1}
@@ -84,7 +84,7 @@ def test_border_encloses_cells_and_parts_touching_ones() -> None:
     instances = np.zeros((30, 40), np.int32)
     instances[5:25, 5:20] = 1
     instances[5:25, 20:35] = 2
-    mask = classes(instances, border=True)
+    mask = label_classes(instances, border=True)
     assert (mask[5:25, 18:22] == 2).all()  # two pixels on each side of where they touch
     assert (mask[10:20, 8:17] == 1).all()
     assert ((mask > 0) == (instances > 0)).all()

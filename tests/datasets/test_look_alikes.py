@@ -31,7 +31,7 @@ def test_a_fragment_reads_its_set(name: str, tmp_path: Path, monkeypatch: pytest
     batch = next(iter(data.train_dataloader()))
     assert batch["image"].shape[1] == data.channels
     assert set(np.unique(batch["mask"])) <= {*range(data.num_classes), 255}
-    assert (data.class_counts() > 0).all()
+    assert (data.count_classes() > 0).all()
     assert len(list(data.val_dataloader())) == len(data.split_names()["val"])
 
 
@@ -55,7 +55,7 @@ def test_camvid_void_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     mask = data.source.items("val")[0].mask
     assert mask is not None
     assert (mask.read()[:4] == 255).all()
-    assert data.class_counts().shape == (11,)
+    assert data.count_classes().shape == (11,)
     assert data.split_names()["val"] == [f"val/000{i}_val" for i in range(4)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segapp.datasets import Contiguous, Folders, Fraction, KFold, Lists, Split
 from segapp.datasets.source import SPLITS
-from segapp.datasets.splits import Candidate, natural
+from segapp.datasets.splits import Candidate, sort_key_natural
 from segapp.errors import MisuseError
 
 ROOT = Path("/data")
@@ -159,7 +159,7 @@ def test_every_image_is_in_val_of_one_fold() -> None:
 
 
 def test_natural_order_counts() -> None:
-    assert sorted(["b10", "b9", "a", "b09x"], key=natural) == ["a", "b9", "b09x", "b10"]
+    assert sorted(["b10", "b9", "a", "b09x"], key=sort_key_natural) == ["a", "b9", "b09x", "b10"]
 
 
 @pytest.mark.parametrize(

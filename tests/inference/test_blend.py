@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segapp.inference.blend import profile, shares
+from segapp.inference.blend import compute_profile, shares
 from segapp.inference.windows import GRID, starts
 
 KINDS = ["gaussian", "cosine", "none"]
@@ -14,7 +14,7 @@ KINDS = ["gaussian", "cosine", "none"]
 @pytest.mark.parametrize("blend", KINDS)
 @pytest.mark.parametrize("length", [1, 2, 7, 512, 4096])
 def test_profiles_are_positive_symmetric_and_highest_in_the_middle(blend, length):
-    weights = profile(blend, length)
+    weights = compute_profile(blend, length)
     assert weights.dtype == np.float32
     assert (weights > 0).all()
     assert np.allclose(weights, weights[::-1])

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.inference.blend import profile
+from segapp.inference.blend import compute_profile
 from segapp.inference.engine import ArrayImage, Engine, _say_windows_matter
 from segapp.inference.runtime import TorchRuntime
-from segapp.inference.windows import inside, padded, starts
+from segapp.inference.windows import inside, pad_crop, starts
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.inference.runtimes import LocalRuntime
@@ -42,7 +42,7 @@ def brute_force(runtime, spec, pixels):
     """Every window on its own, weights and their sum for the whole image in double precision."""
     height, width, _ = pixels.shape
     h, w = (min(side, length) for side, length in zip(spec.window, pixels.shape, strict=False))
-    weights = np.outer(*(profile(spec.blend, side) for side in spec.window)).astype(float)
+    weights = np.outer(*(compute_profile(spec.blend, side) for side in spec.window)).astype(float)
     total = np.zeros((height, width))
     summed = np.zeros((spec.num_classes, height, width))
     for y in starts(height, spec.window[0], spec.overlap):
@@ -51,7 +51,7 @@ def brute_force(runtime, spec, pixels):
             part = slice(seen.shape[0]), slice(seen.shape[1])
             first = inside((height, width), spec.window)
             shown = (slice(start, start + length) for start, length in zip(first, seen.shape, strict=False))
-            logits = runtime(padded(seen, spec.window, first).transpose(2, 0, 1)[None])[0][:, *shown]
+            logits = runtime(pad_crop(seen, spec.window, first).transpose(2, 0, 1)[None])[0][:, *shown]
             summed[:, y : y + h, x : x + w] += logits * weights[part]
             total[y : y + h, x : x + w] += weights[part]
     return summed / total

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segapp.inference.postprocess import clean, clean_bands, margin
+from segapp.inference.postprocess import clean, clean_bands, compute_margin
 from tests.inference.checkpoints import make_spec
 
 THREE = {"classes": ("a", "b", "c"), "palette": ((0, 0, 0),) * 3}
@@ -82,7 +82,7 @@ def test_bands_hold_no_more_than_their_context():
         done += len(band)
         longest = max(longest, given - done)
     assert done == 400
-    assert longest <= 2 * margin(spec) + 4
+    assert longest <= 2 * compute_margin(spec) + 4
 
 
 @pytest.mark.parametrize("bad", [{"min_object": (1,)}, {"min_hole": (0, -1)}])

@@ -7,7 +7,7 @@ from torch import nn
 
 from segapp.errors import MisuseError
 from segapp.inference.exported_runtime import NumpyRuntime
-from segapp.inference.runtime import TorchRuntime, chosen_device, computes_bf16, usable_precision
+from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision, computes_bf16
 
 CPU = torch.device("cpu")
 
@@ -62,18 +62,18 @@ def test_indices_are_the_largest_logits():
 def test_precision_falls_back_to_fp32_where_the_device_cannot(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     assert computes_bf16(CPU)
-    assert usable_precision("bf16-mixed", CPU) == "bf16-mixed"
-    assert usable_precision("16-mixed", CPU) == "32-true"
+    assert choose_usable_precision("bf16-mixed", CPU) == "bf16-mixed"
+    assert choose_usable_precision("16-mixed", CPU) == "32-true"
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
-    assert usable_precision("bf16-mixed", CPU) == "32-true"
-    assert usable_precision("32-true", CPU) == "32-true"
+    assert choose_usable_precision("bf16-mixed", CPU) == "32-true"
+    assert choose_usable_precision("32-true", CPU) == "32-true"
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert chosen_device("auto") == CPU
+    assert choose_device("auto") == CPU
     with pytest.raises(MisuseError, match="no GPU"):
-        chosen_device("cuda")
+        choose_device("cuda")
 
 
 def test_the_confidence_is_the_sum_of_the_largest_probabilities():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segapp.inference.windows import GRID, ends, inside, padded, starts
+from segapp.inference.windows import GRID, ends, inside, pad_crop, starts
 from segapp.loading.samples import fit
 
 lengths = st.integers(1, 3000)
@@ -70,7 +70,7 @@ sides = st.integers(1, 12)
 def test_padding_keeps_the_image_and_brings_no_new_values(height, width, down, right, up, left):
     crop = np.arange(height * width, dtype=np.uint8).reshape(height, width, 1)
     y, x = min(up, down), min(left, right)
-    grown = padded(crop, (height + down, width + right), (y, x))
+    grown = pad_crop(crop, (height + down, width + right), (y, x))
     assert grown.shape == (height + down, width + right, 1)
     assert grown.dtype == np.uint8
     assert (grown[y : y + height, x : x + width] == crop).all()
@@ -79,8 +79,8 @@ def test_padding_keeps_the_image_and_brings_no_new_values(height, width, down, r
 
 def test_padding_mirrors_again_and_again():
     row = np.array([[1, 2, 3]])[..., None]
-    assert padded(row, (1, 8))[0, :, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
-    assert padded(row, (1, 8), (0, 2))[0, :, 0].tolist() == [3, 2, 1, 2, 3, 2, 1, 2]
+    assert pad_crop(row, (1, 8))[0, :, 0].tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+    assert pad_crop(row, (1, 8), (0, 2))[0, :, 0].tolist() == [3, 2, 1, 2, 3, 2, 1, 2]
 
 
 @settings(max_examples=50, deadline=None)
@@ -90,12 +90,12 @@ def test_a_small_image_is_padded_as_in_training(height, width, window):
     mask = np.zeros((height, width), np.uint8)
     window = max(window[0], height), max(window[1], width)
     trained, _ = fit(image, mask, window)
-    np.testing.assert_array_equal(padded(image, window, inside((height, width), window)), trained)
+    np.testing.assert_array_equal(pad_crop(image, window, inside((height, width), window)), trained)
 
 
 def test_nothing_is_copied_where_nothing_is_missing():
     crop = np.zeros((4, 4, 3), np.uint8)
-    assert padded(crop, (4, 4)) is crop
+    assert pad_crop(crop, (4, 4)) is crop
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])

@@ -193,7 +193,7 @@ def test_statistics_of_a_large_image_come_from_an_even_overview(
     monkeypatch.setattr(image, "OVERVIEW_SIDE", 8)
     rows = np.repeat(np.arange(200, dtype=np.uint16)[:, None], 150, axis=1)
     path = save(tmp_path / "a.tif", rows, tile=(16, 16), compression="deflate")
-    windows = image._overview(200, 150)
+    windows = image._choose_overview(200, 150)
     assert len(windows) == 16
     assert (windows[0], windows[-1]) == ((0, 0, 8, 8), (192, 142, 8, 8))
     first, second = (Image(path, intensity=Intensity("percentile", 0, 100)).read() for _ in range(2))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.io import MAX_PIXELS, SUFFIXES, raw, raw_shape, raw_window, read_raw
+from segapp.io import MAX_PIXELS, SUFFIXES, raw, read_raw, read_shape, read_window
 from segapp.io.header import turn_upright
 
 RNG = np.random.default_rng(0)
@@ -37,7 +37,7 @@ def test_lossless_formats_come_back_as_written(tmp_path: Path, suffix: str, pixe
     path = tmp_path / f"a{suffix}"
     PIL.Image.fromarray(pixels).save(path)
     np.testing.assert_array_equal(read_raw(path), pixels)
-    assert raw_shape(path) == (37, 50)
+    assert read_shape(path) == (37, 50)
     assert suffix.lower() in SUFFIXES
 
 
@@ -104,7 +104,7 @@ def test_tiff_windows_equal_crops(tmp_path: Path, compression: str, byteorder: s
     pixels = read_raw(path)
     np.testing.assert_array_equal(pixels, DEEP)
     assert pixels.dtype == np.uint16 and pixels.dtype.isnative
-    np.testing.assert_array_equal(raw_window(path, 14, 3, 20, 40)[..., 0], DEEP[14:34, 3:43])
+    np.testing.assert_array_equal(read_window(path, 14, 3, 20, 40)[..., 0], DEEP[14:34, 3:43])
 
 
 CHANNELS = RNG.integers(0, 65536, (5, 37, 50), np.uint16)
@@ -124,7 +124,7 @@ CHANNELS = RNG.integers(0, 65536, (5, 37, 50), np.uint16)
 def test_tiff_channels_first(tmp_path: Path, saved: dict) -> None:
     tifffile.imwrite(tmp_path / "a.tif", CHANNELS, **saved)
     np.testing.assert_array_equal(read_raw(tmp_path / "a.tif"), np.moveaxis(CHANNELS, 0, -1))
-    window = raw_window(tmp_path / "a.tif", 4, 5, 6, 7)
+    window = read_window(tmp_path / "a.tif", 4, 5, 6, 7)
     np.testing.assert_array_equal(window, np.moveaxis(CHANNELS, 0, -1)[4:10, 5:12])
 
 
@@ -142,7 +142,7 @@ def test_tiff_channels_last(tmp_path: Path, saved: dict) -> None:
     pixels = np.moveaxis(CHANNELS, 0, -1).copy()
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", **saved)
     np.testing.assert_array_equal(read_raw(tmp_path / "a.tif"), pixels)
-    np.testing.assert_array_equal(raw_window(tmp_path / "a.tif", 4, 5, 6, 7), pixels[4:10, 5:12])
+    np.testing.assert_array_equal(read_window(tmp_path / "a.tif", 4, 5, 6, 7), pixels[4:10, 5:12])
 
 
 def test_tiff_window_decodes_only_what_it_needs(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_tiff_window_decodes_only_what_it_needs(tmp_path: Path) -> None:
     for offset, count in list(zip(offsets, counts, strict=True))[1:]:
         content[offset : offset + count] = b"\0" * count
     path.write_bytes(bytes(content))
-    np.testing.assert_array_equal(raw_window(path, 2, 3, 10, 10)[..., 0], DEEP[2:12, 3:13])
+    np.testing.assert_array_equal(read_window(path, 2, 3, 10, 10)[..., 0], DEEP[2:12, 3:13])
     with pytest.raises(SegappError, match=r"a\.tif: a broken or truncated TIFF"):
         read_raw(path)
 
@@ -202,8 +202,8 @@ def test_windows_are_upright_too(tmp_path: Path, suffix: str, code: int) -> None
     else:
         PIL.Image.fromarray(GREY).save(path, exif=exif)
     whole = read_raw(path)
-    assert whole.shape == raw_shape(path) == ((50, 37) if code >= 5 else (37, 50))
-    np.testing.assert_array_equal(raw_window(path, 3, 11, 21, 13)[..., 0], whole[3:24, 11:24])
+    assert whole.shape == read_shape(path) == ((50, 37) if code >= 5 else (37, 50))
+    np.testing.assert_array_equal(read_window(path, 3, 11, 21, 13)[..., 0], whole[3:24, 11:24])
 
 
 def test_palette_mask_with_orientation_keeps_indices(tmp_path: Path) -> None:
@@ -215,11 +215,11 @@ def test_palette_mask_with_orientation_keeps_indices(tmp_path: Path) -> None:
 
 def test_windows_are_copies_inside_the_image(tmp_path: Path) -> None:
     PIL.Image.fromarray(GREY).save(tmp_path / "a.png")
-    raw_window(tmp_path / "a.png", 0, 0, 5, 5)[:] = 0
+    read_window(tmp_path / "a.png", 0, 0, 5, 5)[:] = 0
     np.testing.assert_array_equal(read_raw(tmp_path / "a.png"), GREY)
     for window in [(-1, 0, 5, 5), (33, 0, 5, 5), (0, 46, 5, 5), (0, 0, 0, 5)]:
         with pytest.raises(SegappError, match=r"is not inside its 37 x 50 pixels"):
-            raw_window(tmp_path / "a.png", *window)
+            read_window(tmp_path / "a.png", *window)
 
 
 def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ def test_no_image_is_told_in_a_sentence(tmp_path: Path, content: bytes, words: s
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(SegappError, match=r"b\.png: there is no such file"):
-        raw_shape(tmp_path / "b.png")
+        read_shape(tmp_path / "b.png")
     with pytest.raises(SegappError, match="a folder, not an image file"):
-        raw_shape(tmp_path)
+        read_shape(tmp_path)
 
 
 def _samples(folder: Path) -> dict[str, bytes]:
@@ -305,7 +305,7 @@ def test_corruption_never_raises_anything_else(
     path = tmp_path_factory.mktemp("corrupt") / name
     path.write_bytes(bytes(content))
     try:
-        assert read_raw(path).shape[:2] == raw_shape(path)
+        assert read_raw(path).shape[:2] == read_shape(path)
     except SegappError as error:
         assert name in str(error)
 
@@ -316,9 +316,9 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pyt
         PIL.Image.fromarray(GREY).save(tmp_path / name)
         with pytest.raises(SegappError, match=r"37 x 50 pixels would have to be decoded whole.*1,000"):
             read_raw(tmp_path / name)
-    assert raw_window(tmp_path / "a.tif", 0, 0, 20, 50).shape == (20, 50, 1)
+    assert read_window(tmp_path / "a.tif", 0, 0, 20, 50).shape == (20, 50, 1)
     with pytest.raises(SegappError, match="decoded whole"):  # by the header: nobody plans windows of it
-        raw_shape(tmp_path / "a.png")
+        read_shape(tmp_path / "a.png")
 
 
 def _sized(path: Path, height: int, width: int) -> Path:
@@ -349,7 +349,7 @@ def _sized(path: Path, height: int, width: int) -> Path:
 )
 def test_a_huge_header_is_refused_by_the_header_alone(tmp_path: Path, name: str, height: int, width: int) -> None:
     with pytest.raises(SegappError, match=rf"{height} x {width} pixels.*({MAX_PIXELS:,}|{raw.MAX_SIDE:,})"):
-        raw_shape(_sized(tmp_path / name, height, width))
+        read_shape(_sized(tmp_path / name, height, width))
 
 
 def _tags(width: int, height: int, *more: tuple[int, int, int, int]) -> bytes:
@@ -379,7 +379,7 @@ def _tags(width: int, height: int, *more: tuple[int, int, int, int]) -> bytes:
 def test_a_tiff_that_promises_more_than_a_window_needs(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(SegappError, match=rf"a\.tif: .*({words})"):
-        raw_shape(tmp_path / "a.tif")
+        read_shape(tmp_path / "a.tif")
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
@@ -391,9 +391,9 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     words = {"pipe.png": "a named pipe", "loop.png": "itself", "gone.png": "nowhere.png, which", "s.png": "a socket"}
     for name, found in words.items():
         with pytest.raises(SegappError, match=rf"{name}: .*{found}"):
-            raw_shape(tmp_path / name)
+            read_shape(tmp_path / name)
     with pytest.raises(SegappError, match="a device"):
-        raw_shape(Path("/dev/zero"))
+        read_shape(Path("/dev/zero"))
 
 
 @pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3)])
@@ -413,4 +413,4 @@ def test_gif_is_read_and_an_animation_refused(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_raw(tmp_path / "a.gif"), np.eye(9))  # indices: black, white
     frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(SegappError, match=r"b\.gif: an animated GIF"):
-        raw_shape(tmp_path / "b.gif")
+        read_shape(tmp_path / "b.gif")

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io import atomic_folder, atomic_path, read_raw, tiff_rows, write_image, write_mask
+from segapp.io import open_tiff_rows, read_raw, write_atomically, write_folder_atomically, write_image, write_mask
 from segapp.io.unfinished import remove_left_overs
 
 PALETTE = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
@@ -57,7 +57,7 @@ def test_a_tiff_mask_is_compressed(tmp_path: Path) -> None:
 
 def test_a_tiff_mask_shows_its_classes_colours_and_holds_their_indices(tmp_path: Path) -> None:
     write_mask(tmp_path / "a.tif", INDICES, PALETTE)
-    with tiff_rows(tmp_path / "b.tif", INDICES.shape, {}, palette=PALETTE) as writer:
+    with open_tiff_rows(tmp_path / "b.tif", INDICES.shape, {}, palette=PALETTE) as writer:
         writer.add(INDICES)
     for name in ("a.tif", "b.tif"):
         np.testing.assert_array_equal(tifffile.imread(tmp_path / name), INDICES)
@@ -74,7 +74,7 @@ def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path:
         (tmp_path / name).write_text("half")
     (tmp_path / left[2]).mkdir()
     (tmp_path / left[2] / "network.onnx").write_text("half")
-    with atomic_path(tmp_path / "c.png") as ours, atomic_folder(tmp_path / "new") as folder:
+    with write_atomically(tmp_path / "c.png") as ours, write_folder_atomically(tmp_path / "new") as folder:
         remove_left_overs(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, ours.name, folder.name])
         ours.write_text("whole")
@@ -135,7 +135,7 @@ def test_an_image_comes_back_as_written(tmp_path: Path, suffix: str, shape: tupl
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(143)])
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
     (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(type(error)), atomic_path(tmp_path / "a.txt") as temporary:
+    with pytest.raises(type(error)), write_atomically(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")
         raise error
     assert (tmp_path / "a.txt").read_text() == "old"
@@ -144,7 +144,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, err
 
 def test_the_temporary_name_is_beside_hidden_and_keeps_the_suffix(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_text("old")
-    with atomic_path(tmp_path / "a.npz") as temporary:
+    with write_atomically(tmp_path / "a.npz") as temporary:
         assert (temporary.parent, temporary.suffix, temporary.name[0]) == (tmp_path, ".npz", ".")
         temporary.write_text("new")
         assert (tmp_path / "a.npz").read_text() == "old"

@@ -19,7 +19,7 @@ from segapp.datasets.class_presence import classes_in
 from segapp.errors import MisuseError, SegappError
 from segapp.loading.cache import SharedCache
 from segapp.loading.class_counts import Scan
-from segapp.loading.datamodule import SegmentationDataModule, default_workers
+from segapp.loading.datamodule import SegmentationDataModule, choose_workers
 from segapp.loading.loader import EvaluationOrder, TrainOrder
 from segapp.loading.mask_sample import SAMPLE, look_at_masks
 from segapp.loading.reader import Reader
@@ -316,7 +316,7 @@ def test_images_smaller_than_the_crop_are_padded(size: tuple[int, int], augment:
 
 def test_rare_classes_are_found(folder: Folder) -> None:
     data = data_module(folder, crop=8, augment=[], oversample=1.0, oversample_background=True, crops_per_image=50)
-    assert data.class_counts().tolist() == [7 * 40 * 50 - 1, 1]
+    assert data.count_classes().tolist() == [7 * 40 * 50 - 1, 1]
     assert 0.4 < np.mean([mask[4, 4] == 1 for _, _, masks in batches(data) for mask in masks]) < 0.6
     plain = data_module(folder, crop=8, augment=[], crops_per_image=50)
     assert np.mean([(mask == 1).any() for _, _, masks in batches(plain) for mask in masks]) < 0.05
@@ -626,8 +626,8 @@ def test_a_set_without_test_images_says_so(tmp_path: Path) -> None:
 
 
 def test_workers_leave_the_machine_to_training() -> None:
-    assert default_workers(on_gpu=False, processes=64) == 0
-    assert 0 <= default_workers(on_gpu=True, processes=1) <= 8
+    assert choose_workers(on_gpu=False, processes=64) == 0
+    assert 0 <= choose_workers(on_gpu=True, processes=1) <= 8
 
 
 def test_a_source_that_delivers_another_range_is_refused() -> None:

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from segapp.batch import IGNORE_INDEX
 from segapp.losses import CrossEntropy, DeepSupervision, Dice, DiceCrossEntropy, Focal, Lovasz, Tversky
-from segapp.losses.distributed import one_batch, summed
+from segapp.losses.distributed import share_batch, sum_over_processes
 from segapp.models import PlainEncoder, UNet
 
 SHARES = {1: [8], 2: [4, 4], 3: [3, 3, 2]}
@@ -51,7 +51,7 @@ def gradients(rank: int, processes: int, store: str) -> dict[str, tuple[float, l
     found = {}
     for name, loss in LOSSES.items():
         net = DistributedDataParallel(network(isinstance(loss, DeepSupervision)))
-        with one_batch():
+        with share_batch():
             value = loss(net(images), mask)
         value.backward()
         found[name] = (value.item(), [parameter.grad for parameter in net.parameters()])
@@ -101,8 +101,8 @@ def test_averaging_what_each_process_divided_by_itself_would_not_do(found):
 
 def test_without_other_processes_shares_are_the_sums():
     share = torch.rand(3, requires_grad=True)
-    with one_batch():
-        assert summed(share)[0] is share
+    with share_batch():
+        assert sum_over_processes(share)[0] is share
 
 
 def test_batch_norm_is_synchronised_with_the_same_weights_under_the_same_names():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from segapp.errors import SegappError
-from segapp.metrics import BoundaryScore, boundary_scores
+from segapp.metrics import BoundaryScore, score_boundaries
 from segapp.metrics.boundary import TOLERANCE
 
 SPACINGS = [(1.0, 1.0), (0.5, 2.0), (3.0, 0.7)]
@@ -83,7 +83,7 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
 @settings(deadline=None, max_examples=150)
 def test_scores_are_loops_over_pairs_of_pixels(seed, spacing, tolerance):
     prediction, mask = drawn(seed)
-    for label, score in enumerate(boundary_scores(prediction, mask, 4, tolerance, spacing)):
+    for label, score in enumerate(score_boundaries(prediction, mask, 4, tolerance, spacing)):
         expected = reference(prediction, mask, label, tolerance, spacing)
         assert score == pytest.approx(expected, rel=1e-12, abs=1e-12, nan_ok=True)
 
@@ -116,15 +116,15 @@ DIAGONAL = math.hypot(12, 12)
     ],
 )
 def test_empty_full_and_single_pixels_by_hand(prediction, mask, expected):
-    assert boundary_scores(prediction, mask, 2)[1] == pytest.approx(expected, nan_ok=True)
-    assert boundary_scores(prediction, mask, 2)[1] == pytest.approx(
+    assert score_boundaries(prediction, mask, 2)[1] == pytest.approx(expected, nan_ok=True)
+    assert score_boundaries(prediction, mask, 2)[1] == pytest.approx(
         reference(prediction, mask, 1, 2.0, (1, 1)), nan_ok=True
     )
 
 
 def test_a_shifted_square_by_hand():
     """Moved by 3, a side on the other's: of 12 outline pixels these 4 and two pairs at distances 1 and 2 are near."""
-    (_, score) = boundary_scores(square(4, 5), square(4, 2), 2)
+    (_, score) = score_boundaries(square(4, 5), square(4, 2), 2)
     assert score == pytest.approx(reference(square(4, 5), square(4, 2), 1, 2.0, (1, 1)))
     assert score.hd95 == 3
     assert score.surface_dice == pytest.approx(2 * 8 / 24)
@@ -134,7 +134,7 @@ def test_the_frame_is_no_outline():
     """A half image that ends one pixel later: every outline pixel is 1 away, and the frame adds no agreement."""
     truth, guess = np.zeros((10, 10), np.uint8), np.zeros((10, 10), np.uint8)
     truth[:, :5], guess[:, :6] = 1, 1
-    assert boundary_scores(guess, truth, 2, tolerance=0.5)[1] == (0, 1)
+    assert score_boundaries(guess, truth, 2, tolerance=0.5)[1] == (0, 1)
 
 
 def test_ignored_pixels_hide_outlines_and_predictions():
@@ -142,8 +142,8 @@ def test_ignored_pixels_hide_outlines_and_predictions():
     truth[:, 6:] = 255
     guess = square(4, 4, side=6)
     guess[4:10, 4:6] = square(4, 4)[4:10, 4:6]
-    assert boundary_scores(guess, truth, 2)[1] == (1, 0)
-    assert all(math.isnan(value) for score in boundary_scores(guess, np.full_like(truth, 255), 2) for value in score)
+    assert score_boundaries(guess, truth, 2)[1] == (1, 0)
+    assert all(math.isnan(value) for score in score_boundaries(guess, np.full_like(truth, 255), 2) for value in score)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -158,18 +158,18 @@ def test_far_from_the_frame_the_outline_is_what_erosion_takes_away(seed):
     truth, guess = outlines
     there = ndimage.distance_transform_edt(~guess)[truth]
     back = ndimage.distance_transform_edt(~truth)[guess]
-    score = boundary_scores(masks[1].astype(np.uint8), masks[0].astype(np.uint8), 2)[1]
+    score = score_boundaries(masks[1].astype(np.uint8), masks[0].astype(np.uint8), 2)[1]
     assert score.hd95 == pytest.approx(max(np.percentile(there, 95), np.percentile(back, 95)))
     within = (there <= TOLERANCE).sum() + (back <= TOLERANCE).sum()
     assert score.surface_dice == pytest.approx(within / (len(there) + len(back)))
 
 
 def test_spacing_scales_distances():
-    plain = boundary_scores(square(4, 7), square(4, 2), 2)[1]
-    scaled = boundary_scores(square(4, 7), square(4, 2), 2, tolerance=2 * TOLERANCE, spacing=(2.0, 2.0))[1]
+    plain = score_boundaries(square(4, 7), square(4, 2), 2)[1]
+    scaled = score_boundaries(square(4, 7), square(4, 2), 2, tolerance=2 * TOLERANCE, spacing=(2.0, 2.0))[1]
     assert scaled == pytest.approx(BoundaryScore(plain.surface_dice, 2 * plain.hd95))
 
 
 def test_shapes_that_differ_are_refused():
     with pytest.raises(SegappError, match=r"shape \(12, 12\).*shape \(3, 3\)"):
-        boundary_scores(EMPTY, np.zeros((3, 3), np.uint8), 2)
+        score_boundaries(EMPTY, np.zeros((3, 3), np.uint8), 2)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.metrics import confusion, true_false_positives_negatives
+from segapp.metrics import count_confusion, split_confusion
 from segapp.metrics.counts import _PIECE
 
 
@@ -33,16 +33,16 @@ def test_confusion_is_a_loop_over_pixels(
     rng = np.random.default_rng(seed)
     prediction, mask = rng.integers(0, k, shape).astype(dtypes[0]), rng.integers(0, k, shape).astype(dtypes[1])
     mask[rng.random(shape) < ignored] = 255
-    counts = confusion(torch.from_numpy(prediction), torch.from_numpy(mask), k)
+    counts = count_confusion(torch.from_numpy(prediction), torch.from_numpy(mask), k)
     assert counts.dtype == torch.int64
     np.testing.assert_array_equal(counts.numpy(), loop(prediction, mask, k))
 
 
 def test_rows_are_the_truth_by_hand() -> None:
     mask, prediction = torch.tensor([[0, 0, 1], [2, 255, 1]]), torch.tensor([[0, 2, 1], [2, 0, 0]])
-    counts = confusion(prediction, mask, 3)
+    counts = count_confusion(prediction, mask, 3)
     assert counts.tolist() == [[1, 0, 1], [1, 1, 0], [0, 0, 1]]
-    assert true_false_positives_negatives(counts).tolist() == [[1, 1, 1], [1, 0, 1], [1, 1, 0]]
+    assert split_confusion(counts).tolist() == [[1, 1, 1], [1, 0, 1], [1, 1, 0]]
 
 
 def test_an_image_larger_than_one_piece_is_counted_whole() -> None:
@@ -51,7 +51,7 @@ def test_an_image_larger_than_one_piece_is_counted_whole() -> None:
     prediction, mask = rng.integers(0, 3, shape), rng.integers(0, 3, shape)
     mask[:, -5:] = 255
     expected = [[int(((mask == i) & (prediction == j)).sum()) for j in range(3)] for i in range(3)]
-    assert confusion(torch.from_numpy(prediction), torch.from_numpy(mask), 3).tolist() == expected
+    assert count_confusion(torch.from_numpy(prediction), torch.from_numpy(mask), 3).tolist() == expected
 
 
 def test_transposed_and_sliced_tensors_are_counted_as_they_look() -> None:
@@ -59,12 +59,12 @@ def test_transposed_and_sliced_tensors_are_counted_as_they_look() -> None:
     prediction, mask = torch.from_numpy(rng.integers(0, 4, (2, 12, 10)))
     for view in (lambda t: t.T, lambda t: t[1::2, ::3], lambda t: t[:0]):
         expected = loop(view(prediction).numpy(), view(mask).numpy(), 4)
-        np.testing.assert_array_equal(confusion(view(prediction), view(mask), 4).numpy(), expected)
+        np.testing.assert_array_equal(count_confusion(view(prediction), view(mask), 4).numpy(), expected)
 
 
 def test_inputs_are_left_as_they_were() -> None:
     prediction, mask = torch.tensor([[1, 7]]), torch.tensor([[1, 255]])
-    confusion(prediction, mask, 2)
+    count_confusion(prediction, mask, 2)
     assert prediction.tolist() == [[1, 7]] and mask.tolist() == [[1, 255]]
 
 
@@ -72,7 +72,7 @@ def test_inputs_are_left_as_they_were() -> None:
 def test_what_is_predicted_of_ignored_pixels_does_not_matter(dtype: torch.dtype) -> None:
     mask = torch.tensor([[255, 1]])
     for guess in (2, 200, 255, *((-1, 300, 256) if dtype != torch.uint8 else ())):
-        assert confusion(torch.tensor([[guess, 1]], dtype=dtype), mask, 2).tolist() == [[0, 0], [0, 1]]
+        assert count_confusion(torch.tensor([[guess, 1]], dtype=dtype), mask, 2).tolist() == [[0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("k", [2, 255])
@@ -80,15 +80,15 @@ def test_what_is_predicted_of_ignored_pixels_does_not_matter(dtype: torch.dtype)
 def test_a_class_outside_is_refused_by_its_number(k: int, wrong: int) -> None:
     right, outside = torch.tensor([[0, 1, 1]]), torch.tensor([[0, wrong, 1]])
     with pytest.raises(SegappError, match=rf"prediction holds class {wrong}; expected 0 … {k - 1}"):
-        confusion(outside, right, k)
+        count_confusion(outside, right, k)
     if wrong != 255:
         with pytest.raises(SegappError, match=rf"mask holds class {wrong}; expected 0 … {k - 1}"):
-            confusion(right, outside, k)
+            count_confusion(right, outside, k)
 
 
 def test_every_class_outside_is_named() -> None:
     with pytest.raises(SegappError, match=r"mask holds class 2, 3, 4, 5, 6, …;"):
-        confusion(torch.zeros(1, 9, dtype=torch.uint8), torch.arange(9, dtype=torch.uint8)[None], 2)
+        count_confusion(torch.zeros(1, 9, dtype=torch.uint8), torch.arange(9, dtype=torch.uint8)[None], 2)
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_shapes_and_probabilities_that_cannot_be_scored_are_refused(
     prediction: torch.Tensor, mask: torch.Tensor
 ) -> None:
     with pytest.raises(SegappError, match="class indices of one shape"):
-        confusion(prediction, mask, 2)
+        count_confusion(prediction, mask, 2)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(3, 3), (2, 5, 5), (2, 3, 4, 4)]))
 @settings(deadline=None)
 def test_true_and_false_positives_and_negatives_are_a_loop(seed: int, shape: tuple[int, ...]) -> None:
     counts = np.random.default_rng(seed).integers(0, 10, shape)
-    result = true_false_positives_negatives(torch.from_numpy(counts)).numpy()
+    result = split_confusion(torch.from_numpy(counts)).numpy()
     assert result.shape == (*shape[:-2], 3, shape[-1])
     for index in np.ndindex(*shape[:-2]):
         for c in range(shape[-1]):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segapp.metrics import SCORES, dice, iou
+from segapp.metrics import SCORES, compute_dice, compute_iou
 
 counts = st.integers(0, 2**40)
 
@@ -17,8 +17,8 @@ def tensors(*numbers: int) -> list[torch.Tensor]:
 
 
 def test_by_hand() -> None:
-    assert float(dice(*tensors(3, 1, 2))) == pytest.approx(6 / 9)
-    assert float(iou(*tensors(3, 1, 2))) == pytest.approx(3 / 6)
+    assert float(compute_dice(*tensors(3, 1, 2))) == pytest.approx(6 / 9)
+    assert float(compute_iou(*tensors(3, 1, 2))) == pytest.approx(3 / 6)
     assert set(SCORES) == {"dice", "iou"}
 
 
@@ -32,7 +32,7 @@ def test_absent_has_no_score_and_predicted_without_truth_has_zero(score) -> None
 
 @given(counts, counts, counts)
 def test_scores_lie_in_zero_to_one_and_dice_follows_from_iou(tp: int, fp: int, fn: int) -> None:
-    d, i = dice(*tensors(tp, fp, fn)), iou(*tensors(tp, fp, fn))
+    d, i = compute_dice(*tensors(tp, fp, fn)), compute_iou(*tensors(tp, fp, fn))
     assert d.dtype == i.dtype == torch.float64
     if tp + fp + fn:
         assert 0 <= float(i) <= float(d) <= 1

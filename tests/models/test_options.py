@@ -1,22 +1,22 @@
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.models.options import LongSkipMode, checked, per_level, whole
+from segapp.models.options import LongSkipMode, expand_levels, require_choice, require_whole
 
 
 def test_a_word_outside_the_choices_is_refused_with_the_words_allowed():
-    assert checked("long_skip", "add", LongSkipMode) == "add"
+    assert require_choice("long_skip", "add", LongSkipMode) == "add"
     with pytest.raises(MisuseError, match=r"long_skip takes none \| add \| concat, got 'sum'"):
-        checked("long_skip", "sum", LongSkipMode)
+        require_choice("long_skip", "sum", LongSkipMode)
 
 
 def test_one_value_serves_every_level_and_a_list_must_fit():
-    assert per_level("blocks", 2, 3) == [2, 2, 2]
-    assert per_level("long_skip", ("add", "none"), 2) == ["add", "none"]
+    assert expand_levels("blocks", 2, 3) == [2, 2, 2]
+    assert expand_levels("long_skip", ("add", "none"), 2) == ["add", "none"]
     with pytest.raises(MisuseError, match=r"blocks needs .* the 3 levels .* got 2"):
-        per_level("blocks", [1, 2], 3)
+        expand_levels("blocks", [1, 2], 3)
 
 
 def test_whole_numbers_have_a_least():
     with pytest.raises(MisuseError, match="layers takes whole numbers from 1 up, got 0"):
-        whole("layers", 0)
+        require_whole("layers", 0)

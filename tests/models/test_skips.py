@@ -4,7 +4,7 @@ from torch import nn
 
 from segapp.errors import MisuseError
 from segapp.models import LongSkip, count_params
-from segapp.models.skips import Dense, Residual, projection
+from segapp.models.skips import Dense, Residual, make_projection
 
 
 def features(channels):
@@ -51,7 +51,7 @@ def test_an_unknown_mode_is_refused():
 
 def test_projection_keeps_the_variance():
     torch.manual_seed(0)
-    projected = projection(64, 256)(torch.randn(1, 64, 64, 64))
+    projected = make_projection(64, 256)(torch.randn(1, 64, 64, 64))
     assert 0.9 < projected.var() < 1.1
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from segmentation_models_pytorch.encoders import encoders as smp_encoders
 
 from segapp.errors import MisuseError, SegappError
-from segapp.export.convert import to_onnx
+from segapp.export.convert import convert_to_onnx
 from segapp.inference.exported_runtime import OnnxRuntime
 from segapp.models import UNet, count_params
 from segapp.models.smp import SmpEncoder, SmpNet
@@ -125,7 +125,7 @@ def test_exported_to_onnx_odd_sizes_are_rounded_as_in_torch(make, tmp_path):
     """ONNX divides integers towards zero: -(-h // stride) would round down there, and up in torch."""
     torch.manual_seed(0)
     net = make().eval()
-    to_onnx(net, make_spec(), tmp_path / "network.onnx")
+    convert_to_onnx(net, make_spec(), tmp_path / "network.onnx")
     exported = OnnxRuntime(tmp_path / "network.onnx")
     for height, width in ((67, 45), (97, 130), (64, 96)):
         images = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8)

@@ -8,7 +8,7 @@ import pytest
 
 from segapp.errors import MisuseError, SegappError
 from segapp.prediction.jobs import Job
-from segapp.prediction.manifest import Manifest, Row, existing, fingerprint, refuse_foreign, row_of
+from segapp.prediction.manifest import Manifest, Row, compute_fingerprint, find_existing, make_row, refuse_foreign
 from tests.inference.checkpoints import make_spec
 
 
@@ -24,7 +24,7 @@ def written(job: Job) -> None:
 
 
 def test_what_is_done_is_known_afterwards(job, tmp_path):
-    begun = row_of(job, tmp_path / "out", "m")
+    begun = make_row(job, tmp_path / "out", "m")
     Manifest(tmp_path / "out").add(begun)
     written(job)
     assert not Manifest(tmp_path / "out").is_done(begun, job)
@@ -69,11 +69,11 @@ def test_parts_are_read_together_and_the_latest_row_counts(tmp_path):
 
 
 def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tmp_path):
-    begun = row_of(job, tmp_path / "out", "m")
+    begun = make_row(job, tmp_path / "out", "m")
     manifest = Manifest(tmp_path / "out")
 
     def refuse(row):
-        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [], row.model)
+        refuse_foreign([(job, row)], manifest, find_existing(job.outputs.values()), [], row.model)
 
     refuse(begun)
     written(job)
@@ -85,18 +85,18 @@ def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tm
         refuse(replace(begun, model="other"))
     job.outputs["mask"].unlink()
     job.outputs["mask"].symlink_to(tmp_path / "gone")
-    assert existing(job.outputs.values()) == {job.outputs["mask"]}
+    assert find_existing(job.outputs.values()) == {job.outputs["mask"]}
 
 
 def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_path):
-    begun = row_of(job, tmp_path / "out", "m")
+    begun = make_row(job, tmp_path / "out", "m")
     assert begun.folder == ".."
     manifest = Manifest(tmp_path / "out")
     written(job)
     manifest.add(replace(begun, status="done"))
 
     def refuse(row):
-        refuse_foreign([(job, row)], manifest, existing(job.outputs.values()), [], "m")
+        refuse_foreign([(job, row)], manifest, find_existing(job.outputs.values()), [], "m")
 
     refuse(replace(begun, size=7))  # it was changed
     with pytest.raises(MisuseError, match="exist already"):
@@ -108,7 +108,7 @@ def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_p
 
 
 def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
-    begun = row_of(job, tmp_path / "out", "m")
+    begun = make_row(job, tmp_path / "out", "m")
     manifest = Manifest(tmp_path / "out")
     manifest.add(replace(begun, image="z.png", status="done"))  # not even those of other images
 
@@ -118,7 +118,7 @@ def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
     refuse("m")
     with pytest.raises(MisuseError, match=r"out holds what another model wrote.*of 1 images.*z\.png"):
         refuse("other")
-    manifest.give_up(manifest.of_others("other"))
+    manifest.give_up(manifest.find_foreign_rows("other"))
     refuse("other")
 
 
@@ -127,7 +127,7 @@ def test_a_table_that_is_not_ours_is_refused(job, tmp_path):
     for begun, match in ((False, "segapp has not written it"), (True, None)):
         manifest = Manifest(tmp_path / "out")
         with pytest.raises(MisuseError, match=match) if not begun else nullcontext():
-            refuse_foreign([(job, row_of(job, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
+            refuse_foreign([(job, make_row(job, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
         manifest.begin()  # as a process does that has no image, too
 
 
@@ -173,16 +173,16 @@ def test_the_fingerprint_is_of_weights_spec_and_kinds(tmp_path):
     bundle.mkdir()
     (bundle / "net").write_bytes(b"1")
     spec = make_spec()
-    mine = fingerprint([weights], spec, ["mask", "overlay"], {})
-    assert mine == fingerprint([weights], spec, ["overlay", "mask"], {})
+    mine = compute_fingerprint([weights], spec, ["mask", "overlay"], {})
+    assert mine == compute_fingerprint([weights], spec, ["overlay", "mask"], {})
     others = [
-        fingerprint([weights], replace(spec, overlap=0.5), ["mask", "overlay"], {}),
-        fingerprint([weights], spec, ["mask"], {}),
-        fingerprint([weights], spec, ["mask", "overlay"], {"probability_dtype": "uint8"}),
+        compute_fingerprint([weights], replace(spec, overlap=0.5), ["mask", "overlay"], {}),
+        compute_fingerprint([weights], spec, ["mask"], {}),
+        compute_fingerprint([weights], spec, ["mask", "overlay"], {"probability_dtype": "uint8"}),
     ]
     weights.write_bytes(b"2")
-    others.append(fingerprint([weights], spec, ["mask", "overlay"], {}))
-    one = fingerprint([bundle], spec, ["mask"], {})
+    others.append(compute_fingerprint([weights], spec, ["mask", "overlay"], {}))
+    one = compute_fingerprint([bundle], spec, ["mask"], {})
     (Path(bundle) / "net").write_bytes(b"2")
-    others += [one, fingerprint([bundle], spec, ["mask"], {})]
+    others += [one, compute_fingerprint([bundle], spec, ["mask"], {})]
     assert len({mine, *others}) == 7

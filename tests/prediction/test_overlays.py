@@ -6,7 +6,7 @@ import pytest
 from segapp.errors import SegappError
 from segapp.inference.engine import ArrayImage
 from segapp.prediction import overlays as pictures
-from segapp.prediction.overlays import MAX_SIDE, overlay, probability_file
+from segapp.prediction.overlays import MAX_SIDE, open_probability_file, overlay
 from tests.inference.checkpoints import make_spec
 
 
@@ -47,14 +47,14 @@ def test_wide_images_are_read_in_low_stripes(monkeypatch):
             seen.append(h * w)
             return super().window(y, x, h, w)
 
-    assert np.array_equal(pictures._thinned(Wide(pixels), 3), pixels[::3, ::3])
+    assert np.array_equal(pictures._subsample(Wide(pixels), 3), pixels[::3, ::3])
     assert max(seen) <= 1000 and sum(seen) == 300 * 90
 
 
 @pytest.mark.parametrize(("dtype", "stored"), [("float16", np.float16), ("uint8", np.uint8)])
 def test_a_file_filled_in_blocks_is_the_array(tmp_path, dtype, stored):
     whole = np.random.default_rng(0).random((3, 10, 7), np.float32)
-    with probability_file(tmp_path / "deep" / "p.npy", whole.shape, dtype) as file:
+    with open_probability_file(tmp_path / "deep" / "p.npy", whole.shape, dtype) as file:
         for y in (0, 4, 8):
             for x in (0, 3) if y else (0,):
                 right = 7 if x or not y else 3
@@ -66,7 +66,7 @@ def test_a_file_filled_in_blocks_is_the_array(tmp_path, dtype, stored):
 
 
 def test_a_broken_off_file_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), probability_file(tmp_path / "p.npy", (3, 10, 7)):
+    with pytest.raises(KeyboardInterrupt), open_probability_file(tmp_path / "p.npy", (3, 10, 7)):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
@@ -77,6 +77,6 @@ def test_a_full_disk_is_one_sentence(tmp_path):
 
     with (
         pytest.raises(SegappError, match=r"p\.npy: the disk is full"),
-        probability_file(tmp_path / "p.npy", (3, 10, 7)),
+        open_probability_file(tmp_path / "p.npy", (3, 10, 7)),
     ):
         fail()

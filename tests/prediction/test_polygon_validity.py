@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from shapely.geometry import shape
 from shapely.validation import explain_validity
 
-from segapp.prediction.polygons import contours
+from segapp.prediction.polygons import make_contours
 from segapp.spec import Spec
 
 SPEC = Spec(("a", "b", "c"), None, ((0, 0, 0), (1, 1, 1), (2, 2, 2)), 1)
@@ -17,7 +17,7 @@ MASKS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), 
 @settings(max_examples=50, deadline=None)
 @given(MASKS)
 def test_polygons_are_valid_simple_features_of_their_region(indices):
-    for made in contours(indices, SPEC, None, None)["features"]:
+    for made in make_contours(indices, SPEC, None, None)["features"]:
         polygon = shape(made["geometry"])
         assert polygon.is_valid, explain_validity(polygon)
         assert polygon.area == made["properties"]["pixels"]
@@ -25,7 +25,7 @@ def test_polygons_are_valid_simple_features_of_their_region(indices):
 
 def test_a_large_region_with_many_holes_is_valid():
     indices = (np.random.default_rng(0).random((50, 60)) < 0.2).astype(np.uint8)
-    made = [shape(each["geometry"]) for each in contours(indices, SPEC, None, None)["features"]]
+    made = [shape(each["geometry"]) for each in make_contours(indices, SPEC, None, None)["features"]]
     assert all(polygon.is_valid for polygon in made)
     assert max(len(polygon.interiors) for polygon in made) > 100
     assert sum(polygon.area for polygon in made) == indices.size

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from segapp.prediction.polygons import PIXELS, Region, annotation, contours, feature, regions, rings, runs, signed_area
+from segapp.prediction.polygons import (
+    PIXELS,
+    Region,
+    find_regions,
+    make_annotation,
+    make_contours,
+    make_feature,
+    runs,
+    signed_area,
+    trace_rings,
+)
 from segapp.spec import Spec
 
 SPEC = Spec(("background", "cell", "debris"), 0, ((0, 0, 0), (1, 1, 1), (2, 2, 2)), 1)
@@ -32,8 +42,8 @@ def filled(outlines, shape):
 @given(MASKS)
 def test_outlines_enclose_exactly_their_region(indices):
     seen = np.zeros(indices.shape, bool)
-    for region in regions(indices, SPEC):
-        outlines = rings(region.mask)
+    for region in find_regions(indices, SPEC):
+        outlines = trace_rings(region.mask)
         assert (filled(outlines, region.mask.shape) == region.mask).all()
         assert sum(abs(signed_area(ring)) * (1 if i == 0 else -1) for i, ring in enumerate(outlines)) == region.pixels
         for ring in outlines:
@@ -51,7 +61,7 @@ def test_outlines_enclose_exactly_their_region(indices):
 @settings(max_examples=200, deadline=None)
 @given(MASKS)
 def test_runs_decode_to_their_region(indices):
-    for region in regions(indices, EVERY):
+    for region in find_regions(indices, EVERY):
         counts = runs(region, indices.shape)
         assert sum(counts) == indices.size and min(counts[1:]) > 0
         flat = np.repeat(np.arange(len(counts)) % 2, counts)
@@ -62,7 +72,7 @@ def test_runs_decode_to_their_region(indices):
 
 
 def test_a_hole_touches_the_outer_ring_in_a_point():
-    outer, hole = rings(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]], bool))
+    outer, hole = trace_rings(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]], bool))
     assert outer.tolist()[:-1] == [[0, 0], [3, 0], [3, 2], [2, 2], [2, 3], [0, 3]]
     assert {tuple(point) for point in hole.tolist()} == {(1, 1), (2, 1), (2, 2), (1, 2)}
 
@@ -70,7 +80,7 @@ def test_a_hole_touches_the_outer_ring_in_a_point():
 def test_a_ring_with_a_hole_by_hand():
     mask = np.ones((3, 3), bool)
     mask[1, 1] = False
-    outer, hole = rings(mask)
+    outer, hole = trace_rings(mask)
     assert {tuple(point) for point in outer.tolist()} == {(0, 0), (3, 0), (3, 3), (0, 3)}
     assert {tuple(point) for point in hole.tolist()} == {(1, 1), (2, 1), (2, 2), (1, 2)}
 
@@ -79,27 +89,27 @@ def test_orientation_and_coordinates_follow_the_affine_map():
     """North up: y falls with rows, so the outer ring is counter-clockwise on a map."""
     region = Region(1, 2, 5, np.ones((1, 2), bool))
     north_up = (1000.0, 0.5, 0.0, 2000.0, 0.0, -0.5)
-    (ring,) = feature(region, SPEC, north_up)["geometry"]["coordinates"]
+    (ring,) = make_feature(region, SPEC, north_up)["geometry"]["coordinates"]
     assert {tuple(point) for point in ring} == {(1002.5, 1999), (1003.5, 1999), (1003.5, 1998.5), (1002.5, 1998.5)}
     assert signed_area(np.array(ring)) == pytest.approx(0.5)
-    (pixel_ring,) = feature(region, SPEC, PIXELS)["geometry"]["coordinates"]
+    (pixel_ring,) = make_feature(region, SPEC, PIXELS)["geometry"]["coordinates"]
     assert {tuple(point) for point in pixel_ring} == {(5, 2), (7, 2), (7, 3), (5, 3)}
 
 
 def test_a_collection_names_classes_and_coordinate_system_and_is_json():
     indices = np.array([[0, 1, 1], [2, 0, 0]], np.uint8)
-    made = contours(indices, SPEC, (0, 1, 0, 0, 0, -1), "EPSG:32616")
+    made = make_contours(indices, SPEC, (0, 1, 0, 0, 0, -1), "EPSG:32616")
     assert json.loads(json.dumps(made)) == made
     assert [f["properties"] for f in made["features"]] == [
         {"class": "cell", "index": 1, "pixels": 2},
         {"class": "debris", "index": 2, "pixels": 1},
     ]
     assert made["crs"]["properties"]["name"] == "EPSG:32616"
-    assert "crs" not in contours(indices, SPEC, None, None)
+    assert "crs" not in make_contours(indices, SPEC, None, None)
 
 
 def test_an_annotation_has_coco_s_fields():
-    (region,) = regions(np.array([[0, 0, 0], [0, 1, 1]], np.uint8), SPEC)
-    made = annotation(region, (2, 3))
+    (region,) = find_regions(np.array([[0, 0, 0], [0, 1, 1]], np.uint8), SPEC)
+    made = make_annotation(region, (2, 3))
     assert made["bbox"] == [1, 1, 2, 1] and made["area"] == 2 and made["category_id"] == 1
     assert made["segmentation"] == {"size": [2, 3], "counts": [3, 1, 1, 1]}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.prediction.processes import in_processes
+from segapp.prediction.processes import run_in_processes
 
 
 def wait_long(folder: str, deaf: bool) -> int:
@@ -63,6 +63,6 @@ def test_sigterm_to_the_first_ends_all_within_seconds(hearing, tmp_path):
 @pytest.mark.parametrize("two_ways", [False, True])
 def test_what_all_refuse_is_said_once(two_ways, capsys, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2])  # the processes import this file
-    assert in_processes(refuse, {"two_ways": two_ways}, 2) == 2
+    assert run_in_processes(refuse, {"two_ways": two_ways}, 2) == 2
     said = capsys.readouterr().err.splitlines()
     assert sorted(said) == (["segapp: another.", "segapp: the same."] if two_ways else ["segapp: the same."])

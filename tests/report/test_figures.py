@@ -34,19 +34,19 @@ def flow_of(layer):
 
 def curves_of(folder, name):
     (folder / "metrics.csv").write_text("epoch,step,train/loss,val/loss,val/dice/dataset\n1,1,1,2,0.3\n2,2,1,2,0.3\n")
-    return figures.curves([Result(name, 0, run=folder)])
+    return figures.draw_curves([Result(name, 0, run=folder)])
 
 
 DRAWN = {
     "dots": lambda name, folder: figures.dots([interval(name)], "contrast", zero=True, points={}),
     "score": lambda name, folder: figures.dots([interval("a", name)], "contrast", zero=True, points={}),
     "curves": lambda name, folder: curves_of(folder, name),
-    "profiles": lambda name, folder: flow.profiles({name: [flow_of("conv")]}),
-    "heatmaps": lambda name, folder: flow.heatmaps({"run": flow_of(name)}, "gradient_norm"),
-    "labels": lambda name, folder: flow.heatmaps({name: flow_of("conv")}, "gradient_norm"),
-    "contours": lambda name, folder: landscape.contours([landscape_of(name)]),
-    "surfaces": lambda name, folder: landscape.surfaces([landscape_of(name)]),
-    "lines": lambda name, folder: landscape.lines([landscape_of(name)]),
+    "profiles": lambda name, folder: flow.draw_profiles({name: [flow_of("conv")]}),
+    "heatmaps": lambda name, folder: flow.draw_heatmaps({"run": flow_of(name)}, "gradient_norm"),
+    "labels": lambda name, folder: flow.draw_heatmaps({name: flow_of("conv")}, "gradient_norm"),
+    "contours": lambda name, folder: landscape.draw_contours([landscape_of(name)]),
+    "surfaces": lambda name, folder: landscape.draw_surfaces([landscape_of(name)]),
+    "lines": lambda name, folder: landscape.draw_lines([landscape_of(name)]),
 }
 
 
@@ -54,17 +54,17 @@ DRAWN = {
 def test_names_are_drawn_as_text_and_pages_hold_them_escaped(kind, tmp_path):
     names = HOSTILE if kind == "dots" else HOSTILE[1:5:2]
     for name in names:
-        with figures.style():
-            svg = figures.as_svg(DRAWN[kind](name, tmp_path), "some")
+        with figures.use_style():
+            svg = figures.render_svg(DRAWN[kind](name, tmp_path), "some")
         assert html.escape(for_terminal(name), quote=False) in svg
         assert "<script>" not in svg
         assert "\x1b" not in svg
 
 
 def test_only_the_tags_of_a_figure_are_made_the_pages_own():
-    with figures.style():
+    with figures.use_style():
         figure = figures.dots([interval(f'id="a" {figures.INK}')], "contrast", zero=True, points={})
-        svg = figures.as_svg(figure, "one")
+        svg = figures.render_svg(figure, "one")
     assert f'id="a" {figures.INK}' in svg
     assert 'id="one-figure_1"' in svg
     assert svg.count(figures.INK) == 1  # every other is the page's ink
@@ -74,7 +74,7 @@ def test_long_names_and_many_scores_do_not_run_into_each_other():
     long = "short concat over short add, in the encoder and in the decoder, at every level"
     scores = ["dice", "iou", "surface_dice", "hd95", "volume_similarity"]
     rows = [interval(name, score) for score in scores for name in ("one", long)]
-    with figures.style():
+    with figures.use_style():
         figure = figures.dots(rows, "contrast", zero=True, points={})
         figure.draw_without_rendering()
         boxes = [text.get_window_extent() for axes in figure.axes for text in texts(axes)]

@@ -63,7 +63,7 @@ def test_arrays_are_modules_in_order_by_steps(table):
     assert (flow.modules, flow.steps) == (["conv", "relu"], [1, 10, 20, 30])
     np.testing.assert_allclose(flow.values["update_ratio"], [[0.001, 0.01, 0.02, np.nan], [np.nan] * 4])
     assert flow.values["gradient_norm"][0, 3] == np.inf and np.isnan(flow.values["dead_channels"][1, 3])
-    assert flow.with_weights().modules == ["conv"]
+    assert flow.select_weighted().modules == ["conv"]
     assert set(flow.values) == set(COLUMNS[4:])
 
 

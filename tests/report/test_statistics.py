@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_1samp, ttest_rel
 
-from segapp.report.statistics import Interval, estimate_difference, estimate_mean, holm
+from segapp.report.statistics import Interval, adjust_p_values, estimate_difference, estimate_mean
 
 
 def single(count):
@@ -135,7 +135,7 @@ def test_a_true_difference_is_found():
 
 def test_holm_by_hand():
     # sorted 0.01, 0.02, 0.04: times 3, 2, 1, never decreasing, at most 1
-    assert holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
-    assert holm([0.6, 0.5]) == [1.0, 1.0]
-    assert holm([0.01, float("nan")])[0] == pytest.approx(0.01)
-    assert np.isnan(holm([0.01, float("nan")])[1])
+    assert adjust_p_values([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert adjust_p_values([0.6, 0.5]) == [1.0, 1.0]
+    assert adjust_p_values([0.01, float("nan")])[0] == pytest.approx(0.01)
+    assert np.isnan(adjust_p_values([0.01, float("nan")])[1])

@@ -10,17 +10,17 @@ import torch
 
 from segapp.inference.runtime import computes_bf16
 from segapp.system import facts
-from segapp.system.facts import cache_folders, driver, folder, gather, packages
+from segapp.system.facts import cache_folders, find_driver, folder, gather, list_packages
 
 PROC = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.82.07  Release Build  (root@host)  Wed Aug 27\n"
 
 
 def test_the_driver_is_read_from_the_kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert driver(tmp_path) is None
+    assert find_driver(tmp_path) is None
     (tmp_path / "proc/driver/nvidia").mkdir(parents=True)
     (tmp_path / "proc/driver/nvidia/version").write_text(PROC)
-    assert driver(tmp_path) == "580.82.07"
+    assert find_driver(tmp_path) == "580.82.07"
 
 
 def test_under_wsl_nvidia_smi_knows_the_driver(tmp_path, monkeypatch):
@@ -28,7 +28,7 @@ def test_under_wsl_nvidia_smi_knows_the_driver(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho 581.57\necho 581.57\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert driver(tmp_path) == "581.57"
+    assert find_driver(tmp_path) == "581.57"
 
 
 def test_an_nvidia_smi_that_fails_or_hangs_is_no_driver(tmp_path, monkeypatch):
@@ -36,13 +36,13 @@ def test_an_nvidia_smi_that_fails_or_hangs_is_no_driver(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho NVIDIA-SMI has failed because it could not communicate with the driver.\nexit 9\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert driver(tmp_path) is None
+    assert find_driver(tmp_path) is None
 
     def hang(*words: object, **options: object) -> None:
         raise subprocess.TimeoutExpired("nvidia-smi", 10)
 
     monkeypatch.setattr(subprocess, "run", hang)
-    assert driver(tmp_path) is None
+    assert find_driver(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_a_card_on_the_bus_is_told_from_its_sound_device_and_other_makers(tmp_pa
     device.mkdir(parents=True)
     (device / "vendor").write_text(f"{vendor}\n")
     (device / "class").write_text(f"{kind}\n")
-    assert facts._nvidia_card(tmp_path) is expected
+    assert facts._has_nvidia_card(tmp_path) is expected
 
 
 def test_packages_are_compared_with_their_ranges_and_extras_left_out():
-    found = packages(["torch>=2", "numpy>=99", "no-such-package>=1", "pytest>=1; extra == 'dev'"])
+    found = list_packages(["torch>=2", "numpy>=99", "no-such-package>=1", "pytest>=1; extra == 'dev'"])
     assert [(package.name, package.fits) for package in found] == [
         ("torch", True),
         ("numpy", False),
@@ -100,7 +100,7 @@ def test_torchs_complaint_about_cuda_is_kept(monkeypatch):
         return False
 
     monkeypatch.setattr(torch.cuda, "is_available", complain)
-    assert facts._gpus() == ((), "CUDA initialization: The NVIDIA driver on your system is too old")
+    assert facts._list_gpus() == ((), "CUDA initialization: The NVIDIA driver on your system is too old")
 
 
 def test_a_card_that_fails_is_reported_not_raised(monkeypatch):
@@ -110,7 +110,7 @@ def test_a_card_that_fails_is_reported_not_raised(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", fail)
-    assert facts._gpus() == ((), "CUDA error: uncorrectable ECC error encountered")
+    assert facts._list_gpus() == ((), "CUDA error: uncorrectable ECC error encountered")
 
 
 def test_this_machine_can_be_looked_at(tmp_path):

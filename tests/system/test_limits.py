@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segapp.system.limits import cpu_quota, memory_limit, usable_cores
+from segapp.system.limits import count_usable_cores, read_cpu_quota, read_memory_limit
 
 
 def machine(root: Path, groups: str, files: dict[str, str]) -> Path:
@@ -18,20 +18,20 @@ def machine(root: Path, groups: str, files: dict[str, str]) -> Path:
 
 
 def test_without_control_groups_there_is_no_limit(tmp_path):
-    assert cpu_quota(tmp_path) == math.inf
-    assert memory_limit(tmp_path) == math.inf
+    assert read_cpu_quota(tmp_path) == math.inf
+    assert read_memory_limit(tmp_path) == math.inf
 
 
 def test_version_two_in_a_container(tmp_path):
     root = machine(tmp_path, "0::/", {"cpu.max": "250000 100000", "memory.max": "4294967296"})
-    assert cpu_quota(root) == 2.5
-    assert memory_limit(root) == 2**32
+    assert read_cpu_quota(root) == 2.5
+    assert read_memory_limit(root) == 2**32
 
 
 def test_version_two_says_max_for_no_limit(tmp_path):
     root = machine(tmp_path, "0::/a", {"a/cpu.max": "max 100000", "a/memory.max": "max"})
-    assert cpu_quota(root) == math.inf
-    assert memory_limit(root) == math.inf
+    assert read_cpu_quota(root) == math.inf
+    assert read_memory_limit(root) == math.inf
 
 
 def test_the_narrowest_group_above_counts(tmp_path):
@@ -40,8 +40,8 @@ def test_the_narrowest_group_above_counts(tmp_path):
         "0::/job/step",
         {"job/cpu.max": "200000 100000", "job/step/cpu.max": "800000 100000", "job/memory.max": "1000"},
     )
-    assert cpu_quota(root) == 2
-    assert memory_limit(root) == 1000
+    assert read_cpu_quota(root) == 2
+    assert read_memory_limit(root) == 1000
 
 
 def test_version_one(tmp_path):
@@ -54,8 +54,8 @@ def test_version_one(tmp_path):
             "memory/docker/x/memory.limit_in_bytes": "1073741824",
         },
     )
-    assert cpu_quota(root) == 1.5
-    assert memory_limit(root) == 2**30
+    assert read_cpu_quota(root) == 1.5
+    assert read_memory_limit(root) == 2**30
 
 
 def test_version_one_without_limits(tmp_path):
@@ -65,17 +65,17 @@ def test_version_one_without_limits(tmp_path):
         "memory/memory.limit_in_bytes": "9223372036854771712",
     }
     root = machine(tmp_path, "2:memory:/\n1:cpu:/", files)
-    assert cpu_quota(root) == math.inf
-    assert memory_limit(root) == math.inf
+    assert read_cpu_quota(root) == math.inf
+    assert read_memory_limit(root) == math.inf
 
 
 def test_in_a_container_the_path_may_be_the_hosts(tmp_path):
     root = machine(tmp_path, "0::/system.slice/docker-x.scope", {"cpu.max": "100000 100000"})
-    assert cpu_quota(root) == 1
+    assert read_cpu_quota(root) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
 @pytest.mark.parametrize(("quota", "cores"), [("50000", 1), ("290000", 2), ("max", 4)])
 def test_usable_cores_are_whole_and_at_least_one(tmp_path, monkeypatch, quota, cores):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
-    assert usable_cores(machine(tmp_path, "0::/", {"cpu.max": f"{quota} 100000"})) == cores
+    assert count_usable_cores(machine(tmp_path, "0::/", {"cpu.max": f"{quota} 100000"})) == cores

@@ -13,7 +13,7 @@ from lightning.pytorch.plugins.precision import Precision
 from torch import nn
 
 from segapp.cli import main
-from segapp.training.dry_run import _of_a_forward, _whole
+from segapp.training.dry_run import _format_whole_run, _measure_forward
 from segapp.training.module import SegmentationModule
 from tests.cli.tiny import TINY
 from tests.processes import ran
@@ -71,7 +71,7 @@ def test_operations_and_kept_bytes_are_those_worked_out_by_hand():
     module = nn.Module()
     module.net, module.device = net, torch.device("cpu")
     trainer = SimpleNamespace(precision_plugin=Precision())
-    kept, flops = _of_a_forward(module, torch.rand(4, 3, 16, 16), trainer)
+    kept, flops = _measure_forward(module, torch.rand(4, 3, 16, 16), trainer)
     pixels = 4 * 16 * 16
     assert flops == 2 * pixels * (8 * 3 * 9 + 2 * 8)
     assert kept == 4 * pixels * (3 + 8)  # the images, and what the ReLU gave; no weights
@@ -95,7 +95,7 @@ def test_only_a_fit_can_be_tried_dry(verb, scratch, capsys):
     ],
 )
 def test_the_whole_is_bounded_by_epochs_or_steps_or_by_nothing(limits, expected):
-    assert _whole(SimpleNamespace(**limits), 10.0, 5) == expected.replace("500 s", "8.3 minutes")
+    assert _format_whole_run(SimpleNamespace(**limits), 10.0, 5) == expected.replace("500 s", "8.3 minutes")
 
 
 def test_what_a_checkpoints_settings_would_cost(scratch, capsys):

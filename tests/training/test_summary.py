@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from segapp.training.summary import summary
+from segapp.training.summary import format_summary
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def run(tmp_path):
 
 
 def test_without_any_checkpoint_nothing_is_said_to_lie_anywhere(tmp_path):
-    said = summary(tmp_path, ["cell"])
+    said = format_summary(tmp_path, ["cell"])
     assert "No checkpoint was kept: nothing was trained, or it was a fast_dev_run" in said
     assert str(tmp_path) not in said
 
 
 def test_without_a_best_checkpoint_the_last_is_named(run):
     (run / "checkpoints" / "last.ckpt").touch()
-    said = summary(run, ["cell"])
+    said = format_summary(run, ["cell"])
     assert "No best checkpoint was kept: nothing was validated, or it was a fast_dev_run" in said
     assert str(run / "checkpoints") in said
 
@@ -31,7 +31,7 @@ def test_the_next_commands_can_be_copied_whatever_the_folder_is_called(run, monk
     best = run / "checkpoints" / "best.ckpt"
     best.touch()
     monkeypatch.setattr("segapp.training.summary.read_checkpoint", lambda path: {"segapp": {"scores": {}}})
-    commands = [line.removeprefix("next:") for line in summary(run, ["cell"]).splitlines()[-2:]]
+    commands = [line.removeprefix("next:") for line in format_summary(run, ["cell"]).splitlines()[-2:]]
     assert [shlex.split(command)[:4] for command in commands] == [
         ["segapp", verb, "--ckpt_path", str(best)] for verb in ("test", "predict")
     ]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from segapp.errors import MisuseError, StoppedError
-from segapp.training.watchdog import is_said_by_the_first
+from segapp.training.watchdog import is_reported_by_rank_zero
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_another_process_says_what_the_first_did_not_end_it_for(rank, launcher, 
         if value is not None:
             monkeypatch.setenv(name, value)
     began = time.monotonic()
-    assert is_said_by_the_first(MisuseError("a refusal."), patience=0.3) is said
+    assert is_reported_by_rank_zero(MisuseError("a refusal."), patience=0.3) is said
     assert (time.monotonic() - began >= 0.3) is waits
 
 
@@ -34,4 +34,4 @@ def test_a_stop_that_all_agreed_on_is_said_by_the_first_at_once(monkeypatch):
     monkeypatch.setenv("SEGAPP_LAUNCHER", str(os.getppid()))
     for rank in ("0", "1"):
         monkeypatch.setenv("LOCAL_RANK", rank)
-        assert is_said_by_the_first(StoppedError("stopped.", 15), patience=100) is (rank == "1")
+        assert is_reported_by_rank_zero(StoppedError("stopped.", 15), patience=100) is (rank == "1")

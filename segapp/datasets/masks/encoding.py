@@ -11,7 +11,7 @@ import numpy as np
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
-from segapp.io import MaskPixels, mask_orientation, mask_window, raw_shape
+from segapp.io import MaskPixels, mask_orientation, mask_window, read_shape
 
 TIFF = frozenset({".tif", ".tiff"})
 WHOLE = 2**22
@@ -59,7 +59,7 @@ class Encoding(Recorded, ABC):
         """Return whether only the whole mask can tell if these indices of a window are right."""
         return False
 
-    def settle(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
+    def check_meaning(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
         """Raise MisuseError if the indices of a whole mask do not have one meaning."""
 
 
@@ -77,7 +77,7 @@ class EncodedMask:
     @cached_property
     def shape(self) -> tuple[int, int]:
         """Height, width, from the first file's header."""
-        return raw_shape(self.files[0].path)
+        return read_shape(self.files[0].path)
 
     @property
     def orientation(self) -> int:
@@ -87,7 +87,7 @@ class EncodedMask:
     def read(self) -> np.ndarray:
         """Return (H, W) uint8."""
         indices = self._decode(0, 0, *self.shape)
-        self.encoding.settle(self.files, indices, self.labels)
+        self.encoding.check_meaning(self.files, indices, self.labels)
         self._settled = True
         return indices
 
@@ -109,10 +109,10 @@ class EncodedMask:
 
     def _decode(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         for file in self.files[1:]:
-            if raw_shape(file.path) != self.shape:
+            if read_shape(file.path) != self.shape:
                 raise MisuseError(
-                    f"{file.path}: {_size(raw_shape(file.path))} pixels, but {self.files[0].path} of the "
-                    f"same image has {_size(self.shape)}; the masks of one image must have its size."
+                    f"{file.path}: {_format_size(read_shape(file.path))} pixels, but {self.files[0].path} of the "
+                    f"same image has {_format_size(self.shape)}; the masks of one image must have its size."
                 )
         pixels = [mask_window(file.path, y, x, h, w) for file in self.files]
         for file, window in zip(self.files, pixels, strict=True):
@@ -121,7 +121,7 @@ class EncodedMask:
         return self.encoding.decode(self.files, pixels, self.labels)
 
 
-def _size(shape: tuple[int, int]) -> str:
+def _format_size(shape: tuple[int, int]) -> str:
     return f"{shape[0]} x {shape[1]}"
 
 
@@ -133,7 +133,7 @@ def _changed(path: Path, codec: str) -> MisuseError:
     )
 
 
-def one_band(path: Path, pixels: MaskPixels) -> np.ndarray:
+def take_one_band(path: Path, pixels: MaskPixels) -> np.ndarray:
     """Return (H, W): the only band, or the first of equal ones."""
     require_painted(path, pixels)
     stored = pixels.values

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, listed, one_band
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, listed, take_one_band
 from segapp.datasets.masks.palettes import BLACK
 from segapp.datasets.masks.threshold import Binary
-from segapp.datasets.masks.values import likely
+from segapp.datasets.masks.values import suggest_cause
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
@@ -37,10 +37,10 @@ class Instances(Encoding):
         if len(bands) > 1:
             for file, band in zip(files, bands, strict=True):
                 _require_binary(file.path, band)
-        objects, overlaps = _number_objects(bands)
+        objects, overlaps = _label_objects(bands)
         mask = np.where(objects > 0, foreground, labels.background).astype(np.uint8)
         if self.border is not None:
-            mask[_touching(objects) | overlaps] = labels.index(self.border, "mask.border")
+            mask[_find_touching(objects) | overlaps] = labels.index(self.border, "mask.border")
         return _ignore_missing(mask, pixels)
 
 
@@ -79,7 +79,7 @@ class PerClass(Encoding):
 
 def _band(path: Path, pixels: MaskPixels, binary: Binary | None) -> np.ndarray:
     """Return (H, W), 0 where no object is: also where nothing was measured."""
-    band = one_band(path, pixels) if binary is None else binary.read(path, pixels)
+    band = take_one_band(path, pixels) if binary is None else binary.read(path, pixels)
     if pixels.palette is not None and binary is None:
         _require_black(path, band, pixels.palette)
     return band if pixels.missing is None else np.where(pixels.missing, 0, band)
@@ -105,11 +105,11 @@ def _require_binary(path: Path, band: np.ndarray) -> None:
         values = np.unique(band)
         raise MisuseError(
             f"{path}: holds {listed(band)} where 0 and one other value are expected. "
-            f"{likely(band, 2) if len(values) > 20 else 'Save it as a binary mask.'}"
+            f"{suggest_cause(band, 2) if len(values) > 20 else 'Save it as a binary mask.'}"
         )
 
 
-def _number_objects(bands: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _label_objects(bands: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """(H, W) object numbers, 0 for none, and where two objects overlap."""
     if len(bands) == 1:
         return bands[0], np.zeros(bands[0].shape, bool)
@@ -122,10 +122,10 @@ def _number_objects(bands: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     return objects, overlaps
 
 
-def _touching(objects: np.ndarray) -> np.ndarray:
+def _find_touching(objects: np.ndarray) -> np.ndarray:
     """Pixels of an object with a pixel of another object among their eight neighbours."""
     touching = np.zeros(objects.shape, bool)
-    for first, second in _neighbours(objects.shape):
+    for first, second in _pair_neighbours(objects.shape):
         a, b = objects[first], objects[second]
         meet = (a != b) & (a > 0) & (b > 0)
         touching[first] |= meet
@@ -133,7 +133,7 @@ def _touching(objects: np.ndarray) -> np.ndarray:
     return touching
 
 
-def _neighbours(shape: tuple[int, ...]) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+def _pair_neighbours(shape: tuple[int, ...]) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
     """Pairs of views in which every pixel meets its right, lower and two lower diagonal neighbours."""
     up, down, all_rows = slice(None, -1), slice(1, None), slice(None)
     return [

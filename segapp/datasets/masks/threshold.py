@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from segapp.datasets.masks.decided import Decided
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, one_band, require_painted
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, require_painted, take_one_band
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
@@ -52,7 +52,7 @@ class Binary:
 
 def _grey(path: Path, pixels: MaskPixels) -> np.ndarray:
     if pixels.palette is not None or pixels.values.shape[2] == 1:
-        return one_band(path, pixels)
+        return take_one_band(path, pixels)
     require_painted(path, pixels)
     values = pixels.values.astype(np.float32)
     spread = values.max(axis=2) - values.min(axis=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, listed, one_band
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, listed, take_one_band
 from segapp.datasets.masks.palettes import Palettes
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
@@ -33,7 +33,7 @@ class Indices(Encoding):
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
         """Raise MisuseError for values that are no class, with the likely cause."""
-        path, stored = files[0].path, one_band(files[0].path, pixels[0])
+        path, stored = files[0].path, take_one_band(files[0].path, pixels[0])
         if pixels[0].palette is not None:
             self._palettes.check(path, stored, pixels[0].palette, labels, self.values)
         if pixels[0].missing is not None and not self._is_listed(path, pixels[0], labels):
@@ -48,7 +48,7 @@ class Indices(Encoding):
             return False
         if value in self.values:
             return True
-        if self._table(len(labels.classes))[int(value)] in (UNKNOWN, IGNORE_INDEX):
+        if self._build_table(len(labels.classes))[int(value)] in (UNKNOWN, IGNORE_INDEX):
             return False
         raise MisuseError(
             f"{path}: by its nodata tag {value:g} means that nothing was measured, and by its number class "
@@ -58,15 +58,15 @@ class Indices(Encoding):
 
     def _indices(self, path: Path, stored: np.ndarray, labels: Labels) -> np.ndarray:
         if stored.dtype.kind == "f":
-            stored = _whole_numbers(path, stored)
+            stored = _require_whole_numbers(path, stored)
         if stored.size and (int(stored.min()) < 0 or int(stored.max()) >= 2**16):
-            raise self._unknown(path, stored, labels)
-        indices = self._table(len(labels.classes))[stored]
+            raise self._explain_unknown(path, stored, labels)
+        indices = self._build_table(len(labels.classes))[stored]
         if (indices == UNKNOWN).any():
-            raise self._unknown(path, stored, labels)
+            raise self._explain_unknown(path, stored, labels)
         return indices.astype(np.uint8)
 
-    def _table(self, num_classes: int) -> np.ndarray:
+    def _build_table(self, num_classes: int) -> np.ndarray:
         """Stored value → class, 255 or UNKNOWN; (65536,) int16."""
         for value, index in self.values.items():
             if not (0 <= index < num_classes or index == IGNORE_INDEX):
@@ -91,7 +91,7 @@ class Indices(Encoding):
             and not (indices == 1).any()
         )
 
-    def settle(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
+    def check_meaning(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
         """A 0/255 mask may mean two things; MisuseError says both ways out."""
         if not self.is_doubtful(indices, labels):
             return
@@ -102,20 +102,20 @@ class Indices(Encoding):
             f"or {{0: 0, 1: 1, 255: 255}} if 255 is to be ignored."
         )
 
-    def _unknown(self, path: Path, stored: np.ndarray, labels: Labels) -> MisuseError:
+    def _explain_unknown(self, path: Path, stored: np.ndarray, labels: Labels) -> MisuseError:
         count = len(labels.classes)
-        table = self._table(count)
+        table = self._build_table(count)
         inside = (stored >= 0) & (stored < 2**16)
         bad = ~inside | (table[np.where(inside, stored, 0)] == UNKNOWN)
         known = ", ".join(map(str, np.flatnonzero(table != UNKNOWN)[:12])) + (" …" if count > 11 else "")
         return MisuseError(
             f"{path}: {int(bad.sum()):,} pixels hold {listed(stored[bad])}, which "
             f"{'is' if len(np.unique(stored[bad])) == 1 else 'are'} no class (known: {known}; "
-            f"255 is ignored). {likely(stored, count)}"
+            f"255 is ignored). {suggest_cause(stored, count)}"
         )
 
 
-def _whole_numbers(path: Path, stored: np.ndarray) -> np.ndarray:
+def _require_whole_numbers(path: Path, stored: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         whole = stored.astype(np.int64)
     if not (whole == stored).all():
@@ -124,7 +124,7 @@ def _whole_numbers(path: Path, stored: np.ndarray) -> np.ndarray:
     return whole
 
 
-def likely(stored: np.ndarray, num_classes: int) -> str:
+def suggest_cause(stored: np.ndarray, num_classes: int) -> str:
     """Return the likely cause of values that are no class, and the way out."""
     values = np.unique(stored)
     if len(values) == 2 and values[0] == 0:

@@ -26,23 +26,23 @@ def read_header(path: Path) -> Header:
             raise SegappError(f"{path}: {file.format} with pixels of kind {file.mode} is not supported.")
         if file.format == "GIF" and getattr(file, "is_animated", False):  # JPEG's further images are previews
             raise SegappError(f"{path}: an animated GIF is a stack, not one image; save each frame as a file.")
-        depth, bands = _png_depth(path), BANDS[file.mode]
+        depth, bands = _read_png_depth(path), BANDS[file.mode]
         wide = depth == 16
         if wide:  # Pillow would reduce 16-bit colour to 8 bits and say nothing
-            bands = _png_samples(path)
+            bands = _count_png_samples(path)
         return Header(
             format=file.format or "image",
             height=file.height,
             width=file.width,
             bands=bands,
             dtype=np.dtype(np.uint16 if wide else np.uint8),
-            white=_white(file.mode, depth),
+            white=_find_white(file.mode, depth),
             alpha=bands - 1 if bands in (2, 4) else None,
-            palette=_palette(file) if file.mode == "P" else None,
+            palette=_read_palette(file) if file.mode == "P" else None,
             transparent=_transparent(file),
             lossy="JPEG" if file.format in LOSSY else None,
-            orientation=_orientation(file),
-            meta=_resolution(file),
+            orientation=_read_orientation(file),
+            meta=_read_resolution(file),
         )
 
 
@@ -61,23 +61,23 @@ def decode(path: Path, header: Header) -> np.ndarray:
     return pixels.astype(header.dtype, copy=False).reshape(header.height, header.width, header.bands)
 
 
-def _png_head(path: Path) -> bytes | None:
+def _read_png_head(path: Path) -> bytes | None:
     with path.open("rb") as file:
         head = file.read(26)
     return head if head.startswith(b"\x89PNG") and len(head) == 26 else None
 
 
-def _png_depth(path: Path) -> int | None:
-    head = _png_head(path)
+def _read_png_depth(path: Path) -> int | None:
+    head = _read_png_head(path)
     return head[24] if head else None
 
 
-def _png_samples(path: Path) -> int:
-    head = _png_head(path)
+def _count_png_samples(path: Path) -> int:
+    head = _read_png_head(path)
     return {0: 1, 2: 3, 4: 2, 6: 4}[head[25]] if head else 1
 
 
-def _white(mode: str, depth: int | None) -> int:
+def _find_white(mode: str, depth: int | None) -> int:
     if mode == "1":
         return 1
     return 2**depth - 1 if mode == "L" and depth in (2, 4) else 255
@@ -93,7 +93,7 @@ def _transparent(file: PIL.Image.Image) -> tuple[int, ...] | None:
     return (int(key > 0),) if file.mode == "1" else (int(key),)
 
 
-def _palette(file: PIL.Image.Image) -> np.ndarray:
+def _read_palette(file: PIL.Image.Image) -> np.ndarray:
     """Return (256, 3) or (256, 4) uint8; entries the file does not define are black and opaque."""
     palette = np.zeros((256, 4), np.uint8)
     palette[:, 3] = 255
@@ -109,7 +109,7 @@ def _palette(file: PIL.Image.Image) -> np.ndarray:
     return palette
 
 
-def _orientation(file: PIL.Image.Image) -> int:
+def _read_orientation(file: PIL.Image.Image) -> int:
     try:
         # Not `file.getexif()`: for a PNG without EXIF that one decodes all pixels to look behind them.
         orientation = PIL.Image.Image.getexif(file).get(EXIF_ORIENTATION, 1)
@@ -118,6 +118,6 @@ def _orientation(file: PIL.Image.Image) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def _resolution(file: PIL.Image.Image) -> dict[str, Any]:
+def _read_resolution(file: PIL.Image.Image) -> dict[str, Any]:
     dpi = file.info.get("dpi")
     return {"resolution": (float(dpi[1]), float(dpi[0]), "inch")} if dpi else {}

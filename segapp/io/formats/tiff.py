@@ -35,7 +35,7 @@ def read_header(path: Path) -> Header:
             height=height,
             width=width,
             bands=bands,
-            dtype=_dtype(path, series),
+            dtype=_get_dtype(path, series),
             white=2**page.bitspersample - 1 if page.bitspersample < 8 else 255,
             white_is_zero=photometric == "MINISWHITE",
             alpha=tiff_tags.alpha(path, page, bands),
@@ -55,7 +55,7 @@ def read_window(path: Path, header: Header, window: Window) -> np.ndarray:
         series = find_series(path, file)
         y, x, h, w = window
         if series.dataoffset is not None:
-            pixels = _mapped(path, file, series)[y : y + h, x : x + w]
+            pixels = _map_file(path, file, series)[y : y + h, x : x + w]
         elif _has_windows(series, (header.height, header.width)):
             pixels = np.concatenate([_decode(path, file, page, window) for page in series.pages], axis=2)
         else:  # a page per row and the like: rare, and never large
@@ -97,13 +97,13 @@ def _require_stored(path: Path, series: Any) -> None:
         raise SegappError(f"{path}: truncated TIFF, {found:,} of {needed:,} bytes are there.")
 
 
-def _dtype(path: Path, series: Any) -> np.dtype[Any]:
+def _get_dtype(path: Path, series: Any) -> np.dtype[Any]:
     if series.dtype is None or series.dtype.kind not in "buif":
         raise SegappError(f"{path}: TIFF with values of kind {series.dtype}; save integers or floats.")
     return np.dtype(np.uint8) if series.dtype.kind == "b" else series.dtype.newbyteorder("=")
 
 
-def _mapped(path: Path, file: tifffile.TiffFile, series: Any) -> np.ndarray:
+def _map_file(path: Path, file: tifffile.TiffFile, series: Any) -> np.ndarray:
     """Uncompressed and in one piece: the operating system reads what the window touches."""
     dtype = series.dtype.newbyteorder(file.byteorder)
     _require_stored(path, series)

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io.write import atomic_path, colour_map, telling
+from segapp.io.write import colour_map, explain_errors, write_atomically
 
 TILE = 256
 LOSSLESS = {"NONE": None, "LZW": "lzw", "PACKBITS": "packbits", "ZSTD": "zstd", "LZMA": "lzma"}
@@ -93,7 +93,7 @@ class TiffRows:
 
 
 @contextmanager
-def tiff_rows(
+def open_tiff_rows(
     path: Path, shape: tuple[int, int], meta: dict[str, Any], through: Through = iter, palette: Palette | None = None
 ) -> Iterator[TiffRows]:
     """Give a `TiffRows` whose file stands at `path` once all rows are added; raises SegappError when writing fails.
@@ -103,9 +103,9 @@ def tiff_rows(
     indices, and programs that show images give them these colours.
     """
     path = Path(path)
-    with telling(path), atomic_path(path) as temporary:
+    with explain_errors(path), write_atomically(path) as temporary:
         colours = {} if palette is None else {"photometric": "palette", "colormap": colour_map(palette)}
-        writer = TiffRows(temporary, shape, _options(meta, shape) | colours, through)
+        writer = TiffRows(temporary, shape, _choose_options(meta, shape) | colours, through)
         try:
             yield writer
         except BaseException:
@@ -114,7 +114,7 @@ def tiff_rows(
         writer.close()
 
 
-def _options(meta: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+def _choose_options(meta: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
     options: dict[str, Any] = {
         "photometric": "minisblack",
         "metadata": None,

@@ -13,7 +13,7 @@ import yaml
 from tqdm import tqdm
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io import atomic_path, require_writable
+from segapp.io import require_writable, write_atomically
 from segapp.io.yaml import read_yaml
 from segapp.lab.depth.figures import COLUMNS, read_profiles
 from segapp.lab.depth.measure import Arm, Scale, measure
@@ -128,27 +128,27 @@ def claim(folder: Path, study: Study) -> None:
     text = yaml.safe_dump(asdict(study), sort_keys=False)
     if record.is_file() and record.read_text(encoding="utf-8") != text:
         raise MisuseError(f"{folder}: holds the numbers of another study; name a new folder with --output.")
-    with atomic_path(record) as temporary:
+    with write_atomically(record) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def run(study: Study, table: Path) -> None:
     """Measure what the table does not hold yet."""
-    rows = _whole(table)
-    done = {_key(row) for row in rows}
+    rows = _drop_last_network(table)
+    done = {_get_key(row) for row in rows}
     _write(table, rows)
     arms = list(study.arms())
-    todo = [arm for arm in arms if _key(asdict(arm)) not in done]
+    todo = [arm for arm in arms if _get_key(asdict(arm)) not in done]
     bar = Progress(len(arms), "network", "depth", len(arms) - len(todo))
     with bar, table.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         for arm in todo:
-            writer.writerows(_plain(row) for row in measure(arm, study.scale))
+            writer.writerows(_to_plain(row) for row in measure(arm, study.scale))
             file.flush()
             bar.update()
 
 
-def _whole(table: Path) -> list[dict[str, Any]]:
+def _drop_last_network(table: Path) -> list[dict[str, Any]]:
     """The rows of all networks but the last one written, which may have been cut off."""
     if not table.is_file():
         return []
@@ -156,19 +156,19 @@ def _whole(table: Path) -> list[dict[str, Any]]:
         rows = read_profiles(table)
     except SegappError:
         return []
-    return [row for row in rows if _key(row) != _key(rows[-1])]
+    return [row for row in rows if _get_key(row) != _get_key(rows[-1])]
 
 
-def _key(row: dict[str, Any]) -> tuple[str, ...]:
+def _get_key(row: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(row[part.name]) for part in fields(Arm))
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def _to_plain(row: dict[str, Any]) -> dict[str, Any]:
     return {name: f"{value:.8g}" if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _write(table: Path, rows: list[dict[str, Any]]) -> None:
-    with atomic_path(table) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with write_atomically(table) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

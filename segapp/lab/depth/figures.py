@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
 from segapp.report.figures import COLOURS as PALETTE
-from segapp.report.figures import INK, new_figure
+from segapp.report.figures import INK, make_figure
 
 COLUMNS = (
     *("net", "init", "activation", "depth", "short", "long", "norm", "seed"),
@@ -42,7 +42,7 @@ def read_profiles(path: Path) -> list[Row]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:]]
 
 
-def curves(rows: Sequence[Row], column: str) -> Curves:
+def collect_curves(rows: Sequence[Row], column: str) -> Curves:
     """(net, …, norm) → (seeds, blocks) float64 of one column; NaN where it is empty."""
     found: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -50,7 +50,7 @@ def curves(rows: Sequence[Row], column: str) -> Curves:
     return {arm: np.array(list(seeds.values())) for arm, seeds in found.items()}
 
 
-def slope(profile: np.ndarray) -> float:
+def fit_slope(profile: np.ndarray) -> float:
     """How much the natural logarithm grows per block towards the input: least squares; NaN where it has none."""
     usable = np.isfinite(profile) & (profile > 0)
     if usable.sum() < 2:
@@ -58,26 +58,26 @@ def slope(profile: np.ndarray) -> float:
     return -float(np.polyfit(np.flatnonzero(usable), np.log(profile[usable]), 1)[0])
 
 
-def slopes(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def fit_slopes(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Per chain: the measured slope (mean, smallest and largest over the seeds) and the expected one."""
-    measured, expected = curves(rows, "rms_gradient"), curves(rows, "expected")
+    measured, expected = collect_curves(rows, "rms_gradient"), collect_curves(rows, "expected")
     table = []
     for arm, profiles in measured.items():
         if arm[0] != "chain":
             continue
-        each = [slope(profile) for profile in profiles]
-        wanted = float(np.mean([slope(profile) for profile in expected[arm]]))
+        each = [fit_slope(profile) for profile in profiles]
+        wanted = float(np.mean([fit_slope(profile) for profile in expected[arm]]))
         mean = float(np.mean(each))
         values = dict(zip(SLOPE, (mean, min(each), max(each), wanted, math.exp(mean)), strict=True))
         table.append({**dict(zip(ARM, arm, strict=True)), **{name: f"{value:.4f}" for name, value in values.items()}})
     return table
 
 
-def _grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title: str, label: str) -> Figure:
+def _draw_grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title: str, label: str) -> Figure:
     """A panel per activation and norm (rows) and short skip (columns); one scale in each row."""
     kinds = list(dict.fromkeys((row["activation"], row["norm"]) for row in rows))
     shorts = list(dict.fromkeys(row["short"] for row in rows))
-    figure = new_figure(3.4 * len(shorts) + 0.6, 2.5 * len(kinds) + 0.9)
+    figure = make_figure(3.4 * len(shorts) + 0.6, 2.5 * len(kinds) + 0.9)
     grid = figure.subplots(len(kinds), len(shorts), squeeze=False, sharex=True, sharey="row")
     for line, (activation, norm) in zip(grid, kinds, strict=True):
         for axes, short in zip(line, shorts, strict=True):
@@ -95,55 +95,61 @@ def _grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title
     return figure
 
 
-def _relative(profiles: np.ndarray) -> np.ndarray:
+def _divide_by_last(profiles: np.ndarray) -> np.ndarray:
     """Each seed's profile over its last block's value."""
     return profiles / profiles[:, -1:]
 
 
-def _geometric(values: np.ndarray) -> np.ndarray:
+def _average_geometrically(values: np.ndarray) -> np.ndarray:
     """The geometric mean over the seeds; NaN where a gradient is 0."""
     return np.exp(np.log(np.where(values > 0, values, np.nan)).mean(0))
 
 
-def _profiles(rows: Sequence[Row]) -> Figure:
+def _draw_profiles(rows: Sequence[Row]) -> Figure:
     chains = [row for row in rows if row["net"] == "chain"]
     deepest = max(int(row["depth"]) for row in chains)
 
     def plot(axes: Any, part: Sequence[Row]) -> None:
-        expected = curves(part, "expected")
-        for arm, profiles in curves(part, "rms_gradient").items():
-            values, place = _relative(profiles), np.arange(1, profiles.shape[1] + 1)
+        expected = collect_curves(part, "expected")
+        for arm, profiles in collect_curves(part, "rms_gradient").items():
+            values, place = _divide_by_last(profiles), np.arange(1, profiles.shape[1] + 1)
             colour = COLOURS[arm[1]]
-            axes.plot(place, _geometric(values), colour, label=f"{NAMES[arm[1]]}, measured")
+            axes.plot(place, _average_geometrically(values), colour, label=f"{NAMES[arm[1]]}, measured")
             axes.fill_between(place, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
-            axes.plot(place, _geometric(expected[arm]), colour, linestyle="--", label=f"{NAMES[arm[1]]}, expected")
+            axes.plot(
+                place, _average_geometrically(expected[arm]), colour, linestyle="--", label=f"{NAMES[arm[1]]}, expected"
+            )
 
     part = [row for row in chains if int(row["depth"]) == deepest]
-    return _grid(part, plot, f"Gradient at every block's output, {deepest} blocks in a row", "block (1 sees the image)")
+    return _draw_grid(
+        part, plot, f"Gradient at every block's output, {deepest} blocks in a row", "block (1 sees the image)"
+    )
 
 
-def _depths(rows: Sequence[Row]) -> Figure:
+def _draw_depths(rows: Sequence[Row]) -> Figure:
     def plot(axes: Any, part: Sequence[Row]) -> None:
         for init in dict.fromkeys(row["init"] for row in part):
-            own = curves([row for row in part if row["init"] == init], "rms_gradient")
-            points = sorted((int(arm[3]), *_spread(_relative(profiles)[:, 0])) for arm, profiles in own.items())
+            own = collect_curves([row for row in part if row["init"] == init], "rms_gradient")
+            points = sorted(
+                (int(arm[3]), *_measure_spread(_divide_by_last(profiles)[:, 0])) for arm, profiles in own.items()
+            )
             depth, middle, low, high = np.array(points).T
             axes.plot(depth, middle, COLOURS[init], marker="o", markersize=3, label=NAMES[init])
             axes.fill_between(depth, low, high, color=COLOURS[init], alpha=0.2, linewidth=0)
 
     chains = [row for row in rows if row["net"] == "chain"]
-    return _grid(chains, plot, "What arrives at the first block of ever deeper chains", "blocks in the chain")
+    return _draw_grid(chains, plot, "What arrives at the first block of ever deeper chains", "blocks in the chain")
 
 
-def _spread(values: np.ndarray) -> tuple[float, float, float]:
-    return float(_geometric(values[:, None])[0]), float(values.min()), float(values.max())
+def _measure_spread(values: np.ndarray) -> tuple[float, float, float]:
+    return float(_average_geometrically(values[:, None])[0]), float(values.min()), float(values.max())
 
 
-def _slopes(rows: Sequence[Row]) -> Figure:
+def _draw_slopes(rows: Sequence[Row]) -> Figure:
     """Measured against expected slopes of all chains that are deep enough to have one."""
-    figure = new_figure(9, 5.4)
+    figure = make_figure(9, 5.4)
     axes = figure.subplots()
-    table = [row for row in slopes(rows) if int(row["depth"]) >= 5] or slopes(rows)
+    table = [row for row in fit_slopes(rows) if int(row["depth"]) >= 5] or fit_slopes(rows)
     for short in dict.fromkeys(row["short"] for row in table):
         for norm, marker in (("none", "o"), ("batch", "^")):
             part = [row for row in table if (row["short"], row["norm"]) == (short, norm)]
@@ -159,17 +165,17 @@ def _slopes(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _unets(rows: Sequence[Row]) -> Figure:
+def _draw_unets(rows: Sequence[Row]) -> Figure:
     """The whole profile of every U-Net, the bottleneck shaded: a row per norm and init, a column per short skip."""
     nets = [row for row in rows if row["net"] == "unet"]
     kinds = list(dict.fromkeys((row["norm"], row["init"]) for row in nets))
     shorts = list(dict.fromkeys(row["short"] for row in nets))
-    figure = new_figure(3.6 * len(shorts) + 0.6, 2.4 * len(kinds) + 1.6)
+    figure = make_figure(3.6 * len(shorts) + 0.6, 2.4 * len(kinds) + 1.6)
     grid = figure.subplots(len(kinds), len(shorts), squeeze=False, sharex=True, sharey="row")
     for line, (norm, init) in zip(grid, kinds, strict=True):
         for axes, short in zip(line, shorts, strict=True):
             chosen = {"norm": norm, "init": init, "short": short}
-            _unet(axes, [row for row in nets if all(row[name] == value for name, value in chosen.items())])
+            _draw_unet(axes, [row for row in nets if all(row[name] == value for name, value in chosen.items())])
             axes.set_title(f"{NAMES[init]}, {NORMS[norm]}, {SHORT[short]}", fontsize=9)
         line[0].set_ylabel("RMS gradient")
     figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
@@ -177,10 +183,12 @@ def _unets(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _unet(axes: Any, rows: Sequence[Row]) -> None:
+def _draw_unet(axes: Any, rows: Sequence[Row]) -> None:
     names = [row["block"] for row in rows if (row["long"], row["seed"]) == (rows[0]["long"], rows[0]["seed"])]
-    for arm, profiles in curves(rows, "rms_gradient").items():
-        axes.plot(_geometric(profiles), COLOURS[arm[5]], marker="o", markersize=3, label=f"long skip: {arm[5]}")
+    for arm, profiles in collect_curves(rows, "rms_gradient").items():
+        axes.plot(
+            _average_geometrically(profiles), COLOURS[arm[5]], marker="o", markersize=3, label=f"long skip: {arm[5]}"
+        )
         axes.fill_between(
             range(len(names)), profiles.min(0), profiles.max(0), color=COLOURS[arm[5]], alpha=0.2, linewidth=0
         )
@@ -191,5 +199,5 @@ def _unet(axes: Any, rows: Sequence[Row]) -> None:
     axes.grid(alpha=0.2, color=INK)
 
 
-FIGURES = {"profiles": _profiles, "depths": _depths, "slopes": _slopes, "unet": _unets}
+FIGURES = {"profiles": _draw_profiles, "depths": _draw_depths, "slopes": _draw_slopes, "unet": _draw_unets}
 """Name → what draws it from the rows."""

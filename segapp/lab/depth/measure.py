@@ -7,7 +7,7 @@ activation φ and k×k convolution multiplies the mean square of the gradient by
     χ = C_out · k² · Var(w) · E[φ′²]   (and by E[1/σ²] with a norm)
 
 (Glorot & Bengio 2010; He et al. 2015; Schoenholz et al. 2017), a plain block by the product of its layers' χ, a
-residual one by 1 + that product, a dense one by what `dense_factor` says.
+residual one by 1 + that product, a dense one by what `compute_dense_factor` says.
 """
 
 from collections import OrderedDict
@@ -78,11 +78,11 @@ def measure(arm: Arm, scale: Scale) -> list[dict[str, Any]]:
         torch.manual_seed(arm.seed)
         net = build(arm, scale)
         initialise(net, arm.init)
-    images, masks = pictures(arm.seed, scale)
-    blocks = blocks_of(net)
+    images, masks = make_images(arm.seed, scale)
+    blocks = find_blocks(net)
     watched = (part for part in net.modules() if type(part) in SLOPES or isinstance(part, nn.BatchNorm2d))
     inputs: dict[nn.Module, list[Tensor]] = {part: [] for part in watched}
-    with kept_outputs(blocks) as outputs, kept_inputs(inputs):
+    with keep_outputs(blocks) as outputs, keep_inputs(inputs):
         F.cross_entropy(net(images), masks).backward()
     expected = expected_profile(list(blocks.values()), inputs) if arm.net == "chain" else [None] * len(blocks)
     return [
@@ -90,8 +90,8 @@ def measure(arm: Arm, scale: Scale) -> list[dict[str, Any]]:
             **asdict(arm),
             "position": position,
             "block": name,
-            "rms_gradient": rms(_gradient(outputs[name])),
-            "rms_output": rms(outputs[name].detach()),
+            "rms_gradient": compute_rms(_get_gradient(outputs[name])),
+            "rms_output": compute_rms(outputs[name].detach()),
             "expected": expected[position],
         }
         for position, name in enumerate(blocks)
@@ -119,14 +119,14 @@ def initialise(net: nn.Module, init: Init) -> None:
         if init == "default":
             conv.reset_parameters()
             continue
-        fan_in, fan_out = fans(conv)
+        fan_in, fan_out = compute_fans(conv)
         variance = 2 / fan_in if init == "he" else 2 / (fan_in + fan_out)
         nn.init.normal_(conv.weight, std=variance**0.5)
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
 
 
-def fans(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
+def compute_fans(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
     """Terms in one output value, and output values that one input value enters; strides as the U-Net has them."""
     taps = conv.weight[0, 0].numel()
     if isinstance(conv, nn.ConvTranspose2d):  # kernel and stride agree: one term per input channel
@@ -134,7 +134,7 @@ def fans(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
     return conv.in_channels * taps, conv.out_channels * taps
 
 
-def pictures(seed: int, scale: Scale) -> tuple[Tensor, Tensor]:
+def make_images(seed: int, scale: Scale) -> tuple[Tensor, Tensor]:
     """(N, 1, H, W) uint8 pictures of cells and (N, H, W) int64 masks, drawn for this seed."""
     streams = [np.random.Generator(np.random.PCG64([seed, index])) for index in range(scale.batch)]
     pairs = [draw(scale.size, 1, False, stream) for stream in streams]
@@ -142,7 +142,7 @@ def pictures(seed: int, scale: Scale) -> tuple[Tensor, Tensor]:
     return images, torch.stack([torch.from_numpy(mask).long() for _, mask in pairs])
 
 
-def blocks_of(net: UNet) -> "OrderedDict[str, nn.Module]":
+def find_blocks(net: UNet) -> "OrderedDict[str, nn.Module]":
     """Every block of encoder, bottleneck and decoder by its name, in order of execution."""
     levels = len(net.decoder)
     stacks = [f"encoder.{level}" for level in range(levels)]
@@ -153,7 +153,7 @@ def blocks_of(net: UNet) -> "OrderedDict[str, nn.Module]":
 
 
 @contextmanager
-def kept_outputs(blocks: "OrderedDict[str, nn.Module]") -> Iterator[dict[str, Tensor]]:
+def keep_outputs(blocks: "OrderedDict[str, nn.Module]") -> Iterator[dict[str, Tensor]]:
     """Name → the block's output, whose gradient is kept."""
     outputs: dict[str, Tensor] = {}
 
@@ -168,7 +168,7 @@ def kept_outputs(blocks: "OrderedDict[str, nn.Module]") -> Iterator[dict[str, Te
 
 
 @contextmanager
-def kept_inputs(modules: dict[nn.Module, list[Tensor]]) -> Iterator[None]:
+def keep_inputs(modules: dict[nn.Module, list[Tensor]]) -> Iterator[None]:
     """Fill in what each module was given."""
     with ExitStack() as hooks:
         for module, seen in modules.items():
@@ -177,12 +177,12 @@ def kept_inputs(modules: dict[nn.Module, list[Tensor]]) -> Iterator[None]:
         yield
 
 
-def rms(values: Tensor) -> float:
+def compute_rms(values: Tensor) -> float:
     """The root of the mean square, in float64."""
     return float(values.double().square().mean().sqrt())
 
 
-def _gradient(output: Tensor) -> Tensor:
+def _get_gradient(output: Tensor) -> Tensor:
     return torch.zeros_like(output) if output.grad is None else output.grad
 
 
@@ -193,30 +193,32 @@ def expected_profile(blocks: list[nn.Module], inputs: dict[nn.Module, list[Tenso
     """RMS gradients of block outputs relative to the last one's, from the weights' variances and the forward pass."""
     profile = [1.0]
     for block in reversed(blocks[1:]):
-        profile.append(profile[-1] * block_factor(block, inputs) ** 0.5)
+        profile.append(profile[-1] * compute_block_factor(block, inputs) ** 0.5)
     return profile[::-1]
 
 
-def block_factor(block: nn.Module, inputs: dict[nn.Module, list[Tensor]]) -> float:
+def compute_block_factor(block: nn.Module, inputs: dict[nn.Module, list[Tensor]]) -> float:
     """Mean square of the gradient at a block's input over that at its output, its width being constant."""
     if isinstance(block, Dense):
-        return dense_factor(*dense_chis(block, inputs))
+        return compute_dense_factor(*compute_dense_chis(block, inputs))
     layers = block.branch if isinstance(block, Residual) else block
-    product = float(np.prod([chi(layer, inputs) for layer in layers.children()]))
+    product = float(np.prod([compute_chi(layer, inputs) for layer in layers.children()]))
     return 1 + product if isinstance(block, Residual) else product
 
 
-def dense_chis(block: Dense, inputs: dict[nn.Module, list[Tensor]]) -> tuple[list[list[float]], list[float]]:
+def compute_dense_chis(block: Dense, inputs: dict[nn.Module, list[Tensor]]) -> tuple[list[list[float]], list[float]]:
     """χ of every layer, and of the transition, towards each source: the block's input, then the earlier layers."""
     *convolutions, last = (part for part in block.modules() if isinstance(part, nn.Conv2d))
     growths = [conv.out_channels for conv in convolutions]
     edges = np.cumsum([0, last.in_channels - sum(growths), *growths]).tolist()
     sources = [slice(start, end) for start, end in pairwise(edges)]
-    layers = [[chi(layer, inputs, part) for part in sources[: index + 1]] for index, layer in enumerate(block.layers)]
-    return layers, [chi(block.transition, inputs, part) for part in sources]
+    layers = [
+        [compute_chi(layer, inputs, part) for part in sources[: index + 1]] for index, layer in enumerate(block.layers)
+    ]
+    return layers, [compute_chi(block.transition, inputs, part) for part in sources]
 
 
-def dense_factor(layers: list[list[float]], transition: list[float]) -> float:
+def compute_dense_factor(layers: list[list[float]], transition: list[float]) -> float:
     """All sources reach the transition; each also enters every later layer.
 
     `layers[i][j]` is χ from the output of layer i back to source j, `transition[j]` from the block's output.
@@ -231,12 +233,12 @@ def dense_factor(layers: list[list[float]], transition: list[float]) -> float:
 EVERY_CHANNEL = slice(None)
 
 
-def chi(layer: nn.Module, inputs: dict[nn.Module, list[Tensor]], channels: slice = EVERY_CHANNEL) -> float:
+def compute_chi(layer: nn.Module, inputs: dict[nn.Module, list[Tensor]], channels: slice = EVERY_CHANNEL) -> float:
     """C_out · k² · Var(w) · E[φ′²] · E[1/σ²] of one layer towards some input channels; 1 for what it does not have."""
     value = 1.0
     for part in layer.children():
         if isinstance(part, nn.Conv2d):
-            _, fan_out = fans(part)
+            _, fan_out = compute_fans(part)
             value *= fan_out * float(part.weight.detach()[:, channels].square().mean())
         elif isinstance(part, nn.BatchNorm2d):
             variance = inputs[part][0].var((0, 2, 3), correction=0)

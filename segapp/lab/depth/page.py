@@ -4,11 +4,11 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from segapp.io import atomic_path
-from segapp.lab.depth.figures import ARM, FIGURES, SLOPE, Row, read_profiles, slopes
-from segapp.report.figures import as_svg, save_png, style
-from segapp.report.page import Page, facts
-from segapp.report.tables import html_table
+from segapp.io import write_atomically
+from segapp.lab.depth.figures import ARM, FIGURES, SLOPE, Row, fit_slopes, read_profiles
+from segapp.report.figures import render_svg, save_png, use_style
+from segapp.report.page import Page, format_facts
+from segapp.report.tables import format_html
 from segapp.terminal.text import for_html
 
 PAGE = "report.html"
@@ -51,23 +51,26 @@ TEXTS = (
 def draw_all(table: Path, folder: Path, command: str) -> None:
     """Write `slopes.csv`, the figures and the page of a study, from its numbers; `command` draws them again."""
     rows = read_profiles(table)
-    found = slopes(rows)
-    with atomic_path(folder / "slopes.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    found = fit_slopes(rows)
+    with (
+        write_atomically(folder / "slopes.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(found)
     page = Page("Gradients over depth", _lead(rows))
     for (name, draw), (title, lead, caption) in zip(FIGURES.items(), TEXTS, strict=True):
-        with style():
+        with use_style():
             figure = draw(rows)
         save_png(figure, folder / f"{name}.png")
         page.section(title)
         page.text(lead)
-        with style():
-            page.figure(as_svg(figure, name), caption)
+        with use_style():
+            page.figure(render_svg(figure, name), caption)
     page.section("Slopes")
     page.text("How much the logarithm of the RMS gradient grows per block towards the input, mean over the seeds.")
-    page.add(html_table([{**row, **{key: float(row[key]) for key in SLOPE}} for row in found]))
+    page.add(format_html([{**row, **{key: float(row[key]) for key in SLOPE}} for row in found]))
     page.section("Again")
     page.text("The table of slopes, the figures and this page are drawn anew from profiles.csv by")
     page.add(f"<pre>{for_html(command)}</pre>")
@@ -89,4 +92,4 @@ def _lead(rows: Sequence[Row]) -> str:
         "respect to every block's output. Chains are blocks in a row, without pooling; U-Nets are made of the same "
         "blocks."
     )
-    return f"<p>{for_html(about)}</p>{facts(numbers)}"
+    return f"<p>{for_html(about)}</p>{format_facts(numbers)}"

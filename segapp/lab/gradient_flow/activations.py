@@ -20,11 +20,11 @@ def watched_modules(net: nn.Module) -> dict[str, nn.Module]:
     return {
         ".".join(part for part in name.split(".") if part != "_orig_mod"): module
         for name, module in net.named_modules()
-        if name and (own_parameters(module) or type(module).__module__ == "torch.nn.modules.activation")
+        if name and (list_own_parameters(module) or type(module).__module__ == "torch.nn.modules.activation")
     }
 
 
-def own_parameters(module: nn.Module) -> list[nn.Parameter]:
+def list_own_parameters(module: nn.Module) -> list[nn.Parameter]:
     """The module's parameters without those of its submodules."""
     return list(module.parameters(recurse=False))
 
@@ -68,20 +68,20 @@ class ActivationWatch:
     @torch.no_grad()
     def _record(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         if name not in self.outputs and isinstance(output, Tensor) and output.numel():
-            self.outputs[name] = statistics(output.detach(), channel_dimension(module, output))
+            self.outputs[name] = compute_statistics(output.detach(), find_channel_dimension(module, output))
 
 
-def channel_dimension(module: nn.Module, output: Tensor) -> int:
+def find_channel_dimension(module: nn.Module, output: Tensor) -> int:
     """1 for (N, C), (N, C, H, W) …; the last for tokens (N, L, C) and for what a Linear layer gives."""
     last = output.ndim == 3 or isinstance(module, nn.Linear) or output.ndim == 1
     return output.ndim - 1 if last else 1
 
 
-def statistics(output: Tensor, channels: int) -> Tensor:
+def compute_statistics(output: Tensor, channels: int) -> Tensor:
     """(3,) float32: mean, variance, and the share of channels that are ≤ 0 at every position of the batch."""
     others = [dimension for dimension in range(output.ndim) if dimension != channels]
     sizes, means, squares, positive = [], [], [], []
-    for piece in _pieces(output):
+    for piece in _split_output(output):
         values = piece.float()
         mean = values.mean()
         sizes.append(piece.numel())
@@ -96,7 +96,7 @@ def statistics(output: Tensor, channels: int) -> Tensor:
     return torch.stack([mean, variance, dead.float().mean()])
 
 
-def _pieces(output: Tensor) -> Sequence[Tensor]:
+def _split_output(output: Tensor) -> Sequence[Tensor]:
     """Some images at a time on a CPU, so that they stay in its cache: fresh memory costs more than the arithmetic.
 
     (`torch.var_mean`, and `amax` of channels-last tensors, are slower still, by a factor of 20.)

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from segapp.errors import MisuseError
-from segapp.lab.gradient_flow.activations import ActivationWatch, is_compiled, own_parameters, watched_modules
+from segapp.lab.gradient_flow.activations import ActivationWatch, is_compiled, list_own_parameters, watched_modules
 from segapp.lab.gradient_flow.figures import draw_run
-from segapp.lab.gradient_flow.norms import clip_coefficients, gradients, norm, snapshot, update_ratio
+from segapp.lab.gradient_flow.norms import clip_coefficients, compute_norm, list_gradients, snapshot, update_ratio
 from segapp.report.gradient_flow_table import append_rows, begin_table, read_rows
 
 
@@ -64,7 +64,7 @@ class GradientFlow(Callback):
         self._watch = ActivationWatch(watched_modules(net), compiled)
         self._order = {}
         if trainer.is_global_zero:
-            begin_table(self._csv(trainer), trainer.global_step)
+            begin_table(self._locate_csv(trainer), trainer.global_step)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Watch the forward pass of a step that is due."""
@@ -94,12 +94,12 @@ class GradientFlow(Callback):
         self._put_in_order()
         ordered = sorted(rows, key=self._order.__getitem__)
         where = trainer.current_epoch + 1, self._measured.number
-        append_rows(self._csv(trainer), [[*where, self._order[name], name, *rows[name]] for name in ordered])
+        append_rows(self._locate_csv(trainer), [[*where, self._order[name], name, *rows[name]] for name in ordered])
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw what was measured."""
-        if trainer.is_global_zero and read_rows(self._csv(trainer)):
-            draw_run(self._csv(trainer), self._csv(trainer).with_suffix(".png"))
+        if trainer.is_global_zero and read_rows(self._locate_csv(trainer)):
+            draw_run(self._locate_csv(trainer), self._locate_csv(trainer).with_suffix(".png"))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Leave no hook behind."""
@@ -116,7 +116,7 @@ class GradientFlow(Callback):
             self._order.setdefault(name, len(self._order))
 
     @staticmethod
-    def _csv(trainer: Trainer) -> Path:
+    def _locate_csv(trainer: Trainer) -> Path:
         return Path(trainer.default_root_dir) / "gradient_flow.csv"
 
 
@@ -131,15 +131,15 @@ class _Step:
     def before(self, watch: ActivationWatch, trainer: Trainer, optimizer: Optimizer) -> None:
         """Gradients as they are before clipping, and the weights as they are before the step."""
         self.stepping = True
-        self._scale = loss_scale(trainer)
-        own = {name: own_parameters(module) for name, module in watch.modules.items()}
-        groups = [gradients(parameters) for parameters in own.values()]
-        everything = gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
+        self._scale = find_loss_scale(trainer)
+        own = {name: list_own_parameters(module) for name, module in watch.modules.items()}
+        groups = [list_gradients(parameters) for parameters in own.values()]
+        everything = list_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
         by_value = trainer.gradient_clip_algorithm == "value"
         coefficients = clip_coefficients(groups, everything, trainer.gradient_clip_val, by_value)
-        left = self._scale if unscales_itself(optimizer) else 1.0
+        left = self._scale if is_self_unscaling(optimizer) else 1.0
         self._gradients = {
-            name: (norm(group) / left, coefficient)
+            name: (compute_norm(group) / left, coefficient)
             for name, group, coefficient in zip(own, groups, coefficients, strict=True)
             if group
         }
@@ -147,34 +147,34 @@ class _Step:
 
     def after(self, watch: ActivationWatch, trainer: Trainer) -> dict[str, list[Any]]:
         """Name → the columns from `gradient_norm` to `skipped`."""
-        skipped = loss_scale(trainer) < self._scale  # a scaler backs off when, and only when, it has skipped
+        skipped = find_loss_scale(trainer) < self._scale  # a scaler backs off when, and only when, it has skipped
         numbers: dict[tuple[str, str], Tensor] = {}
         for name, (gradient, coefficient) in self._gradients.items():
             numbers[name, "gradient"], numbers[name, "coefficient"] = gradient, coefficient
         for name, before in self._weights.items():
-            numbers[name, "weight"] = norm(before)
+            numbers[name, "weight"] = compute_norm(before)
             if not skipped:
-                numbers[name, "update"] = update_ratio(before, own_parameters(watch.modules[name]))
+                numbers[name, "update"] = update_ratio(before, list_own_parameters(watch.modules[name]))
         for name, output in watch.outputs.items():
             numbers[name, "mean"], numbers[name, "variance"], numbers[name, "dead"] = output.unbind()
-        known = dict(zip(numbers, _to_floats(list(numbers.values())), strict=True))
+        known = dict(zip(numbers, _convert_to_floats(list(numbers.values())), strict=True))
         kinds = ("gradient", "coefficient", "weight", "update", "dead", "mean", "variance")
         return {name: [*(known.get((name, kind)) for kind in kinds), int(skipped)] for name in watch.modules}
 
 
-def _to_floats(numbers: list[Tensor]) -> list[float]:
+def _convert_to_floats(numbers: list[Tensor]) -> list[float]:
     """One transfer for all."""
     device = next((number.device for number in numbers if number.device.type != "cpu"), torch.device("cpu"))
     return torch.stack([number.to(device, torch.float32) for number in numbers]).tolist()
 
 
-def loss_scale(trainer: Trainer) -> float:
+def find_loss_scale(trainer: Trainer) -> float:
     """What the loss is multiplied with before it is differentiated; 1 without a gradient scaler."""
     plugin = trainer.precision_plugin
     scaler = plugin.scaler if isinstance(plugin, MixedPrecision) else None
     return 1.0 if scaler is None else float(scaler.get_scale())
 
 
-def unscales_itself(optimizer: Optimizer) -> bool:
+def is_self_unscaling(optimizer: Optimizer) -> bool:
     """Whether the gradients are still scaled when it steps: fused optimisers divide by the scale themselves."""
     return bool(getattr(optimizer, "_step_supports_amp_scaling", False))

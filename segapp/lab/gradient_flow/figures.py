@@ -18,9 +18,9 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
-from segapp.io import atomic_path
-from segapp.report.figures import INK, colour_of, new_figure, style, wrapped
-from segapp.report.gradient_flow_table import FlowTable, median, read_flow
+from segapp.io import write_atomically
+from segapp.report.figures import INK, choose_colours, make_figure, use_style, wrapped
+from segapp.report.gradient_flow_table import FlowTable, compute_median, read_flow
 from segapp.terminal.text import for_plot
 
 MAPS = {
@@ -50,32 +50,32 @@ def draw_runs(tables: Mapping[str, Path], picture: Path) -> None:
     """
     if not tables:
         raise MisuseError("draw_runs needs at least one gradient_flow.csv, got none.")
-    flows = {label: read_flow(path).with_weights() for label, path in tables.items()}
+    flows = {label: read_flow(path).select_weighted() for label, path in tables.items()}
     tall = [max(2.4, 0.13 * len(flow.modules)) for flow in flows.values()]
-    with style():
-        figure = new_figure(15, sum(tall) + 3.6)
+    with use_style():
+        figure = make_figure(15, sum(tall) + 3.6)
         parts: Any = figure.subfigures(2, 1, height_ratios=[sum(tall), 3.4])
         grid = parts[0].subplots(len(flows), len(MAPS), squeeze=False, height_ratios=tall)
         for column, name in zip(grid.T, MAPS, strict=True):
-            _heatmaps(list(column), list(flows.values()), name)
+            _draw_heatmaps(list(column), list(flows.values()), name)
             column[0].set_title(MAPS[name][0])
             column[-1].set_xlabel("optimiser step")
         for row, (label, flow) in zip(grid, flows.items(), strict=True):
             _name_modules(row[0], flow, most=60)
             row[0].set_ylabel(f"{for_plot(label)}\n(first at the top)")
-        _profiles(parts[1], {label: [flow] for label, flow in flows.items()})
-        with atomic_path(picture) as temporary:
+        _draw_profiles(parts[1], {label: [flow] for label, flow in flows.items()})
+        with write_atomically(picture) as temporary:
             figure.savefig(temporary, dpi=110, facecolor="white")
 
 
-def heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
+def draw_heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
     """One quantity of many runs, a panel for each, at most four beside each other, on one scale; no norm layers."""
-    shown = {label: without_norms(flow) for label, flow in flows.items()}
+    shown = {label: drop_norms(flow) for label, flow in flows.items()}
     rows = math.ceil(len(shown) / 4)
-    figure = new_figure(10, 0.5 + 2.8 * rows)
+    figure = make_figure(10, 0.5 + 2.8 * rows)
     grid = figure.subplots(rows, math.ceil(len(shown) / rows), squeeze=False)
     panels = grid.ravel()
-    _heatmaps(list(panels[: len(shown)]), list(shown.values()), name)
+    _draw_heatmaps(list(panels[: len(shown)]), list(shown.values()), name)
     for axes, (label, flow) in zip(panels, shown.items(), strict=False):
         axes.set_title(wrapped(label), fontsize=9)
         _name_modules(axes, flow, most=16)
@@ -88,18 +88,18 @@ def heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
     return figure
 
 
-def profiles(flows: Mapping[str, Sequence[FlowTable]]) -> Figure:
+def draw_profiles(flows: Mapping[str, Sequence[FlowTable]]) -> Figure:
     """Gradient norms and updates over depth: the runs of one label share its colour."""
-    figure = new_figure(10, 3.6 + 0.22 * math.ceil(len(flows) / 3))
-    _profiles(figure, flows)
+    figure = make_figure(10, 3.6 + 0.22 * math.ceil(len(flows) / 3))
+    _draw_profiles(figure, flows)
     return figure
 
 
-def _heatmaps(panels: Sequence[Axes], flows: Sequence[FlowTable], name: str) -> None:
+def _draw_heatmaps(panels: Sequence[Axes], flows: Sequence[FlowTable], name: str) -> None:
     """One quantity of all runs on one scale, with its bar of colours."""
     grids = [flow.values[name] for flow in flows]
     scale = Normalize(0, 1) if name == "dead_channels" else log_scale(grids)
-    colour_map = with_grey(MAPS[name][1])
+    colour_map = add_grey(MAPS[name][1])
     for axes, flow, grid in zip(panels, flows, grids, strict=True):
         values = np.where(np.isfinite(grid) & ((grid > 0) | (name == "dead_channels")), grid, np.nan)
         axes.imshow(values, aspect="auto", norm=scale, cmap=colour_map, interpolation="nearest")
@@ -117,7 +117,7 @@ def log_scale(grids: Sequence[np.ndarray]) -> LogNorm:
     return LogNorm(min(low, high / 10), high)
 
 
-def with_grey(name: str) -> Colormap:
+def add_grey(name: str) -> Colormap:
     """The colour map, grey where there is no value: a step that was skipped, a gradient of exactly 0."""
     return colormaps[name].with_extremes(bad="0.8")
 
@@ -145,18 +145,18 @@ def _leave_out_repeated(row: Iterable[Axes]) -> None:
         before = here
 
 
-def _profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
+def _draw_profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
     """The median over the steps, one line per run; norm layers left out.
 
     Networks of different depth are drawn over the share of their own depth.
     """
-    shown = {label: [without_norms(flow) for flow in runs] for label, runs in flows.items()}
+    shown = {label: [drop_norms(flow) for flow in runs] for label, runs in flows.items()}
     depths = {len(flow.modules) for runs in shown.values() for flow in runs}
     panels = part.subplots(1, 2)
     for axes, name in zip(panels, ("gradient_norm", "update_ratio"), strict=True):
-        for label, (colour, dash) in colour_of(list(flows)).items():
+        for label, (colour, dash) in choose_colours(list(flows)).items():
             for index, flow in enumerate(shown[label]):
-                values = median(flow.values[name])
+                values = compute_median(flow.values[name])
                 x = np.arange(len(values)) / (max(len(values) - 1, 1) if len(depths) > 1 else 1)
                 named = {} if index else {"label": for_plot(label)}
                 axes.plot(x, np.where(values > 0, values, np.nan), dash, color=colour, linewidth=1.6, **named)
@@ -166,7 +166,7 @@ def _profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
     part.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
 
 
-def without_norms(flow: FlowTable) -> FlowTable:
+def drop_norms(flow: FlowTable) -> FlowTable:
     """Only the submodules that have weights and are no norm layers."""
-    weighted = flow.with_weights()
+    weighted = flow.select_weighted()
     return weighted.only([not NORM.search(module) for module in weighted.modules])

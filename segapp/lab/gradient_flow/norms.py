@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def norm(tensors: Iterable[Tensor]) -> Tensor:
+def compute_norm(tensors: Iterable[Tensor]) -> Tensor:
     """The Euclidean norm of all entries together, in float32 at least; 0 of no tensor."""
     norms = [
         torch.linalg.vector_norm(tensor, dtype=torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors
@@ -14,7 +14,7 @@ def norm(tensors: Iterable[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
 
 
-def gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
+def list_gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
     """The gradients of those that have one."""
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
@@ -36,9 +36,9 @@ def clip_coefficients(
     if not limit:
         return [torch.ones(()) for _ in groups]
     if not by_value:
-        return [(limit / (norm(everything) + 1e-6)).clamp(max=1.0)] * len(groups)
-    before = [norm(group) for group in groups]
-    after = [norm(gradient.clamp(-limit, limit) for gradient in group) for group in groups]
+        return [(limit / (compute_norm(everything) + 1e-6)).clamp(max=1.0)] * len(groups)
+    before = [compute_norm(group) for group in groups]
+    after = [compute_norm(gradient.clamp(-limit, limit) for gradient in group) for group in groups]
     return [torch.where(full > 0, cut / full, 1.0) for cut, full in zip(after, before, strict=True)]
 
 
@@ -49,4 +49,4 @@ def snapshot(parameters: Iterable[Tensor]) -> list[Tensor]:
 
 def update_ratio(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
     """‖after - before‖ / ‖before‖ over all entries together; NaN where ‖before‖ is 0 and nothing changed."""
-    return norm(new.detach() - old for old, new in zip(before, after, strict=True)) / norm(before)
+    return compute_norm(new.detach() - old for old, new in zip(before, after, strict=True)) / compute_norm(before)

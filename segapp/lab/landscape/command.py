@@ -13,12 +13,12 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.errors import MisuseError
-from segapp.io import atomic_path, require_writable
+from segapp.io import require_writable, write_atomically
 from segapp.lab.landscape.figures import NUMBERS, SETTINGS, draw_all, read_landscape
 from segapp.lab.landscape.hessian import Eigenvalues
-from segapp.lab.landscape.points import Opened, Request, losses_at, open_all
-from segapp.lab.landscape.surface import LINE, Plan, require_sensible, sharpness
-from segapp.lab.landscape.trajectory import axis
+from segapp.lab.landscape.points import Opened, Request, compute_losses, open_all
+from segapp.lab.landscape.surface import LINE, Plan, measure_sharpness, require_sensible
+from segapp.lab.landscape.trajectory import make_axis
 from segapp.terminal.progress import Progress
 
 SAVE_EVERY = 20.0
@@ -67,23 +67,23 @@ def landscape(
             --output. FOLDER, or NAME=FOLDER to say what its panel is called.
     """
     if redraw:
-        return _redraw(redraw, output)
+        return _draw_again(redraw, output)
     request = Request(ckpt_path, data, split, samples, seeds, recalibrate, tuple(trajectory), tuple(allow))
     _check(request, points, radius, eigenvalues, devices)
     folder = _folder(Path(ckpt_path), output)
     print(f"reading {ckpt_path}, its data and {samples} samples", flush=True)
     opened = open_all(request)
     plan = _plan(opened, seeds, points, radius)
-    settings = _settings(request, opened, points, radius)
-    losses, done = _begun(folder, settings, len(plan.steps()))
+    settings = _collect_settings(request, opened, points, radius)
+    losses, done = _read_unfinished(folder, settings, len(plan.steps()))
     known = json.loads((folder / SETTINGS).read_text(encoding="utf-8")).get("eigenvalues")
     try:
         _evaluate(request, opened, plan, folder, losses, done, devices)
-        measured = [asdict(sharpness(line)) for line in plan.parts(losses)[0]]
+        measured = [asdict(measure_sharpness(line)) for line in plan.parts(losses)[0]]
         result = settings | {"sharpness": measured, "statistics": opened.surface.statistics}
         _write_json(folder / SETTINGS, result | ({"eigenvalues": known} if known else {}))
         if eigenvalues and (known is None or len(known["largest"]) != eigenvalues):
-            _write_json(folder / SETTINGS, result | {"eigenvalues": asdict(_eigenvalues(opened, eigenvalues))})
+            _write_json(folder / SETTINGS, result | {"eigenvalues": asdict(_compute_eigenvalues(opened, eigenvalues))})
     except KeyboardInterrupt:
         tqdm.write("interrupted; the same command continues.", file=sys.stderr)
         return 130
@@ -112,10 +112,10 @@ def _plan(opened: Opened, seeds: int, points: int, radius: float) -> Plan:
     if opened.path is None:
         positions = np.linspace(-radius, radius, points)
         return Plan(seeds, (0, 1), positions, positions)
-    return Plan(seeds, (seeds, seeds + 1), axis(opened.path[:, 0], points), axis(opened.path[:, 1], points))
+    return Plan(seeds, (seeds, seeds + 1), make_axis(opened.path[:, 0], points), make_axis(opened.path[:, 1], points))
 
 
-def _settings(request: Request, opened: Opened, points: int, radius: float) -> dict[str, Any]:
+def _collect_settings(request: Request, opened: Opened, points: int, radius: float) -> dict[str, Any]:
     """What the numbers are of; two landscapes of the same settings are the same."""
     files = [request.checkpoint, *request.trajectory]
     plain = asdict(request) | {"points": points, "radius": radius, "loss": opened.loss, "images": opened.images}
@@ -125,7 +125,7 @@ def _settings(request: Request, opened: Opened, points: int, radius: float) -> d
     return json.loads(json.dumps(plain))  # tuples become lists, as they are read
 
 
-def _begun(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
+def _read_unfinished(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Losses (P,) and which of them are known, of an earlier start with the same settings, or none."""
     require_writable(folder, "name another --output")
     record = folder / SETTINGS
@@ -159,7 +159,7 @@ def _evaluate(
     saved = time.monotonic()
     try:
         with Progress(len(done), "point", "landscape", int(done.sum())) as bar:
-            for index, loss in losses_at(request, opened, todo, devices):
+            for index, loss in compute_losses(request, opened, todo, devices):
                 losses[index], done[index] = loss, True
                 bar.update()
                 if time.monotonic() - saved > SAVE_EVERY:
@@ -169,7 +169,7 @@ def _evaluate(
         _save(folder, opened, plan, losses, done)
 
 
-def _eigenvalues(opened: Opened, count: int) -> Eigenvalues:
+def _compute_eigenvalues(opened: Opened, count: int) -> Eigenvalues:
     with Progress(None, "product", "eigenvalues") as bar:
         return opened.surface.eigenvalues(count, bar.update)
 
@@ -177,17 +177,17 @@ def _eigenvalues(opened: Opened, count: int) -> Eigenvalues:
 def _save(folder: Path, opened: Opened, plan: Plan, losses: np.ndarray, done: np.ndarray) -> None:
     lines, grid = plan.parts(np.where(done, losses, np.nan))
     path = opened.path if opened.path is not None else np.zeros((0, 2))
-    with atomic_path(folder / NUMBERS) as temporary, temporary.open("wb") as file:
+    with write_atomically(folder / NUMBERS) as temporary, temporary.open("wb") as file:
         axes = {"t": LINE, "first": plan.first, "second": plan.second, "path": path}
         np.savez(file, allow_pickle=False, losses=losses, done=done, lines=lines, plane=grid, **axes)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def _redraw(folders: Sequence[str], output: str | None) -> int:
+def _draw_again(folders: Sequence[str], output: str | None) -> int:
     into = Path(output) if output else _named(folders[0])[1]
     if output is None and len(folders) > 1:
         raise MisuseError("several landscapes are drawn into a folder of their own: name it with --output.")

@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
-from segapp.report.figures import COLOURS, INK, new_figure, save_png, style
+from segapp.report.figures import COLOURS, INK, make_figure, save_png, use_style
 from segapp.terminal.text import for_plot
 
 NUMBERS, SETTINGS = "landscape.npz", "landscape.json"
@@ -62,10 +62,10 @@ def read_landscape(folder: Path, name: str | None = None) -> Landscape:
         raise MisuseError(f"{folder}: holds no landscape (of `segapp landscape`).") from error
     if not whole or "sharpness" not in settings:
         raise MisuseError(f"{folder}: its landscape is not finished; the command that began it continues.")
-    return Landscape(name or _short(settings["checkpoint"]), settings, **parts)
+    return Landscape(name or _shorten_path(settings["checkpoint"]), settings, **parts)
 
 
-def _short(checkpoint: str) -> str:
+def _shorten_path(checkpoint: str) -> str:
     """`runs/deep/20260101-120000/checkpoints/best.ckpt` → `deep/20260101-120000`."""
     parts = Path(checkpoint).parts
     return "/".join(parts[-4:-2]) if parts[-2:-1] == ("checkpoints",) and len(parts) > 2 else Path(checkpoint).stem
@@ -73,16 +73,16 @@ def _short(checkpoint: str) -> str:
 
 def draw_all(landscapes: Sequence[Landscape], folder: Path) -> list[Path]:
     """Draw what there is to draw; returns the pictures."""
-    with style():
-        pictures = {LINES: lines(landscapes)}
+    with use_style():
+        pictures = {LINES: draw_lines(landscapes)}
         if all(each.plane.size for each in landscapes):
-            pictures |= {CONTOURS: contours(landscapes), SURFACE: surfaces(landscapes)}
+            pictures |= {CONTOURS: draw_contours(landscapes), SURFACE: draw_surfaces(landscapes)}
         for name, figure in pictures.items():
             save_png(figure, folder / name)
     return [folder / name for name in pictures]
 
 
-def caption(landscape: Landscape) -> str:
+def write_caption(landscape: Landscape) -> str:
     """What a reader must know of the numbers."""
     of = landscape.settings
     height, width = of["size"]
@@ -94,9 +94,9 @@ def caption(landscape: Landscape) -> str:
     )
 
 
-def _captions(landscapes: Sequence[Landscape]) -> str:
+def _write_captions(landscapes: Sequence[Landscape]) -> str:
     """One caption for all panels; where they are not of the same kind, each panel's own."""
-    of_each = [caption(each) for each in landscapes]
+    of_each = [write_caption(each) for each in landscapes]
     if len(set(of_each)) == 1:
         return of_each[0]
     named = [f"{for_plot(each.name)}: {said}" for each, said in zip(landscapes, of_each, strict=True)]
@@ -116,19 +116,19 @@ def _scale(landscapes: Sequence[Landscape]) -> tuple[float, float]:
     return low, max(min(float(values.max()), low * SPAN), low * 1.001)
 
 
-def _panels(landscapes: Sequence[Landscape]) -> tuple[int, int]:
+def _arrange_panels(landscapes: Sequence[Landscape]) -> tuple[int, int]:
     """Rows and columns."""
     columns = min(len(landscapes), 3)
     return -(-len(landscapes) // columns), columns
 
 
-def contours(landscapes: Sequence[Landscape]) -> Figure:
+def draw_contours(landscapes: Sequence[Landscape]) -> Figure:
     """A panel each, on one scale of colours and levels."""
-    scale, (rows, columns) = _scale(landscapes), _panels(landscapes)
-    figure = new_figure(max(4.2 * columns + 1, 5.6), 4.1 * rows + 0.5)
+    scale, (rows, columns) = _scale(landscapes), _arrange_panels(landscapes)
+    figure = make_figure(max(4.2 * columns + 1, 5.6), 4.1 * rows + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, each in zip(grid, landscapes, strict=False):
-        mesh = _contour(axes, each, scale)
+        mesh = _draw_contour(axes, each, scale)
     for axes in grid[len(landscapes) :]:
         axes.remove()
     beyond = any((each.plane > scale[1]).any() for each in landscapes)
@@ -136,11 +136,11 @@ def contours(landscapes: Sequence[Landscape]) -> Figure:
         mesh, ax=list(grid[: len(landscapes)]), label="loss", shrink=0.9, extend="max" if beyond else "neither"
     )
     bar.ax.yaxis.set_major_formatter("{x:.3g}")
-    figure.supxlabel(_captions(landscapes), fontsize=7.5)
+    figure.supxlabel(_write_captions(landscapes), fontsize=7.5)
     return figure
 
 
-def _contour(axes: Axes, each: Landscape, scale: tuple[float, float]) -> Any:
+def _draw_contour(axes: Axes, each: Landscape, scale: tuple[float, float]) -> Any:
     shown = np.ma.masked_invalid(each.plane).clip(*scale)
     mesh = axes.pcolormesh(each.first, each.second, shown, norm=LogNorm(*scale), shading="gouraud", rasterized=True)
     levels = np.geomspace(*scale, LEVELS)
@@ -158,10 +158,10 @@ def _contour(axes: Axes, each: Landscape, scale: tuple[float, float]) -> Any:
     return mesh
 
 
-def surfaces(landscapes: Sequence[Landscape]) -> Figure:
+def draw_surfaces(landscapes: Sequence[Landscape]) -> Figure:
     """Seen from the side, the height being the logarithm of the loss; one scale for all."""
-    (rows, columns), (low, top) = _panels(landscapes), np.log10(_scale(landscapes))
-    figure = new_figure(max(4.4 * columns, 5.6), 4.2 * rows)
+    (rows, columns), (low, top) = _arrange_panels(landscapes), np.log10(_scale(landscapes))
+    figure = make_figure(max(4.4 * columns, 5.6), 4.2 * rows)
     ticks = [tick for tick in TICKS if low <= np.log10(tick) <= top]
     for place, each in enumerate(landscapes):
         axes: Any = figure.add_subplot(rows, columns, place + 1, projection="3d")
@@ -175,13 +175,13 @@ def surfaces(landscapes: Sequence[Landscape]) -> Figure:
         axes.tick_params(labelsize=7)
         axes.set_title(for_plot(each.name), fontsize=10)
         axes.view_init(28, -55)
-    figure.supxlabel(_captions(landscapes), fontsize=7.5)
+    figure.supxlabel(_write_captions(landscapes), fontsize=7.5)
     return figure
 
 
-def lines(landscapes: Sequence[Landscape]) -> Figure:
+def draw_lines(landscapes: Sequence[Landscape]) -> Figure:
     """Along every direction: the mean over directions, and each of them faintly."""
-    figure = new_figure(7, 4)
+    figure = make_figure(7, 4)
     axes = figure.subplots()
     for place, each in enumerate(landscapes):
         colour = COLOURS[place % len(COLOURS)]
@@ -196,11 +196,11 @@ def lines(landscapes: Sequence[Landscape]) -> Figure:
     axes.tick_params(axis="y", which="minor", labelsize=8)
     axes.grid(alpha=0.2, color=INK)
     axes.legend(fontsize=8)
-    figure.supxlabel(_captions(landscapes), fontsize=7.5)
+    figure.supxlabel(_write_captions(landscapes), fontsize=7.5)
     return figure
 
 
-def sharpness_row(landscape: Landscape) -> dict[str, Any]:
+def make_sharpness_row(landscape: Landscape) -> dict[str, Any]:
     """How sharp the minimum is, over the directions; for a table."""
     row: dict[str, Any] = {"loss": float(landscape.lines[:, len(landscape.t) // 2].mean())}
     for name in ("curvature", "rise"):

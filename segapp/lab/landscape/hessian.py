@@ -21,7 +21,7 @@ class Eigenvalues:
     iterations: int
 
 
-def hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Product:
+def make_hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Product:
     """Products with the Hessian of a scalar `loss`, whose graph is kept.
 
     The vector holds the parameters' entries one after the other, in their order. Those on which the loss does not
@@ -30,14 +30,14 @@ def hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Product:
     gradients = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
     gradient = torch.cat([part.reshape(-1) for part in gradients])
 
-    def product(vector: Tensor) -> Tensor:
+    def multiply(vector: Tensor) -> Tensor:
         parts = torch.autograd.grad(gradient, parameters, vector, retain_graph=True, materialize_grads=True)
         return torch.cat([part.reshape(-1) for part in parts])
 
-    return product
+    return multiply
 
 
-def largest_eigenvalues(
+def find_largest_eigenvalues(
     product: Product, like: Tensor, count: int = 3, tolerance: float = 1e-4, limit: int = 100, seed: int = 0
 ) -> Eigenvalues:
     """Lanczos with full reorthogonalisation, until `count` residuals are below `tolerance` · the largest |value|.
@@ -59,7 +59,7 @@ def largest_eigenvalues(
             for known in basis:
                 image = image - (image @ known) * known
         rest = float(image.norm())
-        values, vectors = torch.linalg.eigh(_tridiagonal(diagonal, beside))
+        values, vectors = torch.linalg.eigh(_build_tridiagonal(diagonal, beside))
         residual = rest * vectors[-1].abs()
         scale = float(values.abs().max())
         exhausted = rest <= 10 * torch.finfo(like.dtype).eps * scale or len(diagonal) >= min(limit, len(like))
@@ -70,6 +70,6 @@ def largest_eigenvalues(
         basis.append(image / rest)
 
 
-def _tridiagonal(diagonal: list[float], beside: list[float]) -> Tensor:
+def _build_tridiagonal(diagonal: list[float], beside: list[float]) -> Tensor:
     off = torch.diag(torch.tensor(beside, dtype=torch.float64), 1)
     return torch.diag(torch.tensor(diagonal, dtype=torch.float64)) + off + off.T

@@ -14,18 +14,18 @@ import torch
 from torch import nn
 
 from segapp.checkpoints.building import build_part
-from segapp.checkpoints.checkpoint import load_checkpoint, network_of, read_checkpoint, weights_under
+from segapp.checkpoints.checkpoint import build_trained_network, load_checkpoint, read_checkpoint, select_weights
 from segapp.checkpoints.roles import LOSS
 from segapp.checkpoints.trust import Review, arguments_of
 from segapp.errors import MisuseError, SegappError
-from segapp.inference.runtime import chosen_device
+from segapp.inference.runtime import choose_device
 from segapp.io.yaml import read_yaml
 from segapp.lab.landscape.directions import filter_normalised_direction
 from segapp.lab.landscape.surface import LossSurface, Step
-from segapp.lab.landscape.trajectory import Trajectory, trajectory
-from segapp.loading.datamodule import SegmentationDataModule, source_of
+from segapp.lab.landscape.trajectory import Trajectory, project_trajectory
+from segapp.loading.datamodule import SegmentationDataModule, build_source
 from segapp.spec import Spec
-from segapp.system.limits import usable_cores
+from segapp.system.limits import count_usable_cores
 
 
 @dataclass(frozen=True)
@@ -68,21 +68,21 @@ class Opened:
 def open_all(request: Request, device: torch.device | str | None = None) -> Opened:
     """Read everything and check that it fits together; raises MisuseError with one sentence."""
     checkpoint = read_checkpoint(request.checkpoint)
-    record, net = checkpoint["segapp"], network_of(request.checkpoint, checkpoint, request.allowed)
+    record, net = checkpoint["segapp"], build_trained_network(request.checkpoint, checkpoint, request.allowed)
     spec, config = Spec.from_dict(record["spec"]), record["config"]
-    module, cut = _data(request, config["data"], record["splits"])
+    module, cut = _open_data(request, config["data"], record["splits"])
     if module.spec.classes != spec.classes or module.channels != spec.channels:
         raise MisuseError(
             f"{request.checkpoint} knows the classes {', '.join(spec.classes)} in images of {spec.channels} channels; "
             f"the data has {', '.join(module.spec.classes)} in {module.channels}."
         )
     batches = module.fixed_batches(request.split, request.samples)
-    loss = _loss(request, checkpoint)
+    loss = _build_loss(request, checkpoint)
     directions = [filter_normalised_direction(net, seed) for seed in range(request.seeds)]
-    moved = _trajectory(request, net) if request.trajectory else None
+    moved = _open_trajectory(request, net) if request.trajectory else None
     if moved is not None:
         directions += moved.directions
-    where = chosen_device("auto") if device is None else device
+    where = choose_device("auto") if device is None else device
     return Opened(
         surface=LossSurface(net, loss, batches, directions, request.recalibrate, where),
         path=None if moved is None else moved.path,
@@ -94,13 +94,15 @@ def open_all(request: Request, device: torch.device | str | None = None) -> Open
     )
 
 
-def _data(
+def _open_data(
     request: Request, own: dict[str, Any], splits: dict[str, list[str]]
 ) -> tuple[SegmentationDataModule, dict[str, Any]]:
     """The checkpoint's data with its splits, or those of a person's fragment, and how it is cut, as in training."""
-    given = {} if request.data is None else _fragment(request.data)
+    given = {} if request.data is None else _read_fragment(request.data)
     data = own | given
-    source = source_of(request.data, given) if request.data else source_of(request.checkpoint, own, request.allowed)
+    source = (
+        build_source(request.data, given) if request.data else build_source(request.checkpoint, own, request.allowed)
+    )
     cut = ("batch_size", "crop", "resize", "crops_per_image", "seed")
     kinds = {name: parameter.annotation for name, parameter in arguments_of(SegmentationDataModule).items()}
     try:
@@ -114,25 +116,25 @@ def _data(
     return module, plain
 
 
-def _fragment(path: str) -> dict[str, Any]:
+def _read_fragment(path: str) -> dict[str, Any]:
     found = read_yaml(Path(path))
     if not isinstance(found, dict) or "source" not in found:
         raise MisuseError(f"{path}: is no data fragment, which has a `source:`; see configs/data/mine.yaml.")
     return found
 
 
-def _loss(request: Request, checkpoint: dict[str, Any]) -> nn.Module:
+def _build_loss(request: Request, checkpoint: dict[str, Any]) -> nn.Module:
     """The loss the network was trained with, with the class weights that were counted then."""
     config = checkpoint["segapp"]["config"]["model"]["loss"]
     loss = build_part(request.checkpoint, nn.Module, LOSS, config, request.allowed)
     try:
-        loss.load_state_dict(weights_under("loss.", checkpoint))
+        loss.load_state_dict(select_weights("loss.", checkpoint))
     except RuntimeError as error:
         raise MisuseError(f"{request.checkpoint}: its loss does not fit the weights that it holds of it.") from error
     return loss
 
 
-def _trajectory(request: Request, net: nn.Module) -> Trajectory:
+def _open_trajectory(request: Request, net: nn.Module) -> Trajectory:
     final = dict(net.named_parameters())
     found = []
     for path in request.trajectory:
@@ -141,10 +143,10 @@ def _trajectory(request: Request, net: nn.Module) -> Trajectory:
             raise MisuseError(f"{path}: is not of the same network as {request.checkpoint}.")
         found.append(weights)
     with torch.no_grad():
-        return trajectory(final, found)
+        return project_trajectory(final, found)
 
 
-def losses_at(
+def compute_losses(
     request: Request, opened: Opened, todo: Sequence[tuple[int, Step]], devices: int | None
 ) -> Iterator[tuple[int, float]]:
     """(index, loss) of every (index, step), in whatever order they are done.
@@ -159,10 +161,10 @@ def losses_at(
     names = context.Queue()
     for number in range(count):
         names.put(f"cuda:{number % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu")
-    threads = max(1, usable_cores() // count)
+    threads = max(1, count_usable_cores() // count)
     with ProcessPoolExecutor(count, context, _open_here, (request, names, threads)) as pool:
         try:
-            yield from _as_they_come(pool, todo, ahead=2 * count)
+            yield from _iterate_completed(pool, todo, ahead=2 * count)
         except BrokenProcessPool as error:
             raise SegappError(
                 "a process that computed points was killed, perhaps for memory; the same command goes on, with fewer "
@@ -170,14 +172,14 @@ def losses_at(
             ) from error
 
 
-def _as_they_come(
+def _iterate_completed(
     pool: ProcessPoolExecutor, todo: Sequence[tuple[int, Step]], ahead: int
 ) -> Iterator[tuple[int, float]]:
     """A few points more than there are processes are handed out, so that an interruption waits for few."""
     rest, running = iter(todo), dict[Future[float], int]()
     while True:
         for index, step in rest:
-            running[pool.submit(_loss_here, dict(step))] = index
+            running[pool.submit(_compute_loss, dict(step))] = index
             if len(running) >= ahead:
                 break
         if not running:
@@ -195,5 +197,5 @@ def _open_here(request: Request, names: Any, threads: int) -> None:
     _here.append(open_all(request, names.get()).surface)
 
 
-def _loss_here(step: Step) -> float:
+def _compute_loss(step: Step) -> float:
     return _here[0].at(step)

@@ -19,7 +19,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.lab.landscape.directions import Direction
-from segapp.lab.landscape.hessian import Eigenvalues, hessian_product, largest_eigenvalues
+from segapp.lab.landscape.hessian import Eigenvalues, find_largest_eigenvalues, make_hessian_product
 
 Step = Mapping[int, float]
 """How far to go along which directions, by their index; {} is the trained network."""
@@ -83,7 +83,10 @@ class LossSurface:
         self._start = [parameters[name] for name in self._moved]
         self._work = {name: start.clone() for name, start in zip(self._moved, self._start, strict=True)}
         self._directions = [
-            [direction[name].to(start).contiguous(memory_format=_layout(start)) for name, start in self._pairs()]
+            [
+                direction[name].to(start).contiguous(memory_format=_get_layout(start))
+                for name, start in self._pair_parameters()
+            ]
             for direction in directions
         ]
         self._norms = {name: part for name, part in self._net.named_modules() if _counts(part)}
@@ -116,18 +119,18 @@ class LossSurface:
                     # fused attention has no second derivative, and TF32 would be no fp32
                     with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                         loss = self._loss(functional_call(self._net, weights, (image,)), mask)
-                        image_of = hessian_product(loss, list(weights.values()))(vector)
+                        image_of = make_hessian_product(loss, list(weights.values()))(vector)
                     total += image_of * (valid / sum(self._valid))
             each()
             return total
 
-        return largest_eigenvalues(product, like, count)
+        return find_largest_eigenvalues(product, like, count)
 
-    def _pairs(self) -> list[tuple[str, Tensor]]:
+    def _pair_parameters(self) -> list[tuple[str, Tensor]]:
         return list(zip(self._moved, self._start, strict=True))
 
     def _go(self, step: Step) -> None:
-        for place, (name, start) in enumerate(self._pairs()):
+        for place, (name, start) in enumerate(self._pair_parameters()):
             work = self._work[name].copy_(start)
             for index, amount in step.items():
                 work.add_(self._directions[index][place], alpha=amount)
@@ -151,7 +154,7 @@ def _prepared(batch: Batch, device: torch.device | str) -> tuple[Tensor, Tensor]
     return batch["image"].to(device, memory_format=torch.channels_last), batch["mask"].to(device).long()
 
 
-def _layout(tensor: Tensor) -> torch.memory_format:
+def _get_layout(tensor: Tensor) -> torch.memory_format:
     return torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
 
 
@@ -198,7 +201,7 @@ class Sharpness:
     """The largest loss within ±0.5, minus that at the centre."""
 
 
-def sharpness(losses: np.ndarray) -> Sharpness:
+def measure_sharpness(losses: np.ndarray) -> Sharpness:
     """Of the losses (T,) at the positions of `LINE`."""
     near = losses[np.abs(LINE) <= NEAR + 1e-9]
     centre = losses[len(LINE) // 2]

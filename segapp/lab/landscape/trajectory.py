@@ -29,14 +29,14 @@ class Trajectory:
     explained: tuple[float, float]
 
 
-def trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajectory:
+def project_trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajectory:
     """Principal components of the checkpoints' weights, from the M × M products of their differences from `final`.
 
     That needs one copy of the parameters per checkpoint and no matrix of parameters × parameters. Raises MisuseError
     for fewer than three different checkpoints: they span no plane.
     """
     if len(checkpoints) < 3:
-        raise _no_plane(len(checkpoints))
+        raise _explain_no_plane(len(checkpoints))
     moves = [{name: (weights[name] - final[name]).float() for name in final} for weights in checkpoints]
     mean = {name: torch.stack([move[name] for move in moves]).mean(0) for name in final}
     products = np.zeros((len(moves), len(moves)))
@@ -45,7 +45,7 @@ def trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajectory:
         products += (centred @ centred.T).numpy()
     values, vectors = np.linalg.eigh(products)
     if values[-2] <= 1e-10 * values[-1]:
-        raise _no_plane(len(checkpoints))
+        raise _explain_no_plane(len(checkpoints))
     directions, path = [], []
     for value, vector in ((values[-1], vectors[:, -1]), (values[-2], vectors[:, -2])):
         weights = torch.tensor(vector / np.sqrt(value)).float()
@@ -58,7 +58,7 @@ def trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajectory:
     return Trajectory((directions[0], directions[1]), np.stack(path, 1), (float(shares[0]), float(shares[1])))
 
 
-def _no_plane(count: int) -> MisuseError:
+def _explain_no_plane(count: int) -> MisuseError:
     return MisuseError(f"{count} checkpoints do not span a plane: give three or more of one training that differ.")
 
 
@@ -70,7 +70,7 @@ def _dot(one: Weights, two: Weights) -> float:
     return sum(float((one[name].double() * two[name].double()).sum()) for name in one)
 
 
-def axis(positions: np.ndarray, points: int, margin: float = 0.25) -> np.ndarray:
+def make_axis(positions: np.ndarray, points: int, margin: float = 0.25) -> np.ndarray:
     """(points,): from the least to the largest of the positions and 0, with a margin on both sides."""
     low, high = min(positions.min(), 0.0), max(positions.max(), 0.0)
     room = margin * (high - low)

@@ -60,12 +60,12 @@ class Cluster:
 
 
 @contextmanager
-def cluster(address: str, workers: int | None) -> Iterator[Cluster]:
+def open_cluster(address: str, workers: int | None) -> Iterator[Cluster]:
     """The cluster at `address`; `auto` is the one this host belongs to, `local` one that is started here and ended.
 
     Raises MisuseError when Ray is not installed or no cluster is there.
     """
-    ray = _ray()
+    ray = _import_ray()
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     own = {"include_dashboard": False} if address == "local" else {}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data leaves this machine
@@ -81,7 +81,7 @@ def cluster(address: str, workers: int | None) -> Iterator[Cluster]:
         ray.shutdown()
 
 
-def _ray() -> ModuleType:
+def _import_ray() -> ModuleType:
     try:
         import ray
     except ImportError as error:

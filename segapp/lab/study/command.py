@@ -10,11 +10,11 @@ from pathlib import Path
 
 import yaml
 
-from segapp.checkpoints.merge import flat
+from segapp.checkpoints.merge import flatten_settings
 from segapp.errors import MisuseError
 from segapp.lab.landscape.command import landscape
 from segapp.lab.landscape.surface import require_sensible
-from segapp.lab.study.cluster import cluster
+from segapp.lab.study.cluster import open_cluster
 from segapp.lab.study.config import LANDSCAPE, Study, read_study
 from segapp.lab.study.effects import Question
 from segapp.lab.study.jobs import CONFIG, Job, plan_jobs
@@ -58,7 +58,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
         kept = folder / "study.yaml"
         if not (kept.exists() and kept.samefile(config)):
             shutil.copyfile(config, kept)
-    results = [result_of(job, plan) for job in jobs]
+    results = [read_result(job, plan) for job in jobs]
     if not any(result.status == "finished" for result in results):
         sentences = {result.sentence for result in results if result.sentence}
         raise MisuseError(f"no run of {plan.name} is finished. {' '.join(sorted(sentences))}".strip())
@@ -83,10 +83,10 @@ def _require_sensible_landscape(config: str, plan: Study) -> None:
 
 
 def _place(ray: str | None, workers: int | None) -> AbstractContextManager[Place]:
-    return nullcontext(Processes(workers)) if ray is None else cluster(ray, workers)
+    return nullcontext(Processes(workers)) if ray is None else open_cluster(ray, workers)
 
 
-def result_of(job: Job, plan: Study) -> Result:
+def read_result(job: Job, plan: Study) -> Result:
     """What a job left on the disk."""
     state = job.state()
     levels = next(arm.levels for arm in plan.arms if arm.name == job.arm)
@@ -106,7 +106,7 @@ def result_of(job: Job, plan: Study) -> Result:
     )
 
 
-def _configs(jobs: Sequence[Job]) -> dict[str, dict]:
+def _read_configs(jobs: Sequence[Job]) -> dict[str, dict]:
     """What every arm's fit was given, with the widths that were found for it."""
     first = [job for job in jobs if job.seed == jobs[0].seed]
     return {job.arm: yaml.safe_load((job.folder / CONFIG).read_text()) for job in first}
@@ -121,13 +121,13 @@ def _report(plan: Study, config: str, jobs: Sequence[Job], results: Sequence[Res
         results=results,
         questions=[Question(contrast.name, contrast.arms, contrast.against) for contrast in plan.contrasts],
         groups=plan.groups,
-        differences=differing(_configs(jobs)),
+        differences=find_differing_settings(_read_configs(jobs)),
     )
 
 
-def differing(configs: dict[str, dict]) -> list[dict[str, str]]:
+def find_differing_settings(configs: dict[str, dict]) -> list[dict[str, str]]:
     """One row per setting that is not the same in all configs: its key, and its value in each."""
-    settings = {name: flat(config) for name, config in configs.items()}
+    settings = {name: flatten_settings(config) for name, config in configs.items()}
     keys = dict.fromkeys(key for values in settings.values() for key in values)
     rows = []
     for key in keys:

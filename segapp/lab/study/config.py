@@ -98,8 +98,8 @@ class Study:
 
 def read_study(path: Path) -> Study:
     """The study of a YAML file; raises MisuseError for what is missing, unknown or contradictory."""
-    text = _sections(path)
-    arms = _arms(path, text)
+    text = _read_sections(path)
+    arms = _build_variants(path, text)
     seeds = text.get("seeds", [0])
     if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise MisuseError(f"{path}: seeds is a list of whole numbers, as [0, 1, 2], got {seeds!r}.")
@@ -114,15 +114,15 @@ def read_study(path: Path) -> Study:
         budget=str(text.get("budget", "")),
         arms=arms,
         seeds=tuple(seeds),
-        contrasts=tuple(_contrast(path, arms, item) for item in text.get("contrasts") or []),
-        matching=_matching(path, arms, text.get("match_params")),
+        contrasts=tuple(_read_contrast(path, arms, item) for item in text.get("contrasts") or []),
+        matching=_read_matching(path, arms, text.get("match_params")),
         score_on=verb,
         groups=_groups(path, text.get("groups") or {}),
-        landscape=_landscape(path, text.get("landscape")),
+        landscape=_read_landscape(path, text.get("landscape")),
     )
 
 
-def _sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+def _read_sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The file's sections over those of the study it is like; `set` is merged, all others replaced."""
     text = _read(path)
     unknown = [key for key in text if key not in KEYS]
@@ -138,7 +138,7 @@ def _sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         return text
     if Path(like) in seen:
         raise MisuseError(f"{path}: is like {like}, which is like itself.")
-    below = _sections(Path(like), (*seen, path, Path(like)))
+    below = _read_sections(Path(like), (*seen, path, Path(like)))
     below.pop("name", None)
     return below | text | {"set": (below.get("set") or {}) | (text.get("set") or {})}
 
@@ -158,7 +158,7 @@ def _name(path: Path, name: Any) -> str:
     return name
 
 
-def _arms(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
+def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
     if "base" not in text:
         raise MisuseError(f"{path}: base names a complete config of `segapp fit`, as configs/unet.yaml.")
     config = _read(Path(text["base"]))
@@ -166,7 +166,7 @@ def _arms(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
         if text.get(section):
             config = merged(config, {section: _read(Path(text[section]))})
     config = changed(config, text.get("set") or {})
-    axes = [_axis(path, name, values) for name, values in (text.get("grid") or {}).items()]
+    axes = [_read_axis(path, name, values) for name, values in (text.get("grid") or {}).items()]
     arms = []
     for choice in itertools.product(*(values.items() for _, values in axes)):
         settings = {key: value for _, (_, level) in zip(axes, choice, strict=True) for key, value in level.items()}
@@ -180,10 +180,10 @@ def _arms(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-def _axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[str, Any]]]:
+def _read_axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[str, Any]]]:
     """The axis's name, and the settings of each of its values by name."""
     if isinstance(values, list) and values:
-        short, words = name.split(".")[-1], [_short(value) for value in values]
+        short, words = name.split(".")[-1], [_shorten_value(value) for value in values]
         if len(set(words)) < len(words):
             words = [str(value) for value in values]
         if len(set(words)) < len(words):
@@ -197,13 +197,13 @@ def _axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[str, 
     )
 
 
-def _short(value: Any) -> str:
+def _shorten_value(value: Any) -> str:
     if isinstance(value, list):
-        return "-".join(map(_short, value))
+        return "-".join(map(_shorten_value, value))
     return str(value).rpartition(".")[2] if isinstance(value, str) else str(value)
 
 
-def _contrast(path: Path, arms: tuple[Arm, ...], item: Any) -> Contrast:
+def _read_contrast(path: Path, arms: tuple[Arm, ...], item: Any) -> Contrast:
     if not isinstance(item, dict) or set(item) != {"name", "arms", "against"}:
         raise MisuseError(f"{path}: a contrast has name, arms and against, got {item!r}.")
     chosen = [selected(path, arms, item[side]) for side in ("arms", "against")]
@@ -216,7 +216,7 @@ def selected(path: Path, arms: Iterable[Arm], selection: Any) -> tuple[str, ...]
     """The arms that a name, a list of names, or {axis: value's name or names} stands for."""
     arms = tuple(arms)
     if isinstance(selection, dict):
-        wanted = {str(axis): _words(words) for axis, words in selection.items()}
+        wanted = {str(axis): _split_words(words) for axis, words in selection.items()}
         for axis, words in wanted.items():
             there = {arm.levels.get(axis) for arm in arms}
             missing = [word for word in words if word not in there]
@@ -227,7 +227,7 @@ def selected(path: Path, arms: Iterable[Arm], selection: Any) -> tuple[str, ...]
             axes = {axis: sorted({arm.levels[axis] for arm in arms}) for axis in arms[0].levels}
             raise MisuseError(f"{path}: no arm is {selection}; the axes are {axes}.")
         return tuple(found)
-    names = _words(selection)
+    names = _split_words(selection)
     known = [arm.name for arm in arms]
     for name in names:
         if name not in known:
@@ -235,11 +235,11 @@ def selected(path: Path, arms: Iterable[Arm], selection: Any) -> tuple[str, ...]
     return tuple(names)
 
 
-def _words(words: Any) -> list[str]:
+def _split_words(words: Any) -> list[str]:
     return [str(word) for word in words] if isinstance(words, list) else [str(words)]
 
 
-def _matching(path: Path, arms: tuple[Arm, ...], given: Any) -> Matching | None:
+def _read_matching(path: Path, arms: tuple[Arm, ...], given: Any) -> Matching | None:
     if given is None:
         return None
     if not isinstance(given, dict) or not {"target"} <= set(given) <= {"target", "widths", "tolerance"}:
@@ -263,7 +263,7 @@ def _groups(path: Path, given: Any) -> dict[str, Any]:
     return given
 
 
-def _landscape(path: Path, given: Any) -> dict[str, Any] | None:
+def _read_landscape(path: Path, given: Any) -> dict[str, Any] | None:
     if given is None:
         return None
     known = (*LANDSCAPE, "split", "recalibrate")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from segapp.report.gradient_flow_table import median
-from segapp.report.results import Result, common_images, grouped, scored, set_score
-from segapp.report.statistics import Interval, estimate_difference, estimate_mean, holm
+from segapp.report.gradient_flow_table import compute_median
+from segapp.report.results import Result, find_common_images, grouped, scored, set_score
+from segapp.report.statistics import Interval, adjust_p_values, estimate_difference, estimate_mean
 
 Row = dict[str, Any]
 
@@ -38,37 +38,37 @@ def _run_row(result: Result) -> Row:
         row["gflops"] = _rounded(result.facts["flops"] / 1e9, 4)
     if result.curves:
         row["epochs"] = len(result.curves)
-        row |= {name: _last(result, name) for name in ("train/loss", "val/loss")}
+        row |= {name: _find_last(result, name) for name in ("train/loss", "val/loss")}
         dice = [float(epoch["val/dice/dataset"]) for epoch in result.curves if epoch.get("val/dice/dataset")]
         row["best val/dice/dataset"] = max((value for value in dice if not math.isnan(value)), default=None)
     if result.metrics:
         row["scored loss"] = _rounded(result.metrics["loss"])
         names = [name for name in result.metrics["scores"] if name.count("/") == 1]
         row |= {name: _rounded(result.metrics["scores"][name]) for name in names}
-    return row | {f"gradient/{module}": _rounded(norm) for module, norm in gradient_profile(result).items()}
+    return row | {f"gradient/{module}": _rounded(norm) for module, norm in compute_gradient_profile(result).items()}
 
 
-def best_losses(result: Result) -> tuple[float, float]:
+def find_best_losses(result: Result) -> tuple[float, float]:
     """The lowest validation loss of any epoch, after the training loss of that epoch; NaN where there is none."""
     pairs = [(float(row.get("val/loss") or "nan"), float(row.get("train/loss") or "nan")) for row in result.curves]
     validation, training = min((pair for pair in pairs if not math.isnan(pair[0])), default=(math.nan, math.nan))
     return training, validation
 
 
-def _last(result: Result, name: str) -> float | None:
+def _find_last(result: Result, name: str) -> float | None:
     value = result.curves[-1].get(name)
     return float(value) if value else None
 
 
-def gradient_profile(result: Result) -> dict[str, float]:
+def compute_gradient_profile(result: Result) -> dict[str, float]:
     """Every module's gradient norm, the median over the measured steps, in the order of execution."""
     if result.flow is None:
         return {}
-    flow = result.flow.with_weights()
-    return dict(zip(flow.modules, median(flow.values["gradient_norm"]).tolist(), strict=True))
+    flow = result.flow.select_weighted()
+    return dict(zip(flow.modules, compute_median(flow.values["gradient_norm"]).tolist(), strict=True))
 
 
-def image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:
+def make_image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:
     """One row per arm, seed and image: its group and every score."""
     rows = []
     for result in results:
@@ -80,9 +80,9 @@ def image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[Row]:
+def make_variant_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[Row]:
     """One row per arm and score: the mean over seeds and images, and its interval."""
-    images = common_images(results)
+    images = find_common_images(results)
     groups = _groups(results, images, rule)
     rows = []
     for score in scores:
@@ -90,21 +90,21 @@ def arm_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, A
             by_seed = scored(results, arm, score, images)
             if by_seed:
                 found = estimate_mean(np.stack(list(by_seed.values())), groups)
-                rows.append({"score": set_score(score), "arm": arm, "seeds": len(by_seed), **_interval(found)})
+                rows.append({"score": set_score(score), "arm": arm, "seeds": len(by_seed), **_format_interval(found)})
     return rows
 
 
-def contrast_rows(
+def make_contrast_rows(
     results: Sequence[Result], questions: Sequence[Question], scores: Sequence[str], rule: dict[str, Any]
 ) -> list[Row]:
     """Return a row per contrast and score: the difference, its interval, p and Holm's p among those of the score."""
-    images = common_images(results)
+    images = find_common_images(results)
     groups = _groups(results, images, rule)
     rows: list[Row] = []
     for score in scores:
-        family = [_contrast(results, question, score, images, groups) for question in questions]
+        family = [_compute_contrast(results, question, score, images, groups) for question in questions]
         for column in (P, P_RUNS):
-            corrected = holm([row.get(column, math.nan) for row in family])
+            corrected = adjust_p_values([row.get(column, math.nan) for row in family])
             family = [
                 row | {f"{column} (Holm)": value} if column in row else row
                 for row, value in zip(family, corrected, strict=True)
@@ -113,7 +113,7 @@ def contrast_rows(
     return rows
 
 
-def _contrast(
+def _compute_contrast(
     results: Sequence[Result], question: Question, score: str, images: Sequence[str], groups: Sequence[str]
 ) -> Row:
     """Paired by seed and image; seeds that lack an arm of the contrast are left out.
@@ -124,12 +124,17 @@ def _contrast(
     seeds = sorted(set.intersection(*(set(found) for side in sides for found in side.values())))
     row: Row = {"score": set_score(score), "contrast": question.name, "seeds": len(seeds)}
     if not seeds:
-        return row | {"images": len(images), "groups": len(set(groups))} | _interval(Interval(math.nan)) | {P: math.nan}
+        return (
+            row
+            | {"images": len(images), "groups": len(set(groups))}
+            | _format_interval(Interval(math.nan))
+            | {P: math.nan}
+        )
     ours, theirs = (np.array([[found[seed] for seed in seeds] for found in side.values()]) for side in sides)
     known = ~np.isnan(np.concatenate([ours, theirs])).all((0, 1))
     row |= {"images": int(known.sum()), "groups": len(set(np.asarray(groups)[known]))}
     found = estimate_difference(ours, theirs, groups)
-    return row | _interval(found) | {P if len(seeds) > 1 else P_RUNS: found.p}
+    return row | _format_interval(found) | {P if len(seeds) > 1 else P_RUNS: found.p}
 
 
 def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, Any]) -> list[str]:
@@ -139,7 +144,7 @@ def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, An
     return grouped(images, known, rule)
 
 
-def _interval(found: Interval) -> Row:
+def _format_interval(found: Interval) -> Row:
     return {"estimate": found.estimate, "low": found.low, "high": found.high}
 
 

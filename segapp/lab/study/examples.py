@@ -12,9 +12,9 @@ from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.datasets import Item
 from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
-from segapp.inference.runtime import TorchRuntime, chosen_device, usable_precision
-from segapp.io import atomic_path, write_image, write_mask
-from segapp.loading.datamodule import source_of
+from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision
+from segapp.io import write_atomically, write_image, write_mask
+from segapp.loading.datamodule import build_source
 from segapp.palette import error_colour
 from segapp.spec import Spec
 
@@ -32,20 +32,20 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
     MisuseError when the data are not there.
     """
     spec, net, record = load_checkpoint(checkpoint, allowed)
-    source = source_of(str(checkpoint), record["config"]["data"], allowed)
+    source = build_source(str(checkpoint), record["config"]["data"], allowed)
     items = {item.name: item for split in ("train", "val", "test") for item in source.items(split)}
-    device = chosen_device("auto")
-    engine = Engine(TorchRuntime(net, device, usable_precision(spec.precision, device)), spec)
+    device = choose_device("auto")
+    engine = Engine(TorchRuntime(net, device, choose_usable_precision(spec.precision, device)), spec)
     for name in names:
         if name not in items:
             raise MisuseError(f"{checkpoint}: the image {name!r} it was scored on is not there any more.")
-        _write(engine, items[name], folder / slug(name), spec)
+        _write(engine, items[name], folder / make_slug(name), spec)
     colours = {"classes": list(zip(spec.classes, spec.palette, strict=True)), "wrong": error_colour(spec.palette)}
-    with atomic_path(folder / LEGEND) as temporary:
+    with write_atomically(folder / LEGEND) as temporary:
         temporary.write_text(json.dumps(colours), encoding="utf-8")
 
 
-def slug(name: str) -> str:
+def make_slug(name: str) -> str:
     """An image's name as one file name."""
     return re.sub(r"[^\w.=+-]+", "_", name)
 
@@ -57,12 +57,12 @@ def _write(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
     rows, columns = (slice((side - min(side, SIDE)) // 2, (side + min(side, SIDE)) // 2) for side in truth.shape)
     pixels, prediction, truth = pixels[rows, columns], prediction[rows, columns], truth[rows, columns]
     marked = np.where((prediction != truth) & (truth != IGNORE_INDEX), spec.num_classes, prediction).astype(np.uint8)
-    write_image(stem.with_name(f"{stem.name}-image.jpg"), _rgb(pixels))
+    write_image(stem.with_name(f"{stem.name}-image.jpg"), _to_rgb(pixels))
     write_mask(stem.with_name(f"{stem.name}-truth.png"), truth, spec.palette)
     write_mask(stem.with_name(f"{stem.name}-prediction.png"), marked, [*spec.palette, error_colour(spec.palette)])
 
 
-def _rgb(pixels: np.ndarray) -> np.ndarray:
+def _to_rgb(pixels: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8: grey repeated, of more channels the first three."""
     shown = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
     return shown if shown.dtype == np.uint8 else np.rint(shown.clip(0, 1) * 255).astype(np.uint8)

@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-from segapp.checkpoints.merge import at, changed, flat, merged
-from segapp.checkpoints.trust import classes_named
+from segapp.checkpoints.merge import changed, flatten_settings, get_value, merged
+from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
-from segapp.io import atomic_path
+from segapp.io import write_atomically
 from segapp.lab.study.config import Arm, Study
-from segapp.lab.study.sizes import Size, match_arms, size_of
-from segapp.loading.datamodule import source_of
+from segapp.lab.study.sizes import Size, match_arms, measure_size
+from segapp.loading.datamodule import build_source
 
 EXAMPLES = 3
 """Images of which every arm's prediction is kept, spread over the scored set."""
@@ -57,12 +57,12 @@ class Job:
 
     def write_state(self, **state: Any) -> None:
         """Replace what is known."""
-        with atomic_path(self.folder / STATE) as path:
+        with write_atomically(self.folder / STATE) as path:
             path.write_text(json.dumps(self.facts | self.wishes | state, indent=1))
 
-    def note_seconds(self, seconds: float) -> None:
+    def record_seconds(self, seconds: float) -> None:
         """How long it has run: in a file of its own, since the job itself writes its state."""
-        with atomic_path(self.folder / SECONDS) as path:
+        with write_atomically(self.folder / SECONDS) as path:
             path.write_text(f"{seconds:.1f}")
 
     def run(self) -> Path | None:
@@ -71,7 +71,7 @@ class Job:
         found = sorted(last, key=lambda path: path.stat().st_mtime)
         return found[-1].parents[1] if found else None
 
-    def epochs_done(self) -> int:
+    def count_epochs(self) -> int:
         """How many epochs its runs have behind them."""
         tables = list(self.folder.glob("*/metrics.csv"))
         return max((len(path.read_text().splitlines()) - 1 for path in tables), default=0)
@@ -83,12 +83,14 @@ def plan_jobs(study: Study, folder: Path) -> list[Job]:
     Raises MisuseError when an arm cannot be built, or when `folder` holds runs of other settings, scored on other
     images, or with other landscapes.
     """
-    sources = _sources(study)
-    study = match_arms(study, sources, _widths_before(study, folder))
-    sizes = {arm.name: size_of(arm.name, arm.config, sources[arm.name]) for arm in study.arms}
+    sources = _build_sources(study)
+    study = match_arms(study, sources, _read_known_widths(study, folder))
+    sizes = {arm.name: measure_size(arm.name, arm.config, sources[arm.name]) for arm in study.arms}
     groups = {arm.name: _groups(study, arm, sources[arm.name]) for arm in study.arms}
     jobs = [
-        _job(study, arm, seed, folder, sizes[arm.name], groups[arm.name]) for seed in study.seeds for arm in study.arms
+        _make_job(study, arm, seed, folder, sizes[arm.name], groups[arm.name])
+        for seed in study.seeds
+        for arm in study.arms
     ]
     for job, arm in zip(jobs, list(study.arms) * len(study.seeds), strict=True):
         _write_config(job, arm, folder)
@@ -96,7 +98,7 @@ def plan_jobs(study: Study, folder: Path) -> list[Job]:
     return jobs
 
 
-def _widths_before(study: Study, folder: Path) -> dict[str, list[int]]:
+def _read_known_widths(study: Study, folder: Path) -> dict[str, list[int]]:
     """The widths in the arms' configs of an earlier start: looking for them again takes a second per arm."""
     if study.matching is None:
         return {}
@@ -104,18 +106,18 @@ def _widths_before(study: Study, folder: Path) -> dict[str, list[int]]:
     for arm in study.arms:
         path = folder / "arms" / arm.folder / f"seed-{study.seeds[0]}" / CONFIG
         if path.is_file():
-            found[arm.name] = at(yaml.safe_load(path.read_text()), study.matching.widths)
+            found[arm.name] = get_value(yaml.safe_load(path.read_text()), study.matching.widths)
     return found
 
 
-def _sources(study: Study) -> dict[str, Source]:
+def _build_sources(study: Study) -> dict[str, Source]:
     """Every arm's data set; arms with the same data share it."""
     made: dict[str, Source] = {}
     sources = {}
     for arm in study.arms:
         data = arm.config.get("data") or {}
         key = json.dumps(data.get("source"), sort_keys=True)
-        made[key] = made.get(key) or source_of(arm.name, data)
+        made[key] = made.get(key) or build_source(arm.name, data)
         sources[arm.name] = made[key]
     return sources
 
@@ -130,12 +132,12 @@ def _groups(study: Study, arm: Arm, source: Source) -> dict[str, str]:
     return groups
 
 
-def _job(study: Study, arm: Arm, seed: int, folder: Path, size: Size, groups: dict[str, str]) -> Job:
+def _make_job(study: Study, arm: Arm, seed: int, folder: Path, size: Size, groups: dict[str, str]) -> Job:
     names = list(groups)
     count = min(EXAMPLES, len(names))
     examples = tuple(names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count))
     epochs = int((arm.config.get("trainer") or {}).get("max_epochs") or 0)
-    classes = tuple(classes_named(arm.config))
+    classes = tuple(find_classes(arm.config))
     place = folder / "arms" / arm.folder / f"seed-{seed}"
     facts = asdict(size) | {"groups": groups}
     return Job(arm.name, seed, place, study.score_on, epochs, examples, classes, facts, study.landscape)
@@ -154,13 +156,13 @@ def _write_config(job: Job, arm: Arm, folder: Path) -> None:
     if path.is_file():
         _require_same(path, config, folder)
         return
-    with atomic_path(path) as temporary:
+    with write_atomically(path) as temporary:
         header = f"# {arm.name}, seed {job.seed}; alone: segapp fit --config {shlex.quote(str(path))}\n"
         temporary.write_text(header + yaml.safe_dump(config, sort_keys=False))
 
 
 def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
-    before, now = flat(yaml.safe_load(path.read_text())), flat(json.loads(json.dumps(config)))
+    before, now = flatten_settings(yaml.safe_load(path.read_text())), flatten_settings(json.loads(json.dumps(config)))
     different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if different:
         key = different[0]

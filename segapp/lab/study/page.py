@@ -9,14 +9,23 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from segapp.lab.gradient_flow import figures as flow
-from segapp.lab.landscape.figures import contours, lines, read_landscape, sharpness_row, surfaces
-from segapp.lab.study.effects import P_RUNS, Question, Row, arm_rows, best_losses, contrast_rows, image_rows, run_rows
+from segapp.lab.landscape.figures import draw_contours, draw_lines, draw_surfaces, make_sharpness_row, read_landscape
+from segapp.lab.study.effects import (
+    P_RUNS,
+    Question,
+    Row,
+    find_best_losses,
+    make_contrast_rows,
+    make_image_rows,
+    make_variant_rows,
+    run_rows,
+)
 from segapp.report import figures
 from segapp.report.examples import add_examples
 from segapp.report.gradient_flow_table import FlowTable
-from segapp.report.page import Page, facts, picture
-from segapp.report.results import Result, common_images, grouped, nan_mean, score_names, set_score
-from segapp.report.tables import html_table, write_csv, write_tex
+from segapp.report.page import Page, embed_image, format_facts
+from segapp.report.results import Result, compute_nan_mean, find_common_images, grouped, score_names, set_score
+from segapp.report.tables import format_html, write_csv, write_tex
 from segapp.terminal.text import for_html
 
 PAGE = "report.html"
@@ -58,17 +67,17 @@ def write_report(report: Report, folder: Path) -> Path:
     finished = [result for result in report.results if result.images]
     scores = score_names(finished)
     runs = run_rows(report.results)
-    arms = arm_rows(finished, scores, report.groups)
-    contrasts = contrast_rows(finished, report.questions, scores, report.groups)
+    arms = make_variant_rows(finished, scores, report.groups)
+    contrasts = make_contrast_rows(finished, report.questions, scores, report.groups)
     _write_tables(report, folder, runs, arms, contrasts)
-    page = Page(report.title, _lead(report, finished))
-    _effects(page, folder, contrasts)
-    _arms(page, folder, finished, arms)
-    _curves(page, folder, finished)
-    _gradients(page, folder, finished)
-    _landscapes(page, folder, finished)
+    page = Page(report.title, _write_lead(report, finished))
+    _add_effects(page, folder, contrasts)
+    _add_variants(page, folder, finished, arms)
+    _add_curves(page, folder, finished)
+    _add_gradients(page, folder, finished)
+    _add_landscapes(page, folder, finished)
     add_examples(page, finished, report.pairs)
-    _settings(page, report)
+    _add_settings(page, report)
     _runs(page, report, runs)
     page.section("Again")
     page.text("Every table, figure and this page are drawn anew from the saved numbers by")
@@ -79,7 +88,7 @@ def write_report(report: Report, folder: Path) -> Path:
 
 def _write_tables(report: Report, folder: Path, runs: list[Row], arms: list[Row], contrasts: list[Row]) -> None:
     write_csv(folder / "table.csv", runs)
-    write_csv(folder / "images.csv", image_rows(report.results, report.groups))
+    write_csv(folder / "images.csv", make_image_rows(report.results, report.groups))
     write_csv(folder / "arms.csv", arms)
     write_tex(folder / "arms.tex", arms, f"{report.title}: means over seeds and images with 95 % intervals")
     if contrasts:
@@ -89,8 +98,8 @@ def _write_tables(report: Report, folder: Path, runs: list[Row], arms: list[Row]
         write_csv(folder / "settings.csv", report.differences)
 
 
-def _lead(report: Report, finished: Sequence[Result]) -> str:
-    images = common_images(finished)
+def _write_lead(report: Report, finished: Sequence[Result]) -> str:
+    images = find_common_images(finished)
     known = {image: group for result in finished for image, group in result.facts.get("groups", {}).items()}
     minutes = sum(result.seconds for result in report.results if not math.isnan(result.seconds)) / 60
     boxes = {
@@ -104,47 +113,49 @@ def _lead(report: Report, finished: Sequence[Result]) -> str:
         boxes["minutes of all runs together"] = f"{minutes:.1f}"
     if report.budget:
         boxes["budget"] = report.budget
-    return (f"<p>{for_html(report.about)}</p>" if report.about else "") + facts(boxes)
+    return (f"<p>{for_html(report.about)}</p>" if report.about else "") + format_facts(boxes)
 
 
 def _draw(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:
     figures.save_png(figure, folder / "figures" / f"{name}.png")
-    page.figure(figures.as_svg(figure, name), caption)
+    page.figure(figures.render_svg(figure, name), caption)
 
 
-def _effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
+def _add_effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
     if not contrasts:
         return
     page.section("What made a difference")
-    with figures.style():
+    with figures.use_style():
         figure = figures.dots(contrasts, "contrast", zero=True, points={})
     _draw(page, folder, "effects", figure, "Differences between arms, with 95 % intervals over seeds and groups.")
-    page.add(html_table(contrasts))
+    page.add(format_html(contrasts))
     page.text(HOW_SURE, note=True)
     if any(P_RUNS in row for row in contrasts):
         page.text(ONE_SEED, note=True)
 
 
-def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row]) -> None:
+def _add_variants(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row]) -> None:
     if not arms:
         return
     page.section("Arms")
     points: dict[tuple[str, str], list[float]] = {}
     for score in score_names(finished):
         for result in finished:
-            mean = nan_mean([values[score] for values in result.images.values()])
+            mean = compute_nan_mean([values[score] for values in result.images.values()])
             points.setdefault((set_score(score), result.arm), []).append(mean)
-    with figures.style():
+    with figures.use_style():
         figure = figures.dots(arms, "arm", zero=False, points=points)
     _draw(page, folder, "arms", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind.")
     wide: dict[str, Row] = {}
     for row in arms:
-        line = wide.setdefault(row["arm"], {"arm": row["arm"], "seeds": row["seeds"], **_losses(finished, row["arm"])})
+        line = wide.setdefault(
+            row["arm"], {"arm": row["arm"], "seeds": row["seeds"], **_find_losses(finished, row["arm"])}
+        )
         line |= {row["score"]: row["estimate"], f"{row['score']} 95 %": f"{row['low']:.4f} … {row['high']:.4f}"}
     for result in finished:
         if result.facts.get("parameters"):
             wide[result.arm] |= {"parameters": result.facts["parameters"], "GFLOPs": result.facts["flops"] / 1e9}
-    page.add(html_table(list(wide.values())))
+    page.add(format_html(list(wide.values())))
     size = next((result.facts["image"] for result in finished if result.facts.get("image")), None)
     if size:
         page.text(
@@ -155,22 +166,22 @@ def _arms(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row])
         )
 
 
-def _losses(finished: Sequence[Result], arm: str) -> Row:
+def _find_losses(finished: Sequence[Result], arm: str) -> Row:
     """As in the table of Drozdzal et al. 2016: the best validation loss, and the training loss that goes with it."""
-    pairs = [best_losses(result) for result in finished if result.arm == arm]
-    training, validation = (nan_mean(values) for values in zip(*pairs, strict=True))
+    pairs = [find_best_losses(result) for result in finished if result.arm == arm]
+    training, validation = (compute_nan_mean(values) for values in zip(*pairs, strict=True))
     return {"training loss": training, "validation loss": validation}
 
 
-def _curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+def _add_curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:
     if any(result.curves for result in finished):
         page.section("Learning curves")
-        with figures.style():
-            figure = figures.curves(finished)
+        with figures.use_style():
+            figure = figures.draw_curves(finished)
         _draw(page, folder, "curves", figure, "Thick: mean over seeds. Faint: each seed.")
 
 
-def _gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+def _add_gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
     runs: dict[str, list[FlowTable]] = {}
     for result in finished:
         if result.flow is not None:
@@ -179,29 +190,29 @@ def _gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
         return
     page.section("Gradients")
     first = {arm: flows[0] for arm, flows in runs.items()}
-    with figures.style():
-        profile = flow.profiles(runs)
-        maps = {name: flow.heatmaps(first, name) for name in ("gradient_norm", "update_ratio")}
+    with figures.use_style():
+        profile = flow.draw_profiles(runs)
+        maps = {name: flow.draw_heatmaps(first, name) for name in ("gradient_norm", "update_ratio")}
     _draw(page, folder, "gradient_profile", profile, "Over depth: the median over the steps, one line per seed.")
     of = "of every arm's first seed, first layer at the top, one scale for all; grey where there is none."
     _draw(page, folder, "gradient_heatmaps", maps["gradient_norm"], f"Gradient norm {of}")
     _draw(page, folder, "update_heatmaps", maps["update_ratio"], f"How much a step changes the weights, {of}")
 
 
-def _landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
+def _add_landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
     drawn = [(result, read_landscape(place, result.arm)) for result in finished if (place := result.landscape)]
     if not drawn:
         return
     page.section("Loss landscapes")
     first = list({result.arm: each for result, each in reversed(drawn)}.values())[::-1]
     if all(each.plane.size for each in first):
-        with figures.style():
-            _draw(page, folder, "contours", contours(first), "One seed of every arm, on one scale.")
-            figures.save_png(surfaces(first), folder / "figures" / "surfaces.png")
-        page.add(picture(folder / "figures" / "surfaces.png", "The same from the side; the height is logarithmic."))
-    with figures.style():
-        _draw(page, folder, "lines", lines(first), "Along each direction, and the mean over directions.")
-    page.add(html_table([{"arm": run.arm, "seed": run.seed} | sharpness_row(each) for run, each in drawn]))
+        with figures.use_style():
+            _draw(page, folder, "contours", draw_contours(first), "One seed of every arm, on one scale.")
+            figures.save_png(draw_surfaces(first), folder / "figures" / "surfaces.png")
+        page.add(embed_image(folder / "figures" / "surfaces.png", "The same from the side; the height is logarithmic."))
+    with figures.use_style():
+        _draw(page, folder, "lines", draw_lines(first), "Along each direction, and the mean over directions.")
+    page.add(format_html([{"arm": run.arm, "seed": run.seed} | make_sharpness_row(each) for run, each in drawn]))
     page.text(
         "Curvature: mean second difference of the loss within ±0.5 along filter-normalised directions. Rise: largest "
         "loss within ±0.5, minus that at the centre. Means over directions, with the least and the largest.",
@@ -209,15 +220,15 @@ def _landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
     )
 
 
-def _settings(page: Page, report: Report) -> None:
+def _add_settings(page: Page, report: Report) -> None:
     if report.differences:
         page.section("Settings that differ")
-        page.add(html_table(report.differences))
+        page.add(format_html(report.differences))
 
 
 def _runs(page: Page, report: Report, runs: list[Row]) -> None:
     page.section("Every run")
-    page.add(html_table([{key: value for key, value in row.items() if "gradient/" not in key} for row in runs]))
+    page.add(format_html([{key: value for key, value in row.items() if "gradient/" not in key} for row in runs]))
     for result in report.results:
         if result.status != "finished":
             page.text(f"{result.arm}, seed {result.seed}: {result.status}. {result.sentence}")

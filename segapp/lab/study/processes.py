@@ -11,7 +11,7 @@ import torch
 from segapp.errors import MisuseError
 from segapp.lab.study.jobs import Job
 from segapp.lab.study.run_variant import Slot, run_job
-from segapp.system.limits import usable_cores
+from segapp.system.limits import count_usable_cores
 
 PRELOAD = [
     "lightning.pytorch.cli",
@@ -28,8 +28,8 @@ class Processes:
     """This machine as a place for jobs: one per GPU, or per core; with `workers`, so many that share them."""
 
     def __init__(self, workers: int | None = None) -> None:
-        cores = usable_cores()
-        gpus = _gpus()
+        cores = count_usable_cores()
+        gpus = _list_gpus()
         count = len(gpus) or cores if workers is None else workers
         if count < 1:
             raise MisuseError(f"workers is 1 or more, got {workers}.")
@@ -65,6 +65,6 @@ class Processes:
                 process.kill()
 
 
-def _gpus() -> list[str]:
+def _list_gpus() -> list[str]:
     visible = [word for word in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if word]
     return visible or [str(index) for index in range(torch.cuda.device_count())]

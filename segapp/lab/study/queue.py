@@ -63,7 +63,7 @@ def run_all(jobs: Sequence[Job], folder: Path, place: Place) -> None:
     todo = deque(job for job in jobs if job.state()["status"] != "finished")
     free, running = place.slots[::-1], list[_Running]()
     total = sum(job.epochs for job in jobs)
-    with _alone(folder), Progress(total, "epoch", folder.name, _epochs_done(jobs)) as bar:
+    with _lock_folder(folder), Progress(total, "epoch", folder.name, _epochs_done(jobs)) as bar:
         try:
             while todo or running:
                 while todo and free:
@@ -72,11 +72,11 @@ def run_all(jobs: Sequence[Job], folder: Path, place: Place) -> None:
                 for one in list(running):
                     how = place.ended(one.process)
                     if how is None:
-                        _note(one)
+                        _record(one)
                         continue
                     running.remove(one)
                     free.append(one.slot)
-                    _reap(one, how)
+                    _explain_ended(one, how)
                 _show(bar, jobs)
         finally:
             place.stop([one.process for one in running])
@@ -89,14 +89,14 @@ def _start(place: Place, job: Job, slot: Slot) -> _Running:
     return _Running(job, slot, place.start(job, slot), now, before, now)
 
 
-def _note(running: _Running) -> None:
+def _record(running: _Running) -> None:
     now = time.monotonic()
     if now - running.noted >= NOTE_EVERY:
         running.noted = now
-        running.job.note_seconds(running.before + now - running.started)
+        running.job.record_seconds(running.before + now - running.started)
 
 
-def _reap(ended: _Running, how: str) -> None:
+def _explain_ended(ended: _Running, how: str) -> None:
     """A process that could not say why it ended was killed."""
     if ended.job.state()["status"] == "running":
         seconds = ended.before + time.monotonic() - ended.started
@@ -116,11 +116,11 @@ def _show(bar: Progress, jobs: Sequence[Job]) -> None:
 
 
 def _epochs_done(jobs: Sequence[Job]) -> int:
-    return sum(job.epochs if job.state()["status"] == "finished" else job.epochs_done() for job in jobs)
+    return sum(job.epochs if job.state()["status"] == "finished" else job.count_epochs() for job in jobs)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Two studies in one folder would write over each other; the lock falls with the process that holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:

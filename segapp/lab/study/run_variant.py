@@ -52,27 +52,27 @@ def _carry_out(job: Job) -> dict[str, str]:
     """Fit from where it stopped, test, keep examples; returns where the results are."""
     config, begun = ["--config", str(job.folder / CONFIG)], job.run()
     resume = [] if begun is None else ["--ckpt_path", str(begun / "checkpoints" / "last.ckpt")]
-    _segapp(["fit", *resume, *config], job)
+    _run_segapp(["fit", *resume, *config], job)
     run = job.run()
     best = None if run is None else run / "checkpoints" / "best.ckpt"
     if run is None or best is None or not best.is_file():
         raise SegappError("no validation of it had a score, so there is no best checkpoint to test.")
-    _segapp([job.verb, "--ckpt_path", str(best), *config], job)
+    _run_segapp([job.verb, "--ckpt_path", str(best), *config], job)
     verdict = max(run.glob(f"{job.verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime).parent
     if job.landscape is not None:
-        options = landscape_options(job.landscape)
+        options = list_landscape_options(job.landscape)
         allowed = [f"--allow={name}" for name in job.classes]
-        _segapp(["landscape", "--ckpt_path", str(best), "--devices", "1", *allowed, *options], job)
+        _run_segapp(["landscape", "--ckpt_path", str(best), "--devices", "1", *allowed, *options], job)
     write_examples(best, job.examples, job.folder / "examples", job.classes)
     return {"run": run.name, "verdict": verdict.name}
 
 
-def landscape_options(wanted: Mapping[str, Any]) -> list[str]:
+def list_landscape_options(wanted: Mapping[str, Any]) -> list[str]:
     """As words of a command line."""
     return [f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in wanted.items()]
 
 
-def _segapp(arguments: list[str], job: Job) -> None:
+def _run_segapp(arguments: list[str], job: Job) -> None:
     """Exactly what the command line does; raises SegappError with its sentence when it fails."""
     sys.stdout.write(f"\n$ segapp {' '.join(arguments)}\n")
     sys.stdout.flush()

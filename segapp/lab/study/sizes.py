@@ -10,8 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from segapp.checkpoints.building import build_network
-from segapp.checkpoints.merge import at, changed
-from segapp.checkpoints.trust import classes_named
+from segapp.checkpoints.merge import changed, get_value
+from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.lab.study.config import Arm, Matching, Study
@@ -32,14 +32,14 @@ class Size:
     """Channels, height, width of that image."""
 
 
-def size_of(where: str, config: dict[str, Any], source: Source, allowed: Sequence[str] | None = None) -> Size:
+def measure_size(where: str, config: dict[str, Any], source: Source, allowed: Sequence[str] | None = None) -> Size:
     """Return the parameters and FLOPs of the network that a config describes.
 
     `allowed` are the classes outside segapp that it may use: default all that it names, for a config of the user's own.
     """
     with torch.device("meta"):
         net = _builder(where, config, source, allowed)(config["model"]["net"]).eval()
-    channels, sides = source.channels, _sides(config["data"])
+    channels, sides = source.channels, _get_sides(config["data"])
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(torch.empty(1, channels, *sides, device="meta"))
     return Size(count_params(net), int(counter.get_total_flops()), (channels, *sides))
@@ -56,7 +56,7 @@ def match_arms(study: Study, sources: dict[str, Source], before: Mapping[str, li
     target = matching.target
     if isinstance(target, str):
         model = next(arm for arm in study.arms if arm.name == target)
-        target = size_of(model.name, model.config, sources[model.name]).parameters
+        target = measure_size(model.name, model.config, sources[model.name]).parameters
     arms = []
     for arm in tqdm(study.arms, desc="matching sizes", unit="arm", delay=2, disable=None):
         if arm.name != matching.target:
@@ -67,18 +67,18 @@ def match_arms(study: Study, sources: dict[str, Source], before: Mapping[str, li
 
 def _matched(arm: Arm, matching: Matching, target: int, source: Source, before: list[int] | None) -> Arm:
     key = matching.widths
-    widths = at(arm.config, key)
+    widths = get_value(arm.config, key)
     if not isinstance(widths, list):
         raise MisuseError(f"{arm.name}: match_params scales the list at {key}, which is {widths!r}; write it out.")
     build = _builder(arm.name, arm.config, source)
 
-    def with_widths(chosen: list[int]) -> nn.Module:
+    def build_with_widths(chosen: list[int]) -> nn.Module:
         return build(changed(arm.config, {key: chosen})["model"]["net"])
 
-    if before is not None and _fits(with_widths, before, target, matching.tolerance):
+    if before is not None and _fits(build_with_widths, before, target, matching.tolerance):
         return replace(arm, config=changed(arm.config, {key: before}))
     try:
-        found = match_params(with_widths, widths, target, matching.tolerance)
+        found = match_params(build_with_widths, widths, target, matching.tolerance)
     except MisuseError as error:
         raise MisuseError(f"{arm.name}: {error}") from error
     return replace(arm, config=changed(arm.config, {key: [int(width) for width in found]}))
@@ -93,7 +93,7 @@ def _builder(
     where: str, config: dict[str, Any], source: Source, named: Sequence[str] | None = None
 ) -> Callable[[dict[str, Any]], nn.Module]:
     """A function from a net section to the network, with the data's channels and classes."""
-    allowed = classes_named(config["model"]) if named is None else named
+    allowed = find_classes(config["model"]) if named is None else named
 
     def build(net: dict[str, Any]) -> nn.Module:
         data = {"in_channels": source.channels, "num_classes": len(source.classes)}
@@ -102,7 +102,7 @@ def _builder(
     return build
 
 
-def _sides(data: dict[str, Any]) -> tuple[int, int]:
+def _get_sides(data: dict[str, Any]) -> tuple[int, int]:
     size = data.get("crop") or data.get("resize") or data.get("window") or WHOLE_IMAGES
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)

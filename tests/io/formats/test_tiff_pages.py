@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io import Image, mask_window, raw_shape, read_raw
+from segapp.io import Image, mask_window, read_raw, read_shape
 from segapp.spec import Intensity
 
 RNG = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def test_a_smaller_copy_is_not_the_image(tmp_path: Path) -> None:
         file.write(large)
         file.write(large[:40])
     with pytest.raises(SegappError, match=r"b\.tif: TIFF of 2 images \(64 x 96, 40 x 96\)"):
-        raw_shape(tmp_path / "b.tif")
+        read_shape(tmp_path / "b.tif")
 
 
 @pytest.mark.parametrize("intensity", [Intensity("percentile", 0, 100), Intensity("zscore")])
@@ -150,7 +150,7 @@ def test_a_fourth_band_that_calls_itself_alpha_is_used_where_it_is_asked_for(tmp
 def test_other_colour_spaces_are_refused(tmp_path: Path, photometric: str, shape: tuple[int, ...], words: str) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros(shape, np.uint8), photometric=photometric)
     with pytest.raises(SegappError, match=words):
-        raw_shape(tmp_path / "a.tif")
+        read_shape(tmp_path / "a.tif")
 
 
 def test_ycbcr_under_jpeg_is_rgb(tmp_path: Path) -> None:
@@ -170,4 +170,4 @@ def test_a_palette_is_read_in_8_bits_too_and_refused_in_16(tmp_path: Path) -> No
         tmp_path / "b.tif", np.ones((4, 4), np.uint16), photometric="palette", colormap=np.zeros((3, 2**16), np.uint16)
     )
     with pytest.raises(SegappError, match="palette for 1 x uint16"):
-        raw_shape(tmp_path / "b.tif")
+        read_shape(tmp_path / "b.tif")

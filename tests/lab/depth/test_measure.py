@@ -10,19 +10,19 @@ from torch import nn
 from segapp.lab.depth.measure import (
     Arm,
     Scale,
-    block_factor,
-    blocks_of,
     build,
-    chi,
-    dense_factor,
+    compute_block_factor,
+    compute_chi,
+    compute_dense_factor,
+    compute_fans,
+    compute_rms,
     expected_profile,
-    fans,
+    find_blocks,
     initialise,
-    kept_inputs,
-    kept_outputs,
+    keep_inputs,
+    keep_outputs,
+    make_images,
     measure,
-    pictures,
-    rms,
 )
 from segapp.models.blocks import BlockStyle
 
@@ -34,9 +34,9 @@ def test_the_gradient_of_a_block_is_that_of_the_loss_by_finite_differences():
     torch.manual_seed(0)  # of some weights a step would cross a kink of ReLU
     net = build(CHAIN, SMALL).double()
     initialise(net, "he")
-    images, masks = pictures(0, SMALL)
-    blocks = blocks_of(net)
-    with kept_outputs(blocks) as outputs:
+    images, masks = make_images(0, SMALL)
+    blocks = find_blocks(net)
+    with keep_outputs(blocks) as outputs:
         nn.functional.cross_entropy(net(images), masks).backward()
     before = outputs["bottleneck.2"].detach().clone()
     gradient = outputs["bottleneck.2"].grad
@@ -50,7 +50,7 @@ def test_the_gradient_of_a_block_is_that_of_the_loss_by_finite_differences():
         return value
 
     assert (loss(step) - loss(-step)) / 2 == pytest.approx((gradient * step).sum().item(), rel=1e-4)
-    assert rms(gradient) == pytest.approx(gradient.square().mean().sqrt().item())
+    assert compute_rms(gradient) == pytest.approx(gradient.square().mean().sqrt().item())
 
 
 def test_rows_are_blocks_in_order_and_leave_torchs_generator_alone():
@@ -86,12 +86,12 @@ def test_fans_of_a_transposed_convolution_are_its_terms():
     for conv, size in ((nn.Conv2d(3, 5, 3, bias=False), 3), (nn.ConvTranspose2d(3, 5, 2, stride=2, bias=False), 1)):
         nn.init.ones_(conv.weight)
         image = torch.ones(1, 3, size, size)
-        assert conv(image).max().item() == fans(conv)[0]
+        assert conv(image).max().item() == compute_fans(conv)[0]
     wide = torch.ones(1, 3, 9, 9, requires_grad=True)
     conv = nn.Conv2d(3, 5, 3, bias=False)
     nn.init.ones_(conv.weight)
     conv(wide).sum().backward()
-    assert wide.grad.max().item() == fans(conv)[1]
+    assert wide.grad.max().item() == compute_fans(conv)[1]
 
 
 def test_chi_by_hand():
@@ -99,7 +99,7 @@ def test_chi_by_hand():
     layer = BlockStyle(norm="none").layer(2, 4)
     nn.init.constant_(layer.conv.weight, 0.5)
     inputs = {layer.activation: [torch.tensor([1.0, -1.0, -2.0, -3.0]).reshape(4, 1, 1, 1)]}
-    assert chi(layer, inputs) == pytest.approx(4 * 9 * 0.25 * 0.25)
+    assert compute_chi(layer, inputs) == pytest.approx(4 * 9 * 0.25 * 0.25)
 
 
 def test_chi_of_tanh_and_of_a_norm_by_hand():
@@ -108,14 +108,14 @@ def test_chi_of_tanh_and_of_a_norm_by_hand():
     spread = torch.tensor([-2.0, 2.0]).reshape(2, 1, 1, 1)  # variance 4
     inputs = {layer.norm: [spread], layer.activation: [torch.tensor([[0.0], [1.0]])]}
     slope = (1 + (1 - math.tanh(1) ** 2) ** 2) / 2
-    assert chi(layer, inputs) == pytest.approx(9 * slope / (4 + layer.norm.eps), rel=1e-6)
+    assert compute_chi(layer, inputs) == pytest.approx(9 * slope / (4 + layer.norm.eps), rel=1e-6)
 
 
 def test_dense_factors_by_hand():
-    assert dense_factor([], [0.5]) == 0.5
-    assert dense_factor([[3.0]], [0.5, 0.25]) == 0.5 + 3 * 0.25
+    assert compute_dense_factor([], [0.5]) == 0.5
+    assert compute_dense_factor([[3.0]], [0.5, 0.25]) == 0.5 + 3 * 0.25
     # The first layer also feeds the second: at its output arrive 0.25 + 7 · 0.125.
-    assert dense_factor([[3.0], [5.0, 7.0]], [0.5, 0.25, 0.125]) == 0.5 + 5 * 0.125 + 3 * (0.25 + 7 * 0.125)
+    assert compute_dense_factor([[3.0], [5.0, 7.0]], [0.5, 0.25, 0.125]) == 0.5 + 5 * 0.125 + 3 * (0.25 + 7 * 0.125)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
@@ -132,12 +132,12 @@ def test_a_wide_random_block_multiplies_a_random_gradient_as_expected(short, lay
     kinds = (nn.ReLU, nn.Tanh)
     inputs = {part: [] for part in block.modules() if isinstance(part, kinds)}
     features = torch.randn(4, 64, 12, 12, requires_grad=True)
-    with kept_inputs(inputs):
+    with keep_inputs(inputs):
         output = block(features)
     cotangent = torch.randn(output.shape)
     output.backward(cotangent)
     measured = features.grad.square().mean() / cotangent.square().mean()
-    assert measured.item() == pytest.approx(block_factor(block, inputs), rel=0.04)
+    assert measured.item() == pytest.approx(compute_block_factor(block, inputs), rel=0.04)
 
 
 def test_an_expected_profile_is_the_product_of_the_blocks_that_follow():

@@ -7,16 +7,16 @@ from torch import nn
 from segapp.lab.gradient_flow import activations
 from segapp.lab.gradient_flow.activations import (
     ActivationWatch,
-    channel_dimension,
+    compute_statistics,
+    find_channel_dimension,
     is_compiled,
-    statistics,
     watched_modules,
 )
 
 
 def test_statistics_by_hand():
     output = torch.tensor([[[[1.0, -1.0]], [[-2.0, 0.0]]], [[[3.0, 1.0]], [[-1.0, -1.0]]]])  # (2, 2, 1, 2)
-    mean, variance, dead = statistics(output, 1).tolist()
+    mean, variance, dead = compute_statistics(output, 1).tolist()
     assert mean == 0
     assert variance == pytest.approx((1 + 1 + 4 + 0 + 9 + 1 + 1 + 1) / 8)
     assert dead == 0.5  # the second channel is never above 0
@@ -34,22 +34,22 @@ def test_statistics_are_numpys_however_they_are_taken(dtype, piece, layout, monk
     output[6, 5, 4, 3] = 1e-4  # one value above 0, in the last piece
     reference = output.double().numpy()
     expected = [reference.mean(), reference.var(), (reference.max((0, 2, 3)) <= 0).mean()]
-    assert statistics(output.to(memory_format=layout), 1).tolist() == pytest.approx(expected, rel=2e-5)
+    assert compute_statistics(output.to(memory_format=layout), 1).tolist() == pytest.approx(expected, rel=2e-5)
     assert expected[2] == 2 / 6
 
 
 def test_a_mean_far_from_zero_does_not_drown_the_variance():
     output = 1e4 + torch.randn(4, 3, 50, 50, generator=torch.Generator().manual_seed(0))
-    assert statistics(output, 1)[1].item() == pytest.approx(output.double().numpy().var(), rel=1e-3)
+    assert compute_statistics(output, 1)[1].item() == pytest.approx(output.double().numpy().var(), rel=1e-3)
 
 
 def test_channels_of_tokens_and_of_linear_layers_are_last():
-    assert channel_dimension(nn.Conv2d(1, 1, 1), torch.zeros(2, 3, 4, 5)) == 1
-    assert channel_dimension(nn.Linear(1, 1), torch.zeros(2, 4, 4, 3)) == 3
-    assert channel_dimension(nn.GELU(), torch.zeros(2, 7, 3)) == 2
+    assert find_channel_dimension(nn.Conv2d(1, 1, 1), torch.zeros(2, 3, 4, 5)) == 1
+    assert find_channel_dimension(nn.Linear(1, 1), torch.zeros(2, 4, 4, 3)) == 3
+    assert find_channel_dimension(nn.GELU(), torch.zeros(2, 7, 3)) == 2
     tokens = torch.ones(2, 7, 4)
     tokens[..., 0] = -1
-    assert statistics(tokens, 2)[2].item() == 0.25
+    assert compute_statistics(tokens, 2)[2].item() == 0.25
 
 
 class Net(nn.Module):

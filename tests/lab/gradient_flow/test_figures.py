@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.lab.gradient_flow.figures import NORM, draw_run, draw_runs, heatmaps, log_scale, profiles
-from segapp.report.gradient_flow_table import append_rows, begin_table, median, read_flow
+from segapp.lab.gradient_flow.figures import NORM, draw_heatmaps, draw_profiles, draw_run, draw_runs, log_scale
+from segapp.report.gradient_flow_table import append_rows, begin_table, compute_median, read_flow
 
 
 def table(path, scale: float, modules: int = 3):
@@ -28,8 +28,8 @@ def test_the_scale_spans_all_runs_and_leaves_out_what_has_no_logarithm():
 
 
 def test_medians_skip_what_is_not_finite():
-    assert median(np.array([[1.0, 3.0, np.nan], [np.inf, 2.0, 2.0]])).tolist() == [2, 2]
-    assert np.isnan(median(np.array([[np.nan]]))).all()
+    assert compute_median(np.array([[1.0, 3.0, np.nan], [np.inf, 2.0, 2.0]])).tolist() == [2, 2]
+    assert np.isnan(compute_median(np.array([[np.nan]]))).all()
 
 
 def test_equal_values_of_two_runs_have_one_colour(tmp_path):
@@ -77,7 +77,7 @@ def flow(folder, name: str, scale: float, modules: int):
 
 def test_panels_of_one_figure_share_their_scale_and_names_that_a_neighbour_has(tmp_path):
     flows = {f"arm {n}": flow(tmp_path, str(n), 10.0**n, modules=3 + n // 4) for n in range(5)}
-    panels = [axes for axes in heatmaps(flows, "gradient_norm").axes if axes.images]
+    panels = [axes for axes in draw_heatmaps(flows, "gradient_norm").axes if axes.images]
     assert [axes.get_title() for axes in panels] == list(flows)
     assert {(axes.images[0].norm.vmin, axes.images[0].norm.vmax) for axes in panels} == {(1e-2, 1e4)}
     named = [[label.get_text() for label in axes.get_yticklabels() if label.get_text()] for axes in panels]
@@ -86,9 +86,9 @@ def test_panels_of_one_figure_share_their_scale_and_names_that_a_neighbour_has(t
 
 def test_profiles_are_medians_and_of_networks_of_different_depth_over_the_share_of_it(tmp_path):
     flows = {"short": [flow(tmp_path, "s", 1.0, 3), flow(tmp_path, "t", 2.0, 3)], "long": [flow(tmp_path, "l", 1.0, 5)]}
-    gradients, _ = profiles(flows).axes
+    gradients, _ = draw_profiles(flows).axes
     first, second, long = gradients.lines
     assert (first.get_color(), first.get_label()) == (second.get_color(), "short")
     np.testing.assert_allclose(second.get_ydata(), [2, 0.2, 0.02])
     assert list(first.get_xdata()) == [0, 0.5, 1] and long.get_xdata()[-1] == 1
-    assert list(profiles({"long": flows["long"]}).axes[0].lines[0].get_xdata()) == [0, 1, 2, 3, 4]
+    assert list(draw_profiles({"long": flows["long"]}).axes[0].lines[0].get_xdata()) == [0, 1, 2, 3, 4]

@@ -13,7 +13,7 @@ import yaml
 from segapp.cli import main
 from segapp.lab.landscape import points as landscape_points
 from segapp.lab.landscape.command import _named, landscape
-from segapp.lab.landscape.figures import _captions, caption, read_landscape
+from segapp.lab.landscape.figures import _write_captions, read_landscape, write_caption
 from segapp.lab.landscape.surface import LossSurface
 
 TINY = Path(__file__).parents[2] / "tiny.yaml"
@@ -104,8 +104,8 @@ def test_two_devices_give_the_same_numbers(best):
     request = landscape_points.Request(best, None, "val", 2, 2, recalibrate=True)
     opened = landscape_points.open_all(request)
     todo = [(7, {0: 0.5}), (1, {1: -1.0}), (3, {})]
-    alone = dict(landscape_points.losses_at(request, opened, todo, 1))
-    together = dict(landscape_points.losses_at(request, opened, todo, 2))
+    alone = dict(landscape_points.compute_losses(request, opened, todo, 1))
+    together = dict(landscape_points.compute_losses(request, opened, todo, 2))
     assert together == pytest.approx(alone, rel=1e-5)
     assert opened.surface.statistics == "recalibrated"
 
@@ -248,8 +248,8 @@ def test_panels_of_different_kinds_say_so(best):
         lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", name]
         assert main(["landscape", "--ckpt_path", best, *lines, *more]) == 0
     frozen, anew = (read_landscape(Path(name), name) for name in "ab")
-    assert _captions([frozen, frozen]) == caption(frozen)
-    mixed = _captions([frozen, anew])
+    assert _write_captions([frozen, frozen]) == write_caption(frozen)
+    mixed = _write_captions([frozen, anew])
     assert "a: " in mixed and "frozen" in mixed and "b: " in mixed and "counted anew" in mixed
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segapp.lab.landscape.figures import SPAN, Landscape, _scale, contours, draw_all
+from segapp.lab.landscape.figures import SPAN, Landscape, _scale, draw_all, draw_contours
 
 SETTINGS: dict[str, Any] = {"size": [8, 8], "loss": "x.Loss", "samples": 1, "split": "train", "statistics": "none"}
 
@@ -41,6 +41,6 @@ def test_flat_and_empty_planes_can_be_drawn(value: float, tmp_path) -> None:  # 
 
 
 def test_what_lies_beyond_the_scale_is_said_at_the_colour_bar() -> None:
-    bar = contours([landscape(bowl(1e6))]).axes[-1]._colorbar  # type: ignore[attr-defined]
+    bar = draw_contours([landscape(bowl(1e6))]).axes[-1]._colorbar  # type: ignore[attr-defined]
     assert bar.extend == "max"
-    assert contours([landscape(bowl(10.0))]).axes[-1]._colorbar.extend == "neither"  # type: ignore[attr-defined]
+    assert draw_contours([landscape(bowl(10.0))]).axes[-1]._colorbar.extend == "neither"  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from torch.func import functional_call, hessian
 
 from segapp.errors import MisuseError
 from segapp.lab.landscape.directions import filter_normalised_direction
-from segapp.lab.landscape.surface import LINE, LossSurface, Plan, sharpness
+from segapp.lab.landscape.surface import LINE, LossSurface, Plan, measure_sharpness
 from segapp.losses import CrossEntropy
 
 
@@ -175,12 +175,12 @@ def test_a_plan_lists_lines_and_then_rows():
 
 
 def test_the_sharpness_of_a_parabola():
-    of = sharpness(0.1 + 3 * LINE**2)
+    of = measure_sharpness(0.1 + 3 * LINE**2)
     assert of.curvature == pytest.approx(6)
     assert of.rise == pytest.approx(0.75)
 
 
 def test_what_lies_far_away_says_nothing_of_sharpness():
     far = np.where(np.abs(LINE) > 0.55, 1e6, LINE**2)
-    assert sharpness(far).curvature == pytest.approx(2)
-    assert sharpness(far).rise == pytest.approx(0.25)
+    assert measure_sharpness(far).curvature == pytest.approx(2)
+    assert measure_sharpness(far).rise == pytest.approx(0.25)

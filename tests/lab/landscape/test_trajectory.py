@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from segapp.errors import MisuseError
-from segapp.lab.landscape.trajectory import axis, trajectory
+from segapp.lab.landscape.trajectory import make_axis, project_trajectory
 
 
 def random_weights(seed):
@@ -19,7 +19,7 @@ def flat(weights):
 
 def test_directions_are_principal_components():
     final, checkpoints = random_weights(9), [random_weights(seed) for seed in range(6)]
-    found = trajectory(final, checkpoints)
+    found = project_trajectory(final, checkpoints)
     moves = np.stack([flat(weights) - flat(final) for weights in checkpoints])
     _, values, components = np.linalg.svd(moves - moves.mean(0))
     for mine, component in zip(found.directions, components[:2], strict=True):
@@ -36,7 +36,7 @@ def test_a_path_in_a_plane_is_found_whole():
     final = random_weights(3)
     corners = [(3.0, 1.0), (2.0, -1.0), (1.0, 0.5), (0.0, 0.0)]
     checkpoints = [{name: final[name] + x * one[name] + y * two[name] for name in final} for x, y in corners]
-    found = trajectory(final, checkpoints)
+    found = project_trajectory(final, checkpoints)
     assert sum(found.explained) == pytest.approx(1, abs=1e-6)
     assert found.path[-1] == pytest.approx([0, 0], abs=1e-5)
     for place, weights in zip(found.path, checkpoints, strict=True):
@@ -47,15 +47,15 @@ def test_a_path_in_a_plane_is_found_whole():
 @pytest.mark.parametrize("seeds", [[], [1], [1, 2], [1, 1, 1]])
 def test_too_few_checkpoints_span_no_plane(seeds):
     with pytest.raises(MisuseError, match="three or more"):
-        trajectory(random_weights(0), [random_weights(seed) for seed in seeds])
+        project_trajectory(random_weights(0), [random_weights(seed) for seed in seeds])
 
 
 def test_checkpoints_on_a_line_span_no_plane():
     one, final = random_weights(1), random_weights(0)
     line = [{name: final[name] + t * one[name] for name in final} for t in (0.0, 1.0, 2.0, 4.0)]
     with pytest.raises(MisuseError, match="do not span a plane"):
-        trajectory(final, line)
+        project_trajectory(final, line)
 
 
 def test_an_axis_reaches_beyond_the_path_and_the_end():
-    assert axis(np.array([1.0, 4.0]), 3).tolist() == [-1.0, 2.0, 5.0]
+    assert make_axis(np.array([1.0, 4.0]), 3).tolist() == [-1.0, 2.0, 5.0]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.lab.study.cluster import Cluster, cluster
+from segapp.lab.study.cluster import Cluster, open_cluster
 
 
 def ray_of(*hosts: dict[str, float]):
@@ -44,7 +44,7 @@ def test_a_cluster_without_room_is_refused(hosts, workers, match):
 
 def test_without_ray_one_is_told_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MisuseError, match=r"--ray .*'\.\[ray\]'"), cluster("auto", None):
+    with pytest.raises(MisuseError, match=r"--ray .*'\.\[ray\]'"), open_cluster("auto", None):
         pass
 
 
@@ -53,5 +53,5 @@ def test_no_cluster_at_the_address(monkeypatch):
         raise ConnectionError("nobody answers")
 
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
-    with pytest.raises(MisuseError, match="no Ray cluster at 'auto' \\(nobody answers\\)"), cluster("auto", None):
+    with pytest.raises(MisuseError, match="no Ray cluster at 'auto' \\(nobody answers\\)"), open_cluster("auto", None):
         pass

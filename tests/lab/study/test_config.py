@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from segapp.checkpoints.merge import at, flat, merged
+from segapp.checkpoints.merge import flatten_settings, get_value, merged
 from segapp.errors import MisuseError
 from segapp.lab.study.config import read_study
 
@@ -75,9 +75,9 @@ def test_later_beats_earlier_key_by_key():
         "class_path": "B",
         "init_args": {"y": 3},
     }
-    assert at(below, "a.init_args.x") == 1
-    assert at(below, "a.nothing.x") is None
-    assert flat(below)["a.init_args.y"] == 2
+    assert get_value(below, "a.init_args.x") == 1
+    assert get_value(below, "a.nothing.x") is None
+    assert flatten_settings(below)["a.init_args.y"] == 2
 
 
 def test_a_contrast_selects_arms_by_axis_or_by_name():

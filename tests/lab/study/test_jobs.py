@@ -13,9 +13,9 @@ from segapp.lab.landscape.command import landscape
 from segapp.lab.study import sizes
 from segapp.lab.study.config import read_study
 from segapp.lab.study.jobs import plan_jobs
-from segapp.lab.study.run_variant import landscape_options
-from segapp.lab.study.sizes import size_of
-from segapp.loading.datamodule import source_of
+from segapp.lab.study.run_variant import list_landscape_options
+from segapp.lab.study.sizes import measure_size
+from segapp.loading.datamodule import build_source
 from segapp.models import PlainEncoder, UNet, count_params
 
 ENCODER = "model.net.init_args.encoder.init_args"
@@ -74,7 +74,7 @@ def test_flops_by_hand():
         },
     }
     data = {"source": {"class_path": "segapp.datasets.Cells", "init_args": {"root": "cells"}}, "crop": [10, 6]}
-    size = size_of("here", {"model": {"net": net}, "data": data}, source_of("here", data))
+    size = measure_size("here", {"model": {"net": net}, "data": data}, build_source("here", data))
     assert size.flops == 2 * 60 * (1 * 4 * 9 + 4 * 4 * 9 + 4 * 2)
 
 
@@ -114,7 +114,7 @@ def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
 
 
 def test_options_of_a_landscape_are_written_as_the_command_line_takes_them():
-    options = landscape_options({"split": "val", "samples": 4, "recalibrate": True, "radius": 0.5})
+    options = list_landscape_options({"split": "val", "samples": 4, "recalibrate": True, "radius": 0.5})
     assert options == ["--split=val", "--samples=4", "--recalibrate=true", "--radius=0.5"]
     parser = FunctionParser()
     parser.add_function_arguments(landscape, as_group=False)
@@ -125,10 +125,10 @@ def test_options_of_a_landscape_are_written_as_the_command_line_takes_them():
 def test_the_time_of_a_running_job_is_noted_beside_its_state():
     job = plan()[0]
     job.write_state(status="running", seconds=5.0)
-    job.note_seconds(17.0)
+    job.record_seconds(17.0)
     assert job.state()["seconds"] == 17
     job.write_state(status="finished", seconds=20.0)
-    job.note_seconds(19.0)  # a note that comes late changes nothing
+    job.record_seconds(19.0)  # a note that comes late changes nothing
     assert job.state() | {"groups": None} == job.facts | job.wishes | {
         "status": "finished",
         "seconds": 20.0,

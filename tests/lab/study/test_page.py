@@ -12,12 +12,12 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.io import write_image, write_mask
-from segapp.lab.study.effects import Question, best_losses, contrast_rows, gradient_profile, run_rows
+from segapp.lab.study.effects import Question, compute_gradient_profile, find_best_losses, make_contrast_rows, run_rows
 from segapp.lab.study.page import Report, write_report
-from segapp.report.figures import curves
+from segapp.report.figures import draw_curves
 from segapp.report.gradient_flow_table import append_rows, begin_table
-from segapp.report.results import Result, grouped, image_scores, natural, scored
-from segapp.report.tables import html_table, write_tex
+from segapp.report.results import Result, compute_image_scores, grouped, scored, sort_key_natural
+from segapp.report.tables import format_html, write_tex
 
 SCORES = {  # arm → seed → (tp, fp, fn) of class b and hd95 per image
     "plain": {0: [(4, 4, 0, 3.0), (2, 0, 2, 5.0)], 1: [(4, 4, 0, 3.0), (2, 0, 2, 5.0)]},
@@ -101,29 +101,29 @@ def report(made: list[Result]) -> Report:
 
 def test_the_scores_of_an_image_are_its_columns_without_a_class():
     row = {"name": "x", "dice": "0.75", "hd95": "", "dice/b": "0.5", "tp/b": "4"}
-    assert image_scores(Path("x.csv"), row) == pytest.approx({"dice": 0.75, "hd95": math.nan}, nan_ok=True)
+    assert compute_image_scores(Path("x.csv"), row) == pytest.approx({"dice": 0.75, "hd95": math.nan}, nan_ok=True)
     with pytest.raises(SegappError, match=r"x\.csv: has no score per image"):
-        image_scores(Path("x.csv"), {"name": "x", "tp/b": "4"})
+        compute_image_scores(Path("x.csv"), {"name": "x", "tp/b": "4"})
 
 
 def test_a_contrast_is_paired_by_seed_and_image(tmp_path):
     made = results(tmp_path)[:4]
     question = Question("q", ("skip & add",), ("plain",))
-    dice, hd95 = contrast_rows(made, [question], ["dice", "hd95"], {})
+    dice, hd95 = make_contrast_rows(made, [question], ["dice", "hd95"], {})
     plain = [8 / 12, 4 / 6]
     ours = [[1, 1], [16 / 18, 8 / 10]]
     assert dice["estimate"] == pytest.approx(np.mean(ours) - np.mean(plain))
     assert hd95["estimate"] == pytest.approx((1 + 1 + 1 + 2) / 4 - 4)
     assert (dice["seeds"], dice["images"], dice["groups"]) == (2, 2, 2)
     assert dice["p"] == dice["p (Holm)"] > 0.05
-    only = contrast_rows(made[:3], [question], ["dice"], {"neighbours": 2})[0]
+    only = make_contrast_rows(made[:3], [question], ["dice"], {"neighbours": 2})[0]
     assert (only["seeds"], only["groups"]) == (1, 1)  # seed 1 lacks an arm
     assert math.isnan(only["low"])
 
 
 def test_with_one_seed_p_says_what_it_is_of(tmp_path):
     question = Question("q", ("skip & add",), ("plain",))
-    row = contrast_rows([results(tmp_path)[0], results(tmp_path)[2]], [question], ["hd95"], {})[0]
+    row = make_contrast_rows([results(tmp_path)[0], results(tmp_path)[2]], [question], ["hd95"], {})[0]
     assert "p" not in row
     assert 0.05 < row["p (these runs)"] == row["p (these runs) (Holm)"] < 1  # of the differences -2 and -4
 
@@ -137,7 +137,7 @@ def test_an_arm_is_scored_by_seed(tmp_path):
 def test_a_false_alarm_on_an_empty_image_is_in_the_contrast(tmp_path, monkeypatch):
     monkeypatch.setitem(SCORES, "plain", {0: [(4, 4, 0, 3.0), (0, 0, 0, "")], 1: [(4, 4, 0, 3.0), (0, 0, 0, "")]})
     monkeypatch.setitem(SCORES, "skip & add", {0: [(4, 4, 0, 3.0), (0, 9, 0, 1.0)], 1: [(4, 4, 0, 3.0), (0, 0, 0, "")]})
-    row = contrast_rows(results(tmp_path)[:4], [Question("q", ("skip & add",), ("plain",))], ["dice"], {})[0]
+    row = make_contrast_rows(results(tmp_path)[:4], [Question("q", ("skip & add",), ("plain",))], ["dice"], {})[0]
     assert row["estimate"] == pytest.approx((8 / 12 + 0 + 8 / 12) / 3 - 8 / 12)
     assert row["images"] == row["groups"] == 2
 
@@ -153,8 +153,8 @@ def test_rows_of_runs(tmp_path):
     assert (first["parameters"], first["gflops"], first["epochs"], first["scored loss"]) == (100, 0.002, 2, 0.25)
     assert (first["train/loss"], first["val/loss"], first["best val/dice/dataset"]) == (0.5, 1.0, 0.3)
     assert first["gradient/encoder.0"] == pytest.approx(2.5)  # the median of 1 and 4
-    assert best_losses(results(tmp_path)[0]) == (0.5, 1.0)
-    assert all(math.isnan(loss) for loss in best_losses(Result("none", 0)))
+    assert find_best_losses(results(tmp_path)[0]) == (0.5, 1.0)
+    assert all(math.isnan(loss) for loss in find_best_losses(Result("none", 0)))
     assert "dice/dataset/a" not in first
     assert broken["status"] == "failed"
 
@@ -163,12 +163,12 @@ def test_a_loss_that_runs_away_in_one_epoch_leaves_the_others_to_be_seen(tmp_pat
     header = "epoch,step,train/loss,val/loss,val/dice/dataset"
     lines = [f"{epoch},{epoch},0.5,{385 if epoch == 3 else 1 / (1 + epoch)},0.8" for epoch in range(9)]
     write_csv(tmp_path / "metrics.csv", header, lines)
-    panels = curves([Result("only long", 0, run=tmp_path)]).axes
+    panels = draw_curves([Result("only long", 0, run=tmp_path)]).axes
     assert [axes.get_yscale() for axes in panels] == ["linear", "log", "linear"]
 
 
 def test_groups_by_neighbours_pattern_and_data():
-    names = sorted(["s10", "s9", "s1", "s2", "other"], key=natural)
+    names = sorted(["s10", "s9", "s1", "s2", "other"], key=sort_key_natural)
     assert names == ["other", "s1", "s2", "s9", "s10"]
     assert grouped(names, {}, {"neighbours": 2}) == ["000000", "000000", "000001", "000001", "000002"]
     assert grouped(names, {}, {"pattern": r"^s(\d)"}) == ["other", "1", "2", "9", "1"]
@@ -264,8 +264,8 @@ def test_latex_and_html_are_escaped(tmp_path):
     rows = [{"arm": "a_b & 5 %", "dice": 0.5, "n": 1200, "none": math.nan}]
     write_tex(tmp_path / "t.tex", rows, "100 %")
     assert r"a\_b \& 5 \% & 0.5000 & 1,200 & -- \\" in (tmp_path / "t.tex").read_text()
-    assert "<td>a_b &amp; 5 %</td>" in html_table(rows)
+    assert "<td>a_b &amp; 5 %</td>" in format_html(rows)
 
 
 def test_a_run_that_was_not_watched_has_no_profile(tmp_path):
-    assert gradient_profile(run(tmp_path, "plain", 0, flow=False)) == {}
+    assert compute_gradient_profile(run(tmp_path, "plain", 0, flow=False)) == {}
