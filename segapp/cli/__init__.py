@@ -158,7 +158,7 @@ def _explain_unknown_command(command: str) -> str:
     known = [*TRAINER_VERBS, *COMMANDS]
     if command.startswith("-"):
         return f"the first word is a command ({', '.join(known)}), got the option {command}."
-    from segapp.cli.parser_errors import suggest
+    from segapp.errors import suggest
 
     return f"there is no command {command!r}{suggest(command, known)}; the commands are {', '.join(known)}."
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from segapp.cli.options import get_option, get_values, read_configs, refuse_fragments, refuse_overridden
-from segapp.cli.parser_errors import ROOMS, describe_missing_file, describe_unknown_option, suggest
+from segapp.cli.parser_errors import ROOMS, describe_missing_file, describe_unknown_option
 from segapp.cli.source_text import file_of, parameters_of, public_names
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, suggest
 
 SECTIONS = {
     "data": ("segapp.loading.datamodule", "SegmentationDataModule"),

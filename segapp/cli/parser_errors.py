@@ -5,9 +5,11 @@ import inspect
 import re
 import shlex
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+
+from segapp.errors import suggest
 
 ROOMS = (
     "segapp.models",
@@ -21,33 +23,6 @@ ROOMS = (
 )
 """Where the classes that configs name mostly live."""
 
-OTHER_NAMES = {
-    "epochs": "max_epochs",
-    "num_epochs": "max_epochs",
-    "steps": "max_steps",
-    "iterations": "max_steps",
-    "learning_rate": "lr",
-    "lr": "lr",
-    "bs": "batch_size",
-    "batch": "batch_size",
-    "workers": "num_workers",
-    "gpus": "devices",
-    "num_gpus": "devices",
-    "seed": "seed_everything",
-    "random_seed": "seed_everything",
-    "checkpoint": "ckpt_path",
-    "weights": "ckpt_path",
-    "resume": "ckpt_path",
-    "patch_size": "crop",
-    "crop_size": "crop",
-    "image_size": "resize",
-    "img_size": "resize",
-    "grad_clip": "gradient_clip_val",
-    "amp": "precision",
-    "out": "output",
-    "input": "images",
-    "tta": "augment",
-}
 """What settings are called elsewhere, and here."""
 
 _TYPED_AS = {"data.seed": "seed_everything"}
@@ -74,23 +49,6 @@ _EXPECTED = re.compile(
 _GOT = re.compile(r"(?:Got|Given) value: (.*)", re.DOTALL)
 _CLASS = re.compile(r"<class '(?:[\w.]+\.)?(\w+)'>")
 _LITERAL = re.compile(r"(?:typing\.)?Literal\[([^\]]*)\]")
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for the nearest known word, or nothing."""
-    words = list(known)
-    nearest = _meant(word, words) or next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.6)), None)
-    return f" (did you mean {nearest!r}?)" if nearest else ""
-
-
-def _meant(word: str, words: list[str]) -> str | None:
-    """Return the known word whose last part is, or commonly is called, that of `word`."""
-    last = word.lstrip("-").replace("-", "_").split(".")[-1].lower()
-    wanted = (last, OTHER_NAMES.get(last, last))
-    found = [known for known in words if known != word and known.lstrip("-").split(".")[-1] in wanted]
-    if not found and wanted[1] == "lr" and "--model" in words:
-        return "--model.optimizer.init_args.lr"  # of a class, which the parser knows once it is named
-    return min(found, key=lambda known: (known.split(".")[0] != word.split(".")[0], len(known)), default=None)
 
 
 def rewrite_message(message: str, parser: ArgumentParser, bare_option: str | None = None) -> str:

@@ -104,7 +104,8 @@ def check_alike(path: str | Path, spec: Spec, other_path: str | Path, other: Spe
         one, two = getattr(spec, name), getattr(other, name)
         if one != two:
             raise MisuseError(
-                f"{path} and {other_path} cannot be averaged: their {name} differ ({_format_brief(one)}; {_format_brief(two)})."
+                f"{path} and {other_path} cannot be averaged: their {name} differ "
+                f"({_format_brief(one)}; {_format_brief(two)})."
             )
 
 

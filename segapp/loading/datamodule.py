@@ -136,9 +136,9 @@ class SegmentationDataModule(LightningDataModule):
         missing = [name for name in every if name not in known]
         if missing:
             raise MisuseError(
-                f"{len(missing)} of the {len(every)} images of the checkpoint's split are not there: {_format_some(missing)}. "
-                "Bring them back under the same names; if these are others than it was trained on, divide them by "
-                "their own `split` with --new_split (segapp fit, validate and test)."
+                f"{len(missing)} of the {len(every)} images of the checkpoint's split are not there: "
+                f"{_format_some(missing)}. Bring them back under the same names; if these are others than it was trained "
+                "on, divide them by their own `split` with --new_split (segapp fit, validate and test)."
             )
         new = sorted(known - set(every))
         if new:
@@ -258,8 +258,8 @@ class SegmentationDataModule(LightningDataModule):
         names = [f"{self.source.classes[k]} ({k})" for k in np.flatnonzero(~look.classes)]
         whose = f"no {split} image shows" if look.complete else f"none of {look.masks} {split} images looked at shows"
         _say(
-            f"{whose} {_format_some(names, 10)}: there is no score for it. Other images, another `seed`, or segapp.datasets."
-            "Fraction with `stratify: true` may change that."
+            f"{whose} {_format_some(names, 10)}: there is no score for it. Other images, another `seed`, or "
+            "segapp.datasets.Fraction with `stratify: true` may change that."
         )
 
     def _require_scorable(self, split: SplitName, limit: int = LIMIT) -> Look | None:

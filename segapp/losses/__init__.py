@@ -5,10 +5,10 @@ with a gradient of 0 where every pixel is ignored. They are our own, not segment
 Dice gives no gradient for false positives of an absent class, smoothed cross-entropy divides by ignored pixels too, and
 focal and Lovász fail on a batch that is ignored throughout. Mask values are trusted: the data sets check them.
 
-In a training step on several processes (`segapp.losses.distributed.share_batch`) every loss is that of the one batch they share, in
-value and, once the processes' gradients are averaged, in gradient, however ignored pixels are spread. Only a surrogate
-that sorts its pixels, Lovász over the `batch`, cannot be: `SegmentationModule` refuses it there. Batches whose
-gradients are accumulated stay batches of their own.
+In a training step on several processes (`segapp.losses.distributed.share_batch`) every loss is that of the one batch
+they share, in value and, once the processes' gradients are averaged, in gradient, however ignored pixels are spread.
+Only a surrogate that sorts its pixels, Lovász over the `batch`, cannot be: `SegmentationModule` refuses it there.
+Batches whose gradients are accumulated stay batches of their own.
 """
 
 from segapp.losses.deep_supervision import DeepSupervision

@@ -16,7 +16,7 @@ from segapp.planning.machine import Machine
 from segapp.planning.network import MIN_STEPS, Network, list_networks
 from segapp.planning.sampling import choose_loss, choose_sampling
 from segapp.planning.schedule import Pace, Schedule, affordable_steps, decide_schedule, plan_schedule
-from segapp.planning.source import PLACE, build_source, list_items
+from segapp.planning.source import PLACE, build_planned_source, list_items
 from segapp.planning.splitting import choose_split
 from segapp.planning.trial import TooLargeError, Trial
 
@@ -50,7 +50,7 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     Raises:
         MisuseError: nothing to learn, too small a budget, too little memory.
     """
-    source = build_source(source_decisions)
+    source = build_planned_source(source_decisions)
     items = list_items(source)
     fingerprint = read_fingerprint(items, source.classes, source.background)
     settled = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
@@ -59,7 +59,7 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     fingerprint = fingerprint.as_grey() if grey else fingerprint
     if _lacks_split(settled):
         settled += choose_split(fingerprint)
-    source = build_source(settled)
+    source = build_planned_source(settled)
     _require_splits(source)
     start = [Decision("name", name, ""), Decision("seed_everything", 0, ""), *settled]
     geometry, network, pace, decisions, trial = _fit_into_memory(start, fingerprint, machine, budget)

@@ -68,13 +68,13 @@ def describe_section(path: Path) -> list[Decision]:
     if settings.get("split") is None and source["class_path"].endswith(".Folder"):
         settings.pop("split", None)
     decisions += [Decision(f"{PLACE}.{key}", value, "") for key, value in settings.items()]
-    made = build_source(decisions)
+    made = build_planned_source(decisions)
     if len(list_items(made)) < FEWEST:
         raise MisuseError(f"{path}: {FEWEST} images are the least to train on some and validate on others.")
     return decisions
 
 
-def build_source(decisions: Sequence[Decision]) -> Source:
+def build_planned_source(decisions: Sequence[Decision]) -> Source:
     """Return the data set of decisions."""
     return build_source("the plan", build_config(decisions)["data"])
 

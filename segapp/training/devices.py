@@ -5,8 +5,7 @@ from typing import Any
 
 from lightning.pytorch.strategies import StrategyRegistry
 
-from segapp.cli.parser_errors import suggest
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, suggest
 from segapp.inference.runtime import choose_device
 
 

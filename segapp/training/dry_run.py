@@ -117,8 +117,8 @@ def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> s
         "epoch": f"{steps * size} samples of {len(data.split_names()['train'])} images in {steps} steps of {size}"
         f"{_format_devices(trainer)}, {scored} validation images",
         "memory": f"{_format_peak()}; {kept / 1e9:.3g} GB of it are kept for the backward pass",
-        "time": f"{step:.3g} s a step ({wait:.2g} s of it waiting for images), {_format_duration(epoch)} an epoch with its "
-        f"validation{_format_whole_run(settings.trainer, epoch, steps / trainer.accumulate_grad_batches)}",
+        "time": f"{step:.3g} s a step ({wait:.2g} s of it waiting for images), {_format_duration(epoch)} an epoch with "
+        f"its validation{_format_whole_run(settings.trainer, epoch, steps / trainer.accumulate_grad_batches)}",
         "checkpoint": f"{(folder / 'checkpoints' / 'last.ckpt').stat().st_size / 1e6:.3g} MB each, up to two are kept",
     }
     lines = [f"  {name:<12} {text}" for name, text in rows.items()]

@@ -22,8 +22,7 @@ from segapp.callbacks import (
     StopWhenAsked,
     WholeFiles,
 )
-from segapp.cli.parser_errors import suggest
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, suggest
 from segapp.system.limits import count_usable_cores
 
 

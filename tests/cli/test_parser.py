@@ -7,8 +7,7 @@ import jsonargparse
 import pytest
 
 from segapp.cli.parser import ClearErrors, FunctionParser, start_afresh_when_a_class_changes
-from segapp.cli.parser_errors import suggest
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, suggest
 
 
 class Shape:
