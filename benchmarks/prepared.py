@@ -98,14 +98,14 @@ def open_once() -> None:
 
     What a command does once per run is then not charged to each of the small blocks that it is measured in.
     """
-    opened, digest = command.open_networks, command.fingerprint
+    opened, digest = command.open_networks, command.compute_fingerprint
     networks = cache(lambda paths, *rest: opened(list(paths), *rest))
     models = cache(lambda paths, spec, save, options: digest(paths, spec, save, dict(options)))
 
     def open_networks(paths: list[str], allowed: list[str], *rest: Any) -> Networks:
         return networks(tuple(paths), tuple(allowed), *rest)
 
-    def fingerprint(paths: list[str], spec: Any, save: list[Any], options: dict[str, str]) -> str:
+    def compute_fingerprint(paths: list[str], spec: Any, save: list[Any], options: dict[str, str]) -> str:
         return models(tuple(paths), spec, tuple(save), tuple(options.items()))
 
-    command.open_networks, command.fingerprint = open_networks, fingerprint  # type: ignore[assignment]
+    command.open_networks, command.compute_fingerprint = open_networks, compute_fingerprint  # type: ignore[assignment]

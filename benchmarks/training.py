@@ -205,8 +205,8 @@ class Ready:
 
 def run_segapp(options: argparse.Namespace, batches: list[dict] | None, turns: Turns) -> None:
     """The command itself; only the taking of turns is added, and batches where they are to be ready."""
-    watchers, loader = training.SegmentationCLI._watchers, SegmentationDataModule.train_dataloader
-    training.SegmentationCLI._watchers = lambda self, fit: [*watchers(self, fit), turns]  # type: ignore[method-assign]
+    watchers, loader = training.SegmentationCLI._make_callbacks, SegmentationDataModule.train_dataloader
+    training.SegmentationCLI._make_callbacks = lambda self, fit: [*watchers(self, fit), turns]  # type: ignore[method-assign]
     if batches is not None:
         SegmentationDataModule.train_dataloader = lambda self: Ready(batches, len(loader(self)))  # type: ignore
     code = segapp(

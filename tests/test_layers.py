@@ -1,27 +1,15 @@
 """Imports point down only, and each heavy library has its own rooms."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "segapp"
 
-LAYERS = [  # a room imports rooms of lower lines only, never its neighbours on the same line
-    {"__main__"},
-    {"cli"},
-    {"commands"},
-    {"lab", "export", "planning", "training"},
-    {"prediction", "callbacks"},
-    {"report"},
-    {"loading"},
-    {"inference"},
-    {"checkpoints"},
-    {"losses", "metrics", "transforms", "datasets", "models", "schedules"},
-    {"io"},
-    {"batch", "spec", "system", "terminal", "mirror", "palette", "init_args"},
-    {"errors"},
-]
+TABLE = re.findall(r"^\| \d+ \| (.+?) \|", (PACKAGE.parent / "docs" / "architecture.md").read_text(), re.MULTILINE)
+LAYERS = [set(re.findall(r"`(\w+)`", rooms)) for rooms in TABLE]  # of the table in docs/architecture.md
 
 HEAVY = {  # library → the rooms (or files) that may import it
     "albumentations": {"transforms"},
@@ -100,3 +88,8 @@ def test_prediction_needs_neither_lightning_nor_data_sets_nor_models():
     for path in [*rooms_of_prediction, PACKAGE / "commands" / "predict.py"]:
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("segapp.")}
         assert rooms <= allowed, f"{path.name} imports {rooms - allowed}"
+
+
+def test_the_table_of_the_documentation_holds_every_room_once() -> None:
+    rooms = [name for line in LAYERS for name in sorted(line)]
+    assert sorted(rooms) == sorted({room(path) for path in FILES} - {"__init__"})

@@ -233,12 +233,12 @@ def run_fit(words: Sequence[str], watchers: Sequence[pl.Callback] = (), batches:
         watchers: Callbacks added behind its own.
         batches: Given to it in place of its loader's.
     """
-    own = training.SegmentationCLI._watchers
+    own = training.SegmentationCLI._make_callbacks
     accelerator = "gpu" if DEVICE.type == "cuda" else "cpu"
     fixed = [f"--trainer.accelerator={accelerator}", "--trainer.devices=1", "--trainer.enable_progress_bar=false"]
     with ExitStack() as stack:
         stack.enter_context(
-            patch.object(training.SegmentationCLI, "_watchers", lambda self, fit: [*own(self, fit), *watchers])
+            patch.object(training.SegmentationCLI, "_make_callbacks", lambda self, fit: [*own(self, fit), *watchers])
         )
         if batches is not None:
             stack.enter_context(

@@ -17,7 +17,7 @@ from segapp import __version__
 from segapp.cli.help import format_page
 from segapp.cli.interrupts import leaving_at_once, unwind_again
 from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.io.regular_files import refuse_pipes
+from segapp.system.regular_files import refuse_pipes
 from segapp.terminal.streams import checked_streams, silence
 from segapp.terminal.text import for_terminal
 

@@ -10,7 +10,7 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io.formats import raster, tiff
 from segapp.io.header import Header, Window, stored_window, turn_upright
-from segapp.io.regular_files import MISSING, describe_irregular
+from segapp.system.regular_files import MISSING, describe_irregular
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"})
 """Lower-case suffixes that can be read."""

@@ -98,7 +98,7 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
 def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> None:
     """Write (H, W) uint8 class indices as a palette PNG, or for `.tif`, `.tiff` as a compressed palette TIFF.
 
-    (`segapp.io.tiff_rows` writes a TIFF row by row, with the georeference and resolution of its image.)
+    (`segapp.io.open_tiff_rows` writes a TIFF row by row, with the georeference and resolution of its image.)
 
     Values are 0 … len(palette)-1, or 255 = ignore. Raises SegappError for others, and when writing fails.
     """

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from segapp.errors import MisuseError
-from segapp.io.regular_files import describe_irregular
+from segapp.system.regular_files import describe_irregular
 
 LARGEST = 2**22
 """Bytes of a config."""

@@ -1,6 +1,8 @@
 """The order of samples and a loader that starts anywhere in it."""
 
+import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -75,6 +77,8 @@ class Loader:
         pin_memory: bool = False,
         start_worker: Callable[[int], None] | None = None,
     ) -> None:
+        if workers:
+            require_short_temporary_folder()
         self._samples, self._order, self._position = samples, order, position
         self._loader = DataLoader(
             samples,
@@ -136,6 +140,26 @@ class Loader:
         if isinstance(batch, Failure):
             raise batch.error
         return batch
+
+
+SOCKET_NAME = len("/pymp-01234567/listener-01234567")
+LONGEST_ADDRESS = 107  # bytes of a socket's path on Linux; other systems take a few less
+
+
+def require_short_temporary_folder() -> None:
+    """Raise MisuseError where workers could not send a batch: they would wait for ever, without an error.
+
+    PyTorch sends tensors from worker to trainer through a socket in the folder for temporary files, and the system
+    limits the length of a socket's path.
+    """
+    folder = tempfile.gettempdir()
+    length, longest = len(os.fsencode(folder)), LONGEST_ADDRESS - SOCKET_NAME
+    if length > longest:
+        raise MisuseError(
+            f"data.num_workers: the path of the folder for temporary files, {folder}, has {length} bytes; worker "
+            f"processes need one of at most {longest}. Set the environment variable TMPDIR to a shorter path, or "
+            "--data.num_workers 0."
+        )
 
 
 def explain_dead_worker(error: Exception, readers: Sequence[Reader]) -> SegappError | None:

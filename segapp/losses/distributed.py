@@ -12,7 +12,7 @@ _shared = False
 
 @contextmanager
 def share_batch() -> Iterator[None]:
-    """Within it, `summed` adds over all processes. They must all get there: in a training step, not in a validation."""
+    """Within it, `sum_over_processes` adds over all processes. They must all get there: in a training step, not in a validation."""
     global _shared
     before, _shared = _shared, True
     try:

@@ -31,7 +31,7 @@ class Row:
     mtime_ns: int
     """When its file was last changed."""
     model: str
-    """`fingerprint` of the weights, the spec and the kinds that were saved."""
+    """The digest of the weights, the spec and the kinds that were saved."""
     status: Status
     """`begun` is written before the image's first file: what is there then is ours, though perhaps not all of it."""
     height: int = 0

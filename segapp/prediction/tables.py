@@ -18,7 +18,7 @@ CLASSES = "classes.json"
 
 
 def list_tables(output: Path, kinds: Iterable[Kind]) -> list[Path]:
-    """Return the files of the whole folder: those that `conclude` writes, and what the classes are."""
+    """Return the files of the whole folder: those that `write_tables` writes, and what the classes are."""
     return [output / "per_image.csv", *([output / "coco.json"] if "coco" in kinds else []), output / CLASSES]
 
 

@@ -26,7 +26,7 @@ def write_csv(path: Path, rows: Rows) -> None:
 
 
 def write_tex(path: Path, rows: Rows, caption: str) -> None:
-    """A `table` of the booktabs package."""
+    """A table of the LaTeX package booktabs package."""
     names = list_columns(rows)
     kinds = "".join("r" if _is_number(rows, name) else "l" for name in names)
     lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{_escape_tex(caption)}}}"]

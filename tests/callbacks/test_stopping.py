@@ -51,9 +51,11 @@ class Asker(Callback):
 
 def asked(monkeypatch, arguments: list[str], *when: object) -> int:
     """The exit code of a run that is asked to stop."""
-    watchers = training.SegmentationCLI._watchers
+    watchers = training.SegmentationCLI._make_callbacks
     with monkeypatch.context() as patch:
-        patch.setattr(training.SegmentationCLI, "_watchers", lambda self, fit: [Asker(*when), *watchers(self, fit)])
+        patch.setattr(
+            training.SegmentationCLI, "_make_callbacks", lambda self, fit: [Asker(*when), *watchers(self, fit)]
+        )
         patch.delenv("SEGAPP_RUN_FOLDER", raising=False)
         return main(arguments)
 
@@ -170,9 +172,9 @@ class Ender(Callback):
 def test_a_run_that_is_ended_in_mid_accumulation_loses_nothing(undisturbed, tmp_path, monkeypatch, capsys):
     before = undisturbed("cosine")
     monkeypatch.chdir(tmp_path)
-    watchers = training.SegmentationCLI._watchers
+    watchers = training.SegmentationCLI._make_callbacks
     with monkeypatch.context() as patch:
-        patch.setattr(training.SegmentationCLI, "_watchers", lambda self, fit: [Ender(), *watchers(self, fit)])
+        patch.setattr(training.SegmentationCLI, "_make_callbacks", lambda self, fit: [Ender(), *watchers(self, fit)])
         assert main(FIT) == 0
     assert "a limit ended it in the middle of an epoch, after 7 steps" in capsys.readouterr().out
     (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")

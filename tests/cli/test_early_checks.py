@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from segapp.cli import COMMANDS, main
 from segapp.cli import early_checks as early
-from segapp.cli import main
 from segapp.cli.early_checks import PLAIN, SECTIONS, check_function, check_verb
 from segapp.cli.source_text import parameters_of, public_names
 from segapp.errors import MisuseError
@@ -98,7 +98,7 @@ def test_scoring_without_a_checkpoint_is_told():
 )
 def test_the_other_commands_are_looked_at_too(command, words, said):
     with pytest.raises(MisuseError, match=said):
-        check_function(f"segapp.commands.{command}", command, words)
+        check_function(COMMANDS[command][0], command, words)
 
 
 def test_no_mistake_needs_torch_to_be_told():
@@ -160,5 +160,5 @@ def test_a_mistake_is_exit_code_2(capsys):
 
 
 def test_the_early_look_knows_every_plain_option():
-    source = (Path(early.__file__).parent / "training.py").read_text()
+    source = (Path(early.__file__).parent / "trainer_commands.py").read_text()
     assert set(re.findall(r'add_argument\("--(\w+)"', source)) <= set(early.PLAIN)

@@ -132,8 +132,8 @@ def test_a_network_that_differs_is_not_written(place, tmp_path, monkeypatch):
     def wrong(net, spec, path):
         to_onnx(open_networks([place / "1.ckpt"], device="cpu").members[0].net, spec, path)
 
-    to_onnx = writing.to_onnx
-    monkeypatch.setattr(writing, "to_onnx", wrong)
+    to_onnx = writing.convert_to_onnx
+    monkeypatch.setattr(writing, "convert_to_onnx", wrong)
     with pytest.raises(SegappError, match=r"not the same .*max \|Δlogit\|.*nothing was written"):
         export(str(place / "0.ckpt"), "onnx", str(tmp_path / "wrong"))
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -636,3 +637,12 @@ def test_a_source_that_delivers_another_range_is_refused() -> None:
     for cache_bytes in (0, 1000):
         with pytest.raises(SegappError, match="floating point values"):
             Reader([Item("a", "a", image, mask)], cache_bytes).window(0, 0, 0, 4, 4)
+
+
+def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_refused_instead_of_a_hang(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 80)))
+    with pytest.raises(MisuseError, match=r"TMPDIR.*--data\.num_workers 0"):
+        data_module(folder, num_workers=1).train_dataloader()
+    data_module(folder, num_workers=0).train_dataloader()

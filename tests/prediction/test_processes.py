@@ -38,7 +38,7 @@ from tests.inference.test_shares import wait_long
 
 shares.PATIENCE_SECONDS = 1.0
 settings = {"folder": sys.argv[1], "deaf": sys.argv[2] == "deaf"}
-cli._dispatch = lambda arguments: shares.in_processes(wait_long, settings, 2)
+cli._dispatch = lambda arguments: shares.run_in_processes(wait_long, settings, 2)
 sys.exit(cli.main([]))
 """
 

@@ -22,13 +22,14 @@ FIT = ["fit", "--config", str(TINY), "--trainer.precision", "32-true"]
 
 
 @pytest.fixture
-def scratch(tmp_path, monkeypatch) -> Path:
-    """The system's temporary folder, and a working folder beside it."""
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "here").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "scratch"
+def scratch(tmp_path_factory, monkeypatch) -> Path:
+    """Return the system's temporary folder, whose path is short enough for sockets; work in one beside it."""
+    root = tmp_path_factory.mktemp("t")
+    (root / "scratch").mkdir()
+    (root / "here").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(root / "scratch"))
+    monkeypatch.chdir(root / "here")
+    return root / "scratch"
 
 
 def test_a_dry_run_tells_what_a_training_would_cost_and_leaves_nothing(scratch, capsys):
@@ -46,7 +47,7 @@ def test_a_dry_run_tells_what_a_training_would_cost_and_leaves_nothing(scratch, 
 
 
 def test_the_memory_is_that_of_the_training_not_of_who_started_it(tmp_path):
-    child = "from segapp.training.dry_run import _peak_bytes; print(_peak_bytes())"
+    child = "from segapp.training.dry_run import _read_peak_bytes; print(_read_peak_bytes())"
     parent = (
         f"import subprocess, sys; held = bytearray(b'1') * 2 * 10**9; subprocess.run([sys.executable, '-c', {child!r}])"
     )

@@ -162,8 +162,8 @@ class Recorder(Callback):  # what each process begins with, sees and draws
     def on_train_end(self, trainer, pl_module):
         torch.save(self.seen, f"seen-{trainer.world_size}-{trainer.global_rank}.pt")
 
-watchers = training.SegmentationCLI._watchers
-training.SegmentationCLI._watchers = lambda self, fit: [*watchers(self, fit), Recorder()]
+watchers = training.SegmentationCLI._make_callbacks
+training.SegmentationCLI._make_callbacks = lambda self, fit: [*watchers(self, fit), Recorder()]
 sys.exit(main(sys.argv[1:]))
 """
 EXACT = [
