@@ -137,8 +137,8 @@ class SegmentationDataModule(LightningDataModule):
         if missing:
             raise MisuseError(
                 f"{len(missing)} of the {len(every)} images of the checkpoint's split are not there: "
-                f"{_format_some(missing)}. Bring them back under the same names; if these are others than it was trained "
-                "on, divide them by their own `split` with --new_split (segapp fit, validate and test)."
+                f"{_format_some(missing)}. Bring them back under the same names; if these are other images, "
+                "divide them by their own `split` with --new_split (segapp fit, validate and test)."
             )
         new = sorted(known - set(every))
         if new:

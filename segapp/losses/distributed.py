@@ -12,7 +12,7 @@ _shared = False
 
 @contextmanager
 def share_batch() -> Iterator[None]:
-    """Within it, `sum_over_processes` adds over all processes. They must all get there: in a training step, not in a validation."""
+    """Let `sum_over_processes` add over all processes; every process must reach it, so not in a validation."""
     global _shared
     before, _shared = _shared, True
     try:
