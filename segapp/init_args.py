@@ -110,7 +110,8 @@ def _path_of(kind: Any) -> str:
     if module == "__main__" or "<" in name:
         raise MisuseError(f"{name} is defined in a notebook, a script or a function: move it into a module of its own.")
     parts = module.split(".")
-    packages = (".".join(parts[:count]) for count in range(1, len(parts)))
+    first = 2 if parts[0] == "segapp" else 1  # `segapp.UNet` is for scripts; configs say `segapp.models.UNet`
+    packages = (".".join(parts[:count]) for count in range(first, len(parts)))
     public = (package for package in packages if getattr(sys.modules.get(package), name, None) is kind)
     return f"{next(public, module)}.{name}"
 

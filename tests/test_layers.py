@@ -13,12 +13,23 @@ LAYERS = [set(re.findall(r"`(\w+)`", rooms)) for rooms in TABLE]  # of the table
 
 HEAVY = {  # library → the rooms (or files) that may import it
     "albumentations": {"transforms"},
-    "cv2": {"io", "datasets", "loading", "inference", "prediction", "transforms", "commands", "export", "planning"},
+    "cv2": {
+        "api",
+        "io",
+        "datasets",
+        "loading",
+        "inference",
+        "prediction",
+        "transforms",
+        "commands",
+        "export",
+        "planning",
+    },
     "PIL": {"io"},
     "tifffile": {"io"},
     "segmentation_models_pytorch": {"models/smp.py", "models/smp_weights.py", "losses"},
     "timm": {"models/smp_weights.py"},
-    "lightning": {"training", "loading", "callbacks", "lab", "cli"},
+    "lightning": {"api", "training", "loading", "callbacks", "lab", "cli"},
     "torchmetrics": {"training", "metrics"},
     "matplotlib": {"callbacks", "report", "lab", "planning"},
     "jsonargparse": {"cli", "checkpoints"},
@@ -56,8 +67,7 @@ def layer(name: str) -> int:
 def test_imports_point_down(path):
     own = room(path)
     if own == "__init__":
-        assert not {name for name in imports(path) if name.startswith("segapp")}
-        return
+        return  # imports nothing when it is imported itself: tests/test_init.py
     for name in imports(path):
         parts = name.split(".")
         if parts[0] == "segapp" and len(parts) > 1 and parts[1] != own and not parts[1].startswith("__"):

@@ -1,6 +1,8 @@
 """segapp's classes in a notebook: made, trained and used without the command line."""
 
 import csv
+import re
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,12 +36,12 @@ SPEC = Spec(("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=0, channels=1
 QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
 
 
-def write_pairs(numbers: range) -> None:
+def write_pairs(numbers: range, root: Path = Path("data")) -> None:
     mask = np.zeros((32, 32), np.uint8)
     mask[8:20, 8:20] = 1
     for number in numbers:
-        write_image(Path(f"data/images/{number}.png"), mask * 100 + 50)
-        write_mask(Path(f"data/masks/{number}.png"), mask, ((0, 0, 0), (255, 255, 255)))
+        write_image(root / f"images/{number}.png", mask * 100 + 50)
+        write_mask(root / f"masks/{number}.png", mask, ((0, 0, 0), (255, 255, 255)))
 
 
 def data() -> SegmentationDataModule:
@@ -148,3 +150,25 @@ def test_loading_without_what_is_missing_is_one_sentence(trained, tmp_path):
     torch.save(stored, tmp_path / "x.ckpt")
     with pytest.raises(MisuseError, match="does not say how its network is made"):
         SegmentationModule.load_from_checkpoint(tmp_path / "x.ckpt")
+
+
+def test_the_code_of_the_documentation_runs(trained, tmp_path, monkeypatch):
+    shutil.copy(checkpoint(trained), tmp_path / "best.ckpt")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("images", "masks"):
+        (tmp_path / "data/mine" / folder).mkdir(parents=True)
+    write_pairs(range(8), tmp_path / "data/mine")
+    write_image(tmp_path / "photos/a.png", np.zeros((40, 40, 3), np.uint8))
+    write_image(tmp_path / "photo.png", np.zeros((40, 40, 3), np.uint8))
+    page = (Path(__file__).parents[1] / "docs/python.md").read_text()
+    small = {"max_epochs=10": "max_epochs=1, accelerator='cpu'", "crop=256": "crop=32, num_workers=0, batch_size=2"}
+    small["logger=False"] = "logger=False, num_sanity_val_steps=0, enable_model_summary=False"
+    small["data.num_classes)"] = "data.num_classes, segapp_encoder)"
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        for long, short in small.items():
+            code = code.replace(long, short)
+        exec(code, {"segapp_encoder": partial(PlainEncoder, widths=(4, 8))})
+    assert Path("photo_mask.png").is_file()
+    assert Path("masks/mask/a.png").is_file()
+    assert Path("runs/mine/checkpoints/last.ckpt").is_file()
+    assert Path("runs/mine/metrics.csv").is_file()

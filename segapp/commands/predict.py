@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference.engine import Engine, Picture
-from segapp.inference.open import Networks, open_networks
+from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
 from segapp.inference.prefetch import prefetch
 from segapp.io import Image, require_writable
@@ -31,9 +31,6 @@ from segapp.terminal.text import for_terminal
 
 AHEAD_PIXELS = 2**24
 """Images up to 4096 x 4096 are read while others are computed; larger ones when it is their turn."""
-
-GPU_BATCH = 16
-"""Windows at once: a GPU wants many; a CPU's caches hold one."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def predict(
     if intensity is not None:
         spec = replace(spec, intensity=parse_intensity(intensity))
     pace = choose_pace(networks.where.startswith("cuda"), count_usable_cores())
-    engine = _make_engine(networks, spec, window, overlap, batch_size, pace.readers)
+    engine = make_engine(networks, spec, window, overlap, batch_size, pace.readers)
     options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
     model = compute_fingerprint(_check_paths(ckpt_path), engine.spec, save, options)
     tables = list_tables(Path(output), save)
@@ -212,19 +209,6 @@ def _open_networks(
     if batch_size is not None and batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
     return open_networks(_check_paths(ckpt_path), allow, device, precision)
-
-
-def _make_engine(
-    networks: Networks, spec: Spec, window: int | None, overlap: float | None, batch_size: int | None, readers: int
-) -> Engine:
-    """What predicts, with what the person asked to do differently."""
-    spec = replace(
-        spec,
-        window=(window, window) if window is not None else spec.window,
-        overlap=spec.overlap if overlap is None else overlap,
-    )
-    batch = batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1)
-    return Engine(networks.runtime(spec), spec, batch, readers)
 
 
 def choose_pace(on_gpu: bool, cores: int) -> Pace:

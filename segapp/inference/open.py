@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from segapp.checkpoints.bundle import Bundle, is_bundle, read_bundle
 from segapp.errors import MisuseError
+from segapp.inference.engine import Engine
 from segapp.inference.ensemble import averaged
 from segapp.inference.exported_runtime import (
     OnnxRuntime,
@@ -18,6 +19,9 @@ from segapp.spec import Precision, Spec
 
 if TYPE_CHECKING:
     from segapp.inference.runtime import Runtime
+
+GPU_BATCH = 16
+"""Windows computed at once on a GPU, which wants many; a CPU's caches hold one."""
 
 
 class Networks(NamedTuple):
@@ -96,6 +100,36 @@ def _weights(bundle: Bundle, allowed: Sequence[str], device: str, precision: Pre
     nets = [load_weights(network, allowed) for network in bundle.networks]
     runtimes: list[Runtime] = [TorchRuntime(net, where, chosen, parallel=calls_at_once(where)) for net in nets]
     return Networks(replace(bundle.spec, precision=chosen), runtimes, str(where))
+
+
+def make_engine(
+    networks: Networks,
+    spec: Spec,
+    window: int | None = None,
+    overlap: float | None = None,
+    batch_size: int | None = None,
+    readers: int = 1,
+) -> Engine:
+    """Return the engine that predicts with the networks.
+
+    Args:
+        networks: What `open_networks` returned.
+        spec: The networks' spec, with the options that differ.
+        window: Side in pixels of the square windows; default: the spec's.
+        overlap: Fraction of a window that its neighbour also sees; default: the spec's.
+        batch_size: Windows computed at once; default: 1 on a CPU, 16 on a GPU.
+        readers: Batches that are read ahead at once.
+
+    Raises:
+        MisuseError: The spec cannot have such windows.
+    """
+    spec = replace(
+        spec,
+        window=(window, window) if window is not None else spec.window,
+        overlap=spec.overlap if overlap is None else overlap,
+    )
+    batch = batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1)
+    return Engine(networks.runtime(spec), spec, batch, readers)
 
 
 def check_alike(path: str | Path, spec: Spec, other_path: str | Path, other: Spec) -> None:

@@ -1,5 +1,6 @@
 """Pixels in and out: one lazy reference to an image file, one atomic writer."""
 
+from segapp.io.array import scale_array
 from segapp.io.csv_table import read_table, write_table
 from segapp.io.folders import real_path, walk_folders
 from segapp.io.formats.tiff_writer import TiffRows, open_tiff_rows
@@ -26,6 +27,7 @@ __all__ = [
     "require_writable",
     "read_shape",
     "read_window",
+    "scale_array",
     "SUFFIXES",
     "MAX_PIXELS",
     "walk_folders",

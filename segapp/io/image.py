@@ -158,7 +158,7 @@ class Image:
         pixels = _convert_to_colours(pixels, header)
         if (alpha := self._find_alpha_band) is not None:
             pixels = self._drop_alpha(pixels, alpha)
-        return _convert_channels(pixels, shape[2]), missing
+        return convert_channels(pixels, shape[2]), missing
 
     def _read_whole_alpha(self, band: int, seen: np.ndarray) -> np.ndarray:
         """Return the alpha of all pixels where reading a window has decoded them anyway, else that of the window."""
@@ -199,7 +199,8 @@ def _convert_to_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
     return pixels
 
 
-def _convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+def convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Return (h, w, channels): grey repeated, or the luminance of RGB."""
     if pixels.shape[2] == channels:
         return np.ascontiguousarray(pixels)
     if channels == 3:

@@ -19,9 +19,10 @@ import tifffile
 
 from segapp.cli import main
 from segapp.commands import predict as command
-from segapp.commands.predict import GPU_BATCH, ON_CPU, Pace, choose_pace, predict
+from segapp.commands.predict import ON_CPU, Pace, choose_pace, predict
 from segapp.errors import FatalError, MisuseError
 from segapp.inference.engine import Engine
+from segapp.inference.open import GPU_BATCH
 from segapp.inference.runtime import TorchRuntime
 from segapp.io import Image, read_raw, read_table
 from segapp.prediction import overlays as pictures

@@ -1,0 +1,166 @@
+"""A trained network in Python."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+import segapp
+from segapp.cli import main
+from segapp.errors import MisuseError, SegappError
+from segapp.io import read_raw
+from segapp.spec import Intensity
+from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
+
+RNG = np.random.default_rng(0)
+PIXELS = cv2.GaussianBlur(RNG.integers(0, 256, (90, 70, 3), np.uint8), (0, 0), 3) // 2 + 60
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(write_checkpoint(tmp_path_factory.mktemp("model") / "best.ckpt"))
+
+
+@pytest.fixture
+def model(checkpoint: Path) -> segapp.Model:
+    return segapp.load(checkpoint, device="cpu", allow=[THRESHOLD])
+
+
+def save(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    return path
+
+
+def test_arrays_files_and_folders_give_the_same_masks(model: segapp.Model, tmp_path: Path) -> None:
+    path = save(tmp_path / "images/a.png", PIXELS)
+    from_file, from_array = model.predict(path), model.predict(PIXELS)
+    assert from_file.mask.shape == (90, 70)
+    assert 0 < from_file.mask.mean() < 1
+    assert np.array_equal(from_file.mask, from_array.mask)
+    assert model.predict_folder(tmp_path / "images", tmp_path / "out") == tmp_path / "out"
+    assert np.array_equal(read_raw(tmp_path / "out/mask/a.png"), from_file.mask)
+
+
+def test_probabilities_are_those_of_the_mask(model: segapp.Model) -> None:
+    prediction = model.predict(PIXELS)
+    assert prediction.probabilities.shape == (2, 90, 70)
+    assert prediction.probabilities.dtype == np.float32
+    assert np.array_equal(prediction.probabilities.argmax(0), prediction.mask)
+    assert np.allclose(prediction.probabilities.sum(0), 1, atol=1e-5)
+
+
+def test_probabilities_of_large_images_are_computed_on_demand(model: segapp.Model, monkeypatch) -> None:
+    expected = model.predict(PIXELS).probabilities
+    monkeypatch.setattr("segapp.api.prediction.KEPT_VALUES", 10)
+    prediction = model.predict(PIXELS)
+    assert "probabilities" not in vars(prediction)
+    assert np.array_equal(prediction.probabilities, expected)
+
+
+def test_a_mask_is_cleaned_as_the_options_say(checkpoint: Path) -> None:
+    pixels = np.full((60, 60, 3), 20, np.uint8)
+    pixels[5:25, 5:25] = pixels[40:42, 40:42] = 250
+    plain = segapp.load(checkpoint, device="cpu", allow=[THRESHOLD]).predict(pixels)
+    cleaned = segapp.load(checkpoint, device="cpu", allow=[THRESHOLD], min_object=["cell=50"]).predict(pixels)
+    assert (plain.mask.sum(), cleaned.mask.sum()) == (404, 400)
+
+
+@pytest.mark.parametrize("kind", ["percentile", "zscore", "range"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_arrays_are_scaled_as_files_are(kind: str, dtype: type, tmp_path: Path) -> None:
+    limits = {"percentile": (1.0, 99.0), "zscore": (0.0, 1.0), "range": (50.0, 180.0)}[kind]
+    spec = make_spec(intensity=Intensity(kind, *limits), channels=1)
+    path = write_checkpoint(tmp_path / "best.ckpt", spec)
+    pixels = PIXELS[..., 0].astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    model = segapp.load(path, device="cpu", allow=[THRESHOLD])
+    one, other = model.predict(tmp_path / "a.tif"), model.predict(pixels)
+    assert np.array_equal(one.probabilities, other.probabilities)
+
+
+def test_floats_of_the_networks_range_are_taken(model: segapp.Model) -> None:
+    assert np.array_equal(model.predict(PIXELS / 255).mask, model.predict(PIXELS).mask)
+    grey = model.predict(PIXELS[..., 1])
+    assert np.array_equal(grey.mask, model.predict(np.repeat(PIXELS[..., 1:2], 3, axis=2)).mask)
+
+
+@pytest.mark.parametrize(
+    ("array", "word"),
+    [
+        (PIXELS.astype(np.float32), "divide"),
+        (PIXELS.astype(np.uint16) * 256, "uint16"),
+        (PIXELS[..., :2], "2 channels"),
+        (np.zeros((2, 3, 4, 5)), r"\(2, 3, 4, 5\)"),
+        (np.zeros((0, 5, 3)), "empty"),
+        (np.zeros((5, 5, 3), bool), "bool"),
+        (np.full((5, 5, 3), np.nan), "NaN"),
+    ],
+    ids=["floats", "uint16", "channels", "shape", "empty", "bool", "nan"],
+)
+def test_what_is_no_image_is_refused(model: segapp.Model, array: np.ndarray, word: str) -> None:
+    with pytest.raises(MisuseError, match=word):
+        model.predict(array)
+
+
+def test_files_are_written_whole_and_never_over_others(model: segapp.Model, tmp_path: Path) -> None:
+    prediction = model.predict(PIXELS)
+    for name in ("mask.png", "mask.tif"):
+        prediction.save(tmp_path / name)
+        assert np.array_equal(read_raw(tmp_path / name), prediction.mask)
+    prediction.save(tmp_path / "p.npy")
+    assert np.allclose(np.load(tmp_path / "p.npy"), prediction.probabilities, atol=1e-3)
+    prediction.save_overlay(tmp_path / "o.png")
+    assert np.array_equal(cv2.imread(str(tmp_path / "o.png"))[..., ::-1], prediction.overlay)
+    before = (tmp_path / "mask.png").read_bytes()
+    with pytest.raises(MisuseError, match="overwrite=True"):
+        model.predict(255 - PIXELS).save(tmp_path / "mask.png")
+    assert (tmp_path / "mask.png").read_bytes() == before
+    model.predict(255 - PIXELS).save(tmp_path / "mask.png", overwrite=True)
+    assert (tmp_path / "mask.png").read_bytes() != before
+    with pytest.raises(MisuseError, match=r"\.png"):
+        prediction.save(tmp_path / "mask.gif")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.png", "mask.tif", "o.png", "p.npy"]
+
+
+def test_a_tiff_mask_keeps_the_georeference(model: segapp.Model, tmp_path: Path) -> None:
+    keys = [(33550, "d", 3, (0.5, 0.5, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, 7.0, 9.0, 0.0), True)]
+    tifffile.imwrite(tmp_path / "map.tif", PIXELS, photometric="rgb", extratags=keys)
+    model.predict(tmp_path / "map.tif").save(tmp_path / "mask.tif")
+    with tifffile.TiffFile(tmp_path / "mask.tif") as file:
+        assert file.pages[0].tags[33550].value[:2] == (0.5, 0.5)
+
+
+def test_a_notebook_shows_the_overlay_and_a_legend_with_names_escaped(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "best.ckpt", make_spec(classes=("background", "<b>cell")))
+    prediction = segapp.load(path, device="cpu", allow=[THRESHOLD]).predict(PIXELS)
+    html = prediction._repr_html_()
+    assert "data:image/png;base64," in html
+    assert "&lt;b&gt;cell" in html
+    assert "<b>" not in html
+    assert "90 x 70" in repr(prediction)
+
+
+def test_failed_images_of_a_folder_are_an_error(model: segapp.Model, tmp_path: Path) -> None:
+    save(tmp_path / "images/a.png", PIXELS)
+    (tmp_path / "images/b.png").write_bytes(b"no image")
+    with pytest.raises(SegappError, match=r"manifest\.csv"):
+        model.predict_folder(tmp_path / "images", tmp_path / "out")
+    assert (tmp_path / "out/mask/a.png").is_file()
+
+
+def test_bundles_and_ensembles_are_loaded_too(checkpoint: Path, tmp_path: Path) -> None:
+    bundle, words = tmp_path / "bundle", ["--ckpt_path", str(checkpoint), "--allow", THRESHOLD]
+    assert main(["export", *words, "--format", "weights", "--output", str(bundle)]) == 0
+    expected = segapp.load(checkpoint, device="cpu", allow=[THRESHOLD]).predict(PIXELS).mask
+    for paths in (bundle, [bundle, checkpoint]):
+        model = segapp.load(paths, device="cpu", allow=[THRESHOLD])
+        assert model.classes == ("background", "cell")
+        assert np.array_equal(model.predict(PIXELS).mask, expected)
+
+
+def test_a_missing_checkpoint_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MisuseError, match=r"nope\.ckpt"):
+        segapp.load(tmp_path / "nope.ckpt")
