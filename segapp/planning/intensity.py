@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.errors import SegappError
 from segapp.io import read_raw
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
@@ -19,8 +20,7 @@ SMALLEST_STD = 0.02
 
 def choose_intensity(paths: Sequence[Path], place: str = "data.source.init_args") -> list[Decision]:
     """Choose how stored values are scaled from those of some images; nothing where all of them have 8 bits."""
-    images = [read_raw(paths[number * len(paths) // SAMPLED]) for number in range(SAMPLED)]
-    images = images if len(paths) > SAMPLED else [read_raw(path) for path in paths]
+    images = _read_some(paths)
     dtypes = sorted({str(image.dtype) for image in images})
     if dtypes == ["uint8"]:
         return []
@@ -38,6 +38,20 @@ def choose_intensity(paths: Sequence[Path], place: str = "data.source.init_args"
         f"{min(highs):.4g} … {max(highs):.4g}: the percentiles 0.5 and 99.5 of each image become 0 and 1."
     )
     return [Decision(f"{place}.intensity", _part("percentile", 0.5, 99.5), reason)]
+
+
+def _read_some(paths: Sequence[Path]) -> list[np.ndarray]:
+    """Return images, evenly over the list, without those that cannot be read; raise the error if none can."""
+    count = min(SAMPLED, len(paths))
+    images, failed = [], []
+    for number in range(count):
+        try:
+            images.append(read_raw(paths[number * len(paths) // count]))
+        except SegappError as error:
+            failed.append(error)
+    if not images:
+        raise failed[0]
+    return images
 
 
 def choose_normalisation(fingerprint: Fingerprint) -> list[Decision]:

@@ -33,8 +33,8 @@ def refuse(two_ways: bool) -> int:
 PARENT = """
 import sys
 from segapp import cli
-from segapp.inference import shares
-from tests.inference.test_shares import wait_long
+from segapp.prediction import processes as shares
+from tests.prediction.test_processes import wait_long
 
 shares.PATIENCE_SECONDS = 1.0
 settings = {"folder": sys.argv[1], "deaf": sys.argv[2] == "deaf"}
