@@ -215,7 +215,8 @@ def test_names_that_do_not_agree_are_told(tmp_path):
 
 
 def facts(name, size=(64, 64), counts=(90, 10), thumbnail=None, extents=(20,), dtype="uint8", mean=(0.5,)):
-    objects = ObjectSizes(1, np.square(np.array(extents, np.float32)), np.array(extents, np.float32), max(10.0, extents[0] / 10))
+    sides = np.array(extents, np.float32)
+    objects = ObjectSizes(1, np.square(sides), sides, max(10.0, extents[0] / 10))
     return ImageFacts(
         name=name,
         group=name,
