@@ -87,6 +87,22 @@ def test_a_module_comes_back_from_its_checkpoint_alone(trained):
     assert given.net is net
 
 
+@pytest.mark.parametrize("instantiator", ["instantiate_module", "LightningCLI"])
+def test_loading_a_module_looks_at_no_hyper_parameters(instantiator, trained, tmp_path, monkeypatch):
+    """Lightning would import whatever they name."""
+    (tmp_path / "evil.py").write_text("open('ran', 'w').close()\nclass Net: pass\n")
+    stored = torch.load(checkpoint(trained), weights_only=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    made = {name: {"class_path": "evil.Net"} for name in ("net", "loss", "optimizer")}
+    stored["hyper_parameters"] = made | {"_instantiator": f"lightning.pytorch.cli.{instantiator}"}
+    torch.save(stored, "evil.ckpt")
+    SegmentationModule.load_from_checkpoint("evil.ckpt")
+    with pytest.raises(MisuseError, match="restore_splits"):
+        SegmentationDataModule.load_from_checkpoint("evil.ckpt")
+    assert not Path("ran").exists()
+
+
 def test_prediction_gives_class_indices_of_whole_images(trained):
     module = trained.lightning_module
     indices = trained.predict(module, data())

@@ -67,25 +67,35 @@ class RunRecord(Callback):
         }
 
 
+PATHS = ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path")
+"""What the state of a callback that keeps files holds of them, beside `best_k_models`."""
+
+
 def _kept(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the states of the callbacks that keep files, as copies that stand in the checkpoint."""
+    """Return the states of the callbacks that keep files, as copies that stand in the checkpoint.
+
+    One of these keys is enough: Lightning takes the others' defaults, and deletes what they name.
+    """
     states = checkpoint.get("callbacks", {})
-    keeping = {key: dict(state) for key, state in states.items() if isinstance(state, dict) and "dirpath" in state}
+    names = {*PATHS, "best_k_models"}
+    keeping = {key: dict(state) for key, state in states.items() if isinstance(state, dict) and state.keys() & names}
     states.update(keeping)
     return list(keeping.values())
 
 
 def _rename(state: dict[str, Any], place: Callable[[str], str]) -> None:
-    for key in ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path"):
+    for key in PATHS:
         if state.get(key):
-            state[key] = place(state[key])
-    state["best_k_models"] = {place(path): score for path, score in (state.get("best_k_models") or {}).items()}
+            state[key] = place(str(state[key]))
+    if "best_k_models" in state:
+        state["best_k_models"] = {place(str(path)): score for path, score in (state["best_k_models"] or {}).items()}
 
 
 def _below(path: str, folder: Path) -> Path:
-    """Return a path relative to the run's folder; of one that lies elsewhere, the name."""
+    """Return a path relative to the run's folder; of one that lies elsewhere, or is an address, the name."""
     inside = Path(os.path.relpath(folder.resolve() / path, folder.resolve()))
-    return Path(inside.name) if ".." in inside.parts else inside
+    is_elsewhere = ".." in inside.parts or any(mark in path for mark in ("://", "::"))
+    return Path(inside.name.replace(":", "_")) if is_elsewhere else inside
 
 
 def _copy(config: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -89,6 +89,14 @@ class SegmentationDataModule(LightningDataModule):
         self.overlap, self.blend = overlap, blend
         self._loaders: list[Loader] = []  # made so far
         self._check()
+
+    @classmethod
+    def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:
+        """Raise MisuseError: Lightning would import whatever a checkpoint's `datamodule_hyper_parameters` name."""
+        raise MisuseError(
+            f"{cls.__name__} is made by its arguments, as {cls.__name__}(source); restore_splits(names) gives it the "
+            "split of a checkpoint."
+        )
 
     @property
     def num_classes(self) -> int:

@@ -97,25 +97,33 @@ class SegmentationModule(pl.LightningModule):
     ) -> Self:
         """Return the module of a checkpoint; `net`, `loss` and `spec` are those it was trained with, unless given.
 
+        Lightning would make it by whatever the checkpoint's `hyper_parameters` name, and read the file in its own way:
+        here they are not looked at.
+
         Args:
             checkpoint_path: A checkpoint of `segapp fit`, or of a Trainer in Python.
-            map_location: As torch.load's.
+            map_location: The device it is moved to; default: the CPU.
             hparams_file: None: the checkpoint holds everything.
-            strict: Whether its weights must be those of the network, all of them.
+            strict: Whether its weights must be those of the network, all of them; default: they must.
             weights_only: Whatever it is: code in a checkpoint is refused.
             allow: Classes or packages outside segapp that the checkpoint may use.
             kwargs: Arguments of the constructor.
+
+        Raises:
+            MisuseError: The file is no checkpoint of segapp, or names what may not be imported.
         """
-        if not {"net", "loss", "spec"} <= kwargs.keys():
-            checkpoint = read_checkpoint(checkpoint_path)
-            record = checkpoint["segapp"]
-            kwargs.setdefault("spec", Spec.from_dict(record["spec"]))
-            if "net" not in kwargs:
-                kwargs["net"] = build_trained_network(checkpoint_path, checkpoint, allow)
-            if "loss" not in kwargs:
-                loss = record["config"].get("model", {}).get("loss")
-                kwargs["loss"] = build_part(checkpoint_path, nn.Module, LOSS, loss, allow)
-        return super().load_from_checkpoint(checkpoint_path, map_location, hparams_file, strict, True, **kwargs)
+        checkpoint = read_checkpoint(checkpoint_path)
+        record = checkpoint["segapp"]
+        kwargs.setdefault("spec", Spec.from_dict(record["spec"]))
+        if "net" not in kwargs:
+            kwargs["net"] = build_trained_network(checkpoint_path, checkpoint, allow)
+        if "loss" not in kwargs:
+            loss = record["config"].get("model", {}).get("loss")
+            kwargs["loss"] = build_part(checkpoint_path, nn.Module, LOSS, loss, allow)
+        module = cls(**kwargs)
+        module.on_load_checkpoint(checkpoint)
+        module.load_state_dict(checkpoint["state_dict"], strict=strict is not False)
+        return module if map_location is None else module.to(map_location)
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
         """Return the network's logits of images (N, C, H, W)."""

@@ -1,0 +1,40 @@
+"""What a checkpoint records of its run, and what a resumed run takes of it."""
+
+from pathlib import Path
+
+import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from segapp.callbacks import RunRecord
+
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+def state(path, **more):
+    kept = {"best_k_models": {path: 1.0}, "best_model_score": 1.0, "kth_value": 1.0}
+    return dict.fromkeys(PATHS, path) | kept | more
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/home/me/thesis", "../../thesis", "local:///home/me/thesis", "simplecache::file:///home/me", "a::b", "x://y"],
+)
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+@pytest.mark.parametrize("more", [{}, {"dirpath": "checkpoints"}, {"dirpath": "/home/me"}], ids=str)
+def test_no_file_outside_the_run_is_one_that_a_resumed_run_keeps_and_deletes(tmp_path, path, more):
+    """Without `dirpath` Lightning takes the other paths as they stand, and deletes addresses without asking where."""
+    checkpoint = {"callbacks": {"ModelCheckpoint{}": state(path, **more), "Timer": {"time_elapsed": {}}}}
+    RunRecord(tmp_path, {}).on_load_checkpoint(None, None, checkpoint)
+    keeper = ModelCheckpoint(dirpath=tmp_path / "checkpoints", monitor="val/loss")
+    keeper.load_state_dict(checkpoint["callbacks"]["ModelCheckpoint{}"])
+    found = [getattr(keeper, name) for name in PATHS] + list(keeper.best_k_models)
+    assert all(Path(one).is_relative_to(tmp_path) and ".." not in Path(one).parts for one in found if one)
+    assert not [one for one in found if "://" in one or "::" in one]
+    assert checkpoint["callbacks"]["Timer"] == {"time_elapsed": {}}
+
+
+def test_a_run_that_was_moved_keeps_its_best(tmp_path):
+    checkpoint = {"callbacks": {"B": state("checkpoints/best.ckpt", dirpath="checkpoints")}}
+    RunRecord(tmp_path, {}).on_load_checkpoint(None, None, checkpoint)
+    assert checkpoint["callbacks"]["B"]["best_model_path"] == str(tmp_path / "checkpoints/best.ckpt")
+    assert checkpoint["callbacks"]["B"]["dirpath"] == str(tmp_path / "checkpoints")
