@@ -321,6 +321,18 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pyt
         read_shape(tmp_path / "a.png")
 
 
+def test_a_jpeg_of_many_scans_is_refused(tmp_path: Path) -> None:
+    """Each costs as much as decoding the image: 3,000 of them, 60 bytes each, took two minutes."""
+    path = tmp_path / "a.jpg"
+    PIL.Image.new("RGB", (64, 64)).save(path, progressive=True)
+    content = path.read_bytes()
+    last = content.rindex(b"\xff\xda")
+    assert read_raw(path).shape == (64, 64, 3)
+    path.write_bytes(content[:last] + content[last:-2] * 200 + content[-2:])
+    with pytest.raises(SegappError, match="scans"):
+        read_raw(path)
+
+
 def _sized(path: Path, height: int, width: int) -> Path:
     """Write a file of few bytes whose header promises so many pixels."""
     if path.suffix == ".png":

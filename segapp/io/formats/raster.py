@@ -15,6 +15,8 @@ PIL.Image.MAX_IMAGE_PIXELS = None
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 LOSSY = ("JPEG", "MPO")
+MAX_SCANS = 100
+"""Passes over a JPEG's pixels, each as long as decoding the image once; progressive ones have some ten."""
 BANDS = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 3, "I;16": 1, "I": 1}
 EXIF_ORIENTATION = 0x0112
 
@@ -54,11 +56,19 @@ def decode(path: Path, header: Header) -> np.ndarray:
         pixels = imagecodecs.png_decode(path.read_bytes()).reshape(header.height, header.width, -1)
         pixels = pixels[..., : header.bands]  # a transparent colour comes back as one band more
     else:
+        if header.lossy == "JPEG":
+            _require_few_scans(path)
         with PIL.Image.open(path, formats=FORMATS) as file:
             pixels = np.asarray(file.convert("RGB") if file.mode == "CMYK" else file)
         if header.palette is None and header.white in (3, 15):  # Pillow stretches 2 and 4 bits to 0 … 255
             pixels = pixels // (255 // header.white)
     return pixels.astype(header.dtype, copy=False).reshape(header.height, header.width, header.bands)
+
+
+def _require_few_scans(path: Path) -> None:
+    scans = path.read_bytes().count(b"\xff\xda")  # the mark of one; between pixels it does not occur
+    if scans > MAX_SCANS:
+        raise SegappError(f"{path}: JPEG of {scans:,} scans, of which {MAX_SCANS} at most are read; save it again.")
 
 
 def _read_png_head(path: Path) -> bytes | None:

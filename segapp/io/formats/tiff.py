@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io.formats import tiff_tags
+from segapp.io.formats import tiff_codecs, tiff_tags
 from segapp.io.formats.tiff_pages import are_pages, channels_last, find_mask, find_series, find_shape, open_tiff
 from segapp.io.formats.tile_cache import Recent
 from segapp.io.header import Header, Window
@@ -29,6 +29,7 @@ def read_header(path: Path) -> Header:
         page = series.keyframe
         height, width, bands = find_shape(path, series)
         photometric = tiff_tags.require_colours(path, page, bands)
+        tiff_codecs.require_known_codec(path, tiff_tags.compression(page))
         _require_readable(path, file, series, (height, width))
         return Header(
             format="TIFF",
@@ -79,7 +80,8 @@ def _require_readable(path: Path, file: tifffile.TiffFile, series: Any, size: tu
     if series.dataoffset is not None:
         _require_stored(path, series)
     elif not _has_windows(series, size):
-        if series.size * np.dtype(series.dtype).itemsize > MAX_SEGMENT:
+        too_large = series.size * np.dtype(series.dtype).itemsize > MAX_SEGMENT
+        if too_large or tiff_codecs.has_own_size(tiff_tags.compression(series.keyframe)):
             raise SegappError(f"{path}: TIFF with a page per row of {size[0]} x {size[1]} pixels; save it in one page.")
     else:
         _segment_size(series.keyframe)
@@ -139,6 +141,7 @@ def _segment(path: Path, file: tifffile.TiffFile, page: Any, index: int) -> np.n
     data = file.filehandle.read(length)
     if len(data) < length:
         raise SegappError(f"{path}: truncated TIFF, it ends at byte {offset + len(data):,}.")
+    tiff_codecs.require_fitting_size(path, tiff_tags.compression(page.keyframe), data, _segment_size(page.keyframe))
     segment, _, _ = page.keyframe.decode(data, index, jpegtables=page.keyframe.jpegtables)
     return np.array(segment[0])
 

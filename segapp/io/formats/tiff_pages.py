@@ -16,6 +16,7 @@ CHANNEL_AXES, PAGE_AXES = "SC", "QI"
 """Letters of tifffile for samples and channels, and for pages of which the file does not say what they are."""
 
 MAX_CHANNELS = 16  # more pages than a network has input channels are a stack, not one image
+MAX_PAGES = 20_000  # looking at each takes a tenth of a millisecond, and more than 16 make an image only as its rows
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 SLIDES = frozenset({"svs", "scn", "ndpi", "bif", "qpi", "philips", "avs"})
 """Formats of whole slides, which say that the first series is the slide: the others are its label and overview."""
@@ -33,6 +34,7 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 
 def find_series(path: Path, file: tifffile.TiffFile) -> Any:
     """Return the pages of the file's one image; SegappError when it has none or several."""
+    _require_few_pages(path, file)
     _require_whole_chain(path, file)
     images = [series for series in file.series if series.keyframe is not None and not _is_extra(series.keyframe)]
     if not images:
@@ -99,6 +101,15 @@ def _is_mask(page: Any) -> bool:
 def _is_extra(page: Any) -> bool:
     """Return whether a page is a smaller copy of another, or a mask of valid pixels."""
     return bool(int(page.subfiletype) & REDUCED) or _is_mask(page)
+
+
+def _require_few_pages(path: Path, file: tifffile.TiffFile) -> None:
+    """Raise SegappError for a file of so many pages that only looking at them would take minutes."""
+    try:
+        file.pages.get(MAX_PAGES, validate=False)
+    except IndexError:
+        return
+    raise SegappError(f"{path}: TIFF of more than {MAX_PAGES:,} pages is a stack, not one image; save each as a file.")
 
 
 def _require_whole_chain(path: Path, file: tifffile.TiffFile) -> None:

@@ -9,6 +9,7 @@ import tifffile
 
 from segapp.errors import SegappError
 from segapp.io import Image, mask_window, read_raw, read_shape
+from segapp.io.formats import tiff_pages
 from segapp.spec import Intensity
 
 RNG = np.random.default_rng(0)
@@ -171,3 +172,13 @@ def test_a_palette_is_read_in_8_bits_too_and_refused_in_16(tmp_path: Path) -> No
     )
     with pytest.raises(SegappError, match="palette for 1 x uint16"):
         read_shape(tmp_path / "b.tif")
+
+
+def test_a_file_of_endless_pages_is_refused_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff_pages, "MAX_PAGES", 20)
+    for count in (20, 21):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for _ in range(count):
+                writer.write(np.zeros((32, 32), np.uint8), contiguous=False)
+        with pytest.raises(SegappError, match="more than 20 pages" if count > 20 else "20 images"):
+            read_raw(tmp_path / "a.tif")

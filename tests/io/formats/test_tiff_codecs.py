@@ -1,0 +1,58 @@
+"""Tiles that are images of their own are as large as the TIFF says, or refused before they are decoded."""
+
+import tracemalloc
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+
+from segapp.errors import SegappError
+from segapp.io import read_raw
+from segapp.io.formats.tiff_codecs import read_jpeg_size
+
+PIXELS = np.random.default_rng(0).integers(0, 255, (100, 70, 3), np.uint8)
+LOSSLESS = {"png": {}, "webp": {"lossless": True}, "jpeg2000": {"reversible": True}, "lerc": {}}
+ENCODE = {
+    "jpeg": (7, imagecodecs.jpeg_encode),
+    "png": (34933, imagecodecs.png_encode),
+    "jpeg2000": (34712, imagecodecs.jpeg2k_encode),
+    "webp": (50001, lambda pixels: imagecodecs.webp_encode(np.repeat(pixels[..., None], 3, 2))),
+}
+
+
+@pytest.mark.parametrize("tile", [None, (32, 48)], ids=["strips", "tiles"])
+@pytest.mark.parametrize("codec", [*LOSSLESS, "jpeg"])
+def test_honest_files_are_read(tmp_path, codec, tile):
+    options = {"compressionargs": LOSSLESS[codec]} if LOSSLESS.get(codec) else {}
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS, compression=codec, photometric="rgb", tile=tile, **options)
+    found = read_raw(tmp_path / "a.tif")
+    assert found.shape == PIXELS.shape
+    assert codec == "jpeg" or np.array_equal(found, PIXELS)
+
+
+@pytest.mark.parametrize("codec", ENCODE)
+def test_a_tile_larger_than_the_file_says_takes_no_memory(tmp_path, codec):
+    number, encode = ENCODE[codec]
+    stream = encode(np.zeros((2000, 3000), np.uint8))
+    tifffile.imwrite(tmp_path / "a.tif", iter([stream]), shape=(64, 64), dtype=np.uint8, compression=number)
+    tracemalloc.start()
+    with pytest.raises(SegappError, match="2000 x 3000"):
+        read_raw(tmp_path / "a.tif")
+    assert tracemalloc.get_traced_memory()[1] < 2**21
+    tracemalloc.stop()
+
+
+def test_a_codec_whose_size_is_unknown_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS, compression="jpegxl", photometric="rgb")
+    with pytest.raises(SegappError, match="JPEGXL"):
+        read_raw(tmp_path / "a.tif")
+
+
+def test_garbage_between_the_markers_of_a_jpeg_hides_no_frame():
+    stream = imagecodecs.jpeg_encode(np.zeros((30, 50), np.uint8))
+    for noise in (b"", b"noise", b"\xff\x00\xff\xff"):
+        assert read_jpeg_size(stream[:2] + noise + stream[2:]) == (30, 50)
+    for cut in (b"", stream[:12], b"\xff" * 9):
+        with pytest.raises((ValueError, IndexError)):
+            read_jpeg_size(cut)
