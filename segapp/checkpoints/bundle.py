@@ -9,20 +9,18 @@
 Reading one needs no torch; nothing is unpickled, and no name inside leads out of the folder.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from segapp.errors import MisuseError
+from segapp.io.text import read_json
 from segapp.spec import Spec
 
 VERSION = 1
 MANIFEST, SPEC, VERIFICATION = "bundle.json", "spec.json", "verification.json"
 
-LARGEST_JSON = 2**20
-"""Bytes."""
 MOST_NETWORKS = 64
 """Of an ensemble."""
 
@@ -115,18 +113,3 @@ def _locate_network(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:
         if file.resolve().parent != folder.resolve():
             raise MisuseError(f"{file} leads out of the bundle, to {file.resolve()}; it was refused.")
     return folder / name
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the settings that a small JSON file holds; raises MisuseError where it is something else."""
-    try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise MisuseError(f"{path}: {path.stat().st_size:,} bytes; settings have {LARGEST_JSON:,} at most.")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MisuseError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (ValueError, RecursionError) as error:
-        raise MisuseError(f"{path}: not JSON, or damaged ({error}).") from error
-    if not isinstance(content, dict):
-        raise MisuseError(f"{path}: damaged, it holds no settings.")
-    return content

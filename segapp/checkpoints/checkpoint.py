@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from segapp.checkpoints.bounds import check_archive, check_content, check_plain
 from segapp.checkpoints.building import brief, filled_network
-from segapp.checkpoints.bundle import read_json
 from segapp.checkpoints.missing import describe_missing_checkpoint
 from segapp.errors import MisuseError
+from segapp.io.text import read_json
 from segapp.spec import Spec
 
 VERSION = 1

@@ -10,6 +10,7 @@ import numpy as np
 
 from segapp.checkpoints.merge import get_value
 from segapp.errors import MisuseError
+from segapp.io.text import read_json
 from segapp.io.yaml import read_yaml
 from segapp.lab.study.command import find_differing_settings
 from segapp.lab.study.effects import Question
@@ -17,7 +18,7 @@ from segapp.lab.study.examples import make_slug, write_examples
 from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.sizes import measure_size
 from segapp.loading.datamodule import build_source
-from segapp.report.results import LOWER_IS_BETTER, Result, find_common_images, read_verdict
+from segapp.report.results import LOWER_IS_BETTER, Result, find_common_images
 
 NEEDED = ("name", "seed_everything", "data.source.class_path", "model.net.class_path")
 """Settings that the config of every run has."""
@@ -149,7 +150,7 @@ def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder
 def _find_results(run: Path, verb: str) -> Path:
     """The newest verdict of the run's best checkpoint; one that does not say what it scored may be of that."""
     records = sorted(run.glob(f"{verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime)
-    scored = {record: Path(str(read_verdict(record).get("checkpoint") or "best.ckpt")).name for record in records}
+    scored = {record: Path(str(read_json(record).get("checkpoint") or "best.ckpt")).name for record in records}
     of_best = [record for record, checkpoint in scored.items() if checkpoint == "best.ckpt"]
     if not of_best:
         only = f" of best.ckpt, only of {', '.join(sorted(set(scored.values())))}" if scored else ""

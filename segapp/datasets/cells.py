@@ -15,6 +15,7 @@ from segapp.datasets.microscopy import draw
 from segapp.datasets.source import SPLITS, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_image, write_mask
+from segapp.io.text import read_text
 from segapp.io.unfinished import unfinished
 from segapp.spec import Intensity
 
@@ -124,7 +125,7 @@ def prepare(root: Path, recipe: Recipe) -> None:
 def _is_there(root: Path, recipe: Recipe) -> bool:
     record = root / RECORD
     if record.is_file():
-        if (found := record.read_text(encoding="utf-8")) != recipe.record():
+        if (found := read_text(record)) != recipe.record():
             differing = ", ".join(_find_differences(found, recipe.record()))
             raise MisuseError(
                 f"{root}: holds cells drawn otherwise ({differing}); name another `root`, or remove this "

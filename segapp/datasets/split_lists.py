@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from segapp.datasets.source import SplitName
 from segapp.datasets.splits import Candidate, Division, Split, require_whole_groups
 from segapp.errors import MisuseError
+from segapp.io.text import read_text
 
 
 class Lists(Split):
@@ -30,7 +31,7 @@ def _entries(file: Path) -> Iterable[str]:
     if not file.is_file():
         there = ", ".join(sorted(str(p.relative_to(file.parent)) for p in file.parent.glob("*.txt"))[:8])
         raise MisuseError(f"{file}: there is no such list; there is: {there or 'no .txt file there'}.")
-    lines = (line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines())
+    lines = (line.strip() for line in read_text(file).splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

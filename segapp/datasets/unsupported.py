@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import Path
 
 from segapp.io import walk_folders
+from segapp.system.regular_files import describe_irregular
 
 UNREAD = {
     ".json": "JSON annotations, such as those of COCO and labelme,",
@@ -43,6 +44,8 @@ def annotations_under(folder: Path) -> str:
 
 
 def _tool_of(path: Path) -> str | None:
+    if describe_irregular(path) is not None:
+        return None
     try:
         with path.open("rb") as file:
             beginning = file.read(BEGINNING).decode("utf-8", "replace")

@@ -1,10 +1,12 @@
 """Tables as CSV: whole or not at all, UTF-8, and every cell text that a spreadsheet shows and does not compute."""
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from segapp.errors import SegappError
+from segapp.io.text import read_text
 from segapp.io.write import explain_errors, write_atomically
 from segapp.terminal.text import for_csv, from_csv
 
@@ -24,8 +26,8 @@ def write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[objec
 def read_table(path: Path) -> list[dict[str, str]]:
     """Return the rows of what `write_table` wrote by the names of their columns; raises SegappError for other files."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = [[from_csv(cell) for cell in row] for row in csv.reader(file)]
+        lines = io.StringIO(read_text(path), newline="")
+        header, *rows = [[from_csv(cell) for cell in row] for row in csv.reader(lines)]
         return [dict(zip(header, row, strict=True)) for row in rows]
     except (ValueError, csv.Error) as error:
         raise SegappError(f"{path}: is no table that segapp wrote, or is damaged ({error}).") from error

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from segapp.errors import MisuseError
-from segapp.system.regular_files import describe_irregular
+from segapp.io.text import read_text
 
 LARGEST = 2**22
 """Bytes of a config."""
@@ -18,16 +18,7 @@ DEEPEST = 64
 
 def read_yaml(path: Path) -> Any:
     """Return what a YAML file holds; MisuseError where it cannot be read as that, and nothing of it is shown."""
-    if (kind := describe_irregular(path)) is not None:
-        raise MisuseError(f"{path}: is {kind}; a YAML file is needed.")
-    try:
-        if path.stat().st_size > LARGEST:
-            raise MisuseError(f"{path}: {path.stat().st_size:,} bytes; a config has {LARGEST:,} at most.")
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MisuseError(f"{path}: is not UTF-8 text{_encoding(error.object)}; save it as UTF-8.") from error
-    except OSError as error:
-        raise MisuseError(f"{path}: cannot be read ({error.strerror}).") from error
+    text = read_text(path, LARGEST)
     return parse_yaml(text, str(path))
 
 
@@ -103,8 +94,3 @@ class _BoundedLoader(yaml.SafeLoader):
 
 def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
-
-
-def _encoding(content: bytes) -> str:
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return " but UTF-16, as PowerShell's > writes" if utf16 else ""

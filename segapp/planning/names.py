@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+LARGEST = 2**22
+"""Bytes of a table of class names; a larger file is something else."""
+
 FILES = ("classes.csv", "class_dict.csv", "labels.csv", "classes.txt", "class_names.txt", "labels.txt", "dataset.json")
 """Names of tables that are looked for, in this order."""
 IGNORED = frozenset({"__ignore__", "ignore", "void", "unlabelled", "unlabeled"})
@@ -48,6 +51,8 @@ def find_names(folders: Sequence[Path]) -> NameTable | None:
 
 
 def _read_table(path: Path) -> NameTable | None:
+    if path.stat().st_size > LARGEST:
+        return None
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     if path.suffix == ".json":
         return _read_json(path, text)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from segapp.errors import MisuseError
 from segapp.io import SUFFIXES, explain_errors, real_path, walk_folders
+from segapp.system.regular_files import describe_irregular
 from segapp.terminal.text import for_terminal
 
 Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
@@ -115,7 +116,7 @@ def _walk(images: Path, output: Path) -> Iterator[Path]:
 
 
 def _is_manifest(path: Path) -> bool:
-    if not MANIFEST.fullmatch(path.name):
+    if not MANIFEST.fullmatch(path.name) or describe_irregular(path) is not None:
         return False
     with explain_errors(path), path.open("rb") as file:
         return file.read(len(MANIFEST_BEGINS)) == MANIFEST_BEGINS

@@ -15,6 +15,7 @@ from segapp.errors import MisuseError
 from segapp.io import explain_errors
 from segapp.prediction.jobs import MANIFEST, Job, Kind
 from segapp.spec import Spec
+from segapp.system.regular_files import MISSING, describe_irregular
 from segapp.terminal.text import for_csv, from_csv
 
 Status = Literal["begun", "done", "failed"]
@@ -81,6 +82,8 @@ class Manifest:
         self._output = output
         self.was_there = bool(parts)
         """Whether segapp has worked in the folder before, or another process has begun to."""
+        for path in dict.fromkeys([*parts, self.path]):
+            _require_plain_file(path)
         for path in parts:
             self._merge(_read(path))
 
@@ -243,12 +246,19 @@ def _read(path: Path) -> list[Row]:
     for line in lines:
         try:
             (values,) = csv.reader([line])
-            rows.append(
-                Row(**{name: kind(from_csv(value)) for (name, kind), value in zip(kinds.items(), values, strict=True)})
-            )
+            row = Row(**{name: kind(from_csv(v)) for (name, kind), v in zip(kinds.items(), values, strict=True)})
+            if min(row.counts, default=0) >= 0 and min(row.class_areas, default=0) >= 0:
+                rows.append(row)
         except (ValueError, csv.Error):
             continue  # torn by a crash: its image is done again
     return rows
+
+
+def _require_plain_file(path: Path) -> None:
+    """Raise MisuseError for a link, through which another file would be written, and for a pipe."""
+    kind = "a link" if path.is_symlink() else describe_irregular(path)
+    if kind not in (None, MISSING):
+        raise MisuseError(f"{path}: is {kind}, no manifest of segapp; choose another --output.")
 
 
 def _append(path: Path, values: Sequence[object]) -> None:

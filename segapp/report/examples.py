@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from segapp.io.text import read_text
 from segapp.report.page import Page, arrange_in_row, embed_image, legend
 from segapp.report.results import Result
 
@@ -29,7 +30,7 @@ def add_examples(page: Page, finished: Sequence[Result], pairs: Sequence[tuple[s
 def _legends(page: Page, folders: dict[str, Path]) -> None:
     """What the colours mean: once, or for every arm where they are not the same ones."""
     found = {arm: folder / "legend.json" for arm, folder in folders.items()}
-    texts = {arm: path.read_text(encoding="utf-8") for arm, path in found.items() if path.is_file()}
+    texts = {arm: read_text(path) for arm, path in found.items() if path.is_file()}
     for text in dict.fromkeys(texts.values()):
         colours = json.loads(text)
         named = [

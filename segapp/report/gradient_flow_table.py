@@ -10,6 +10,7 @@ import numpy as np
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_atomically
+from segapp.io.text import read_text
 
 COLUMNS = (
     "epoch",
@@ -40,7 +41,7 @@ def read_rows(path: Path) -> list[Row]:
         raise MisuseError(
             f"{path}: not there; it is written where trainer.callbacks holds segapp.lab.gradient_flow.GradientFlow."
         )
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
     if not rows or tuple(rows[0]) != COLUMNS:
         raise SegappError(f"{path}: is no table of gradient flow; its first line should be {','.join(COLUMNS)}.")

@@ -1,6 +1,5 @@
 """What finished runs left on the disk, as numbers."""
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import read_table
+from segapp.io.text import read_json
 from segapp.report.gradient_flow_table import FlowTable, read_flow
 
 LOWER_IS_BETTER = ("hd95", "hd95/image", "loss")
@@ -46,7 +46,7 @@ class Result:
         """metrics.json of the verdict."""
         if self.verdict is None:
             return {}
-        return read_verdict(self.verdict / "metrics.json")
+        return read_json(self.verdict / "metrics.json")
 
     @cached_property
     def curves(self) -> list[dict[str, str]]:
@@ -72,19 +72,8 @@ class Result:
     def landscape(self) -> Path | None:
         """The folder of its loss surface, where `segapp landscape` finished one in the run."""
         record = None if self.run is None else self.run / "landscape" / "landscape.json"
-        whole = record is not None and record.is_file() and "sharpness" in json.loads(record.read_text())
+        whole = record is not None and record.is_file() and "sharpness" in read_json(record)
         return record.parent if record is not None and whole else None
-
-
-def read_verdict(path: Path) -> dict[str, Any]:
-    """Return what a metrics.json holds; raises SegappError for a damaged one."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise SegappError(f"{path}: is damaged ({error}); score the checkpoint again.") from error
-    if not isinstance(found, dict):
-        raise SegappError(f"{path}: holds no scores of segapp; score the checkpoint again.")
-    return found
 
 
 def compute_image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Which images are found, and what they become."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,9 @@ def test_a_link_that_leads_back_above_the_images_is_not_taken(folder, tmp_path):
 def test_an_output_named_like_an_image_is_refused(folder, tmp_path):
     with pytest.raises(MisuseError, match=r"m\.png is named like an image; give the folder"):
         plan(folder("a.png"), tmp_path / "m.png", ["mask"])
+
+
+def test_a_pipe_called_manifest_among_the_images_is_not_opened(folder, tmp_path):
+    images = folder("deep/a.png")
+    os.mkfifo(images / "deep" / "manifest.csv")
+    assert len(plan(images, tmp_path / "out", ["mask"])) == 1

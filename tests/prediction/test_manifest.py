@@ -1,5 +1,6 @@
 """A manifest survives crashes, and several processes' parts are one."""
 
+import os
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -186,3 +187,22 @@ def test_the_fingerprint_is_of_weights_spec_and_kinds(tmp_path):
     (Path(bundle) / "net").write_bytes(b"2")
     others += [one, compute_fingerprint([bundle], spec, ["mask"], {})]
     assert len({mine, *others}) == 7
+
+
+def test_a_manifest_is_no_link_and_no_pipe(tmp_path):
+    """Through a link segapp would write another file; for a pipe it would wait."""
+    (tmp_path / "manifest.csv").symlink_to(tmp_path.parent / "elsewhere.csv")
+    with pytest.raises(MisuseError, match="a link"):
+        Manifest(tmp_path)
+    (tmp_path / "manifest.csv").unlink()
+    os.mkfifo(tmp_path / "manifest-0-of-2.csv")
+    with pytest.raises(MisuseError, match="named pipe"):
+        Manifest(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"pixels": "1 x"}, {"pixels": "-1"}, {"areas": "nan x"}], ids=str)
+def test_a_row_whose_numbers_are_none_is_as_one_that_was_torn(job, tmp_path, change):
+    row = make_row(job, tmp_path / "out", "m")
+    Manifest(tmp_path / "out").add(row)
+    Manifest(tmp_path / "out").add(replace(row, image="b.png", **change))
+    assert list(Manifest(tmp_path / "out").rows) == ["a.png"]

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
+from segapp.io.text import read_text
 from segapp.report.figures import COLOURS as PALETTE
 from segapp.report.figures import INK, make_figure
 
@@ -35,7 +36,7 @@ Curves = dict[tuple[str, ...], np.ndarray]
 
 def read_profiles(path: Path) -> list[Row]:
     """The whole rows; raises MisuseError for a file that is not there or holds none."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = read_text(path) if path.is_file() else ""
     rows = [row for row in csv.reader(text[: text.rfind("\n") + 1].splitlines()) if len(row) == len(COLUMNS)]
     if len(rows) < 2 or tuple(rows[0]) != COLUMNS:
         raise MisuseError(f"{path}: holds no profiles; measure them first: segapp depth --config FILE --output FOLDER")

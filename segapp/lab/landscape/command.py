@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from segapp.errors import MisuseError
 from segapp.io import require_writable, write_atomically
-from segapp.lab.landscape.figures import NUMBERS, SETTINGS, draw_all, read_landscape
+from segapp.io.text import read_json
+from segapp.lab.landscape.figures import NUMBERS, SETTINGS, draw_all, read_landscape, read_numbers
 from segapp.lab.landscape.hessian import Eigenvalues
 from segapp.lab.landscape.points import Opened, Request, compute_losses, open_all
 from segapp.lab.landscape.surface import LINE, Plan, measure_sharpness, require_sensible
@@ -76,7 +77,7 @@ def landscape(
     plan = _plan(opened, seeds, points, radius)
     settings = _collect_settings(request, opened, points, radius)
     losses, done = _read_unfinished(folder, settings, len(plan.steps()))
-    known = json.loads((folder / SETTINGS).read_text(encoding="utf-8")).get("eigenvalues")
+    known = read_json(folder / SETTINGS).get("eigenvalues")
     try:
         _evaluate(request, opened, plan, folder, losses, done, devices)
         measured = [asdict(measure_sharpness(line)) for line in plan.parts(losses)[0]]
@@ -134,15 +135,18 @@ def _read_unfinished(folder: Path, settings: dict[str, Any], count: int) -> tupl
             raise MisuseError(f"{folder} is not empty and holds no landscape; name another folder with --output.")
         _write_json(record, settings)
         return np.zeros(count), np.zeros(count, bool)
-    before = json.loads(record.read_text(encoding="utf-8"))
+    before = read_json(record)
     different = [key for key in settings if before.get(key) != settings[key]]
     if different:
         key = {"sha256": "weights", "cut": "settings of its data"}.get(different[-1], different[0])
         raise MisuseError(f"{folder}: holds a landscape with other {key}; name another folder with --output.")
     if not (folder / NUMBERS).is_file():
         return np.zeros(count), np.zeros(count, bool)
-    with np.load(folder / NUMBERS) as numbers:
-        return numbers["losses"], numbers["done"]
+    numbers = read_numbers(folder / NUMBERS)
+    losses, done = numbers.get("losses", np.empty(0)), numbers.get("done", np.empty(0))
+    if losses.shape != (count,) or done.shape != (count,) or losses.dtype != float or done.dtype != bool:
+        raise MisuseError(f"{folder / NUMBERS}: damaged; remove {folder}, or name another folder with --output.")
+    return losses, done
 
 
 def _evaluate(

@@ -1,6 +1,7 @@
 """Loss landscapes drawn from their numbers: several side by side are drawn on one scale."""
 
-import json
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,19 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
+from segapp.io.text import read_json
 from segapp.report.figures import COLOURS, INK, make_figure, save_png, use_style
+from segapp.system.regular_files import describe_irregular
 from segapp.terminal.text import for_plot
 
 NUMBERS, SETTINGS = "landscape.npz", "landscape.json"
 CONTOURS, SURFACE, LINES = "contours.png", "surface.png", "lines.png"
+
+AXES = ("t", "lines", "first", "second", "plane", "path")
+"""The arrays of landscape.npz that are drawn."""
+
+LARGEST = 2**28
+"""Bytes that landscape.npz may expand to: a plane of 5,000 x 5,000 points."""
 
 LEVELS = 21
 """Contours, evenly spaced in the logarithm of the loss."""
@@ -54,15 +63,40 @@ class Landscape:
 def read_landscape(folder: Path, name: str | None = None) -> Landscape:
     """What `segapp landscape` wrote into a folder; MisuseError where there is none, or an unfinished one."""
     try:
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        with np.load(folder / NUMBERS) as numbers:
-            parts = {key: numbers[key] for key in ("t", "lines", "first", "second", "plane", "path")}
-            whole = bool(numbers["done"].all())
-    except (OSError, ValueError, KeyError) as error:
-        raise MisuseError(f"{folder}: holds no landscape (of `segapp landscape`).") from error
+        settings, numbers = read_json(folder / SETTINGS), read_numbers(folder / NUMBERS)
+        parts = {key: numbers[key].astype(float, casting="same_kind") for key in AXES}
+        whole = bool(numbers["done"].all())
+        checkpoint = str(settings["checkpoint"])
+        _require_shapes(**parts)
+    except (MisuseError, ValueError, KeyError, TypeError) as error:
+        raise MisuseError(f"{folder}: holds no landscape of `segapp landscape`, or a damaged one ({error}).") from error
     if not whole or "sharpness" not in settings:
         raise MisuseError(f"{folder}: its landscape is not finished; the command that began it continues.")
-    return Landscape(name or _shorten_path(settings["checkpoint"]), settings, **parts)
+    return Landscape(name or _shorten_path(checkpoint), settings, **parts)
+
+
+def read_numbers(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a landscape.npz; raises MisuseError for what is none, or would take too much memory."""
+    if (kind := describe_irregular(path)) is not None:
+        raise MisuseError(f"{path}: {kind}, no numbers of a landscape.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > LARGEST:
+            raise MisuseError(f"{path}: would take {size:,} bytes; a landscape has {LARGEST:,} at most.")
+        with np.load(path) as numbers:
+            return {key: numbers[key] for key in numbers.files}
+    except (OSError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise MisuseError(f"{path}: holds no numbers of a landscape ({error}).") from error
+
+
+def _require_shapes(
+    t: np.ndarray, lines: np.ndarray, first: np.ndarray, second: np.ndarray, plane: np.ndarray, path: np.ndarray
+) -> None:
+    """Raise ValueError unless the arrays are as long as each other asks."""
+    fits = lines.ndim == 2 and lines.shape[1:] == t.shape and path.ndim == 2 and path.shape[1] == 2
+    if not fits or plane.shape != (*second.shape, *first.shape):
+        raise ValueError("its arrays do not fit together")
 
 
 def _shorten_path(checkpoint: str) -> str:

@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from inspect import signature
 from pathlib import Path
 
-import yaml
-
 from segapp.checkpoints.merge import flatten_settings
 from segapp.errors import MisuseError
+from segapp.io.yaml import read_yaml
 from segapp.lab.landscape.command import landscape
 from segapp.lab.landscape.surface import require_sensible
 from segapp.lab.study.cluster import open_cluster
@@ -109,7 +108,7 @@ def read_result(job: Job, plan: Study) -> Result:
 def _read_configs(jobs: Sequence[Job]) -> dict[str, dict]:
     """What every arm's fit was given, with the widths that were found for it."""
     first = [job for job in jobs if job.seed == jobs[0].seed]
-    return {job.arm: yaml.safe_load((job.folder / CONFIG).read_text()) for job in first}
+    return {job.arm: read_yaml(job.folder / CONFIG) for job in first}
 
 
 def _report(plan: Study, config: str, jobs: Sequence[Job], results: Sequence[Result]) -> Report:

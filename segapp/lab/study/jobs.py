@@ -13,6 +13,8 @@ from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
+from segapp.io.text import read_json, read_text
+from segapp.io.yaml import read_yaml
 from segapp.lab.study.config import Arm, Study
 from segapp.lab.study.sizes import Size, match_arms, measure_size
 from segapp.loading.datamodule import build_source
@@ -50,9 +52,13 @@ class Job:
     def state(self) -> dict[str, Any]:
         """What is known of its progress; `status` is new, running, failed or finished."""
         path, noted = self.folder / STATE, self.folder / SECONDS
-        state: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"status": "new", "seconds": 0.0}
-        if state["status"] == "running" and noted.is_file():
-            state["seconds"] = max(float(state["seconds"]), float(noted.read_text()))
+        state: dict[str, Any] = read_json(path) if path.is_file() else {"status": "new", "seconds": 0.0}
+        try:
+            if state["status"] == "running" and noted.is_file():
+                state["seconds"] = max(float(state["seconds"]), float(read_text(noted, 100)))
+            _check_state(state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise MisuseError(f"{path}: damaged ({error}); remove {self.folder}: it is run again.") from error
         return state
 
     def write_state(self, **state: Any) -> None:
@@ -75,6 +81,16 @@ class Job:
         """How many epochs its runs have behind them."""
         tables = list(self.folder.glob("*/metrics.csv"))
         return max((len(path.read_text().splitlines()) - 1 for path in tables), default=0)
+
+
+def _check_state(state: dict[str, Any]) -> None:
+    """Raise ValueError for a status that no run has, and for results that would lie outside the job's folder."""
+    if state["status"] not in ("new", "running", "failed", "finished"):
+        raise ValueError(f"status {state['status']!r}")
+    float(state["seconds"])
+    for key in ("run", "verdict") if state["status"] == "finished" else ():
+        if state[key] in ("", ".", "..") or Path(state[key]).name != state[key]:
+            raise ValueError(f"{key} {state[key]!r}")
 
 
 def plan_jobs(study: Study, folder: Path) -> list[Job]:
@@ -106,7 +122,7 @@ def _read_known_widths(study: Study, folder: Path) -> dict[str, list[int]]:
     for arm in study.arms:
         path = folder / "arms" / arm.folder / f"seed-{study.seeds[0]}" / CONFIG
         if path.is_file():
-            found[arm.name] = get_value(yaml.safe_load(path.read_text()), study.matching.widths)
+            found[arm.name] = get_value(read_yaml(path), study.matching.widths)
     return found
 
 
@@ -162,7 +178,7 @@ def _write_config(job: Job, arm: Arm, folder: Path) -> None:
 
 
 def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
-    before, now = flatten_settings(yaml.safe_load(path.read_text())), flatten_settings(json.loads(json.dumps(config)))
+    before, now = flatten_settings(read_yaml(path)), flatten_settings(json.loads(json.dumps(config)))
     different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if different:
         key = different[0]

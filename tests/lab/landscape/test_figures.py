@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segapp.lab.landscape.figures import SPAN, Landscape, _scale, draw_all, draw_contours
+from segapp.errors import MisuseError
+from segapp.lab.landscape import figures
+from segapp.lab.landscape.figures import SPAN, Landscape, _scale, draw_all, draw_contours, read_landscape
 
 SETTINGS: dict[str, Any] = {"size": [8, 8], "loss": "x.Loss", "samples": 1, "split": "train", "statistics": "none"}
 
@@ -44,3 +46,34 @@ def test_what_lies_beyond_the_scale_is_said_at_the_colour_bar() -> None:
     bar = draw_contours([landscape(bowl(1e6))]).axes[-1]._colorbar  # type: ignore[attr-defined]
     assert bar.extend == "max"
     assert draw_contours([landscape(bowl(10.0))]).axes[-1]._colorbar.extend == "neither"  # type: ignore[attr-defined]
+
+
+def written(folder, **changes):
+    """Write a finished landscape, some of its arrays changed."""
+    arrays = {"t": np.zeros(3), "lines": np.ones((2, 3)), "first": np.zeros(2), "second": np.zeros(2)}
+    arrays |= {"plane": np.ones((2, 2)), "path": np.zeros((0, 2)), "done": np.ones(10, bool)}
+    np.savez(folder / "landscape.npz", **{**arrays, **changes})
+    (folder / "landscape.json").write_text('{"checkpoint": "a.ckpt", "sharpness": []}')
+
+
+def test_numbers_that_are_none_or_do_not_fit_are_one_message(tmp_path):
+    written(tmp_path)
+    assert read_landscape(tmp_path).plane.shape == (2, 2)
+    pickled = np.array([print], object)
+    for changes in (
+        {"plane": np.ones(3)},
+        {"path": np.zeros((2, 3))},
+        {"t": np.array(["a"])},
+        {"lines": np.ones(3)},
+        {"t": pickled},
+    ):
+        written(tmp_path, **changes)
+        with pytest.raises(MisuseError, match="damaged"):
+            read_landscape(tmp_path)
+
+
+def test_numbers_that_would_expand_take_no_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "LARGEST", 1000)
+    written(tmp_path, plane=np.zeros((200, 200)))
+    with pytest.raises(MisuseError, match="bytes"):
+        read_landscape(tmp_path)

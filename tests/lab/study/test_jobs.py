@@ -106,7 +106,7 @@ def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
     job = plan(landscape={"samples": 3})[0]
     job.write_state(status="failed", seconds=1.0, sentence="as it happens")
     plan(**changes)  # nothing is there yet that could be mixed
-    job.write_state(status="finished", seconds=1.0)
+    job.write_state(status="finished", seconds=1.0, run="now", verdict="test-1")
     (key,) = changes
     with pytest.raises(MisuseError, match=rf"seed-0: was carried out with {key}: .*another name"):
         plan(**{"landscape": {"samples": 3}} | changes)
@@ -127,11 +127,13 @@ def test_the_time_of_a_running_job_is_noted_beside_its_state():
     job.write_state(status="running", seconds=5.0)
     job.record_seconds(17.0)
     assert job.state()["seconds"] == 17
-    job.write_state(status="finished", seconds=20.0)
+    job.write_state(status="finished", seconds=20.0, run="now", verdict="test-1")
     job.record_seconds(19.0)  # a note that comes late changes nothing
     assert job.state() | {"groups": None} == job.facts | job.wishes | {
         "status": "finished",
         "seconds": 20.0,
+        "run": "now",
+        "verdict": "test-1",
         "groups": None,
         "image": [1, 32, 16],
     }
@@ -153,3 +155,23 @@ def test_nothing_is_drawn_to_plan():
     before = torch.random.get_rng_state()
     plan()
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"status": "done", "seconds": 1}',
+        '{"status": "new", "seconds": "x"}',
+        '{"status": "finished", "seconds": 1, "run": "../../../elsewhere", "verdict": "test-1"}',
+        '{"status": "finished", "seconds": 1, "run": "a", "verdict": 3}',
+        '{"status": "finished", "seconds": 1}',
+    ],
+)
+def test_a_state_that_no_job_writes_is_one_message(text):
+    """Nor does one lead out of the job's folder."""
+    (job, *_) = plan()
+    (job.folder / "state.json").write_text(text)
+    with pytest.raises(MisuseError, match=r"state\.json: damaged"):
+        job.state()

@@ -38,7 +38,7 @@ class Pretended:
         del self.asked[job.arm]
         if job.arm == "killed":
             return "signal 9"
-        job.write_state(status="finished", seconds=1.0)
+        job.write_state(status="finished", seconds=1.0, run="now", verdict="test-1")
         return "exit code 0"
 
     def stop(self, processes):
@@ -54,7 +54,7 @@ def jobs(folder: Path, *names: str) -> list[Job]:
 
 def test_no_more_jobs_than_slots_and_those_that_were_killed_are_told(tmp_path, capsys):
     made, place = jobs(tmp_path, "a", "killed", "b", "done", "c", "d", "e"), Pretended(slots=2)
-    made[3].write_state(status="finished", seconds=5.0)
+    made[3].write_state(status="finished", seconds=5.0, run="now", verdict="test-1")
     run_all(made, tmp_path, place)
     assert place.most == 2 and sorted(place.threads[:2]) == [0, 1] and place.stopped == []
     assert [job.state()["status"] for job in made] == ["finished", "failed", *["finished"] * 5]
