@@ -1,6 +1,6 @@
 """Draw the validation Dice of several runs over their epochs, from the `metrics.csv` each of them wrote.
 
-    python benchmarks/draw_curves.py docs/images/camvid_curves.png --title CamVid \
+python benchmarks/draw_curves.py docs/images/camvid_curves.png --title CamVid \
         segapp=runs/camvid/<time> 'smp.Unet(resnet18), plain loop=runs/camvid-smp'
 """
 

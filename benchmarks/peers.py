@@ -73,7 +73,7 @@ def run_smp(options: argparse.Namespace, turns: pl.Callback) -> None:
 
 
 def plain() -> nn.Module:
-    """segapp's own U-Net of these widths: two convolutions a level, as nnU-Net's."""
+    """Segapp's own U-Net of these widths: two convolutions a level, as nnU-Net's."""
     torch.manual_seed(0)
     return UNet(1, 2, encoder=lambda channels: PlainEncoder(channels, WIDTHS)).to(memory_format=torch.channels_last)
 

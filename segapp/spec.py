@@ -126,7 +126,7 @@ class Spec:
             raise MisuseError(f"two classes are called {twice!r}; every class needs a name of its own.")
 
     def _check_choices(self) -> None:
-        """What improves predictions: symmetries, scales, smallest objects and holes."""
+        """Check what improves predictions: symmetries, scales, smallest objects and holes."""
         strangers = set(self.symmetries) - set(get_args(Symmetry))
         if strangers:
             raise MisuseError(f"symmetries are {' | '.join(get_args(Symmetry))}, got {', '.join(sorted(strangers))}.")
@@ -147,7 +147,7 @@ class Spec:
         return len(self.classes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types only: what a checkpoint (weights_only) and JSON can hold."""
+        """Convert to plain types only: what a checkpoint (weights_only) and JSON can hold."""
         spec = asdict(self)
         for key in ("classes", "window", *LISTS):
             spec[key] = list(spec[key])

@@ -16,8 +16,10 @@ from segapp.terminal.text import for_terminal
 
 
 class AbsentClasses(Callback):
-    """Says once which classes have no pixel: of the training masks where they were read through anyway (oversampling,
-    balanced weights), else of the samples of the first epoch, which cost nothing more to look at.
+    """Says once which classes have no pixel.
+
+    Of the training masks where they were read through anyway (oversampling, balanced weights), else of the samples of
+    the first epoch, which cost nothing more to look at.
 
     A run that goes on from a checkpoint has been told.
     """

@@ -25,7 +25,7 @@ class RetunedOptimizer(Callback):
         self.model = model
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Lightning restores the optimiser and its scheduler from `checkpoint` after this."""
+        """Change the options before Lightning restores the optimiser and its scheduler from `checkpoint`."""
         before = checkpoint["segapp"]["config"]["model"]
         for name in ("encoder_lr", "layer_decay"):
             if (was := before.get(name, 1.0)) != (now := self.model.get(name, 1.0)):
@@ -50,7 +50,7 @@ class RetunedOptimizer(Callback):
 
 
 def _changed(part: str, before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The settings of `part` that differ, as they are now."""
+    """Return the settings of `part` that differ, with their present values."""
     old, new = ((section.get(part) or {}) for section in (before, now))
     was, is_ = old.get("class_path"), new.get("class_path")
     if was != is_:

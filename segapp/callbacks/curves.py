@@ -39,11 +39,11 @@ class Curves(Callback):
             self._rows = [row for row in read_table(self.csv) if int(row["step"]) <= trainer.global_step]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lightning keeps the scores, also over epochs without a validation."""
+        """Keep the scores; Lightning keeps them too, also over epochs without a validation."""
         self._validated = not trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """One more row, once the epoch's validation and the mean training loss are known."""
+        """Write one more row, once the epoch's validation and the mean training loss are known."""
         if not trainer.is_global_zero:
             return
         row = {"epoch": str(trainer.current_epoch + 1), "step": str(trainer.global_step)}
@@ -60,7 +60,7 @@ class Curves(Callback):
 
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
-    """A CSV whose columns are all the keys that occur, in order of first appearance."""
+    """Write a CSV whose columns are all the keys that occur, in order of first appearance."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     write_table(path, columns, ([row.get(column, "") for column in columns] for row in rows))
 

@@ -59,7 +59,10 @@ class EMA(WeightAveraging):
 
     @torch.no_grad()
     def _update(self) -> None:
-        """average ← decay · average + (1 - decay) · current, the first time a copy; counters are always copied."""
+        """Update average ← decay · average + (1 - decay) · current, the first time a copy.
+
+        Counters are always copied.
+        """
         averages, currents = [*self._weights[0]], [*self._weights[1]]
         counters: tuple[list[Tensor], list[Tensor]] = [], []  # such as batch norm's num_batches_tracked
         for average, current in self._buffers:
@@ -80,13 +83,13 @@ class EMA(WeightAveraging):
         self._swapped = not self._swapped
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """The average as `state_dict`, the raw weights beside it, also in the middle of a validation."""
+        """Save the average as `state_dict`, and the raw weights beside it, also in the middle of a validation."""
         super().on_save_checkpoint(trainer, pl_module, checkpoint)
         if self._swapped:
             average, raw = checkpoint["current_model_state"], checkpoint["state_dict"]
             checkpoint["state_dict"], checkpoint["current_model_state"] = average, raw
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint) -> None:  # type: ignore[no-untyped-def]
-        """Only a fit continues an average; scoring a checkpoint takes its weights as they are."""
+        """Restore the average in a fit only; scoring a checkpoint takes its weights unchanged."""
         if self._average_model is not None:
             super().on_load_checkpoint(trainer, pl_module, checkpoint)

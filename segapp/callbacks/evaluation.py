@@ -28,7 +28,7 @@ class EvaluationReport(Callback):
         self.folder = folder
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A test also keeps every image's confusion matrix, and scores the boundaries."""
+        """Keep every image's confusion matrix in a test, and score the boundaries."""
         _scores(pl_module).keep_confusion = True
         _scores(pl_module).keep_boundaries = True
 
@@ -110,7 +110,7 @@ class EvaluationReport(Callback):
 
 
 def format_table(scores: dict[str, float], support: dict[str, int], spec: Spec, images: int) -> str:
-    """A readable table; `-` where a class was in neither truth nor prediction."""
+    """Format a readable table; `-` where a class was in neither target nor prediction."""
     names = [for_terminal(name) for name in spec.classes]
     width = max(len(name) for name in (*names, "mean"))
     columns = [f"{score}/{over}" for score in SCORES for over in ("dataset", "image")]
@@ -149,7 +149,7 @@ def _format_score(value: float) -> str:
 
 
 def _to_json_number(value: float) -> float | None:
-    """JSON has no NaN."""
+    """Return None for NaN, which JSON does not have."""
     return None if math.isnan(value) else value
 
 

@@ -24,7 +24,10 @@ class WholeFiles(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """The old file or the new one, whatever happens; SegappError when the disk is full."""
+        """Write a checkpoint so that always the old file or the new one exists.
+
+        Raise SegappError when the disk is full.
+        """
         with write_atomically(Path(path)) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()
@@ -50,7 +53,10 @@ class BestCheckpoint(ModelCheckpoint):
         return super()._should_skip_saving_checkpoint(trainer) or not math.isfinite(float(score))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Also of a run that was moved: the best score counts where the best checkpoint is, else it starts afresh."""
+        """Restore the best score, also of a run that was moved.
+
+        It counts where the best checkpoint is, else it starts afresh.
+        """
         if not (Path(str(self.dirpath)) / "best.ckpt").is_file():
             return
         path, score = str(Path(str(self.dirpath)) / "best.ckpt"), state_dict["best_model_score"]
@@ -126,7 +132,7 @@ class LastCheckpoint(Checkpoint):
 
     @staticmethod
     def is_safe_point(trainer: Trainer, batch_idx: int) -> bool:
-        """Whether at the end of this batch no gradient is half accumulated and no validation comes next."""
+        """Return whether at the end of this batch no gradient is half accumulated and no validation comes next."""
         return _has_stepped(trainer, batch_idx) and not (trainer.is_last_batch or _validates_next(trainer, batch_idx))
 
     def save(self, trainer: Trainer) -> None:
@@ -145,7 +151,10 @@ class LastCheckpoint(Checkpoint):
             self._validates_again = False
 
     def _ends_early(self, trainer: Trainer, batch_idx: int) -> bool:
-        """Whether the run ends with this batch, which is not the epoch's last; not while gradients are accumulated."""
+        """Return whether the run ends with this batch, which is not the epoch's last.
+
+        Not while gradients are accumulated.
+        """
         stops = self._put_off or (trainer.should_stop and trainer.fit_loop._can_stop_early)
         if stops:
             trainer.should_stop = trainer.is_last_batch or _has_stepped(trainer, batch_idx)
@@ -154,7 +163,7 @@ class LastCheckpoint(Checkpoint):
         return not trainer.is_last_batch and (has_all_steps or (stops and trainer.should_stop))
 
     def _is_due(self, trainer: Trainer) -> bool:
-        """One clock for all processes: they must enter a save together."""
+        """Return whether a save is due, by one clock for all processes: they must enter a save together."""
         up = time.monotonic() - self._saved_time >= self.every_n_seconds
         return trainer.strategy.broadcast(up) if trainer.world_size > 1 else up
 

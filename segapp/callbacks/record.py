@@ -39,7 +39,7 @@ class RunRecord(Callback):
             _write_yaml(self.folder / "split.yaml", splits, "# The images of each split, as they were used.\n")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Know of which weights the scores are."""
+        """Note which weights the scores belong to."""
         self._validated_step = trainer.global_step
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def _below(path: str, folder: Path) -> Path:
 
 
 def _copy(config: Any) -> Any:
-    """A deep copy that also proves the types are plain."""
+    """Copy a config deeply, which also proves that its types are plain."""
     return yaml.safe_load(yaml.safe_dump(config, sort_keys=False))
 
 

@@ -39,6 +39,7 @@ class SamplePictures(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        """Draw the first images of a validation."""
         last = trainer.current_epoch + 1 == trainer.max_epochs
         due = last or (trainer.current_epoch + 1) % self.every_n_epochs == 0
         if trainer.sanity_checking or not trainer.fit_loop.epoch_loop.val_loop or not due:
@@ -73,7 +74,7 @@ def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
 
 
 def draw_sample(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:
-    """Three RGB uint8 pictures (H, W, 3): the image (C, H, W), the true and the predicted classes' colours.
+    """Draw three RGB uint8 images (H, W, 3): the image (C, H, W), the target and the predicted classes' colours.
 
     Ignored pixels are grey in the truth and drawn as predicted in the prediction.
     """
@@ -81,14 +82,14 @@ def draw_sample(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, sp
 
 
 def to_rgb(image: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) uint8 of (C, H, W) uint8 in [0, 255] or float in [0, 1]: its first one or three channels."""
+    """Convert (C, H, W) uint8 in [0, 255] or float in [0, 1] to (H, W, 3) uint8: its first one or three channels."""
     pixels = image if image.dtype == np.uint8 else np.round(image.clip(0, 1) * 255).astype(np.uint8)
     channels = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)
     return np.ascontiguousarray(channels.transpose(1, 2, 0))
 
 
 def apply_palette(indices: np.ndarray, spec: Spec) -> np.ndarray:
-    """Class indices (H, W) as palette colours (H, W, 3) uint8; 255 is grey."""
+    """Apply the palette to class indices (H, W): colours (H, W, 3) uint8; 255 is grey."""
     table = np.full((256, 3), 0, np.uint8)
     table[: spec.num_classes] = spec.palette
     table[IGNORE_INDEX] = 128
@@ -96,7 +97,7 @@ def apply_palette(indices: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 def save_panels(panels: list[np.ndarray], path: Path, spec: Spec) -> None:
-    """Titled panels with a legend of the classes."""
+    """Save titled panels with a legend of the classes."""
     height, width = panels[0].shape[:2]
     figure = Figure(figsize=(9.6, 3.2 * height / width + 0.8), layout="constrained")
     for axes, picture, title in zip(figure.subplots(1, 3), panels, ("image", "truth", "prediction"), strict=True):

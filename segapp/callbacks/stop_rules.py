@@ -184,17 +184,17 @@ class _Pace:
         return time.monotonic() - self._begun
 
     def count(self, step: int) -> None:
-        """Note a step; the first ones are left out."""
+        """Count a step; the first ones are left out."""
         self._last = step
         if step - self._first == WARM and self._measured == self._begun:
             self._first, self._measured = step, time.monotonic()
 
     def begin_validation(self) -> None:
-        """Note when one begins."""
+        """Note when a validation begins."""
         self._validation_begun = time.monotonic()
 
     def end_validation(self) -> None:
-        """Note how long it took, at most: the last one comes after the last step."""
+        """Note how long a validation took, at most: the last one comes after the last step."""
         self._longest = max(self._longest, time.monotonic() - self._validation_begun)
 
     def count_affordable(self, seconds: float) -> int:

@@ -79,7 +79,7 @@ class StopWhenAsked(Checkpoint):
             self._stop(trainer, number)
 
     def explain_stop(self, error: SegappError) -> StoppedError:
-        """For a signal that also ended workers, so that the step it should have waited for never came."""
+        """Explain a signal that also ended workers, so that the step it should have waited for never came."""
         number = self.asked or signal.SIGTERM
         kept = f"; go on with: {self.last.command}" if self.last.path.is_file() else ""
         return StoppedError(f"stopped by {_NAMES[signal.Signals(number)]} ({error}){kept}", number)
@@ -97,7 +97,7 @@ class StopWhenAsked(Checkpoint):
         self.asked = number
 
     def _share_signal(self, trainer: Trainer) -> int:
-        """The signal that any process got, or 0; a collective."""
+        """Share the signal that any process got, or 0; a collective."""
         if trainer.world_size == 1:
             return self.asked or 0
         told = [trainer.strategy.reduce_boolean_decision(self.asked == number, all=False) for number in sorted(_NAMES)]

@@ -98,7 +98,7 @@ def check_plain(settings: Any) -> None:
 
 @contextmanager
 def limited_network(tensors: int | None = None, size: int = 0) -> Iterator[None]:
-    """While it lasts, a network that grows beyond what its file can hold ends in a MisuseError.
+    """Limit a network while it is built: one that grows beyond what its file can hold ends in a MisuseError.
 
     Args:
         tensors: So many the file holds; None where there is no file yet.

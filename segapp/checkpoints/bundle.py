@@ -50,18 +50,18 @@ class Bundle:
 
 
 def is_bundle(path: str | Path) -> bool:
-    """Whether it is meant as a bundle: a folder with a `bundle.json`, or a network file inside one."""
+    """Return whether a path is meant as a bundle: a folder with a `bundle.json`, or a network file inside one."""
     return (Path(path) / MANIFEST).is_file()
 
 
 def names(format: Format, count: int) -> list[str]:
-    """The main file of each of `count` networks."""
+    """Name the main file of each of `count` networks."""
     stems = ["network"] if count == 1 else [f"network-{number + 1}" for number in range(count)]
     return [stem + FILES[format][0] for stem in stems]
 
 
 def make_manifest(format: Format, dtype: Dtype, count: int, segapp: str, window_statistics: bool) -> dict[str, Any]:
-    """The content of `bundle.json`."""
+    """Make the content of `bundle.json`."""
     return {
         "version": VERSION,
         "segapp": segapp,
@@ -73,7 +73,7 @@ def make_manifest(format: Format, dtype: Dtype, count: int, segapp: str, window_
 
 
 def read_bundle(path: str | Path) -> Bundle:
-    """What a bundle holds, its files present and inside its folder; no network is opened.
+    """Read what a bundle holds; check that its files exist inside its folder. No network is opened.
 
     Raises MisuseError for a folder that is no bundle, one of another version, a damaged one, and one of `.pt2`.
     """
@@ -102,7 +102,7 @@ def read_bundle(path: str | Path) -> Bundle:
 
 
 def _locate_network(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:
-    """The network file of that plain name; it and its companions lie in the folder itself, links or not."""
+    """Locate the network file of that plain name; it and its companions lie in the folder itself, links or not."""
     plain = isinstance(name, str) and Path(name).name == name and "\\" not in name and name not in ("", ".", "..")
     if not plain or Path(name).suffix != suffixes[0]:
         raise MisuseError(f"{folder / MANIFEST}: names {name!r}, not a plain file name *{suffixes[0]}; it was refused.")

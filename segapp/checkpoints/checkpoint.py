@@ -24,7 +24,7 @@ SECTIONS = ("spec", "net", "config", "splits", "scores")
 
 
 def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec, nn.Module, dict[str, Any]]:
-    """The spec, the network in evaluation mode on the CPU, and the checkpoint's own record.
+    """Load the spec, the network in evaluation mode on the CPU, and the checkpoint's own record.
 
     Nothing is unpickled but plain data, nothing is downloaded, and only the package's own parts and those under
     `allowed` (what the person named: classes or packages) are imported. Raises MisuseError with one sentence.
@@ -35,7 +35,7 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
 
 
 def build_trained_network(path: str | Path, checkpoint: dict[str, Any], allowed: Sequence[str] = ()) -> nn.Module:
-    """As `load_checkpoint`, the network alone, of a checkpoint that has been read."""
+    """Build the network of a checkpoint that has been read, as `load_checkpoint` does."""
     if not checkpoint["segapp"]["net"]:
         raise MisuseError(
             f"{path}: does not say how its network is made. It was saved by a Trainer in Python, with a network that "
@@ -45,13 +45,13 @@ def build_trained_network(path: str | Path, checkpoint: dict[str, Any], allowed:
 
 
 def select_weights(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
-    """The part of a checkpoint's weights whose names begin so, by the rest of their names."""
+    """Select the weights of a checkpoint whose names begin with the prefix, by the rest of their names."""
     weights = checkpoint["state_dict"].items()
     return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
 def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
-    """The network of a bundle of format `weights`, in evaluation mode on the CPU.
+    """Load the network of a bundle of format `weights`, in evaluation mode on the CPU.
 
     `path` is its `.safetensors`; the class_path and init_args lie beside it in a `.json`. As safe as
     `load_checkpoint`; raises MisuseError with one sentence.
@@ -66,7 +66,9 @@ def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The checkpoint's content on the CPU, plain types and tensors only; `segapp` holds the sections of `SECTIONS`.
+    """Read the checkpoint's content on the CPU, plain types and tensors only.
+
+    `segapp` holds the sections of `SECTIONS`.
 
     Raises MisuseError for a URL, a missing file, one that is no checkpoint, holds code, or is not segapp's.
     """

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def merged(below: Any, above: Any) -> Any:
-    """`above` over `below`: mappings key by key, everything else whole.
+    """Merge `above` over `below`: mappings key by key, everything else as one value.
 
     Under another `class_path` nothing of the former `init_args` survives.
     """
@@ -16,28 +16,28 @@ def merged(below: Any, above: Any) -> Any:
 
 
 def nest_value(key: str, value: Any) -> dict[str, Any]:
-    """`nested("a.b", 1)` is `{"a": {"b": 1}}`."""
+    """Nest a value by its dotted key: `nest_value("a.b", 1)` is `{"a": {"b": 1}}`."""
     for part in reversed(key.split(".")):
         value = {part: value}
     return dict(value)
 
 
 def changed(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """The config with settings, by dotted keys, on top."""
+    """Change the config by settings with dotted keys, which prevail."""
     for key, value in settings.items():
         config = merged(config, nest_value(key, value))
     return config
 
 
 def get_value(config: Any, key: str) -> Any:
-    """The value at a dotted key, None where there is none."""
+    """Get the value at a dotted key, None where there is none."""
     for part in key.split("."):
         config = config.get(part) if isinstance(config, dict) else None
     return config
 
 
 def flatten_settings(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Every value by its dotted key; lists are values."""
+    """List every value by its dotted key; lists are values."""
     if not isinstance(config, dict) or not config:
         return {prefix: config}
     pairs: dict[str, Any] = {}

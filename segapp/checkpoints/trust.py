@@ -212,7 +212,7 @@ def leads_elsewhere(text: str) -> bool:
 
 @contextmanager
 def limited_imports(allowed: Sequence[str]) -> Iterator[None]:
-    """While it lasts, jsonargparse imports only `allowed`, classes or packages, whatever a setting's text says.
+    """Limit imports: inside, jsonargparse imports only `allowed`, classes or packages, whatever a setting's text says.
 
     Its policy also looks at where an object really comes from, so `torch.os.system` stays `os.system`; and what an
     argument of any type is given stays plain data.

@@ -101,7 +101,9 @@ def _tell(sentence: str) -> None:
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM unwinds, so that no half file stays behind; the first process of a container would not even notice it.
+    """Unwind on SIGTERM, so that no half file remains.
+
+    The first process of a container would not even notice the signal.
 
     A fit listens in its own way while it trains (`segapp.callbacks.StopWhenAsked`).
     """
@@ -164,7 +166,7 @@ def _explain_unknown_command(command: str) -> str:
 
 
 def _read_purpose(function: Callable[..., int]) -> str:
-    """What a docstring says before its arguments, which the parser lists itself."""
+    """Read what a docstring says before its arguments, which the parser lists itself."""
     return inspect.cleandoc(function.__doc__ or "").partition("\nArgs:")[0].strip()
 
 

@@ -99,7 +99,7 @@ def _check_options(words: list[str]) -> None:
 
 
 def _check_file(name: str, value: str) -> None:
-    """A `--config` is a file, or a config as text; the value of a section may also be a class or text."""
+    """Check that a `--config` is a file, or a config as text; the value of a section may also be a class or text."""
     if _FILE.fullmatch(value) and not os.path.lexists(value) and (message := describe_missing_file(Path(value))):
         raise MisuseError(message if name == "--config" else f"{name.lstrip('-')}: {message}")
 

@@ -55,7 +55,7 @@ example:
 
 
 def format_page(verb: str) -> str:
-    """The help of `fit`, `validate` or `test`."""
+    """Format the help of `fit`, `validate` or `test`."""
     if verb == "fit":
         return PAGES["fit"]
     return PAGES["score"].format(verb=verb, images="validation" if verb == "validate" else "test")

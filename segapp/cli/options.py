@@ -16,7 +16,7 @@ SLOTS = (
 
 
 def get_values(options: list[str], name: str) -> list[str]:
-    """Every value of `--name value` or `--name=value`, in order."""
+    """Return every value of `--name value` or `--name=value`, in order."""
     found = []
     for index, word in enumerate(options):
         if word.startswith(f"{name}="):
@@ -27,7 +27,7 @@ def get_values(options: list[str], name: str) -> list[str]:
 
 
 def get_option(options: list[str], name: str) -> str | None:
-    """The last value of `--name value` or `--name=value`."""
+    """Return the last value of `--name value` or `--name=value`."""
     found = get_values(options, name)
     return found[-1] if found else None
 
@@ -80,7 +80,7 @@ def refuse_fragments(options: list[str], sections: Mapping[str, Collection[str]]
 
 
 def refuse_overridden(options: list[str]) -> None:
-    """MisuseError for an option that stands before a `--config` which sets the same, and would win."""
+    """Raise MisuseError for an option that stands before a `--config` which sets the same, and would prevail."""
     configs = read_configs(options)
     for index, word in enumerate(options):
         key = word.partition("=")[0].removesuffix("+")
@@ -144,7 +144,7 @@ def classes_named_by_user(options: list[str]) -> list[str]:
 
 
 def add_flag_values(options: list[str], flags: tuple[str, ...]) -> list[str]:
-    """`--dry_run` by itself is `--dry_run=true`."""
+    """Add the value of a flag: `--dry_run` by itself is `--dry_run=true`."""
     following = [*options[1:], "--"]
     return [
         f"{word}=true" if word in flags and after.startswith("-") else word
@@ -153,7 +153,7 @@ def add_flag_values(options: list[str], flags: tuple[str, ...]) -> list[str]:
 
 
 def remove_option(options: list[str], name: str) -> list[str]:
-    """The options but `--name value` and `--name=value`."""
+    """Return the options without `--name value` and `--name=value`."""
     kept, words = [], iter(options)
     for word in words:
         if word == name:

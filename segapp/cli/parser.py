@@ -27,7 +27,7 @@ class ClearErrors(jsonargparse.ArgumentParser):
         raise MisuseError(rewrite_message(message, parser, self.find_bare_option())) from None
 
     def find_bare_option(self) -> str | None:
-        """The option whose values may come first, without it, or None."""
+        """Return the option whose values may come first, without it, or None."""
         return None
 
 
@@ -38,7 +38,10 @@ class FunctionParser(ClearErrors):
     """
 
     def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        """`--save mask --save overlay` is `--save '["mask", "overlay"]'`, and `--overwrite` is `--overwrite true`."""
+        """Parse repeated options as lists.
+
+        `--save mask --save overlay` is read as `--save '["mask", "overlay"]'`, and `--overwrite` as `--overwrite true`.
+        """
         lists = self._select_options(_takes_a_list)
         words = _gather(self._named(list(args or [])), lists)
         flags = self._select_options(lambda kind: kind is bool)
@@ -58,13 +61,13 @@ class FunctionParser(ClearErrors):
         return [part for word in words[:bare] for part in (option, word)] + words[bare:]
 
     def find_bare_option(self) -> str | None:
-        """The list that must be given."""
+        """Return the required list."""
         required = [option for action in self._actions if action.required for option in action.option_strings]
         lists = self._select_options(_takes_a_list)
         return next((option for option in required if option in lists), None)
 
     def _select_options(self, wanted: Callable[[Any], bool]) -> set[str]:
-        """The options whose type is as wanted."""
+        """Select the options whose type is as wanted."""
         return {
             option
             for action in self._actions
@@ -74,7 +77,7 @@ class FunctionParser(ClearErrors):
 
 
 def _takes_a_list(kind: Any) -> bool:
-    """`list[...]`, or a union that begins with one."""
+    """Return whether a type is `list[...]`, or a union that begins with one."""
     return list in (get_origin(kind), *map(get_origin, get_args(kind)[:1]))
 
 

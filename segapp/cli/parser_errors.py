@@ -52,7 +52,7 @@ _LITERAL = re.compile(r"(?:typing\.)?Literal\[([^\]]*)\]")
 
 
 def rewrite_message(message: str, parser: ArgumentParser, bare_option: str | None = None) -> str:
-    """One readable sentence from a jsonargparse or argparse message.
+    """Rewrite a jsonargparse or argparse message as one readable sentence.
 
     Args:
         message: The message.
@@ -97,7 +97,10 @@ def describe_unknown_option(word: str, options: Sequence[str]) -> str:
 
 
 def _explain_missing(names: str) -> str:
-    """`fit.model.net, fit.data.source` when there was no config; bare arguments of a class otherwise."""
+    """Explain missing settings: `fit.model.net, fit.data.source` without a config.
+
+    Bare arguments of a class otherwise.
+    """
     names = re.sub(r"\b(?:fit|validate|test)\.", "", names)
     start = ": start from a complete config, as --config configs/unet.yaml" if "." in names else ""
     return f"{names} must be given{start}."
@@ -112,7 +115,10 @@ def _explain_unknown_setting(text: str, options: Sequence[str]) -> str | None:
 
 
 def _list_settings(text: str, options: Sequence[str]) -> set[str]:
-    """Settings the person may have meant: the parameters of the class the message names, else every option."""
+    """List settings that the user may have meant.
+
+    The parameters of the class that the message names, else every option.
+    """
     names: set[str] = set()
     for path in _CLASS_PATH.findall(text):
         module, _, name = path.rpartition(".")
@@ -141,7 +147,10 @@ def describe_missing_file(path: Path) -> str | None:
 
 
 def _explain_wrong_class(text: str) -> str | None:
-    """What is wrong with a class that was named; of several ways to read a value, that of the person."""
+    """Explain what is wrong with a class that was named.
+
+    Where a value can be read in several ways, in the user's way.
+    """
     if said := _ALREADY_SAID.search(text):
         return said.group(1)
     if found := _NO_ATTRIBUTE.search(text):
@@ -201,7 +210,7 @@ def _is_one_of(value: object, kinds: Sequence[type]) -> bool:
 
 
 def _format_type(kind: str) -> str:
-    """`<class 'int'>` is `int`, `Literal['a', 'b']` is `a | b`, None is what YAML calls it."""
+    """Format a type: `<class 'int'>` is `int`, `Literal['a', 'b']` is `a | b`, None is what YAML calls it."""
     kind = _CLASS.sub(r"\1", kind).replace("NoneType", "null")
     return _LITERAL.sub(lambda found: found.group(1).replace("'", "").replace(", ", " | "), kind)
 

@@ -135,7 +135,9 @@ def place_loggers(trainer: Any, folder: Path) -> None:
 
 
 def replace_network_settings(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
-    """The settings of a network, as parsed, for which nothing is fetched or read: `path` brings the weights.
+    """Replace the settings of a network, as parsed, by those for which nothing is fetched or read.
+
+    `path` brings the weights.
 
     Raises MisuseError for what would be looked up elsewhere, except by the classes of `allowed`.
     """
@@ -155,7 +157,7 @@ def _normalise_settings(config: Any) -> Any:
 
 
 def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None:
-    """The sentence for a run that has reached its end already, or None.
+    """Explain that a run has reached its end already, or return None.
 
     Args:
         checkpoint: What it would go on from.
@@ -180,7 +182,7 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
 def explain_unfit_weights(
     error: Exception, path: str | None, old: dict[str, Any] | None, new: dict[str, Any]
 ) -> MisuseError | None:
-    """The sentence for weights that the network here has no place for; None for another error.
+    """Explain weights that do not fit the network; return None for another error.
 
     Args:
         error: As torch raises it when weights are loaded.
@@ -243,7 +245,7 @@ def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:
 
 
 def _find_differences(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
-    """Dotted key, old and new value of every setting that differs."""
+    """Find the dotted key, old and new value of every setting that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
             yield from _find_differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{place}.{key}")

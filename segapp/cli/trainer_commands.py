@@ -133,7 +133,7 @@ class SegmentationCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Prediction is a function of its own, and nobody is offered `weights_only=False`."""
+        """Leave out prediction, which is a function of its own, and the option `weights_only=False`."""
         ours = {"model", "datamodule", "weights_only"}
         return {
             "fit": ours | {"train_dataloaders", "val_dataloaders"},
@@ -142,7 +142,7 @@ class SegmentationCLI(LightningCLI):
         }
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The run's name, and what the model learns from the data."""
+        """Add the run's name, and what the model learns from the data."""
         parser.add_argument("--name", type=str, default="unet", help="The run is written to runs/<name>/<time>.")
         about_jobs = "The run is written to runs/<name>/<job>; the same job again goes on where it stopped."
         foreign = "Class or package outside segapp that the checkpoint may use; repeat it."
@@ -195,7 +195,7 @@ class SegmentationCLI(LightningCLI):
         super()._set_seed()
 
     def _parse_ckpt_path(self) -> None:
-        """Nothing: `parse_arguments` has done it, in the right order."""
+        """Do nothing: `parse_arguments` has done it, in the right order."""
 
     # ------------------------------------------------------------------------------------------ instantiation
 
@@ -253,14 +253,17 @@ class SegmentationCLI(LightningCLI):
         place_loggers(settings.trainer, self.folder)
 
     def _go_on(self, last: Path) -> None:
-        """A job that was started again, by whoever watches over it, continues."""
+        """Resume a job that was started again by its launcher."""
         print_message(f"going on from {last}")
         self.checkpoint = read_checkpoint(str(last))
         self.config[self.subcommand].ckpt_path = str(last)
         self.config[self.subcommand].new_split = False  # it has one already
 
     def instantiate_classes(self) -> None:
-        """Every initial weight is a function of (seed, its name): runs that share a part begin alike there."""
+        """Make every initial weight a function of (seed, its name).
+
+        Runs that share a part start from the same weights there.
+        """
         if self.checkpoint is not None:
             self._prepare_for_checkpoint(self.checkpoint)
         try:
@@ -308,7 +311,7 @@ class SegmentationCLI(LightningCLI):
         restore_splits(self.datamodule, self._collect_config()["data"], record, settings.new_split)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """The person's trainer settings and callbacks, and those every run has."""
+        """Make the trainer from the user's settings and callbacks, and those that every run has."""
         settings = {**self._get(self.config_init, "trainer"), **kwargs}
         fit = self.subcommand == "fit"
         if fit:
@@ -327,7 +330,7 @@ class SegmentationCLI(LightningCLI):
         return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses)]
 
     def _collect_config(self) -> dict[str, Any]:
-        """What this run is made of, in plain types: what a checkpoint keeps."""
+        """Collect the settings of this run in plain types: what a checkpoint keeps."""
         parser = self._parser(self.subcommand)
         text = parser.dump(_without_enums(self.config[self.subcommand].clone()), skip_none=False, format="yaml")
         config: dict[str, Any] = yaml.safe_load(text)
@@ -374,12 +377,12 @@ class SegmentationCLI(LightningCLI):
         return super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True, **quiet}
 
     def before_fit(self) -> None:
-        """The newest run has a name of its own."""
+        """Link the newest run under a name of its own."""
         if self.measure is None:
             link_latest(self.folder)
 
     def after_fit(self) -> None:
-        """The best validation, where it is kept, and what to type next."""
+        """Report the best validation, where it is kept, and the next command."""
         if not self.trainer.is_global_zero:
             return
         if self.measure is not None:

@@ -104,7 +104,7 @@ def _report(
 
 
 def _names(runs: Sequence[str], given: Sequence[str]) -> list[str]:
-    """The names the runs were given, with as much of the ends of their paths as is needed to tell them apart.
+    """Name the runs as given, with as much of the ends of their paths as is needed to distinguish them.
 
     They differ as names of folders too, since each run's examples lie in one.
     """
@@ -148,7 +148,7 @@ def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder
 
 
 def _find_results(run: Path, verb: str) -> Path:
-    """The newest verdict of the run's best checkpoint; one that does not say what it scored may be of that."""
+    """Find the newest results of the run's best checkpoint; results that do not name what they scored count as such."""
     records = sorted(run.glob(f"{verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime)
     scored = {record: Path(str(read_json(record).get("checkpoint") or "best.ckpt")).name for record in records}
     of_best = [record for record, checkpoint in scored.items() if checkpoint == "best.ckpt"]
@@ -173,7 +173,7 @@ def _require_same_images(results: Sequence[Result], images: Sequence[str]) -> No
 def _rank_images(
     results: Sequence[Result], images: Sequence[str], score: str, count: int
 ) -> list[tuple[str, list[str]]]:
-    """Per run the images on which it is furthest above and below the first one.
+    """Rank, per run, the images on which it is furthest above and below the first one.
 
     Where no class is there and none was found there is no score; beside a false alarm that is the best one.
     """

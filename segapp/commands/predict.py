@@ -205,7 +205,7 @@ def _open_networks(
     precision: Precision | None,
     batch_size: int | None,
 ) -> Networks:
-    """The checkpoints or bundles; what can be refused without them is refused first."""
+    """Open the checkpoints or bundles; what can be refused without them is refused first."""
     if batch_size is not None and batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
     return open_networks(_check_paths(ckpt_path), allow, device, precision)
@@ -261,7 +261,7 @@ class _Stored:
         return self.image.meta
 
     def read(self) -> None:
-        """Have the pixels in memory; what is wrong with them is found once and said every time."""
+        """Read the pixels into memory; what is wrong with them is found once and raised every time."""
         with self._reading:
             if self._problem is not None:
                 raise self._problem
@@ -283,7 +283,10 @@ class _Stored:
 def _process_images(
     engine: Engine, pace: Pace, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Iterator[SegappError | None]:
-    """What went wrong with each image, in order; reading, computing and writing overlap, a few images apart."""
+    """Process the images and yield each one's error or None, in order.
+
+    Reading, computing and writing overlap, a few images apart.
+    """
     # Closed here and not when somebody collects garbage: that may be a thread that is being started, and would wait
     # for itself. (An interrupt keeps frames alive through the future that brought it.)
     with (
@@ -305,7 +308,10 @@ def _process_images(
 def _computed(
     engine: Engine, pace: Pace, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
 ) -> Generator[tuple[Callable[[], Row], Row], None, None]:
-    """Per image what is left to do when the network is done with it: write its files, or report why there are none."""
+    """Yield, per image, the work left when the network is done with it.
+
+    Write its files, or report why there are none.
+    """
     with (
         closing(_opened(engine.spec, pace, seen, [job for job, _ in todo])) as opened,
         closing(engine.stream(opened)) as images,
@@ -328,7 +334,7 @@ def _computed(
 
 
 def _opened(spec: Spec, pace: Pace, dtype: np.dtype, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
-    """Every image, the next few read while one is computed; a broken one as a picture that raises its error."""
+    """Open every image, the next few while one is computed; a broken one becomes an image that raises its error."""
     for job, opening in prefetch(partial(_open, spec=spec, dtype=dtype), jobs, pace.threads, pace.depth):
         try:
             yield opening.result()
@@ -337,7 +343,7 @@ def _opened(spec: Spec, pace: Pace, dtype: np.dtype, jobs: Iterable[Job]) -> Gen
 
 
 def _open(job: Job, spec: Spec, dtype: np.dtype) -> Picture:
-    """The image in memory, or, if it is large, its header: it is read when it is its turn, a TIFF in windows."""
+    """Open the image in memory, or, if it is large, its header: it is read when it is its turn, a TIFF in windows."""
     image = Image(job.image, spec.channels, spec.intensity)
     require_trained_kind(image, spec.channels, OTHER_DEPTH)
     height, width, _ = image.shape

@@ -99,7 +99,7 @@ class Recipe:
             raise MisuseError(f"the seed of Cells is 0 or more, got seed={self.seed}.")
 
     def record(self) -> str:
-        """The text kept beside the pictures."""
+        """Return the text that is kept beside the images."""
         lines = "".join(f"{name}: {value}\n" for name, value in asdict(self).items())
         return f"# Drawn by segapp.datasets.Cells with these arguments.\n{lines}"
 

@@ -90,7 +90,7 @@ class Folder(Source):
         return Intensity("percentile", 0.5, 99.5)
 
     def items(self, split: SplitName) -> Sequence[Item]:
-        """The split's items in natural order; MisuseError for missing folders, images or masks."""
+        """Return the split's items in natural order; raise MisuseError for missing folders, images or masks."""
         return self._items[split]
 
     @property

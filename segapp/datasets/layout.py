@@ -195,7 +195,10 @@ def _inner(words: dict[str, str | None]) -> str:
 
 
 def _down_to_files(pattern: str) -> list[str]:
-    """A folder goes on with the image's name, or with all its files where it is the image's own."""
+    """Extend a pattern that ends in a folder.
+
+    It continues with the image's name, or with all files where the folder is the image's own.
+    """
     last = Path(pattern).name
     if WILDCARDS.search(last) or Path(last).suffix.lower() in SUFFIXES:
         return [pattern]

@@ -34,13 +34,13 @@ class Field:
 
 
 def draw(size: int, channels: int, border: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One picture and its truth: (size, size, channels) uint8 and (size, size) uint8 class indices."""
+    """Render one image and its target: (size, size, channels) uint8 and (size, size) uint8 class indices."""
     field = draw_field(size, rng)
     return render_photograph(field, channels, rng), label_classes(field.instances, border)
 
 
 def draw_field(size: int, rng: np.random.Generator) -> Field:
-    """Clusters of nuclei, single nuclei, and debris."""
+    """Render clusters of nuclei, single nuclei, and debris."""
     canvas = size + 2 * MARGIN
     nuclei = np.zeros((canvas, canvas), np.float32)
     instances = np.zeros((canvas, canvas), np.int32)
@@ -53,7 +53,7 @@ def draw_field(size: int, rng: np.random.Generator) -> Field:
 
 
 def label_classes(instances: np.ndarray, border: bool) -> np.ndarray:
-    """(H, W) uint8: 0 background, 1 cell, and with `border` 2 on the outer pixels of every nucleus."""
+    """Label (H, W) uint8: 0 background, 1 cell, and with `border` 2 on the outer pixels of every nucleus."""
     mask = (instances > 0).astype(np.uint8)
     if border:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM + 1, 2 * RIM + 1))
@@ -64,7 +64,7 @@ def label_classes(instances: np.ndarray, border: bool) -> np.ndarray:
 
 
 def render_photograph(field: Field, channels: int, rng: np.random.Generator) -> np.ndarray:
-    """Uneven illumination, scattered light, optics, shot and read noise, 8 bits."""
+    """Render uneven illumination, scattered light, optics, shot and read noise, 8 bits."""
     size = len(field.nuclei)
     lamp = 1 - rng.uniform(0.35, 0.6) * _draw_ramp(size, rng)
     haze = (
@@ -84,7 +84,7 @@ def render_photograph(field: Field, channels: int, rng: np.random.Generator) -> 
 
 
 def _places(size: int, rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """y, x, radius of every nucleus on the canvas: clusters whose members touch, and single ones."""
+    """Place every nucleus on the canvas (y, x, radius): clusters whose members touch, and single ones."""
     area = (size / 256) ** 2
     low, high = MARGIN - BEYOND, MARGIN + size + BEYOND
     scale = rng.uniform(0.8, 1.25)
@@ -135,7 +135,7 @@ def _draw_nucleus(
 
 
 def _draw_outline(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
-    """0 at the centre, 1 on the outline of a stretched, slightly lobed disc."""
+    """Draw 0 at the centre and 1 on the outline of a stretched, slightly lobed disc."""
     y, x, radius = place
     rows, columns = np.mgrid[window]
     tilt, stretch = rng.uniform(0, np.pi), rng.uniform(1.0, 1.6)
@@ -155,7 +155,7 @@ def _draw_spot(window: tuple[slice, ...], place: tuple[float, float, float], rng
 
 
 def _draw_debris(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Specks, fibres, rings and things out of focus: bright, and none of them a nucleus."""
+    """Draw specks, fibres, rings and things out of focus: bright, and none of them a nucleus."""
     area = (size / 256) ** 2
     debris = _draw_specks(size, round(rng.uniform(8, 25) * area), rng)
     debris += _draw_fibres(size, round(rng.uniform(0, 2.5) * area), rng)
@@ -174,7 +174,7 @@ def _draw_specks(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _draw_fibres(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Curved threads of even light."""
+    """Draw curved threads of even light."""
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
         steps = int(rng.integers(30, 80))
@@ -187,7 +187,7 @@ def _draw_fibres(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _draw_rings(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Bubbles and empty shells: a bright rim around nothing, as large as a nucleus."""
+    """Draw bubbles and empty shells: a bright rim around nothing, as large as a nucleus."""
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
         radius = rng.uniform(6, 15)
@@ -199,7 +199,7 @@ def _draw_rings(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _draw_out_of_focus(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Cells far above or below: wide glows without an edge."""
+    """Draw cells far above or below: wide glows without an edge."""
     canvas = np.zeros((size, size), np.float32)
     for _ in range(count):
         y, x = rng.uniform(0, size, 2)
@@ -213,7 +213,7 @@ def _draw_out_of_focus(size: int, count: int, rng: np.random.Generator) -> np.nd
 
 
 def _draw_chromatin(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Grain of two sizes, mean 0, standard deviation 1."""
+    """Draw grain of two sizes, mean 0, standard deviation 1."""
     grain = _filter_gaussian(rng.standard_normal((size, size)).astype(np.float32), 1.2)
     clumps = _filter_gaussian(rng.standard_normal((size, size)).astype(np.float32), 3)
     mixed = grain / grain.std() + clumps / clumps.std()
@@ -221,7 +221,7 @@ def _draw_chromatin(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _draw_ramp(size: int, rng: np.random.Generator) -> np.ndarray:
-    """0 at a centre somewhere in the picture, growing to 1 at the corner farthest from it."""
+    """Draw a ramp from 0 at a centre somewhere in the image to 1 at the corner farthest from it."""
     y, x = rng.uniform(0, size, 2)
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
     distance = np.hypot(rows - y, columns - x)
@@ -229,7 +229,7 @@ def _draw_ramp(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _smooth(size: int, period: float, rng: np.random.Generator) -> np.ndarray:
-    """Clouds: values of about -1 … 1 that change over `period` pixels."""
+    """Draw clouds: values of about -1 … 1 that change over `period` pixels."""
     cells = max(2, round(size / period)) + 1
     coarse = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)

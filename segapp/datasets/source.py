@@ -26,10 +26,10 @@ class ImageReference(Protocol):
         """Of what `read` delivers: uint8 or float32."""
 
     def read(self) -> np.ndarray:
-        """(H, W, C) uint8 in [0, 255] or float32 in [0, 1]."""
+        """Read (H, W, C) uint8 in [0, 255] or float32 in [0, 1]."""
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w, C), inside the image only."""
+        """Read (h, w, C), inside the image only."""
 
 
 class MaskReference(Protocol):
@@ -40,10 +40,10 @@ class MaskReference(Protocol):
         """Height, width, without decoding pixels."""
 
     def read(self) -> np.ndarray:
-        """(H, W) uint8: class indices, or 255 to ignore."""
+        """Read (H, W) uint8: class indices, or 255 to ignore."""
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w), inside the mask only."""
+        """Read (h, w), inside the mask only."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Source(Recorded, ABC):
 
     @abstractmethod
     def items(self, split: SplitName) -> Sequence[Item]:
-        """The items of one split, always in the same order; empty where the data set has no such split."""
+        """Return the items of one split, always in the same order; empty where the data set has no such split."""
 
     def item_names(self) -> list[str]:
         """Return the names of all items, where the source knows them also of those that are in no split."""

@@ -36,7 +36,7 @@ def _entries(file: Path) -> Iterable[str]:
 
 
 def _by_ending(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
-    """Every ending of every path, with and without suffix: 'b.png', 'a/b', … → candidates."""
+    """Index every ending of every path, with and without suffix: 'b.png', 'a/b', … → candidates."""
     endings: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         parts = candidate.path.parts
@@ -49,7 +49,7 @@ def _by_ending(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
 
 
 def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candidate]:
-    """In the list's order."""
+    """Find all entries, in the list's order."""
     found: dict[str, Candidate] = {}
     lines: dict[str, str] = {}
     prefixes: dict[str, str] = {}  # an image of another folder may have the name of one that is missing
@@ -71,7 +71,10 @@ def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candid
 
 
 def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> tuple[Candidate, str]:
-    """The candidate with the longest ending in common with an entry, which its mask may follow, and what is before."""
+    """Find the candidate that shares the longest ending with an entry.
+
+    The entry's mask may follow it; the part before it is ignored.
+    """
     if len(endings.get(line, ())) == 1:
         return endings[line][0], ""
     for entry in (line.split()[0], line):  # the whole line last: names may hold spaces

@@ -94,7 +94,7 @@ def save_weights(net: nn.Module, config: dict[str, Any], path: Path, half: bool)
 
 
 def export_program(net: nn.Module, spec: Spec) -> torch.export.ExportedProgram:
-    """The network as a program of `torch.export`, for any batch and size."""
+    """Export the network as a program of `torch.export`, for any batch and size."""
     with _explained("torch.export"):
         return torch.export.export(net, (_make_example(spec),), dynamic_shapes=_describe_sizes(), strict=False)
 

@@ -22,7 +22,7 @@ VERIFIED, CALIBRATED = 8, 32
 
 
 def given(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], list[ArrayImage]]:
-    """Images to verify on, and images to calibrate on, spread evenly over a folder and its sub-folders.
+    """Select images to verify on, and images to calibrate on, spread evenly over a folder and its sub-folders.
 
     No image is in both, where there are two or more. Raises MisuseError when there is none.
     """
@@ -39,7 +39,7 @@ def given(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], 
 
 
 def generated(spec: Spec) -> list[ArrayImage]:
-    """Three images of soft noise with discs and edges, in the spec's channels and dtype."""
+    """Generate three images of soft noise with discs and edges, in the spec's channels and dtype."""
     height, width = spec.window
     sizes = (spec.window, (height + height // 3, width + width // 2), (max(8, height // 2), max(8, width // 3)))
     return [
@@ -49,7 +49,7 @@ def generated(spec: Spec) -> list[ArrayImage]:
 
 
 def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
-    """The middle window of each image as the network sees it, (1, C, *spec.window)."""
+    """Read the middle window of each image as the network sees it, (1, C, *spec.window)."""
     crops = []
     for stored in images:
         image = stored if spec.resize is None else ArrayImage(shrink(stored, spec.resize), stored.name)
@@ -74,7 +74,7 @@ def _select_spread(paths: Sequence[Path], most: int) -> list[Path]:
 
 
 def _draw_scene(size: tuple[int, int], spec: Spec, seed: int) -> np.ndarray:
-    """(*size, C) uint8, or float32 in [0, 1]."""
+    """Draw (*size, C) uint8, or float32 in [0, 1]."""
     random = np.random.default_rng(seed)
     height, width = size
     channels = []

@@ -48,7 +48,7 @@ class Check:
         return self.max_delta <= self.tolerance.delta * self.max_logit and self.changed <= self.tolerance.changed
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types."""
+        """Return plain types."""
         return asdict(self) | {"allowed_delta": self.tolerance.delta * self.max_logit, "passed": self.passed}
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ def compare(
 
 
 def make_odd_images(images: Sequence[ArrayImage], spec: Spec) -> np.ndarray:
-    """(2, C, h, w) of odd sides, cut from or repeated from the first and the last image."""
+    """Make (2, C, h, w) of odd sides, cropped or repeated from the first and the last image."""
     height, width = spec.window[0] // 2 + 33, spec.window[1] // 2 + 66
     height, width = height + 1 - height % 2, width + width % 2
     parts = []

@@ -54,7 +54,10 @@ class Order:
             raise MisuseError("dtype int8 needs images to calibrate on: give --images FOLDER, images like yours.")
 
     def tolerance(self, precision: Precision) -> Tolerance:
-        """What was asked for, else that of the coarser of how weights are kept and how is computed."""
+        """Return the tolerance of the precision.
+
+        That of the coarser of storage and arithmetic, unless one was asked for.
+        """
         computed = {"32-true": "fp32", "16-mixed": "fp16", "bf16-mixed": "bf16"}[precision]
         usual = TOLERANCES[max(self.dtype, computed, key=list(TOLERANCES).index)]
         return Tolerance(

@@ -9,7 +9,7 @@ Blend = Literal["gaussian", "cosine", "none"]
 
 
 def compute_profile(blend: Blend, length: int) -> np.ndarray:
-    """(length,) float32 in (0, 1]: how much a window is trusted from its one edge to the other.
+    """Compute (length,) float32 in (0, 1]: how much weight a window has from one of its edges to the other.
 
     `gaussian` has a standard deviation of an eighth of the window (nnU-Net, https://doi.org/10.1038/s41592-020-01008-z),
     `cosine` is the Hann window between its zeros, `none` trusts every pixel alike.
@@ -24,7 +24,9 @@ def compute_profile(blend: Blend, length: int) -> np.ndarray:
 
 
 def shares(blend: Blend, length: int, window: int, starts: Sequence[int]) -> np.ndarray:
-    """(windows, min(window, length)) float32: each window's share of its pixels along one axis.
+    """Compute (windows, min(window, length)) float32: each window's weight at its pixels along one axis.
+
+    Weights sum to 1 at every pixel.
 
     Over the windows that see a pixel the shares sum to one. The grid is separable, so the share of a pixel in two
     dimensions is the product of its row's and its column's: no sum of weights is kept or divided by. The last window

@@ -47,7 +47,7 @@ class Picture(Protocol):
         """Height, width, channels."""
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w, C) uint8, or float32 in [0, 1]; inside the image only."""
+        """Return (h, w, C) uint8, or float32 in [0, 1]; inside the image only."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ArrayImage:
         return self.pixels.shape
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w, C), a view."""
+        """Return (h, w, C), a view."""
         return self.pixels[y : y + h, x : x + w]
 
 
@@ -109,7 +109,7 @@ class Engine:
         self.readers = readers
 
     def bands(self, image: Picture) -> Iterator[Band]:
-        """Logits (K, h, W) from top to bottom, at the image's stored size.
+        """Yield logits (K, h, W) from top to bottom, at the image's stored size.
 
         Raises SegappError that names the image: other channels than the network's, logits that are not finite.
         """
@@ -125,7 +125,9 @@ class Engine:
             yield Band(y, logits)
 
     def blocks(self, image: Picture) -> Iterator[Band]:
-        """As `bands`, but each row of windows from left to right, window by window: less is held at a time.
+        """Yield what `bands` yields in smaller pieces.
+
+        Each row of windows from left to right, window by window, so less memory is held.
 
         That is, K times the rows which two rows of windows share, and a few windows; never a band.
         """
@@ -133,7 +135,7 @@ class Engine:
             yield from blocks
 
     def stream(self, images: Iterable[Picture]) -> Generator[tuple[Picture, Iterator[Band]], None, None]:
-        """Every image with its `blocks`; a batch that one image leaves unfilled takes windows of the next.
+        """Yield every image with its `blocks`; a batch that one image leaves unfilled takes windows of the next.
 
         Take the blocks of an image before the next image: what is left of them then is skipped. What is wrong with
         an image is raised by its own blocks, and the next image follows.
@@ -145,11 +147,11 @@ class Engine:
                 grid.left.set()
 
     def indices(self, band: Band) -> np.ndarray:
-        """(h, w) uint8 class indices of a band."""
+        """Return the (h, w) uint8 class indices of a band."""
         return self.runtime.indices(band.logits)
 
     def probabilities(self, band: Band) -> np.ndarray:
-        """(K, h, w) float32: softmax over the classes of a band."""
+        """Return (K, h, w) float32: softmax over the classes of a band."""
         return self.runtime.to_numpy(self.runtime.probabilities(band.logits[None]))[0]
 
     def sum_confidence(self, band: Band) -> float:
@@ -157,7 +159,7 @@ class Engine:
         return self.runtime.sum_confidence(band.logits)
 
     def segment(self, image: Picture) -> np.ndarray:
-        """(H, W) uint8 class indices of the whole image, cleaned as the spec says."""
+        """Return the (H, W) uint8 class indices of the complete image, cleaned as the spec says."""
         indices = np.empty(image.shape[:2], np.uint8)
         for block in self.blocks(image):
             found = self.indices(block)
@@ -165,7 +167,7 @@ class Engine:
         return clean(indices, self.spec)
 
     def _make_grid(self, image: Picture) -> "_Grid":
-        """Where the image's windows lie, in the size that the network sees it in."""
+        """Make the grid of the image's windows, in the size that the network sees."""
         try:
             if image.shape[2] != self.spec.channels:
                 raise SegappError(
@@ -182,14 +184,14 @@ class Engine:
         return _Grid(image, seen, ys, xs)
 
     def _computed(self, images: Iterable[Picture]) -> Generator["_Window", None, None]:
-        """The logits (K, h, w) of every window of every image, no larger than its image, or its error."""
+        """Yield the logits (K, h, w) of every window of every image, no larger than its image, or its error."""
         with closing(self._answered(_group_items(self._read_windows(images), self.batch))) as answered:
             for batch, errors, logits in answered:
                 for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
                     yield grid, error or self._crop_padding(grid, logits[index])
 
     def _read_windows(self, images: Iterable[Picture]) -> Iterator[tuple["_Grid", int, int]]:
-        """Of every image from top to bottom, for as long as somebody wants its blocks."""
+        """Yield the windows of every image from top to bottom, until its blocks are no longer wanted."""
         for grid in map(self._make_grid, images):
             for y, x in product(grid.ys, grid.xs):
                 if grid.left.is_set():
@@ -197,7 +199,7 @@ class Engine:
                 yield grid, y, x
 
     def _answered(self, batches: Iterable["_Batch"]) -> Generator[tuple["_Batch", "_Errors", "Array"], None, None]:
-        """Every batch with what is wrong with its windows, and the logits (B, K, *window) of the others.
+        """Yield every batch with the errors of its windows, and the logits (B, K, *window) of the others.
 
         `readers` threads read ahead, a batch each. Where the runtime takes several calls at once, as many threads
         compute.
@@ -237,7 +239,7 @@ class Engine:
         return errors, logits
 
     def _read(self, batch: "_Batch") -> tuple[np.ndarray, "_Errors"]:
-        """(B, C, *window), the last batch padded with zeros, and what was wrong with each window."""
+        """Read (B, C, *window), the last batch padded with zeros, and the error of each window."""
         crops: list[np.ndarray | None] = []
         errors: _Errors = []
         for grid, y, x in batch:
@@ -259,12 +261,12 @@ class Engine:
         return images.transpose(0, 3, 1, 2), errors  # a view: channels stay last in memory
 
     def _seen(self, grid: "_Grid", y: int, x: int) -> np.ndarray:
-        """The part of the window from (y, x) that lies inside the image."""
+        """Read the part of the window from (y, x) that lies inside the image."""
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
         return grid.seen.window(y, x, min(height - y, h), min(width - x, w))
 
     def _crop_padding(self, grid: "_Grid", logits: "Array") -> "Array":
-        """Without the padding of an image that is smaller than a window."""
+        """Crop the padding of an image that is smaller than a window."""
         (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
         y, x = inside((height, width), (h, w))
         return logits[:, y : y + min(height, h), x : x + min(width, w)]
@@ -291,13 +293,13 @@ class Engine:
                 yield Band(y, done[:, : bottom - y], x)
 
     def _copy(self, view: "Array") -> "Array":
-        """Its own memory, so that the window it was cut from can go."""
+        """Copy a view into memory of its own, so that the memory of its window is released."""
         copy = self.runtime.zeros(tuple(view.shape))
         copy[...] = view
         return copy
 
     def _enlarged(self, grid: "_Grid", windows: Iterator["Array"]) -> Iterator[Band]:
-        """The logits of the resized image, brought back to the stored size in bands of a window's height."""
+        """Yield the logits of the resized image at the stored size, in bands of a window's height."""
         if grid.error is not None:
             raise grid.error
         logits = self.runtime.zeros((self.spec.num_classes, *grid.seen.shape[:2]))

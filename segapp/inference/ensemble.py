@@ -17,7 +17,7 @@ View = tuple[int, bool]
 
 
 def views(symmetries: Sequence[Symmetry]) -> list[View]:
-    """All combinations of the symmetries, the image as it is first.
+    """List all combinations of the symmetries; the unchanged image is first.
 
     >>> views(["horizontal"])
     [(0, False), (0, True)]
@@ -34,7 +34,7 @@ def views(symmetries: Sequence[Symmetry]) -> list[View]:
 
 
 def averaged(networks: Sequence["Runtime"], spec: Spec) -> "Runtime":
-    """The network itself, or the average over networks and views that the spec asks for."""
+    """Return the network itself, or the average over networks and views that the spec asks for."""
     if len(networks) == 1 and not spec.symmetries and spec.scales == (1.0,):
         return networks[0]
     return Averaged(networks, views(spec.symmetries), spec.scales, spec.average)
@@ -63,7 +63,7 @@ class Averaged:
         self.window_statistics = any(network.window_statistics for network in self.networks)
 
     def __call__(self, images: np.ndarray) -> "Array":
-        """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
+        """Compute (B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
         sums: list[tuple[int, Array]] = []  # added in pairs: equal parts, by the power of two, stay exactly equal
         for part in self._compute_parts(images):
             sums.append((1, part))
@@ -74,7 +74,7 @@ class Averaged:
         return self.log(mean) if self.average == "probabilities" else mean
 
     def _compute_parts(self, images: np.ndarray) -> Iterator["Array"]:
-        """What is averaged: of every network, scale and view."""
+        """Compute the outputs to be averaged: of every network, scale and view."""
         for scale, view in product(self.scales, self.views):
             seen = turned(_scaled(images, scale), view)
             for network in self.networks:
@@ -92,7 +92,7 @@ class Averaged:
 
 
 def turned(images: "Array", view: View) -> "Array":
-    """(B, C, h, w) turned counter-clockwise, then flipped; a copy in the same memory layout."""
+    """Turn (B, C, h, w) counter-clockwise, then flip it; the copy has the same memory layout."""
     turns, flip = view
     for _ in range(turns):
         images = _reversed(images.swapaxes(2, 3), 2)
@@ -100,7 +100,7 @@ def turned(images: "Array", view: View) -> "Array":
 
 
 def turned_back(logits: "Array", view: View) -> "Array":
-    """The inverse of `turned`."""
+    """Invert `turned`."""
     turns, flip = view
     logits = _reversed(logits, 3) if flip else logits
     for _ in range(turns):
@@ -109,19 +109,19 @@ def turned_back(logits: "Array", view: View) -> "Array":
 
 
 def _compose(first: View, second: View) -> View:
-    """One view after another as one: a turn before a flip is the opposite turn after it."""
+    """Compose two views into one: a turn before a flip is the opposite turn after it."""
     turns = first[0] + (-second[0] if first[1] else second[0])
     return turns % 4, first[1] != second[1]
 
 
 def _reversed(array: "Array", axis: int) -> "Array":
-    """Along an axis, by index: torch has no views of negative stride."""
+    """Reverse along an axis, by index: torch has no views of negative stride."""
     backwards = np.arange(array.shape[axis])[::-1].copy()
     return array[:, :, backwards] if axis == 2 else array[:, :, :, backwards]
 
 
 def _scaled(images: np.ndarray, scale: float) -> np.ndarray:
-    """(B, C, h, w) at another size, rounded."""
+    """Scale (B, C, h, w) to another size, rounded."""
     if scale == 1:
         return images
     size = max(1, round(images.shape[2] * scale)), max(1, round(images.shape[3] * scale))

@@ -21,22 +21,22 @@ class NumpyRuntime:
     parallel = 1
 
     def share_cores(self) -> None:
-        """Nothing: one call at a time has them all."""
+        """Do nothing: one call at a time has all cores."""
 
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
-        """float32 zeros."""
+        """Return float32 zeros."""
         return np.zeros(shape, np.float32)
 
     def array(self, values: np.ndarray) -> np.ndarray:
-        """A float32 copy."""
+        """Return a float32 copy."""
         return np.array(values, np.float32)
 
     def to_numpy(self, array: np.ndarray) -> np.ndarray:
-        """The array itself."""
+        """Return the array itself."""
         return array
 
     def indices(self, logits: np.ndarray) -> np.ndarray:
-        """(K, h, w) → (h, w) uint8, the first of equal logits; class by class, five times faster than argmax."""
+        """Return (K, h, w) → (h, w) uint8, the first of equal logits; class by class, five times faster than argmax."""
         best, largest = np.zeros(logits.shape[1:], np.uint8), logits[0].copy()
         for index in range(1, len(logits)):
             better = logits[index] > largest
@@ -45,12 +45,12 @@ class NumpyRuntime:
         return best
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Softmax over the classes, (B, K, h, w)."""
+        """Compute softmax over the classes, (B, K, h, w)."""
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
 
     def log(self, probabilities: np.ndarray) -> np.ndarray:
-        """The natural logarithm, at least that of the smallest normal number."""
+        """Compute the natural logarithm, at least that of the smallest normal number."""
         return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
     def sum_confidence(self, logits: np.ndarray) -> float:
@@ -83,7 +83,10 @@ class OnnxRuntime(NumpyRuntime):
         self._dtype = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}.get(self._session.get_inputs()[0].type)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """(B, C, h, w) uint8, or float32 in [0, 1], as the network was trained → logits (B, K, h, w) float32."""
+        """Compute logits (B, K, h, w) float32.
+
+        Images are (B, C, h, w) uint8, or float32 in [0, 1], as the network was trained.
+        """
         _check_dtype(self._path, images, self._dtype)
         try:
             logits: np.ndarray = self._session.run(None, {"images": np.ascontiguousarray(images)})[0]
@@ -117,7 +120,10 @@ class OpenVinoRuntime(NumpyRuntime):
         self._dtype = {"u8": "uint8", "f32": "float32"}.get(self._model.input(0).get_element_type().get_type_name())
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """(B, C, h, w) uint8, or float32 in [0, 1], as the network was trained → logits (B, K, h, w) float32."""
+        """Compute logits (B, K, h, w) float32.
+
+        Images are (B, C, h, w) uint8, or float32 in [0, 1], as the network was trained.
+        """
         _check_dtype(self._path, images, self._dtype)
         try:
             logits = self._model({0: np.ascontiguousarray(images)})[0]
@@ -140,7 +146,7 @@ def _explain_failure(path: Path, error: Exception) -> FatalError:
 
 
 def choose_onnx_precision(wanted: Precision | None) -> Precision:
-    """What ONNX Runtime computes in on a CPU; raises MisuseError when the person asks for something else."""
+    """Choose the precision of ONNX Runtime on a CPU; raise MisuseError when the user asks for another one."""
     if wanted not in (None, "32-true"):
         raise MisuseError(
             f"precision {wanted}: ONNX Runtime computes in 32-true on a CPU (int8 where the bundle is quantised); "
@@ -150,7 +156,7 @@ def choose_onnx_precision(wanted: Precision | None) -> Precision:
 
 
 def choose_openvino_precision(wanted: Precision | None, saved: Precision) -> Precision:
-    """The precision asked for, or the saved one where this processor computes it natively, else fp32.
+    """Choose the precision asked for, or the saved one where this processor computes it natively, else fp32.
 
     Raises MisuseError for one that the processor lacks: OpenVINO would compute in another without a word.
     """
@@ -177,7 +183,7 @@ def _import_library(name: str, extra: str) -> ModuleType:
 
 
 def _count_threads() -> int:
-    """The cores this process may use, fewer if OMP_NUM_THREADS says so."""
+    """Count the cores that this process may use, fewer if OMP_NUM_THREADS says so."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(cores, int(wanted))) if wanted.isdecimal() else cores

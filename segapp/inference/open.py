@@ -32,7 +32,7 @@ class Networks(NamedTuple):
     where: str  # `cpu`, `cuda`, `cpu through openvino`
 
     def runtime(self, spec: Spec) -> "Runtime":
-        """All members as one, seeing each window in the views that `spec` asks for."""
+        """Return all members as one runtime, seeing each window in the views that `spec` asks for."""
         return averaged(self.members, spec)
 
 

@@ -18,7 +18,7 @@ def apply_options(
     min_object: Sequence[str] = (),
     min_hole: Sequence[str] = (),
 ) -> Spec:
-    """The spec with what was chosen; nothing chosen leaves it as it is, `none`, 1 and 0 switch it off.
+    """Apply options to the spec; without options it is unchanged, and `none`, 1 and 0 disable what was saved.
 
     `min_object` and `min_hole` are `<class>=<pixels>`, or `<pixels>` for every class but the background. Raises
     MisuseError for unknown classes, and for `none` beside others.
@@ -38,7 +38,7 @@ def apply_options(
 
 
 def format_summary(spec: Spec, networks: int = 1) -> str:
-    """What of it the spec asks for, in words, or nothing: `4 views, objects of cell from 30 pixels`."""
+    """Format the spec's options in words, or nothing: `4 views, objects of cell from 30 pixels`."""
     parts = []
     if networks > 1:
         parts.append(f"{networks} networks")
@@ -52,7 +52,7 @@ def format_summary(spec: Spec, networks: int = 1) -> str:
 
 
 def _parse_sizes(name: str, given: Sequence[str], spec: Spec) -> tuple[int, ...]:
-    """Pixels per class; what is said of one class beats what is said of all."""
+    """Parse pixels per class; a size for one class prevails over a size for all."""
     everywhere = [word for word in given if "=" not in word]
     sizes = [0] * spec.num_classes
     for word in [*everywhere, *(word for word in given if "=" in word)]:

@@ -17,12 +17,14 @@ OBJECT, HOLE = 8, 4
 
 
 def cleans(spec: Spec) -> bool:
-    """Whether the spec asks for anything."""
+    """Return whether the spec asks for any postprocessing."""
     return any(spec.min_object) or any(spec.min_hole)
 
 
 def clean(indices: np.ndarray, spec: Spec) -> np.ndarray:
-    """(H, W) uint8 class indices without small holes and objects; the same array when the spec asks for nothing.
+    """Clean (H, W) uint8 class indices from small holes and objects.
+
+    Return the same array when the spec asks for nothing.
 
     Holes first, class by class in their order: what a class encloses (not what touches the image's border) is filled
     if it has fewer than `spec.min_hole` pixels. Then objects, all at once: an object of fewer than `spec.min_object`
@@ -36,7 +38,7 @@ def clean(indices: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 def clean_bands(bands: Iterable[np.ndarray], spec: Spec) -> Iterator[np.ndarray]:
-    """Bands (h, W) uint8 of an image from top to bottom, cleaned: joined they equal `clean` of the whole image.
+    """Clean bands (h, W) uint8 of an image from top to bottom: joined they equal `clean` of the complete image.
 
     Holds `margin(spec)` rows above and below what it works on.
     """
@@ -55,13 +57,16 @@ def clean_bands(bands: Iterable[np.ndarray], spec: Spec) -> Iterator[np.ndarray]
 
 
 def compute_margin(spec: Spec) -> int:
-    """How many rows away a pixel may lie that decides about another: the reach of every step, one after the other."""
+    """Compute how many rows away a pixel may lie that decides about another.
+
+    The reach of every step, one after the other.
+    """
     holes = sum(smallest + 1 for smallest in spec.min_hole if smallest)
     return holes + 2 * (max(spec.min_object, default=0) + 1)  # an object's neighbours may be small objects themselves
 
 
 def _filled(indices: np.ndarray, index: int, smallest: int) -> np.ndarray:
-    """A copy where the small regions that class `index` encloses belong to it."""
+    """Fill the small regions that class `index` encloses, in a copy."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((indices != index).astype(np.uint8), connectivity=HOLE)
     small = stats[:, cv2.CC_STAT_AREA] < smallest
     small[0] = False  # the class itself
@@ -73,7 +78,7 @@ def _filled(indices: np.ndarray, index: int, smallest: int) -> np.ndarray:
 
 
 def _remove_small(indices: np.ndarray, smallest: tuple[int, ...]) -> np.ndarray:
-    """A copy without small objects, each given to the class around it."""
+    """Remove small objects in a copy; each becomes the class around it."""
     labels = np.zeros(indices.shape, np.int32)  # of small objects, from 1; 0 stays
     count = 0
     for index in np.flatnonzero(smallest):

@@ -16,7 +16,7 @@ def prefetch(
     depth: int = 1,
     begin: Callable[[], None] | None = None,
 ) -> Generator[tuple[Item, Future[Result]], None, None]:
-    """Each item with its `function(item)`, in order, while threads are busy with the next `depth` items.
+    """Yield each item with its `function(item)`, in order, while threads compute the next `depth` items.
 
     `items` is drawn from in the caller's thread. An error of one item is raised by that item's `result()` only.
     Every thread calls `begin` first. When the caller stops, work not begun is dropped and work begun is waited for;

@@ -17,7 +17,10 @@ MAX_PIXELS = 2**28
 
 
 def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, C) → (*size, C) of the same dtype: areas averaged where it shrinks, interpolated where it grows."""
+    """Resize (H, W, C) to (*size, C) of the same dtype.
+
+    Areas are averaged where it shrinks, values interpolated where it grows.
+    """
     height, width = size
     method = cv2.INTER_AREA if height * width < pixels.shape[0] * pixels.shape[1] else cv2.INTER_LINEAR
     made = [
@@ -28,7 +31,7 @@ def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def shrink(image: "Picture", size: tuple[int, int]) -> np.ndarray:
-    """The whole image at another size, (*size, C); raises SegappError when it is too large to read whole."""
+    """Shrink the complete image to another size, (*size, C); raise SegappError when it is too large to read."""
     height, width = image.shape[:2]
     if height * width > MAX_PIXELS:
         raise SegappError(
@@ -39,7 +42,7 @@ def shrink(image: "Picture", size: tuple[int, int]) -> np.ndarray:
 
 
 def enlarge(runtime: "Runtime", logits: "Array", size: tuple[int, int], rows: int) -> Iterator[tuple[int, "Array"]]:
-    """(y, (K, h, W)) from top to bottom: logits (K, h', w') interpolated bilinearly to `size`, `rows` at a time."""
+    """Enlarge logits (K, h', w') bilinearly to `size`. Yields (y, (K, h, W)) from top to bottom, `rows` at a time."""
     height, width = size
     above, below, down = _find_neighbours(height, logits.shape[1])
     left, right, along = _find_neighbours(width, logits.shape[2])
@@ -52,7 +55,10 @@ def enlarge(runtime: "Runtime", logits: "Array", size: tuple[int, int], rows: in
 
 
 def _find_neighbours(length: int, source: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per pixel of `length`: the two pixels of `source` beside its centre, and how far it is towards the second."""
+    """Find the two pixels of `source` beside the centre of each pixel of `length`.
+
+    The third array says how far the centre is towards the second.
+    """
     centre = np.clip((np.arange(length) + 0.5) * source / length - 0.5, 0, source - 1)
     first = centre.astype(np.int64)
     return first, np.minimum(first + 1, source - 1), (centre - first).astype(np.float32)

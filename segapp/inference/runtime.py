@@ -40,25 +40,25 @@ class Runtime(Protocol):
         """Leave the other calls their part of the cores."""
 
     def __call__(self, images: np.ndarray) -> Array:
-        """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
+        """Compute (B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
-        """float32 zeros where the logits live."""
+        """Return float32 zeros on the device of the logits."""
 
     def array(self, values: np.ndarray) -> Array:
-        """A copy of float32 values where the logits live."""
+        """Return a copy of float32 values on the device of the logits."""
 
     def to_numpy(self, array: Array) -> np.ndarray:
-        """The same values in main memory."""
+        """Return the same values in main memory."""
 
     def indices(self, logits: Array) -> np.ndarray:
-        """(K, h, w) → (h, w) uint8: the class of the largest logit, the first where several are."""
+        """Return (K, h, w) → (h, w) uint8: the class of the largest logit, the first of several equal ones."""
 
     def probabilities(self, logits: Array) -> Array:
-        """Softmax over the classes, (B, K, h, w) → (B, K, h, w)."""
+        """Compute softmax over the classes, (B, K, h, w) → (B, K, h, w)."""
 
     def log(self, probabilities: Array) -> Array:
-        """The natural logarithm, finite also of 0."""
+        """Compute the natural logarithm, finite also of 0."""
 
     def sum_confidence(self, logits: Array) -> float:
         """Return the sum over all pixels of (K, h, w) logits of the largest probability."""
@@ -87,11 +87,14 @@ class TorchRuntime:
         self._threads = max(1, torch.get_num_threads() // parallel)
 
     def share_cores(self) -> None:
-        """Of this thread's operations, and of threads that begin later; those that computed before keep theirs."""
+        """Share the cores: limit this thread's operations and those of threads that start later.
+
+        Earlier threads keep theirs.
+        """
         torch.set_num_threads(self._threads)
 
     def __call__(self, images: np.ndarray) -> Tensor:
-        """(B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32 on the device."""
+        """Compute (B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32 on the device."""
         batch = torch.from_numpy(images).to(self.device, memory_format=self._format)
         try:
             with torch.inference_mode(), self._make_autocast():
@@ -103,28 +106,28 @@ class TorchRuntime:
             ) from error
 
     def zeros(self, shape: tuple[int, ...]) -> Tensor:
-        """float32 zeros on the device."""
+        """Return float32 zeros on the device."""
         return torch.zeros(shape, device=self.device)
 
     def array(self, values: np.ndarray) -> Tensor:
-        """A float32 copy on the device."""
+        """Return a float32 copy on the device."""
         return torch.tensor(values, dtype=torch.float32, device=self.device)
 
     def to_numpy(self, array: Tensor) -> np.ndarray:
-        """The same values in main memory."""
+        """Return the same values in main memory."""
         return array.cpu().numpy()
 
     def indices(self, logits: Tensor) -> np.ndarray:
-        """(K, h, w) → (h, w) uint8."""
+        """Return (K, h, w) → (h, w) uint8."""
         best = logits.max(dim=0).indices  # on a CPU ten times faster than argmax
         return best.to(torch.uint8).cpu().numpy()
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Softmax over the classes, (B, K, h, w)."""
+        """Compute softmax over the classes, (B, K, h, w)."""
         return logits.softmax(dim=1)
 
     def log(self, probabilities: Tensor) -> Tensor:
-        """The natural logarithm, at least that of the smallest normal number."""
+        """Compute the natural logarithm, at least that of the smallest normal number."""
         return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
 
     def sum_confidence(self, logits: Tensor) -> float:
@@ -138,7 +141,7 @@ class TorchRuntime:
 
 
 def has_window_statistics(net: nn.Module) -> bool:
-    """Whether a network in evaluation takes statistics over the whole of what it sees.
+    """Return whether a network in evaluation computes statistics over its complete input.
 
     Instance norms (but those that keep running statistics) and group norms do, squeeze-and-excitation, and global
     average pooling inside the network. Batch norms use what they learnt.
@@ -155,7 +158,10 @@ def _takes_statistics(module: nn.Module) -> bool:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """`auto` is the GPU where there is one, each process its own; raises MisuseError where it is missing."""
+    """Choose the device: `auto` is the GPU if there is one, each process its own.
+
+    Raise MisuseError where it is missing.
+    """
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
         raise MisuseError("device cuda: torch finds no GPU here; use --device cpu or leave it at auto.")
@@ -166,12 +172,12 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def calls_at_once(device: torch.device) -> int:
-    """How many windows are best computed at once: a GPU's queue takes one after the other, cores up to `AT_ONCE`."""
+    """Choose how many windows are computed at once: a GPU's queue takes one after the other, cores up to `AT_ONCE`."""
     return 1 if device.type != "cpu" else min(torch.get_num_threads(), AT_ONCE)
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Whether the device computes bf16 natively: AVX512-bf16 or AMX, or CUDA compute capability ≥ 8.0."""
+    """Return whether the device computes bf16 natively: AVX512-bf16 or AMX, or CUDA compute capability ≥ 8.0."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
@@ -179,6 +185,6 @@ def computes_bf16(device: torch.device) -> bool:
 
 
 def choose_usable_precision(wanted: Precision, device: torch.device) -> Precision:
-    """`wanted` where the device computes it natively, else fp32: emulated, it is slower and less exact."""
+    """Choose `wanted` where the device computes it natively, else fp32: emulated, it is slower and less exact."""
     native = device.type == "cuda" if wanted == "16-mixed" else computes_bf16(device)
     return wanted if native else "32-true"

@@ -9,7 +9,9 @@ GRID = 32
 
 
 def starts(length: int, window: int, overlap: float) -> list[int]:
-    """First pixels of the windows along one axis: the fewest that cover it from 0, evenly spread, multiples of `GRID`.
+    """Compute the first pixels of the windows along one axis.
+
+    The fewest that cover it from 0, evenly spread, multiples of `GRID`.
 
     Neighbours share at least `overlap` (0 ≤ overlap < 1) of a window. Spread evenly, what is left over widens every
     overlap a little, where shifting the last window back would make it nearly a copy of the one before. The last may
@@ -30,7 +32,7 @@ def starts(length: int, window: int, overlap: float) -> list[int]:
 
 
 def ends(first: list[int], length: int) -> list[int]:
-    """Where each window's own pixels end: at the next window's start, the last one's at `length`."""
+    """Compute where each window's own pixels end: at the next window's start, and the last one's at `length`."""
     return [*first[1:], length]
 
 

@@ -72,7 +72,7 @@ def turn_bright(pixels: np.ndarray, header: Header) -> np.ndarray:
 
 
 def stored_window(header: Header, window: Window) -> Window:
-    """Where an upright window lies in the stored pixels; `turn_upright` brings its pixels back."""
+    """Locate an upright window in the stored pixels; `turn_upright` brings its pixels back."""
     y, x, h, w = window
     height, width = header.upright
     if header.orientation in (2, 3, 6, 7):

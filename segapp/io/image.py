@@ -112,12 +112,12 @@ class Image:
         return kept
 
     def read(self) -> np.ndarray:
-        """(H, W, C) of `dtype`."""
+        """Read (H, W, C) of `dtype`."""
         height, width, _ = self.shape
         return self.window(0, 0, height, width)
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w, C) of `dtype`, inside the image only; of a TIFF only what lies under it is decoded."""
+        """Read (h, w, C) of `dtype`, inside the image only; of a TIFF only what lies under it is decoded."""
         if self.intensity.kind == "stored" and self.stored_dtype != np.uint8:
             raise MisuseError(
                 f"{self.path}: holds {self.stored_dtype}, and intensity `stored` delivers uint8 files only; "
@@ -190,7 +190,7 @@ def _say_alpha_dropped(suffix: str) -> None:
 
 
 def _convert_to_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
-    """Palette indices become colours, packed bits 0 … 255, MinIsWhite its opposite."""
+    """Convert palette indices to colours, packed bits to 0 … 255, and MinIsWhite to its opposite."""
     if header.palette is not None:
         return header.palette[pixels[..., 0]]
     pixels = turn_bright(pixels, header)
@@ -211,7 +211,7 @@ def convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 def _choose_overview(height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """The whole of a small image, an even grid of windows of a large one."""
+    """Choose the complete area of a small image, and an even grid of windows of a large one."""
     if height * width <= OVERVIEW_FROM:
         return [(0, 0, height, width)]
     h, w = min(height, OVERVIEW_SIDE), min(width, OVERVIEW_SIDE)

@@ -49,7 +49,7 @@ def _ends(intensity: Intensity, values: np.ndarray) -> tuple[float, float]:
 
 
 def scale_values(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(…, C) float32 in [0, 1]; a channel of one value (low = high) becomes 0."""
+    """Scale to (…, C) float32 in [0, 1]; a channel of one value (low = high) becomes 0."""
     width = np.where(high > low, high - low, np.inf)
     scaled = ((pixels - low) / width).astype(np.float32)
     return np.clip(scaled, 0, 1, out=scaled)

@@ -74,7 +74,7 @@ def _remove_if_unlocked(path: Path) -> None:
 
 
 def _lock(file: int, wait: bool = True) -> bool:
-    """Lock an open file; False where another process holds it, or where the file system has no locks."""
+    """Lock an open file; return False where another process holds it, or where the file system has no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

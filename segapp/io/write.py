@@ -23,7 +23,9 @@ IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix, moved onto `path` on success and removed on any error.
+    """Give a temporary path that is moved onto `path` on success.
+
+    It lies beside `path`, has its suffix, and is removed on any error.
 
     The folder is created, and what a killed process was writing in it is removed. Whoever looks meanwhile sees the old
     file or none, never half a one. A full disk is a SegappError.
@@ -60,7 +62,7 @@ def require_writable(folder: Path, remedy: str) -> None:
 
 
 def explain_full_disk(error: BaseException, path: Path) -> FatalError | None:
-    """The sentence for a disk, or a person's share of it, that was full when `path` was written; None otherwise."""
+    """Explain a disk, or a user's quota of it, that was full when `path` was written; return None for another error."""
     if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return None
     existing = next((folder for folder in path.absolute().parents if folder.is_dir()), Path("/"))
@@ -75,7 +77,7 @@ def explain_full_disk(error: BaseException, path: Path) -> FatalError | None:
 
 @contextmanager
 def write_folder_atomically(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`, renamed to it on success and removed with its content on any error.
+    """Give a temporary folder beside `path` that is renamed to it on success and removed with its content on any error.
 
     Raises MisuseError when `path` exists, also when it came into being meanwhile.
     """
@@ -148,7 +150,7 @@ def colour_map(palette: Sequence[tuple[int, int, int]]) -> np.ndarray:
 
 @contextmanager
 def explain_errors(path: Path) -> Iterator[None]:
-    """What the system says against writing `path` becomes a SegappError that names it."""
+    """Turn the system's error about writing `path` into a SegappError that names it."""
     try:
         yield
     except (OSError, ValueError) as error:

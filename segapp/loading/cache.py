@@ -34,15 +34,15 @@ class SharedCache:
         self._map()
 
     def holds(self, number: int) -> bool:
-        """Whether there is a slot of this number."""
+        """Return whether there is a slot of this number."""
         return number < self.count
 
     def is_filled(self, number: int) -> bool:
-        """Whether there is such a slot and `fill` was done, by any process."""
+        """Return whether there is such a slot and `fill` was done, by any process."""
         return self.holds(number) and bool(self._memory[self._flags + number])
 
     def slot(self, number: int) -> np.ndarray:
-        """(size,) uint8, not to be written to."""
+        """Return a slot, (size,) uint8, not to be written to."""
         start = self._starts[number]
         view = self._memory[start : start + self._sizes[number]]
         view.flags.writeable = False
@@ -64,7 +64,7 @@ class SharedCache:
         return {key: value for key, value in self.__dict__.items() if key != "_memory"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """In a spawned worker, which inherits no descriptors: open the owner's memory again."""
+        """Open the owner's memory again in a spawned worker, which inherits no descriptors."""
         self.__dict__.update(state)
         self._file = os.open(self._path, os.O_RDWR)
         self._map()
@@ -76,7 +76,7 @@ class SharedCache:
 
 
 def _open_memory() -> tuple[int, str]:
-    """A descriptor, and a path under which other processes of this user can open the same memory."""
+    """Open a descriptor of the memory. The path beside it lets other processes of this user open the same memory."""
     if sys.platform == "linux":
         descriptor = os.memfd_create("segapp-cache")
         return descriptor, f"/proc/{os.getpid()}/fd/{descriptor}"

@@ -56,7 +56,7 @@ class Scan:
 
 
 def _sample_places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
-    """Up to PER_MASK pixels (y, x) of one class, evenly sampled with replacement; (n, 2) int32."""
+    """Sample up to PER_MASK pixels (y, x) of one class evenly with replacement; (n, 2) int32."""
     flat = np.flatnonzero(mask.ravel() == index)
     drawn = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]
     return np.column_stack(np.divmod(drawn, mask.shape[1])).astype(np.int32)

@@ -125,15 +125,15 @@ class SegmentationDataModule(LightningDataModule):
         )
 
     def count_classes(self) -> np.ndarray:
-        """(K,) int64: pixels of each class over the training masks; reads every one, once."""
+        """Count (K,) int64: pixels of each class over the training masks; reads every mask, once."""
         return self._scan.counts
 
     def get_known_counts(self) -> np.ndarray | None:
-        """`class_counts` where something has needed them already, else None; reads nothing."""
+        """Return `class_counts` if they have been computed already, else None; reads nothing."""
         return self._scan.counts if self._was_scanned else None
 
     def split_names(self) -> dict[str, list[str]]:
-        """The names of the items of each split."""
+        """Return the names of the items of each split."""
         return {split: [item.name for item in self._items[split]] for split in SPLITS}
 
     def restore_splits(self, names: Mapping[str, Sequence[str]]) -> None:
@@ -183,20 +183,23 @@ class SegmentationDataModule(LightningDataModule):
             self._require_scorable("val" if stage == "validate" else "test", SAMPLE)
 
     def train_dataloader(self) -> Loader:
-        """Batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
+        """Return batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
         order = TrainOrder(len(self._train_set), self.batch_size, self.cut.seed, *self._share)
         return self._loader(self._train_set, order, self._get_position)
 
     def val_dataloader(self) -> Loader:
-        """Whole images of this process's share, one per batch, on the CPU."""
+        """Return the complete images of this process's part, one per batch, on the CPU."""
         return self._make_evaluation_loader("val")
 
     def test_dataloader(self) -> Loader:
-        """As `val_dataloader`; MisuseError when the data set has no test split."""
+        """Return what `val_dataloader` returns, of the test images.
+
+        Raise MisuseError when the data set has no test split.
+        """
         return self._make_evaluation_loader("test")
 
     def predict_dataloader(self) -> Loader:
-        """The test images, for `Trainer.predict`."""
+        """Return the test images, for `Trainer.predict`."""
         return self.test_dataloader()
 
     def __str__(self) -> str:
@@ -204,7 +207,7 @@ class SegmentationDataModule(LightningDataModule):
         return f"{type(self).__name__}: {counts} images of {self.channels} channels, {', '.join(self.source.classes)}"
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Whole images stay on the CPU: inference reads windows of them."""
+        """Leave complete images on the CPU: inference reads windows of them."""
         if self.trainer is not None and not self.trainer.training:
             return batch
         moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
@@ -216,7 +219,7 @@ class SegmentationDataModule(LightningDataModule):
             loader.close()
 
     def explain_dead_worker(self, error: Exception) -> SegappError | None:
-        """The sentence for PyTorch's error about a loader's worker, which it raises anywhere; None for another."""
+        """Explain PyTorch's error about a loader's worker, which it raises anywhere; return None for another error."""
         return explain_dead_worker(error, [loader.reader for loader in self._loaders])
 
     @cached_property
@@ -290,7 +293,7 @@ class SegmentationDataModule(LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def _get_position(self) -> Position:
-        """Where Lightning is, also after resuming in the middle of an epoch."""
+        """Return Lightning's position, also after resuming in the middle of an epoch."""
         trainer: Any = self.trainer
         if trainer is None or trainer.overfit_batches:  # overfitting wants the same batches in every epoch
             return 0, 0
@@ -304,7 +307,7 @@ class SegmentationDataModule(LightningDataModule):
         return self._loader(EvaluationSet(Reader(items)), EvaluationOrder(len(items), rank, world))
 
     def _require_items(self, split: SplitName) -> list[Item]:
-        """MisuseError where there are none."""
+        """Raise MisuseError for a split without items."""
         if not self._items[split]:
             raise MisuseError(
                 f"the data set has no {split} images: give its `split` some "
@@ -396,7 +399,7 @@ def _start_worker(number: int) -> None:
 
 
 def _silence_when_orphaned() -> None:
-    """A worker whose training process was killed has nothing to add: what hangs on the dead one only fails."""
+    """Silence a worker whose training process was killed: what it still does can only fail."""
     parent, tell = os.getppid(), sys.excepthook
 
     def tell_while_parent_lives(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -37,7 +37,7 @@ class TrainOrder:
         return self.samples // (self.batch_size * self.world)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        """From `position` to the end of its epoch."""
+        """Iterate from `position` to the end of its epoch."""
         epoch, start = self.position
         order = np.random.default_rng([self.seed, epoch]).permutation(self.samples)
         for batch in range(start, len(self)):
@@ -92,7 +92,7 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """Batches of a whole epoch."""
+        """Return the number of batches in a complete epoch."""
         return len(self._order)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -116,11 +116,14 @@ class Loader:
             self._iterator = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: `position` tells all. Lightning asks whether a loader can be resumed by looking for this."""
+        """Return nothing: `position` holds the state.
+
+        Lightning asks whether a loader can be resumed by looking for this method.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to do."""
+        """Restore nothing."""
 
     @property
     def _iterator(self) -> Any:  # the name under which Lightning stops the workers of a DataLoader
@@ -163,7 +166,7 @@ def require_short_temporary_folder() -> None:
 
 
 def explain_dead_worker(error: Exception, readers: Sequence[Reader]) -> SegappError | None:
-    """The sentence for PyTorch's error about a worker that was killed, or None for another error.
+    """Explain PyTorch's error about a worker that was killed; return None for another error.
 
     A worker that is killed says nothing: the system took it, mostly for want of memory.
     """
@@ -180,5 +183,5 @@ def explain_dead_worker(error: Exception, readers: Sequence[Reader]) -> SegappEr
 
 
 def _return_batch(batch: Any) -> Any:
-    """`__getitems__` of our data sets delivers whole batches."""
+    """Return the batch unchanged: `__getitems__` of segapp's data sets delivers complete batches."""
     return batch

@@ -57,7 +57,7 @@ class Reader:
         return height, width
 
     def window(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
-        """(h, w, C) uint8 or float32 and (h, w) uint8, inside the image only; not to be written to."""
+        """Read (h, w, C) uint8 or float32 and (h, w) uint8, inside the image only; not to be written to."""
         item = self.items[number]
         assert item.mask is not None
         if self._cache is None or not self._cache.holds(number):
@@ -68,7 +68,7 @@ class Reader:
         return image[y : y + h, x : x + w], mask[y : y + h, x : x + w]
 
     def padded(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
-        """As `window`, but it may reach beyond the edges: reflected image there, mask 255."""
+        """Read what `window` reads, also beyond the edges: the reflected image there, and mask 255."""
         height, width = self.size(number)
         if y >= 0 and x >= 0 and y + h <= height and x + w <= width:
             return self.window(number, y, x, h, w)
@@ -78,7 +78,7 @@ class Reader:
 
     @contextmanager
     def naming(self, number: int) -> Iterator[None]:
-        """Every error that leaves names the image."""
+        """Name the image in every error that is raised inside."""
         name = self.items[number].name
         self.trail.reads(number)
         try:
@@ -171,7 +171,7 @@ def _extended(image: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
 
 
 def _blanked(mask: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
-    """Surround what is inside of the image by 255."""
+    """Surround the part inside the image by 255."""
     sides = rows.before, rows.after, columns.before, columns.after
     return cv2.copyMakeBorder(mask[rows.inside, columns.inside], *sides, cv2.BORDER_CONSTANT, value=IGNORE_INDEX)
 

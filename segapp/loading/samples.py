@@ -29,18 +29,18 @@ class Augment(Protocol):
     """What `segapp.transforms.Augmenter` does."""
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """(2, 2): from the crop's (x, y) to the stored image's, both relative to the centre."""
+        """Sample (2, 2): from the crop's (x, y) to the stored image's, both relative to the centre."""
 
     def change(self, image: np.ndarray, mask: np.ndarray, seed: int) -> Pair:
-        """New values; the size may change too."""
+        """Change the values; the size may change too."""
 
     def warp(
         self, image: np.ndarray, mask: np.ndarray, matrix: np.ndarray, centre: tuple[float, float], size: Size
     ) -> Pair:
-        """A crop around `centre` of a window."""
+        """Warp a crop around `centre` out of a window."""
 
     def resize(self, image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
-        """Both to `size`."""
+        """Resize both to `size`."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         return Sample(image=image.transpose(2, 0, 1), mask=mask, name=name, size=size)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
-        """A whole batch at once: its pixels are copied once, into their place."""
+        """Return a complete batch: its pixels are copied once, into their place."""
         return make_batch(self, keys)
 
     def _cut(self, item: int, matrix: np.ndarray, middle: Size | None, chance: Sequence[float]) -> Pair:
@@ -134,12 +134,12 @@ class EvaluationSet(torch.utils.data.Dataset[Sample]):
         return Sample(image=image.transpose(2, 0, 1), mask=mask, name=self.reader.items[index].name, size=size)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
-        """A batch of one size."""
+        """Return a batch of one size."""
         return make_batch(self, keys)
 
 
 def make_batch(samples: "TrainSet | EvaluationSet", keys: Sequence[Key]) -> Batch | Failure:
-    """The samples stacked, or what went wrong: nothing but SegappError is expected to."""
+    """Stack the samples, or return what went wrong; only SegappError is expected."""
     try:
         return stack([samples[key] for key in keys])
     except SegappError as error:
@@ -147,7 +147,7 @@ def make_batch(samples: "TrainSet | EvaluationSet", keys: Sequence[Key]) -> Batc
 
 
 def stack(samples: Sequence[Sample]) -> Batch:
-    """One batch, channels last in memory; smaller samples are padded by reflection, their masks with 255."""
+    """Stack one batch, channels last in memory; smaller samples are padded by reflection, their masks with 255."""
     height, width = (max(sample["mask"].shape[axis] for sample in samples) for axis in (0, 1))
     first = samples[0]["image"]
     images = np.empty((len(samples), height, width, len(first)), first.dtype)
@@ -163,7 +163,7 @@ def stack(samples: Sequence[Sample]) -> Batch:
 
 
 def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
-    """The middle of a larger pair, or a smaller one padded: image by reflection, mask with 255."""
+    """Crop the middle of a larger pair, or pad a smaller one: the image by reflection, the mask with 255."""
     for axis, length in enumerate(size):
         stored = mask.shape[axis]
         if stored == length:
@@ -216,7 +216,7 @@ def _covered(matrix: np.ndarray, crop: Size) -> Size:
 
 
 def _locate_window(matrix: np.ndarray, centre: tuple[float, float], crop: Size) -> tuple[int, int, int, int]:
-    """The stored pixels (y, x, h, w) under a mapped crop, and one more around for interpolation."""
+    """Locate the stored pixels (y, x, h, w) under a mapped crop, with one more around for interpolation."""
     reach_x, reach_y = np.abs(matrix) @ (np.array(crop[::-1]) / 2)
     top, left = (int(np.floor(centre[0] - reach_y)) - 1, int(np.floor(centre[1] - reach_x)) - 1)
     bottom, right = (int(np.ceil(centre[0] + reach_y)) + 1, int(np.ceil(centre[1] + reach_x)) + 1)
@@ -228,7 +228,7 @@ def _is_permutation(matrix: np.ndarray) -> bool:
 
 
 def _permuted(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Pixels whose (x, y) is matrix @ (x, y), for a matrix of mirrorings and quarter turns; a view."""
+    """Permute pixels so that their (x, y) is matrix @ (x, y), for a matrix of mirrorings and quarter turns; a view."""
     if matrix[0, 0] == 0:
         pixels = pixels.swapaxes(0, 1)
         mirrored = matrix[0, 1] < 0, matrix[1, 0] < 0

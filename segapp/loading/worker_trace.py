@@ -19,19 +19,19 @@ class Trail:
         self._rows = RawArray("q", 3 * _WORKERS)
 
     def reads(self, number: int) -> None:
-        """This worker begins with an item."""
+        """Note that this worker begins with an item."""
         self._write(number, _READING)
 
     def augments(self, number: int) -> None:
-        """This worker has read the item and changes it."""
+        """Note that this worker has read the item and augments it."""
         self._write(number, _AUGMENTING)
 
     def rests(self) -> None:
-        """This worker is done with its item."""
+        """Note that this worker is done with its item."""
         self._write(0, 0)
 
     def of(self, process: int) -> tuple[int, str] | None:
-        """What the worker of this process id was at: the item's number, and what it did in words."""
+        """Return what the worker of this process id was doing: the item's number, and the step in words."""
         for start in range(0, 3 * _WORKERS, 3):
             owner, number, stage = self._rows[start : start + 3]
             if owner == process and stage:

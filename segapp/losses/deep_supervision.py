@@ -18,7 +18,7 @@ class DeepSupervision(Recorded, nn.Module):
         self.loss = loss
 
     def forward(self, logits: Tensor | list[Tensor], mask: Tensor) -> Tensor:
-        """Scalar; a single tensor (as in evaluation) is passed to `loss` as it is."""
+        """Compute the scalar loss; a single tensor (as in evaluation) is passed to `loss` unchanged."""
         if isinstance(logits, Tensor):
             return self.loss(logits, mask)
         weights = [2.0**-level for level in range(len(logits))]
@@ -30,7 +30,7 @@ class DeepSupervision(Recorded, nn.Module):
 
 
 def _resized(mask: Tensor, size: torch.Size) -> Tensor:
-    """(N, H, W) → (N, *size), each pixel that of the mask under its centre: class indices and 255 stay."""
+    """Resize (N, H, W) → (N, *size), each pixel that of the mask under its centre: class indices and 255 stay."""
     if mask.shape[-2:] == size:
         return mask
     rows, columns = (

@@ -22,7 +22,7 @@ def share_batch() -> Iterator[None]:
 
 
 def sum_over_processes(*shares: Tensor) -> tuple[Tensor, ...]:
-    """The sums over all processes of their shares, any shapes and dtypes, with one exchange in float64.
+    """Sum tensors of any shapes and dtypes over all processes, with one exchange in float64.
 
     Outside `share_batch`, and in a process by itself, the shares as they are. DistributedDataParallel averages the
     gradients of the W processes; a sum's gradient is therefore W times that of this process's own share, so that what

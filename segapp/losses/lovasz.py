@@ -23,7 +23,7 @@ class Lovasz(Recorded, nn.Module):
         self.reduce = reduce
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Scalar in [0, 1]."""
+        """Compute the scalar loss in [0, 1]."""
         p = checked(logits, mask).softmax(1).movedim(1, -1)
         pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
         losses = [self._compute_surrogate(probabilities, truth) for probabilities, truth in pairs]
@@ -35,7 +35,7 @@ class Lovasz(Recorded, nn.Module):
 
     @staticmethod
     def _compute_surrogate(p: Tensor, mask: Tensor) -> Tensor | None:
-        """The mean over present classes of errors · Lovász gradient; None where all is ignored."""
+        """Compute the mean over present classes of errors · Lovász gradient; None where all pixels are ignored."""
         valid = mask != IGNORE_INDEX
         p, truth = p[valid], mask[valid]
         losses = []
@@ -48,7 +48,7 @@ class Lovasz(Recorded, nn.Module):
 
 
 def _compute_jaccard_gradient(truth: Tensor, dtype: torch.dtype) -> Tensor:
-    """Gradient of the Lovász extension of the Jaccard loss at sorted errors (algorithm 1 of the paper).
+    """Compute the gradient of the Lovász extension of the Jaccard loss at sorted errors (algorithm 1 of the paper).
 
     The differences of successive Jaccard losses are written out, 1 / union where the truth is foreground and
     intersection / (union · (union - 1)) elsewhere: subtracted as float32, those of a large image would be lost to

@@ -52,7 +52,7 @@ class Tversky(Recorded, nn.Module):
         self.class_weights = ClassWeights(class_weights)
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Scalar in [0, 1]."""
+        """Compute the scalar loss in [0, 1]."""
         k = logits.shape[1]
         if self.background is not None and not 0 <= self.background < k:
             raise MisuseError(f"background is a class, 0 … {k - 1}, or none; got {self.background}.")
@@ -124,6 +124,6 @@ class DiceCrossEntropy(Recorded, nn.Module):
         self.dice_weight = dice_weight
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Scalar."""
+        """Compute the scalar loss."""
         logits = checked(logits, mask)  # here, so that two gradients are added before they are rounded to 16 bits
         return self.dice_weight * self.dice(logits, mask) + self.cross_entropy(logits, mask)

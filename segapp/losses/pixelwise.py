@@ -22,10 +22,13 @@ class PixelwiseLoss(Recorded, nn.Module, ABC):
 
     @abstractmethod
     def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Scalars: Σ weight · loss over valid pixels, and Σ weight (the number of pixels, where all are equal)."""
+        """Compute two scalars.
+
+        They are Σ weight · loss over valid pixels, and Σ weight (the number of pixels, where all are equal).
+        """
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Scalar."""
+        """Compute the scalar loss."""
         total, weight = sum_over_processes(*self.sums(logits, mask))
         # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
         return total * (weight > 0) / torch.where(weight > 0, weight, 1)
@@ -50,7 +53,7 @@ class CrossEntropy(PixelwiseLoss):
         self.label_smoothing = label_smoothing
 
     def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Two scalars."""
+        """Compute the two scalars of `PixelLoss.sums`."""
         logits = checked(logits, mask)
         weights = self.class_weights(logits)
         total = F.cross_entropy(
@@ -81,7 +84,7 @@ class Focal(PixelwiseLoss):
         self.class_weights = ClassWeights(class_weights)
 
     def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Two scalars."""
+        """Compute the two scalars of `PixelLoss.sums`."""
         logits = checked(logits, mask)
         valid = mask != IGNORE_INDEX
         target = torch.where(valid, mask, 0)

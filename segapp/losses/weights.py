@@ -52,7 +52,7 @@ class ClassWeights(nn.Module):
         self._set(weights.float())
 
     def forward(self, logits: Tensor) -> Tensor | None:
-        """(K,) of the dtype and on the device of logits (N, K, H, W), or None for equal weights."""
+        """Return (K,) of the dtype and on the device of logits (N, K, H, W), or None for equal weights."""
         if self._values is None:
             if self.balanced:
                 raise MisuseError("balanced class weights are computed when training starts; this model has none yet.")
@@ -77,7 +77,10 @@ class ClassWeights(nn.Module):
 
 
 def checked(logits: Tensor, mask: Tensor) -> Tensor:
-    """The logits in at least float32, once their shape agrees with the mask's: some others would broadcast silently."""
+    """Check that the logits' shape agrees with the mask's, and return them in at least float32.
+
+    Other shapes would broadcast silently.
+    """
     if logits.ndim != 4 or mask.shape != (len(logits), *logits.shape[2:]):
         raise SegappError(
             f"a loss takes logits (N, K, H, W) and a mask (N, H, W), got {tuple(logits.shape)} and {tuple(mask.shape)}."

@@ -57,7 +57,7 @@ class SegmentationScores:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every image."""
+        """Remove every image."""
         k = len(self.classes)
         self.confusion = torch.zeros(k, k, dtype=torch.int64)
         self.images: list[ImageScores] = []
@@ -88,11 +88,17 @@ class SegmentationScores:
         self.images.append(ImageScores(name, split_confusion(counts).tolist(), rows, outlines))
 
     def compute(self) -> dict[str, float]:
-        """Every score by its full name (`dice/dataset`, `iou/image/<class>`, …); NaN where nothing was scored."""
+        """Compute every score by its full name (`dice/dataset`, `iou/image/<class>`, …).
+
+        NaN where nothing was scored.
+        """
         return self.scores(*self.gathered())
 
     def gathered(self) -> tuple[Tensor, list[ImageScores]]:
-        """(K, K) int64 summed over all processes, and all images sorted by name; a collective, outside any step."""
+        """Gather (K, K) int64 summed over all processes, and all images sorted by name.
+
+        A collective, outside any step.
+        """
         parts: list[Any] = [(self.confusion, self.images)]
         if distributed.is_available() and distributed.is_initialized():
             parts = [None] * distributed.get_world_size()
@@ -132,7 +138,7 @@ class SegmentationScores:
         return values
 
     def _counts(self, images: list[ImageScores]) -> Tensor:
-        """(images, 3, K) int64, also of no image."""
+        """Stack the counts (images, 3, K) int64, also of no image."""
         return torch.tensor([image.counts for image in images], dtype=torch.int64).reshape(-1, 3, len(self.classes))
 
     def _add_images(self, result: dict[str, float], score: str, values: Tensor) -> None:
@@ -145,7 +151,7 @@ class SegmentationScores:
             result[f"{name}/{label}"] = value
 
     def support(self, images: list[ImageScores]) -> dict[str, int]:
-        """Over how many images each class's per-image score is a mean."""
+        """Count the images over which each class's per-image score is a mean."""
         defined = (self._counts(images).sum(1) > 0).sum(0)
         return dict(zip(self.classes, defined.tolist(), strict=True))
 

@@ -40,7 +40,7 @@ def score_boundaries(
     tolerance: float = TOLERANCE,
     spacing: tuple[float, float] = (1.0, 1.0),
 ) -> list[BoundaryScore]:
-    """Surface Dice and HD95 of every class of one image.
+    """Score surface Dice and HD95 of every class of one image.
 
     Surface Dice: the fraction of both boundaries' pixels that are within `tolerance` of the other boundary (Nikolov et
     al. 2021, "Clinically Applicable Segmentation of Head and Neck Anatomy", weigh by length of boundary instead of
@@ -87,7 +87,7 @@ class _Outlines:
         self.present = set(np.unique(indices[known]).tolist())
 
     def of(self, label: int, spacing: tuple[float, float]) -> np.ndarray:
-        """(points, 2) float64 positions of a class's boundary."""
+        """Return (points, 2) float64 positions of a class's boundary."""
         return self.points[self.labels == label] * np.asarray(spacing, np.float64)
 
 
@@ -114,5 +114,8 @@ def _score(
 
 
 def _measure_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(points,) float64 distances to the nearest of `others`; pixels need no balanced tree, and it takes longer."""
+    """Measure (points,) float64 distances to the nearest of `others`.
+
+    Pixels need no balanced tree, which takes longer.
+    """
     return cKDTree(others, balanced_tree=False, compact_nodes=False).query(points)[0]

@@ -11,7 +11,7 @@ _PIECE = 1 << 19
 
 
 def count_confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tensor:
-    """How often each true class was predicted as each class.
+    """Count how often each target class was predicted as each class.
 
     Args:
         prediction: Class indices of any integer dtype and shape.
@@ -40,7 +40,7 @@ def count_confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tenso
 
 
 def _flatten_to_bytes(indices: Tensor) -> Tensor:
-    """Flat uint8; what does not fit becomes 255, which is no class, so that it is missed in the counts."""
+    """Flatten to uint8; what does not fit becomes 255, which is no class, so that it is missed in the counts."""
     if indices.dtype != torch.uint8:
         wide = indices.long()
         indices = torch.where((wide < 0) | (wide > 255), 255, wide).to(torch.uint8)
@@ -58,6 +58,6 @@ def _refuse(prediction: Tensor, mask: Tensor, num_classes: int) -> None:
 
 
 def split_confusion(confusion: Tensor) -> Tensor:
-    """(…, K, K) confusion → (…, 3, K) int64: true positives, false positives, false negatives per class."""
+    """Split a (…, K, K) confusion into (…, 3, K) int64: true positives, false positives, false negatives per class."""
     hits = confusion.diagonal(dim1=-2, dim2=-1)
     return torch.stack([hits, confusion.sum(-2) - hits, confusion.sum(-1) - hits], dim=-2)

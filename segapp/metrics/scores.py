@@ -12,12 +12,12 @@ Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def compute_dice(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    """2 TP / (2 TP + FP + FN); float64, NaN where the class is absent from both (Dice 1945)."""
+    """Compute 2 TP / (2 TP + FP + FN); float64, NaN where the class is absent from both (Dice 1945)."""
     return 2 * tp.double() / (2 * tp + fp + fn)
 
 
 def compute_iou(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
-    """TP / (TP + FP + FN); float64, NaN where the class is absent from both (Jaccard 1912)."""
+    """Compute TP / (TP + FP + FN); float64, NaN where the class is absent from both (Jaccard 1912)."""
     return tp.double() / (tp + fp + fn)
 
 

@@ -30,7 +30,9 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
 
 
 def groups_for(channels: int) -> int:
-    """The largest number of groups of channels, at most 32 (Wu & He 2018), that divides them and leaves 8 to each.
+    """Return the largest number of groups that divides the channels.
+
+    At most 32 (Wu & He 2018), with at least 8 channels each.
 
     Eight, because at 1×1 a group of one is always 0 and a group of two always ±1: nothing would pass.
     """
@@ -93,13 +95,13 @@ class BlockStyle:
         return self.norm == "none"
 
     def stack(self, in_channels: int, out_channels: int, blocks: int, on_image: bool = False) -> nn.Sequential:
-        """`blocks` blocks in a row; `on_image` when the first one sees the image itself."""
+        """Stack `blocks` blocks; `on_image` when the first one sees the image itself."""
         require_whole("blocks", blocks)
         first = self.block(in_channels, out_channels, on_image)
         return nn.Sequential(first, *(self.block(out_channels, out_channels) for _ in range(blocks - 1)))
 
     def block(self, in_channels: int, out_channels: int, on_image: bool = False) -> nn.Module:
-        """(N, in_channels, H, W) → (N, out_channels, H, W).
+        """Make a block (N, in_channels, H, W) → (N, out_channels, H, W).
 
         `on_image`: the first convolution comes bare, as an activation would cut off half of the image's values.
         """
@@ -120,7 +122,7 @@ class BlockStyle:
         return Dense(layers, self.layer(seen[-1], out_channels, kernel=1))
 
     def layer(self, in_channels: int, out_channels: int, kernel: int = 3, bare: bool = False) -> nn.Sequential:
-        """One convolution at unchanged size, with its norm, activation and dropout."""
+        """Make one convolution at unchanged size, with its norm, activation and dropout."""
         conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=self.bias)
         activated = self.order == "pre" and not bare
         initialise(conv, in_channels * kernel**2, self.gain if activated or self.order == "post" else 1.0)
@@ -129,7 +131,10 @@ class BlockStyle:
         return nn.Sequential(OrderedDict([*(self._make_activation(in_channels) if activated else []), ("conv", conv)]))
 
     def head(self, in_channels: int, num_classes: int) -> nn.Sequential:
-        """(N, in_channels, H, W) → logits (N, num_classes, H, W): norm and activation still due, then 1×1."""
+        """Make the head (N, in_channels, H, W) → logits (N, num_classes, H, W).
+
+        Pending norm and activation, then 1×1.
+        """
         conv = nn.Conv2d(in_channels, num_classes, 1)
         initialise(conv, in_channels, gain=1.0)
         due = [part for part in self._make_activation(in_channels) if self.order == "pre" and part[0] != "dropout"]

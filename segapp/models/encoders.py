@@ -28,10 +28,11 @@ class Encoder(Recorded, nn.Module):
     """What the encoder's weights expect of the image, in units of [0, 1]."""
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Compute the features of images (N, C, H, W), finest first."""
         raise NotImplementedError
 
     def make_bottleneck(self) -> nn.Module:
-        """What follows the last level, at its resolution: (N, C, h, w) → (N, out_channels[-1], h, w)."""
+        """Make the bottleneck after the last level, at its resolution: (N, C, h, w) → (N, out_channels[-1], h, w)."""
         return nn.Identity()
 
 
@@ -73,9 +74,11 @@ class PlainEncoder(Encoder):
         return self._style.stack(*channels, self._blocks[level], on_image=level == 0)
 
     def make_bottleneck(self) -> nn.Module:
+        """Make the blocks of the deepest level."""
         return self._make_level(len(self.out_channels) - 1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Compute the features of images (N, C, H, W), finest first."""
         features = [images]
         for level in range(len(self.out_channels) - 1):
             features[-1] = self.get_submodule(str(level))(features[-1])

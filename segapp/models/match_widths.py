@@ -11,12 +11,12 @@ Build = Callable[[list[int]], nn.Module]
 
 
 def count_params(net: nn.Module) -> int:
-    """Trainable and frozen parameters alike; buffers are not parameters."""
+    """Count trainable and frozen parameters; buffers are not parameters."""
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def match_params(build: Build, widths: Sequence[int], target: int, tolerance: float = 0.01) -> list[int]:
-    """Widths shaped like `widths` at which `build(widths)` has `target` parameters, within the tolerance.
+    """Find widths shaped like `widths` at which `build(widths)` has `target` parameters, within the tolerance.
 
     All widths are scaled together, then single levels are adjusted: one step of a common factor is already
     6 to 13 %. They stay multiples of 16 where that suffices, else of 8, 4, 2, 1 (fast kernels, even groups).
@@ -52,7 +52,7 @@ def _counter(build: Build) -> Callable[[Sequence[int]], int]:
 
 
 def _scale(count: Callable[[Sequence[int]], int], widths: Sequence[int], target: int, step: int) -> list[int]:
-    """The widest multiples of `step`, in the shape of `widths`, that do not exceed the target."""
+    """Scale to the widest multiples of `step`, in the shape of `widths`, that do not exceed the target."""
 
     def scaled(factor: float) -> list[int]:
         return [max(step, round(width * factor / step) * step) for width in widths]

@@ -103,14 +103,14 @@ _CONSTANT = (torch.ops.aten.zero_, torch.ops.aten.fill_, torch.ops.aten.copy_)
 
 
 def seed_of(seed: int, name: str) -> int:
-    """A generator's seed for one parameter: 63 bits of a hash, the same on every machine."""
+    """Return a generator's seed for one parameter: 63 bits of a hash, the same on every machine."""
     digest = hashlib.blake2b(f"{seed},{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 @torch.no_grad()
 def _draw(parameter: Tensor, fills: list[_Fill], generator: torch.Generator) -> None:
-    """In contiguous memory on the CPU, so that the values do not depend on the parameter's layout."""
+    """Sample in contiguous memory on the CPU, so that the values do not depend on the parameter's layout."""
     values = torch.empty(fills[0].shape, dtype=parameter.dtype)
     for fill in fills:
         options = fill.options | ({"generator": generator} if fill.random else {})

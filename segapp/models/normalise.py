@@ -26,6 +26,10 @@ class Normalise(nn.Module):
             raise MisuseError(f"std takes positive numbers, got {std}.")
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalise images (N, C, H, W), uint8 or float32 in [0, 1], to float32.
+
+        Raise MisuseError for other channels.
+        """
         if not torch.jit.is_tracing() and images.shape[1] != self.mean.shape[1]:
             raise MisuseError(f"this network takes images of {self.mean.shape[1]} channels, got {images.shape[1]}.")
         # Subtraction and division are not autocast; a network cast to bf16 still normalises in float32.
@@ -38,11 +42,12 @@ class Normalise(nn.Module):
         return normalised.to(self.mean.dtype)
 
     def extra_repr(self) -> str:
+        """Describe the statistics."""
         return f"mean={self.mean.flatten().tolist()}, std={self.std.flatten().tolist()}"
 
 
 def _expand_channels(setting: str, value: float | Sequence[float], channels: int) -> Tensor:
-    """(1, C, 1, 1) float32."""
+    """Expand to (1, C, 1, 1) float32."""
     numbers = list(value) if isinstance(value, Sequence) else [value] * channels
     if len(numbers) != channels:
         raise MisuseError(f"{setting} needs one number, or one for each of {channels} channels, got {value}.")

@@ -15,21 +15,21 @@ T = TypeVar("T")
 
 
 def require_choice(setting: str, value: T, words: Any) -> T:
-    """`value` when it is one of `words` (a Literal); raises MisuseError otherwise."""
+    """Return `value` when it is one of `words` (a Literal); raise MisuseError otherwise."""
     if value not in get_args(words):
         raise MisuseError(f"{setting} takes {' | '.join(get_args(words))}, got {value!r}.")
     return value
 
 
 def require_whole(setting: str, value: int, at_least: int = 1) -> int:
-    """`value` when it is large enough; raises MisuseError otherwise."""
+    """Return `value` when it is large enough; raise MisuseError otherwise."""
     if value < at_least:
         raise MisuseError(f"{setting} takes whole numbers from {at_least} up, got {value}.")
     return value
 
 
 def expand_levels(setting: str, value: Any, levels: int) -> list[Any]:
-    """One value per level, finest first, from one value or a list; raises MisuseError for another length."""
+    """Expand one value or a list to one value per level, finest first; raise MisuseError for another length."""
     values = list(value) if isinstance(value, list | tuple) else [value] * levels
     if len(values) != levels:
         raise MisuseError(

@@ -206,7 +206,10 @@ def _offline() -> Iterator[None]:
 
 
 def _unreachable() -> str:
-    """Why the hub cannot be reached, or nothing: one request, where the hub's own client would make five."""
+    """Explain why the hub cannot be reached, or return nothing.
+
+    One request, where the hub's own client would make five.
+    """
     if hub.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     try:

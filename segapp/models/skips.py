@@ -13,7 +13,7 @@ from segapp.models.options import LongSkipMode, require_choice
 
 
 def make_projection(in_channels: int, out_channels: int) -> nn.Module:
-    """A 1×1 convolution where the channels differ, nothing where they agree.
+    """Make a 1×1 convolution where the channels differ, nothing where they agree.
 
     It stands in for the identity: unit gain, and no bias (its partner in the sum brings one where needed).
     """
@@ -42,6 +42,7 @@ class LongSkip(nn.Module):
             self.project = make_projection(skip_channels, channels)
 
     def forward(self, decoder: Tensor, encoder: Tensor) -> Tensor:
+        """Join the features of the decoder and the encoder, both of one size (N, C, H, W)."""
         if self.mode == "add":
             return decoder + self.project(encoder)
         if self.mode == "concat":
@@ -49,6 +50,7 @@ class LongSkip(nn.Module):
         return decoder
 
     def extra_repr(self) -> str:
+        """Describe the mode."""
         return repr(self.mode)
 
 
@@ -64,6 +66,7 @@ class Residual(nn.Module):
         self.branch = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Add the branch to the projected features (N, C, H, W)."""
         return self.project(features) + self.branch(features)
 
 
@@ -76,6 +79,7 @@ class Dense(nn.Module):
         self.transition = transition
 
     def forward(self, features: Tensor) -> Tensor:
+        """Concatenate the features (N, C, H, W) with the output of every layer."""
         for layer in self.layers:
             features = torch.cat([features, layer(features)], dim=1)
         return self.transition(features)

@@ -68,6 +68,7 @@ class SmpEncoder(Encoder):
             self.add_module(str(level), nn.Identity())
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """Compute the features of images (N, C, H, W), finest first; sides are padded to the encoder's stride."""
         count, _, height, width = images.shape
         smallest = self.reductions[-1]
         if not (torch.compiler.is_compiling() or torch.jit.is_tracing()) and min(height, width) < smallest:
@@ -86,11 +87,12 @@ class SmpEncoder(Encoder):
         return features
 
     def extra_repr(self) -> str:
+        """Describe the encoder."""
         return f"{self.name!r}, its blocks and short skips are its own"
 
 
 class SmpNet(Recorded, nn.Module):
-    """Any architecture of SMP, for comparison: `DeepLabV3Plus`, `FPN`, `Segformer`, …
+    """Any architecture of segmentation-models-pytorch, for comparison (`DeepLabV3Plus`, `FPN`, `Segformer`, …).
 
     Images (N, C, H, W), uint8 or float32 in [0, 1] → logits (N, K, H, W). Where the architecture needs sides
     divisible by its stride, the image's edge is repeated and the logits are cut. `encoder`, `pretrained` and
@@ -135,6 +137,7 @@ class SmpNet(Recorded, nn.Module):
         self.stride: int = network.encoder.output_stride if network.requires_divisible_input_shape else 1
 
     def forward(self, images: Tensor) -> Tensor:
+        """Compute logits (N, K, H, W) of images (N, C, H, W)."""
         images = self.normalise(images)
         height, width = images.shape[-2:]
         if self.stride > 1:
@@ -145,7 +148,7 @@ class SmpNet(Recorded, nn.Module):
 
 
 def run(network: nn.Module, images: Tensor) -> Any:
-    """`network(images)`, with complaints about single values and about sizes as sentences that say what to do."""
+    """Run `network(images)`; complaints about single values and about sizes become messages that say what to do."""
     try:
         return network(images)
     except AssertionError as error:  # of timm's encoders that are made for one size, such as Swin

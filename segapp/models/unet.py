@@ -46,6 +46,7 @@ class Upsample(nn.Module):
         initialise(self.conv, in_channels, style.gain if style.order == "post" else 1.0)
 
     def forward(self, features: Tensor, size: torch.Size) -> Tensor:
+        """Upsample features (N, C, h, w) to `size`."""
         features = self.conv(features)
         if self.mode == "bilinear":
             return F.interpolate(features, size, mode="bilinear", align_corners=False)
@@ -66,6 +67,7 @@ class DecoderLevel(nn.Module):
         self.block = block
 
     def forward(self, features: Tensor, encoder: Tensor) -> Tensor:
+        """Upsample the features, join them with the encoder's, and apply the block."""
         features = self.upsample(features, encoder.shape[-2:])
         return self.block(self.skip(features, encoder))
 
@@ -135,6 +137,7 @@ class UNet(Recorded, nn.Module):
         self.auxiliary = nn.ModuleList(style.head(width, num_classes) for width in widths[1 : 1 + deep_supervision])
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        """Compute logits (N, K, H, W), or a list of them, finest first, in training with deep supervision."""
         if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
             self._check_size(images)
         *skips, deepest = self.encoder(self.normalise(images))
@@ -167,4 +170,5 @@ class UNet(Recorded, nn.Module):
             )
 
     def extra_repr(self) -> str:
+        """Describe the skips."""
         return f"long_skip={self.long_skip}, short_skip={self.short_skip!r} (decoder only)"

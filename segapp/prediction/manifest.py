@@ -93,7 +93,7 @@ class Manifest:
         return {row.image: row.stem for row in self.rows.values() if row.stem}
 
     def begin(self) -> None:
-        """Have the file, before any other is written, so that others know whose those are."""
+        """Create the file before any other is written, so that their origin is known."""
         with self._lock:
             self._begin()
 
@@ -107,23 +107,26 @@ class Manifest:
                 _append(self.path, [for_csv(asdict(row)[column]) for column in COLUMNS])
 
     def is_done(self, row: Row, job: Job) -> bool:
-        """Whether the same image was done by the same model, and all its files are there."""
+        """Return whether the same image was done by the same model, and all its files exist."""
         known = self.rows.get(row.image)
         same = known is not None and _get_identity(known) == _get_identity(row) and known.status == "done"
         return same and not self._is_elsewhere(row) and all(path.is_file() for path in job.outputs.values())
 
     def is_ours(self, row: Row) -> bool:
-        """Whether the image's files, if any, are of the same image and model: then they may be written again."""
+        """Return whether the image's files may be written again. They may if they are of the same image and model."""
         known = self.rows.get(row.image)
         return known is not None and known.model == row.model and not self._is_elsewhere(row)
 
     def _is_elsewhere(self, row: Row) -> bool:
-        """Whether what is known is of another folder's image; a folder that is gone was moved, or is another host's."""
+        """Return whether the row is of another folder's image.
+
+        A folder that does not exist was moved, or belongs to another host.
+        """
         known = self.rows[row.image]
         return known.folder != row.folder and (self._output / known.folder).is_dir()
 
     def find_foreign_rows(self, model: str) -> list[Row]:
-        """All whose files another model wrote, or this one with other settings."""
+        """Find the rows whose files another model wrote, or this model with other settings."""
         return [row for row in self.rows.values() if row.status != "failed" and row.model != model]
 
     def give_up(self, rows: Iterable[Row]) -> None:
@@ -138,7 +141,7 @@ class Manifest:
                 self.rows[row.image] = row
 
     def _begin(self) -> None:
-        """A header in a new file or one that was torn within it, an end to a torn last line in an old one."""
+        """Write the header of a new file, and end a truncated last line of an old one."""
         if self._ready:
             return
         with explain_errors(self.path):
@@ -156,7 +159,7 @@ class Manifest:
 def compute_fingerprint(
     weights: Sequence[str | Path], spec: Spec, save: Sequence[Kind], options: dict[str, str]
 ) -> str:
-    """What decides about an output file besides the image: 16 hexadecimal digits.
+    """Compute 16 hexadecimal digits from all that decides about an output file besides the image.
 
     `weights` are checkpoints, or bundles of which every file counts, in any order.
     """
@@ -168,7 +171,7 @@ def compute_fingerprint(
 
 
 def _digest_content(path: Path) -> bytes:
-    """A digest of a file, or of all files of a folder and their names."""
+    """Compute the digest of a file, or of all files of a folder and their names."""
     digest = hashlib.blake2b()
     for file in [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file()):
         digest.update(file.relative_to(path).as_posix().encode())
@@ -189,7 +192,7 @@ def make_row(job: Job, output: Path, model: str) -> Row:
 
 
 def find_existing(paths: Iterable[Path]) -> set[Path]:
-    """Those that are there already, broken links too."""
+    """Find the paths that exist already, broken links too."""
     return {path for path in paths if os.path.lexists(path)}
 
 
@@ -230,7 +233,7 @@ def _get_identity(row: Row) -> tuple[str, int, int, str]:
 
 
 def _read(path: Path) -> list[Row]:
-    """The whole rows: each is a line of its own, so that a torn one spoils no other."""
+    """Read the complete rows: each is a line of its own, so that a truncated one damages no other."""
     rows = []
     kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
     with (

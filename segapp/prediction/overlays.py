@@ -23,7 +23,7 @@ TINT = 0.35
 
 
 def overlay(image: Picture, indices: np.ndarray, spec: Spec, step: int = 1) -> np.ndarray:
-    """(H, W, 3) uint8: the image tinted by class, each region outlined in its class's colour.
+    """Draw (H, W, 3) uint8: the image tinted by class, each region outlined in its class's colour.
 
     `indices` are those of every `step`-th pixel of every `step`-th row; a picture beyond MAX_SIDE is thinned further.
     The background class, where the spec has one, is left as it is.
@@ -50,7 +50,7 @@ class ProbabilityFile:
         self._start = file.tell()
 
     def add(self, y: int, x: int, probabilities: np.ndarray) -> None:
-        """(K, h, w) float32 in [0, 1]: as they are, or times 255 and rounded."""
+        """Add (K, h, w) float32 in [0, 1], unchanged, or times 255 and rounded."""
         _, height, width = self._shape
         if self._dtype.kind == "u":
             probabilities = np.rint(probabilities * 255)
@@ -65,7 +65,7 @@ class ProbabilityFile:
 
 @contextmanager
 def open_probability_file(path: Path, shape: tuple[int, int, int], dtype: str = "float16") -> Iterator[ProbabilityFile]:
-    """A `ProbabilityFile` that stands at `path` once it is full; raises SegappError when writing fails."""
+    """Open a `ProbabilityFile` that appears at `path` once it is complete; raise SegappError when writing fails."""
     try:
         with write_atomically(path) as temporary, temporary.open("wb") as file:
             yield ProbabilityFile(file, shape, dtype)
@@ -74,7 +74,7 @@ def open_probability_file(path: Path, shape: tuple[int, int, int], dtype: str = 
 
 
 def _subsample(image: Picture, step: int) -> np.ndarray:
-    """Every `step`-th pixel of every `step`-th row; a large image is read in stripes."""
+    """Return every `step`-th pixel of every `step`-th row; a large image is read in stripes."""
     height, width = image.shape[:2]
     if step == 1:
         return image.window(0, 0, height, width)
@@ -84,13 +84,16 @@ def _subsample(image: Picture, step: int) -> np.ndarray:
 
 
 def _to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """(h, w, 3) float32 in [0, 255]: grey repeated, of more channels the first three."""
+    """Convert pixels to (h, w, 3) float32 in [0, 255].
+
+    Grey is repeated, and of more channels the first three are taken.
+    """
     shown = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
     return shown.astype(np.float32) * (1 if pixels.dtype == np.uint8 else 255)
 
 
 def _find_outlines(indices: np.ndarray, width: int) -> np.ndarray:
-    """(h, w) bool: pixels that have another class within `width` rows or columns."""
+    """Find (h, w) bool: pixels that have another class within `width` rows or columns."""
     outline = np.zeros(indices.shape, bool)
     for distance in range(1, width + 1):
         differs = indices[distance:] != indices[:-distance]

@@ -35,7 +35,7 @@ class Region:
 
 
 def find_regions(indices: np.ndarray, spec: Spec) -> Iterator[Region]:
-    """The regions of (H, W) uint8 class indices, class by class, the background left out."""
+    """Find the regions of (H, W) uint8 class indices, class by class, without the background."""
     for label in np.flatnonzero(np.bincount(indices.ravel(), minlength=spec.num_classes)[: spec.num_classes]):
         if label == spec.background:
             continue
@@ -76,13 +76,16 @@ def trace_rings(mask: np.ndarray) -> list[Ring]:
 
 
 def signed_area(ring: Ring) -> float:
-    """The shoelace formula: positive where the ring goes clockwise as seen on the screen (y down)."""
+    """Compute the area by the shoelace formula.
+
+    Positive where the ring goes clockwise as seen on the screen (y down).
+    """
     x, y = ring[:, 0].astype(np.float64), ring[:, 1].astype(np.float64)
     return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
 
 
 def make_feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[str, Any]:
-    """A GeoJSON Feature: a Polygon, its outer ring counter-clockwise and its holes clockwise where y points up."""
+    """Make a GeoJSON Feature: a Polygon, its outer ring counter-clockwise and its holes clockwise where y points up."""
     coordinates = []
     for number, ring in enumerate(trace_rings(region.mask)):
         placed = _placed(ring + np.array([region.x, region.y]), affine)
@@ -97,14 +100,14 @@ def make_feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[st
 
 
 def make_contours(indices: np.ndarray, spec: Spec, affine: Affine | None, crs: str | None) -> dict[str, Any]:
-    """A GeoJSON FeatureCollection of every region, in the image's coordinate system or, without one, in pixels."""
+    """Make a GeoJSON FeatureCollection of every region, in the image's coordinate system or, without one, in pixels."""
     features = [make_feature(region, spec, affine or PIXELS) for region in find_regions(indices, spec)]
     named = {} if crs is None else {"crs": {"type": "name", "properties": {"name": crs}}}
     return {"type": "FeatureCollection", **named, "features": features}
 
 
 def make_annotation(region: Region, size: tuple[int, int]) -> dict[str, Any]:
-    """One COCO annotation, without ids: uncompressed run lengths, which keep holes; size is (H, W)."""
+    """Make one COCO annotation, without ids: uncompressed run lengths, which keep holes; size is (H, W)."""
     height, width = region.mask.shape
     return {
         "category_id": region.label,
@@ -116,7 +119,7 @@ def make_annotation(region: Region, size: tuple[int, int]) -> dict[str, Any]:
 
 
 def runs(region: Region, size: tuple[int, int]) -> list[int]:
-    """COCO's run lengths: zeros, ones, zeros, … down the columns of the whole (H, W) image."""
+    """Compute COCO's run lengths: zeros, ones, zeros, … down the columns of the complete (H, W) image."""
     columns, rows = np.nonzero(region.mask.T)
     flat = (columns + region.x) * size[0] + rows + region.y
     breaks = np.flatnonzero(np.diff(flat) != 1)
@@ -127,14 +130,14 @@ def runs(region: Region, size: tuple[int, int]) -> list[int]:
 
 
 def _pair_edges(order: np.ndarray) -> np.ndarray:
-    """Who shares an edge with whom: neighbours in `order`, two by two."""
+    """Pair the edges that meet: neighbours in `order`, two by two."""
     partner = np.empty_like(order)
     partner[order[::2]], partner[order[1::2]] = order[1::2], order[::2]
     return partner
 
 
 def _follow_loop(first: int, along: np.ndarray, down: np.ndarray, left: np.ndarray) -> Iterator[int]:
-    """The turns of one outline, by a row edge and a column edge in turn; each is taken from those `left`."""
+    """Follow the turns of one outline, by a row edge and a column edge in turn; each is taken from those `left`."""
     current = first
     while left[current]:
         other = along[current]
@@ -145,7 +148,7 @@ def _follow_loop(first: int, along: np.ndarray, down: np.ndarray, left: np.ndarr
 
 
 def _placed(ring: Ring, affine: Affine) -> np.ndarray:
-    """(n, 2) float64 coordinates of lattice points."""
+    """Place lattice points: (n, 2) float64 coordinates."""
     x0, xx, xy, y0, yx, yy = affine
     x, y = ring[:, 0], ring[:, 1]
     return np.stack([x0 + xx * x + xy * y, y0 + yx * x + yy * y], axis=1).astype(np.float64)

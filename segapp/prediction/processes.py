@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 5.0
 
 
 def share() -> tuple[int, int]:
-    """This process's rank and the number of processes, as whatever started them says."""
+    """Return this process's rank and the number of processes, from the environment of the launcher."""
     given = {name: os.environ.get(name) for name in ("RANK", "WORLD_SIZE")}
     if given == {"RANK": None, "WORLD_SIZE": None}:
         return 0, 1
@@ -39,7 +39,7 @@ def share() -> tuple[int, int]:
 
 
 def run_in_processes(command: Callable[..., int], settings: dict[str, Any], number: int) -> int:
-    """`command(**settings)` in so many processes, each with its share; the worst of their exit codes.
+    """Run `command(**settings)` in so many processes, each with its part; return the worst of their exit codes.
 
     What several of them refuse for the same reason is said once. None of them outlives this call.
     """

@@ -31,7 +31,9 @@ def write_classes(output: Path, spec: Spec) -> None:
 
 
 def write_tables(output: Path, every: Sequence[Job], spec: Spec, model: str) -> None:
-    """The tables of the whole folder, from all parts of the manifest; whoever ends last writes the last version.
+    """Write the tables of the complete folder, from all parts of the manifest.
+
+    The process that ends last writes the last version.
 
     Only what `model` did is in them: where several processes replace another one's files, some are not done yet.
     """
@@ -44,7 +46,7 @@ def write_tables(output: Path, every: Sequence[Job], spec: Spec, model: str) -> 
 
 
 def done_rows(output: Path, every: Sequence[Job]) -> list[Row]:
-    """The rows of the images that are finished, in their order."""
+    """Return the rows of the finished images, in their order."""
     rows = Manifest(output).rows
     known = [rows[job.name] for job in every if job.name in rows]
     return [row for row in known if row.status == "done"]
@@ -52,7 +54,7 @@ def done_rows(output: Path, every: Sequence[Job]) -> list[Row]:
 
 @contextmanager
 def _lock_folder(output: Path) -> Iterator[None]:
-    """One process at a time."""
+    """Lock the folder for one process at a time."""
     folder = os.open(output, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -74,7 +76,10 @@ def _write_table(path: Path, rows: Sequence[Row], spec: Spec) -> None:
 
 
 def _write_coco(path: Path, rows: Sequence[Row], parts: Mapping[str, Path], spec: Spec) -> None:
-    """One file of all images, made of each image's own: https://cocodataset.org/#format-data, run lengths as lists."""
+    """Write one file of all images from each image's own.
+
+    Https://cocodataset.org/#format-data, with run lengths as lists.
+    """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, row in enumerate(rows, start=1):
@@ -88,6 +93,7 @@ def _write_coco(path: Path, rows: Sequence[Row], parts: Mapping[str, Path], spec
 
 
 def format_least_certain(rows: Sequence[Row], count: int) -> str:
+    """Format the images in which the network is least certain, the least certain first."""
     first = sorted(rows, key=lambda row: row.confidence)[:count]
     lines = [f"look at these first, the network is least sure of them (mean confidence, of {len(rows)} images):"]
     return "\n".join(lines + [f"  {row.confidence:.4f}  {for_terminal(row.image)}" for row in first])

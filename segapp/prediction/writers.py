@@ -120,7 +120,7 @@ class Outputs:
             self._areas += self._area.of(indices, top, self.spec.num_classes)
 
     def _cleaned(self, rows: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Rows of a mask on their way to its file."""
+        """Clean the rows of a mask on their way to its file."""
         top = 0
         for band in clean_bands(rows, self.spec):
             self._count(band, top)
@@ -137,7 +137,7 @@ class Outputs:
             writer.add(rows)
 
     def write(self) -> None:
-        """The files that need the whole image."""
+        """Write the files that need the complete image."""
         outputs, spec = self.job.outputs, self.spec
         if cleans(spec) and "mask" not in self._streamed:
             self._indices = clean(self._indices, spec)
@@ -165,7 +165,7 @@ class Outputs:
             write_image(path, picture)
 
     def row(self, begun: Row) -> Row:
-        """The manifest's row of an image whose files are all written."""
+        """Return the manifest's row of an image whose files are all written."""
         return replace(
             begun,
             status="done",
@@ -196,7 +196,7 @@ class Unopened:
 
 
 def _measure_uncertainty(probabilities: np.ndarray) -> np.ndarray:
-    """(K, h, w) → (h, w) uint8: the entropy over its largest value log K, 0 … 255 for 0 … 1."""
+    """Measure (K, h, w) → (h, w) uint8: the entropy divided by its largest value log K, 0 … 255 for 0 … 1."""
     terms = probabilities * np.log(np.maximum(probabilities, 1e-12))
     return np.rint(terms.sum(axis=0) * (-255 / np.log(len(probabilities)))).clip(0, 255).astype(np.uint8)
 

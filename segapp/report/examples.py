@@ -28,7 +28,7 @@ def add_examples(page: Page, finished: Sequence[Result], pairs: Sequence[tuple[s
 
 
 def _legends(page: Page, folders: dict[str, Path]) -> None:
-    """What the colours mean: once, or for every arm where they are not the same ones."""
+    """Add the legend of the colours: once, or for every variant where they differ."""
     found = {arm: folder / "legend.json" for arm, folder in folders.items()}
     texts = {arm: read_text(path) for arm, path in found.items() if path.is_file()}
     for text in dict.fromkeys(texts.values()):
@@ -41,7 +41,7 @@ def _legends(page: Page, folders: dict[str, Path]) -> None:
 
 
 def _example(folders: dict[str, Path], stem: str) -> list[str]:
-    """Image, truth, and every arm's prediction."""
+    """Show the image, the target, and every variant's prediction."""
     somewhere = next(folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file())
     common = [embed_image(somewhere / f"{stem}-image.jpg", stem), embed_image(somewhere / f"{stem}-truth.png", "truth")]
     predictions = [(arm, folder / f"{stem}-prediction.png") for arm, folder in folders.items()]

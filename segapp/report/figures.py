@@ -49,24 +49,24 @@ STYLE: Any = {
 
 
 def use_style() -> AbstractContextManager[None]:
-    """Figures are made under it."""
+    """Use segapp's style for the figures that are made inside."""
     context: AbstractContextManager[None] = matplotlib.rc_context(STYLE)
     return context
 
 
 def make_figure(width: float, height: float) -> Figure:
-    """A figure in inches; narrow enough that its text is readable on a phone."""
+    """Make a figure with a size in inches; narrow enough that its text is readable on a phone."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """White behind it, for documents."""
+    """Save a PNG with a white background, for documents."""
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=150, facecolor="white", metadata={"Software": None})
 
 
 def render_svg(figure: Figure, name: str) -> str:
-    """An <svg> element to stand in a page; the same figure gives the same text."""
+    """Render an <svg> element for a page; the same figure gives the same text."""
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -81,13 +81,16 @@ def _for_page(tag: str, name: str) -> str:
 
 
 def choose_colours(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Every arm's colour and line style; after nine arms the colours come again, dashed."""
+    """Choose every variant's colour and line style; after nine variants the colours repeat, dashed."""
     dashes = ("-", "--", ":")
     return {arm: (COLOURS[i % 9], dashes[i // 9 % 3]) for i, arm in enumerate(arms)}
 
 
 def draw_curves(results: Sequence[Result]) -> Figure:
-    """Training loss, validation loss and validation Dice over epochs: the mean over seeds, and each seed faintly."""
+    """Draw training loss, validation loss and validation Dice over epochs.
+
+    The mean over seeds, and each seed faintly.
+    """
     panels = {"train/loss": "Training loss", "val/loss": "Validation loss", "val/dice/dataset": "Validation Dice"}
     arms = list(dict.fromkeys(result.arm for result in results if result.curves))
     figure = make_figure(10, 3.4 + 0.22 * math.ceil(len(arms) / 3))
@@ -109,7 +112,10 @@ def draw_curves(results: Sequence[Result]) -> Figure:
 
 
 def _is_wide(axes: Axes) -> bool:
-    """Whether one run's first epochs, batch norm's statistics still cold, would flatten everything else."""
+    """Return whether a run's first epochs would flatten everything else.
+
+    Batch norm's statistics have not settled then.
+    """
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
     return bool(np.nanmax(values) > 20 * np.nanmedian(values) and np.nanmin(values) > 0)
 

@@ -32,7 +32,7 @@ Row = dict[str, str]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The whole rows of the file; the torn last one of a run that was killed is left out.
+    """Read the complete rows of the file, without the truncated last one of a run that was killed.
 
     Raises:
         SegappError: no such file, or one with other columns.
@@ -81,17 +81,17 @@ class FlowTable:
     """Column → (modules, steps) float64; NaN where there is no value."""
 
     def select_weighted(self) -> "FlowTable":
-        """Only the submodules that have parameters of their own."""
+        """Select the submodules that have parameters of their own."""
         return self.only([not np.isnan(norms).all() for norms in self.values["weight_norm"]])
 
     def only(self, kept: Sequence[bool]) -> "FlowTable":
-        """The submodules marked, one mark for each."""
+        """Select the submodules that are marked, one mark for each."""
         modules = [module for module, keep in zip(self.modules, kept, strict=True) if keep]
         return FlowTable(self.steps, modules, {name: grid[np.array(kept)] for name, grid in self.values.items()})
 
 
 def read_flow(path: Path) -> FlowTable:
-    """The table as arrays; raises SegappError for a file that is none or holds no rows."""
+    """Read the table as arrays; raise SegappError for another kind of file, or one without rows."""
     rows = read_rows(path)
     if not rows:
         raise SegappError(f"{path}: holds no measured step yet.")
@@ -107,6 +107,6 @@ def read_flow(path: Path) -> FlowTable:
 
 
 def compute_median(grid: np.ndarray) -> np.ndarray:
-    """(rows,): each row's median over its finite values; NaN where it has none."""
+    """Compute (rows,): each row's median over its finite values; NaN where it has none."""
     finite = [row[np.isfinite(row)] for row in grid]
     return np.array([np.median(row) if len(row) else np.nan for row in finite])

@@ -48,23 +48,23 @@ class Page:
         self._sections: list[tuple[str, str, list[str]]] = []
 
     def section(self, title: str) -> None:
-        """What is added from here stands under this heading."""
+        """Start a section: what is added from here stands under this heading."""
         self._sections.append((f"s{len(self._sections) + 1}", title, []))
 
     def add(self, markup: str) -> None:
-        """HTML as it is."""
+        """Add HTML unchanged."""
         self._sections[-1][2].append(markup)
 
     def text(self, sentence: str, note: bool = False) -> None:
-        """A paragraph; notes are small."""
+        """Add a paragraph; notes are small."""
         self.add(format_note(sentence) if note else f"<p>{for_html(sentence)}</p>")
 
     def figure(self, svg: str, caption: str) -> None:
-        """A drawing over its caption; sideways scrolling where the screen is narrow."""
+        """Add a figure with its caption; it scrolls sideways where the screen is narrow."""
         self.add(f'<figure><div class="wide">{svg}</div><figcaption>{for_html(caption)}</figcaption></figure>')
 
     def write(self, path: Path) -> None:
-        """The whole file."""
+        """Write the complete file."""
         links = "".join(f'<a href="#{key}">{for_html(title)}</a>' for key, title, _ in self._sections)
         body = "\n".join(
             "\n".join([f'<section id="{key}"><h2>{for_html(title)}</h2>', *parts, "</section>"])
@@ -80,18 +80,18 @@ class Page:
 
 
 def format_note(sentence: str) -> str:
-    """A small paragraph."""
+    """Format a small paragraph."""
     return f'<p class="note">{for_html(sentence)}</p>'
 
 
 def format_facts(pairs: dict[str, str]) -> str:
-    """Short facts in boxes, the number above its name."""
+    """Format short facts in boxes, the number above its name."""
     boxes = "".join(f"<div><b>{for_html(value)}</b>{for_html(name)}</div>" for name, value in pairs.items())
     return f'<div class="facts">{boxes}</div>'
 
 
 def embed_image(path: Path, caption: str) -> str:
-    """An image file, inlined."""
+    """Embed an image file."""
     kind = "jpeg" if path.suffix in (".jpg", ".jpeg") else "png"
     data = base64.b64encode(path.read_bytes()).decode()
     words = for_html(caption)
@@ -107,5 +107,5 @@ def legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = "") -> st
 
 
 def arrange_in_row(pictures: list[str]) -> str:
-    """Pictures side by side, in a second row where they do not fit."""
+    """Arrange images side by side, in a second row where they do not fit."""
     return f'<div class="pictures">{"".join(pictures)}</div>'

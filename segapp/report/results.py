@@ -88,7 +88,7 @@ def compute_image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]
 
 
 def compute_nan_mean(values: Sequence[float]) -> float:
-    """The mean of what is a number; NaN of nothing."""
+    """Compute the mean of the values that are numbers; NaN where there is none."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
@@ -98,30 +98,30 @@ def _parse_number(text: str) -> float:
 
 
 def score_names(results: Sequence[Result]) -> list[str]:
-    """The scores per image that every finished run has, in their order."""
+    """List the scores per image that every finished run has, in their order."""
     found = [list(next(iter(result.images.values()))) for result in results if result.images]
     return [name for name in found[0] if all(name in other for other in found)] if found else []
 
 
 def scored(results: Sequence[Result], arm: str, score: str, images: Sequence[str]) -> dict[int, np.ndarray]:
-    """By seed the arm's score (I,) of every image."""
+    """Select, by seed, the variant's score (I,) of every image."""
     finished = [result for result in results if result.arm == arm and result.images]
     return {result.seed: np.array([result.images[name][score] for name in images]) for result in finished}
 
 
 def find_common_images(results: Sequence[Result]) -> list[str]:
-    """The images that every finished run was scored on, in natural order."""
+    """Find the images that every finished run was scored on, in natural order."""
     named = [set(result.images) for result in results if result.images]
     return sorted(set.intersection(*named), key=sort_key_natural) if named else []
 
 
 def sort_key_natural(name: str) -> list[Any]:
-    """10 sorts after 9."""
+    """Sort 10 after 9."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def grouped(images: Sequence[str], known: Mapping[str, str], rule: Mapping[str, Any]) -> list[str]:
-    """The group of each image: by `rule` (`neighbours: n` or `pattern: …`), else as the data set says.
+    """Group each image by `rule` (`neighbours: n` or `pattern: …`), else as the data set says.
 
     An image that the pattern does not match is a group of its own.
     """

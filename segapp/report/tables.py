@@ -14,7 +14,7 @@ _TEX = {character: f"\\{character}" for character in "&%$#_{}"} | _SIGNS
 
 
 def list_columns(rows: Rows) -> list[str]:
-    """All keys, in order of first appearance."""
+    """List all keys, in order of first appearance."""
     return list(dict.fromkeys(key for row in rows for key in row))
 
 
@@ -26,7 +26,7 @@ def write_csv(path: Path, rows: Rows) -> None:
 
 
 def write_tex(path: Path, rows: Rows, caption: str) -> None:
-    """A table of the LaTeX package booktabs package."""
+    """Write a table of the LaTeX package booktabs."""
     names = list_columns(rows)
     kinds = "".join("r" if _is_number(rows, name) else "l" for name in names)
     lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{_escape_tex(caption)}}}"]
@@ -38,7 +38,7 @@ def write_tex(path: Path, rows: Rows, caption: str) -> None:
 
 
 def format_html(rows: Rows) -> str:
-    """A table that scrolls sideways where the screen is narrow."""
+    """Format a table that scrolls sideways where the screen is narrow."""
     names = list_columns(rows)
     kinds = [' class="number"' if _is_number(rows, name) else "" for name in names]
     head = "".join(f"<th{kind}>{for_html(name)}</th>" for name, kind in zip(names, kinds, strict=True))
@@ -54,7 +54,7 @@ def format_html(rows: Rows) -> str:
 
 
 def format_number(value: Any) -> str:
-    """A number as a table shows it: whole ones with thousands, others to four digits."""
+    """Format a number for a table: integers with thousands, others to four digits."""
     if _is_missing(value):
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -29,19 +29,19 @@ class Finding:
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """Every check, in the order of reading."""
+    """Run every check, in the order of reading."""
     return [check(facts) for check in CHECKS]
 
 
 def check_python(facts: Facts) -> Finding:
-    """The interpreter is one segapp is made for."""
+    """Check that segapp is made for this interpreter."""
     if facts.python_fits:
         return Finding("ok", "python", facts.python)
     return Finding("problem", "python", facts.python, "segapp needs Python 3.11 to 3.13; make an environment with one")
 
 
 def check_versions(facts: Facts) -> Finding:
-    """Every dependency is installed in the range that the package's metadata asks for."""
+    """Check that every dependency is installed in the range that the package's metadata asks for."""
     wrong = [
         f"{package.name} {package.installed or 'missing'} (needs {package.wanted or 'any'})"
         for package in facts.packages
@@ -57,7 +57,7 @@ def check_versions(facts: Facts) -> Finding:
 
 
 def check_driver(facts: Facts) -> Finding:
-    """An NVIDIA card has a driver, new enough for the CUDA that torch brings."""
+    """Check that an NVIDIA card has a driver, new enough for the CUDA that torch brings."""
     if facts.driver is None:
         if facts.nvidia_card:
             advice = "install NVIDIA's driver; no CUDA toolkit is needed"
@@ -73,7 +73,7 @@ def check_driver(facts: Facts) -> Finding:
 
 
 def check_cuda(facts: Facts) -> Finding:
-    """What drives a GPU reaches torch."""
+    """Check that torch can use the GPU that the driver sees."""
     if facts.gpus:
         names = ", ".join(gpu.name for gpu in facts.gpus)
         old = [gpu for gpu in facts.gpus if not _has_code_for(gpu.capability, facts.architectures)]
@@ -98,7 +98,7 @@ def check_cuda(facts: Facts) -> Finding:
 
 
 def check_gpu_memory(facts: Facts) -> Finding:
-    """Nobody else fills the GPUs."""
+    """Check that no other process fills the GPUs."""
     if not facts.gpus:
         return Finding("ok", "GPU memory", "no GPU")
     found = ", ".join(f"{_format_size(gpu.free)} of {_format_size(gpu.total)} free" for gpu in facts.gpus)
@@ -108,7 +108,7 @@ def check_gpu_memory(facts: Facts) -> Finding:
 
 
 def check_bf16(facts: Facts) -> Finding:
-    """Which precision a run takes when it is left open."""
+    """Report which precision a run takes when it is left open."""
     device, native = facts.bf16
     if native:
         return Finding("ok", "bf16", f"computed natively by the {device}; the default precision is bf16-mixed")
@@ -116,7 +116,7 @@ def check_bf16(facts: Facts) -> Finding:
 
 
 def check_cores(facts: Facts) -> Finding:
-    """torch does not compute with more threads than the quota lets run, nor with far fewer."""
+    """Check that torch computes with neither more threads than the quota allows nor far fewer."""
     quota = "" if facts.quota == float("inf") else f", quota {facts.quota:g}"
     found = f"{facts.cores} usable{quota}; torch computes with {facts.threads} threads"
     several = "LOCAL_RANK" in facts.environment
@@ -128,7 +128,7 @@ def check_cores(facts: Facts) -> Finding:
 
 
 def check_omp(facts: Facts) -> Finding:
-    """Idle threads sleep instead of taking the loader's processor time."""
+    """Check that idle threads sleep instead of taking the loader's processor time."""
     policy = facts.environment.get("OMP_WAIT_POLICY", "")
     if policy.upper() == "PASSIVE":
         return Finding("ok", "OpenMP", "idle threads sleep")
@@ -137,7 +137,7 @@ def check_omp(facts: Facts) -> Finding:
 
 
 def check_memory(facts: Facts) -> Finding:
-    """A small training and its libraries fit."""
+    """Check that a small training and its libraries fit into memory."""
     limit = "" if facts.memory_limit == float("inf") else f" (limit {_format_size(facts.memory_limit)})"
     found = f"{_format_size(facts.memory)} available{limit}"
     if facts.memory < 2 * GIB:
@@ -146,7 +146,7 @@ def check_memory(facts: Facts) -> Finding:
 
 
 def shared_memory(facts: Facts) -> Finding:
-    """Batches of the loader's workers pass through /dev/shm."""
+    """Check that batches of the loader's workers fit through /dev/shm."""
     if facts.shared_memory is None:
         return Finding("ok", "shared memory", "no /dev/shm on this system, none needed")
     found = f"{_format_size(facts.shared_memory)} in /dev/shm"
@@ -159,7 +159,7 @@ def shared_memory(facts: Facts) -> Finding:
 
 
 def open_files(facts: Facts) -> Finding:
-    """Workers pass tensors as file descriptors."""
+    """Check that workers can pass tensors as file descriptors."""
     if facts.open_files is None:
         return Finding("ok", "open files", "no such limit on this system")
     soft, hard = facts.open_files
@@ -170,7 +170,7 @@ def open_files(facts: Facts) -> Finding:
 
 
 def check_disk(facts: Facts) -> Finding:
-    """Checkpoints and sample pictures fit."""
+    """Check that checkpoints and sample images fit on the disk."""
     found = f"{_format_size(facts.runs.free)} free for {facts.runs.path}"
     if facts.runs.free < GIB:
         return Finding("problem", "disk", found, "a run writes checkpoints; free some, or give --runs another disk")
@@ -180,7 +180,7 @@ def check_disk(facts: Facts) -> Finding:
 
 
 def runs(facts: Facts) -> Finding:
-    """A run's folder can be made."""
+    """Check that a run's folder can be made."""
     if facts.runs.trouble is None:
         return Finding("ok", "runs", f"{facts.runs.path} can be written")
     advice = 'change to a folder of yours; in a container, mount one with -v and run as --user "$(id -u):$(id -g)"'
@@ -188,7 +188,7 @@ def runs(facts: Facts) -> Finding:
 
 
 def caches(facts: Facts) -> Finding:
-    """Libraries can keep what they compile and download."""
+    """Check that libraries can keep what they compile and download."""
     wrong = [f"{folder.path} ({folder.trouble})" for folder in facts.caches if folder.trouble is not None]
     if not wrong:
         return Finding("ok", "caches", ", ".join(str(folder.path) for folder in facts.caches) + " can be written")
@@ -215,7 +215,10 @@ CHECKS: tuple[Callable[[Facts], Finding], ...] = (
 
 
 def _has_code_for(capability: tuple[int, int], architectures: tuple[str, ...]) -> bool:
-    """Machine code runs on cards of its major version with the same minor or a higher one; `compute_` on any newer."""
+    """Return whether there is code for a card: of its major version with the same minor or a lower one.
+
+    `compute_` is for any newer.
+    """
     for name in architectures:
         kind, _, number = name.partition("_")
         digits = "".join(character for character in number if character.isdigit())

@@ -115,7 +115,7 @@ def gather(runs: Path, computes_bf16: Callable[[torch.device], bool]) -> Facts:
 
 
 def read_metadata(key: str) -> str:
-    """A field of the installed package's metadata; empty when segapp runs without being installed."""
+    """Read a field of the installed package's metadata; empty when segapp runs without being installed."""
     try:
         return str(metadata.metadata("segapp")[key] or "")
     except metadata.PackageNotFoundError:
@@ -123,7 +123,7 @@ def read_metadata(key: str) -> str:
 
 
 def list_packages(requirements: list[str] | None = None) -> tuple[Package, ...]:
-    """segapp's dependencies, without those of its extras, and what is installed of each."""
+    """List segapp's dependencies, without those of its extras, and the installed version of each."""
     if requirements is None:
         try:
             requirements = metadata.requires("segapp") or []
@@ -148,7 +148,10 @@ def _is_python_fit(wanted: str) -> bool:
 
 
 def find_driver(root: Path) -> str | None:
-    """The version of NVIDIA's driver, from the kernel, else (as under WSL) from nvidia-smi; None without a driver."""
+    """Find the version of NVIDIA's driver, from the kernel, else (as under WSL) from nvidia-smi.
+
+    None without a driver.
+    """
     for path in ("proc/driver/nvidia/version", "sys/module/nvidia/version"):
         text = (root / path).read_text() if (root / path).is_file() else ""
         if number := re.search(r"\b(\d{3,}(?:\.\d+)+)\b", text):
@@ -174,7 +177,7 @@ def _has_nvidia_card(root: Path) -> bool:
 
 
 def _list_gpus() -> tuple[tuple[Gpu, ...], str | None]:
-    """The GPUs torch can use, and what it says of those it cannot."""
+    """List the GPUs that torch can use, and what it reports of those it cannot."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
@@ -207,7 +210,7 @@ def _open_files() -> tuple[int, int] | None:
 
 
 def cache_folders(environment: dict[str, str]) -> list[Path]:
-    """Where torch, the hub and matplotlib keep things, and the folder for temporary files."""
+    """List the folders where torch, the hub and matplotlib keep files, and the folder for temporary files."""
     home = Path(environment.get("HOME") or Path.home())
     cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
     named = [environment.get(name) for name in ("TORCH_HOME", "HF_HOME", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR")]
@@ -215,7 +218,7 @@ def cache_folders(environment: dict[str, str]) -> list[Path]:
 
 
 def folder(path: Path) -> Folder:
-    """Whether files can be made in a folder, tried in the nearest one that exists; it is not created."""
+    """Describe whether files can be made in a folder, tried in the nearest one that exists; it is not created."""
     nearest = path.absolute()
     while not os.path.lexists(nearest):
         nearest = nearest.parent

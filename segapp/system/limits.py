@@ -14,13 +14,19 @@ UNLIMITED_BYTES = 2**60  # version 1 writes a number near 2^63 where there is no
 
 
 def count_usable_cores(root: Path = Path("/")) -> int:
-    """Cores this process may keep busy, at least 1: those it may run on, within the quota of its control group."""
+    """Count the cores that this process may keep busy, at least 1.
+
+    Those it may run on, within the quota of its control group.
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.floor(min(allowed, read_cpu_quota(root))))
 
 
 def read_cpu_quota(root: Path = Path("/")) -> float:
-    """Cores' worth of processor time per second; infinity without a quota. `root` is where /proc and /sys lie."""
+    """Read the quota in cores (processor seconds per second); infinity without a quota.
+
+    `root` is where /proc and /sys lie.
+    """
     quotas = [math.inf]
     for group in _groups(root, "cpu"):
         words = _read(group / "cpu.max").split() or [
@@ -34,7 +40,7 @@ def read_cpu_quota(root: Path = Path("/")) -> float:
 
 
 def read_memory_limit(root: Path = Path("/")) -> float:
-    """Bytes of main memory the control group may hold; infinity without a limit."""
+    """Read the bytes of main memory that the control group may hold; infinity without a limit."""
     limits = [math.inf]
     for group in _groups(root, "memory"):
         for text in (_read(group / "memory.max"), _read(group / "memory.limit_in_bytes")):
@@ -44,7 +50,7 @@ def read_memory_limit(root: Path = Path("/")) -> float:
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of this process's control group and of all above it, in whichever version the kernel mounts."""
+    """List the folders of this process's control group and of all above it, in whichever version the kernel mounts."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):

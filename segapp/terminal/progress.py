@@ -32,7 +32,7 @@ class Progress(tqdm):
         super().__init__(**options)
 
     def show(self) -> None:
-        """Redraw a bar; begin a line where the last one is old enough."""
+        """Redraw a bar; write a line where the last one is old enough."""
         if not self._every or time.time() - self.last_print_t >= self._every:
             self.last_print_n, self.last_print_t = self.n, time.time()
             self.refresh()

@@ -14,7 +14,10 @@ CHOICES = ("symmetries", "scales", "average", "min_object", "min_hole")
 
 
 def read_settings(bundle: Bundle) -> str:
-    """As YAML: windows as saved, no network to build, and no precision of Lightning's, which computes nothing."""
+    """Read a bundle's settings as YAML.
+
+    Windows as saved, no network to build, and no precision of Lightning's, which computes nothing.
+    """
     spec = bundle.spec
     data = {"overlap": spec.overlap, "blend": spec.blend, "window": list(spec.window)}
     data |= {"resize": list(spec.resize)} if spec.resize else {}
@@ -28,7 +31,10 @@ def read_settings(bundle: Bundle) -> str:
 
 
 def compute_with(bundle: Bundle, model: SegmentationModule, allowed: Sequence[str]) -> None:
-    """Its networks compute, averaged and cleaned as its spec says; windows are those of the data section."""
+    """Compute with the bundle's networks, averaged and cleaned as its spec says.
+
+    Windows are those of the data section.
+    """
     networks = open_networks([bundle.folder], allowed, "auto" if bundle.format == "weights" else "cpu")
     kept = {name: getattr(bundle.spec, name) for name in CHOICES} | {"precision": networks.spec.precision}
     model.spec = replace(model.spec, **kept)

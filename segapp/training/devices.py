@@ -10,7 +10,10 @@ from segapp.inference.runtime import choose_device
 
 
 def refuse_what_needs_a_gpu(trainer: Any) -> None:
-    """MisuseError for sharding and for synchronised batch norm on a CPU, and for an average of sharded weights."""
+    """Raise MisuseError for what needs a GPU.
+
+    That is sharding and synchronised batch norm on a CPU, and an average of sharded weights.
+    """
     kind = trainer.accelerator if trainer.accelerator in ("cpu", "mps") else choose_device("auto").type
     strategy = _name(trainer.strategy)
     shards = "fsdp" in strategy.lower() or "ModelParallel" in strategy
@@ -32,7 +35,7 @@ def refuse_what_needs_a_gpu(trainer: Any) -> None:
 
 
 def refuse_unknown_strategy(strategy: Any) -> None:
-    """MisuseError for a name that Lightning does not know; something injected is checked by the parser."""
+    """Raise MisuseError for a name that Lightning does not know; the parser checks injected objects."""
     known = ["auto", *StrategyRegistry.available_strategies()]
     if isinstance(strategy, str) and strategy not in known:
         raise MisuseError(
@@ -43,7 +46,7 @@ def refuse_unknown_strategy(strategy: Any) -> None:
 
 
 def apply_torchrun(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Numbers of devices and nodes that were left open, where torchrun has decided them already."""
+    """Apply torchrun's numbers of devices and nodes where the user left them open."""
     if "TORCHELASTIC_RUN_ID" not in environment:
         return {}
     world, local = (int(environment[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
@@ -52,5 +55,5 @@ def apply_torchrun(trainer: Mapping[str, Any], environment: Mapping[str, str]) -
 
 
 def _name(part: Any) -> str:
-    """A name, or the class path of something injected."""
+    """Return a name, or the class path of an injected object."""
     return str(part.get("class_path") if hasattr(part, "get") else part)

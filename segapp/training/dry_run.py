@@ -26,7 +26,7 @@ _scratch: list[Path] = []
 
 
 def make_scratch_folder() -> Path:
-    """Where the steps write what a run writes, so that it costs them the same."""
+    """Make a folder in which the steps write what a run writes, so that it costs them the same."""
     _scratch.append(Path(tempfile.mkdtemp(prefix="segapp-dry-run-")))
     return _scratch[-1]
 
@@ -38,7 +38,7 @@ def remove_scratch() -> None:
 
 
 def shorten_trainer(settings: dict[str, Any]) -> dict[str, Any]:
-    """The trainer's settings for a few steps and a short validation."""
+    """Shorten the trainer's settings to a few steps and a short validation."""
     return {
         **settings,
         **{"max_epochs": 1, "min_epochs": None, "max_steps": -1, "max_time": None, "num_sanity_val_steps": 0},
@@ -64,14 +64,14 @@ class Measure(Callback):
         self._before = time.perf_counter()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """The batch is there."""
+        """Note the time at which the batch is available."""
         self.waits.append(time.perf_counter() - self._before)
         self.batch = batch
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """A step is done."""
+        """Note the time of a step."""
         self.steps.append(self._measure_interval())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -87,7 +87,7 @@ class Measure(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """An image is scored."""
+        """Note the time of a scored image."""
         self.images.append(self._measure_interval())
 
     def _measure_interval(self) -> float:
@@ -99,7 +99,7 @@ class Measure(Callback):
 
 
 def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> str:
-    """The table that is printed."""
+    """Format the table that is printed."""
     assert measure.batch is not None
     module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
     net: torch.nn.Module = module.net  # type: ignore[assignment]
@@ -127,7 +127,7 @@ def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> s
 
 
 def _measure_forward(module: LightningModule, images: torch.Tensor, trainer: Trainer) -> tuple[int, int]:
-    """Bytes kept for the backward pass, and floating-point operations, of one training forward of a batch."""
+    """Measure one training forward of a batch: bytes kept for the backward pass, and floating-point operations."""
     storages: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used twice
     parameters = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
 
@@ -152,7 +152,7 @@ def _format_peak() -> str:
 
 
 def _read_peak_bytes() -> int:
-    """What this process held in memory at most: on Linux not by `ru_maxrss`, which it inherits from its parent."""
+    """Read the largest memory of this process: on Linux not by `ru_maxrss`, which it inherits from its parent."""
     status = Path("/proc/self/status")
     if status.is_file():
         lines = status.read_text().splitlines()
@@ -161,14 +161,14 @@ def _read_peak_bytes() -> int:
 
 
 def _limited(count: int, limit: float | None) -> int:
-    """Lightning's limits: a number of batches, or a share of them."""
+    """Apply Lightning's limits: a number of batches, or a fraction of them."""
     if limit is None:
         return count
     return min(count, limit) if isinstance(limit, int) else int(count * limit)
 
 
 def _format_whole_run(trainer: Any, epoch: float, steps: float) -> str:
-    """The whole run of the person's settings, where it has an end; `steps` are the optimiser's in an epoch."""
+    """Format the complete run with the user's settings, if it has an end; `steps` are the optimiser's in an epoch."""
     by_steps = trainer.max_steps / steps if trainer.max_steps >= 0 else math.inf
     limit = trainer.max_epochs or (1000 if by_steps == math.inf else -1)  # Lightning's default
     epochs = min(limit if limit >= 0 else math.inf, by_steps)

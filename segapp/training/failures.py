@@ -23,7 +23,7 @@ _NO_SHARED_MEMORY = re.compile(r"shared memory|unable to (?:mmap|write to file) 
 
 
 def explained(error: Exception, verb: str, settings: Any, folder: Path) -> SegappError | None:
-    """The sentence for a failure that a person can do something about, or None: then it is a defect of ours.
+    """Explain a failure that the user can do something about, or return None: then it is a defect of segapp.
 
     Args:
         error: What was raised; what it arose from is looked at too.
@@ -39,7 +39,7 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
 
 
 def refused(error: Exception) -> SegappError:
-    """The sentence for settings that a constructor refused: our own where there is one, else the library's."""
+    """Explain settings that a constructor refused, by segapp's message where there is one, else by the library's."""
     for cause in _iterate_causes(error):
         if isinstance(cause, SegappError):
             return cause
@@ -108,7 +108,7 @@ def _explain_device_memory() -> str:
 
 
 def _suggest_smaller(verb: str, settings: Any) -> str:
-    """What needs less: of a fit its batch, of scoring its windows."""
+    """Suggest what needs less memory: a smaller batch for training, smaller windows for scoring."""
     data = settings.data
     if verb != "fit":
         return "Set --data.window to less (now " + str(data.get("window") or "that of a training sample") + ")."

@@ -166,7 +166,7 @@ class SegmentationModule(pl.LightningModule):
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+        """Compute the loss of one batch."""
         logits = self.net(batch["image"])
         if isinstance(logits, list) and not isinstance(self.loss, DeepSupervision):
             raise MisuseError(
@@ -191,7 +191,7 @@ class SegmentationModule(pl.LightningModule):
         return together / rest if rest and batch_idx >= batches - rest else 1.0
 
     def configure_optimizers(self) -> Any:
-        """The injected optimiser and scheduler."""
+        """Return the injected optimiser and scheduler."""
         try:
             optimizer = self.optimizer(self._list_parameters())
         except (ValueError, TypeError) as error:
@@ -306,7 +306,7 @@ class SegmentationModule(pl.LightningModule):
         return prediction
 
     def _weigh_loss(self, logits: Tensor, truth: Tensor) -> None:
-        """The loss of a band (K, h, W) counts as much as it has valid pixels, or as much as a mean over pixels says."""
+        """Weigh the loss of a band (K, h, W) by its number of valid pixels, or by what a mean over pixels counts."""
         loss = self.loss.loss if isinstance(self.loss, DeepSupervision) else self.loss
         logits, truth = logits[None], truth[None].long()
         weight: Tensor = (truth != IGNORE_INDEX).sum()
@@ -316,7 +316,10 @@ class SegmentationModule(pl.LightningModule):
             self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, truth), weight)
 
     def _log_scores(self, stage: str) -> dict[str, float]:
-        """No collective but the metrics' own, once per epoch: every process logs the same numbers, and gets them."""
+        """Log the scores with no collective but the metrics' own, once per epoch.
+
+        Every process logs the same numbers.
+        """
         scores = {f"{stage}/{name}": float(score) for name, score in self.scores.compute().items()}
         if self.runtime is None:
             scores[f"{stage}/loss"] = float(self.eval_loss.compute())
@@ -339,12 +342,12 @@ def fuse(optimizer: Optimizer, device: str) -> None:
 
 
 def _watched(scheduler: ReduceLROnPlateau) -> str:
-    """What it waits for; Lightning's of that name says so."""
+    """Return what the scheduler monitors; Lightning's scheduler of that name says so."""
     return str(getattr(scheduler, "monitor", "val/loss"))
 
 
 def _listed(schedulers: Any) -> list[Any]:
-    """What Lightning's `lr_schedulers()` gives: none, one or several."""
+    """List what Lightning's `lr_schedulers()` returns: none, one or several."""
     if schedulers is None:
         return []
     return schedulers if isinstance(schedulers, list) else [schedulers]

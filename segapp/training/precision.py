@@ -12,7 +12,7 @@ ROUNDED = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-flo
 
 
 def refuse_rounded_weights(precision: object) -> None:
-    """MisuseError for arithmetic in which the weights themselves are rounded."""
+    """Raise MisuseError for arithmetic in which the weights themselves are rounded."""
     if precision in ROUNDED:
         raise MisuseError(
             f"trainer.precision {precision} rounds the weights themselves, so that small updates, their average and "
@@ -30,7 +30,7 @@ def refuse_mixed_under_fsdp(precision: object, strategy: object) -> None:
 
 
 def choose_precision(accelerator: str, strategy: object = "auto") -> str:
-    """Lightning's name of the precision to train in, for its accelerator `auto`, `cpu`, `gpu`, `cuda` or `mps`.
+    """Choose the precision to train in, by Lightning's name, for its accelerator `auto`, `cpu`, `gpu`, `cuda` or `mps`.
 
     bf16 where the processor computes it natively, else fp32: fp16 needs loss scaling, and bf16 emulated in software
     is slower than fp32. FSDP gets fp32: see `refuse_mixed_under_fsdp`.

@@ -20,7 +20,7 @@ _SHARED = "SEGAPP_RUN_FOLDER"  # so that the processes of one run on one machine
 
 
 def find_job(given: str | None, environment: Mapping[str, str]) -> str | None:
-    """What names the folder of a run whose processes somebody else starts, and perhaps starts again.
+    """Find the name of the folder of a run whose processes a launcher starts, and perhaps restarts.
 
     The job given, else torchrun's own name of the run, else None. Raises MisuseError where processes that a launcher
     started could only guess each other's folder.
@@ -36,7 +36,7 @@ def find_job(given: str | None, environment: Mapping[str, str]) -> str | None:
 
 
 def make_run_folder(root: Path, name: str, job: str | None = None) -> Path:
-    """A folder that does not exist yet; for a job, its own, whoever makes it first."""
+    """Make a folder that does not exist yet; for a job, its own folder, whichever process makes it first."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     attempts = (stamp if attempt == 1 else f"{stamp}-{attempt}" for attempt in count(1))
     if job == LATEST:
@@ -45,18 +45,18 @@ def make_run_folder(root: Path, name: str, job: str | None = None) -> Path:
 
 
 def make_results_folder(run: Path, verb: str, job: str | None = None) -> Path:
-    """`<run>/<verb>-<n>`, the first n that is free; for a job, `<run>/<verb>-<job>`."""
+    """Make `<run>/<verb>-<n>` with the first free n; for a job, `<run>/<verb>-<job>`."""
     return _make_first_free(run, (f"{verb}-{number}" for number in count(1)), f"{verb}-{job}" if job else None)
 
 
 def find_last_checkpoint(run: Path) -> Path | None:
-    """The checkpoint that a job which was stopped goes on from."""
+    """Find the checkpoint from which a stopped job resumes."""
     last = run / "checkpoints" / "last.ckpt"
     return last if last.is_file() else None
 
 
 def _make_first_free(parent: Path, attempts: Iterator[str], job: str | None) -> Path:
-    """The first folder that is new, shared with the processes this one starts; a job's need not be new."""
+    """Make the first folder that is new, shared with the processes that this one starts; a job's folder may exist."""
     if "LOCAL_RANK" in os.environ and _SHARED in os.environ:
         return Path(os.environ[_SHARED])
     try:
@@ -113,20 +113,23 @@ def _require_plain_name(what: str, name: str) -> str:
 
 
 def find_run(checkpoint: Path) -> Path | None:
-    """The run folder that a checkpoint lies in, `<run>/checkpoints/x.ckpt`, or None for a checkpoint by itself."""
+    """Find the run folder that a checkpoint lies in, `<run>/checkpoints/x.ckpt`, or None for a checkpoint by itself."""
     run = checkpoint.resolve().parent.parent
     return run if (run / "config.yaml").is_file() and checkpoint.resolve().parent.name == "checkpoints" else None
 
 
 def refuse_other_place(run: Path, typed: list[str]) -> None:
-    """MisuseError for options that would put a run that goes on elsewhere, and where nothing can be written in it."""
+    """Raise MisuseError for options that would put a resumed run elsewhere.
+
+    Also for a folder that cannot be written to.
+    """
     if typed:
         raise MisuseError(f"a run that goes on stays in its folder, {run}: leave {' and '.join(typed)} out.")
     require_writable(run, "copy the run to where you may write, and go on there")
 
 
 def suggest_newest_best(root: Path = Path("runs")) -> str:
-    """` The newest here is …` for an error that asks for a checkpoint, or nothing."""
+    """Suggest ` The newest here is …` in an error that asks for a checkpoint, or nothing."""
     runs = [path for path in root.glob("*/*/checkpoints/best.ckpt") if path.parts[-3] != LATEST]
     found = sorted(runs, key=lambda path: path.stat().st_mtime)
     return f" The newest here is {found[-1]}." if found else ""

@@ -9,6 +9,7 @@ from segapp.terminal.text import for_terminal
 
 
 def format_summary(folder: Path, classes: Sequence[str]) -> str:
+    """Format the best scores of a run, and the next commands."""
     best = folder / "checkpoints" / "best.ckpt"
     if not best.is_file() and not best.with_name("last.ckpt").is_file():
         return "\nNo checkpoint was kept: nothing was trained, or it was a fast_dev_run."

@@ -27,7 +27,7 @@ from segapp.system.limits import count_usable_cores
 
 
 def refuse_impossible(trainer: Any) -> None:
-    """MisuseError for intervals of nothing, and for a run that would keep nothing to go on from."""
+    """Raise MisuseError for intervals of zero, and for a run that would keep no checkpoint."""
     for name in ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches"):
         if trainer[name] == 0:
             raise MisuseError(f"trainer.{name} is 0; give 1 or more, or leave it out.")
@@ -49,7 +49,7 @@ def refuse_impossible(trainer: Any) -> None:
 
 
 def refuse_addresses(settings: Any) -> None:
-    """MisuseError for a folder on another machine, which would become one of that name here."""
+    """Raise MisuseError for a folder on another machine, which would become one of that name here."""
     source = settings.data.source.get("init_args") or {}
     for name, folder in (
         ("trainer.default_root_dir", settings.trainer.default_root_dir),
@@ -60,7 +60,9 @@ def refuse_addresses(settings: Any) -> None:
 
 
 def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> None:
-    """MisuseError for an EarlyStopping on what nobody logs, which Lightning would tell after the first epoch.
+    """Raise MisuseError for an EarlyStopping on a name that is never logged.
+
+    Lightning would report it only after the first epoch.
 
     Args:
         callbacks: The person's; one of their own may log anything.
@@ -100,7 +102,7 @@ def refuse_unfit_callbacks(callbacks: list[Any]) -> None:
 
 
 def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers: list[Callback]) -> dict[str, Any]:
-    """The arguments of Lightning's Trainer: the person's settings and callbacks, and those every run has."""
+    """Return the arguments of Lightning's Trainer: the user's settings and callbacks, and those that every run has."""
     own = any(isinstance(callback, LightningBar) for callback in settings["callbacks"] or [])
     shown = [] if own or settings["enable_progress_bar"] is False else [ProgressBar()]
     return {
@@ -115,7 +117,7 @@ def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers
 
 
 def make_fit_callbacks(folder: Path, seed: int, config: dict[str, Any], stop: StopWhenAsked) -> list[Callback]:
-    """What watches a training, in the order in which it is told.
+    """Make the callbacks of a training, in the order in which they are called.
 
     Args:
         folder: The run's.
@@ -137,7 +139,7 @@ def make_fit_callbacks(folder: Path, seed: int, config: dict[str, Any], stop: St
 
 
 def find_stop(folder: Path) -> StopWhenAsked:
-    """What saves a run's last checkpoint and stops there."""
+    """Make the callback that saves a run's last checkpoint and stops there."""
     return StopWhenAsked(LastCheckpoint(folder / "checkpoints"))
 
 
@@ -152,7 +154,7 @@ def _loggers(given: Any, folder: Path) -> list[Any] | bool:
 
 
 def _add_checkpoint_plugin(plugins: list[Any]) -> list[Any]:
-    """A person's own way of writing checkpoints prevails."""
+    """Add segapp's checkpoint plugin, unless the user has one."""
     return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
 
 

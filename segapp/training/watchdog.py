@@ -38,12 +38,12 @@ def watch_processes() -> None:
 
 
 def is_child() -> bool:
-    """Whether this process was started by the first one of its run."""
+    """Return whether this process was started by the first one of its run."""
     return "LOCAL_RANK" in os.environ and os.environ.get(_LAUNCHER) == str(os.getppid())
 
 
 def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool:
-    """Whether an error of this process is told by the first one on this machine, which mostly has the same.
+    """Return whether the first process on this machine reports an error of this process. Mostly it has the same error.
 
     The first ends those it started, who wait for that so long; what is then still there has an error of its own.
     torchrun ends its processes in the same way. A first one that was killed says nothing. All stop together, so that a
@@ -64,7 +64,7 @@ def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool
 
 
 def explain_lost_process(error: BaseException) -> SegappError | None:
-    """The sentence for a failed exchange when another process has died of something; None for other errors.
+    """Explain a failed exchange after another process has died; return None for other errors.
 
     Waits for what the other one has to say, and for its exit code.
     """

@@ -48,14 +48,14 @@ class Augmenter:
         require_contract(self._foreign, contract)
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """(2, 2): from the crop's pixels to the stored image's, both relative to the centre."""
+        """Sample (2, 2): from the crop's pixels to the stored image's, both relative to the centre."""
         matrix = np.eye(2)
         for geometry in self._geometry:
             matrix = matrix @ geometry.draw(rng)
         return matrix
 
     def change(self, image: np.ndarray, mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """(H, W, C) uint8 or float32 and (H, W) uint8, changed; the size may change too.
+        """Change (H, W, C) uint8 or float32 and (H, W) uint8; the size may change too.
 
         Raises SegappError naming the transform that fails.
         """
@@ -76,7 +76,7 @@ class Augmenter:
     def warp(
         image: np.ndarray, mask: np.ndarray, matrix: np.ndarray, centre: tuple[float, float], size: tuple[int, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop of `size` around `centre` (y, x, in pixels from the top left corner) of a window, mapped.
+        """Warp a crop of `size` around `centre` (y, x, in pixels from the top left corner) out of a window.
 
         Images are interpolated linearly, masks by nearest; what lies outside the mask becomes 255.
         """
@@ -104,7 +104,7 @@ class Augmenter:
 
     @staticmethod
     def resize(image: np.ndarray, mask: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Both to `size` (height, width): by area when it shrinks, else linearly; masks by nearest."""
+        """Resize both to `size` (height, width): by area when it shrinks, else linearly; masks by nearest."""
         shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
         smooth = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         resized = _by_fours(image, lambda part: cv2.resize(part, size[::-1], interpolation=smooth))
@@ -117,7 +117,10 @@ def use_one_thread() -> None:
 
 
 def _by_fours(image: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """OpenCV's geometry takes up to 4 channels, and returns one channel without its axis."""
+    """Apply a function to four channels at a time.
+
+    OpenCV's geometry takes up to 4, and returns one channel without its axis.
+    """
     parts = []
     for start in range(0, image.shape[2], 4):
         part = function(np.ascontiguousarray(image[..., start : start + 4]))
@@ -146,14 +149,14 @@ def _leaves(transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> Iterator[
 
 
 def _require_known_arguments(transform: A.BasicTransform) -> None:
-    """albumentations warns of a misspelt argument and goes on without it."""
+    """Require known arguments: albumentations only warns of a misspelt one and goes on without it."""
     if transform.invalid_args:
         names = ", ".join(transform.invalid_args)
         raise MisuseError(f"albumentations.{type(transform).__name__} has no argument {names}.")
 
 
 def _ignore_outside(transform: A.BasicTransform, num_classes: int) -> None:
-    """What albumentations pulls into a mask from outside is nothing: 255, not its default, class 0.
+    """Ignore what albumentations pulls into a mask from outside: it becomes 255, not its default, class 0.
 
     None says of what is only hidden (`CoarseDropout`) that the mask stays: it is to be recognised all the same. What
     a person gives is kept.

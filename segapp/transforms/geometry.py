@@ -12,7 +12,7 @@ class Geometry(ABC):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """(2, 2) float: from (x, y) relative to the crop's centre to the same in the stored image."""
+        """Sample (2, 2) float: from (x, y) relative to the crop's centre to the same in the stored image."""
 
 
 class Flips(Geometry):
@@ -22,7 +22,7 @@ class Flips(Geometry):
         self.horizontal, self.vertical, self.turns = horizontal, vertical, turns
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """One of up to eight signed permutations: no pixel is interpolated."""
+        """Sample one of up to eight signed permutations: no pixel is interpolated."""
         left, up = rng.integers(2, size=2)
         turns = int(rng.integers(4))
         mirrored = np.diag([1 - 2.0 * (self.horizontal and left), 1 - 2.0 * (self.vertical and up)])
@@ -55,7 +55,7 @@ class Affine(Geometry):
         self.rotate, self.scale, self.shear, self.p = rotate, scale, shear, p
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """The identity with probability 1 - p."""
+        """Sample the identity with probability 1 - p."""
         chance, *even = rng.random(4)
         if chance >= self.p:
             return np.eye(2)

@@ -26,7 +26,10 @@ class Natural(Preset):
         self.geometry = (Flips(), Affine(rotate=10, scale=(0.75, 1.5)))
 
     def values(self, channels: int) -> list[A.BasicTransform]:
-        """Hue and saturation exist for 3 channels; other images vary in brightness and contrast."""
+        """List the value transforms: hue and saturation exist for 3 channels.
+
+        Other images vary in brightness and contrast.
+        """
         colour = (
             A.ColorJitter((0.7, 1.3), (0.7, 1.3), (0.7, 1.3), (-0.04, 0.04), p=0.5)
             if channels == 3
@@ -45,7 +48,7 @@ class Microscopy(Preset):
         )
 
     def values(self, channels: int) -> list[A.BasicTransform]:
-        """The same for any number of channels."""
+        """List the value transforms, the same for any number of channels."""
         return [
             A.RandomBrightnessContrast(0.2, 0.2, p=0.5),
             A.RandomGamma((70, 150), p=0.3),
@@ -61,7 +64,7 @@ class Medical(Preset):
         self.geometry = (Affine(rotate=15, scale=(0.7, 1.4), p=0.4),)
 
     def values(self, channels: int) -> list[A.BasicTransform]:
-        """The same for any number of channels."""
+        """List the value transforms, the same for any number of channels."""
         return [
             A.GaussNoise(std_range=(0.01, 0.1), p=0.1),
             A.GaussianBlur(sigma_limit=(0.5, 1.0), p=0.1),

@@ -35,7 +35,7 @@ class Labels:
     background: int
 
     def index(self, name: str, setting: str) -> int:
-        """The index of a class name; raises MisuseError naming the setting it stood in."""
+        """Return the index of a class name; raise MisuseError that names the setting."""
         if name not in self.classes:
             raise MisuseError(f"{setting}: {name!r} is not one of the classes {', '.join(self.classes)}.")
         return self.classes.index(name)
@@ -92,7 +92,7 @@ class EncodedMask:
         return indices
 
     def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """(h, w) uint8, inside the mask only."""
+        """Read (h, w) uint8, inside the mask only."""
         if not self.encoding.local:
             return self.read()[y : y + h, x : x + w]
         if not self._settled and self._decoded_whole():
@@ -103,7 +103,7 @@ class EncodedMask:
         return indices
 
     def _decoded_whole(self) -> bool:
-        """Whether reading a window decodes all of it anyway, or all of it is little."""
+        """Return whether reading a window decodes the complete mask anyway, or the complete mask is small."""
         height, width = self.shape
         return height * width <= WHOLE or self.files[0].path.suffix.lower() not in TIFF
 
@@ -174,6 +174,7 @@ def ignore_missing(mask: np.ndarray, pixels: Sequence[MaskPixels]) -> np.ndarray
 
 
 def listed(stored: np.ndarray) -> str:
+    """List the first values that a mask holds."""
     values = np.unique(stored)
     shown = ", ".join(f"{v:g}" if values.dtype.kind == "f" else str(v) for v in values[:8])
     return f"{shown} … {values[-1]} ({len(values)} values)" if len(values) > 8 else shown

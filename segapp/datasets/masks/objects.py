@@ -110,7 +110,7 @@ def _require_binary(path: Path, band: np.ndarray) -> None:
 
 
 def _label_objects(bands: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) object numbers, 0 for none, and where two objects overlap."""
+    """Label (H, W) object numbers, 0 for none, and find where two objects overlap."""
     if len(bands) == 1:
         return bands[0], np.zeros(bands[0].shape, bool)
     objects = np.zeros(bands[0].shape, np.int32)
@@ -123,7 +123,7 @@ def _label_objects(bands: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]
 
 
 def _find_touching(objects: np.ndarray) -> np.ndarray:
-    """Pixels of an object with a pixel of another object among their eight neighbours."""
+    """Find the pixels of an object with a pixel of another object among their eight neighbours."""
     touching = np.zeros(objects.shape, bool)
     for first, second in _pair_neighbours(objects.shape):
         a, b = objects[first], objects[second]
@@ -134,7 +134,7 @@ def _find_touching(objects: np.ndarray) -> np.ndarray:
 
 
 def _pair_neighbours(shape: tuple[int, ...]) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Pairs of views in which every pixel meets its right, lower and two lower diagonal neighbours."""
+    """Pair views in which every pixel meets its right, lower and two lower diagonal neighbours."""
     up, down, all_rows = slice(None, -1), slice(1, None), slice(None)
     return [
         ((all_rows, up), (all_rows, down)),

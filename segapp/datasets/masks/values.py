@@ -83,7 +83,7 @@ class Indices(Encoding):
         return table
 
     def is_doubtful(self, indices: np.ndarray, labels: Labels) -> bool:
-        """With two classes and no `values`: 255 without a 1."""
+        """Return whether a mask of two classes without `values` holds 255 but no 1."""
         return (
             not self.values
             and len(labels.classes) == 2
@@ -92,7 +92,10 @@ class Indices(Encoding):
         )
 
     def check_meaning(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
-        """A 0/255 mask may mean two things; MisuseError says both ways out."""
+        """Check that a 0/255 mask, which may mean two things, has a stated meaning.
+
+        Raise MisuseError with both remedies.
+        """
         if not self.is_doubtful(indices, labels):
             return
         _, second = labels.classes

@@ -106,7 +106,7 @@ def _get_dtype(path: Path, series: Any) -> np.dtype[Any]:
 
 
 def _map_file(path: Path, file: tifffile.TiffFile, series: Any) -> np.ndarray:
-    """Uncompressed and in one piece: the operating system reads what the window touches."""
+    """Map an uncompressed file in one piece: the operating system reads what the window touches."""
     dtype = series.dtype.newbyteorder(file.byteorder)
     _require_stored(path, series)
     return channels_last(series, np.memmap(path, dtype, "r", series.dataoffset, tuple(series.shape)))

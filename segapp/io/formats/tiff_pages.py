@@ -113,7 +113,10 @@ def _require_few_pages(path: Path, file: tifffile.TiffFile) -> None:
 
 
 def _require_whole_chain(path: Path, file: tifffile.TiffFile) -> None:
-    """Each page points to the next, the last to 0: tifffile takes a pointer beyond the file for the end."""
+    """Require that each page points to the next and the last to 0.
+
+    Tifffile takes a pointer beyond the file for the end.
+    """
     if not file.series:
         raise SegappError(f"{path}: TIFF without an image in it.")
     position = file.pages.next_page_offset

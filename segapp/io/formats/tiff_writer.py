@@ -43,7 +43,7 @@ class TiffRows:
         self._thread.start()
 
     def add(self, rows: np.ndarray) -> None:
-        """(h, W) uint8, the next ones; raises what went wrong with earlier ones."""
+        """Add the next rows, (h, W) uint8; raise what went wrong with earlier ones."""
         if self._failed:
             raise self._failed
         self._rows.put(np.ascontiguousarray(rows))

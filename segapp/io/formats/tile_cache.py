@@ -17,7 +17,7 @@ class Recent:
         self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """The array under `key`, made if it is not held; not to be written to."""
+        """Get the array under `key`, made if it is not held; not to be written to."""
         with self._lock:
             if key in self._held:
                 self._held.move_to_end(key)

@@ -69,7 +69,7 @@ class Study:
     scale: Scale = field(default_factory=Scale)
 
     def arms(self) -> Iterator[Arm]:
-        """Chains first, then U-Nets (with ReLU)."""
+        """List the variants to measure: chains first, then U-Nets (with ReLU)."""
         seeds = range(self.seeds)
         for seed, init, act, deep, short, norm in product(
             seeds, self.inits, self.activations, self.depths, self.shorts, self.norms
@@ -89,7 +89,7 @@ CHOICES = {
 
 
 def read_study(config: str) -> Study:
-    """The study of a YAML file; raises MisuseError for a file that is none."""
+    """Read the study of a YAML file; raise MisuseError for another kind of file."""
     path = Path(config)
     if not path.is_file():
         raise MisuseError(
@@ -149,7 +149,7 @@ def run(study: Study, table: Path) -> None:
 
 
 def _drop_last_network(table: Path) -> list[dict[str, Any]]:
-    """The rows of all networks but the last one written, which may have been cut off."""
+    """Drop the rows of the last network, whose writing may have been interrupted."""
     if not table.is_file():
         return []
     try:

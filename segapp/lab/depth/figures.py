@@ -35,7 +35,7 @@ Curves = dict[tuple[str, ...], np.ndarray]
 
 
 def read_profiles(path: Path) -> list[Row]:
-    """The whole rows; raises MisuseError for a file that is not there or holds none."""
+    """Read the complete rows of a table; raise MisuseError for a missing file or one without rows."""
     text = read_text(path) if path.is_file() else ""
     rows = [row for row in csv.reader(text[: text.rfind("\n") + 1].splitlines()) if len(row) == len(COLUMNS)]
     if len(rows) < 2 or tuple(rows[0]) != COLUMNS:
@@ -44,7 +44,7 @@ def read_profiles(path: Path) -> list[Row]:
 
 
 def collect_curves(rows: Sequence[Row], column: str) -> Curves:
-    """(net, …, norm) → (seeds, blocks) float64 of one column; NaN where it is empty."""
+    """Collect one column as (net, …, norm) → (seeds, blocks) float64; NaN where a cell is empty."""
     found: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         found[tuple(row[name] for name in ARM)][row["seed"]].append(float(row[column] or "nan"))
@@ -52,7 +52,7 @@ def collect_curves(rows: Sequence[Row], column: str) -> Curves:
 
 
 def fit_slope(profile: np.ndarray) -> float:
-    """How much the natural logarithm grows per block towards the input: least squares; NaN where it has none."""
+    """Fit the growth of the natural logarithm per block towards the input by least squares; NaN without any."""
     usable = np.isfinite(profile) & (profile > 0)
     if usable.sum() < 2:
         return math.nan
@@ -60,7 +60,10 @@ def fit_slope(profile: np.ndarray) -> float:
 
 
 def fit_slopes(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Per chain: the measured slope (mean, smallest and largest over the seeds) and the expected one."""
+    """Fit the measured slope of every chain.
+
+    Each has the mean, smallest and largest over the seeds, and the expected slope beside them.
+    """
     measured, expected = collect_curves(rows, "rms_gradient"), collect_curves(rows, "expected")
     table = []
     for arm, profiles in measured.items():
@@ -75,7 +78,7 @@ def fit_slopes(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _draw_grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title: str, label: str) -> Figure:
-    """A panel per activation and norm (rows) and short skip (columns); one scale in each row."""
+    """Draw a panel per activation and norm (rows) and short skip (columns); each row has one scale."""
     kinds = list(dict.fromkeys((row["activation"], row["norm"]) for row in rows))
     shorts = list(dict.fromkeys(row["short"] for row in rows))
     figure = make_figure(3.4 * len(shorts) + 0.6, 2.5 * len(kinds) + 0.9)
@@ -97,12 +100,12 @@ def _draw_grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], 
 
 
 def _divide_by_last(profiles: np.ndarray) -> np.ndarray:
-    """Each seed's profile over its last block's value."""
+    """Divide each seed's profile by the value of its last block."""
     return profiles / profiles[:, -1:]
 
 
 def _average_geometrically(values: np.ndarray) -> np.ndarray:
-    """The geometric mean over the seeds; NaN where a gradient is 0."""
+    """Return the geometric mean over the seeds; 0 where a gradient is 0."""
     return np.exp(np.log(np.where(values > 0, values, np.nan)).mean(0))
 
 
@@ -167,7 +170,10 @@ def _draw_slopes(rows: Sequence[Row]) -> Figure:
 
 
 def _draw_unets(rows: Sequence[Row]) -> Figure:
-    """The whole profile of every U-Net, the bottleneck shaded: a row per norm and init, a column per short skip."""
+    """Draw the complete profile of every U-Net, the bottleneck shaded.
+
+    A row per norm and init, a column per short skip.
+    """
     nets = [row for row in rows if row["net"] == "unet"]
     kinds = list(dict.fromkeys((row["norm"], row["init"]) for row in nets))
     shorts = list(dict.fromkeys(row["short"] for row in nets))

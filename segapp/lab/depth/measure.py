@@ -70,7 +70,9 @@ class Scale:
 
 
 def measure(arm: Arm, scale: Scale) -> list[dict[str, Any]]:
-    """One row per block, in order of execution: its RMS gradient, RMS output and, for a chain, what is expected.
+    """Measure one row per block, in order of execution.
+
+    Its RMS gradient, RMS output and, for a chain, the expected values.
 
     `expected` is the RMS gradient relative to that of the last block.
     """
@@ -99,7 +101,7 @@ def measure(arm: Arm, scale: Scale) -> list[dict[str, Any]]:
 
 
 def build(arm: Arm, scale: Scale) -> UNet:
-    """The network, before its initialisation."""
+    """Build the network, not yet initialised."""
     if arm.activation not in ("relu", "tanh"):
         raise MisuseError(f"the expectation is known for activations relu and tanh, got {arm.activation}.")
     chain = arm.net == "chain"
@@ -127,7 +129,10 @@ def initialise(net: nn.Module, init: Init) -> None:
 
 
 def compute_fans(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
-    """Terms in one output value, and output values that one input value enters; strides as the U-Net has them."""
+    """Count the terms in one output value, and the output values that one input value enters.
+
+    Strides as in the U-Net.
+    """
     taps = conv.weight[0, 0].numel()
     if isinstance(conv, nn.ConvTranspose2d):  # kernel and stride agree: one term per input channel
         return conv.in_channels, conv.out_channels * taps
@@ -135,7 +140,7 @@ def compute_fans(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
 
 
 def make_images(seed: int, scale: Scale) -> tuple[Tensor, Tensor]:
-    """(N, 1, H, W) uint8 pictures of cells and (N, H, W) int64 masks, drawn for this seed."""
+    """Make (N, 1, H, W) uint8 images of cells and (N, H, W) int64 masks from a seed."""
     streams = [np.random.Generator(np.random.PCG64([seed, index])) for index in range(scale.batch)]
     pairs = [draw(scale.size, 1, False, stream) for stream in streams]
     images = torch.stack([torch.from_numpy(image.transpose(2, 0, 1).copy()) for image, _ in pairs])
@@ -143,7 +148,7 @@ def make_images(seed: int, scale: Scale) -> tuple[Tensor, Tensor]:
 
 
 def find_blocks(net: UNet) -> "OrderedDict[str, nn.Module]":
-    """Every block of encoder, bottleneck and decoder by its name, in order of execution."""
+    """Find every block of encoder, bottleneck and decoder by its name, in order of execution."""
     levels = len(net.decoder)
     stacks = [f"encoder.{level}" for level in range(levels)]
     stacks += ["bottleneck", *(f"decoder.{level}.block" for level in reversed(range(levels)))]
@@ -178,7 +183,7 @@ def keep_inputs(modules: dict[nn.Module, list[Tensor]]) -> Iterator[None]:
 
 
 def compute_rms(values: Tensor) -> float:
-    """The root of the mean square, in float64."""
+    """Return the root of the mean square, computed in float64."""
     return float(values.double().square().mean().sqrt())
 
 
@@ -190,7 +195,10 @@ def _get_gradient(output: Tensor) -> Tensor:
 
 
 def expected_profile(blocks: list[nn.Module], inputs: dict[nn.Module, list[Tensor]]) -> list[float]:
-    """RMS gradients of block outputs relative to the last one's, from the weights' variances and the forward pass."""
+    """Compute the expected RMS gradients of block outputs, relative to the last one's.
+
+    They follow from the weights' variances and the forward pass.
+    """
     profile = [1.0]
     for block in reversed(blocks[1:]):
         profile.append(profile[-1] * compute_block_factor(block, inputs) ** 0.5)
@@ -198,7 +206,7 @@ def expected_profile(blocks: list[nn.Module], inputs: dict[nn.Module, list[Tenso
 
 
 def compute_block_factor(block: nn.Module, inputs: dict[nn.Module, list[Tensor]]) -> float:
-    """Mean square of the gradient at a block's input over that at its output, its width being constant."""
+    """Compute the mean square of the gradient at a block's input divided by that at its output, for constant width."""
     if isinstance(block, Dense):
         return compute_dense_factor(*compute_dense_chis(block, inputs))
     layers = block.branch if isinstance(block, Residual) else block
@@ -207,7 +215,10 @@ def compute_block_factor(block: nn.Module, inputs: dict[nn.Module, list[Tensor]]
 
 
 def compute_dense_chis(block: Dense, inputs: dict[nn.Module, list[Tensor]]) -> tuple[list[list[float]], list[float]]:
-    """χ of every layer, and of the transition, towards each source: the block's input, then the earlier layers."""
+    """Compute χ of every layer, and of the transition, towards each source.
+
+    The block's input, then the earlier layers.
+    """
     *convolutions, last = (part for part in block.modules() if isinstance(part, nn.Conv2d))
     growths = [conv.out_channels for conv in convolutions]
     edges = np.cumsum([0, last.in_channels - sum(growths), *growths]).tolist()
@@ -219,7 +230,7 @@ def compute_dense_chis(block: Dense, inputs: dict[nn.Module, list[Tensor]]) -> t
 
 
 def compute_dense_factor(layers: list[list[float]], transition: list[float]) -> float:
-    """All sources reach the transition; each also enters every later layer.
+    """Compute the factor of a dense block: all sources reach the transition, and each also enters every later layer.
 
     `layers[i][j]` is χ from the output of layer i back to source j, `transition[j]` from the block's output.
     """
@@ -234,7 +245,10 @@ EVERY_CHANNEL = slice(None)
 
 
 def compute_chi(layer: nn.Module, inputs: dict[nn.Module, list[Tensor]], channels: slice = EVERY_CHANNEL) -> float:
-    """C_out · k² · Var(w) · E[φ′²] · E[1/σ²] of one layer towards some input channels; 1 for what it does not have."""
+    """Compute C_out · k² · Var(w) · E[φ′²] · E[1/σ²] of one layer towards some input channels.
+
+    1 for each missing factor.
+    """
     value = 1.0
     for part in layer.children():
         if isinstance(part, nn.Conv2d):

@@ -78,7 +78,7 @@ def draw_all(table: Path, folder: Path, command: str) -> None:
 
 
 def _lead(rows: Sequence[Row]) -> str:
-    """What was measured, and how much of it."""
+    """Write the introduction: what was measured, and how much of it."""
     of_chains = [row for row in rows if row["net"] == "chain"]
     networks = {tuple(row[name] for name in (*ARM, "seed")) for row in rows}
     numbers = {

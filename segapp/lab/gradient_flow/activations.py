@@ -13,7 +13,7 @@ _PIECE = 1 << 18
 
 
 def watched_modules(net: nn.Module) -> dict[str, nn.Module]:
-    """The submodules worth a row: those with parameters of their own, and torch's activation functions.
+    """List the submodules that get a row: those with parameters of their own, and torch's activation functions.
 
     Names are as in `net.named_modules()`, without the `_orig_mod` that `torch.compile` puts in.
     """
@@ -25,12 +25,12 @@ def watched_modules(net: nn.Module) -> dict[str, nn.Module]:
 
 
 def list_own_parameters(module: nn.Module) -> list[nn.Parameter]:
-    """The module's parameters without those of its submodules."""
+    """List the module's parameters without those of its submodules."""
     return list(module.parameters(recurse=False))
 
 
 def is_compiled(root: nn.Module) -> bool:
-    """Whether any part of it runs through `torch.compile`."""
+    """Return whether any part of the network runs through `torch.compile`."""
     return any(part._compiled_call_impl is not None or "_orig_mod" in part._modules for part in root.modules())
 
 
@@ -53,7 +53,7 @@ class ActivationWatch:
         self._on = ExitStack()
 
     def start(self) -> None:
-        """Forget what was seen, and watch."""
+        """Reset the statistics and start watching."""
         self.stop()
         self.outputs.clear()
         for name, module in self.modules.items():
@@ -72,13 +72,19 @@ class ActivationWatch:
 
 
 def find_channel_dimension(module: nn.Module, output: Tensor) -> int:
-    """1 for (N, C), (N, C, H, W) …; the last for tokens (N, L, C) and for what a Linear layer gives."""
+    """Find the dimension of the channels: 1 for (N, C), (N, C, H, W) ….
+
+    The last for tokens (N, L, C) and for the output of a Linear layer.
+    """
     last = output.ndim == 3 or isinstance(module, nn.Linear) or output.ndim == 1
     return output.ndim - 1 if last else 1
 
 
 def compute_statistics(output: Tensor, channels: int) -> Tensor:
-    """(3,) float32: mean, variance, and the share of channels that are ≤ 0 at every position of the batch."""
+    """Compute (3,) float32 statistics of an output.
+
+    They are mean, variance, and the fraction of channels that are ≤ 0 at every position of the batch.
+    """
     others = [dimension for dimension in range(output.ndim) if dimension != channels]
     sizes, means, squares, positive = [], [], [], []
     for piece in _split_output(output):
@@ -97,7 +103,9 @@ def compute_statistics(output: Tensor, channels: int) -> Tensor:
 
 
 def _split_output(output: Tensor) -> Sequence[Tensor]:
-    """Some images at a time on a CPU, so that they stay in its cache: fresh memory costs more than the arithmetic.
+    """Split an output into some images at a time on a CPU, so that they stay in its cache.
+
+    New memory costs more than the arithmetic.
 
     (`torch.var_mean`, and `amax` of channels-last tensors, are slower still, by a factor of 20.)
     """

@@ -75,11 +75,14 @@ class GradientFlow(Callback):
             self._watch.start()
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """What follows may run the network again (checkpointed activations): that is not the forward pass."""
+        """Stop watching.
+
+        What follows may run the network again (checkpointed activations), which is not the forward pass.
+        """
         self._watch.stop()
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """The whole gradient is there and not clipped yet."""
+        """Measure the gradient, which is complete and not yet clipped."""
         if self._measured is not None:
             self._measured.before(self._watch, trainer, optimizer)
 
@@ -106,7 +109,7 @@ class GradientFlow(Callback):
         self._watch.stop()
 
     def _put_in_order(self) -> None:
-        """Positions of first execution; submodules that never ran by themselves come last."""
+        """Return the positions of first execution; submodules that never ran by themselves come last."""
         if not self._order and not self._watch.outputs:
             rank_zero_warn(
                 "GradientFlow: no submodule's forward pass could be seen, so gradient_flow.csv has gradients and "
@@ -129,7 +132,7 @@ class _Step:
         """Whether the optimiser's turn has come; a batch that only accumulates has none."""
 
     def before(self, watch: ActivationWatch, trainer: Trainer, optimizer: Optimizer) -> None:
-        """Gradients as they are before clipping, and the weights as they are before the step."""
+        """Measure the gradients before clipping, and copy the weights before the step."""
         self.stepping = True
         self._scale = find_loss_scale(trainer)
         own = {name: list_own_parameters(module) for name, module in watch.modules.items()}
@@ -163,18 +166,21 @@ class _Step:
 
 
 def _convert_to_floats(numbers: list[Tensor]) -> list[float]:
-    """One transfer for all."""
+    """Convert tensors to floats with one transfer for all."""
     device = next((number.device for number in numbers if number.device.type != "cpu"), torch.device("cpu"))
     return torch.stack([number.to(device, torch.float32) for number in numbers]).tolist()
 
 
 def find_loss_scale(trainer: Trainer) -> float:
-    """What the loss is multiplied with before it is differentiated; 1 without a gradient scaler."""
+    """Find the factor that the loss is multiplied by before it is differentiated; 1 without a gradient scaler."""
     plugin = trainer.precision_plugin
     scaler = plugin.scaler if isinstance(plugin, MixedPrecision) else None
     return 1.0 if scaler is None else float(scaler.get_scale())
 
 
 def is_self_unscaling(optimizer: Optimizer) -> bool:
-    """Whether the gradients are still scaled when it steps: fused optimisers divide by the scale themselves."""
+    """Return whether gradients are still scaled at the optimiser's step.
+
+    Fused optimisers divide by the scale themselves.
+    """
     return bool(getattr(optimizer, "_step_supports_amp_scaling", False))

@@ -34,12 +34,12 @@ NORM = re.compile(r"(^|\.)(norm|bn|ln)\d*$")
 
 
 def draw_run(table: Path, picture: Path) -> None:
-    """One run's `gradient_flow.csv` as a picture; raises SegappError for a file that is no such table."""
+    """Draw the `gradient_flow.csv` of one run; raise SegappError for a file that is not such a table."""
     draw_runs({table.parent.name: table}, picture)
 
 
 def draw_runs(tables: Mapping[str, Path], picture: Path) -> None:
-    """Several runs under each other, every column on one scale, and their profiles over depth.
+    """Draw several runs under each other, every column on one scale, and their profiles over depth.
 
     Args:
         tables: Label → `gradient_flow.csv`.
@@ -69,7 +69,10 @@ def draw_runs(tables: Mapping[str, Path], picture: Path) -> None:
 
 
 def draw_heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
-    """One quantity of many runs, a panel for each, at most four beside each other, on one scale; no norm layers."""
+    """Draw one quantity of many runs, a panel for each, at most four side by side, on one scale.
+
+    Without norm layers.
+    """
     shown = {label: drop_norms(flow) for label, flow in flows.items()}
     rows = math.ceil(len(shown) / 4)
     figure = make_figure(10, 0.5 + 2.8 * rows)
@@ -89,14 +92,14 @@ def draw_heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
 
 
 def draw_profiles(flows: Mapping[str, Sequence[FlowTable]]) -> Figure:
-    """Gradient norms and updates over depth: the runs of one label share its colour."""
+    """Draw gradient norms and updates over depth: runs of one label share its colour."""
     figure = make_figure(10, 3.6 + 0.22 * math.ceil(len(flows) / 3))
     _draw_profiles(figure, flows)
     return figure
 
 
 def _draw_heatmaps(panels: Sequence[Axes], flows: Sequence[FlowTable], name: str) -> None:
-    """One quantity of all runs on one scale, with its bar of colours."""
+    """Draw one quantity of all runs on one scale, with its colour bar."""
     grids = [flow.values[name] for flow in flows]
     scale = Normalize(0, 1) if name == "dead_channels" else log_scale(grids)
     colour_map = add_grey(MAPS[name][1])
@@ -111,19 +114,19 @@ def _draw_heatmaps(panels: Sequence[Axes], flows: Sequence[FlowTable], name: str
 
 
 def log_scale(grids: Sequence[np.ndarray]) -> LogNorm:
-    """One logarithmic scale over all positive, finite values; at least a factor of ten wide."""
+    """Return one logarithmic scale over all positive, finite values, at least a factor of ten wide."""
     values = np.concatenate([grid[np.isfinite(grid) & (grid > 0)] for grid in grids])
     low, high = (values.min(), values.max()) if len(values) else (0.1, 1.0)
     return LogNorm(min(low, high / 10), high)
 
 
 def add_grey(name: str) -> Colormap:
-    """The colour map, grey where there is no value: a step that was skipped, a gradient of exactly 0."""
+    """Return the colour map, with grey where there is no value: a step that was skipped, a gradient of exactly 0."""
     return colormaps[name].with_extremes(bad="0.8")
 
 
 def _name_modules(axes: Axes, flow: FlowTable, most: int) -> None:
-    """All of them if there is room; else where the network's parts begin, as `encoder.0`."""
+    """Name all modules if there is room; otherwise name where the network's parts begin, as `encoder.0`."""
     names = dict(enumerate(flow.modules))
     if len(names) > most:
         parts = {place: ".".join(module.split(".")[:2]) for place, module in names.items()}
@@ -146,7 +149,7 @@ def _leave_out_repeated(row: Iterable[Axes]) -> None:
 
 
 def _draw_profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
-    """The median over the steps, one line per run; norm layers left out.
+    """Draw the median over the steps, one line per run, without norm layers.
 
     Networks of different depth are drawn over the share of their own depth.
     """
@@ -167,6 +170,6 @@ def _draw_profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
 
 
 def drop_norms(flow: FlowTable) -> FlowTable:
-    """Only the submodules that have weights and are no norm layers."""
+    """Drop norm layers and submodules without weights."""
     weighted = flow.select_weighted()
     return weighted.only([not NORM.search(module) for module in weighted.modules])

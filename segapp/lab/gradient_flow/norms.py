@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def compute_norm(tensors: Iterable[Tensor]) -> Tensor:
-    """The Euclidean norm of all entries together, in float32 at least; 0 of no tensor."""
+    """Compute the Euclidean norm of all entries together, in float32 at least; 0 for no tensor."""
     norms = [
         torch.linalg.vector_norm(tensor, dtype=torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors
     ]
@@ -15,14 +15,14 @@ def compute_norm(tensors: Iterable[Tensor]) -> Tensor:
 
 
 def list_gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
-    """The gradients of those that have one."""
+    """List the gradients of those parameters that have one."""
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def clip_coefficients(
     groups: Sequence[Sequence[Tensor]], everything: Sequence[Tensor], limit: float | None, by_value: bool
 ) -> list[Tensor]:
-    """What clipping will multiply each group's gradient norm with.
+    """Compute the factor that clipping will multiply each group's gradient norm by.
 
     By norm it is min(1, limit / (norm of everything + 1e-6)) for all, as `torch.nn.utils.clip_grad_norm_` does it. By
     value every entry is cut off on its own, and the coefficient is the ratio of the group's norms; 1 where they are 0.
@@ -48,5 +48,5 @@ def snapshot(parameters: Iterable[Tensor]) -> list[Tensor]:
 
 
 def update_ratio(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
-    """‖after - before‖ / ‖before‖ over all entries together; NaN where ‖before‖ is 0 and nothing changed."""
+    """Compute ‖after - before‖ / ‖before‖ over all entries together; NaN where ‖before‖ is 0 and nothing changed."""
     return compute_norm(new.detach() - old for old, new in zip(before, after, strict=True)) / compute_norm(before)

@@ -117,7 +117,7 @@ def _plan(opened: Opened, seeds: int, points: int, radius: float) -> Plan:
 
 
 def _collect_settings(request: Request, opened: Opened, points: int, radius: float) -> dict[str, Any]:
-    """What the numbers are of; two landscapes of the same settings are the same."""
+    """Collect the settings that the numbers belong to; two landscapes of the same settings are the same."""
     files = [request.checkpoint, *request.trajectory]
     plain = asdict(request) | {"points": points, "radius": radius, "loss": opened.loss, "images": opened.images}
     plain |= {"checkpoint": str(request.checkpoint), "size": opened.size, "explained": opened.explained}
@@ -127,7 +127,10 @@ def _collect_settings(request: Request, opened: Opened, points: int, radius: flo
 
 
 def _read_unfinished(folder: Path, settings: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Losses (P,) and which of them are known, of an earlier start with the same settings, or none."""
+    """Read the losses (P,) of an earlier start with the same settings.
+
+    Also returns which of them are known; none without such a start.
+    """
     require_writable(folder, "name another --output")
     record = folder / SETTINGS
     if not record.is_file():

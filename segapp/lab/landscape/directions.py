@@ -16,7 +16,7 @@ NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 
 def filter_normalised_direction(net: nn.Module, seed: int) -> Direction:
-    """A Gaussian direction whose every filter has the norm of the network's own; zero for biases and norms.
+    """Sample a Gaussian direction whose every filter has the norm of the network's own; zero for biases and norms.
 
     A filter is what makes one output: a row of dimension 0 for ordinary, grouped and depth-wise convolutions and for
     linear layers; for a transposed convolution's weight (C_in, C_out/g, *k) one (group, output channel), over all

@@ -61,7 +61,7 @@ class Landscape:
 
 
 def read_landscape(folder: Path, name: str | None = None) -> Landscape:
-    """What `segapp landscape` wrote into a folder; MisuseError where there is none, or an unfinished one."""
+    """Read what `segapp landscape` wrote into a folder; raise MisuseError for a missing or an unfinished one."""
     try:
         settings, numbers = read_json(folder / SETTINGS), read_numbers(folder / NUMBERS)
         parts = {key: numbers[key].astype(float, casting="same_kind") for key in AXES}
@@ -100,7 +100,7 @@ def _require_shapes(
 
 
 def _shorten_path(checkpoint: str) -> str:
-    """`runs/deep/20260101-120000/checkpoints/best.ckpt` → `deep/20260101-120000`."""
+    """Shorten `runs/deep/20260101-120000/checkpoints/best.ckpt` to `deep/20260101-120000`."""
     parts = Path(checkpoint).parts
     return "/".join(parts[-4:-2]) if parts[-2:-1] == ("checkpoints",) and len(parts) > 2 else Path(checkpoint).stem
 
@@ -117,7 +117,7 @@ def draw_all(landscapes: Sequence[Landscape], folder: Path) -> list[Path]:
 
 
 def write_caption(landscape: Landscape) -> str:
-    """What a reader must know of the numbers."""
+    """Write what a reader must know about the numbers."""
     of = landscape.settings
     height, width = of["size"]
     how = {"frozen": "frozen", "recalibrated": "counted anew at every point", "none": "none in the network"}
@@ -129,7 +129,7 @@ def write_caption(landscape: Landscape) -> str:
 
 
 def _write_captions(landscapes: Sequence[Landscape]) -> str:
-    """One caption for all panels; where they are not of the same kind, each panel's own."""
+    """Write one caption for all panels, or each panel's own where they are of different kinds."""
     of_each = [write_caption(each) for each in landscapes]
     if len(set(of_each)) == 1:
         return of_each[0]
@@ -138,7 +138,9 @@ def _write_captions(landscapes: Sequence[Landscape]) -> str:
 
 
 def _scale(landscapes: Sequence[Landscape]) -> tuple[float, float]:
-    """The least and the largest loss on any of the planes, or `SPAN` of it: what lies beyond has the ends' colours.
+    """Return the smallest and the largest loss on any of the planes, limited to `SPAN`.
+
+    Values beyond have the colours of the ends.
 
     Far from the centre losses grow without bound, and would leave nothing to be seen of it.
     """
@@ -151,13 +153,13 @@ def _scale(landscapes: Sequence[Landscape]) -> tuple[float, float]:
 
 
 def _arrange_panels(landscapes: Sequence[Landscape]) -> tuple[int, int]:
-    """Rows and columns."""
+    """Arrange panels in rows and columns."""
     columns = min(len(landscapes), 3)
     return -(-len(landscapes) // columns), columns
 
 
 def draw_contours(landscapes: Sequence[Landscape]) -> Figure:
-    """A panel each, on one scale of colours and levels."""
+    """Draw a panel for each landscape, on one scale of colours and levels."""
     scale, (rows, columns) = _scale(landscapes), _arrange_panels(landscapes)
     figure = make_figure(max(4.2 * columns + 1, 5.6), 4.1 * rows + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -214,7 +216,7 @@ def draw_surfaces(landscapes: Sequence[Landscape]) -> Figure:
 
 
 def draw_lines(landscapes: Sequence[Landscape]) -> Figure:
-    """Along every direction: the mean over directions, and each of them faintly."""
+    """Draw the losses along every direction: the mean over directions, and each of them faintly."""
     figure = make_figure(7, 4)
     axes = figure.subplots()
     for place, each in enumerate(landscapes):
@@ -235,7 +237,7 @@ def draw_lines(landscapes: Sequence[Landscape]) -> Figure:
 
 
 def make_sharpness_row(landscape: Landscape) -> dict[str, Any]:
-    """How sharp the minimum is, over the directions; for a table."""
+    """Make the row of a table that tells how sharp the minimum is, over the directions."""
     row: dict[str, Any] = {"loss": float(landscape.lines[:, len(landscape.t) // 2].mean())}
     for name in ("curvature", "rise"):
         values = [line[name] for line in landscape.settings["sharpness"]]

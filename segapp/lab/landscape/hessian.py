@@ -22,7 +22,7 @@ class Eigenvalues:
 
 
 def make_hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Product:
-    """Products with the Hessian of a scalar `loss`, whose graph is kept.
+    """Make a function that multiplies with the Hessian of a scalar `loss`, whose graph is kept.
 
     The vector holds the parameters' entries one after the other, in their order. Those on which the loss does not
     hang (heads that only training uses) have rows and columns of 0.
@@ -40,7 +40,9 @@ def make_hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Product:
 def find_largest_eigenvalues(
     product: Product, like: Tensor, count: int = 3, tolerance: float = 1e-4, limit: int = 100, seed: int = 0
 ) -> Eigenvalues:
-    """Lanczos with full reorthogonalisation, until `count` residuals are below `tolerance` · the largest |value|.
+    """Find the largest eigenvalues by Lanczos with full reorthogonalisation.
+
+    Ends when `count` residuals are below `tolerance` · the largest |value|.
 
     `like` (P,) gives size, dtype and device; at most `limit` iterations, each of which keeps one vector of P.
     Raises MisuseError unless 1 ≤ count ≤ P.

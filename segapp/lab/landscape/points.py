@@ -97,7 +97,7 @@ def open_all(request: Request, device: torch.device | str | None = None) -> Open
 def _open_data(
     request: Request, own: dict[str, Any], splits: dict[str, list[str]]
 ) -> tuple[SegmentationDataModule, dict[str, Any]]:
-    """The checkpoint's data with its splits, or those of a person's fragment, and how it is cut, as in training."""
+    """Open the checkpoint's data with its splits, or those of the user's fragment, cropped as in training."""
     given = {} if request.data is None else _read_fragment(request.data)
     data = own | given
     source = (
@@ -124,7 +124,7 @@ def _read_fragment(path: str) -> dict[str, Any]:
 
 
 def _build_loss(request: Request, checkpoint: dict[str, Any]) -> nn.Module:
-    """The loss the network was trained with, with the class weights that were counted then."""
+    """Build the loss that the network was trained with, with its class weights."""
     config = checkpoint["segapp"]["config"]["model"]["loss"]
     loss = build_part(request.checkpoint, nn.Module, LOSS, config, request.allowed)
     try:
@@ -175,7 +175,10 @@ def compute_losses(
 def _iterate_completed(
     pool: ProcessPoolExecutor, todo: Sequence[tuple[int, Step]], ahead: int
 ) -> Iterator[tuple[int, float]]:
-    """A few points more than there are processes are handed out, so that an interruption waits for few."""
+    """Iterate over results as they complete.
+
+    Only a few points more than there are processes are queued, so that an interruption waits for few.
+    """
     rest, running = iter(todo), dict[Future[float], int]()
     while True:
         for index, step in rest:

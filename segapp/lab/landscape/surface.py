@@ -93,7 +93,7 @@ class LossSurface:
         self.statistics: Statistics = "none" if not self._norms else "recalibrated" if recalibrate else "frozen"
 
     def at(self, step: Step) -> float:
-        """The loss after this step."""
+        """Compute the loss at the weights after this step."""
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             self._go(step)
             state = self._work | (self._counted_anew() if self.statistics == "recalibrated" else {})
@@ -104,7 +104,9 @@ class LossSurface:
         return total / sum(self._valid)
 
     def eigenvalues(self, count: int, each: Callable[[], object] = lambda: None) -> Eigenvalues:
-        """The largest of the Hessian of the same mean loss, with respect to all parameters, at the trained weights.
+        """Compute the largest eigenvalues of the Hessian at the trained weights.
+
+        It is that of the same mean loss, with respect to all parameters.
 
         Batch-norm statistics are the trained ones. `each` is called after every product with the Hessian, of which
         there are at most 100; a batch's second derivatives are in memory at a time.
@@ -136,7 +138,10 @@ class LossSurface:
                 work.add_(self._directions[index][place], alpha=amount)
 
     def _counted_anew(self) -> dict[str, Tensor]:
-        """Running means and variances at the weights at hand: the average over the batches, each counting alike."""
+        """Recompute running means and variances at the current weights.
+
+        The average over the batches, each with the same weight.
+        """
         counted: dict[str, Tensor] = {}
         for name, norm in self._norms.items():
             prefix = f"{name}." if name else ""
@@ -159,7 +164,7 @@ def _get_layout(tensor: Tensor) -> torch.memory_format:
 
 
 def _counts(part: nn.Module) -> bool:
-    """Whether a layer normalises by statistics that it counted in training."""
+    """Return whether a layer normalises by statistics that were counted in training."""
     return isinstance(part, _NormBase) and part.running_mean is not None
 
 
@@ -180,13 +185,16 @@ class Plan:
     second: np.ndarray
 
     def steps(self) -> list[Step]:
-        """One after the other: every line's positions, then the plane's, row by row (second axis first)."""
+        """List the steps one after the other.
+
+        Every line's positions, then the plane's, row by row (second axis first).
+        """
         on_lines: list[Step] = [{line: float(t)} for line in range(self.lines) for t in LINE]
         one, two = self.plane
         return on_lines + [{one: float(a), two: float(b)} for b in self.second for a in self.first]
 
     def parts(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The losses of all steps → (lines, T) and (B, A)."""
+        """Split the losses of all steps into (lines, T) and (B, A)."""
         cut = self.lines * len(LINE)
         return losses[:cut].reshape(self.lines, len(LINE)), losses[cut:].reshape(len(self.second), len(self.first))
 
@@ -202,7 +210,7 @@ class Sharpness:
 
 
 def measure_sharpness(losses: np.ndarray) -> Sharpness:
-    """Of the losses (T,) at the positions of `LINE`."""
+    """Measure the sharpness from the losses (T,) at the positions of `LINE`."""
     near = losses[np.abs(LINE) <= NEAR + 1e-9]
     centre = losses[len(LINE) // 2]
     return Sharpness(float(np.diff(near, 2).mean() / (LINE[1] - LINE[0]) ** 2), float(near.max() - centre))

@@ -30,7 +30,9 @@ class Trajectory:
 
 
 def project_trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajectory:
-    """Principal components of the checkpoints' weights, from the M × M products of their differences from `final`.
+    """Project the checkpoints' weights on their principal components.
+
+    These follow from the M × M products of their differences from `final`.
 
     That needs one copy of the parameters per checkpoint and no matrix of parameters × parameters. Raises MisuseError
     for fewer than three different checkpoints: they span no plane.
@@ -71,7 +73,7 @@ def _dot(one: Weights, two: Weights) -> float:
 
 
 def make_axis(positions: np.ndarray, points: int, margin: float = 0.25) -> np.ndarray:
-    """(points,): from the least to the largest of the positions and 0, with a margin on both sides."""
+    """Make an axis (points,) from the smallest to the largest of the positions and 0, with a margin on both sides."""
     low, high = min(positions.min(), 0.0), max(positions.max(), 0.0)
     room = margin * (high - low)
     return np.linspace(low - room, high + room, points)

@@ -34,16 +34,16 @@ class Cluster:
         """Of a GPU, for one job."""
 
     def start(self, job: Job, slot: Slot) -> Any:
-        """Hand it to Ray, in a process that is used once and never tried again: the study does that."""
+        """Start a job through Ray, in a process that is used once and never retried: retrying is up to the study."""
         task = self._ray.remote(max_calls=1, max_retries=0, num_cpus=slot.threads, num_gpus=self.share)(_run)
         return task.remote(Path.cwd(), job, slot)
 
     def wait(self, processes: Sequence[Any], seconds: float) -> None:
-        """On their results."""
+        """Wait for results."""
         self._ray.wait(list(processes), timeout=seconds)
 
     def ended(self, process: Any) -> str | None:
-        """By the exception that Ray has for it."""
+        """Return how a job ended, from the exception that Ray has for it."""
         done, _ = self._ray.wait([process], timeout=0)
         if not done:
             return None
@@ -54,14 +54,16 @@ class Cluster:
         return "exit code 0"
 
     def stop(self, processes: Sequence[Any]) -> None:
-        """Force it: the next start goes on from the last checkpoint."""
+        """Stop a job by force: the next start resumes from the last checkpoint."""
         for process in processes:
             self._ray.cancel(process, force=True)
 
 
 @contextmanager
 def open_cluster(address: str, workers: int | None) -> Iterator[Cluster]:
-    """The cluster at `address`; `auto` is the one this host belongs to, `local` one that is started here and ended.
+    """Open the cluster at `address`.
+
+    `auto` is the one that this host belongs to, `local` one that is started here and ended.
 
     Raises MisuseError when Ray is not installed or no cluster is there.
     """
@@ -94,7 +96,7 @@ def _import_ray() -> ModuleType:
 
 
 def _run(where: Path, job: Job, slot: Slot) -> None:
-    """In a process of Ray's, on any host."""
+    """Run a job in a process of Ray's, on any host."""
     os.chdir(where)
     try:
         run_job(job, slot)

@@ -71,7 +71,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
 
 
 def _require_sensible_landscape(config: str, plan: Study) -> None:
-    """Before an arm has trained, rather than after."""
+    """Check the landscape's settings before a variant is trained, rather than after."""
     if plan.landscape is None:
         return
     defaults = signature(landscape).parameters
@@ -86,7 +86,7 @@ def _place(ray: str | None, workers: int | None) -> AbstractContextManager[Place
 
 
 def read_result(job: Job, plan: Study) -> Result:
-    """What a job left on the disk."""
+    """Read what a job left on the disk."""
     state = job.state()
     levels = next(arm.levels for arm in plan.arms if arm.name == job.arm)
     finished = state["status"] == "finished"
@@ -106,7 +106,7 @@ def read_result(job: Job, plan: Study) -> Result:
 
 
 def _read_configs(jobs: Sequence[Job]) -> dict[str, dict]:
-    """What every arm's fit was given, with the widths that were found for it."""
+    """Read the config of every variant's fit, with the widths that were found for it."""
     first = [job for job in jobs if job.seed == jobs[0].seed]
     return {job.arm: read_yaml(job.folder / CONFIG) for job in first}
 
@@ -125,7 +125,10 @@ def _report(plan: Study, config: str, jobs: Sequence[Job], results: Sequence[Res
 
 
 def find_differing_settings(configs: dict[str, dict]) -> list[dict[str, str]]:
-    """One row per setting that is not the same in all configs: its key, and its value in each."""
+    """Find the settings that are not the same in all configs.
+
+    One row each, with its key and its value in each config.
+    """
     settings = {name: flatten_settings(config) for name, config in configs.items()}
     keys = dict.fromkeys(key for values in settings.values() for key in values)
     rows = []

@@ -97,7 +97,7 @@ class Study:
 
 
 def read_study(path: Path) -> Study:
-    """The study of a YAML file; raises MisuseError for what is missing, unknown or contradictory."""
+    """Read the study of a YAML file; raise MisuseError for what is missing, unknown or contradictory."""
     text = _read_sections(path)
     arms = _build_variants(path, text)
     seeds = text.get("seeds", [0])
@@ -123,7 +123,7 @@ def read_study(path: Path) -> Study:
 
 
 def _read_sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The file's sections over those of the study it is like; `set` is merged, all others replaced."""
+    """Read the file's sections over those of the study it is like; `set` is merged, all others are replaced."""
     text = _read(path)
     unknown = [key for key in text if key not in KEYS]
     if unknown:
@@ -181,7 +181,7 @@ def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
 
 
 def _read_axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[str, Any]]]:
-    """The axis's name, and the settings of each of its values by name."""
+    """Read the axis's name, and the settings of each of its values by name."""
     if isinstance(values, list) and values:
         short, words = name.split(".")[-1], [_shorten_value(value) for value in values]
         if len(set(words)) < len(words):
@@ -213,7 +213,7 @@ def _read_contrast(path: Path, arms: tuple[Arm, ...], item: Any) -> Contrast:
 
 
 def selected(path: Path, arms: Iterable[Arm], selection: Any) -> tuple[str, ...]:
-    """The arms that a name, a list of names, or {axis: value's name or names} stands for."""
+    """Select the variants that a name, a list of names, or {axis: value's name or names} stands for."""
     arms = tuple(arms)
     if isinstance(selection, dict):
         wanted = {str(axis): _split_words(words) for axis, words in selection.items()}

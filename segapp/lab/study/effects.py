@@ -27,7 +27,7 @@ class Question:
 
 
 def run_rows(results: Sequence[Result]) -> list[Row]:
-    """One row per arm and seed: what it is, what it cost, what it reached."""
+    """Make one row per variant and seed: its settings, cost and scores."""
     return [_run_row(result) for result in results]
 
 
@@ -49,7 +49,7 @@ def _run_row(result: Result) -> Row:
 
 
 def find_best_losses(result: Result) -> tuple[float, float]:
-    """The lowest validation loss of any epoch, after the training loss of that epoch; NaN where there is none."""
+    """Find the lowest validation loss of any epoch, after the training loss of that epoch; NaN where there is none."""
     pairs = [(float(row.get("val/loss") or "nan"), float(row.get("train/loss") or "nan")) for row in result.curves]
     validation, training = min((pair for pair in pairs if not math.isnan(pair[0])), default=(math.nan, math.nan))
     return training, validation
@@ -61,7 +61,7 @@ def _find_last(result: Result, name: str) -> float | None:
 
 
 def compute_gradient_profile(result: Result) -> dict[str, float]:
-    """Every module's gradient norm, the median over the measured steps, in the order of execution."""
+    """Compute every module's gradient norm, the median over the measured steps, in the order of execution."""
     if result.flow is None:
         return {}
     flow = result.flow.select_weighted()
@@ -69,7 +69,7 @@ def compute_gradient_profile(result: Result) -> dict[str, float]:
 
 
 def make_image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:
-    """One row per arm, seed and image: its group and every score."""
+    """Make one row per variant, seed and image: its group and every score."""
     rows = []
     for result in results:
         images = sorted(result.images)
@@ -81,7 +81,7 @@ def make_image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row
 
 
 def make_variant_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[Row]:
-    """One row per arm and score: the mean over seeds and images, and its interval."""
+    """Make one row per variant and score: the mean over seeds and images, and its interval."""
     images = find_common_images(results)
     groups = _groups(results, images, rule)
     rows = []
@@ -116,7 +116,7 @@ def make_contrast_rows(
 def _compute_contrast(
     results: Sequence[Result], question: Question, score: str, images: Sequence[str], groups: Sequence[str]
 ) -> Row:
-    """Paired by seed and image; seeds that lack an arm of the contrast are left out.
+    """Compute a contrast paired by seed and image; seeds that lack a variant of the contrast are left out.
 
     `images` and `groups` are those with a score in any arm.
     """

@@ -46,7 +46,7 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
 
 
 def make_slug(name: str) -> str:
-    """An image's name as one file name."""
+    """Make one file name from an image's name."""
     return re.sub(r"[^\w.=+-]+", "_", name)
 
 
@@ -63,6 +63,6 @@ def _write(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
 
 
 def _to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8: grey repeated, of more channels the first three."""
+    """Convert pixels to (h, w, 3) uint8: grey is repeated, and of more channels the first three are taken."""
     shown = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
     return shown if shown.dtype == np.uint8 else np.rint(shown.clip(0, 1) * 255).astype(np.uint8)

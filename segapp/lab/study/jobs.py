@@ -50,7 +50,7 @@ class Job:
         return {"score_on": self.verb, "landscape": self.landscape}
 
     def state(self) -> dict[str, Any]:
-        """What is known of its progress; `status` is new, running, failed or finished."""
+        """Read the job's progress; `status` is new, running, failed or finished."""
         path, noted = self.folder / STATE, self.folder / SECONDS
         state: dict[str, Any] = read_json(path) if path.is_file() else {"status": "new", "seconds": 0.0}
         try:
@@ -67,18 +67,18 @@ class Job:
             path.write_text(json.dumps(self.facts | self.wishes | state, indent=1))
 
     def record_seconds(self, seconds: float) -> None:
-        """How long it has run: in a file of its own, since the job itself writes its state."""
+        """Record how long the job has run, in a file of its own, because the job itself writes its state."""
         with write_atomically(self.folder / SECONDS) as path:
             path.write_text(f"{seconds:.1f}")
 
     def run(self) -> Path | None:
-        """The folder of its newest run that can be continued or scored."""
+        """Find the folder of the newest run that can be continued or scored."""
         last = [path for path in self.folder.glob("*/checkpoints/last.ckpt") if not path.parents[1].is_symlink()]
         found = sorted(last, key=lambda path: path.stat().st_mtime)
         return found[-1].parents[1] if found else None
 
     def count_epochs(self) -> int:
-        """How many epochs its runs have behind them."""
+        """Count the epochs that the job's runs have finished."""
         tables = list(self.folder.glob("*/metrics.csv"))
         return max((len(path.read_text().splitlines()) - 1 for path in tables), default=0)
 
@@ -94,7 +94,7 @@ def _check_state(state: dict[str, Any]) -> None:
 
 
 def plan_jobs(study: Study, folder: Path) -> list[Job]:
-    """All jobs, seed by seed, so that a part of a study is already a comparison; writes their configs.
+    """Plan all jobs, seed by seed, so that a part of a study is already a comparison, and write their configs.
 
     Raises MisuseError when an arm cannot be built, or when `folder` holds runs of other settings, scored on other
     images, or with other landscapes.
@@ -115,7 +115,7 @@ def plan_jobs(study: Study, folder: Path) -> list[Job]:
 
 
 def _read_known_widths(study: Study, folder: Path) -> dict[str, list[int]]:
-    """The widths in the arms' configs of an earlier start: looking for them again takes a second per arm."""
+    """Read the widths from the configs of an earlier start: searching for them again takes a second per variant."""
     if study.matching is None:
         return {}
     found = {}
@@ -127,7 +127,7 @@ def _read_known_widths(study: Study, folder: Path) -> dict[str, list[int]]:
 
 
 def _build_sources(study: Study) -> dict[str, Source]:
-    """Every arm's data set; arms with the same data share it."""
+    """Build every variant's data set; variants with the same data share it."""
     made: dict[str, Source] = {}
     sources = {}
     for arm in study.arms:
@@ -139,7 +139,10 @@ def _build_sources(study: Study) -> dict[str, Source]:
 
 
 def _groups(study: Study, arm: Arm, source: Source) -> dict[str, str]:
-    """The scored images' groups by name; for Cells this draws the set, once, before the arms race to do so."""
+    """Return the scored images' groups by name.
+
+    For Cells this generates the set, once, before several variants would.
+    """
     split = "test" if study.score_on == "test" else "val"
     groups = {item.name: item.group for item in source.items("test" if split == "test" else "val")}
     if not groups:
@@ -160,7 +163,7 @@ def _make_job(study: Study, arm: Arm, seed: int, folder: Path, size: Size, group
 
 
 def _write_config(job: Job, arm: Arm, folder: Path) -> None:
-    """What `segapp fit --config` reads; refuses to mix runs of different settings in one folder."""
+    """Write the file that `segapp fit --config` reads; refuse to mix runs of different settings in one folder."""
     quiet = {"trainer": {"enable_progress_bar": False, "logger": False}}  # a log file and metrics.csv tell it all
     own = {
         "name": str(job.folder.relative_to(folder.parent)),
@@ -189,7 +192,10 @@ def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
 
 
 def _require_same_wishes(job: Job, folder: Path) -> None:
-    """Of a run that has been scored, or whose landscape has begun; one that failed before may be asked differently."""
+    """Require the settings of a run that has been scored, or whose landscape has begun.
+
+    One that failed before may change.
+    """
     before, run = job.state(), job.run()
     if before["status"] != "finished" and (run is None or not (run / "landscape").is_dir()):
         return

@@ -63,7 +63,7 @@ class Report:
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Tables, figures and `report.html` into `folder`; returns the page's path."""
+    """Write tables, figures and `report.html` into `folder`, and return the page's path."""
     finished = [result for result in report.results if result.images]
     scores = score_names(finished)
     runs = run_rows(report.results)
@@ -167,7 +167,7 @@ def _add_variants(page: Page, folder: Path, finished: Sequence[Result], arms: li
 
 
 def _find_losses(finished: Sequence[Result], arm: str) -> Row:
-    """As in the table of Drozdzal et al. 2016: the best validation loss, and the training loss that goes with it."""
+    """Find the best validation loss and the training loss of that epoch, as in the table of Drozdzal et al. 2016."""
     pairs = [find_best_losses(result) for result in finished if result.arm == arm]
     training, validation = (compute_nan_mean(values) for values in zip(*pairs, strict=True))
     return {"training loss": training, "validation loss": validation}

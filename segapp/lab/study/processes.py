@@ -38,17 +38,17 @@ class Processes:
         self._context.set_forkserver_preload(PRELOAD)
 
     def start(self, job: Job, slot: Slot) -> ForkServerProcess:
-        """Fork it."""
+        """Start a job by a fork."""
         process = self._context.Process(target=run_job, args=(job, slot), name=f"{job.arm}, seed {job.seed}")
         process.start()
         return process
 
     def wait(self, processes: Sequence[ForkServerProcess], seconds: float) -> None:
-        """On their sentinels."""
+        """Wait for the processes' sentinels."""
         wait([process.sentinel for process in processes], timeout=seconds)
 
     def ended(self, process: ForkServerProcess) -> str | None:
-        """By its exit code."""
+        """Return how a process ended, from its exit code."""
         if process.is_alive():
             return None
         process.join()

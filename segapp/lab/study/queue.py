@@ -35,10 +35,10 @@ class Place(Protocol):
         """Let `run_job(job, slot)` run there."""
 
     def wait(self, processes: Sequence[Any], seconds: float) -> None:
-        """Until one of them has ended, or so long."""
+        """Wait until one of the processes has ended, or for so many seconds."""
 
     def ended(self, process: Any) -> str | None:
-        """None while it runs; then how it ended, as `exit code 0` or `signal 9`."""
+        """Return None while the process runs, then how it ended, as `exit code 0` or `signal 9`."""
 
     def stop(self, processes: Sequence[Any]) -> None:
         """End them all."""
@@ -97,7 +97,7 @@ def _record(running: _Running) -> None:
 
 
 def _explain_ended(ended: _Running, how: str) -> None:
-    """A process that could not say why it ended was killed."""
+    """Explain the end of a process that was killed and so could not report why."""
     if ended.job.state()["status"] == "running":
         seconds = ended.before + time.monotonic() - ended.started
         sentence = f"its process ended with {how} and no word; see {ended.job.folder / LOG}."
@@ -121,7 +121,10 @@ def _epochs_done(jobs: Sequence[Job]) -> int:
 
 @contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
-    """Two studies in one folder would write over each other; the lock falls with the process that holds it."""
+    """Lock the folder: two studies in one folder would overwrite each other's files.
+
+    The lock ends with the process that holds it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:

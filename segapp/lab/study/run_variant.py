@@ -68,12 +68,12 @@ def _carry_out(job: Job) -> dict[str, str]:
 
 
 def list_landscape_options(wanted: Mapping[str, Any]) -> list[str]:
-    """As words of a command line."""
+    """List the landscape's options as words of a command line."""
     return [f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in wanted.items()]
 
 
 def _run_segapp(arguments: list[str], job: Job) -> None:
-    """Exactly what the command line does; raises SegappError with its sentence when it fails."""
+    """Run segapp as the command line does; raise SegappError with its message when it fails."""
     sys.stdout.write(f"\n$ segapp {' '.join(arguments)}\n")
     sys.stdout.flush()
     start = (job.folder / LOG).stat().st_size
@@ -93,7 +93,7 @@ def _run_segapp(arguments: list[str], job: Job) -> None:
 
 
 def _log_to(path: Path) -> None:
-    """Everything this process and its loaders say goes to a file."""
+    """Log the output of this process and its loaders to a file."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -102,7 +102,10 @@ def _log_to(path: Path) -> None:
 
 
 def _end_with_the_parent() -> None:
-    """An arm without its study would race with the one that is started next; files are written whole or not at all."""
+    """End this process with its parent: without its study it would race with the one that is started next.
+
+    Files are written completely or not at all.
+    """
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -46,7 +46,7 @@ def measure_size(where: str, config: dict[str, Any], source: Source, allowed: Se
 
 
 def match_arms(study: Study, sources: dict[str, Source], before: Mapping[str, list[int]]) -> Study:
-    """The study with explicit widths in every arm's config, at which its arms are equally large.
+    """Return the study with explicit widths in every variant's config, at which its variants are equally large.
 
     `before` has widths that were found for arms in an earlier call; those that still fit are not looked for again.
     """
@@ -92,7 +92,7 @@ def _fits(build: Callable[[list[int]], nn.Module], widths: list[int], target: in
 def _builder(
     where: str, config: dict[str, Any], source: Source, named: Sequence[str] | None = None
 ) -> Callable[[dict[str, Any]], nn.Module]:
-    """A function from a net section to the network, with the data's channels and classes."""
+    """Return a function from a net section to the network, with the data's channels and classes."""
     allowed = find_classes(config["model"]) if named is None else named
 
     def build(net: dict[str, Any]) -> nn.Module:
