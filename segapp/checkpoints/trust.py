@@ -15,6 +15,7 @@ from jsonargparse._parameter_resolvers import get_signature_parameters
 from jsonargparse._util import get_import_path
 
 from segapp.checkpoints import parameter_types as kinds
+from segapp.checkpoints import stub_search  # noqa: F401 - before the first signature is resolved
 from segapp.checkpoints.roles import (
     LOGGER,
     NETWORK,

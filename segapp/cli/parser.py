@@ -14,6 +14,7 @@ import jsonargparse
 from jsonargparse import _typehints
 from jsonargparse._typehints import ActionTypeHint
 
+from segapp.checkpoints import stub_search  # noqa: F401 - before the first signature is resolved
 from segapp.cli.parser_errors import rewrite_message
 from segapp.errors import MisuseError
 

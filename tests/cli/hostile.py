@@ -1,9 +1,13 @@
 """Settings that a checkpoint from elsewhere could hold: each would run, import, read or write something."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 import yaml
+from hypothesis import strategies as st
 
 from tests.cli.tiny import TINY
 
@@ -140,3 +144,56 @@ def planted(value: Any, place: tuple[str | int, ...]) -> dict[str, Any]:
 def checkpoint(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what is looked at of a checkpoint before its weights."""
     return {"segapp": {"config": settings}, "loops": {}, "optimizer_states": []}
+
+
+def values() -> st.SearchStrategy[Any]:
+    """Return settings of every shape, gadgets and texts among them."""
+    names = [*GADGETS, "torch.nn.CrossEntropyLoss", "segapp.models.UNet", "albumentations.Compose"]
+    numbers = st.one_of(st.integers(-3, 2**40), st.floats(), st.booleans(), st.none())
+    leaves = st.one_of(st.sampled_from(TEXTS), numbers, st.text(max_size=8))
+    keys = ["size_average", "encoder", "loss", "transforms", "image", "root", "activation"]
+
+    def inside(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        made = st.builds(
+            lambda name, key, value: {"class_path": name, "init_args": {**GADGETS.get(name, {}), key: value}},
+            st.sampled_from(names),
+            st.sampled_from(keys),
+            inner,
+        )
+        sections = st.sampled_from(["a", "init_args", "class_path", "setup", "loss", "transforms"])
+        return st.one_of(st.lists(inner, max_size=2), st.dictionaries(sections, inner, max_size=2), made)
+
+    return st.recursive(leaves, inside, max_leaves=6)
+
+
+FORBIDDEN = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "socket.connect",
+    "urllib.Request",
+    "os.remove",
+)
+"""Events of Python's audit that no reading of settings has a reason for."""
+
+_seen: list[str] | None = None
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if _seen is not None and event in FORBIDDEN:
+        _seen.append(f"{event} {arguments}"[:300])
+
+
+sys.addaudithook(_note)  # Python has no way to take one back: it looks only while `watched`
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Give the processes that are started, addresses that are called and files that are removed inside."""
+    global _seen
+    _seen = found = list[str]()
+    try:
+        yield found
+    finally:
+        _seen = None

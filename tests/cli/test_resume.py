@@ -197,30 +197,8 @@ def test_only_what_the_user_named_passes_beside_it():
         read(circle, allowed=["tests.cli"])
 
 
-names = st.sampled_from([*hostile.GADGETS, "torch.nn.CrossEntropyLoss", "segapp.models.UNet", "albumentations.Compose"])
-leaves = st.one_of(
-    st.sampled_from(hostile.TEXTS), st.integers(-3, 2**40), st.floats(), st.booleans(), st.none(), st.text(max_size=8)
-)
-values = st.recursive(
-    leaves,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=2),
-        st.dictionaries(
-            st.sampled_from(["a", "init_args", "class_path", "setup", "loss", "transforms"]), inner, max_size=2
-        ),
-        st.builds(
-            lambda name, key, value: {"class_path": name, "init_args": {**hostile.GADGETS.get(name, {}), key: value}},
-            names,
-            st.sampled_from(["size_average", "encoder", "loss", "transforms", "image", "root", "activation"]),
-            inner,
-        ),
-    ),
-    max_leaves=6,
-)
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(values, st.sampled_from(hostile.SLOTS), st.sampled_from(["fit", "validate", "test"]))
+@given(hostile.values(), st.sampled_from(hostile.SLOTS), st.sampled_from(["fit", "validate", "test"]))
 def test_whatever_stands_wherever_nothing_runs(value, place, verb):
     """It is refused, or holds no class beyond the listed ones and no text that leads anywhere."""
     try:
