@@ -101,7 +101,7 @@ class Model:
             self.paths,
             str(images),
             str(output),
-            save=list(save),  # type: ignore[arg-type] # the command checks the words
+            save=list(save),
             overwrite=overwrite,
             devices=devices,
             probability_dtype=probability_dtype,

@@ -12,7 +12,8 @@ from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.postprocess import clean
 from segapp.io import open_tiff_rows, write_image, write_mask
-from segapp.prediction.overlays import open_probability_file, overlay
+from segapp.prediction.overlays import draw_overlay
+from segapp.prediction.writers.probability import open_probability_file
 from segapp.terminal.text import for_html
 
 KEPT_VALUES = 2**27
@@ -59,7 +60,7 @@ class Prediction:
     @property
     def overlay(self) -> np.ndarray:
         """(h, w, 3) uint8: the image tinted by class, every region outlined; at most 4096 pixels a side."""
-        return overlay(self._image, self.mask, self._engine.spec)
+        return draw_overlay(self._image, self.mask, self._engine.spec)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the mask (.png, .tif, .tiff) or the probabilities (.npy, float16) to a file.

@@ -1,65 +1,36 @@
 """`segapp predict`: a trained network applied to a folder of images."""
 
 import sys
-import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
 
-from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.inference.engine import Engine, Picture
+from segapp.errors import MisuseError
 from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
-from segapp.inference.prefetch import prefetch
-from segapp.io import Image, require_writable
-from segapp.prediction.intensity import convert, parse_intensity, require_trained_kind
-from segapp.prediction.jobs import TIFF, Job, Kind, describe_unread, plan
-from segapp.prediction.manifest import Manifest, Row, compute_fingerprint, find_existing, make_row, refuse_foreign
+from segapp.io import require_writable
+from segapp.prediction.intensity import parse_intensity
+from segapp.prediction.jobs import Job, describe_unread, plan
+from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
+from segapp.prediction.pipeline import Pipeline, choose_pace
 from segapp.prediction.processes import run_in_processes, share
 from segapp.prediction.tables import done_rows, format_least_certain, list_tables, write_classes, write_tables
-from segapp.prediction.writers import Outputs, Unopened
+from segapp.prediction.writers.registry import describe_writers, find_writers
 from segapp.spec import Average, Precision, Spec
 from segapp.system.limits import count_usable_cores
 from segapp.terminal.text import for_terminal
-
-AHEAD_PIXELS = 2**24
-"""Images up to 4096 x 4096 are read while others are computed; larger ones when it is their turn."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How much happens at once beside the network."""
-
-    threads: int
-    """Readers of images, and as many writers of results."""
-    depth: int
-    """Images that wait for the network, and results that wait for the disk."""
-    readers: int
-    """Batches of windows that are read at once."""
-
-
-ON_CPU = Pace(threads=2, depth=3, readers=1)
-"""The network needs the cores."""
-
-
-OTHER_DEPTH = (
-    "say what becomes 0 and 1 with --intensity percentile,1,99 (of each image) or --intensity range,{low},{high} (the "
-    "same values for all)"
-)
 
 
 def predict(
     ckpt_path: list[str] | str,
     images: str,
     output: str,
-    save: list[Kind] = ["mask"],  # noqa: B006 - only read; a list is what the command line gives and shows
+    save: list[str] = ["mask"],  # noqa: B006 - only read; a list is what the command line gives and shows
     overwrite: bool = False,
     flag_uncertain: int = 0,
     probability_dtype: Literal["float16", "uint8"] = "float16",
@@ -91,10 +62,7 @@ def predict(
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
         images: Folder of images (with sub-folders), or one image file: PNG, JPEG, BMP, GIF, TIFF.
         output: Folder to write to; made if missing.
-        save: What to write; repeat it for several. mask: class indices. overlay: PNG of the image under its
-            classes' colours. probability: .npy, (classes, height, width), after softmax. contours: GeoJSON polygons
-            of every region. coco: one coco.json of every region in every image. uncertainty: grey picture of the
-            entropy over the classes, 0 certain, 255 undecided among all.
+        save: What to write; repeat it for several. {outputs}
         overwrite: Replace files that other models, other settings or other programs wrote; otherwise nothing is done
             when there is one.
         flag_uncertain: List so many images in which the network is least sure: look at those first.
@@ -142,7 +110,7 @@ def predict(
         spec = replace(spec, intensity=parse_intensity(intensity))
     pace = choose_pace(networks.where.startswith("cuda"), count_usable_cores())
     engine = make_engine(networks, spec, window, overlap, batch_size, pace.readers)
-    options: dict[str, str] = {"probability_dtype": probability_dtype} if "probability" in save else {}
+    options = {name: settings[name] for kind in find_writers(save) for name in kind.options}
     model = compute_fingerprint(_check_paths(ckpt_path), engine.spec, save, options)
     tables = list_tables(Path(output), save)
     # before the manifest is read, or another process's newest file would seem foreign
@@ -170,9 +138,8 @@ def predict(
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
-            dtype = np.dtype(networks.spec.intensity.dtype)
-            results = _process_images(engine, pace, dtype, todo, manifest, probability_dtype)
-            for (job, _), problem in zip(todo, results, strict=True):
+            pipeline = Pipeline(engine, pace, np.dtype(networks.spec.intensity.dtype), options)
+            for (job, _), problem in zip(todo, pipeline.run(todo, manifest), strict=True):
                 bar.update()
                 if problem is None:
                     done += 1
@@ -194,6 +161,9 @@ def predict(
     return 0 if done == len(todo) else 1
 
 
+predict.__doc__ = (predict.__doc__ or "").replace("{outputs}", describe_writers())
+
+
 def _check_paths(ckpt_path: list[str] | str) -> list[str]:
     return [ckpt_path] if isinstance(ckpt_path, str) else ckpt_path
 
@@ -209,17 +179,6 @@ def _open_networks(
     if batch_size is not None and batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
     return open_networks(_check_paths(ckpt_path), allow, device, precision)
-
-
-def choose_pace(on_gpu: bool, cores: int) -> Pace:
-    """Return how much is read and written at once: on a CPU little, for a GPU as much as its batches need.
-
-    A GPU takes a batch of 16 windows in some 10 ms, in which one core decodes or encodes two or three PNGs.
-    """
-    if not on_gpu:
-        return ON_CPU
-    threads = max(2, min(8, cores // 2))
-    return Pace(threads, depth=2 * threads, readers=max(1, threads // 2))
 
 
 def _beginning(networks: Networks, spec: Spec) -> str:
@@ -238,136 +197,6 @@ def _longer_names(jobs: Sequence[Job]) -> str:
         f"note: {len(jobs)} images share their name without suffix with others, or with one that was here before; "
         f"their files keep the suffix: {jobs[0].name} becomes {example.name}."
     )
-
-
-class _Stored:
-    """An image file as the engine reads it: its pixels in memory, or window by window from the file.
-
-    `whole` images are read when the first window is asked for, others never.
-    """
-
-    def __init__(self, image: Image, name: str, whole: bool, dtype: np.dtype) -> None:
-        self.image, self.name, self.whole, self.dtype = image, name, whole, dtype
-        self._pixels: np.ndarray | None = None
-        self._problem: SegappError | None = None
-        self._reading = threading.Lock()  # several threads may ask for windows
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.image.shape
-
-    @property
-    def meta(self) -> dict[str, Any]:
-        return self.image.meta
-
-    def read(self) -> None:
-        """Read the pixels into memory; what is wrong with them is found once and raised every time."""
-        with self._reading:
-            if self._problem is not None:
-                raise self._problem
-            if self._pixels is None:
-                try:
-                    self._pixels = convert(self.image.read(), self.dtype)
-                except SegappError as problem:
-                    self._problem = problem
-                    raise
-
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        if not self.whole:
-            return convert(self.image.window(y, x, h, w), self.dtype)
-        self.read()
-        assert self._pixels is not None
-        return self._pixels[y : y + h, x : x + w]
-
-
-def _process_images(
-    engine: Engine, pace: Pace, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
-) -> Iterator[SegappError | None]:
-    """Process the images and yield each one's error or None, in order.
-
-    Reading, computing and writing overlap, a few images apart.
-    """
-    # Closed here and not when somebody collects garbage: that may be a thread that is being started, and would wait
-    # for itself. (An interrupt keeps frames alive through the future that brought it.)
-    with (
-        closing(_computed(engine, pace, seen, todo, manifest, dtype)) as finished,
-        closing(prefetch(lambda work: work[0](), finished, pace.threads, pace.depth)) as results,
-    ):
-        for (job, row), (_, written) in zip(todo, results, strict=True):
-            try:
-                manifest.add(written.result())
-            except FatalError:
-                raise
-            except SegappError as problem:
-                manifest.add(replace(row, status="failed", problem=_without_places(str(problem), job)))
-                yield problem
-            else:
-                yield None
-
-
-def _computed(
-    engine: Engine, pace: Pace, seen: np.dtype, todo: Sequence[tuple[Job, Row]], manifest: Manifest, dtype: str
-) -> Generator[tuple[Callable[[], Row], Row], None, None]:
-    """Yield, per image, the work left when the network is done with it.
-
-    Write its files, or report why there are none.
-    """
-    with (
-        closing(_opened(engine.spec, pace, seen, [job for job, _ in todo])) as opened,
-        closing(engine.stream(opened)) as images,
-    ):
-        for (job, row), (image, blocks) in zip(todo, images, strict=True):
-            manifest.add(row)
-            try:
-                meta = image.meta if isinstance(image, _Stored) else {}
-                with Outputs(job, image, meta, engine.spec, dtype) as outputs:
-                    for block in blocks:
-                        probabilities = engine.probabilities(block) if outputs.needs_probabilities else None
-                        confidence = engine.sum_confidence(block)
-                        outputs.add(block.y, block.x, engine.indices(block), confidence, probabilities)
-            except FatalError:
-                raise
-            except SegappError as problem:
-                yield partial(_fail, problem), row
-            else:
-                yield partial(_write, outputs, row), row
-
-
-def _opened(spec: Spec, pace: Pace, dtype: np.dtype, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
-    """Open every image, the next few while one is computed; a broken one becomes an image that raises its error."""
-    for job, opening in prefetch(partial(_open, spec=spec, dtype=dtype), jobs, pace.threads, pace.depth):
-        try:
-            yield opening.result()
-        except SegappError as error:
-            yield Unopened(str(job.image), error)
-
-
-def _open(job: Job, spec: Spec, dtype: np.dtype) -> Picture:
-    """Open the image in memory, or, if it is large, its header: it is read when it is its turn, a TIFF in windows."""
-    image = Image(job.image, spec.channels, spec.intensity)
-    require_trained_kind(image, spec.channels, OTHER_DEPTH)
-    height, width, _ = image.shape
-    large = height * width > AHEAD_PIXELS
-    stored = _Stored(image, str(job.image), not (large and job.image.suffix.lower() in TIFF), dtype)
-    if not large:
-        stored.read()
-    return stored
-
-
-def _without_places(problem: str, job: Job) -> str:
-    """Return what went wrong by the image's name alone: the manifest goes with the files, wherever they go."""
-    for path in (job.image, *job.outputs.values()):
-        problem = problem.replace(str(path), path.name if path != job.image else job.name)
-    return problem
-
-
-def _fail(problem: SegappError) -> Row:
-    raise problem
-
-
-def _write(outputs: Outputs, row: Row) -> Row:
-    outputs.write()
-    return outputs.row(row)
 
 
 def _format_summary(done: int, total: int, output: str, seconds: float, spec: Spec, example: Job) -> str:

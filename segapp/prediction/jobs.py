@@ -6,16 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
 
 from segapp.errors import MisuseError
 from segapp.io import SUFFIXES, explain_errors, real_path, walk_folders
+from segapp.prediction.writers.registry import find_writers
 from segapp.system.regular_files import describe_irregular
 from segapp.terminal.text import for_terminal
-
-Kind = Literal["mask", "overlay", "probability", "contours", "coco", "uncertainty"]
-
-TIFF = (".tif", ".tiff")
 
 MANIFEST = re.compile(r"manifest(-\d+-of-\d+)?\.csv")
 MANIFEST_BEGINS = b"image,size,mtime_ns,model,status,"
@@ -27,14 +23,15 @@ class Job:
     """One image and the files it becomes."""
 
     image: Path
-    outputs: dict[Kind, Path]
+    outputs: dict[str, Path]
+    """Output file by kind, the names of `prediction.writers.registry`."""
     name: str = ""
     """Path relative to the folder of images, with `/`."""
     stem: str = ""
     """Path of the files below `<output>/<kind>`, without their suffix."""
 
 
-def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, str] | None = None) -> list[Job]:
+def plan(images: Path, output: Path, save: Sequence[str], stems: Mapping[str, str] | None = None) -> list[Job]:
     """Return a job for every image of a folder and its sub-folders, in order of their names, or for one image file.
 
     Every kind is written under `output/<kind>`, sub-folders kept. Images of one folder that differ in their suffix
@@ -42,6 +39,7 @@ def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, s
     keep them, and no other image gets them. Raises MisuseError when there is nothing to do, or when an output would be
     an input or lie outside `output`.
     """
+    kinds = find_writers(save)
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
         raise MisuseError(f"output {output} is named like an image; give the folder to write to.")
     if output.exists() and not output.is_dir():
@@ -50,13 +48,12 @@ def plan(images: Path, output: Path, save: Sequence[Kind], stems: Mapping[str, s
     if not found:
         unread = describe_unread(images, output) or f"segapp reads {', '.join(sorted(SUFFIXES))}."
         raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
-    kinds = list(dict.fromkeys(save))
     root = images if images.is_dir() else images.parent
     relative = [image.relative_to(root) for image in found]
     jobs = [
         Job(
             image,
-            {kind: output / kind / f"{stem}{_choose_suffix(kind, image)}" for kind in kinds},
+            {kind.name: output / kind.name / f"{stem}{kind.choose_suffix(image)}" for kind in kinds},
             place.as_posix(),
             stem,
         )
@@ -158,11 +155,6 @@ def _names(relative: Sequence[Path]) -> list[Path]:
         if longer == names:
             return names
         names = longer
-
-
-def _choose_suffix(kind: Kind, image: Path) -> str:
-    fixed = {"probability": ".npy", "contours": ".geojson", "coco": ".json", "overlay": ".png"}
-    return fixed.get(kind, image.suffix if image.suffix.lower() in TIFF else ".png")
 
 
 def _check(jobs: Sequence[Job], output: Path) -> None:

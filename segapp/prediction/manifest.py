@@ -13,7 +13,7 @@ from typing import Literal
 
 from segapp.errors import MisuseError
 from segapp.io import explain_errors
-from segapp.prediction.jobs import MANIFEST, Job, Kind
+from segapp.prediction.jobs import MANIFEST, Job
 from segapp.spec import Spec
 from segapp.system.regular_files import MISSING, describe_irregular
 from segapp.terminal.text import for_csv, from_csv
@@ -156,9 +156,7 @@ class Manifest:
         self._ready = True
 
 
-def compute_fingerprint(
-    weights: Sequence[str | Path], spec: Spec, save: Sequence[Kind], options: dict[str, str]
-) -> str:
+def compute_fingerprint(weights: Sequence[str | Path], spec: Spec, save: Sequence[str], options: dict[str, str]) -> str:
     """Compute 16 hexadecimal digits from all that decides about an output file besides the image.
 
     `weights` are checkpoints, or bundles of which every file counts, in any order.

@@ -1,0 +1,141 @@
+"""Read, compute and write the images of a folder, a few of them at the same time."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from segapp.errors import FatalError, SegappError
+from segapp.inference.engine import Band, Engine, Picture
+from segapp.inference.prefetch import prefetch
+from segapp.prediction.jobs import Job
+from segapp.prediction.manifest import Manifest, Row
+from segapp.prediction.outputs import ImageOutputs
+from segapp.prediction.stored_image import StoredImage, UnreadableImage, open_image
+from segapp.prediction.writers.writer import OutputBlock
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is read and written at the same time.
+
+    Attributes:
+        threads: Threads that read images, and as many that write results.
+        depth: Images that wait for the network, and results that wait for the disk.
+        readers: Batches of windows that are read at once.
+    """
+
+    threads: int
+    depth: int
+    readers: int
+
+
+ON_CPU = Pace(threads=2, depth=3, readers=1)
+"""The pace on a CPU, whose cores the network needs."""
+
+
+def choose_pace(on_gpu: bool, cores: int) -> Pace:
+    """Return how much is read and written at once: on a CPU little, for a GPU as much as its batches need.
+
+    A GPU takes a batch of 16 windows in some 10 ms, in which one core decodes or encodes two or three PNGs.
+    """
+    if not on_gpu:
+        return ON_CPU
+    threads = max(2, min(8, cores // 2))
+    return Pace(threads, depth=2 * threads, readers=max(1, threads // 2))
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Predicts the images of a folder and writes their outputs.
+
+    Attributes:
+        engine: Computes the predictions.
+        pace: How many images are read and written at the same time.
+        dtype: Of the pixels that the network takes.
+        options: Settings of the command that the writers use, by name.
+    """
+
+    engine: Engine
+    pace: Pace
+    dtype: np.dtype
+    options: Mapping[str, str]
+
+    def run(self, todo: Sequence[tuple[Job, Row]], manifest: Manifest) -> Iterator[SegappError | None]:
+        """Yield for each image, in order, the error that it failed with, or None when all its files are written.
+
+        Every image is entered in the manifest before its first file and after its last one.
+        """
+        # Closed here and not by the garbage collector: that may run in a thread that is being started, and would wait
+        # for itself. (An interrupt keeps frames alive through the future that brought it.)
+        with (
+            closing(self._compute(todo, manifest)) as finished,
+            closing(prefetch(lambda work: work[0](), finished, self.pace.threads, self.pace.depth)) as results,
+        ):
+            for (job, row), (_, written) in zip(todo, results, strict=True):
+                try:
+                    manifest.add(written.result())
+                except FatalError:
+                    raise
+                except SegappError as problem:
+                    manifest.add(replace(row, status="failed", problem=_remove_folders(str(problem), job)))
+                    yield problem
+                else:
+                    yield None
+
+    def _compute(
+        self, todo: Sequence[tuple[Job, Row]], manifest: Manifest
+    ) -> Generator[tuple[Callable[[], Row], Row], None, None]:
+        """Yield for each image what is left to do after the network: write its files, or raise its error."""
+        with (
+            closing(self._open(job for job, _ in todo)) as opened,
+            closing(self.engine.stream(opened)) as images,
+        ):
+            for (job, row), (image, blocks) in zip(todo, images, strict=True):
+                manifest.add(row)
+                try:
+                    outputs = self._collect(job, image, blocks)
+                except FatalError:
+                    raise
+                except SegappError as problem:
+                    yield partial(_fail, problem), row
+                else:
+                    yield partial(_write, outputs, row), row
+
+    def _collect(self, job: Job, image: Picture, blocks: Iterable[Band]) -> ImageOutputs:
+        """Return the outputs of an image, all its blocks added."""
+        meta = image.meta if isinstance(image, StoredImage) else {}
+        engine = self.engine
+        with ImageOutputs(job, image, meta, engine.spec, self.options) as outputs:
+            for block in blocks:
+                probabilities = engine.probabilities(block) if outputs.needs_probabilities else None
+                confidence = engine.sum_confidence(block)
+                outputs.add(OutputBlock(block.y, block.x, engine.indices(block), probabilities), confidence)
+        return outputs
+
+    def _open(self, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
+        """Yield every image, the next few read while one is computed."""
+        opener = partial(open_image, spec=self.engine.spec, dtype=self.dtype)
+        for job, opening in prefetch(opener, jobs, self.pace.threads, self.pace.depth):
+            try:
+                yield opening.result()
+            except SegappError as error:
+                yield UnreadableImage(str(job.image), error)
+
+
+def _remove_folders(problem: str, job: Job) -> str:
+    """Return an error message with names instead of paths, because the manifest may be copied elsewhere."""
+    for path in (job.image, *job.outputs.values()):
+        problem = problem.replace(str(path), path.name if path != job.image else job.name)
+    return problem
+
+
+def _fail(problem: SegappError) -> Row:
+    raise problem
+
+
+def _write(outputs: ImageOutputs, row: Row) -> Row:
+    outputs.write()
+    return outputs.make_row(row)

@@ -1,0 +1,102 @@
+"""An image file as the engine reads it."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segapp.errors import SegappError
+from segapp.io import Image
+from segapp.io.write import TIFF_SUFFIXES
+from segapp.prediction.intensity import convert, require_trained_kind
+from segapp.prediction.jobs import Job
+from segapp.spec import Spec
+
+AHEAD_PIXELS = 2**24
+"""Pixels (4096 x 4096) up to which images are read while others are computed; larger ones when it is their turn."""
+
+OTHER_DEPTH = (
+    "say what becomes 0 and 1 with --intensity percentile,1,99 (of each image) or --intensity range,{low},{high} (the "
+    "same values for all)"
+)
+
+
+class StoredImage:
+    """An image file whose pixels are in memory, or are read window by window.
+
+    Args:
+        image: The file.
+        name: Its path, for error messages.
+        whole: True to read all pixels when the first window is asked for, False to read each window from the file.
+        dtype: Of the pixels that the network takes.
+    """
+
+    def __init__(self, image: Image, name: str, whole: bool, dtype: np.dtype) -> None:
+        self.image, self.name, self.whole, self.dtype = image, name, whole, dtype
+        self._pixels: np.ndarray | None = None
+        self._problem: SegappError | None = None
+        self._reading = threading.Lock()  # several threads may ask for windows
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        return self.image.shape
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Georeference and resolution of the file."""
+        return self.image.meta
+
+    def read(self) -> None:
+        """Read the pixels into memory, once; an error is raised again by every later call."""
+        with self._reading:
+            if self._problem is not None:
+                raise self._problem
+            if self._pixels is None:
+                try:
+                    self._pixels = convert(self.image.read(), self.dtype)
+                except SegappError as problem:
+                    self._problem = problem
+                    raise
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """Return the pixels (h, w, C) of a window whose upper left corner is row `y`, column `x`."""
+        if not self.whole:
+            return convert(self.image.window(y, x, h, w), self.dtype)
+        self.read()
+        assert self._pixels is not None
+        return self._pixels[y : y + h, x : x + w]
+
+
+@dataclass(frozen=True)
+class UnreadableImage:
+    """An image that cannot be opened; its error is raised when the engine asks for its shape or its pixels."""
+
+    name: str
+    error: SegappError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Raises `error`."""
+        raise self.error
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """Raise `error`."""
+        raise self.error
+
+
+def open_image(job: Job, spec: Spec, dtype: np.dtype) -> StoredImage:
+    """Return the image of a job: a small one in memory, a large one unread (a TIFF is read in windows).
+
+    Raises SegappError for an image that cannot be read, or is of another kind than the network was trained on.
+    """
+    image = Image(job.image, spec.channels, spec.intensity)
+    require_trained_kind(image, spec.channels, OTHER_DEPTH)
+    height, width, _ = image.shape
+    large = height * width > AHEAD_PIXELS
+    windowed = large and job.image.suffix.lower() in TIFF_SUFFIXES
+    stored = StoredImage(image, str(job.image), not windowed, dtype)
+    if not large:
+        stored.read()
+    return stored
