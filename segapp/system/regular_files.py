@@ -21,7 +21,7 @@ def describe_irregular(path: Path) -> str | None:
     """Return what `path` is if it is no regular file, such as "a named pipe"; None for a regular one."""
     try:
         mode = path.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return f"a link to {path.readlink()}, which does not exist" if path.is_symlink() else MISSING
     except OSError as error:
         return "a link that leads back to itself" if path.is_symlink() else f"not readable ({error.strerror})"
