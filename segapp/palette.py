@@ -20,7 +20,10 @@ ERRORS: tuple[Colour, ...] = (
 )
 """What errors may be marked with, the usual red first."""
 
-TAKEN: tuple[Colour, ...] = (BACKGROUND, (128, 128, 128), (224, 224, 192))
+IGNORED: Colour = (224, 224, 192)
+"""What ignored pixels of a mask file are shown in, as Pascal VOC does."""
+
+TAKEN: tuple[Colour, ...] = (BACKGROUND, (128, 128, 128), IGNORED)
 """Background, and both colours that ignored pixels are shown in."""
 
 SEEN = (

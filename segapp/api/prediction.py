@@ -11,7 +11,7 @@ import numpy as np
 from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.postprocess import clean
-from segapp.io import open_tiff_rows, write_image, write_mask
+from segapp.io import write_image, write_mask
 from segapp.prediction.overlays import draw_overlay
 from segapp.prediction.writers.probability import open_probability_file
 from segapp.terminal.text import for_html
@@ -79,11 +79,8 @@ class Prediction:
         if suffix == ".npy":
             with open_probability_file(path, self.probabilities.shape) as file:
                 file.add(0, 0, self.probabilities)
-        elif suffix == ".png":
-            write_mask(path, self.mask, palette)
         else:
-            with open_tiff_rows(path, self.mask.shape, self._meta, palette=palette) as rows:
-                rows.add(self.mask)
+            write_mask(path, self.mask, palette, self._meta)
 
     def save_overlay(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the overlay as a picture file.

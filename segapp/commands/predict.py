@@ -60,7 +60,7 @@ def predict(
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
-        images: Folder of images (with sub-folders), or one image file: PNG, JPEG, BMP, GIF, TIFF.
+        images: Folder of images (with sub-folders), or one image file: PNG, JPEG, TIFF, BMP, GIF, WebP, JPEG 2000.
         output: Folder to write to; made if missing.
         save: What to write; repeat it for several. {outputs}
         overwrite: Replace files that other models, other settings or other programs wrote; otherwise nothing is done

@@ -23,7 +23,7 @@ from segapp.spec import Intensity
 
 
 class Folder(Source):
-    """Images and masks under `root`, as PNG, JPEG, TIFF, BMP or GIF, with sub-folders.
+    """Images and masks under `root`, as PNG, JPEG, TIFF, BMP, GIF, WebP or JPEG 2000, with sub-folders.
 
     Args:
         root: The folder that everything else is relative to.

@@ -13,7 +13,7 @@ from pathlib import Path
 from segapp.datasets.masks.encoding import MaskFile
 from segapp.datasets.unsupported import UNREAD, annotations_under, unread_format
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, walk_folders
+from segapp.io import find_suffix, list_suffixes, walk_folders
 
 WILDCARDS = re.compile(r"[*?\[]")
 PLACEHOLDERS = re.compile(r"\{(\w*)\}")
@@ -139,7 +139,7 @@ def _list_folder(folder: Path) -> str:
 
 
 def _format_suffixes() -> str:
-    return ", ".join(sorted(SUFFIXES))
+    return ", ".join(list_suffixes())
 
 
 def _check_pattern(setting: str, pattern: str, known: set[str]) -> None:
@@ -200,7 +200,7 @@ def _down_to_files(pattern: str) -> list[str]:
     It continues with the image's name, or with all files where the folder is the image's own.
     """
     last = Path(pattern).name
-    if WILDCARDS.search(last) or Path(last).suffix.lower() in SUFFIXES:
+    if WILDCARDS.search(last) or find_suffix(Path(last)):
         return [pattern]
     pattern = pattern.rstrip("/")
     if "{name}" in last or "{stem}" in last:
@@ -257,7 +257,7 @@ def _find_images(folder: Path) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return bool(find_suffix(path)) and not path.name.startswith(".")
 
 
 def _fits(name: str, pattern: str) -> bool:

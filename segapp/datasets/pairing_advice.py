@@ -11,7 +11,7 @@ from typing import NamedTuple
 from segapp.datasets.layout import Found, MaskPattern, fixed_start
 from segapp.datasets.unsupported import unread_format
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, walk_folders
+from segapp.io import find_suffix, walk_folders
 
 SHOWN = 3
 LOOKED_AT = 4000  # files of the masks' folder
@@ -59,7 +59,7 @@ def _fitting(
     images: Sequence[Found], pattern_of_images: str, pattern: MaskPattern, files: Sequence[Path]
 ) -> str | None:
     """Return the settings under which most of the images would have a mask, or None."""
-    masks = [path for path in files if path.suffix.lower() in SUFFIXES]
+    masks = [path for path in files if find_suffix(path)]
     stems = {path.stem for path in masks}
     found = _best([image.path.stem for image in images], stems)
     base = _folder_of(pattern.pattern)
@@ -111,7 +111,7 @@ def _shared(image: str, mask: str) -> _Affixes | None:
 def _folder_of(pattern: str) -> str | None:
     """Return the folder that a pattern names; None where its folders depend on the image."""
     path = PurePosixPath(pattern)
-    is_file = "*" in path.name or path.suffix.lower() in SUFFIXES or "{name}" in path.name or "{stem}" in path.name
+    is_file = "*" in path.name or bool(find_suffix(path)) or "{name}" in path.name or "{stem}" in path.name
     folder = path.parent if is_file else path
     text = folder.as_posix()
     return None if re.search(r"[*?\[]|\{(name|stem|parent)\}", text) else text

@@ -10,7 +10,7 @@ from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage
 from segapp.inference.resize import shrink
 from segapp.inference.windows import inside, pad_crop
-from segapp.io import SUFFIXES, Image
+from segapp.io import Image, find_suffix, list_suffixes
 from segapp.prediction.intensity import require_trained_kind
 from segapp.spec import Spec
 
@@ -28,9 +28,9 @@ def given(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], 
     """
     if not folder.is_dir():
         raise MisuseError(f"images: there is no folder {folder}.")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if find_suffix(path) and path.is_file())
     if not paths:
-        raise MisuseError(f"images: there is no image in {folder}; segapp reads {', '.join(sorted(SUFFIXES))}.")
+        raise MisuseError(f"images: there is no image in {folder}; segapp reads {', '.join(list_suffixes())}.")
     if not calibrate:
         return [_read(path, spec) for path in _select_spread(paths, VERIFIED)], []
     verify, other = (paths[::2], paths[1::2]) if len(paths) > 1 else (paths, paths)

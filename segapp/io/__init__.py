@@ -1,44 +1,51 @@
-"""Pixels in and out: one lazy reference to an image file, one atomic writer."""
+"""Pixels in and out: one lazy reference to an image, formats by content, files written completely or not at all."""
 
 from segapp.io.array import scale_array
 from segapp.io.csv_table import read_table, write_table
+from segapp.io.file_part import FilePart
 from segapp.io.folders import real_path, walk_folders
-from segapp.io.formats.tiff_writer import TiffRows, open_tiff_rows
+from segapp.io.formats.format import MaskLayout, MaskWriter
+from segapp.io.formats.registry import find_mask_suffix, find_suffix, list_suffixes
 from segapp.io.image import Image
 from segapp.io.intensity import require_range
-from segapp.io.mask import MaskPixels, mask_orientation, mask_window
-from segapp.io.raw import MAX_PIXELS, SUFFIXES, read_raw, read_shape, read_window
+from segapp.io.mask import MaskPixels, read_mask_window
+from segapp.io.raw import has_windows, list_parts, read_header, read_raw, read_shape, read_window
 from segapp.io.write import (
     explain_errors,
     require_writable,
     write_atomically,
     write_folder_atomically,
-    write_image,
-    write_mask,
 )
+from segapp.io.write_images import open_mask, streams_masks, write_image, write_mask
 
 __all__ = [
+    "FilePart",
     "Image",
+    "MaskLayout",
     "MaskPixels",
-    "mask_window",
-    "mask_orientation",
+    "MaskWriter",
+    "explain_errors",
+    "find_mask_suffix",
+    "find_suffix",
+    "has_windows",
+    "list_parts",
+    "list_suffixes",
+    "open_mask",
+    "read_header",
+    "read_mask_window",
     "read_raw",
+    "read_shape",
+    "read_table",
+    "read_window",
+    "real_path",
     "require_range",
     "require_writable",
-    "read_shape",
-    "read_window",
     "scale_array",
-    "SUFFIXES",
-    "MAX_PIXELS",
+    "streams_masks",
     "walk_folders",
-    "real_path",
     "write_atomically",
     "write_folder_atomically",
-    "explain_errors",
-    "open_tiff_rows",
-    "TiffRows",
-    "read_table",
-    "write_table",
-    "write_mask",
     "write_image",
+    "write_mask",
+    "write_table",
 ]

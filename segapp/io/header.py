@@ -14,6 +14,7 @@ class Header:
     """An image file without its pixels; height and width are as stored, before `orientation` is applied."""
 
     format: str
+    """The name of the file format, for messages."""
     height: int
     width: int
     bands: int

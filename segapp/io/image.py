@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from segapp.errors import MisuseError, SegappError
+from segapp.io.file_part import FilePart, as_file_part
 from segapp.io.header import Header, turn_bright
 from segapp.io.intensity import bounds, scale_values
-from segapp.io.raw import missing_window, read_header, read_window
+from segapp.io.raw import find_missing, has_windows, read_header, read_window
 from segapp.spec import Intensity
 
 logger = logging.getLogger(__name__)
@@ -35,14 +36,24 @@ class Image:
     statistics and become 0. Nothing is opened before the first use; everything raises SegappError naming the file.
     """
 
-    def __init__(self, path: Path, channels: int | None = None, intensity: Intensity = STORED) -> None:
-        self.path = Path(path)
+    def __init__(self, file: Path | FilePart, channels: int | None = None, intensity: Intensity = STORED) -> None:
+        self.file = as_file_part(file)
         self.channels = channels
         self.intensity = intensity
         self._alpha: int | float | None = None
 
     def __repr__(self) -> str:
-        return f"Image({str(self.path)!r}, channels={self.channels}, intensity={self.intensity})"
+        return f"Image({str(self.file)!r}, channels={self.channels}, intensity={self.intensity})"
+
+    @property
+    def path(self) -> Path:
+        """The file that holds the image."""
+        return self.file.path
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether a window is decoded without the rest of the image."""
+        return has_windows(self.file)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -52,7 +63,7 @@ class Image:
             self._refuse_pages(stored)
         if self.channels not in (None, stored) and (stored, self.channels) not in ((1, 3), (3, 1)):
             raise SegappError(
-                f"{self.path}: {stored} channels, but {self.channels} are needed (only grey and RGB are "
+                f"{self.file}: {stored} channels, but {self.channels} are needed (only grey and RGB are "
                 "turned into each other); set `channels` to what the files have, or convert this one."
             )
         return (*header.upright, stored if self.channels is None else self.channels)
@@ -79,8 +90,9 @@ class Image:
     def _refuse_pages(self, pages: int) -> None:
         asked = "" if pages in NAMED else f" set `channels: {pages}` if they are channels, or"
         raise SegappError(
-            f"{self.path}: TIFF of {pages} pages that it does not call channels, so a stack;{asked} save each page as "
-            "a file, or all with their axes (tifffile: metadata={'axes': 'CYX'}) if they are the channels of one image."
+            f"{self.file}: {self._header.format} of {pages} pages that it does not call channels, so a stack;{asked} "
+            "save each page as a file, or all with their axes (tifffile: metadata={'axes': 'CYX'}) if they are the "
+            "channels of one image."
         )
 
     @property
@@ -120,7 +132,7 @@ class Image:
         """Read (h, w, C) of `dtype`, inside the image only; of a TIFF only what lies under it is decoded."""
         if self.intensity.kind == "stored" and self.stored_dtype != np.uint8:
             raise MisuseError(
-                f"{self.path}: holds {self.stored_dtype}, and intensity `stored` delivers uint8 files only; "
+                f"{self.file}: holds {self.stored_dtype}, and intensity `stored` delivers uint8 files only; "
                 "set `intensity` to percentile (low 1, high 99), range (low, high in stored units) or zscore."
             )
         pixels, missing = self._read_values(y, x, h, w)
@@ -133,7 +145,7 @@ class Image:
 
     @cached_property
     def _header(self) -> Header:
-        return read_header(self.path)
+        return read_header(self.file)
 
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -148,13 +160,13 @@ class Image:
     def _read_values(self, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return (h, w, C) in stored units, colours and channels settled, and where nothing was measured."""
         shape, header = self.shape, self._header
-        pixels = read_window(self.path, y, x, h, w)
-        missing = missing_window(self.path, pixels, y, x)
+        pixels = read_window(self.file, y, x, h, w)
+        missing = find_missing(self.file, pixels, y, x)
         if missing is not None and pixels.dtype.kind == "f":
             pixels[missing] = 0  # NaN, or a number that no conversion should see
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             bad = int((~np.isfinite(pixels)).sum())
-            raise SegappError(f"{self.path}: {bad:,} values are NaN or infinite; replace them with numbers.")
+            raise SegappError(f"{self.file}: {bad:,} values are NaN or infinite; replace them with numbers.")
         pixels = _convert_to_colours(pixels, header)
         if (alpha := self._find_alpha_band) is not None:
             pixels = self._drop_alpha(pixels, alpha)
@@ -163,10 +175,10 @@ class Image:
     def _read_whole_alpha(self, band: int, seen: np.ndarray) -> np.ndarray:
         """Return the alpha of all pixels where reading a window has decoded them anyway, else that of the window."""
         header = self._header
-        if header.format == "TIFF" and header.height * header.width > OVERVIEW_FROM:
+        if self.has_windows and header.height * header.width > OVERVIEW_FROM:
             return seen
         height, width = header.upright
-        return _convert_to_colours(read_window(self.path, 0, 0, height, width), header)[..., band]
+        return _convert_to_colours(read_window(self.file, 0, 0, height, width), header)[..., band]
 
     def _drop_alpha(self, pixels: np.ndarray, band: int) -> np.ndarray:
         alpha = pixels[..., band]
@@ -177,10 +189,10 @@ class Image:
             bands = self._header.bands
             use = f", or set `channels: {bands}` if it is a measurement, such as infrared" if bands > 1 else ""
             raise SegappError(
-                f"{self.path}: its alpha channel varies ({alpha.min()} … {alpha.max()}), so what lies under "
+                f"{self.file}: its alpha channel varies ({alpha.min()} … {alpha.max()}), so what lies under "
                 f"the transparent pixels is undefined; save the image without transparency{use}."
             )
-        _say_alpha_dropped(self.path.suffix)
+        _say_alpha_dropped(self._header.format)
         return np.delete(pixels, band, axis=2)
 
 

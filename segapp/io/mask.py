@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from segapp.errors import SegappError
+from segapp.io.file_part import FilePart
 from segapp.io.header import Header, turn_bright
-from segapp.io.raw import missing_window, read_header, read_window
+from segapp.io.raw import find_missing, read_header, read_window
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ class MaskPixels:
         return self.values.shape[0], self.values.shape[1]
 
 
-def mask_window(path: Path, y: int, x: int, h: int, w: int) -> MaskPixels:
+def read_mask_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> MaskPixels:
     """Return a window of a mask file, inside the mask only; raises SegappError naming the file."""
-    header = read_header(path)
+    header = read_header(file)
     if header.are_pages:
-        raise SegappError(f"{path}: TIFF of {header.bands} pages, a stack and not one mask; save each page as a file.")
-    stored = read_window(path, y, x, h, w)
-    missing = missing_window(path, stored, y, x)
+        raise SegappError(f"{file}: {header.format} of {header.bands} pages is a stack; save each as a file.")
+    stored = read_window(file, y, x, h, w)
+    missing = find_missing(file, stored, y, x)
     palette = None if header.palette is None else header.palette[:, :3]
     values = stored if header.alpha is None else np.delete(stored, header.alpha, axis=2)
     return MaskPixels(
@@ -53,11 +54,6 @@ def mask_window(path: Path, y: int, x: int, h: int, w: int) -> MaskPixels:
         nodata=header.nodata,
         lossy=header.lossy,
     )
-
-
-def mask_orientation(path: Path) -> int:
-    """Return EXIF's 1 … 8: how the stored pixels are turned."""
-    return read_header(path).orientation
 
 
 def _largest(header: Header) -> float:

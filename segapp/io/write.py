@@ -4,21 +4,12 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import PIL.Image
-import tifffile
-
-from segapp.batch import IGNORE_INDEX
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.io.unfinished import unfinished
-
-TIFF_SUFFIXES = (".tif", ".tiff")
-IGNORE_COLOUR = (224, 224, 192)  # what Pascal VOC paints "void" with
 
 
 @contextmanager
@@ -95,57 +86,6 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-
-
-def write_mask(path: Path, indices: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> None:
-    """Write (H, W) uint8 class indices as a palette PNG, or for `.tif`, `.tiff` as a compressed palette TIFF.
-
-    (`segapp.io.open_tiff_rows` writes a TIFF row by row, with the georeference and resolution of its image.)
-
-    Values are 0 … len(palette)-1, or 255 = ignore. Raises SegappError for others, and when writing fails.
-    """
-    path = Path(path)
-    if indices.ndim != 2 or indices.dtype != np.uint8:
-        raise SegappError(f"{path}: a mask is (H, W) uint8, got {indices.shape} {indices.dtype}.")
-    present = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
-    strangers = [int(i) for i in present if len(palette) <= i != IGNORE_INDEX]
-    if strangers:
-        raise SegappError(f"{path}: the mask holds {strangers}, but the palette has {len(palette)} colours.")
-    with explain_errors(path), write_atomically(path) as temporary:
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            _write_tiff(temporary, indices, photometric="palette", colormap=colour_map(palette))
-        else:
-            colours = all_colours(palette)[: 256 if IGNORE_INDEX in present else len(palette)]
-            image = PIL.Image.fromarray(indices)
-            image.putpalette(colours.tobytes())
-            image.save(temporary, format="PNG")
-
-
-def write_image(path: Path, pixels: np.ndarray) -> None:
-    """Write (H, W) or (H, W, 3) uint8 in the format of the suffix; raises SegappError when writing fails."""
-    path = Path(path)
-    with explain_errors(path), write_atomically(path) as temporary:
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            _write_tiff(temporary, pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack")
-        else:
-            PIL.Image.fromarray(pixels).save(temporary)
-
-
-def _write_tiff(path: Path, pixels: np.ndarray, **options: Any) -> None:
-    tifffile.imwrite(path, pixels, compression="adobe_deflate", metadata=None, **options)
-
-
-def all_colours(palette: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """Return (256, 3) uint8: a colour for every value of a byte, that of ignored pixels included."""
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(palette)] = palette
-    colours[IGNORE_INDEX] = IGNORE_COLOUR
-    return colours
-
-
-def colour_map(palette: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """Return (3, 256) uint16: TIFF's table of colours, whose full brightness is 65535."""
-    return np.multiply(all_colours(palette).T, 257, dtype=np.uint16)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from segapp.errors import MisuseError
-from segapp.io import SUFFIXES, explain_errors, real_path, walk_folders
+from segapp.io import explain_errors, find_suffix, list_suffixes, real_path, walk_folders
 from segapp.prediction.writers.registry import find_writers
 from segapp.system.regular_files import describe_irregular
 from segapp.terminal.text import for_terminal
@@ -40,13 +40,13 @@ def plan(images: Path, output: Path, save: Sequence[str], stems: Mapping[str, st
     an input or lie outside `output`.
     """
     kinds = find_writers(save)
-    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+    if find_suffix(output) and not output.is_dir():
         raise MisuseError(f"output {output} is named like an image; give the folder to write to.")
     if output.exists() and not output.is_dir():
         raise MisuseError(f"output {output} is a file; give the folder to write to.")
     found = _find_images(images, output)
     if not found:
-        unread = describe_unread(images, output) or f"segapp reads {', '.join(sorted(SUFFIXES))}."
+        unread = describe_unread(images, output) or f"segapp reads {', '.join(list_suffixes())}."
         raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
     root = images if images.is_dir() else images.parent
     relative = [image.relative_to(root) for image in found]
@@ -66,7 +66,7 @@ def plan(images: Path, output: Path, save: Sequence[str], stems: Mapping[str, st
 def _find_images(images: Path, output: Path) -> list[Path]:
     if images.is_file():
         if not _is_read(images):
-            raise MisuseError(f"{images}: segapp reads {', '.join(sorted(SUFFIXES))}.")
+            raise MisuseError(f"{images}: segapp reads {', '.join(list_suffixes())}.")
         return [images]
     if not images.is_dir():
         beside = [path.name for path in images.parent.iterdir()] if images.parent.is_dir() else []
@@ -90,12 +90,12 @@ def describe_unread(images: Path, output: Path) -> str | None:
     names = ", ".join(for_terminal(str(path.relative_to(images))) for path in unread[:3])
     return (
         f"left out: {counted}{' …' if len(suffixes) > 6 else ''} ({names}{' …' if len(unread) > 3 else ''}); "
-        f"segapp reads {', '.join(sorted(SUFFIXES))}."
+        f"segapp reads {', '.join(list_suffixes())}."
     )
 
 
 def _is_read(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return bool(find_suffix(path))
 
 
 def _walk(images: Path, output: Path) -> Iterator[Path]:

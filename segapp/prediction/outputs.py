@@ -9,7 +9,7 @@ import numpy as np
 
 from segapp.inference.engine import Picture
 from segapp.inference.postprocess import clean, clean_bands, cleans
-from segapp.io.write import TIFF_SUFFIXES
+from segapp.io import streams_masks
 from segapp.prediction.areas import pixel_area
 from segapp.prediction.jobs import Job
 from segapp.prediction.manifest import Row
@@ -121,8 +121,8 @@ class ImageOutputs:
 
 
 def _is_streamed(job: Job, size: tuple[int, int], kinds: Sequence[type[Writer]], spec: Spec) -> bool:
-    """Return True for a large TIFF, unless its cleaned mask is needed by others than the writer of its rows."""
-    if size[0] * size[1] <= STREAMED_FROM or job.image.suffix.lower() not in TIFF_SUFFIXES:
+    """Return True for a large image whose masks can be streamed, unless its cleaned mask is needed by others than the writer of its rows."""
+    if size[0] * size[1] <= STREAMED_FROM or not streams_masks(job.image):
         return False
     return not cleans(spec) or (_uses(kinds, "rows") and not _uses(kinds, "thinned", "full"))
 

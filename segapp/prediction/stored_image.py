@@ -8,7 +8,6 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import Image
-from segapp.io.write import TIFF_SUFFIXES
 from segapp.prediction.intensity import convert, require_trained_kind
 from segapp.prediction.jobs import Job
 from segapp.spec import Spec
@@ -87,7 +86,7 @@ class UnreadableImage:
 
 
 def open_image(job: Job, spec: Spec, dtype: np.dtype) -> StoredImage:
-    """Return the image of a job: a small one in memory, a large one unread (a TIFF is read in windows).
+    """Return the image of a job: a small one in memory, a large one unread (it is read in windows if it can be).
 
     Raises SegappError for an image that cannot be read, or is of another kind than the network was trained on.
     """
@@ -95,7 +94,7 @@ def open_image(job: Job, spec: Spec, dtype: np.dtype) -> StoredImage:
     require_trained_kind(image, spec.channels, OTHER_DEPTH)
     height, width, _ = image.shape
     large = height * width > AHEAD_PIXELS
-    windowed = large and job.image.suffix.lower() in TIFF_SUFFIXES
+    windowed = large and image.has_windows
     stored = StoredImage(image, str(job.image), not windowed, dtype)
     if not large:
         stored.read()

@@ -81,7 +81,7 @@ GADGETS: dict[str, dict[str, Any]] = {
     "segapp.callbacks.RunRecord": {"folder": MARK, "config": {}},
     "segapp.callbacks.LastCheckpoint": {"folder": MARK},
     "segapp.cli.main": {"arguments": ["--version"]},
-    "segapp.io.formats.tiff_writer.open_tiff_rows": {"path": MARK},
+    "segapp.io.write_images.open_mask": {"path": MARK},
     "segapp.training.module.SegmentationModule.load_from_checkpoint": {"checkpoint_path": MARK},
     "evil.Evil": {},
     "segapp.models.evil.Evil": {},

@@ -714,6 +714,10 @@ def test_an_overlay_of_a_thinned_stream_shows_every_nth_pixel(run, tmp_path, mon
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
     assert run(["overlay"]) == 0
     assert (read_raw(tmp_path / "out/overlay/a.png") == read_raw(tmp_path / "whole/overlay/a.png")).all()
+    assert run(["mask", "overlay", "contours"], output=str(tmp_path / "outlined")) == 0
+    regions = json.loads((tmp_path / "outlined/contours/a.geojson").read_text())["features"]
+    mask = read_raw(tmp_path / "outlined/mask/a.tif")  # regions are outlined at full size, whatever an overlay shows
+    assert sum(region["properties"]["pixels"] for region in regions) == (mask == 1).sum()
 
 
 def test_regions_of_an_image_too_large_for_them_are_a_sentence(run, tmp_path, monkeypatch, capsys):
@@ -798,14 +802,14 @@ def test_what_is_no_regular_file_is_named_and_the_rest_is_done(run, tmp_path, ca
 def test_formats_that_are_not_read_are_counted_and_named(run, tmp_path, capsys):
     images = tmp_path / "images"
     put(images, "a.png", scene(40, 50)[0])
-    for name in ("b\x1b[2J.webp", "deep/c.WEBP", "d.jp2", ".hidden.webp"):
+    for name in ("b\x1b[2J.heic", "deep/c.HEIC", "d.nii.gz", ".hidden.heic"):
         (images / name).parent.mkdir(exist_ok=True)
         (images / name).write_bytes(b"x")
     assert run() == 0
     said = capsys.readouterr().err
-    assert "2 .webp, 1 .jp2" in said and r"b\x1b[2J.webp" in said and "hidden" not in said
+    assert "2 .heic, 1 .gz" in said and r"b\x1b[2J.heic" in said and "hidden" not in said
     (images / "a.png").unlink()
-    with pytest.raises(MisuseError, match=r"no image in .*2 \.webp, 1 \.jp2"):
+    with pytest.raises(MisuseError, match=r"no image in .*2 \.heic, 1 \.gz"):
         run()
 
 

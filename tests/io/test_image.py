@@ -85,7 +85,7 @@ def test_constant_alpha_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFi
         for name in ("a.png", "b.png"):
             Image(save(tmp_path / name, four)).read()
     assert [record.getMessage() for record in caplog.records] == [
-        "Some .png images have an alpha channel of one value; it carries nothing and is dropped."
+        "Some PNG images have an alpha channel of one value; it carries nothing and is dropped."
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io import open_tiff_rows, read_raw, write_atomically, write_folder_atomically, write_image, write_mask
+from segapp.io import read_raw, write_atomically, write_folder_atomically, write_image, write_mask
 from segapp.io.unfinished import remove_left_overs
 
 PALETTE = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
@@ -57,14 +57,11 @@ def test_a_tiff_mask_is_compressed(tmp_path: Path) -> None:
 
 def test_a_tiff_mask_shows_its_classes_colours_and_holds_their_indices(tmp_path: Path) -> None:
     write_mask(tmp_path / "a.tif", INDICES, PALETTE)
-    with open_tiff_rows(tmp_path / "b.tif", INDICES.shape, {}, palette=PALETTE) as writer:
-        writer.add(INDICES)
-    for name in ("a.tif", "b.tif"):
-        np.testing.assert_array_equal(tifffile.imread(tmp_path / name), INDICES)
-        with PIL.Image.open(tmp_path / name) as file:
-            assert file.mode == "P"
-            np.testing.assert_array_equal(np.asarray(file), INDICES)
-            np.testing.assert_array_equal(np.asarray(file.convert("RGB")), np.array(PALETTE, np.uint8)[INDICES])
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), INDICES)
+    with PIL.Image.open(tmp_path / "a.tif") as file:
+        assert file.mode == "P"
+        np.testing.assert_array_equal(np.asarray(file), INDICES)
+        np.testing.assert_array_equal(np.asarray(file.convert("RGB")), np.array(PALETTE, np.uint8)[INDICES])
 
 
 def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ import numpy as np
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
-from segapp.io import MaskPixels, mask_orientation, mask_window, read_shape
+from segapp.io import MaskPixels, has_windows, read_header, read_mask_window, read_shape
 
-TIFF = frozenset({".tif", ".tiff"})
 WHOLE = 2**22
-"""Pixels (2048 x 2048) up to which also a TIFF is checked as a whole when it is first seen; of larger ones, windows."""
+"""Pixels (2048 x 2048) up to which a mask is checked as a whole when first seen, also in formats with windows."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class EncodedMask:
     @property
     def orientation(self) -> int:
         """EXIF's 1 … 8 of the first file."""
-        return mask_orientation(self.files[0].path)
+        return read_header(self.files[0].path).orientation
 
     def read(self) -> np.ndarray:
         """Return (H, W) uint8."""
@@ -105,7 +104,7 @@ class EncodedMask:
     def _decoded_whole(self) -> bool:
         """Return whether reading a window decodes the complete mask anyway, or the complete mask is small."""
         height, width = self.shape
-        return height * width <= WHOLE or self.files[0].path.suffix.lower() not in TIFF
+        return height * width <= WHOLE or not has_windows(self.files[0].path)
 
     def _decode(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         for file in self.files[1:]:
@@ -114,7 +113,7 @@ class EncodedMask:
                     f"{file.path}: {_format_size(read_shape(file.path))} pixels, but {self.files[0].path} of the "
                     f"same image has {_format_size(self.shape)}; the masks of one image must have its size."
                 )
-        pixels = [mask_window(file.path, y, x, h, w) for file in self.files]
+        pixels = [read_mask_window(file.path, y, x, h, w) for file in self.files]
         for file, window in zip(self.files, pixels, strict=True):
             if window.lossy is not None and not self.encoding.tolerant:
                 raise _changed(file.path, window.lossy)

@@ -1,5 +1,6 @@
 """TIFF in windows: only the tiles or strips under the window are decoded."""
 
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -9,12 +10,14 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
+from segapp.io.file_part import FilePart
 from segapp.io.formats import tiff_codecs, tiff_tags
+from segapp.io.formats.format import Format, MaskLayout, MaskWriter, Through
 from segapp.io.formats.tiff_pages import are_pages, channels_last, find_mask, find_series, find_shape, open_tiff
+from segapp.io.formats.tiff_writer import open_tiff_rows
 from segapp.io.formats.tile_cache import Recent
 from segapp.io.header import Header, Window
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MAX_SEGMENT = 2**30  # bytes of one tile or strip: decoded whole, however small the window
 EMPTY_FROM, EMPTY = 2**28, 4096
 """Pixels from which an image must hold a byte for so many values: else it was made to keep a computer busy."""
@@ -22,8 +25,39 @@ EMPTY_FROM, EMPTY = 2**28, 4096
 RECENT = Recent(2**26)  # bytes: a row of windows of 512 x 512 across 40,000 pixels of RGB
 
 
-def read_header(path: Path) -> Header:
-    """Return what the image's tags say; no pixel is decoded. SegappError for what no window could be read of."""
+class Tiff(Format):
+    """TIFF, BigTIFF, GeoTIFF and what microscopes write as TIFF: the pages that make one image."""
+
+    name = "TIFF"
+    suffixes = (".tif", ".tiff")
+    magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    has_windows = True
+    writes_masks = True
+    streams_masks = True
+
+    def read_header(self, file: FilePart) -> Header:
+        """Return what the image's tags say; no pixel is decoded. SegappError for what no window could be read of."""
+        return _read_header(file.path)
+
+    def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
+        """Return (h, w, C) as stored, in the machine's byte order; only the tiles under the window are decoded."""
+        return _read_window(file.path, header, window)
+
+    def read_valid(self, file: FilePart, window: Window) -> np.ndarray:
+        """Return (h, w): 0 where the file's mask page says that nothing was measured."""
+        return _read_mask_page(file.path, window)
+
+    def write_image(self, path: Path, pixels: np.ndarray) -> None:
+        """Write (H, W) or (H, W, 3) uint8, compressed without loss."""
+        photometric = "rgb" if pixels.ndim == 3 else "minisblack"
+        tifffile.imwrite(path, pixels, compression="adobe_deflate", metadata=None, photometric=photometric)
+
+    def open_mask(self, path: Path, layout: MaskLayout, through: Through = iter) -> AbstractContextManager[MaskWriter]:
+        """Return a context whose writer writes rows while they come, with the geometry of the layout's `meta`."""
+        return open_tiff_rows(path, layout, through)
+
+
+def _read_header(path: Path) -> Header:
     with open_tiff(path) as file:
         series = find_series(path, file)
         page = series.keyframe
@@ -32,7 +66,7 @@ def read_header(path: Path) -> Header:
         tiff_codecs.require_known_codec(path, tiff_tags.compression(page))
         _require_readable(path, file, series, (height, width))
         return Header(
-            format="TIFF",
+            format=Tiff.name,
             height=height,
             width=width,
             bands=bands,
@@ -50,8 +84,7 @@ def read_header(path: Path) -> Header:
         )
 
 
-def read_window(path: Path, header: Header, window: Window) -> np.ndarray:
-    """Return (h, w, C) as stored, in the machine's byte order; `window` in stored coordinates."""
+def _read_window(path: Path, header: Header, window: Window) -> np.ndarray:
     with open_tiff(path) as file:
         series = find_series(path, file)
         y, x, h, w = window
@@ -64,11 +97,10 @@ def read_window(path: Path, header: Header, window: Window) -> np.ndarray:
     return np.ascontiguousarray(pixels, dtype=header.dtype)
 
 
-def read_mask(path: Path, window: Window) -> np.ndarray:
-    """Return (h, w, 1): 0 where the file's mask page says that nothing was measured."""
+def _read_mask_page(path: Path, window: Window) -> np.ndarray:
     with open_tiff(path) as file:
         height, width, _ = find_shape(path, find_series(path, file))
-        return _decode(path, file, find_mask(path, file, (height, width)), window)
+        return _decode(path, file, find_mask(path, file, (height, width)), window)[..., 0]
 
 
 def _has_windows(series: Any, size: tuple[int, int]) -> bool:

@@ -1,7 +1,7 @@
 """A TIFF that is written row by row, and never whole in memory."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
@@ -11,7 +11,8 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io.write import colour_map, explain_errors, write_atomically
+from segapp.io.formats.format import MaskLayout, Palette, Through
+from segapp.io.formats.mask_palette import fill_palette
 
 TILE = 256
 LOSSLESS = {"NONE": None, "LZW": "lzw", "PACKBITS": "packbits", "ZSTD": "zstd", "LZMA": "lzma"}
@@ -26,10 +27,6 @@ BIG = 2**31
 """Bytes from which a file is written as BigTIFF: compressed it may be smaller, but nobody knows beforehand."""
 
 
-Through = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
-Palette = Sequence[tuple[int, int, int]]
-
-
 class TiffRows:
     """Takes the rows of a (H, W) uint8 picture from top to bottom; a thread compresses and writes them meanwhile."""
 
@@ -42,8 +39,8 @@ class TiffRows:
         self._thread = threading.Thread(target=self._write, args=(path, options), daemon=True)
         self._thread.start()
 
-    def add(self, rows: np.ndarray) -> None:
-        """Add the next rows, (h, W) uint8; raise what went wrong with earlier ones."""
+    def add(self, rows: np.ndarray, part: str = "") -> None:
+        """Take the next (h, W) uint8 rows; raise what went wrong with earlier ones."""
         if self._failed:
             raise self._failed
         self._rows.put(np.ascontiguousarray(rows))
@@ -93,28 +90,30 @@ class TiffRows:
 
 
 @contextmanager
-def open_tiff_rows(
-    path: Path, shape: tuple[int, int], meta: dict[str, Any], through: Through = iter, palette: Palette | None = None
-) -> Iterator[TiffRows]:
-    """Give a `TiffRows` whose file stands at `path` once all rows are added; raises SegappError when writing fails.
+def open_tiff_rows(path: Path, layout: MaskLayout, through: Through = iter) -> Iterator[TiffRows]:
+    """Give a `TiffRows` whose file is complete when the context ends.
 
     `through` may change the rows on their way, in the thread that writes. Georeference, pixel size, resolution and
-    lossless compression of the input's `meta` (see `Image.meta`) are kept. With a `palette` the values are class
+    lossless compression of the layout's `meta` (see `Image.meta`) are kept. With a palette the values are class
     indices, and programs that show images give them these colours.
     """
-    path = Path(path)
-    with explain_errors(path), write_atomically(path) as temporary:
-        colours = {} if palette is None else {"photometric": "palette", "colormap": colour_map(palette)}
-        writer = TiffRows(temporary, shape, _choose_options(meta, shape) | colours, through)
-        try:
-            yield writer
-        except BaseException:
-            writer.abandon()
-            raise
-        writer.close()
+    (shape,) = layout.sizes.values()
+    colours = {} if layout.palette is None else {"photometric": "palette", "colormap": _make_colour_map(layout.palette)}
+    writer = TiffRows(path, shape, _choose_options(layout.meta, shape) | colours, through)
+    try:
+        yield writer
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.close()
 
 
-def _choose_options(meta: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+def _make_colour_map(palette: Palette) -> np.ndarray:
+    """Return (3, 256) uint16: TIFF's table of colours, whose full brightness is 65535."""
+    return np.multiply(fill_palette(palette).T, 257, dtype=np.uint16)
+
+
+def _choose_options(meta: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
     options: dict[str, Any] = {
         "photometric": "minisblack",
         "metadata": None,

@@ -1,4 +1,4 @@
-"""Outputs of one value per pixel: a PNG, or a TIFF that is written row by row where the image is large."""
+"""Outputs of one value per pixel, in the image's own format where it can hold masks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,15 +6,14 @@ from typing import Self
 
 import numpy as np
 
-from segapp.io import TiffRows, open_tiff_rows, write_image, write_mask
-from segapp.io.write import TIFF_SUFFIXES
+from segapp.io import MaskLayout, MaskWriter, find_mask_suffix, open_mask, write_mask
 from segapp.prediction.writers.writer import ImageInfo, Rows, Writer
 
 
 class PlaneWriter(Writer):
-    """A writer of one uint8 value per pixel; TIFF images become TIFF files with their georeference."""
+    """A writer of one uint8 value per pixel; the files keep what their format can of the image's geometry."""
 
-    _rows: TiffRows
+    _rows: MaskWriter
 
     def __init__(self, path: Path, image: ImageInfo) -> None:
         super().__init__(path, image)
@@ -22,8 +21,8 @@ class PlaneWriter(Writer):
 
     @classmethod
     def choose_suffix(cls, image: Path) -> str:
-        """Return the image's own suffix for a TIFF, else `.png`."""
-        return image.suffix if image.suffix.lower() in TIFF_SUFFIXES else ".png"
+        """Return the image's own suffix if masks can be written in its format, else `.png`."""
+        return find_mask_suffix(image)
 
     @property
     def palette(self) -> Sequence[tuple[int, int, int]] | None:
@@ -32,8 +31,8 @@ class PlaneWriter(Writer):
 
     def __enter__(self) -> Self:
         if self.image.streamed:
-            rows = open_tiff_rows(self.path, self.image.size, self.image.meta, self.transform_rows, self.palette)
-            self._rows = self.files.enter_context(rows)
+            layout = MaskLayout({"": self.image.size}, self.image.meta, self.palette)
+            self._rows = self.files.enter_context(open_mask(self.path, layout, self.transform_rows))
         return self
 
     def transform_rows(self, rows: Rows) -> Rows:
@@ -51,10 +50,4 @@ class PlaneWriter(Writer):
 
     def write_plane(self, values: np.ndarray) -> None:
         """Write all values, (H, W) uint8, of an image that was not streamed."""
-        if self.path.suffix.lower() in TIFF_SUFFIXES:
-            with open_tiff_rows(self.path, self.image.size, self.image.meta, palette=self.palette) as rows:
-                rows.add(values)
-        elif self.palette is not None:
-            write_mask(self.path, values, self.palette)
-        else:
-            write_image(self.path, values)
+        write_mask(self.path, values, self.palette, self.image.meta)

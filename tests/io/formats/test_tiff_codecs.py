@@ -9,7 +9,7 @@ import tifffile
 
 from segapp.errors import SegappError
 from segapp.io import read_raw
-from segapp.io.formats.tiff_codecs import read_jpeg_size
+from segapp.io.formats.embedded_sizes import read_jpeg_size
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (100, 70, 3), np.uint8)
 LOSSLESS = {"png": {}, "webp": {"lossless": True}, "jpeg2000": {"reversible": True}, "lerc": {}}

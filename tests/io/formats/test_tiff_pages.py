@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io import Image, mask_window, read_raw, read_shape
+from segapp.io import Image, read_mask_window, read_raw, read_shape
 from segapp.io.formats import tiff_pages
 from segapp.spec import Intensity
 
@@ -123,7 +123,7 @@ def test_a_mask_page_is_nodata_too(tmp_path: Path) -> None:
     found = Image(tmp_path / "a.tif", intensity=intensity).read()
     assert (found[:5] == 0).all()
     np.testing.assert_array_equal(found[5:], Image(tmp_path / "whole.tif", intensity=intensity).read())
-    missing = mask_window(tmp_path / "a.tif", 3, 0, 10, 50).missing
+    missing = read_mask_window(tmp_path / "a.tif", 3, 0, 10, 50).missing
     assert missing is not None and missing[:2].all() and not missing[2:].any()
 
 

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io import Image, open_tiff_rows, read_raw
+from segapp.io import Image, MaskLayout, open_mask, read_raw, write_mask
 
 GEO = {33550: (0.5, 0.5, 0.0), 33922: (0.0, 0.0, 0.0, 1000.0, 2000.0, 0.0), 34735: (1, 1, 0, 1, 3072, 0, 1, 32616)}
 
@@ -16,7 +16,7 @@ GEO = {33550: (0.5, 0.5, 0.0), 33922: (0.0, 0.0, 0.0, 1000.0, 2000.0, 0.0), 3473
 @pytest.mark.parametrize("compression", ["NONE", "LZW", "ZSTD", "JPEG", "ADOBE_DEFLATE"])
 def test_what_went_in_comes_out(tmp_path, shape, compression):
     pixels = np.random.default_rng(0).integers(0, 20, shape, np.uint8)
-    with open_tiff_rows(tmp_path / "a.tif", shape, {"compression": compression}) as writer:
+    with open_mask(tmp_path / "a.tif", MaskLayout({"": shape}, {"compression": compression})) as writer:
         for top in range(0, shape[0], 97):
             writer.add(pixels[top : top + 97])
     assert (read_raw(tmp_path / "a.tif") == pixels).all()
@@ -32,7 +32,7 @@ def test_georeference_and_resolution_survive(tmp_path):
     tifffile.imwrite(tmp_path / "in.tif", pixels, **options)
     meta = Image(tmp_path / "in.tif").meta
     assert meta["crs"] == "EPSG:32616" and meta["resolution"] == (10, 20, "centimeter")
-    with open_tiff_rows(tmp_path / "out.tif", (30, 40), meta) as writer:
+    with open_mask(tmp_path / "out.tif", MaskLayout({"": (30, 40)}, meta)) as writer:
         writer.add(pixels)
     found = Image(tmp_path / "out.tif").meta
     assert {**found, "compression": None} == {**meta, "compression": None}
@@ -41,17 +41,17 @@ def test_georeference_and_resolution_survive(tmp_path):
 def test_the_pixel_size_of_a_microscope_survives(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 3, (300, 270), np.uint8)
     palette = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
-    with open_tiff_rows(tmp_path / "a.tif", pixels.shape, {"pixel_size": (0.25, 0.5)}, palette=palette) as writer:
-        writer.add(pixels)
+    write_mask(tmp_path / "a.tif", pixels, palette, {"pixel_size": (0.25, 0.5)})
     assert Image(tmp_path / "a.tif").meta["pixel_size"] == pytest.approx((0.25, 0.5))
     assert (read_raw(tmp_path / "a.tif") == pixels).all() and (tifffile.imread(tmp_path / "a.tif") == pixels).all()
 
 
 def test_rows_that_stop_half_way_leave_no_file_and_no_thread(tmp_path):
     before = threading.active_count()
-    with pytest.raises(SegappError, match="10 of 30 rows"), open_tiff_rows(tmp_path / "a.tif", (30, 40), {}) as writer:
+    path, layout = tmp_path / "a.tif", MaskLayout({"": (3000, 40)})
+    with pytest.raises(SegappError, match="10 of 3000 rows"), open_mask(path, layout) as writer:
         writer.add(np.zeros((10, 40), np.uint8))
-    with pytest.raises(KeyboardInterrupt), open_tiff_rows(tmp_path / "a.tif", (3000, 40), {}) as writer:
+    with pytest.raises(KeyboardInterrupt), open_mask(path, layout) as writer:
         writer.add(np.zeros((10, 40), np.uint8))
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == [] and threading.active_count() == before
@@ -63,7 +63,7 @@ def test_a_full_disk_is_a_sentence_and_blocks_nobody(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tifffile, "imwrite", full)
     sentence = pytest.raises(SegappError, match=r"a\.tif: the disk is full")
-    with sentence, open_tiff_rows(tmp_path / "a.tif", (3000, 40), {}) as writer:
+    with sentence, open_mask(tmp_path / "a.tif", MaskLayout({"": (3000, 40)})) as writer:
         for _ in range(300):
             writer.add(np.zeros((10, 40), np.uint8))
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,45 @@
+"""The address of one image: a file, and which of its images is meant."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segapp.errors import SegappError
+from segapp.system.regular_files import MISSING, describe_irregular
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """One image of a file.
+
+    A file of one image is addressed by its path alone. Volumes, stacks, series and pyramids hold several images; each
+    has a name that its format gives it and understands, such as `z=12`, `page=3` or `level=1`.
+    """
+
+    path: Path
+    """The file, or the folder of a format whose images are folders."""
+    part: str = ""
+    """The name of one image in it; empty where the file is one image."""
+
+    def __str__(self) -> str:
+        return f"{self.path} [{self.part}]" if self.part else str(self.path)
+
+
+def as_file_part(file: Path | FilePart) -> FilePart:
+    """Return the address of an image that was given by its path alone, or as an address."""
+    return file if isinstance(file, FilePart) else FilePart(Path(file))
+
+
+def read_stamp(paths: Iterable[Path]) -> tuple[int, int]:
+    """Return the latest change (in ns) and the bytes of all files of an image, by which a changed image is noticed.
+
+    Raises:
+        SegappError: One of them does not exist, or is a pipe, a device, a folder.
+    """
+    changed = size = 0
+    for path in paths:
+        if (kind := describe_irregular(path)) is not None:
+            raise SegappError(f"{path}: {kind}{'' if kind == MISSING else ', not an image file'}.")
+        status = path.stat()
+        changed, size = max(changed, status.st_mtime_ns), size + status.st_size
+    return changed, size

@@ -1,0 +1,65 @@
+"""The size of an image that stands in its codec's own stream, read before anything is decoded.
+
+All raise struct.error, IndexError or ValueError for a stream that does not say it.
+"""
+
+import struct
+
+Size = tuple[int, int]
+"""Height, width."""
+
+
+def read_jpeg_size(data: bytes) -> Size:
+    """Return the height and width of a JPEG stream's frame, found as libjpeg finds it."""
+    position = 0
+    while True:
+        position = data.index(b"\xff", position)
+        while data[position] == 0xFF:
+            position += 1
+        marker, position = data[position], position + 1
+        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD9:  # a stuffed byte, and markers without content
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            _, height, width = struct.unpack_from(">BHH", data, position + 2)
+            return height, width
+        if marker == 0xDA:
+            raise ValueError("pixels before a frame")
+        position += struct.unpack_from(">H", data, position)[0]
+
+
+def read_png_size(data: bytes) -> Size:
+    """Return the height and width of a PNG."""
+    width, height = struct.unpack_from(">II", data, 16)
+    return height, width
+
+
+def read_webp_size(data: bytes) -> Size:
+    """Return the height and width of a WebP."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return int.from_bytes(data[27:30], "little") + 1, int.from_bytes(data[24:27], "little") + 1
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", data, 26)
+    return height & 0x3FFF, width & 0x3FFF
+
+
+def read_jpeg2000_size(data: bytes) -> Size:
+    """Return the largest size of any codestream in it: boxes around the real one may hold others."""
+    found: list[Size] = []
+    position = data.find(b"\xff\x4f\xff\x51")
+    while position >= 0 and len(found) < 100:
+        right, bottom, left, top = struct.unpack_from(">IIII", data, position + 8)
+        found.append((max(bottom - top, 0), max(right - left, 0)))
+        position = data.find(b"\xff\x4f\xff\x51", position + 4)
+    return max(found, key=lambda size: size[0] * size[1])
+
+
+def read_lerc_size(data: bytes) -> Size:
+    """Return the height and width of a LERC blob of version 2 or later."""
+    if not data.startswith(b"Lerc2 "):
+        raise ValueError("compressed twice, or of the first version")
+    (version,) = struct.unpack_from("<i", data, 6)
+    height, width = struct.unpack_from("<ii", data, 14 if version >= 3 else 10)
+    return height, width

@@ -1,0 +1,140 @@
+"""The contract of a file format: how its images are recognised and read, and how masks are written in it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from segapp.errors import SegappError
+from segapp.io.file_part import FilePart
+from segapp.io.header import Header, Window
+
+MAX_PIXELS = 2**28
+"""Height x width that is decoded at once (16,384 x 16,384); larger images are read in windows."""
+
+START = 512
+"""First bytes of a file, by which its format is recognised."""
+
+Palette = Sequence[tuple[int, int, int]]
+Through = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
+"""A function that changes (h, W) bands of rows on their way to a file."""
+
+
+@dataclass(frozen=True)
+class MaskLayout:
+    """The masks that one file will hold, known before the first row is written."""
+
+    sizes: Mapping[str, tuple[int, int]]
+    """Height and width of each mask by its part, in the order of the image's parts; `{"": size}` for a single one."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """Geometry of the image, from `Image.meta`; a format keeps what it can express."""
+    palette: Palette | None = None
+    """The colours of class indices; None for values that are shown in grey."""
+
+
+class MaskWriter(Protocol):
+    """A destination for the rows of one or several (H, W) uint8 masks."""
+
+    def add(self, rows: np.ndarray, part: str = "") -> None:
+        """Take the next (h, W) uint8 rows of a part, from top to bottom."""
+
+
+class Format(ABC):
+    """A file format of images, and of masks where it can hold them unchanged.
+
+    A new format is a class of this kind in a file of its own, and a line in `registry.FORMATS`.
+    """
+
+    name: ClassVar[str]
+    """The format in messages, such as "PNG"."""
+    suffixes: ClassVar[tuple[str, ...]]
+    """Lower-case endings of file names, with the dot; the first is the usual one."""
+    magic: ClassVar[tuple[bytes, ...]] = ()
+    """Bytes of which a file begins with one; a format without any is recognised by its suffix."""
+    is_folder: ClassVar[bool] = False
+    """Whether an image is a folder, recognised by its suffix."""
+    has_windows: ClassVar[bool] = False
+    """Whether a window is decoded without the rest. Other formats are asked for whole images, which are cached."""
+    max_pixels: ClassVar[int] = MAX_PIXELS
+    """Height x width that is decoded at once at most: of a window where there are windows, else of the image."""
+    writes_masks: ClassVar[bool] = False
+    """Whether masks can be written; else the masks of such images are written in another format."""
+    holds_parts: ClassVar[bool] = False
+    """Whether a file can hold several masks, one for each part of the image."""
+    streams_masks: ClassVar[bool] = False
+    """Whether rows are written while they come, so that no mask is held in memory."""
+
+    def recognises(self, start: bytes) -> bool:
+        """Return whether a file that begins with these `START` bytes is of this format."""
+        return start.startswith(self.magic)
+
+    def list_parts(self, path: Path) -> tuple[str, ...]:
+        """Return the names of the images in a file, in their order; one empty name if it is one image."""
+        return ("",)
+
+    def list_files(self, file: FilePart) -> tuple[Path, ...]:
+        """Return the files that hold an image: more than one for a series."""
+        return (file.path,)
+
+    @abstractmethod
+    def read_header(self, file: FilePart) -> Header:
+        """Return an image without its pixels: size, values, geometry. Raise SegappError for what cannot be read."""
+
+    @abstractmethod
+    def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
+        """Return (h, w, C) as stored; `window` is in stored coordinates, and the whole image if not `has_windows`."""
+
+    def read_valid(self, file: FilePart, window: Window) -> np.ndarray:
+        """Return (h, w): 0 where the file says that nothing was measured. Called for a header with `has_mask` only."""
+        raise NotImplementedError(f"{self.name} has no masks of valid pixels")
+
+    def write_image(self, path: Path, pixels: np.ndarray) -> None:
+        """Write (H, W) or (H, W, 3) uint8; raise ValueError where the format cannot hold it."""
+        raise ValueError(f"images are not written as {self.name}")
+
+    def write_masks(self, path: Path, masks: Mapping[str, np.ndarray], layout: MaskLayout) -> None:
+        """Write whole (H, W) uint8 masks, by their part, to one file."""
+        raise ValueError(f"masks are not written as {self.name}")
+
+    def open_mask(self, path: Path, layout: MaskLayout, through: Through = iter) -> AbstractContextManager[MaskWriter]:
+        """Return a context whose writer takes the rows of every part; the file is complete when it ends.
+
+        Args:
+            path: The file, which is written in place: `segapp.io.open_mask` writes atomically.
+            layout: What the file will hold.
+            through: Changes the rows of each part on their way.
+        """
+        return self._hold(path, layout, through)
+
+    @contextmanager
+    def _hold(self, path: Path, layout: MaskLayout, through: Through) -> Iterator[MaskWriter]:
+        held = HeldMasks(layout)
+        yield held
+        self.write_masks(path, held.join(through), layout)
+
+
+class HeldMasks:
+    """Masks in memory, for formats that are written at once."""
+
+    def __init__(self, layout: MaskLayout) -> None:
+        self._sizes = layout.sizes
+        self._rows: dict[str, list[np.ndarray]] = {part: [] for part in layout.sizes}
+
+    def add(self, rows: np.ndarray, part: str = "") -> None:
+        """Take the next (h, W) uint8 rows of a part."""
+        self._rows[part].append(np.array(rows, np.uint8))
+
+    def join(self, through: Through) -> dict[str, np.ndarray]:
+        """Return the mask of every part; raise SegappError where rows are missing."""
+        return {part: self._join(part, through) for part in self._sizes}
+
+    def _join(self, part: str, through: Through) -> np.ndarray:
+        height, width = self._sizes[part]
+        mask = np.concatenate([np.empty((0, width), np.uint8), *through(iter(self._rows.pop(part)))])
+        if mask.shape != (height, width):
+            raise SegappError(f"{mask.shape[0]} of {height} rows were given{f' of {part}' if part else ''}.")
+        return mask

@@ -1,0 +1,56 @@
+"""PNG: 1 to 16 bits, and the masks of all images whose own format cannot hold them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from segapp.batch import IGNORE_INDEX
+from segapp.io.file_part import FilePart
+from segapp.io.formats.format import MaskLayout
+from segapp.io.formats.mask_palette import fill_palette
+from segapp.io.formats.pillow import PillowFormat
+
+DEPTH, KIND, HEAD = 24, 25, 26  # bytes of the file's first chunk
+SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
+"""Values of a pixel by the kind of colour."""
+
+
+class Png(PillowFormat):
+    """Portable Network Graphics (ISO/IEC 15948)."""
+
+    name = plugin = "PNG"
+    suffixes = (".png",)
+    magic = (b"\x89PNG",)
+    writes_masks = True
+
+    def write_image(self, path: Path, pixels: np.ndarray) -> None:
+        """Write (H, W) or (H, W, 3) uint8."""
+        PIL.Image.fromarray(pixels).save(path, format="PNG")
+
+    def write_masks(self, path: Path, masks: Mapping[str, np.ndarray], layout: MaskLayout) -> None:
+        """Write one mask, with its colours as a palette that has no more entries than needed."""
+        (mask,) = masks.values()
+        image = PIL.Image.fromarray(mask)
+        if layout.palette is not None:
+            entries = 256 if (mask == IGNORE_INDEX).any() else len(layout.palette)
+            image.putpalette(fill_palette(layout.palette)[:entries].tobytes())
+        image.save(path, format="PNG")
+
+    def _read_depth(self, file: FilePart, image: PIL.Image.Image) -> int:
+        return _read_head(file.path)[DEPTH]
+
+    def _count_bands(self, file: FilePart, image: PIL.Image.Image) -> int:
+        head = _read_head(file.path)
+        return SAMPLES[head[KIND]] if head[DEPTH] == 16 else super()._count_bands(file, image)
+
+    def _decode_wide(self, file: FilePart) -> np.ndarray:
+        import imagecodecs  # here, so that only 16-bit PNGs wait for it, and other images are read where it is missing
+
+        return np.asarray(imagecodecs.png_decode(file.path.read_bytes()))
+
+
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)

@@ -1,0 +1,93 @@
+"""The formats that are read: one line each."""
+
+from pathlib import Path, PurePath
+
+from segapp.errors import SegappError
+from segapp.io.formats.bmp import Bmp
+from segapp.io.formats.format import START, Format
+from segapp.io.formats.gif import Gif
+from segapp.io.formats.jpeg import Jpeg
+from segapp.io.formats.jpeg2000 import Jpeg2000
+from segapp.io.formats.png import Png
+from segapp.io.formats.tiff import Tiff
+from segapp.io.formats.webp import WebP
+
+FORMATS: tuple[Format, ...] = (
+    Png(),  # the first one holds the masks of images whose own format cannot
+    Jpeg(),
+    Tiff(),
+    Bmp(),
+    Gif(),
+    WebP(),
+    Jpeg2000(),
+)
+
+LFS_POINTER = b"version https://git-lfs"
+
+
+def list_suffixes() -> list[str]:
+    """Return the endings of file names that are read, lower-case and sorted."""
+    return sorted(suffix for each in FORMATS for suffix in each.suffixes)
+
+
+def find_suffix(path: PurePath) -> str:
+    """Return the ending, as it is written, by which a name is that of an image; empty for other names."""
+    name = path.name.lower()
+    found = max((suffix for suffix in list_suffixes() if name.endswith(suffix) and name != suffix), key=len, default="")
+    return path.name[len(name) - len(found) :] if found else ""
+
+
+def find_named_format(path: Path) -> Format | None:
+    """Return the format that a file's name promises, or None."""
+    suffix = find_suffix(path).lower()
+    return next((each for each in FORMATS if suffix in each.suffixes), None)
+
+
+def find_mask_suffix(image: Path) -> str:
+    """Return the suffix of the mask of an image: the image's own, where masks can be written in its format."""
+    found = find_mask_format(image)
+    return find_suffix(image) if found is find_named_format(image) else found.suffixes[0]
+
+
+def find_mask_format(image: Path) -> Format:
+    """Return the format of the mask of an image, by the image's name."""
+    named = find_named_format(image)
+    return named if named is not None and named.writes_masks else FORMATS[0]
+
+
+def find_format(path: Path) -> Format:
+    """Return the format of a file by its first bytes, whatever its name says; raise SegappError for no image."""
+    named = find_named_format(path)
+    start = _read_start(path)
+    if not start:
+        raise SegappError(f"{path}: the file is empty.")
+    if start.startswith(LFS_POINTER):
+        raise SegappError(f"{path}: a Git LFS pointer instead of an image; fetch it with `git lfs pull`.")
+    found = next((each for each in FORMATS if each.recognises(start)), None)
+    if found is None and named is not None and not named.magic:
+        return named
+    if found is None:
+        names = [each.name for each in FORMATS]
+        raise SegappError(
+            f"{path}: {path.stat().st_size:,} bytes starting with {start[:8]!r}, not a {', '.join(names[:-1])} or "
+            f"{names[-1]}."
+        )
+    return found
+
+
+def find_folder_format(path: Path) -> Format | None:
+    """Return the format of an image that is a folder, by its suffix; None for files and other folders."""
+    name = path.name.lower()
+    found = next((each for each in FORMATS if each.is_folder and name.endswith(each.suffixes)), None)
+    return found if found is not None and path.is_dir() else None
+
+
+def describe_name(path: Path, found: Format) -> str:
+    """Return a note for a message about a file whose name promises another format than was found; else empty."""
+    named = find_named_format(path)
+    return "" if named is None or named is found else f", although it is named {find_suffix(path)}"
+
+
+def _read_start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(START)
