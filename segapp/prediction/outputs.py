@@ -121,7 +121,7 @@ class ImageOutputs:
 
 
 def _is_streamed(job: Job, size: tuple[int, int], kinds: Sequence[type[Writer]], spec: Spec) -> bool:
-    """Return True for a large image whose masks can be streamed, unless its cleaned mask is needed by others than the writer of its rows."""
+    """Return True for a large image whose masks can be streamed, unless another writer needs the cleaned mask."""
     if size[0] * size[1] <= STREAMED_FROM or not streams_masks(job.image):
         return False
     return not cleans(spec) or (_uses(kinds, "rows") and not _uses(kinds, "thinned", "full"))
