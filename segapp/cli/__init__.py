@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 misuse, 130 Ctrl-C, 143 SIGTERM."""
     is_program = arguments is None  # not a function within another
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if is_program:  # processes that are started import nothing from the current folder: no random.py beside the images
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
     if "" not in sys.path:
         sys.path.append("")  # a class of one's own, in a file beside; last, so that it stands for nothing else
     try:

@@ -94,3 +94,14 @@ def test_a_pipe_is_refused_before_anybody_waits_for_it(words, tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe.yaml")
     assert main([word.replace("PIPE", str(tmp_path / "pipe.yaml")) for word in words]) == 2
     assert "pipe.yaml: is a named pipe" in capsys.readouterr().err
+
+
+def test_processes_that_are_started_import_nothing_from_the_current_folder(tmp_path):
+    """Workers and their resource tracker are started by `python -c`, which looks there first."""
+    (tmp_path / "multiprocessing.py").write_text("open('ran', 'w').close()\n")
+    code = (
+        "import subprocess, sys; from segapp.cli import main; sys.argv = ['segapp', '--version']; main();"
+        "subprocess.run([sys.executable, '-c', 'import multiprocessing'], check=True)"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
+    assert not (tmp_path / "ran").exists()
