@@ -94,9 +94,13 @@ def save_weights(net: nn.Module, config: dict[str, Any], path: Path, half: bool)
 
 
 def export_program(net: nn.Module, spec: Spec) -> torch.export.ExportedProgram:
-    """Export the network as a program of `torch.export`, for any batch and size."""
+    """Export the network as a program of `torch.export`, for any batch and size, without paths of this machine."""
     with _explained("torch.export"):
-        return torch.export.export(net, (_make_example(spec),), dynamic_shapes=_describe_sizes(), strict=False)
+        program = torch.export.export(net, (_make_example(spec),), dynamic_shapes=_describe_sizes(), strict=False)
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # the files and lines of the source, and the folder they lie in
+    return program
 
 
 def _make_example(spec: Spec) -> Tensor:

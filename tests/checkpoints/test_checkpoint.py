@@ -1,5 +1,6 @@
 """A checkpoint becomes its network again; anything else becomes one sentence."""
 
+import math
 import pickle
 import sys
 import textwrap
@@ -151,7 +152,21 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path):
         {"palette": [[0, 0]]},
         {"classes": 3},
         {"window": None},
+        {"window": [64]},
+        {"window": [True, 64]},
+        {"window": [64.5, 64.5]},
+        {"channels": 1.0},
+        {"channels": True},
+        {"resize": [1.5, 2]},
+        {"palette": [[0, 0, 0], [300, -5, 10**30]]},
+        {"classes": [1, None]},
+        {"classes": ["a", "a"]},
+        {"classes": ["a\x1b]0;x\x07", "b\r\nc"]},
+        {"min_hole": [math.nan, math.nan]},
+        {"scales": [4.0] * 100_000},
+        {"intensity": {"kind": "range", "low": "a", "high": "b"}},
     ],
+    ids=lambda changes: str(changes)[:50],
 )
 def test_a_spec_with_impossible_values_is_refused(tmp_path, changes):
     made = record()

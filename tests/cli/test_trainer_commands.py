@@ -357,6 +357,40 @@ def test_a_class_path_from_a_checkpoint_is_checked_before_it_is_imported(
     assert "evil" not in sys.modules
 
 
+def folders_of(verb: str, place: Path) -> list[str]:
+    return ["--images", str(place / "data/cells/val/images"), "--output", "nowhere"] if verb == "predict" else []
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
+def test_the_path_of_a_checkpoint_vouches_for_no_module_of_that_name(
+    verb, trained, place, tmp_path, capsys, monkeypatch
+):
+    """model.ckpt is a file, and no class `ckpt` of a module `model` beside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/__init__.py").write_text("open('imported', 'w').close()\n")
+    (tmp_path / "model/ckpt.py").write_text("class Net: pass\n")
+    checkpoint = torch.load(place / best(trained), weights_only=True)
+    record = checkpoint["segapp"]
+    record["net"] = record["config"]["model"]["net"] = {"class_path": "model.ckpt.Net", "init_args": {}}
+    torch.save(checkpoint, "model.ckpt")
+    for path in ("model.ckpt", "./model.ckpt", str(tmp_path / "model.ckpt")):
+        refused([verb, "--ckpt_path", path, *folders_of(verb, place)], capsys, "--allow model.ckpt.Net")
+        refused([verb, f"--ckpt_path={path}", *folders_of(verb, place)], capsys, "--allow model.ckpt.Net")
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test"])
+def test_data_that_are_not_under_a_checkpoints_relative_root_are_told_with_the_option(
+    verb, trained, place, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = str(place / best(trained))
+    refused([verb, "--ckpt_path", path], capsys, "data/cells", "--data.source.init_args.root", str(tmp_path))
+    assert not any(tmp_path.iterdir())  # nor are they generated there
+
+
 @pytest.mark.parametrize(
     ("options", "sentences"),
     [

@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -239,6 +241,10 @@ def test_a_class_that_a_bundle_names_is_checked(copy):
 def test_a_program_of_torch_is_written_but_not_loaded(place, tmp_path):
     assert export(str(place / "0.ckpt"), "pt2", str(tmp_path / "program")) == 0
     assert (tmp_path / "program" / "network.pt2").is_file()
+    with zipfile.ZipFile(tmp_path / "program" / "network.pt2") as archive:
+        held = b"".join(archive.read(name) for name in archive.namelist())
+    for folder in (Path(torch.__file__).parents[1], Path(__file__).parents[2], tmp_path):
+        assert str(folder).encode() not in held
     refused(tmp_path / "program", "unpickle")
 
 
