@@ -11,7 +11,7 @@ from interleaved import CLOCKS, Step, interleaved, raised_by, ratio
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from segapp.models import UNet
+from segapp.models import BlockStyle, UNet
 from segapp.models.options import Order
 from segapp.models.smp import SmpEncoder
 
@@ -22,7 +22,7 @@ def ours(encoder: str, order: Order = "pre") -> nn.Module:
     """An SMP encoder under our decoder."""
     torch.manual_seed(0)
     named = partial(SmpEncoder, name=encoder)
-    net = UNet(1, 2, encoder=named, decoder_widths=WIDTHS, upsample="nearest", order=order)
+    net = UNet(1, 2, encoder=named, decoder_widths=WIDTHS, upsample="nearest", decoder_block=BlockStyle(order=order))
     return net.to(memory_format=torch.channels_last)
 
 

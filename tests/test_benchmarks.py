@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from segapp.checkpoints.building import build_network
+from segapp.checkpoints.checkpoint import VERSION
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 
@@ -32,7 +33,7 @@ def trained(name, channels):
     encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [2, 2]}}
     net["init_args"] = {"in_channels": channels, "num_classes": 2, "encoder": encoder}
     spec = Spec(("background", "cell"), 0, ((0, 0, 0), (9, 9, 9)), channels)
-    record = {"version": 1, "spec": spec.to_dict(), "net": net, "config": {}, "splits": {}, "scores": {}}
+    record = {"version": VERSION, "spec": spec.to_dict(), "net": net, "config": {}, "splits": {}, "scores": {}}
     weights = build_network(name, net, ()).state_dict()
     path = Path("runs/benchmarks", name, "best.ckpt")
     path.parent.mkdir(parents=True)

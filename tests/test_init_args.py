@@ -14,7 +14,7 @@ from segapp.datasets import Cells, Folder, Fraction, Indices
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded, construct, describe
 from segapp.losses import DeepSupervision, Dice
-from segapp.models import PlainEncoder, UNet
+from segapp.models import BlockStyle, PlainEncoder, UNet
 from segapp.spec import Intensity
 
 
@@ -71,7 +71,7 @@ def test_losses_and_data_sets_say_how_they_were_made():
 
 
 def test_a_network_is_built_again_from_its_description():
-    net = UNet(2, 3, partial(PlainEncoder, widths=(4, 8), norm="group"), "add", short_skip="add", mean=[0.1, 0.2])
+    net = UNet(2, 3, partial(PlainEncoder, widths=(4, 8), block=BlockStyle("add", "group")), "add", mean=[0.1, 0.2])
     again = build_network("x", describe(net), ())
     again.load_state_dict(net.state_dict())
     images = torch.rand(1, 2, 8, 8)

@@ -35,6 +35,7 @@ from kit import (
     time_steps,
 )
 
+from segapp.checkpoints.checkpoint import VERSION
 from segapp.cli import main as segapp
 from segapp.inference.open import open_networks
 from segapp.inference.windows import starts
@@ -94,7 +95,7 @@ def write_checkpoint(name: str, net: dict[str, Any], window: int) -> Path:
     arguments = net["init_args"] | {"in_channels": 1, "num_classes": 2}
     inside = {"class_path": net["class_path"], "init_args": arguments}
     kept = spec.to_dict() | {"precision": "bf16-mixed"}
-    record = {"version": 1, "spec": kept, "net": inside, "config": {}, "splits": {}, "scores": {}}
+    record = {"version": VERSION, "spec": kept, "net": inside, "config": {}, "splits": {}, "scores": {}}
     weights = {f"net.{key}": value.cpu() for key, value in make_net(net).state_dict().items()}
     torch.save({"state_dict": weights, "segapp": record}, path)
     free_memory()

@@ -10,10 +10,9 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp import __version__
+from segapp.checkpoints.checkpoint import VERSION
 from segapp.io import write_atomically
 from segapp.spec import Spec
-
-CHECKPOINT_VERSION = 1
 
 
 class RunRecord(Callback):
@@ -58,7 +57,7 @@ class RunRecord(Callback):
         for state in _kept(checkpoint):
             _rename(state, lambda path: str(_below(path, self.folder)))
         checkpoint["segapp"] = {
-            "version": CHECKPOINT_VERSION,
+            "version": VERSION,
             "spec": spec.to_dict(),
             "net": net,
             "config": _copy(self.config),

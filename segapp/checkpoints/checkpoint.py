@@ -19,7 +19,7 @@ from segapp.errors import MisuseError
 from segapp.io.text import read_json
 from segapp.spec import Spec
 
-VERSION = 1
+VERSION = 2
 SECTIONS = ("spec", "net", "config", "splits", "scores")
 
 

@@ -20,7 +20,7 @@ Train a network. Writes runs/<name>/<time>/ and ends with a table of scores and 
   --data.num_workers NUMBER     processes that prepare batches
   --model.optimizer.init_args.lr NUMBER
   --model.net.init_args.long_skip none|add|concat
-  --model.net.init_args.short_skip none|add|concat
+  --model.net.init_args.encoder.init_args.block.short_skip none|add|concat
   --trainer.max_epochs NUMBER
   --trainer.devices NUMBER      with --trainer.strategy ddp for several
   --trainer.precision 32-true|bf16-mixed|16-mixed   default: the fastest safe one

@@ -7,7 +7,10 @@ from torch import Tensor, nn
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle
-from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, expand_levels, require_whole
+from segapp.models.options import expand_levels, require_whole
+
+PLAIN = BlockStyle()
+"""The style of blocks when none is given: no short skip, batch norm, ReLU, two layers."""
 
 
 class Encoder(Recorded, nn.Module):
@@ -23,6 +26,8 @@ class Encoder(Recorded, nn.Module):
     """How many times smaller than the image each level is."""
     decoder_widths: list[int]
     """Decoder channels per level (one fewer than levels) when nobody says otherwise."""
+    block: BlockStyle = PLAIN
+    """How its blocks are built. A decoder's are built the same way unless `UNet` is told otherwise."""
     mean: float | list[float] = 0.5
     std: float | list[float] = 0.25
     """What the encoder's weights expect of the image, in units of [0, 1]."""
@@ -39,22 +44,17 @@ class Encoder(Recorded, nn.Module):
 class PlainEncoder(Encoder):
     """Levels of convolution blocks with 2×2 max-pooling in between, as in the first U-Net.
 
-    `widths` are the channels per level, the last being the bottleneck's; `blocks` the blocks per level. A single
-    width makes a net without pooling, all in the bottleneck. Sizes are rounded up when halved, so any image
-    will do. The other settings: `segapp.models.BlockStyle`.
+    `widths` are the channels per level, the last being the bottleneck's. A single width makes a net without
+    pooling, all in the bottleneck. `block` is the style of every block. Sizes are rounded up when halved, so images
+    may have any size.
     """
 
     def __init__(
         self,
         in_channels: int,
         widths: Sequence[int] = (32, 64, 128, 256, 512),
-        blocks: int | Sequence[int] = 1,
-        short_skip: ShortSkipMode = "none",
-        norm: NormKind = "batch",
-        activation: ActivationKind = "relu",
-        dropout: float = 0.0,
-        layers: int = 2,
-        order: Order = "pre",
+        blocks_per_level: int | Sequence[int] = 1,
+        block: BlockStyle = PLAIN,
     ) -> None:
         super().__init__()
         if not widths:
@@ -62,16 +62,16 @@ class PlainEncoder(Encoder):
         self.out_channels = [require_whole("widths", width) for width in widths]
         self.reductions = [2**level for level in range(len(widths))]
         self.decoder_widths = self.out_channels[:-1]
-        self._style = BlockStyle(short_skip, norm, activation, dropout, layers, order)
+        self.block = block
         self._in_channels = [in_channels, *self.out_channels[:-1]]
-        self._blocks = expand_levels("blocks", blocks, len(widths))
+        self._blocks = expand_levels("blocks_per_level", blocks_per_level, len(widths))
         for level in range(len(widths) - 1):
             self.add_module(str(level), self._make_level(level))
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
 
     def _make_level(self, level: int) -> nn.Module:
         channels = self._in_channels[level], self.out_channels[level]
-        return self._style.stack(*channels, self._blocks[level], on_image=level == 0)
+        return self.block.stack(*channels, self._blocks[level], on_image=level == 0)
 
     def make_bottleneck(self) -> nn.Module:
         """Make the blocks of the deepest level."""

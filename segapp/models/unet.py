@@ -11,17 +11,7 @@ from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle, initialise
 from segapp.models.encoders import Encoder, PlainEncoder
 from segapp.models.normalise import Normalise
-from segapp.models.options import (
-    ActivationKind,
-    LongSkipMode,
-    NormKind,
-    Order,
-    ShortSkipMode,
-    UpsampleMode,
-    expand_levels,
-    require_choice,
-    require_whole,
-)
+from segapp.models.options import LongSkipMode, UpsampleMode, expand_levels, require_choice, require_whole
 from segapp.models.skips import LongSkip
 
 
@@ -76,9 +66,9 @@ class UNet(Recorded, nn.Module):
     """Images (N, C, H, W), uint8 or float32 in [0, 1], of any size → logits (N, K, H, W).
 
     `encoder` makes the encoder from the number of input channels. `long_skip` is one mode or one per level,
-    finest first; `decoder_widths` and `decoder_blocks` likewise (None: the widths the encoder suggests).
-    `short_skip`, `norm`, `activation`, `dropout`, `layers` and `order` (see `BlockStyle`) govern the decoder
-    only: `PlainEncoder` has its own of the same names, and the blocks of an SMP encoder are what they are.
+    finest first; `decoder_widths` and `decoder_blocks_per_level` likewise (None: the widths that the encoder
+    suggests). `decoder_block` is the style of the decoder's blocks and of the head (None: the encoder's own style, so
+    that the norm is set once; of an SMP encoder, whose blocks are its own, the default style).
     `mean` and `std` (None: the encoder's own; 0.5 and 0.25 unless pretrained) are kept with the weights.
 
     With `deep_supervision=n`, n coarser decoder levels give logits too: in training the result is a list of
@@ -94,15 +84,10 @@ class UNet(Recorded, nn.Module):
         num_classes: int,
         encoder: Callable[[int], Encoder] = PlainEncoder,
         long_skip: LongSkipMode | Sequence[LongSkipMode] = "concat",
-        short_skip: ShortSkipMode = "none",
         upsample: UpsampleMode = "nearest",
-        norm: NormKind = "batch",
-        activation: ActivationKind = "relu",
-        dropout: float = 0.0,
-        layers: int = 2,
-        order: Order = "pre",
+        decoder_block: BlockStyle | None = None,
         decoder_widths: Sequence[int] | None = None,
-        decoder_blocks: int | Sequence[int] = 1,
+        decoder_blocks_per_level: int | Sequence[int] = 1,
         deep_supervision: int = 0,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
@@ -110,18 +95,17 @@ class UNet(Recorded, nn.Module):
         super().__init__()
         require_whole("in_channels", in_channels)
         require_whole("num_classes", num_classes)
-        style = BlockStyle(short_skip, norm, activation, dropout, layers, order)
         made = encoder(in_channels)
+        style = decoder_block or made.block
         levels = len(made.out_channels) - 1
         widths = expand_levels("decoder_widths", decoder_widths or made.decoder_widths, levels)
         for width in widths:
             require_whole("decoder_widths", width)
         self.long_skip = expand_levels("long_skip", long_skip, levels)
-        self.short_skip = short_skip
         self.normalise = Normalise(in_channels, made.mean if mean is None else mean, made.std if std is None else std)
         self.encoder = made
         self.bottleneck = made.make_bottleneck()
-        blocks = expand_levels("decoder_blocks", decoder_blocks, levels)
+        blocks = expand_levels("decoder_blocks_per_level", decoder_blocks_per_level, levels)
         inputs = [*widths[1:], made.out_channels[-1]]
         self.decoder = nn.ModuleList()
         for level, width in enumerate(widths):
@@ -170,5 +154,5 @@ class UNet(Recorded, nn.Module):
             )
 
     def extra_repr(self) -> str:
-        """Describe the skips."""
-        return f"long_skip={self.long_skip}, short_skip={self.short_skip!r} (decoder only)"
+        """Return the long skips, for `repr`."""
+        return f"long_skip={self.long_skip}"

@@ -78,8 +78,8 @@ def _plain(geometry: Geometry, base: int, note: str) -> Network:
     norm = "batch" if geometry.batch_size >= SMALLEST_BATCH else "instance"
     deep = 2 if geometry.levels >= 5 else 0
     block = {"short_skip": "add", "norm": norm}
-    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": widths, **block}}
-    settings = {"encoder": encoder, "long_skip": "add", **block, "deep_supervision": deep}
+    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": widths, "block": block}}
+    settings = {"encoder": encoder, "long_skip": "add", "deep_supervision": deep}
     reason = (
         f"A residual U-Net from random weights: with {geometry.levels} levels one position of the deepest sees "
         f"{4 * (2**geometry.levels - 1)} pixels, {base} channels at first, {norm} norm for {geometry.batch_size} "

@@ -30,7 +30,7 @@ def refuse_what_needs_a_gpu(trainer: Any) -> None:
     if trainer.sync_batchnorm and kind != "cuda" and trainer.devices not in (1, "1", "auto"):
         raise MisuseError(
             f"--trainer.sync_batchnorm needs GPUs, and this run is on the {kind}: leave it out, or use norm=group "
-            "(--model.net.init_args.norm group), which needs no synchronising."
+            "(--model.net.init_args.encoder.init_args.block.norm group), which needs no synchronising."
         )
 
 

@@ -129,10 +129,10 @@ def test_weights_have_names_and_numbers(tmp_path, names):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"blocks": 10**6},
+        {"blocks_per_level": 10**6},
         {"widths": [1] * 10**4},
-        {"widths": [4, 8], "layers": 10**6},
-        {"widths": [2**20, 2**20], "blocks": 4},
+        {"widths": [4, 8], "block": {"layers": 10**6}},
+        {"widths": [2**20, 2**20], "blocks_per_level": 4},
     ],
     ids=lambda settings: " ".join(settings),
 )

@@ -11,8 +11,7 @@ import torch
 from segapp.checkpoints.building import offline
 from segapp.checkpoints.checkpoint import load_checkpoint, read_checkpoint
 from segapp.errors import MisuseError
-from segapp.models import UNet
-from segapp.models.encoders import PlainEncoder
+from segapp.models import BlockStyle, PlainEncoder, UNet
 from tests.inference.checkpoints import THRESHOLD, make_spec, record, write_checkpoint
 
 ALLOWED = ["tests.inference.checkpoints"]
@@ -38,8 +37,10 @@ def test_a_checkpoint_gives_spec_network_and_record(tmp_path):
 
 def test_a_unet_with_an_injected_encoder_is_rebuilt_bit_for_bit(tmp_path):
     torch.manual_seed(3)
-    net = UNet(3, 2, encoder=lambda channels: PlainEncoder(channels, widths=(4, 8), norm="group"), long_skip="add")
-    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8], "norm": "group"}}
+    net = UNet(
+        3, 2, encoder=lambda channels: PlainEncoder(channels, (4, 8), block=BlockStyle(norm="group")), long_skip="add"
+    )
+    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8], "block": {"norm": "group"}}}
     arguments = {"in_channels": 3, "num_classes": 2, "encoder": encoder, "long_skip": "add"}
     config = {"class_path": "segapp.models.UNet", "init_args": arguments}
     weights = {f"net.{name}": value for name, value in net.state_dict().items()}

@@ -116,7 +116,7 @@ SLOTS = (
     ("trainer", "accelerator"),
     ("trainer", "max_epochs"),
     ("model", "net", "init_args", "encoder"),
-    ("model", "net", "init_args", "norm"),
+    ("model", "net", "init_args", "encoder", "init_args", "block", "norm"),
     ("model", "loss", "init_args", "class_weights"),
     ("data", "source", "init_args", "size"),
     ("trainer", "callbacks", 0, "init_args", "decay"),

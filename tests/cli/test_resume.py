@@ -100,7 +100,7 @@ def part(path, /, **settings):
         ("trainer.callbacks", [part(f"{CALLBACKS}.ModelCheckpoint", filename="/x")]),
         ("trainer.strategy", part("lightning.pytorch.strategies.DDPStrategy", ddp_comm_hook="evil.run")),
         ("model.net.init_args.encoder.init_args.widths", [10**9]),
-        ("model.net.init_args.encoder.init_args.norm", True),
+        ("model.net.init_args.encoder.init_args.block.norm", True),
         ("model.net.init_args._instantiator", "evil.run"),
         ("model.net.dict_kwargs", {"a": 1}),
         ("model.net.init_args", {"encoder.class_path": "evil.Evil"}),

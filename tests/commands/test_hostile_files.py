@@ -75,7 +75,7 @@ def honest(tmp_path_factory) -> Path:
         net["init_args"] |= {"in_channels": data.channels, "num_classes": data.num_classes}
         made = build_network("here", net, [])
     weights = {f"net.{name}": value for name, value in made.state_dict().items()}
-    record = {"version": 1, "spec": data.spec.to_dict(), "net": net, "config": config, "scores": {}}
+    record = {"version": VERSION, "spec": data.spec.to_dict(), "net": net, "config": config, "scores": {}}
     torch.save({"state_dict": weights, "segapp": record | {"splits": data.split_names()}}, place / "honest.ckpt")
     return place / "honest.ckpt"
 

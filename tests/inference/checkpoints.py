@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from segapp.checkpoints.checkpoint import VERSION
 from segapp.spec import Spec
 
 
@@ -43,7 +44,7 @@ def record(spec=None, net=None, init_args=None):
     spec = spec or make_spec()
     made = {"in_channels": spec.channels, "num_classes": spec.num_classes, **(init_args or {})}
     net = net or {"class_path": THRESHOLD, "init_args": made}
-    return {"version": 1, "spec": spec.to_dict(), "net": net, "config": {}, "splits": {}, "scores": {}}
+    return {"version": VERSION, "spec": spec.to_dict(), "net": net, "config": {}, "splits": {}, "scores": {}}
 
 
 def write_checkpoint(path, spec=None, level=0.5, **what):

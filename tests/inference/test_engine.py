@@ -20,7 +20,7 @@ from segapp.inference.blend import compute_profile
 from segapp.inference.engine import ArrayImage, Engine, _say_windows_matter
 from segapp.inference.runtime import TorchRuntime
 from segapp.inference.windows import inside, pad_crop, starts
-from segapp.models import PlainEncoder, UNet
+from segapp.models import BlockStyle, PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.inference.runtimes import LocalRuntime
 
@@ -136,7 +136,7 @@ def test_tiles_equal_the_whole_image_where_windows_overlap_enough(size):
 def unet(norm):
     """A U-Net of two levels whose norms have seen something, a generated picture, and its logits as a whole."""
     torch.manual_seed(0)
-    net = UNet(3, 3, partial(PlainEncoder, widths=[8, 16], norm=norm), norm=norm)
+    net = UNet(3, 3, partial(PlainEncoder, widths=[8, 16], block=BlockStyle(norm=norm)))
     pixels = cv2.GaussianBlur(picture(197, 251), (9, 9), 0)
     images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
     net(images)

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from segapp.batch import IGNORE_INDEX
 from segapp.losses import CrossEntropy, DeepSupervision, Dice, DiceCrossEntropy, Focal, Lovasz, Tversky
 from segapp.losses.distributed import share_batch, sum_over_processes
-from segapp.models import PlainEncoder, UNet
+from segapp.models import BlockStyle, PlainEncoder, UNet
 
 SHARES = {1: [8], 2: [4, 4], 3: [3, 3, 2]}
 LOSSES = {
@@ -39,8 +39,8 @@ def batch() -> tuple[Tensor, Tensor]:
 
 def network(deep: bool) -> nn.Module:
     torch.manual_seed(0)
-    encoder = partial(PlainEncoder, widths=[4, 8, 8], norm="group")
-    return UNet(1, 3, encoder=encoder, norm="group", deep_supervision=1 if deep else 0).double()
+    encoder = partial(PlainEncoder, widths=[4, 8, 8], block=BlockStyle(norm="group"))
+    return UNet(1, 3, encoder=encoder, deep_supervision=1 if deep else 0).double()
 
 
 def gradients(rank: int, processes: int, store: str) -> dict[str, tuple[float, list[Tensor]]]:

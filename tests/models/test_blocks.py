@@ -165,9 +165,9 @@ def test_misuse_is_told(settings, sentence):
 def test_added_branches_do_not_explode_without_a_norm(long_skip):
     """Ten blocks on each of three levels: branches drawn like other layers would make logits of a thousand and more."""
     torch.manual_seed(0)
-    style = {"short_skip": "add", "norm": "none"}
-    encoder = partial(PlainEncoder, widths=[8] * 3, blocks=10, **style)
-    net = UNet(1, 2, encoder, long_skip, decoder_blocks=10, **style)
+    style = BlockStyle(short_skip="add", norm="none")
+    encoder = partial(PlainEncoder, widths=[8] * 3, blocks_per_level=10, block=style)
+    net = UNet(1, 2, encoder, long_skip, decoder_blocks_per_level=10)
     logits = net(torch.rand(2, 1, 16, 16))
     logits.square().mean().backward()
     assert 0.1 < logits.std() < 10

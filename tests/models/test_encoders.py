@@ -14,7 +14,7 @@ def test_levels_halve_rounding_up_and_the_last_enters_the_bottleneck():
 
 
 def test_each_level_is_a_submodule_called_by_its_number():
-    encoder = PlainEncoder(1, widths=(4, 6, 8), blocks=(1, 3, 2))
+    encoder = PlainEncoder(1, widths=(4, 6, 8), blocks_per_level=(1, 3, 2))
     assert len(encoder.get_submodule("0")) == 1
     assert len(encoder.get_submodule("1")) == 3
     assert len(encoder.make_bottleneck()) == 2
@@ -24,7 +24,7 @@ def test_each_level_is_a_submodule_called_by_its_number():
 
 
 def test_a_single_width_is_a_net_without_pooling():
-    encoder = PlainEncoder(1, widths=(4,), blocks=5)
+    encoder = PlainEncoder(1, widths=(4,), blocks_per_level=5)
     images = torch.randn(2, 1, 8, 8)
     assert encoder(images) == [images]
     bottleneck = encoder.make_bottleneck()
@@ -37,5 +37,5 @@ def test_misuse_is_told():
         PlainEncoder(1, widths=())
     with pytest.raises(MisuseError, match="widths takes whole numbers from 1 up, got 0"):
         PlainEncoder(1, widths=(4, 0))
-    with pytest.raises(MisuseError, match=r"blocks needs .* 2 levels"):
-        PlainEncoder(1, widths=(4, 8), blocks=(1, 1, 1))
+    with pytest.raises(MisuseError, match=r"blocks_per_level needs .* 2 levels"):
+        PlainEncoder(1, widths=(4, 8), blocks_per_level=(1, 1, 1))

@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from segapp.errors import MisuseError
-from segapp.models import PlainEncoder, UNet, count_params, match_params
+from segapp.models import BlockStyle, PlainEncoder, UNet, count_params, match_params
 
 WIDTHS = (32, 64, 128)
 
 
 def variant(long_skip, short_skip):
     def build(widths):
-        encoder = partial(PlainEncoder, widths=widths, short_skip=short_skip)
-        return UNet(3, 2, encoder, long_skip=long_skip, short_skip=short_skip)
+        encoder = partial(PlainEncoder, widths=widths, block=BlockStyle(short_skip))
+        return UNet(3, 2, encoder, long_skip=long_skip)
 
     return build
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from segapp.models import DrawnByName, PlainEncoder, UNet
+from segapp.models import BlockStyle, DrawnByName, PlainEncoder, UNet
 from segapp.models.named_init import seed_of
 
 
@@ -26,7 +26,7 @@ def unet(**settings):
 
 def test_arms_begin_with_equal_bits_wherever_name_and_shape_agree():
     one = drawn(unet(long_skip="concat"))
-    other = drawn(unet(long_skip="none", norm="none", layers=3), torch_seed=1)
+    other = drawn(unet(long_skip="none", decoder_block=BlockStyle(norm="none", layers=3)), torch_seed=1)
     shared = [name for name in one if name in other and one[name].shape == other[name].shape]
     assert len(shared) >= 8
     assert len(shared) < len(one)

@@ -1,3 +1,4 @@
+from dataclasses import fields
 from functools import partial
 from itertools import pairwise, product
 
@@ -8,15 +9,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.models import Encoder, PlainEncoder, UNet, count_params
+from segapp.models import BlockStyle, Encoder, PlainEncoder, UNet, count_params
+from segapp.models.skips import Residual
 
 MODES = ("none", "add", "concat")
 WIDTHS = (8, 12, 16)
 
 
 def unet(in_channels=3, num_classes=2, widths=WIDTHS, **settings):
-    shared = {key: settings[key] for key in ("short_skip", "norm", "activation", "order") if key in settings}
-    return UNet(in_channels, num_classes, partial(PlainEncoder, widths=widths, **shared), **settings)
+    style = {field.name: settings.pop(field.name) for field in fields(BlockStyle) if field.name in settings}
+    encoder = partial(PlainEncoder, widths=widths, block=BlockStyle(**style))
+    return UNet(in_channels, num_classes, encoder, **settings)
 
 
 def silent(net):
@@ -106,7 +109,7 @@ def test_parameter_counts_follow_the_formula(long_skip, upsample):
 
 
 def test_decoder_widths_and_blocks_are_per_level_and_add_projects_where_they_differ():
-    net = unet(long_skip="add", decoder_widths=[4, 12], decoder_blocks=[1, 3])
+    net = unet(long_skip="add", decoder_widths=[4, 12], decoder_blocks_per_level=[1, 3])
     assert [len(level.block) for level in net.decoder] == [1, 3]
     assert [count_params(level.skip) for level in net.decoder] == [8 * 4, 0]
 
@@ -141,8 +144,30 @@ def test_mean_and_std_are_the_encoders_unless_given():
     assert unet().normalise.std.flatten().tolist() == [0.25] * 3
 
 
-def test_the_repr_says_what_the_short_skip_governs():
-    assert "short_skip='add' (decoder only)" in repr(unet(short_skip="add"))
+def count_modules(part, kind):
+    return sum(isinstance(module, kind) for module in part.modules())
+
+
+def test_the_decoders_blocks_are_built_as_the_encoders_unless_told_otherwise():
+    net = unet(norm="group", activation="gelu", short_skip="add")
+    assert count_modules(net, nn.BatchNorm2d) == count_modules(net, nn.ReLU) == 0
+    assert all(isinstance(level.block[0], Residual) for level in net.decoder)
+    other = unet(norm="group", decoder_block=BlockStyle(norm="instance", layers=1))
+    assert count_modules(other.encoder, nn.GroupNorm) == 3
+    assert count_modules(other.decoder, nn.GroupNorm) == 0
+    assert count_modules(other.decoder, nn.InstanceNorm2d) == count_modules(other.decoder, nn.ReLU) == 2
+
+
+def test_the_decoder_of_an_encoder_without_a_style_has_the_default_one():
+    class Bare(Encoder):
+        def __init__(self, in_channels):
+            super().__init__()
+            self.out_channels, self.reductions, self.decoder_widths = [0, in_channels], [1, 2], [4]
+
+        def forward(self, images):
+            return [images, F.avg_pool2d(images, 2, ceil_mode=True)]
+
+    assert count_modules(UNet(3, 2, Bare), nn.BatchNorm2d) == 3
 
 
 def test_uint8_and_float_images_give_the_same_logits():
@@ -213,15 +238,19 @@ def parse(settings):
     return parser, config
 
 
+STYLED = {"widths": [4, 8], "blocks_per_level": [1, 2], "block": {"norm": "group"}}
+
+
 @pytest.mark.parametrize(
-    "encoder",
+    "settings",
     [
         {},
-        {"encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8], "blocks": [1, 2]}}},
+        {"encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": STYLED}},
+        {"decoder_block": {"norm": "none", "layers": 1}},
     ],
 )
-def test_a_config_builds_the_net_and_its_plain_dict_builds_it_again(encoder):
-    parser, config = parse({"in_channels": 1, "num_classes": 3, "long_skip": "add", **encoder})
+def test_a_config_builds_the_net_and_its_plain_dict_builds_it_again(settings):
+    parser, config = parse({"in_channels": 1, "num_classes": 3, "long_skip": "add", **settings})
     net = parser.instantiate(config).net
     plain = config.as_dict()["net"]
     assert plain["init_args"]["encoder"]["class_path"].startswith("segapp.models")
@@ -229,8 +258,11 @@ def test_a_config_builds_the_net_and_its_plain_dict_builds_it_again(encoder):
     again.load_state_dict(net.state_dict())
     images = torch.rand(1, 1, 9, 9)
     assert torch.equal(net.eval()(images), again.eval()(images))
-    if encoder:
+    if "encoder" in settings:
         assert net.encoder.out_channels == [4, 8]
+        assert count_modules(net, nn.BatchNorm2d) == 0
+    if "decoder_block" in settings:
+        assert count_modules(net.decoder, nn.BatchNorm2d) == 0
 
 
 def test_a_config_takes_one_long_skip_per_level_and_refuses_other_words():

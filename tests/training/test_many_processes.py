@@ -169,9 +169,8 @@ sys.exit(main(sys.argv[1:]))
 EXACT = [
     *("--trainer.precision", "64-true", "--trainer.max_epochs", "2", "--data.num_workers", "0"),
     *("--trainer.accumulate_grad_batches", "1", "--data.crops_per_image", "4"),
-    *("--model.net.init_args.norm", "group", "--model.net.init_args.dropout", "0"),
-    *("--model.net.init_args.encoder.init_args.norm", "group"),
-    *("--model.net.init_args.encoder.init_args.dropout", "0"),
+    *("--model.net.init_args.encoder.init_args.block.norm", "group"),
+    *("--model.net.init_args.encoder.init_args.block.dropout", "0"),
 ]
 
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from segapp.datasets.microscopy import draw
 from segapp.errors import MisuseError
-from segapp.models import PlainEncoder, UNet
+from segapp.models import BlockStyle, PlainEncoder, UNet
 from segapp.models.skips import Dense, Residual
 
 Init = Literal["default", "he", "xavier"]
@@ -105,12 +105,12 @@ def build(arm: Arm, scale: Scale) -> UNet:
     if arm.activation not in ("relu", "tanh"):
         raise MisuseError(f"the expectation is known for activations relu and tanh, got {arm.activation}.")
     chain = arm.net == "chain"
-    style: dict[str, Any] = {"short_skip": arm.short, "norm": arm.norm, "activation": arm.activation}
+    style = BlockStyle(arm.short, arm.norm, arm.activation, layers=scale.layers)
     levels, blocks = (1, arm.depth) if chain else (arm.depth, scale.unet_blocks)
     widths = [scale.width] * levels
-    encoder = partial(PlainEncoder, widths=widths, blocks=blocks, layers=scale.layers, **style)
+    encoder = partial(PlainEncoder, widths=widths, blocks_per_level=blocks, block=style)
     # Transposed convolutions, as in the profiles of docs/skip-connections.md.
-    return UNet(1, 2, encoder, arm.long, upsample="transpose", decoder_blocks=blocks, layers=scale.layers, **style)
+    return UNet(1, 2, encoder, arm.long, upsample="transpose", decoder_blocks_per_level=blocks)
 
 
 def initialise(net: nn.Module, init: Init) -> None:
