@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segapp.checkpoints.building import build_network
+from segapp.checkpoints.checkpoint import VERSION
 from segapp.cli import main
 from segapp.commands.compare import _make_result, _read_config
 from segapp.commands.export import _load
@@ -29,7 +30,7 @@ from tests.cli import hostile
 
 NET, SOURCE, LOSS = ("model", "net"), ("data", "source"), ("model", "loss")
 ENCODER = (*NET, "init_args", "encoder")
-IN_NETWORKS = (NET, ENCODER, (*ENCODER, "init_args", "norm"), (*ENCODER, "init_args", "widths"))
+IN_NETWORKS = (NET, ENCODER, (*ENCODER, "init_args", "block", "norm"), (*ENCODER, "init_args", "widths"))
 IN_SOURCES = (SOURCE, (*SOURCE, "init_args", "root"), (*SOURCE, "init_args", "size"), (*SOURCE, "init_args", "x"))
 IN_LOSSES = (LOSS, (*LOSS, "init_args", "weight"), ("data", "crop"), ("data", "batch_size"))
 
