@@ -3,6 +3,7 @@
 #
 #   docker/check.sh docker            or podman, or any command that understands the same words
 #   docker/check.sh docker segapp     checks the image `segapp`, builds nothing
+#   BASE=python:3.12-slim-trixie@sha256:... docker/check.sh docker     builds on exactly this base
 #
 # Every container has a read-only root, no capabilities and no network. fit and predict run as the image's user and as
 # a user the image has never heard of; what they write must belong to them. Last, a training is stopped and
@@ -30,7 +31,7 @@ contained() { # USER OPTIONS... -- ARGUMENTS: one hardened container
 if [ $# -lt 2 ]; then
   say "build"
   started=$SECONDS
-  "$engine" build -f docker/Dockerfile -t "$image" .
+  "$engine" build ${BASE:+--build-arg "BASE=$BASE"} -f docker/Dockerfile -t "$image" .
   echo "built in $((SECONDS - started)) s"
 fi
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from segapp import __version__
 from segapp.system.checks import DRIVER_OF_CUDA
@@ -35,12 +37,48 @@ def settings() -> dict[str, str]:
     return dict(pair.split("=", 1) for rest in of("ENV") for pair in rest.split())
 
 
+def locked() -> dict[str, Requirement]:
+    """The pins of the image by the names of their packages, without hashes."""
+    text = (DOCKER / "requirements.lock").read_text()
+    lines = re.sub(r"\\\n\s*--hash=\S+", "", text).splitlines()
+    pins = [Requirement(line.replace("\\", "")) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): pin for pin in pins if pin.marker is None or pin.marker.evaluate(LINUX)}
+
+
+LINUX = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"}
+LINUX |= {"python_version": "3.12", "python_full_version": "3.12.0"}
+
+
 def test_what_is_installed_is_what_the_project_needs():
-    (script,) = [found for rest in of("RUN") for found in re.findall(r'^python -c "([^"]+)"', rest)]
-    printed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert printed.stdout.splitlines() == PROJECT["dependencies"]
-    (install,) = [rest for rest in of("RUN") if "-r /opt/segapp/requirements.txt" in rest]
-    assert "-c /opt/segapp/constraints.txt" in install
+    (install,) = [rest for rest in of("RUN") if "requirements.lock" in rest]
+    assert "--require-hashes -r /opt/segapp/requirements.lock" in install
+    pins = locked()
+    for needed in map(Requirement, PROJECT["dependencies"]):
+        (pin,) = pins[canonicalize_name(needed.name)].specifier
+        assert pin.operator == "==" and needed.specifier.contains(pin.version)
+
+
+def test_the_image_has_the_versions_of_the_constraints():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    wanted = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    known = {canonicalize_name(one.name): one for one in wanted if one.marker is None or one.marker.evaluate(LINUX)}
+    assert {name: str(pin.specifier) for name, pin in locked().items()} == {
+        name: str(known[name].specifier) for name in locked()
+    }
+
+
+def test_every_pin_has_hashes_and_no_address():
+    text = (DOCKER / "requirements.lock").read_text()
+    blocks = re.split(r"\n(?=[a-z])", text[text.index("\nabsl") + 1 :])
+    assert len(blocks) > 50
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", block) for block in blocks)
+    assert "://" not in text and "@" not in text
+
+
+def test_the_base_is_an_argument():
+    """A digest takes the place of the tag, which moves."""
+    bases = [rest.split()[0] for rest in of("FROM")]
+    assert bases == ["${BASE}", "${BASE}"]
 
 
 def test_only_what_is_copied_travels_into_a_build():
@@ -58,7 +96,7 @@ def test_its_user_is_a_number_and_not_root():
 
 
 def test_its_python_is_one_the_project_supports():
-    (version,) = [rest.split("=")[1] for rest in of("ARG") if rest.startswith("PYTHON_VERSION=")]
+    (version,) = re.findall(r"^BASE=python:(\d+\.\d+)-slim", "\n".join(of("ARG")), re.MULTILINE)
     assert version in SpecifierSet(PROJECT["requires-python"])
 
 
