@@ -32,7 +32,7 @@ from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.open import Networks, open_networks
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.metrics import SegmentationScores
+from segapp.metrics import Evaluator
 from segapp.spec import Spec
 
 ENCODERS = ("resnet18", "resnet34")
@@ -108,14 +108,14 @@ def bundles(path: Path, data: SegmentationDataModule) -> dict[str, Networks]:
 
 
 def score(runtime: Runtime, spec: Spec, data: SegmentationDataModule, images: int) -> float:
-    scores = SegmentationScores(spec.classes, spec.background)
+    scores = Evaluator(spec.classes, spec.background)
     engine = Engine(runtime, replace(spec, window=(512, 512)))
     for index, batch in enumerate(data.test_dataloader()):
         if index == images:
             break
         prediction = engine.segment(ArrayImage(batch["image"][0].numpy().transpose(1, 2, 0)))
         scores.update(torch.from_numpy(prediction), batch["mask"][0], batch["name"][0])
-    return float(scores.compute()["dice/dataset"])
+    return float(scores.compute().flat["dice/dataset"])
 
 
 if __name__ == "__main__":

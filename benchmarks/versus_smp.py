@@ -21,7 +21,7 @@ from torch import nn
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.runtime import TorchRuntime
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.metrics import SegmentationScores
+from segapp.metrics import Evaluator
 from segapp.schedules import WarmupCosine
 from segapp.spec import Spec
 
@@ -90,12 +90,12 @@ def train(net: nn.Module, data: SegmentationDataModule, spec: Spec, config: dict
 
 
 def validate(net: nn.Module, data: SegmentationDataModule, spec: Spec, precision: str) -> dict[str, float]:
-    scores = SegmentationScores(spec.classes, spec.background)
+    scores = Evaluator(spec.classes, spec.background)
     engine = Engine(TorchRuntime(net.eval(), "cpu", precision), spec)
     for batch in data.val_dataloader():
         prediction = engine.segment(ArrayImage(batch["image"][0].numpy().transpose(1, 2, 0)))
         scores.update(torch.from_numpy(prediction), batch["mask"][0], batch["name"][0])
-    return {f"val/{name}": value for name, value in scores.compute().items()}
+    return {f"val/{name}": value for name, value in scores.compute().flat.items()}
 
 
 def append(path: Path, row: dict) -> None:

@@ -26,7 +26,7 @@ from segapp.datasets.source import Item
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.runtime import TorchRuntime
 from segapp.loading.datamodule import build_source
-from segapp.metrics import SegmentationScores
+from segapp.metrics import Evaluator
 from segapp.spec import Spec
 from segapp.training.precision import choose_precision
 
@@ -111,7 +111,7 @@ class Task:
 
     def score(self, net: nn.Module, pairs: Sequence["Pair"]) -> dict[str, float]:
         """Return the scores of a network on images at their stored size."""
-        scores = SegmentationScores(self.spec.classes, self.spec.background)
+        scores = Evaluator(self.spec.classes, self.spec.background)
         training = net.training
         engine = Engine(TorchRuntime(net.eval(), DEVICE, self.spec.precision), self.spec, BATCH)
         for (image, mask), (_, blocks) in zip(pairs, engine.stream([image for image, _ in pairs]), strict=True):
@@ -121,7 +121,7 @@ class Task:
                 found[block.y : block.y + part.shape[0], block.x : block.x + part.shape[1]] = part
             scores.update(torch.from_numpy(found), torch.from_numpy(mask), image.name)
         net.train(training)
-        return scores.compute()
+        return scores.compute().flat
 
 
 Pair = tuple[ArrayImage, np.ndarray]

@@ -1,21 +1,27 @@
-"""Integer counts, and every score derived from them."""
+"""Scores of whole images: a row per image, exact values over a data set on any number of processes."""
 
-from segapp.metrics.accumulate import ImageScores, SegmentationScores
-from segapp.metrics.boundary import BoundaryScore, score_boundaries
+from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
 from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.epoch_mean import EpochMean
-from segapp.metrics.scores import SCORES, compute_dice, compute_iou, mean_over_classes
+from segapp.metrics.evaluator import Evaluation, Evaluator, ImageRows
+from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
+from segapp.metrics.score import Comparison, Score, Value, mean_over_classes
 
 __all__ = [
-    "EpochMean",
-    "SCORES",
+    "Boundary",
     "BoundaryScore",
-    "ImageScores",
-    "SegmentationScores",
-    "score_boundaries",
-    "count_confusion",
+    "Comparison",
+    "EpochMean",
+    "Evaluation",
+    "Evaluator",
+    "ImageRows",
+    "Overlap",
+    "Score",
+    "Value",
     "compute_dice",
     "compute_iou",
+    "count_confusion",
     "mean_over_classes",
+    "score_boundaries",
     "split_confusion",
 ]

@@ -16,9 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
+from torch import Tensor, float64, tensor
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
+from segapp.metrics.score import Comparison, Score
 
 TOLERANCE = 2.0
 """In pixels, or in the unit of `spacing`."""
@@ -31,6 +33,18 @@ class BoundaryScore(NamedTuple):
     """In [0, 1]; NaN where the class is in neither mask."""
     hd95: float
     """In pixels, or in the unit of `spacing`; NaN where the class is in neither mask."""
+
+
+class Boundary(Score):
+    """Surface Dice at 2 pixels, and HD95 in pixels, of every class (`score_boundaries`)."""
+
+    columns = BoundaryScore._fields
+    measures = BoundaryScore._fields
+
+    def update(self, comparison: Comparison) -> Tensor:
+        """Return (2, K) float64: surface Dice and HD95; NaN where the class is in neither mask."""
+        prediction, target = comparison.prediction.cpu().numpy(), comparison.target.cpu().numpy()
+        return tensor(score_boundaries(prediction, target, comparison.num_classes), dtype=float64).T
 
 
 def score_boundaries(

@@ -29,7 +29,7 @@ from segapp.inference.postprocess import clean
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
 from segapp.losses.distributed import share_batch
-from segapp.metrics import EpochMean, SegmentationScores
+from segapp.metrics import Boundary, EpochMean, Evaluation, Evaluator
 from segapp.models.rates import group_parameters
 from segapp.schedules import WarmupCosine, check_rates, scale_rates
 from segapp.spec import Precision, Spec
@@ -80,7 +80,8 @@ class SegmentationModule(pl.LightningModule):
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
         self.runtime: Runtime | None = None  # of a bundle, which is then scored instead of `net`; it has no loss
-        self.scores = SegmentationScores(spec.classes, spec.background)
+        self.evaluator = Evaluator(spec.classes, spec.background)
+        self.evaluation: Evaluation | None = None  # of the last validation or test
         self.train_loss = EpochMean()
         self.eval_loss = MeanMetric()
 
@@ -242,15 +243,15 @@ class SegmentationModule(pl.LightningModule):
     @property
     def validated(self) -> list[str]:
         """The names of what a validation logs."""
-        return ["val/loss", *(f"val/{name}" for name in self.scores.compute())]
+        return ["val/loss", *(f"val/{name}" for name in self.evaluator.names)]
 
     def on_validation_epoch_start(self) -> None:
-        """Begin counting afresh."""
-        self._begin()
+        """Start an evaluation by Dice and IoU."""
+        self._begin(Evaluator(self.spec.classes, self.spec.background))
 
     def on_test_epoch_start(self) -> None:
-        """Begin counting afresh."""
-        self._begin()
+        """Start an evaluation that scores boundaries too and keeps every image's confusion matrix."""
+        self._begin(Evaluator(self.spec.classes, self.spec.background, [Boundary], keep_confusion=True))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score one whole image; returns its predicted class indices for whoever draws them."""
@@ -283,8 +284,8 @@ class SegmentationModule(pl.LightningModule):
         """Log the scores of the test set."""
         self._log_scores("test")
 
-    def _begin(self) -> None:
-        self.scores.reset()
+    def _begin(self, evaluator: Evaluator) -> None:
+        self.evaluator, self.evaluation = evaluator, None
         self.eval_loss.reset()
 
     def _runtime(self) -> Runtime:
@@ -302,7 +303,7 @@ class SegmentationModule(pl.LightningModule):
                 self._weigh_loss(band.logits, mask[rows].to(band.logits.device))
             prediction[rows] = engine.indices(band)
         prediction = clean(prediction, self.spec)
-        self.scores.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
+        self.evaluator.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
         return prediction
 
     def _weigh_loss(self, logits: Tensor, truth: Tensor) -> None:
@@ -320,7 +321,8 @@ class SegmentationModule(pl.LightningModule):
 
         Every process logs the same numbers.
         """
-        scores = {f"{stage}/{name}": float(score) for name, score in self.scores.compute().items()}
+        self.evaluation = self.evaluator.compute()
+        scores = {f"{stage}/{name}": value for name, value in self.evaluation.flat.items()}
         if self.runtime is None:
             scores[f"{stage}/loss"] = float(self.eval_loss.compute())
         for name, score in scores.items():

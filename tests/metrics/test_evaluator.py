@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.metrics import SegmentationScores
+from segapp.metrics import Boundary, Comparison, Evaluation, Evaluator, Score
 
 CLASSES = ("ground", "cell", "border", "debris")
 Pair = tuple[np.ndarray, np.ndarray]
@@ -35,8 +35,8 @@ def images(seed: int, count: int, k: int = 4) -> list[Pair]:
     return pairs
 
 
-def filled(pairs: list[Pair], background: int | None = None, keep_confusion: bool = False) -> SegmentationScores:
-    scores = SegmentationScores(CLASSES, background, keep_confusion)
+def filled(pairs: list[Pair], background: int | None = None, keep_confusion: bool = False) -> Evaluator:
+    scores = Evaluator(CLASSES, background, keep_confusion=keep_confusion)
     for index, (prediction, mask) in enumerate(pairs):
         scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
     return scores
@@ -73,18 +73,20 @@ def reference(pairs: list[Pair], background: int | None) -> dict[str, float]:
 @settings(deadline=None, max_examples=60)
 def test_scores_are_loops_over_pixels(seed: int, count: int, background: int | None) -> None:
     pairs = images(seed, count)
-    computed = filled(pairs, background).compute()
+    computed = filled(pairs, background).compute().flat
     expected = reference(pairs, background)
     assert computed == pytest.approx(expected, rel=1e-12, nan_ok=True)
     assert next(iter(computed)) == "dice/dataset"
+    assert filled([], background).names == list(computed)
 
 
 def test_two_images_by_hand() -> None:
     """Cell: image 0 has TP 1, FP 1, FN 0, image 1 TP 1, FP 0, FN 3; border is predicted once and never true."""
-    scores = SegmentationScores(("ground", "cell", "border"), 0)
+    scores = Evaluator(("ground", "cell", "border"), 0)
     scores.update(torch.tensor([[1, 1, 0]]), torch.tensor([[1, 0, 255]]), "a")
     scores.update(torch.tensor([[1, 0, 0, 2]]), torch.tensor([[1, 1, 1, 1]]), "b")
-    result = scores.compute()
+    evaluation = scores.compute()
+    result = evaluation.flat
     assert result["dice/dataset/cell"] == pytest.approx(4 / (4 + 1 + 3))
     assert result["iou/dataset/cell"] == pytest.approx(2 / 6)
     assert result["dice/image/cell"] == pytest.approx((2 / 3 + 2 / 5) / 2)
@@ -92,22 +94,22 @@ def test_two_images_by_hand() -> None:
     assert result["dice/dataset"] == pytest.approx((4 / 8 + 0) / 2)
     assert result["dice/image"] == pytest.approx((2 / 3 + (2 / 5 + 0) / 2) / 2)  # border occurs in one image
     assert result["dice/image/ground"] == 0
-    total, rows = scores.gathered()
-    assert total.tolist() == [[0, 1, 0], [2, 2, 1], [0, 0, 0]]
-    assert scores.support(rows) == {"ground": 2, "cell": 2, "border": 1}
+    assert evaluation.confusion.tolist() == [[0, 1, 0], [2, 2, 1], [0, 0, 0]]
+    assert evaluation.support == {"ground": 2, "cell": 2, "border": 1}
 
 
 @pytest.mark.parametrize("pairs", [[], [(np.zeros((3, 3), np.uint8), np.full((3, 3), 255, np.uint8))]])
 def test_nothing_to_score_is_nan(pairs: list[Pair]) -> None:
     scores = filled(pairs, background=0)
-    assert all(math.isnan(value) for value in scores.compute().values())
-    assert scores.support(scores.gathered()[1]) == dict.fromkeys(CLASSES, 0)
+    assert all(math.isnan(value) for value in scores.compute().flat.values())
+    assert scores.compute().support == dict.fromkeys(CLASSES, 0)
 
 
 def test_the_only_class_may_be_the_background() -> None:
-    scores = SegmentationScores(["all"], 0)
+    scores = Evaluator(["all"], 0)
     scores.update(torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.uint8), "a")
-    result = scores.compute()
+    evaluation = scores.compute()
+    result = evaluation.flat
     assert math.isnan(result["dice/dataset"]) and result["dice/dataset/all"] == 1
 
 
@@ -117,16 +119,16 @@ def test_support_counts_the_images_of_each_mean(seed: int) -> None:
     pairs = images(seed, 6)
     scores = filled(pairs)
     expected = {name: sum(not math.isnan(rates([pair], c)[0]) for pair in pairs) for c, name in enumerate(CLASSES)}
-    assert scores.support(scores.gathered()[1]) == expected
+    assert scores.compute().support == expected
 
 
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=30)
 def test_sparse_rows_sum_to_the_totals(seed: int) -> None:
     scores = filled(images(seed, 6), keep_confusion=True)
-    total, rows = scores.gathered()
+    evaluation = scores.compute()
     again = np.zeros((4, 4), np.int64)
-    for _, counts, cells, _ in rows:
+    for _, (counts,), cells in evaluation.images:
         own = np.zeros((4, 4), np.int64)
         for truth, guess, count in cells:
             assert count > 0 and own[truth, guess] == 0
@@ -134,16 +136,16 @@ def test_sparse_rows_sum_to_the_totals(seed: int) -> None:
         hits = own.diagonal()
         assert counts == [hits.tolist(), (own.sum(0) - hits).tolist(), (own.sum(1) - hits).tolist()]
         again += own
-    np.testing.assert_array_equal(total.numpy(), again)
-    assert all(cells == [] for _, _, cells, _ in filled(images(seed, 6)).gathered()[1])
+    np.testing.assert_array_equal(evaluation.confusion.numpy(), again)
+    assert all(image.cells == [] for image in filled(images(seed, 6)).compute().images)
 
 
 def test_the_order_of_images_changes_nothing() -> None:
     pairs = images(3, 30)
-    forward, backward = filled(pairs), SegmentationScores(CLASSES, None)
+    forward, backward = filled(pairs), Evaluator(CLASSES, None)
     for index, (prediction, mask) in reversed(list(enumerate(pairs))):
         backward.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
-    same(forward.compute(), backward.compute())
+    same(forward.compute().flat, backward.compute().flat)
 
 
 def same(one: dict[str, float], other: dict[str, float]) -> None:
@@ -152,32 +154,20 @@ def same(one: dict[str, float], other: dict[str, float]) -> None:
 
 
 def test_images_of_one_name_are_all_counted() -> None:
-    scores = SegmentationScores(CLASSES, None)
+    scores = Evaluator(CLASSES, None)
     for prediction, mask in images(0, 4):
         scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), "same")
-    assert len(scores.gathered()[1]) == 4
-
-
-def test_reset_forgets_everything_and_earlier_results_stay() -> None:
-    scores = filled(images(0, 4), keep_confusion=True)
-    total, rows = scores.gathered()
-    kept = total.clone(), deepcopy(rows)
-    scores.reset()
-    assert not scores.confusion.any() and not scores.images and scores.keep_confusion
-    for index, (prediction, mask) in enumerate(images(1, 5)):
-        scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
-    same(scores.compute(), filled(images(1, 5)).compute())
-    assert torch.equal(total, kept[0]) and rows == kept[1]
+    assert len(scores.compute().images) == 4
 
 
 def test_computing_is_no_end() -> None:
     """An image after `compute` counts, and computing twice gives the same."""
     pairs = images(0, 6)
     scores = filled(pairs[:5])
-    same(scores.compute(), filled(pairs[:5]).compute())
+    same(scores.compute().flat, filled(pairs[:5]).compute().flat)
     scores.update(torch.from_numpy(pairs[5][0]), torch.from_numpy(pairs[5][1]), "005")
-    same(scores.compute(), filled(pairs).compute())
-    same(scores.compute(), filled(pairs).compute())
+    same(scores.compute().flat, filled(pairs).compute().flat)
+    same(scores.compute().flat, filled(pairs).compute().flat)
 
 
 def test_copies_count_apart() -> None:
@@ -185,8 +175,8 @@ def test_copies_count_apart() -> None:
     scores = filled(pairs[:2])
     for other in (deepcopy(scores), pickle.loads(pickle.dumps(scores))):
         other.update(torch.from_numpy(pairs[2][0]), torch.from_numpy(pairs[2][1]), "002")
-        same(other.compute(), filled(pairs).compute())
-    same(scores.compute(), filled(pairs[:2]).compute())
+        same(other.compute().flat, filled(pairs).compute().flat)
+    same(scores.compute().flat, filled(pairs[:2]).compute().flat)
 
 
 def test_what_was_read_before_an_update_stays() -> None:
@@ -198,7 +188,7 @@ def test_what_was_read_before_an_update_stays() -> None:
 
 
 def test_an_image_that_cannot_be_scored_is_named_and_counts_nothing() -> None:
-    scores = SegmentationScores(CLASSES, None)
+    scores = Evaluator(CLASSES, None)
     with pytest.raises(SegappError, match=r"^folder/img_7: the mask holds class 9; expected 0 … 3"):
         scores.update(torch.zeros(1, 2, dtype=torch.uint8), torch.tensor([[9, 0]]), "folder/img_7")
     assert not scores.images and not scores.confusion.any()
@@ -207,7 +197,7 @@ def test_an_image_that_cannot_be_scored_is_named_and_counts_nothing() -> None:
 @pytest.mark.parametrize("background", [-1, 4])
 def test_a_background_outside_the_classes_is_refused(background: int) -> None:
     with pytest.raises(SegappError, match="background"):
-        SegmentationScores(CLASSES, background)
+        Evaluator(CLASSES, background)
 
 
 # ---------------------------------------------------------------------------------------------- processes
@@ -215,20 +205,19 @@ def test_a_background_outside_the_classes_is_refused(background: int) -> None:
 PROCESSES = """
     import multiprocessing, pickle, sys
     import torch, torch.distributed as distributed
-    from segapp.metrics import SegmentationScores
+    from segapp.metrics import Boundary, Comparison, Evaluation, Evaluator, Score
 
     def epochs(folder, rank, world, classes, shares):
         distributed.init_process_group("gloo", init_method=f"file://{folder}/{world}", rank=rank, world_size=world)
         results = []
-        scores = SegmentationScores(classes, 0, keep_confusion=True, keep_boundaries=True)
         for share in shares:
-            scores.reset()
+            scores = Evaluator(classes, 0, [Boundary], keep_confusion=True)
             for name, prediction, mask in share[rank]:
                 scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
-            results.append((scores.compute(), scores.gathered(), scores.compute()))
+            results.append((scores.compute(), scores.compute()))
         if rank == 0:  # one more image here and none there: no process may answer from memory
             scores.update(*map(torch.from_numpy, shares[0][0][0][1:]), "zzz")
-        results.append((scores.compute(), scores.gathered(), scores.compute()))
+        results.append((scores.compute(), scores.compute()))
         with open(f"{folder}/{world}-{rank}", "wb") as file:
             pickle.dump(results, file)
         distributed.barrier()
@@ -266,12 +255,42 @@ def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
     subprocess.run(command, check=True, timeout=200)
 
     for epoch, content in enumerate([named, named, [], named, [*named, ("zzz", *named[0][1:])]]):
-        alone = SegmentationScores(CLASSES, 0, keep_confusion=True, keep_boundaries=True)
+        alone = Evaluator(CLASSES, 0, [Boundary], keep_confusion=True)
         for name, prediction, mask in content:
             alone.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
-        total, rows = alone.gathered()
+        expected = alone.compute()
         for world, rank in [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]:
-            first, gathered, second = pickle.loads((tmp_path / f"{world}-{rank}").read_bytes())[epoch]
-            same(first, alone.compute())
-            same(second, alone.compute())
-            assert torch.equal(gathered[0], total) and str(gathered[1]) == str(rows)  # as text: NaN equals NaN
+            for found in pickle.loads((tmp_path / f"{world}-{rank}").read_bytes())[epoch]:
+                same(found.flat, expected.flat)
+                assert torch.equal(found.confusion, expected.confusion)
+                assert str(found.images) == str(expected.images)  # as text: NaN equals NaN
+
+
+# ---------------------------------------------------------------------------------------------- a score of one's own
+
+
+class Area(Score):
+    """The predicted pixels of every class."""
+
+    columns = measures = ("area",)
+
+    def update(self, comparison: Comparison) -> torch.Tensor:
+        known = comparison.prediction[comparison.target != 255]
+        return torch.bincount(known.flatten().long(), minlength=comparison.num_classes)[None]
+
+
+def test_a_new_score_is_one_class() -> None:
+    scores = Evaluator(("ground", "cell"), 0, [Area])
+    scores.update(torch.tensor([[1, 1, 0, 1]]), torch.tensor([[1, 0, 0, 255]]), "b")
+    scores.update(torch.tensor([[1, 0, 0, 0]]), torch.tensor([[1, 1, 1, 1]]), "a")
+    evaluation = scores.compute()
+    assert scores.names == list(evaluation.flat)
+    assert evaluation.flat["area/image"] == evaluation.flat["area/image/cell"] == 1.5
+    assert evaluation.flat["area/image/ground"] == 2
+    header, rows = evaluation.tabulate()
+    assert header[:4] == ["name", "dice", "iou", "area"]
+    assert header[4:10] == ["tp/ground", "fp/ground", "fn/ground", "dice/ground", "iou/ground", "area/ground"]
+    assert [row[0] for row in rows] == ["a", "b"]
+    table = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [row["area"] for row in table] == [row["area/cell"] for row in table] == [1, 2]
+    assert isinstance(evaluation, Evaluation)

@@ -1,0 +1,169 @@
+"""Scores of whole images over a data set, exact on any number of processes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as distributed
+from torch import Tensor
+
+from segapp.errors import SegappError
+from segapp.metrics.overlap import Overlap
+from segapp.metrics.score import Comparison, Score, Value, mean_over_classes, stack_rows
+
+
+class ImageRows(NamedTuple):
+    """What is kept of one image."""
+
+    name: str
+    rows: tuple[list[list[float]], ...]
+    """The row of every score: its columns, each per class."""
+    cells: list[tuple[int, int, int]]
+    """The image's confusion matrix as (target, prediction, count); empty unless `keep_confusion`."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of a data set: the same on every process."""
+
+    scores: tuple[Score, ...]
+    classes: tuple[str, ...]
+    background: int | None
+    confusion: Tensor
+    """(K, K) int64 over all images; rows are the target, columns the prediction."""
+    images: list[ImageRows]
+    """All images, sorted by name."""
+    stacked: list[Tensor] = field(init=False)
+    """The rows of every score, (I, columns, K)."""
+    values: dict[str, Value] = field(init=False)
+    """Every value by its name, as `dice/dataset`."""
+
+    def __post_init__(self) -> None:
+        """Reduce the rows, once."""
+        stacked = [
+            stack_rows([torch.tensor(image.rows[index], dtype=torch.float64) for image in self.images], score)
+            for index, score in enumerate(self.scores)
+        ]
+        values: dict[str, Value] = {}
+        for score, rows in zip(self.scores, stacked, strict=True):
+            values |= score.reduce(rows)
+        object.__setattr__(self, "stacked", stacked)
+        object.__setattr__(self, "values", values)
+
+    @property
+    def flat(self) -> dict[str, float]:
+        """Every value by its full name (`dice/dataset`, `dice/dataset/<class>`, …); NaN where nothing was scored."""
+        result: dict[str, float] = {}
+        for name, value in self.values.items():
+            result[name] = value.mean
+            result |= {f"{name}/{label}": one for label, one in zip(self.classes, value.per_class, strict=True)}
+        return result
+
+    @property
+    def support(self) -> dict[str, int]:
+        """The number of images in which each class occurs, in target or prediction."""
+        defined = (self.stacked[0].sum(1) > 0).sum(0)  # of the counts of `Overlap`, which comes first
+        return dict(zip(self.classes, defined.tolist(), strict=True))
+
+    def tabulate(self) -> tuple[list[str], list[list[Any]]]:
+        """Return header and rows of a table with a row per image.
+
+        Columns are the image's name, every measure's mean over the image's classes, then per class the columns of every
+        score and its measures.
+        """
+        measures: dict[str, Tensor] = {}
+        columns: dict[str, Tensor] = {}
+        for score, rows in zip(self.scores, self.stacked, strict=True):
+            own = score.measure(rows)
+            measures |= own
+            columns |= dict(zip(score.columns, rows.unbind(1), strict=True)) | own
+        header = ["name", *measures, *(f"{column}/{label}" for label in self.classes for column in columns)]
+        means = [mean_over_classes(each, self.background).tolist() for each in measures.values()]
+        by_class = torch.stack(list(columns.values()), dim=2).flatten(1).tolist()  # (images, classes · columns)
+        lines = [
+            [image.name, *(mean[index] for mean in means), *by_class[index]] for index, image in enumerate(self.images)
+        ]
+        return header, lines
+
+
+class Evaluator:
+    """Collects the images of a data set and computes their scores.
+
+    Holds, on the CPU, one (K, K) int64 confusion sum of this process and, per image, its name and the row of every
+    score. Nothing is exchanged between processes before `compute`, which then gives the same numbers on each, whatever
+    the number of processes. (Not a torchmetrics metric: those cannot gather names, keep an old result where a process
+    had no new image, and double their counts where processes start with shared memory.)
+
+    Args:
+        classes: The K class names.
+        background: The class left out of means over classes, if any.
+        scores: What is scored beside Dice and IoU, as `Boundary`, which takes time.
+        keep_confusion: Also keep every image's own confusion matrix, as sparse rows (target, prediction, count).
+
+    Raises:
+        SegappError: The background is not one of the classes.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        background: int | None,
+        scores: Sequence[type[Score]] = (),
+        keep_confusion: bool = False,
+    ) -> None:
+        self.classes, self.background, self.keep_confusion = tuple(classes), background, keep_confusion
+        if background is not None and not 0 <= background < len(self.classes):
+            raise SegappError(f"background is class {background}, expected 0 … {len(self.classes) - 1} or none.")
+        kinds: list[type[Score]] = [Overlap, *scores]
+        self.scores: tuple[Score, ...] = tuple(kind(self.classes, background) for kind in kinds)
+        self.confusion = torch.zeros(len(self.classes), len(self.classes), dtype=torch.int64)
+        self.images: list[ImageRows] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the values, known without data: `dice/dataset`, `dice/dataset/<class>`, …."""
+        names = [name for score in self.scores for name in score.names]
+        return [full for name in names for full in (name, *(f"{name}/{label}" for label in self.classes))]
+
+    def update(self, prediction: Tensor, target: Tensor, name: str) -> None:
+        """Score one image.
+
+        Args:
+            prediction: (H, W) class indices.
+            target: (H, W) target class indices, 255 = ignore.
+            name: The image's name, for the table of images.
+
+        Raises:
+            SegappError: a class index outside 0 … K-1, or shapes that differ.
+        """
+        comparison = Comparison(prediction, target, len(self.classes))
+        try:
+            rows = tuple(score.update(comparison).tolist() for score in self.scores)
+        except SegappError as error:
+            raise SegappError(f"{name}: {error}") from None
+        counts = comparison.confusion
+        self.confusion = self.confusion + counts  # not in place: spawned processes share what they began with
+        cells = []
+        if self.keep_confusion:
+            truth, guess = counts.nonzero(as_tuple=True)
+            cells = list(zip(truth.tolist(), guess.tolist(), counts[truth, guess].tolist(), strict=True))
+        self.images.append(ImageRows(name, rows, cells))
+
+    def compute(self) -> Evaluation:
+        """Gather the images of all processes and reduce them; a collective, outside any step."""
+        parts: list[Any] = [(self.confusion, self.images)]
+        if distributed.is_available() and distributed.is_initialized():
+            parts = [None] * distributed.get_world_size()
+            distributed.all_gather_object(parts, (self.confusion, self.images))
+        total = torch.stack([total for total, _ in parts]).sum(0)
+        images = sorted((image for _, images in parts for image in images), key=_sort_key)
+        return Evaluation(self.scores, self.classes, self.background, total, images)
+
+
+def _sort_key(image: ImageRows) -> tuple[str, str]:
+    """Sort by name, and by the rest where names repeat: means then round alike on any number of processes.
+
+    The rest is text, for a row may hold NaN, which has no place in an order.
+    """
+    return image.name, str(image)

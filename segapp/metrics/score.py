@@ -1,0 +1,98 @@
+"""The contract of a score: a row for every image, and values reduced from the rows of a data set."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, float64, stack, zeros
+
+from segapp.metrics.counts import count_confusion
+
+
+class Comparison:
+    """The prediction and the target of one image, with what several scores need of them.
+
+    Args:
+        prediction: (H, W) class indices of any integer dtype.
+        target: (H, W) target class indices, 255 = ignore.
+        num_classes: K.
+    """
+
+    def __init__(self, prediction: Tensor, target: Tensor, num_classes: int) -> None:
+        self.prediction, self.target, self.num_classes = prediction, target, num_classes
+
+    @cached_property
+    def confusion(self) -> Tensor:
+        """(K, K) int64 on the CPU; rows are the target, columns the prediction."""
+        return count_confusion(self.prediction, self.target, self.num_classes).cpu()
+
+
+class Value(NamedTuple):
+    """One reduced value of a data set; NaN where nothing was scored."""
+
+    mean: float
+    """Over the classes, without the background."""
+    per_class: tuple[float, ...]
+
+
+class Score(ABC):
+    """A family of values per image and class, and their reduction over images.
+
+    A new score is a class derived from this one; `Evaluator` and everything that reports values take it from there.
+
+    Args:
+        classes: The K class names.
+        background: The class left out of means over classes, if any.
+    """
+
+    columns: ClassVar[tuple[str, ...]]
+    """The entries of a row, each per class: columns of `per_image.csv`."""
+    measures: ClassVar[tuple[str, ...]]
+    """The values of an image that have a mean over classes and over images."""
+
+    def __init__(self, classes: Sequence[str], background: int | None) -> None:
+        self.classes, self.background = tuple(classes), background
+
+    @abstractmethod
+    def update(self, comparison: Comparison) -> Tensor:
+        """Return the row of one image, (len(columns), K); NaN where a class has no value.
+
+        Raises SegappError for an image that cannot be scored.
+        """
+
+    def measure(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return every measure of every image and class, (I, K) float64, from rows (I, len(columns), K)."""
+        return dict(zip(self.columns, rows.to(float64).unbind(1), strict=True))
+
+    def reduce(self, rows: Tensor) -> dict[str, Value]:
+        """Return the values of a data set by name, from rows (I, len(columns), K), I ≥ 0.
+
+        `<measure>/image`: per image the mean over its classes, then the mean over images; of one class, the mean over
+        the images where it has a value.
+        """
+        return {f"{name}/image": self._average_images(values) for name, values in self.measure(rows).items()}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the values of `reduce`, known without data."""
+        return list(self.reduce(zeros(0, len(self.columns), len(self.classes))))
+
+    def _average_images(self, values: Tensor) -> Value:
+        """Average (I, K) values over classes and images."""
+        return Value(float(mean_over_classes(values, self.background).nanmean()), tuple(values.nanmean(0).tolist()))
+
+
+def mean_over_classes(values: Tensor, background: int | None) -> Tensor:
+    """Return the mean of (…, K) scores over the classes that have one, the background left out; NaN where none has.
+
+    Of one image this is *the* score of the image, and `<score>/image` is its mean over images: the one definition that
+    metrics.json, per_image.csv and the tables of `segapp compare` and `study` share.
+    """
+    counted = [index for index in range(values.shape[-1]) if index != background]
+    return values[..., counted].nanmean(-1)
+
+
+def stack_rows(rows: Sequence[Tensor], score: Score) -> Tensor:
+    """Stack the rows of images to (I, len(columns), K), also those of no image."""
+    return stack(list(rows)) if rows else zeros(0, len(score.columns), len(score.classes))
