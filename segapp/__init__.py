@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from segapp.api.evaluate import evaluate
     from segapp.api.model import Model, load
     from segapp.api.prediction import Prediction
     from segapp.api.training import make_callbacks
@@ -24,6 +25,7 @@ __all__ = [
     "SegmentationDataModule",
     "SegmentationModule",
     "UNet",
+    "evaluate",
     "load",
     "make_callbacks",
 ]
@@ -35,6 +37,7 @@ _HOMES = {
     "SegmentationDataModule": "segapp.loading.datamodule",
     "SegmentationModule": "segapp.training.module",
     "UNet": "segapp.models",
+    "evaluate": "segapp.api.evaluate",
     "load": "segapp.api.model",
     "make_callbacks": "segapp.api.training",
 }

@@ -175,6 +175,7 @@ def test_the_code_of_the_documentation_runs(trained, tmp_path, monkeypatch):
         (tmp_path / "data/mine" / folder).mkdir(parents=True)
     write_pairs(range(8), tmp_path / "data/mine")
     write_image(tmp_path / "photos/a.png", np.zeros((40, 40, 3), np.uint8))
+    write_mask(tmp_path / "truth/a.png", np.ones((40, 40), np.uint8), ((0, 0, 0), (9, 9, 9)))
     write_image(tmp_path / "photo.png", np.zeros((40, 40, 3), np.uint8))
     page = (Path(__file__).parents[1] / "docs/python.md").read_text()
     small = {"max_epochs=10": "max_epochs=1, accelerator='cpu'", "crop=256": "crop=32, num_workers=0, batch_size=2"}

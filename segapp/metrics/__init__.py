@@ -3,7 +3,8 @@
 from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
 from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.epoch_mean import EpochMean
-from segapp.metrics.evaluator import Evaluation, Evaluator, ImageRows
+from segapp.metrics.evaluation import Evaluation, ImageRows
+from segapp.metrics.evaluator import Evaluator
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
 from segapp.metrics.score import Comparison, Score, Value, mean_over_classes
 

@@ -1,90 +1,16 @@
 """Scores of whole images over a data set, exact on any number of processes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor
 
 from segapp.errors import SegappError
+from segapp.metrics.evaluation import Evaluation, ImageRows
 from segapp.metrics.overlap import Overlap
-from segapp.metrics.score import Comparison, Score, Value, mean_over_classes, stack_rows
-
-
-class ImageRows(NamedTuple):
-    """What is kept of one image."""
-
-    name: str
-    rows: tuple[list[list[float]], ...]
-    """The row of every score: its columns, each per class."""
-    cells: list[tuple[int, int, int]]
-    """The image's confusion matrix as (target, prediction, count); empty unless `keep_confusion`."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The scores of a data set: the same on every process."""
-
-    scores: tuple[Score, ...]
-    classes: tuple[str, ...]
-    background: int | None
-    confusion: Tensor
-    """(K, K) int64 over all images; rows are the target, columns the prediction."""
-    images: list[ImageRows]
-    """All images, sorted by name."""
-    stacked: list[Tensor] = field(init=False)
-    """The rows of every score, (I, columns, K)."""
-    values: dict[str, Value] = field(init=False)
-    """Every value by its name, as `dice/dataset`."""
-
-    def __post_init__(self) -> None:
-        """Reduce the rows, once."""
-        stacked = [
-            stack_rows([torch.tensor(image.rows[index], dtype=torch.float64) for image in self.images], score)
-            for index, score in enumerate(self.scores)
-        ]
-        values: dict[str, Value] = {}
-        for score, rows in zip(self.scores, stacked, strict=True):
-            values |= score.reduce(rows)
-        object.__setattr__(self, "stacked", stacked)
-        object.__setattr__(self, "values", values)
-
-    @property
-    def flat(self) -> dict[str, float]:
-        """Every value by its full name (`dice/dataset`, `dice/dataset/<class>`, …); NaN where nothing was scored."""
-        result: dict[str, float] = {}
-        for name, value in self.values.items():
-            result[name] = value.mean
-            result |= {f"{name}/{label}": one for label, one in zip(self.classes, value.per_class, strict=True)}
-        return result
-
-    @property
-    def support(self) -> dict[str, int]:
-        """The number of images in which each class occurs, in target or prediction."""
-        defined = (self.stacked[0].sum(1) > 0).sum(0)  # of the counts of `Overlap`, which comes first
-        return dict(zip(self.classes, defined.tolist(), strict=True))
-
-    def tabulate(self) -> tuple[list[str], list[list[Any]]]:
-        """Return header and rows of a table with a row per image.
-
-        Columns are the image's name, every measure's mean over the image's classes, then per class the columns of every
-        score and its measures.
-        """
-        measures: dict[str, Tensor] = {}
-        columns: dict[str, Tensor] = {}
-        for score, rows in zip(self.scores, self.stacked, strict=True):
-            own = score.measure(rows)
-            measures |= own
-            columns |= dict(zip(score.columns, rows.unbind(1), strict=True)) | own
-        header = ["name", *measures, *(f"{column}/{label}" for label in self.classes for column in columns)]
-        means = [mean_over_classes(each, self.background).tolist() for each in measures.values()]
-        by_class = torch.stack(list(columns.values()), dim=2).flatten(1).tolist()  # (images, classes · columns)
-        lines = [
-            [image.name, *(mean[index] for mean in means), *by_class[index]] for index, image in enumerate(self.images)
-        ]
-        return header, lines
+from segapp.metrics.score import Comparison, Score
 
 
 class Evaluator:

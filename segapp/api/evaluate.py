@@ -1,0 +1,91 @@
+"""Scores of predictions against masks in Python, of segapp or of any other program."""
+
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from segapp.api.prediction import Prediction
+from segapp.errors import MisuseError
+from segapp.io import find_suffix, read_raw, walk_folders
+from segapp.metrics import Boundary, Evaluation, Evaluator
+
+Labels = np.ndarray | Prediction | str | Path
+"""(H, W) class indices: an array, a prediction, or the path of an image file of one channel."""
+
+
+def evaluate(
+    predictions: Iterable[Labels] | str | Path,
+    masks: Iterable[Labels] | str | Path,
+    classes: Sequence[str],
+    background: str | None = None,
+    boundaries: bool = True,
+) -> Evaluation:
+    """Score predictions against masks as `segapp test` does: Dice, IoU, and with `boundaries` surface Dice and HD95.
+
+    Args:
+        predictions: Class indices of every image, or a folder of files of one channel that hold them.
+        masks: Target class indices, 255 = ignored, in the same order; or a folder with files of the same names.
+            Suffixes may differ.
+        classes: The names of the classes 0, 1, ….
+        background: The class that is left out of means over classes; default: none.
+        boundaries: Score the boundaries too, which takes time.
+
+    Returns:
+        The scores: `print` them, take `.flat["dice/dataset"]`, or `.tabulate()` for a row per image.
+
+    Raises:
+        MisuseError: Numbers or names that do not agree, a background that is no class, a file that holds no indices.
+        SegappError: An image and its mask have different shapes, or hold other classes.
+    """
+    if background is not None and background not in classes:
+        raise MisuseError(f"background {background!r} is none of the classes {', '.join(classes)}.")
+    scores = [Boundary] if boundaries else []
+    evaluator = Evaluator(classes, None if background is None else list(classes).index(background), scores)
+    for name, prediction, mask in _pair(predictions, masks):
+        evaluator.update(_read(prediction), _read(mask), name)
+    return evaluator.compute()
+
+
+def _pair(
+    predictions: Iterable[Labels] | str | Path, masks: Iterable[Labels] | str | Path
+) -> list[tuple[str, Labels, Labels]]:
+    """Pair predictions and masks: files of two folders by name, others by order."""
+    if isinstance(predictions, str | Path) != isinstance(masks, str | Path):
+        raise MisuseError("give folders for both predictions and masks, or sequences for both.")
+    if isinstance(predictions, str | Path) and isinstance(masks, str | Path):
+        ours, theirs = _list_files(Path(predictions)), _list_files(Path(masks))
+        if unpaired := sorted(ours.keys() ^ theirs.keys()):
+            folder = masks if unpaired[0] in ours else predictions
+            raise MisuseError(f"{folder}: has no file {unpaired[0]} ({len(unpaired)} files are in one folder only).")
+        return [(name, ours[name], theirs[name]) for name in sorted(ours)]
+    pairs: list[Any] = list(zip_longest(predictions, masks))  # type: ignore[arg-type] # no paths any more
+    if any(one is None or other is None for one, other in pairs):
+        raise MisuseError("there are not as many predictions as masks.")
+    return [(f"image {index}", *pair) for index, pair in enumerate(pairs)]
+
+
+def _list_files(folder: Path) -> dict[str, Path]:
+    """Return the image files of a folder by their paths in it, without suffix."""
+    if not folder.is_dir():
+        raise MisuseError(f"there is no folder {folder}.")
+    paths = (place / name for place, names in walk_folders(folder) for name in names)
+    files = [path for path in paths if find_suffix(path)]
+    if not files:
+        raise MisuseError(f"{folder}: holds no image files.")
+    return {str(path.relative_to(folder)).removesuffix(find_suffix(path)): path for path in files}
+
+
+def _read(labels: Labels) -> torch.Tensor:
+    """Return (H, W) class indices."""
+    if isinstance(labels, Prediction):
+        labels = labels.mask
+    array = read_raw(Path(labels)) if isinstance(labels, str | Path) else np.asarray(labels)
+    array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.ndim != 2 or array.dtype.kind not in "ui":
+        what = labels if isinstance(labels, str | Path) else "an array"
+        raise MisuseError(f"{what}: class indices are (H, W) integers, got {array.shape} {array.dtype}.")
+    return torch.from_numpy(np.ascontiguousarray(array).astype(np.int64))
