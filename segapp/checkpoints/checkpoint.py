@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from segapp.checkpoints.bounds import check_archive, check_content, check_plain
 from segapp.checkpoints.building import brief, filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
+from segapp.checkpoints.training_state import require_training_state
 from segapp.errors import MisuseError
 from segapp.io.text import read_json
 from segapp.spec import Spec
@@ -114,6 +115,7 @@ def _check_checkpoint(file: Path, checkpoint: Any, records: int) -> dict[str, An
         raise MisuseError(f"{file}: a damaged checkpoint, its weights or images have names that are no text.")
     if not all(isinstance(value, Tensor) for value in checkpoint["state_dict"].values()):
         raise MisuseError(f"{file}: a damaged checkpoint, its state_dict holds more than tensors.")
+    require_training_state(file, checkpoint)
     return checkpoint
 
 

@@ -1,6 +1,7 @@
 """A checkpoint that a run goes on from or is scored with: its settings, and whether it and the run agree."""
 
 import math
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Timer
 
-from segapp.checkpoints.building import offline
+from segapp.checkpoints.building import brief, offline
 from segapp.checkpoints.roles import (
     CALLBACK,
     LOGGER,
@@ -199,6 +200,17 @@ def explain_unfit_weights(
     return MisuseError(
         f"the weights of {path} do not fit the network: {why}. "
         "Leave that as it was; another network is a new run's (segapp fit without --ckpt_path)."
+    )
+
+
+def explain_unrestored(error: Exception, path: str | None) -> MisuseError | None:
+    """Return the message for a checkpoint on whose state Lightning stumbled while it restored it; else None."""
+    places = {Path(frame.filename).name for frame in traceback.extract_tb(error.__traceback__)}
+    if path is None or "checkpoint_connector.py" not in places:
+        return None
+    return MisuseError(
+        f"{path}: a damaged checkpoint, training cannot go on from it ({type(error).__name__}: {brief(error)}). Give "
+        "another of its run, or start a new one from its weights: segapp fit --init_from."
     )
 
 

@@ -34,6 +34,7 @@ from segapp.cli.resume import (
     classes_of,
     explain_finished_run,
     explain_unfit_weights,
+    explain_unrestored,
     place_loggers,
     read_checkpoint_settings,
     refuse_other_classes,
@@ -356,6 +357,7 @@ class SegmentationCLI(LightningCLI):
                 self.datamodule.explain_dead_worker(error)
                 or self._explain_unfit_weights(error)
                 or explained(error, subcommand, self.config[subcommand], self.folder)
+                or explain_unrestored(error, self.config[subcommand].ckpt_path)
                 or (explain_lost_process(error) if self.trainer.world_size > 1 else None)
             )
             if failure is None:

@@ -357,6 +357,14 @@ def test_a_class_path_from_a_checkpoint_is_checked_before_it_is_imported(
     assert "evil" not in sys.modules
 
 
+def test_a_state_that_cannot_be_restored_is_one_message(trained, place, capsys):
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"] = {"total": 3}
+    torch.save(checkpoint, "unrestored.ckpt")
+    words = ["fit", "--ckpt_path", "unrestored.ckpt", "--trainer.max_epochs", "3", "--name", "unrestored"]
+    refused(words, capsys, "unrestored.ckpt")
+
+
 def folders_of(verb: str, place: Path) -> list[str]:
     return ["--images", str(place / "data/cells/val/images"), "--output", "nowhere"] if verb == "predict" else []
 

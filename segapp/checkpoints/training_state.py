@@ -1,0 +1,59 @@
+"""The part of a checkpoint that only a resumed training reads: whether it has the shape that Lightning relies on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from segapp.errors import MisuseError
+
+MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
+
+
+def require_training_state(file: Path, checkpoint: dict[str, Any]) -> None:
+    """Raise MisuseError for a state of loops, callbacks, optimisers or schedulers that cannot be one.
+
+    What is not there is not looked at: weights alone have none.
+    """
+    wrong = [name for name in MAPPINGS if not _is_mapping_of_mappings(checkpoint.get(name, {}))]
+    wrong += [name for name in LISTS if not _are_states(checkpoint.get(name, []), CHECKS[name])]
+    wrong += ["loops"] if not _are_loops(checkpoint) else []
+    if wrong:
+        raise MisuseError(f"{file}: a damaged checkpoint, its {wrong[0]} cannot be those of a training.")
+
+
+def _is_mapping_of_mappings(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(inner, dict) for inner in value.values())
+
+
+def _are_loops(checkpoint: dict[str, Any]) -> bool:
+    """Return whether the loops, if there are any, say how many epochs and steps were done."""
+    value: Any = checkpoint.get("loops", {})
+    if not isinstance(value, dict) or "fit_loop" not in value:
+        return True
+    for key in ("fit_loop", "epoch_progress", "current", "processed"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return type(value) is int and type(checkpoint.get("global_step")) is int
+
+
+def _are_states(value: Any, is_state: Callable[[dict[str, Any]], bool]) -> bool:
+    return isinstance(value, list) and all(isinstance(inner, dict) and is_state(inner) for inner in value)
+
+
+def _is_optimizer(state: dict[str, Any]) -> bool:
+    groups, values = state.get("param_groups"), state.get("state")
+    if not isinstance(groups, list) or not isinstance(values, dict):
+        return False
+    if not all(isinstance(inner, dict) for inner in (*groups, *values.values())):
+        return False
+    return not any(isinstance(value, str | bytes) for inner in values.values() for value in inner.values())
+
+
+def _is_scheduler(state: dict[str, Any]) -> bool:
+    """Return whether the learning rates of a scheduler's state are numbers."""
+    rates = [state.get(key, []) for key in ("base_lrs", "_last_lr")]
+    return all(isinstance(one, list) and all(isinstance(rate, int | float | Tensor) for rate in one) for one in rates)
+
+
+CHECKS = {"optimizer_states": _is_optimizer, "lr_schedulers": _is_scheduler}

@@ -1,0 +1,55 @@
+"""A state that no training has is refused when the checkpoint is read, and an honest one is not."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from segapp.checkpoints.training_state import require_training_state
+from segapp.errors import MisuseError
+
+FILE = Path("a.ckpt")
+
+
+def test_the_state_of_a_training_passes():
+    net = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(net.parameters())
+    net(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    schedulers = [
+        torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 3),
+        torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer),
+    ]
+    state = {
+        "callbacks": {"EMA": {"latest_update_step": 1}},
+        "global_step": 1,
+        "loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}},
+        "optimizer_states": [optimizer.state_dict()],
+        "lr_schedulers": [one.state_dict() for one in schedulers],
+    }
+    require_training_state(FILE, state)
+    require_training_state(FILE, {"state_dict": {}})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"callbacks": []},
+        {"callbacks": {"EMA": 3}},
+        {"loops": torch.float32},
+        {"loops": {"fit_loop": {"epoch_progress": {"current": {}}}}, "global_step": 1},
+        {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}}, "global_step": "1"},
+        {"optimizer_states": [[64, 64]]},
+        {"optimizer_states": [{"state": {}}]},
+        {"optimizer_states": [{"state": {0: "x"}, "param_groups": []}]},
+        {"optimizer_states": [{"state": {0: {"exp_avg": "x"}}, "param_groups": []}]},
+        {"optimizer_states": [{"state": {}, "param_groups": [3]}]},
+        {"lr_schedulers": {}},
+        {"lr_schedulers": [{"base_lrs": {}}]},
+        {"lr_schedulers": [{"_last_lr": ["x"]}]},
+    ],
+    ids=str,
+)
+def test_what_is_none_is_one_message(wrong):
+    with pytest.raises(MisuseError, match=next(iter(wrong))):
+        require_training_state(FILE, wrong)
