@@ -1,6 +1,7 @@
 """The prediction of one image: class indices, probabilities, files, and a view in a notebook."""
 
 import base64
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.postprocess import clean
-from segapp.io import write_image, write_mask
+from segapp.io import list_mask_suffixes, list_written_suffixes, write_image, write_mask
 from segapp.prediction.overlays import draw_overlay
 from segapp.prediction.writers.probability import open_probability_file
 from segapp.terminal.text import for_html
@@ -21,8 +22,6 @@ KEPT_VALUES = 2**27
 
 SHOWN_SIDE = 512
 """Pixels of the longer side of the overlay in a notebook."""
-
-SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 
 
 class Prediction:
@@ -74,7 +73,7 @@ class Prediction:
             MisuseError: The file exists, or its suffix is another.
             SegappError: The file cannot be written; no part of it is left.
         """
-        path = self._check_path(Path(path), SUFFIXES, overwrite)
+        path = self._check_path(Path(path), [*list_mask_suffixes(), ".npy"], overwrite)
         suffix, palette = path.suffix.lower(), self._engine.spec.palette
         if suffix == ".npy":
             with open_probability_file(path, self.probabilities.shape) as file:
@@ -83,17 +82,17 @@ class Prediction:
             write_mask(path, self.mask, palette, self._meta)
 
     def save_overlay(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write the overlay as a picture file.
+        """Write the overlay as an image file.
 
         Args:
-            path: A .png, .jpg or .tif file.
+            path: A .png, .jpg, .tif or .bmp file.
             overwrite: Replace the file if it exists.
 
         Raises:
             MisuseError: The file exists, or its suffix is another.
             SegappError: The file cannot be written; no part of it is left.
         """
-        write_image(self._check_path(Path(path), (".png", ".jpg", ".jpeg", ".tif", ".tiff"), overwrite), self.overlay)
+        write_image(self._check_path(Path(path), list_written_suffixes(), overwrite), self.overlay)
 
     def __repr__(self) -> str:
         height, width = self.mask.shape
@@ -135,7 +134,7 @@ class Prediction:
         return clean(indices, self._engine.spec), kept
 
     @staticmethod
-    def _check_path(path: Path, suffixes: tuple[str, ...], overwrite: bool) -> Path:
+    def _check_path(path: Path, suffixes: Sequence[str], overwrite: bool) -> Path:
         if path.suffix.lower() not in suffixes:
             raise MisuseError(f"{path}: its suffix must be one of {', '.join(suffixes)}.")
         if path.exists() and not overwrite:

@@ -5,7 +5,13 @@ from segapp.io.csv_table import read_table, write_table
 from segapp.io.file_part import FilePart
 from segapp.io.folders import real_path, walk_folders
 from segapp.io.formats.format import MaskLayout, MaskWriter
-from segapp.io.formats.registry import find_mask_suffix, find_suffix, list_suffixes
+from segapp.io.formats.registry import (
+    find_mask_suffix,
+    find_suffix,
+    list_mask_suffixes,
+    list_suffixes,
+    list_written_suffixes,
+)
 from segapp.io.image import Image
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
@@ -28,8 +34,10 @@ __all__ = [
     "find_mask_suffix",
     "find_suffix",
     "has_windows",
+    "list_mask_suffixes",
     "list_parts",
     "list_suffixes",
+    "list_written_suffixes",
     "open_mask",
     "read_header",
     "read_mask_window",

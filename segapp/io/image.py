@@ -107,9 +107,12 @@ class Image:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """`resolution` (y, x, unit), `pixel_size` (y, x in µm), `affine`, `crs`, `geotiff`, `compression`, if known.
+        """`resolution` (y, x, unit), `pixel_size` (y, x in µm), `affine`, `crs`, `geo_keys`, `compression`, if known.
 
-        Of a file whose orientation tag turns it, only what a turn leaves true: its georeference is of other rows.
+        `affine` is in GDAL's order: x, dx/dcolumn, dx/drow, y, dy/dcolumn, dy/drow of the upper left corner; `geo_keys`
+        are the keys of the coordinate system that are one number (OGC 19-008r4). A format may add what only it can
+        write back. Of a file whose orientation tag turns it, only what a turn leaves true: its georeference is of other
+        rows.
         """
         meta = self._header.meta
         if self._header.orientation == 1:

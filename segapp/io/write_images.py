@@ -17,8 +17,12 @@ from segapp.io.write import explain_errors, write_atomically
 def write_image(path: Path, pixels: np.ndarray) -> None:
     """Write (H, W) or (H, W, 3) uint8 in the format of the suffix; raise SegappError when writing fails."""
     path = Path(path)
+    found = _require_format(path)
+    if not found.writes_images:
+        suffixes = ", ".join(registry.list_written_suffixes())
+        raise SegappError(f"{path}: images are not written as {found.name}; use {suffixes}.")
     with explain_errors(path), write_atomically(path) as temporary:
-        _require_format(path).write_image(temporary, pixels)
+        found.write_image(temporary, pixels)
 
 
 def write_mask(path: Path, values: np.ndarray, palette: Palette | None, meta: Mapping[str, Any] | None = None) -> None:
@@ -61,7 +65,9 @@ def open_mask(path: Path, layout: MaskLayout, through: Through = iter) -> Iterat
     path = Path(path)
     found = _require_format(path)
     if not found.writes_masks:
-        raise SegappError(f"{path}: masks are not written as {found.name}; use {_list_mask_suffixes()}.")
+        raise SegappError(
+            f"{path}: masks are not written as {found.name}; use {', '.join(registry.list_mask_suffixes())}."
+        )
     if len(layout.sizes) != 1 and not found.holds_parts:
         raise SegappError(f"{path}: {found.name} holds one mask a file, not {len(layout.sizes)}.")
     with explain_errors(path), write_atomically(path) as temporary, found.open_mask(temporary, layout, through) as rows:
@@ -78,7 +84,3 @@ def _require_format(path: Path) -> Format:
     if found is None:
         raise SegappError(f"{path}: cannot be written, {path.suffix or 'no suffix'} is not the suffix of an image.")
     return found
-
-
-def _list_mask_suffixes() -> str:
-    return ", ".join(suffix for each in registry.FORMATS if each.writes_masks for suffix in each.suffixes)

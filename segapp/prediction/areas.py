@@ -54,17 +54,11 @@ def pixel_area(meta: dict[str, Any], height: int) -> PixelArea | None:
     units; m² on the WGS 84 ellipsoid, row by row, from degrees.
     """
     if "affine" in meta:
-        return _of_map(meta["affine"], _geo_keys(meta), height)
+        return _of_map(meta["affine"], meta.get("geo_keys", {}), height)
     if "pixel_size" in meta:
         y, x = meta["pixel_size"]
         return PixelArea(np.array([y * x]), "µm²")
     return None
-
-
-def _geo_keys(meta: dict[str, Any]) -> dict[int, int]:
-    """Return the keys of a GeoTIFF whose value is one number, without a tag of its own."""
-    keys = meta.get("geotiff", {}).get(34735, ())
-    return {keys[i]: keys[i + 3] for i in range(4, len(keys) - 3, 4) if keys[i + 1] == 0}
 
 
 def _of_map(affine: tuple[float, ...], keys: dict[int, int], height: int) -> PixelArea | None:

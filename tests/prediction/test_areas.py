@@ -9,8 +9,7 @@ GEOGRAPHIC = {1024: 2, 2048: 4326, 2054: 9102}
 
 
 def meta(affine, keys):
-    directory = [1, 1, 0, len(keys), *(number for key, value in keys.items() for number in (key, 0, 1, value))]
-    return {"affine": affine, "geotiff": {34735: tuple(directory)}}
+    return {"affine": affine, "geo_keys": keys}
 
 
 @pytest.mark.parametrize(

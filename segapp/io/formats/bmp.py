@@ -14,6 +14,7 @@ class Bmp(PillowFormat):
     name = plugin = "BMP"
     suffixes = (".bmp",)
     magic = (b"BM",)
+    writes_images = True
 
     def write_image(self, path: Path, pixels: np.ndarray) -> None:
         """Write (H, W) or (H, W, 3) uint8."""

@@ -61,6 +61,8 @@ class Format(ABC):
     """Whether a window is decoded without the rest. Other formats are asked for whole images, which are cached."""
     max_pixels: ClassVar[int] = MAX_PIXELS
     """Height x width that is decoded at once at most: of a window where there are windows, else of the image."""
+    writes_images: ClassVar[bool] = False
+    """Whether `write_image` is there."""
     writes_masks: ClassVar[bool] = False
     """Whether masks can be written; else the masks of such images are written in another format."""
     holds_parts: ClassVar[bool] = False

@@ -19,6 +19,7 @@ class Jpeg(PillowFormat):
     name = plugin = "JPEG"
     suffixes = (".jpg", ".jpeg")
     magic = (b"\xff\xd8\xff",)
+    writes_images = True
 
     def write_image(self, path: Path, pixels: np.ndarray) -> None:
         """Write (H, W) or (H, W, 3) uint8 with quality 75."""

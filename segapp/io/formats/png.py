@@ -23,6 +23,7 @@ class Png(PillowFormat):
     name = plugin = "PNG"
     suffixes = (".png",)
     magic = (b"\x89PNG",)
+    writes_images = True
     writes_masks = True
 
     def write_image(self, path: Path, pixels: np.ndarray) -> None:

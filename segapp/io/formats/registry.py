@@ -30,6 +30,16 @@ def list_suffixes() -> list[str]:
     return sorted(suffix for each in FORMATS for suffix in each.suffixes)
 
 
+def list_written_suffixes() -> list[str]:
+    """Return the endings of files that images can be written to."""
+    return sorted(suffix for each in FORMATS if each.writes_images for suffix in each.suffixes)
+
+
+def list_mask_suffixes() -> list[str]:
+    """Return the endings of files that masks can be written to."""
+    return sorted(suffix for each in FORMATS if each.writes_masks for suffix in each.suffixes)
+
+
 def find_suffix(path: PurePath) -> str:
     """Return the ending, as it is written, by which a name is that of an image; empty for other names."""
     name = path.name.lower()

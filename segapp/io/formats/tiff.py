@@ -32,6 +32,7 @@ class Tiff(Format):
     suffixes = (".tif", ".tiff")
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     has_windows = True
+    writes_images = True
     writes_masks = True
     streams_masks = True
 

@@ -129,6 +129,8 @@ def describe_place(page: Any) -> dict[str, Any]:
         meta["affine"] = (x, a, b, y, d, e)
     keys = geo.get(34735, ())
     short = {keys[i]: keys[i + 3] for i in range(4, len(keys) - 3, 4)}
+    if alone := {keys[i]: keys[i + 3] for i in range(4, len(keys) - 3, 4) if keys[i + 1] == 0}:
+        meta["geo_keys"] = alone
     if "affine" in meta and short.get(RASTER_TYPE) == PIXEL_IS_POINT:
         x, a, b, y, d, e = meta["affine"]
         meta["affine"] = (x - (a + b) / 2, a, b, y - (d + e) / 2, d, e)
