@@ -3,10 +3,10 @@
 import numpy as np
 
 
-def mirrored(start: int, stop: int, length: int) -> np.ndarray:
+def mirror_indices(start: int, stop: int, length: int) -> np.ndarray:
     """Return the indices start … stop - 1, those outside 0 … length - 1 mirrored at the edge pixels.
 
-    >>> mirrored(-2, 5, 3).tolist()
+    >>> mirror_indices(-2, 5, 3).tolist()
     [2, 1, 0, 1, 2, 1, 0]
     """
     period = max(2 * (length - 1), 1)

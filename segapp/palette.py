@@ -56,45 +56,45 @@ BRIGHT = 0.5
 """Least lightness of a class that is no background, on a scale from black, 0, to white, 1."""
 
 
-def default_palette(num_classes: int, background: int | None = 0) -> tuple[Colour, ...]:
+def choose_palette(num_classes: int, background: int | None = 0) -> tuple[Colour, ...]:
     """Return one colour per class: black for the background, bright ones for the first others.
 
     After the seven of `FIRST` each is the one furthest from all before, as seen by most and by colour-blind eyes.
 
-    >>> default_palette(3)
+    >>> choose_palette(3)
     ((0, 0, 0), (230, 159, 0), (86, 180, 233))
     """
-    colours = list(_bright(num_classes - (background is not None)))
+    colours = list(_choose_bright(num_classes - (background is not None)))
     if background is not None:
         colours.insert(background, BACKGROUND)
     return tuple(colours)
 
 
-def error_colour(palette: Iterable[Colour]) -> Colour:
+def choose_error_colour(palette: Iterable[Colour]) -> Colour:
     """Return the first of `ERRORS` that stands out from every class's colour; if none does, the one furthest away."""
-    distances = _distances(_perceive(np.array(ERRORS)), _perceive(np.array(list(palette)))).min(1)
+    distances = _measure_distances(_perceive(np.array(ERRORS)), _perceive(np.array(list(palette)))).min(1)
     clear = np.flatnonzero(distances >= CLEAR)
     return ERRORS[int(clear[0] if clear.size else distances.argmax())]
 
 
 @cache
-def _bright(count: int) -> tuple[Colour, ...]:
+def _choose_bright(count: int) -> tuple[Colour, ...]:
     chosen = list(FIRST[:count])
     if count <= len(FIRST):
         return tuple(chosen)
     grid = np.array(list(product((*range(0, 255, 24), 255), repeat=3)))
     grid = grid[_perceive(grid)[0, :, 0] >= BRIGHT]
     seen = _perceive(grid)
-    nearest = _distances(seen, _perceive(np.array([*chosen, *TAKEN]))).min(1)
+    nearest = _measure_distances(seen, _perceive(np.array([*chosen, *TAKEN]))).min(1)
     while len(chosen) < count:
         best = int(nearest.argmax())
         red, green, blue = (int(value) for value in grid[best])
         chosen.append((red, green, blue))
-        nearest = np.minimum(nearest, _distances(seen, seen[:, best : best + 1])[:, 0])
+        nearest = np.minimum(nearest, _measure_distances(seen, seen[:, best : best + 1])[:, 0])
     return tuple(chosen)
 
 
-def _distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _measure_distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return (N, M): how far apart colours (E, N, 3) and (E, M, 3) are for that eye which tells them apart worst."""
     return np.linalg.norm(some[:, :, None] - others[:, None], axis=3).min(0)
 

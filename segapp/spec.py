@@ -174,20 +174,20 @@ class Spec:
         return cls(**{key: _READ[key](key, value) for key, value in spec.items()})
 
 
-def _text(key: str, value: Any) -> str:
+def _read_text(key: str, value: Any) -> str:
     return value if isinstance(value, str) else _refuse(key, "text", value)
 
 
-def _whole(key: str, value: Any) -> int:
+def _read_whole_number(key: str, value: Any) -> int:
     return value if type(value) is int else _refuse(key, "a whole number", value)
 
 
-def _number(key: str, value: Any) -> float:
+def _read_number(key: str, value: Any) -> float:
     is_number = type(value) in (int, float) and math.isfinite(value)
     return value if is_number else _refuse(key, "a number", value)
 
 
-def _listed(read: Callable[[str, Any], Any], length: int | None = None) -> Callable[[str, Any], Any]:
+def _make_list_reader(read: Callable[[str, Any], Any], length: int | None = None) -> Callable[[str, Any], Any]:
     """Return a reader of lists, of so many elements where a length is given."""
 
     def read_list(key: str, value: Any) -> tuple[Any, ...]:
@@ -198,19 +198,19 @@ def _listed(read: Callable[[str, Any], Any], length: int | None = None) -> Calla
     return read_list
 
 
-def _or_none(read: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+def _make_optional_reader(read: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
     return lambda key, value: None if value is None else read(key, value)
 
 
-def _intensity(key: str, value: Any) -> Intensity:
-    readers: dict[str, Callable[[str, Any], Any]] = {"kind": _text, "low": _number, "high": _number}
+def _read_intensity(key: str, value: Any) -> Intensity:
+    readers: dict[str, Callable[[str, Any], Any]] = {"kind": _read_text, "low": _read_number, "high": _read_number}
     if not isinstance(value, dict) or not value.keys() <= readers.keys():
         _refuse(key, "kind, low and high", value)
     return Intensity(**{part: readers[part](f"{key}.{part}", one) for part, one in value.items()})
 
 
-def _colour(key: str, value: Any) -> tuple[int, ...]:
-    colour: tuple[int, ...] = _listed(_whole, 3)(key, value)
+def _read_colour(key: str, value: Any) -> tuple[int, ...]:
+    colour: tuple[int, ...] = _make_list_reader(_read_whole_number, 3)(key, value)
     return colour if all(0 <= part <= 255 for part in colour) else _refuse(key, "colours of 0 … 255", value)
 
 
@@ -219,21 +219,21 @@ def _refuse(key: str, expected: str, value: Any) -> Any:
 
 
 _READ: dict[str, Callable[[str, Any], Any]] = {
-    "classes": _listed(_text),
-    "background": _or_none(_whole),
-    "palette": _listed(_colour),
-    "channels": _whole,
-    "intensity": _intensity,
-    "resize": _or_none(_listed(_whole, 2)),
-    "window": _listed(_whole, 2),
-    "overlap": _number,
-    "blend": _text,
-    "precision": _text,
-    "symmetries": _listed(_text),
-    "scales": _listed(_number),
-    "average": _text,
-    "min_object": _listed(_whole),
-    "min_hole": _listed(_whole),
-    "version": _whole,
+    "classes": _make_list_reader(_read_text),
+    "background": _make_optional_reader(_read_whole_number),
+    "palette": _make_list_reader(_read_colour),
+    "channels": _read_whole_number,
+    "intensity": _read_intensity,
+    "resize": _make_optional_reader(_make_list_reader(_read_whole_number, 2)),
+    "window": _make_list_reader(_read_whole_number, 2),
+    "overlap": _read_number,
+    "blend": _read_text,
+    "precision": _read_text,
+    "symmetries": _make_list_reader(_read_text),
+    "scales": _make_list_reader(_read_number),
+    "average": _read_text,
+    "min_object": _make_list_reader(_read_whole_number),
+    "min_hole": _make_list_reader(_read_whole_number),
+    "version": _read_whole_number,
 }
 """How the values of a file become those of the spec."""

@@ -16,7 +16,7 @@ from segapp.datasets.source import SPLITS, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_image, write_mask
 from segapp.io.text import read_text
-from segapp.io.unfinished import unfinished
+from segapp.io.unfinished import open_unfinished
 from segapp.spec import Intensity
 
 CLASSES = ("background", "cell", "border")
@@ -112,7 +112,7 @@ def prepare(root: Path, recipe: Recipe) -> None:
     if not _is_there(root, recipe):
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
-            with unfinished(root, is_folder=True) as temporary:
+            with open_unfinished(root, is_folder=True) as temporary:
                 try:
                     _draw_all(temporary, recipe)
                     _move(temporary, root, recipe)

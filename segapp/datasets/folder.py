@@ -18,7 +18,7 @@ from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split, sort_key_natural
 from segapp.errors import MisuseError
 from segapp.io import Image
-from segapp.palette import default_palette
+from segapp.palette import choose_palette
 from segapp.spec import Intensity
 
 
@@ -67,7 +67,7 @@ class Folder(Source):
         self.classes = tuple(classes)
         _check_classes(self.classes, background)
         self.background = background
-        self.palette = default_palette(len(self.classes), background) if palette is None else _check_palette(palette)
+        self.palette = choose_palette(len(self.classes), background) if palette is None else _check_palette(palette)
         self.images, self.masks = images, masks
         self.split = split or (Folders() if "{split}" in images else Fraction())
         self.mask = mask or Indices()

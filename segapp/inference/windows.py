@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segapp.mirror import mirrored
+from segapp.mirror import mirror_indices
 
 GRID = 32
 """Pixels: encoders halve an image up to five times, and pool a window that starts on a multiple as the whole image."""
@@ -43,7 +43,7 @@ def pad_crop(crop: np.ndarray, size: tuple[int, int], start: tuple[int, int] = (
     """
     for axis, (length, first) in enumerate(zip(size, start, strict=True)):
         if crop.shape[axis] < length:
-            crop = crop.take(mirrored(-first, length - first, crop.shape[axis]), axis)
+            crop = crop.take(mirror_indices(-first, length - first, crop.shape[axis]), axis)
     return crop
 
 

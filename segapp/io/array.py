@@ -4,7 +4,7 @@ import numpy as np
 
 from segapp.errors import MisuseError
 from segapp.io.image import convert_channels
-from segapp.io.intensity import TOLERANCE, bounds, scale_values
+from segapp.io.intensity import TOLERANCE, compute_bounds, scale_values
 from segapp.spec import Intensity
 
 
@@ -37,7 +37,7 @@ def scale_array(pixels: np.ndarray, channels: int, intensity: Intensity) -> np.n
             )
     if intensity.kind in ("stored", "range") and scaled:
         return np.clip(pixels.astype(np.float32), 0, 1)
-    return scale_values(pixels, *bounds(intensity, [pixels.reshape(-1, channels)]))
+    return scale_values(pixels, *compute_bounds(intensity, [pixels.reshape(-1, channels)]))
 
 
 def _require_image(pixels: np.ndarray) -> np.ndarray:

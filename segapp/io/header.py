@@ -72,7 +72,7 @@ def turn_bright(pixels: np.ndarray, header: Header) -> np.ndarray:
     return (largest - pixels).astype(pixels.dtype, copy=False)
 
 
-def stored_window(header: Header, window: Window) -> Window:
+def find_stored_window(header: Header, window: Window) -> Window:
     """Locate an upright window in the stored pixels; `turn_upright` brings its pixels back."""
     y, x, h, w = window
     height, width = header.upright

@@ -11,7 +11,7 @@ import numpy as np
 from segapp.errors import MisuseError, SegappError
 from segapp.io.file_part import FilePart, as_file_part
 from segapp.io.header import Header, turn_bright
-from segapp.io.intensity import bounds, scale_values
+from segapp.io.intensity import compute_bounds, scale_values
 from segapp.io.raw import find_missing, has_windows, read_header, read_window
 from segapp.spec import Intensity
 
@@ -153,7 +153,7 @@ class Image:
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
         height, width, _ = self.shape
-        return bounds(self.intensity, (self._measured(*window) for window in _choose_overview(height, width)))
+        return compute_bounds(self.intensity, (self._measured(*window) for window in _choose_overview(height, width)))
 
     def _measured(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Return the (n, C) values of a window's measured pixels."""

@@ -25,7 +25,7 @@ def require_range(pixels: np.ndarray, name: str) -> None:
         )
 
 
-def bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def compute_bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the stored values, per channel, that become 0 and 1: two (C,) float64.
 
     `samples` are (n, C) measured pixels of the image: all of them or an even overview, never one window.
@@ -35,12 +35,12 @@ def bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndar
     values = np.concatenate(list(samples))
     if not len(values):
         return np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    ends = [_ends(intensity, values[:, channel]) for channel in range(values.shape[1])]  # one at a time: memory
+    ends = [_compute_ends(intensity, values[:, channel]) for channel in range(values.shape[1])]  # one at a time: memory
     low, high = np.array(ends, np.float64).T
     return low, high
 
 
-def _ends(intensity: Intensity, values: np.ndarray) -> tuple[float, float]:
+def _compute_ends(intensity: Intensity, values: np.ndarray) -> tuple[float, float]:
     if intensity.kind == "percentile":
         low, high = np.percentile(values, [intensity.low, intensity.high])
         return float(low), float(high)

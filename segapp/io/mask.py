@@ -47,26 +47,26 @@ def read_mask_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> M
     values = stored if header.alpha is None else np.delete(stored, header.alpha, axis=2)
     return MaskPixels(
         values=turn_bright(values, header),
-        largest=_largest(header),
+        largest=_find_largest(header),
         palette=palette,
-        transparency=_transparency(stored, header),
+        transparency=_compute_transparency(stored, header),
         missing=missing,
         nodata=header.nodata,
         lossy=header.lossy,
     )
 
 
-def _largest(header: Header) -> float:
+def _find_largest(header: Header) -> float:
     if header.dtype == np.uint8:
         return header.white
     return 1.0 if header.dtype.kind == "f" else float(np.iinfo(header.dtype).max)
 
 
-def _transparency(stored: np.ndarray, header: Header) -> np.ndarray | None:
+def _compute_transparency(stored: np.ndarray, header: Header) -> np.ndarray | None:
     if header.palette is not None and header.palette.shape[1] == 4:
         alpha, opaque = header.palette[stored[..., 0], 3], 255.0
     elif header.alpha is not None:
-        alpha, opaque = stored[..., header.alpha], _largest(header)
+        alpha, opaque = stored[..., header.alpha], _find_largest(header)
     elif header.transparent is not None:
         alpha, opaque = (stored != np.array(header.transparent)).any(axis=2), 1.0
     else:

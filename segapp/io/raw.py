@@ -13,7 +13,7 @@ from segapp.errors import SegappError
 from segapp.io.file_part import FilePart, as_file_part, read_stamp
 from segapp.io.formats import registry
 from segapp.io.formats.format import Format
-from segapp.io.header import Header, Window, stored_window, turn_upright
+from segapp.io.header import Header, Window, find_stored_window, turn_upright
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _read_upright(file: FilePart, window: Window, read: Callable[[_Opened, Windo
     if not (0 <= y < y + h <= height and 0 <= x < x + w <= width):
         raise SegappError(f"{file}: window {y, x, h, w} is not inside its {height} x {width} pixels.")
     with _explain_errors(file):
-        pixels = read(opened, stored_window(opened.header, window))
+        pixels = read(opened, find_stored_window(opened.header, window))
     return np.array(turn_upright(pixels, opened.header.orientation), order="C")
 
 

@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 
 _NAME = re.compile(r"\..*\.segapp-[0-9a-f]{12}(\.[^.]*)?", re.DOTALL)
-"""How `unfinished` calls them: hidden, and like no name that a user would give."""
+"""How `open_unfinished` calls them: hidden, and like no name that a user would give."""
 
 
 @contextmanager
-def unfinished(path: Path, is_folder: bool = False) -> Iterator[Path]:
+def open_unfinished(path: Path, is_folder: bool = False) -> Iterator[Path]:
     """Make an empty file or folder beside `path`, with its suffix, and hold its lock.
 
     The first one in a folder also removes what killed processes left there.
@@ -28,7 +28,7 @@ def unfinished(path: Path, is_folder: bool = False) -> Iterator[Path]:
     _remove_left_overs_once(path.parent.resolve())
     stem, suffix = (path.name, "") if is_folder else (path.stem, path.suffix)
     temporary = path.with_name(f".{stem[:100]}.segapp-{uuid.uuid4().hex[:12]}{suffix}")
-    lock = _made(temporary, is_folder)
+    lock = _create(temporary, is_folder)
     try:
         yield temporary
     finally:
@@ -48,7 +48,7 @@ _remove_left_overs_once = cache(remove_left_overs)
 """Once per process and folder: listing 100,000 files before each of them is written would take longer than they do."""
 
 
-def _made(temporary: Path, is_folder: bool) -> int:
+def _create(temporary: Path, is_folder: bool) -> int:
     """Make it and lock it; returns what to close."""
     while True:
         if is_folder:

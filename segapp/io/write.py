@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.io.unfinished import unfinished
+from segapp.io.unfinished import open_unfinished
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
             raise full from error
         raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
     try:
-        with unfinished(path) as temporary:
+        with open_unfinished(path) as temporary:
             try:
                 yield temporary
                 temporary.replace(path)
@@ -77,7 +77,7 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SegappError(f"{path.parent}: the folder cannot be created ({error.strerror}).") from error
-    with unfinished(path, is_folder=True) as temporary:
+    with open_unfinished(path, is_folder=True) as temporary:
         try:
             yield temporary
             if os.path.lexists(path):

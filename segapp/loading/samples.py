@@ -12,7 +12,7 @@ from segapp.batch import IGNORE_INDEX, Batch, Sample
 from segapp.errors import SegappError
 from segapp.loading.class_counts import Scan
 from segapp.loading.reader import Reader
-from segapp.mirror import mirrored
+from segapp.mirror import mirror_indices
 
 Size = tuple[int, int]
 Pair = tuple[np.ndarray, np.ndarray]
@@ -169,7 +169,7 @@ def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
         if stored == length:
             continue
         start = (stored - length) // 2
-        indices = mirrored(start, start + length, stored)
+        indices = mirror_indices(start, start + length, stored)
         image, mask = image.take(indices, axis), mask.take(indices, axis)
         place = np.arange(start, start + length)
         outside = (place < 0) | (place >= stored)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from segapp.callbacks.curves import draw
 from segapp.callbacks.samples import draw_sample, save_panels
-from segapp.palette import default_palette
+from segapp.palette import choose_palette
 from segapp.spec import Spec
 from segapp.terminal.text import for_terminal
 
@@ -31,7 +31,7 @@ def legends(monkeypatch):
 
 
 def spec_of(*classes, background=0):
-    palette = default_palette(len(classes), background)
+    palette = choose_palette(len(classes), background)
     return Spec(classes=classes, background=background, palette=palette, channels=1)
 
 

@@ -12,7 +12,7 @@ import pytest
 from segapp.cli import main
 from segapp.commands.compare import _find_results, _names
 from segapp.errors import MisuseError
-from segapp.palette import error_colour
+from segapp.palette import choose_error_colour
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 CONFIG = (
@@ -69,7 +69,7 @@ def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeyp
     colours = json.loads((prediction.parent / "legend.json").read_text())
     palette = [colour for _, colour in colours["classes"]]
     assert [name for name, _ in colours["classes"]] == ["background", "cell"]
-    assert tuple(colours["wrong"]) == error_colour(tuple(colour) for colour in palette)
+    assert tuple(colours["wrong"]) == choose_error_colour(tuple(colour) for colour in palette)
     with PIL.Image.open(prediction) as image:
         assert image.getpalette()[:9] == [value for colour in [*palette, colours["wrong"]] for value in colour]
 

@@ -12,7 +12,7 @@ import tifffile
 from segapp.datasets import Contiguous, Folder, Fraction, Instances, PerClass
 from segapp.datasets.masks.encoding import EncodedMask
 from segapp.errors import MisuseError
-from segapp.palette import default_palette
+from segapp.palette import choose_palette
 from tests.datasets.look_alikes import save, write_pair
 
 GREY = np.zeros((8, 9), np.uint8)
@@ -214,7 +214,7 @@ def test_headers_tell_channels_and_intensity(tmp_path: Path) -> None:
 def test_making_one_touches_nothing(tmp_path: Path) -> None:
     source = Folder(tmp_path / "nowhere", CLASSES)
     assert source.classes == CLASSES
-    assert source.palette == default_palette(2)
+    assert source.palette == choose_palette(2)
 
 
 def test_groups_stay_together_and_excluded_images_stay_out(tmp_path: Path) -> None:

@@ -87,8 +87,8 @@ def test_a_process_removes_left_overs_where_it_first_writes(tmp_path: Path) -> N
 DIES_WRITING = """
 import os, sys
 from pathlib import Path
-from segapp.io.unfinished import unfinished
-with unfinished(Path(sys.argv[1])) as temporary:
+from segapp.io.unfinished import open_unfinished
+with open_unfinished(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")
     print("writing", flush=True)
     sys.stdin.read()

@@ -25,7 +25,7 @@ from segapp.loading.loader import EvaluationOrder, TrainOrder
 from segapp.loading.mask_sample import SAMPLE, look_at_masks
 from segapp.loading.reader import Reader
 from segapp.loading.samples import Cut, TrainSet
-from segapp.mirror import mirrored
+from segapp.mirror import mirror_indices
 from segapp.transforms import Affine, Augmenter, Flips, Geometry, Microscopy
 from tests.datasets.look_alikes import save, write_pair
 
@@ -392,7 +392,8 @@ def test_beyond_the_image_it_is_reflected_and_the_mask_is_255(
     y = int(before[0] * shape[0]) - int(before[1] * window[0])  # some pixel of the image lies inside
     x = int(before[2] * shape[1]) - int(before[3] * window[1])
     got, indices = Reader([Item("a", "a", Pixels(image), Pixels(mask))]).padded(0, y, x, *window)
-    rows, columns = (mirrored(start, start + n, size) for start, n, size in zip((y, x), window, shape, strict=False))
+    corners = zip((y, x), window, shape, strict=False)
+    rows, columns = (mirror_indices(start, start + n, size) for start, n, size in corners)
     np.testing.assert_array_equal(got, image[np.ix_(rows, columns)])
     inside_y, inside_x = (np.arange(s, s + n) == i for s, n, i in ((y, window[0], rows), (x, window[1], columns)))
     np.testing.assert_array_equal(indices, np.where(np.outer(inside_y, inside_x), 1, 255))

@@ -64,7 +64,7 @@ def _read_header(path: Path) -> Header:
         page = series.keyframe
         height, width, bands = find_shape(path, series)
         photometric = tiff_tags.require_colours(path, page, bands)
-        tiff_codecs.require_known_codec(path, tiff_tags.compression(page))
+        tiff_codecs.require_known_codec(path, tiff_tags.get_compression(page))
         _require_readable(path, file, series, (height, width))
         return Header(
             format=Tiff.name,
@@ -74,14 +74,14 @@ def _read_header(path: Path) -> Header:
             dtype=_get_dtype(path, series),
             white=2**page.bitspersample - 1 if page.bitspersample < 8 else 255,
             white_is_zero=photometric == "MINISWHITE",
-            alpha=tiff_tags.alpha(path, page, bands),
-            palette=tiff_tags.palette(page) if photometric == "PALETTE" and bands == 1 else None,
-            nodata=tiff_tags.nodata(page),
+            alpha=tiff_tags.find_alpha_band(path, page, bands),
+            palette=tiff_tags.read_palette(page) if photometric == "PALETTE" and bands == 1 else None,
+            nodata=tiff_tags.read_nodata(page),
             has_mask=find_mask(path, file, (height, width)) is not None,
             are_pages=are_pages(series),
-            lossy=tiff_tags.lossy(page),
-            orientation=tiff_tags.orientation(page),
-            meta=tiff_tags.describe_place(page),
+            lossy=tiff_tags.find_lossy_codec(page),
+            orientation=tiff_tags.read_orientation(page),
+            meta=tiff_tags.read_geometry(page),
         )
 
 
@@ -114,7 +114,7 @@ def _require_readable(path: Path, file: tifffile.TiffFile, series: Any, size: tu
         _require_stored(path, series)
     elif not _has_windows(series, size):
         too_large = series.size * np.dtype(series.dtype).itemsize > MAX_SEGMENT
-        if too_large or tiff_codecs.has_own_size(tiff_tags.compression(series.keyframe)):
+        if too_large or tiff_codecs.has_own_size(tiff_tags.get_compression(series.keyframe)):
             raise SegappError(f"{path}: TIFF with a page per row of {size[0]} x {size[1]} pixels; save it in one page.")
     else:
         _segment_size(series.keyframe)
@@ -174,7 +174,7 @@ def _segment(path: Path, file: tifffile.TiffFile, page: Any, index: int) -> np.n
     data = file.filehandle.read(length)
     if len(data) < length:
         raise SegappError(f"{path}: truncated TIFF, it ends at byte {offset + len(data):,}.")
-    tiff_codecs.require_fitting_size(path, tiff_tags.compression(page.keyframe), data, _segment_size(page.keyframe))
+    tiff_codecs.require_fitting_size(path, tiff_tags.get_compression(page.keyframe), data, _segment_size(page.keyframe))
     segment, _, _ = page.keyframe.decode(data, index, jpegtables=page.keyframe.jpegtables)
     return np.array(segment[0])
 

@@ -47,8 +47,8 @@ def require_colours(path: Path, page: Any, bands: int) -> str:
     photometric = getattr(page.photometric, "name", str(page.photometric))
     if photometric not in PHOTOMETRIC:
         raise SegappError(f"{path}: TIFF with {photometric} colours; convert it to RGB or grey.")
-    if photometric == "YCBCR" and compression(page) not in JPEG:
-        raise SegappError(f"{path}: TIFF with YCbCr colours under {compression(page)}; convert it to RGB.")
+    if photometric == "YCBCR" and get_compression(page) not in JPEG:
+        raise SegappError(f"{path}: TIFF with YCbCr colours under {get_compression(page)}; convert it to RGB.")
     if photometric in ("RGB", "YCBCR") and bands < 3:
         raise SegappError(f"{path}: TIFF that says {photometric} and has {bands} samples per pixel.")
     # Of several channels, one page each, palettes are what microscopes show them in; of one page, what its values mean.
@@ -59,18 +59,18 @@ def require_colours(path: Path, page: Any, bands: int) -> str:
     return photometric
 
 
-def compression(page: Any) -> str:
+def get_compression(page: Any) -> str:
     """Return the name of the page's compression."""
     return str(getattr(page.compression, "name", page.compression))
 
 
-def lossy(page: Any) -> str | None:
+def find_lossy_codec(page: Any) -> str | None:
     """Return the page's compression where it changes values."""
-    name = compression(page)
+    name = get_compression(page)
     return name if name in LOSSY else None
 
 
-def alpha(path: Path, page: Any, bands: int) -> int | None:
+def find_alpha_band(path: Path, page: Any, bands: int) -> int | None:
     """Return the band that ExtraSamples calls alpha; unspecified extra samples are real channels."""
     kinds = [int(kind) for kind in page.extrasamples]
     alphas = [i for i, kind in enumerate(kinds) if kind in (1, 2)]
@@ -81,7 +81,7 @@ def alpha(path: Path, page: Any, bands: int) -> int | None:
     return int(page.samplesperpixel) - len(kinds) + alphas[0]
 
 
-def palette(page: Any) -> np.ndarray:
+def read_palette(page: Any) -> np.ndarray:
     """Return (256, 3) uint8 from TIFF's 16-bit colour map; some programs write 8 bits into it."""
     colours = page.colormap.T
     palette = np.zeros((256, 3), np.uint8)
@@ -89,7 +89,7 @@ def palette(page: Any) -> np.ndarray:
     return palette
 
 
-def nodata(page: Any) -> float | None:
+def read_nodata(page: Any) -> float | None:
     """Return the value that GDAL's tag gives to pixels that were not measured."""
     if GDAL_NODATA not in page.tags:
         return None
@@ -99,18 +99,18 @@ def nodata(page: Any) -> float | None:
         return None
 
 
-def orientation(page: Any) -> int:
+def read_orientation(page: Any) -> int:
     """Return EXIF's 1 … 8."""
     tag = page.tags.get(274)
     return int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
 
 
-def describe_place(page: Any) -> dict[str, Any]:
+def read_geometry(page: Any) -> dict[str, Any]:
     """Return compression, resolution, GeoTIFF tags, CRS, and the affine map in GDAL's order.
 
     That is x, dx/dcolumn, dx/drow, y, dy/dcolumn, dy/drow of the upper left corner.
     """
-    meta: dict[str, Any] = {"compression": compression(page)}
+    meta: dict[str, Any] = {"compression": get_compression(page)}
     if 282 in page.tags and 283 in page.tags:
         x, y = (page.tags[code].value for code in (282, 283))
         unit = {2: "inch", 3: "centimeter"}.get(int(page.resolutionunit), "none")

@@ -15,7 +15,7 @@ from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision
 from segapp.io import write_atomically, write_image, write_mask
 from segapp.loading.datamodule import build_source
-from segapp.palette import error_colour
+from segapp.palette import choose_error_colour
 from segapp.spec import Spec
 
 SIDE = 320
@@ -40,7 +40,10 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
         if name not in items:
             raise MisuseError(f"{checkpoint}: the image {name!r} it was scored on is not there any more.")
         _write(engine, items[name], folder / make_slug(name), spec)
-    colours = {"classes": list(zip(spec.classes, spec.palette, strict=True)), "wrong": error_colour(spec.palette)}
+    colours = {
+        "classes": list(zip(spec.classes, spec.palette, strict=True)),
+        "wrong": choose_error_colour(spec.palette),
+    }
     with write_atomically(folder / LEGEND) as temporary:
         temporary.write_text(json.dumps(colours), encoding="utf-8")
 
@@ -59,7 +62,9 @@ def _write(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
     marked = np.where((prediction != truth) & (truth != IGNORE_INDEX), spec.num_classes, prediction).astype(np.uint8)
     write_image(stem.with_name(f"{stem.name}-image.jpg"), _to_rgb(pixels))
     write_mask(stem.with_name(f"{stem.name}-truth.png"), truth, spec.palette)
-    write_mask(stem.with_name(f"{stem.name}-prediction.png"), marked, [*spec.palette, error_colour(spec.palette)])
+    write_mask(
+        stem.with_name(f"{stem.name}-prediction.png"), marked, [*spec.palette, choose_error_colour(spec.palette)]
+    )
 
 
 def _to_rgb(pixels: np.ndarray) -> np.ndarray:
