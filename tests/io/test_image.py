@@ -1,4 +1,4 @@
-"""An image as a network sees it: colours, channels and range settled, or refused in a sentence."""
+"""An image as a network sees it: colours, channels and range are decided, or the file is refused."""
 
 import logging
 import pickle
@@ -14,8 +14,14 @@ from segapp.io import Image, image
 from segapp.spec import Intensity
 
 RNG = np.random.default_rng(0)
+
+
 GREY = RNG.integers(0, 256, (37, 50), np.uint8)
+
+
 COLOUR = RNG.integers(0, 256, (37, 50, 3), np.uint8)
+
+
 DEEP = RNG.integers(0, 65536, (37, 50), np.uint16)
 
 
@@ -151,38 +157,6 @@ def test_floats_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> N
     with pytest.raises(SegappError, match=r"a\.tif: 2 values are NaN or infinite"):
         reference.read()
     assert (reference.window(10, 10, 5, 5) == 1).all()
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.uint32, np.float16, np.float32, np.float64])
-def test_range_maps_low_to_0_and_high_to_1(tmp_path: Path, dtype: type) -> None:
-    path = save(tmp_path / "a.tif", np.array([[5, 10, 15, 20, 25]], dtype))
-    pixels = Image(path, intensity=Intensity("range", 10, 20)).read()
-    assert pixels.dtype == np.float32
-    assert pixels.ravel().tolist() == [0, 0, 0.5, 1, 1]
-
-
-def test_percentiles_are_per_channel_and_of_the_whole_image(tmp_path: Path) -> None:
-    ramp = np.arange(10100, dtype=np.uint16).reshape(100, 101)
-    path = save(tmp_path / "a.tif", np.stack([ramp, ramp * 3]), photometric="minisblack", compression="deflate")
-    reference = Image(path, 2, Intensity("percentile", 0, 100))
-    whole = reference.read()
-    np.testing.assert_allclose(whole[..., 0], ramp / 10099, rtol=1e-6)
-    np.testing.assert_allclose(whole[..., 0], whole[..., 1], rtol=1e-6)
-    fresh = Image(path, 2, Intensity("percentile", 0, 100))
-    np.testing.assert_array_equal(fresh.window(20, 30, 10, 12), whole[20:30, 30:42])
-
-
-def test_zscore_puts_the_mean_in_the_middle(tmp_path: Path) -> None:
-    pixels = RNG.normal(1000, 50, (64, 64)).astype(np.float32)
-    scaled = Image(save(tmp_path / "a.tif", pixels), intensity=Intensity("zscore")).read()
-    assert scaled.mean() == pytest.approx(0.5, abs=1e-5)
-    assert scaled.std() == pytest.approx(1 / 8, rel=1e-4)
-
-
-@pytest.mark.parametrize("kind", ["zscore", "percentile"])
-def test_an_image_of_one_value_becomes_0(tmp_path: Path, kind: str) -> None:
-    intensity = Intensity("percentile", 1, 99) if kind == "percentile" else Intensity("zscore")
-    assert (Image(save(tmp_path / "a.tif", np.full((9, 9), 77, np.uint16)), intensity=intensity).read() == 0).all()
 
 
 def test_statistics_of_a_large_image_come_from_an_even_overview(

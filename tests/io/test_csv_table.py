@@ -1,0 +1,25 @@
+"""Tables come back as written, and no cell is a formula."""
+
+import pytest
+
+from segapp.errors import SegappError
+from segapp.io import read_table, write_table
+
+
+def test_rows_come_back_by_the_names_of_their_columns(tmp_path):
+    path = tmp_path / "new" / "a.csv"
+    write_table(path, ["name", "dice"], [["a,b\n“c”", 0.5], ["=1+1", ""]])
+    assert read_table(path) == [{"name": "a,b\n“c”", "dice": "0.5"}, {"name": "=1+1", "dice": ""}]
+    assert "\n=1+1" not in path.read_text()  # a spreadsheet would compute it
+
+
+def test_rows_of_another_length_are_damage(tmp_path):
+    (tmp_path / "a.csv").write_text("name,dice\na,1\nb\n")
+    with pytest.raises(SegappError, match=r"a\.csv"):
+        read_table(tmp_path / "a.csv")
+
+
+def test_a_table_that_cannot_be_written_names_its_file(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(SegappError, match=r"a\.csv"):
+        write_table(tmp_path / "a.csv", ["name"], [])

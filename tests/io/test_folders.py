@@ -1,0 +1,25 @@
+"""Folders are walked in order, links followed, each folder once."""
+
+from segapp.io import real_path, walk_folders
+
+
+def test_every_folder_is_entered_once_whatever_links_there_are(tmp_path):
+    root = tmp_path / "images"
+    for folder in ("b", "a", ".hidden"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "1.png").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "2.png").touch()
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "again").symlink_to(root / "b")
+    (root / "a" / "up").symlink_to(root)
+    (root / "beside").symlink_to(tmp_path)
+    found = [(folder.relative_to(root).as_posix(), names) for folder, names in walk_folders(root)]
+    assert found == [(".", []), ("a", ["1.png"]), ("again", ["1.png"]), ("linked", ["2.png"])]
+
+
+def test_links_that_lead_nowhere_are_among_the_names(tmp_path):
+    (tmp_path / "a.png").symlink_to("nowhere.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert list(walk_folders(tmp_path)) == [(tmp_path, ["a.png", "loop.png"])]
+    assert real_path(tmp_path / "loop.png").name == "loop.png"
