@@ -8,6 +8,7 @@ from torch import Tensor
 
 from segapp.errors import MisuseError
 
+COUNTERS = ("ready", "started", "processed", "completed")
 MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
 
 
@@ -28,13 +29,22 @@ def _is_mapping_of_mappings(value: Any) -> bool:
 
 
 def _are_loops(checkpoint: dict[str, Any]) -> bool:
-    """Return whether the loops, if there are any, say how many epochs and steps were done."""
+    """Return whether the loops, if there are any, count, and say how many epochs and steps were done."""
     value: Any = checkpoint.get("loops", {})
     if not isinstance(value, dict) or "fit_loop" not in value:
         return True
+    if not _are_counters(value):
+        return False
     for key in ("fit_loop", "epoch_progress", "current", "processed"):
         value = value.get(key) if isinstance(value, dict) else None
     return type(value) is int and type(checkpoint.get("global_step")) is int
+
+
+def _are_counters(value: Any) -> bool:
+    """Return whether everything that is called as Lightning calls its counters is a whole number."""
+    if not isinstance(value, dict):
+        return True
+    return all(type(inner) is int if key in COUNTERS else _are_counters(inner) for key, inner in value.items())
 
 
 def _are_states(value: Any, is_state: Callable[[dict[str, Any]], bool]) -> bool:

@@ -184,11 +184,12 @@ def _require_enough(groups: Sequence[Group], fractions: Mapping[SplitName, float
     if len(groups) >= len(parts) or not groups:
         return
     images = sum(group.size for group in groups)
+    too_many = " and " if len(parts) - len(groups) == len(parts) - 1 else " or "
     kinds = "image" if images == len(groups) else "group of images"
     raise MisuseError(
         f"{root}: {len(groups)} {kinds}{'' if len(groups) == 1 else 's'} cannot be divided into "
         f"{', '.join(parts[:-1])} and {parts[-1]}: each needs at least one of its own. Add images, cut a large one "
-        f"into several files, or set {' or '.join(f'split.init_args.{split} to 0' for split in reversed(parts[1:]))}."
+        f"into several files, or set {too_many.join(f'split.init_args.{split} to 0' for split in reversed(parts[1:]))}."
     )
 
 

@@ -81,8 +81,8 @@ def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> 
 UNFIT = {
     "BatchSizeFinder": "segapp fit … --dry_run says what a batch size takes of memory and time",
     "LearningRateFinder": "compare rates by a study: grid over model.optimizer.init_args.lr (segapp study)",
-    "BackboneFinetuning": "write a callback derived from lightning.pytorch.callbacks.BaseFinetuning that freezes "
-    "pl_module.net.encoder, and name it by its class_path",
+    "BackboneFinetuning": "take segapp.callbacks.FreezeEncoder, which trains the encoder after so many `epochs`, and "
+    "model.encoder_lr for its rate",
     "ModelPruning": "networks are kept channels last, which torch's pruning cannot handle; take smaller widths",
     "StochasticWeightAveraging": "take segapp.callbacks.EMA, whose average is scored and kept in best.ckpt",
 }

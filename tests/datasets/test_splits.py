@@ -81,6 +81,13 @@ def test_too_few_images_are_refused_with_a_way_out(make: Callable[[], Split]) ->
     assert names(Fraction(0.0), ["a"])["train"] == ["a"]
 
 
+def test_a_single_image_leaves_no_other_part() -> None:
+    with pytest.raises(MisuseError, match=r"test to 0 and \S*val to 0"):
+        names(Fraction(0.2, 0.2), ["a"])
+    with pytest.raises(MisuseError, match=r"test to 0 or \S*val to 0"):
+        names(Fraction(0.2, 0.2), ["a", "b"])
+
+
 NEW = [["z"], ["0"], [f"i{k:03d}b" for k in range(0, 100, 10)]]
 
 
