@@ -7,6 +7,7 @@ from segapp.datasets.masks.encoding import Encoding
 from segapp.datasets.masks.objects import Instances, PerClass
 from segapp.datasets.masks.threshold import Threshold
 from segapp.datasets.masks.values import Indices
+from segapp.datasets.problems import Problem
 from segapp.datasets.source import Item, Source
 from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Contiguous, Folders, Fraction, KFold, Split
@@ -14,6 +15,7 @@ from segapp.datasets.splits import Contiguous, Folders, Fraction, KFold, Split
 __all__ = [
     "Source",
     "Item",
+    "Problem",
     "Folder",
     "Cells",
     "Split",

@@ -1,7 +1,7 @@
 """A folder of images and masks, however it is laid out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain
@@ -11,12 +11,13 @@ import numpy as np
 
 from segapp.datasets.channel_conversion import report_converted
 from segapp.datasets.layout import Found, MaskPattern, find_images
-from segapp.datasets.masks.encoding import EncodedMask, Encoding, Labels
+from segapp.datasets.masks.encoding import EncodedMask, Encoding, Labels, MaskFile
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
+from segapp.datasets.problems import Problem, raise_first
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split, sort_key_natural
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from segapp.io import Image
 from segapp.palette import choose_palette
 from segapp.spec import Intensity
@@ -74,6 +75,7 @@ class Folder(Source):
         self.group = _compile_group(group)
         self.exclude = tuple(exclude)
         self._channels, self._intensity = channels, intensity
+        self._same_names: list[tuple[Path, Path]] = []  # filled by `_found`
 
     @cached_property
     def channels(self) -> int:
@@ -93,6 +95,48 @@ class Folder(Source):
         """Return the split's items in natural order; raise MisuseError for missing folders, images or masks."""
         return self._items[split]
 
+    def layout_problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with folders, names, pairs, groups and the split."""
+        try:
+            names = self.item_names()
+        except SegappError as error:
+            yield Problem("layout", str(error), self.root, "images")
+            return
+        found = [*self._find_name_problems(), *self._pairing.problems(names)]
+        yield from found
+        if not found:
+            try:
+                _ = self._items
+            except SegappError as error:
+                yield Problem("split", str(error), self.root, "split")
+
+    def checkable_items(self) -> dict[SplitName, Sequence[Item]]:
+        """Return the items of every split; where there are none, all pairs of an image and its mask as `train`."""
+        try:
+            return dict(self._items)
+        except SegappError:
+            pass  # `layout_problems` reports it
+        try:
+            paired = self._pairing.files(self.item_names())
+            alone = {name: files for name, files in paired.items() if len(files) == 1 or (files and self.mask.several)}
+            return {"train": self._make_items(alone)}
+        except SegappError:
+            return {}
+
+    def _find_name_problems(self) -> Iterator[Problem]:
+        """Yield names that stand for two images, that leave none, or that show no group."""
+        names = self.item_names()
+        for path, other in self._same_names:
+            yield Problem("name", f"{path} and {other} have the same name; rename one.", path)
+        if not names:
+            message = f"{self.root}: exclude {self.exclude!r} leaves no image of {len(self._found)}."
+            yield Problem("name", message, self.root, "exclude")
+        for name in names:
+            try:
+                self._find_group(name)
+            except MisuseError as error:
+                yield Problem("group", str(error), self._found[name].path, "group")
+
     @property
     def _first(self) -> Path:
         first = next((image.path for name, image in self._found.items() if not self._is_excluded(name)), None)
@@ -110,8 +154,9 @@ class Folder(Source):
             if image.path in masks and len(masks) < len(images):  # images and masks may share a folder
                 continue
             if image.name in found:
-                raise MisuseError(f"{image.path} and {found[image.name].path} have the same name; rename one.")
-            found[image.name] = image
+                self._same_names.append((image.path, found[image.name].path))
+            else:
+                found[image.name] = image
         return found
 
     def item_names(self) -> list[str]:
@@ -120,8 +165,11 @@ class Folder(Source):
 
     def select(self, names: Sequence[str]) -> list[Item]:
         """Return the items of these names, whatever the split; MisuseError where one has no mask."""
-        masks = self._pairing.masks(names)
-        labels = Labels(self.classes, self.background or 0)
+        return self._make_items(self._pairing.masks(names))
+
+    def _make_items(self, masks: Mapping[str, list[MaskFile]]) -> list[Item]:
+        """Return the items of images with their mask files."""
+        names, labels = list(masks), Labels(self.classes, self.background or 0)
         if self._channels is None:
             report_converted([self._found[name].path for name in names], self.channels, self._first)
         return [
@@ -136,6 +184,7 @@ class Folder(Source):
 
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:
+        raise_first(self._find_name_problems())
         division = self.split.divide(self._candidates(), self.root)
         if not division.get("train"):
             raise MisuseError(f"{self.root}: the split leaves none of {len(self.item_names())} images to train on.")

@@ -1,12 +1,12 @@
 """Images and their masks: every image has some, every mask an image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from segapp.datasets.layout import Found, MaskPattern
 from segapp.datasets.masks.encoding import MaskFile
-from segapp.datasets.pairing_advice import missing_masks
-from segapp.errors import MisuseError
+from segapp.datasets.pairing_advice import describe_missing_masks
+from segapp.datasets.problems import Problem, raise_first
 
 SHOWN = 3
 
@@ -26,44 +26,69 @@ class Pairing:
 
     def masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
         """Return the mask files of each image; MisuseError unless every image has some, and every mask an image."""
-        masks = {name: self.pattern.files(self.found[name]) for name in names}
-        if without := [name for name, files in masks.items() if not files]:
-            raise missing_masks([self.found[name] for name in without], len(names), self.images, self.pattern)
+        raise_first(self.problems(names))
+        return self.files(names)
+
+    def files(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
+        """Return the mask files of each image, which may be none or too many."""
+        return {name: self.pattern.files(self.found[name]) for name in names}
+
+    def problems(self, names: Sequence[str]) -> Iterator[Problem]:
+        """Yield every image and mask that does not pair; the first of a kind tells of all of them."""
+        masks = self.files(names)
+        yield from self._find_missing_masks(masks)
         if not self.several:
-            self._require_one_mask_each(masks)
-        self._require_images()
-        self._require_one_image_each(masks)
-        return masks
+            yield from self._find_several_masks(masks)
+        yield from self._find_missing_images()
+        yield from self._find_claimed_twice(masks)
 
-    def _require_one_mask_each(self, masks: Mapping[str, list[MaskFile]]) -> None:
-        twice = [name for name, files in masks.items() if len(files) > 1]
-        if twice:
-            paths = ", ".join(str(file.path.name) for file in masks[twice[0]][:SHOWN])
-            raise MisuseError(
-                f"{self.pattern.root}: {len(twice)} images have several masks, such as {twice[0]!r}: {paths}. "
-                "Correct `masks`, or say what they are with mask segapp.datasets.Instances or PerClass."
+    def _find_missing_masks(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
+        without = [self.found[name] for name, files in masks.items() if not files]
+        for image in without:
+            message = (
+                describe_missing_masks(without, len(masks), self.images, self.pattern)
+                if image is without[0]
+                else f"{image.path}: has no mask; {self.pattern.paths_tried(image)[0]!r} was looked for."
             )
+            yield Problem("mask missing", message, image.path, "masks")
 
-    def _require_one_image_each(self, masks: Mapping[str, list[MaskFile]]) -> None:
-        """Refuse what two names claim: of `{name}_*` both `cell_1` and `cell_1_2` would take what is cell_1_2's."""
+    def _find_several_masks(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
+        several = [name for name, files in masks.items() if len(files) > 1]
+        for name in several:
+            paths = ", ".join(str(file.path.name) for file in masks[name][:SHOWN])
+            message = (
+                f"{self.pattern.root}: {len(several)} images have several masks, such as {name!r}: {paths}. "
+                "Correct `masks`, or say what they are with mask segapp.datasets.Instances or PerClass."
+                if name == several[0]
+                else f"{self.found[name].path}: has several masks: {paths}."
+            )
+            yield Problem("mask missing", message, self.found[name].path, "mask")
+
+    def _find_claimed_twice(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
+        """Yield what two names claim: of `{name}_*` both `cell_1` and `cell_1_2` would take what is cell_1_2's."""
         owner: dict[Path, str] = {}
         for name, files in masks.items():
             for file in files:
                 other = owner.setdefault(file.path, name)
                 if other != name and (name.startswith(other) or other.startswith(name)):
-                    raise MisuseError(
+                    message = (
                         f"{file.path} is a mask of both {other!r} and {name!r} by the pattern "
                         f"{self.pattern.pattern!r}; rename files, or make the pattern end where the name does."
                     )
+                    yield Problem("name", message, file.path, "masks")
 
-    def _require_images(self) -> None:
+    def _find_missing_images(self) -> Iterator[Problem]:
         known = {file.path for image in self.found.values() for file in self.pattern.files(image)}
         known |= {image.path for image in self.found.values()}
-        orphans = sorted(str(path.relative_to(self.pattern.root)) for path in self.pattern.everything() - known)
-        if orphans:
-            more = f" … and {len(orphans) - SHOWN} more" if len(orphans) > SHOWN else ""
-            raise MisuseError(
-                f"{self.pattern.root}: {len(orphans)} masks have no image under {self.images!r}: "
-                f"{', '.join(orphans[:SHOWN])}{more}. "
+        orphans = sorted(self.pattern.everything() - known)
+        names = [str(path.relative_to(self.pattern.root)) for path in orphans]
+        more = f" … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        for path in orphans:
+            message = (
+                f"{self.pattern.root}: {len(names)} masks have no image under {self.images!r}: "
+                f"{', '.join(names[:SHOWN])}{more}. "
                 "Names must agree (all but the suffix); correct `images` or `masks`, or move these away."
+                if path == orphans[0]
+                else f"{path}: this mask has no image under {self.images!r}."
             )
+            yield Problem("image missing", message, path, "images")

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from segapp.datasets.layout import Found, MaskPattern, fixed_start
 from segapp.datasets.unsupported import unread_format
-from segapp.errors import MisuseError
 from segapp.io import find_suffix, walk_folders
 
 SHOWN = 3
@@ -19,8 +18,8 @@ IMAGES, MASKS = 6, 300  # names that are compared with one another
 SEPARATORS = "_-. "
 
 
-def missing_masks(images: Sequence[Found], of: int, pattern_of_images: str, pattern: MaskPattern) -> MisuseError:
-    """Return the error for images that have no mask."""
+def describe_missing_masks(images: Sequence[Found], of: int, pattern_of_images: str, pattern: MaskPattern) -> str:
+    """Return the message for images that have no mask."""
     root, first = pattern.root, images[0]
     place = root / fixed_start(pattern.pattern)
     known = {image.path for image in images}
@@ -32,7 +31,7 @@ def missing_masks(images: Sequence[Found], of: int, pattern_of_images: str, patt
     unread = {sentence: None for path in files[:SHOWN] if (sentence := unread_format(path.suffix.lower()))}
     fitting = _fitting(images, pattern_of_images, pattern, files)
     way = fitting or f"Correct `masks`, or move images without masks out of {pattern_of_images!r}"
-    return MisuseError(
+    return (
         f"{root}: {len(images)} of {of} images have no mask: {', '.join(i.name for i in images[:SHOWN])}{more}. "
         f"For {first.name!r}, {tried} was looked for. {there} {''.join(f'{sentence}. ' for sentence in unread)}{way} "
         "(`segapp predict` needs none; an image with nothing on it needs an empty mask)."

@@ -1,12 +1,14 @@
 """Which items a data set has and what its classes are: the contract every data set fulfils."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 
+from segapp.datasets.problems import Problem
+from segapp.errors import SegappError
 from segapp.init_args import Recorded
 from segapp.spec import Intensity
 
@@ -81,6 +83,35 @@ class Source(Recorded, ABC):
     @abstractmethod
     def items(self, split: SplitName) -> Sequence[Item]:
         """Return the items of one split, always in the same order; empty where the data set has no such split."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield everything that is wrong with the data set: first what names tell, then what files hold.
+
+        Every image and mask is read once. A source of one's own that knows more derives `layout_problems`.
+        """
+        from segapp.datasets.item_checks import check_items  # which knows `Item`
+
+        yield from self.layout_problems()
+        yield from check_items(self.checkable_items(), self.classes)
+
+    def layout_problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with folders, names and the split, without reading pixels.
+
+        `items` raises the first of these that makes training wrong. Default: the error of `items`.
+        """
+        for split in SPLITS:
+            try:
+                self.items(split)
+            except SegappError as error:
+                yield Problem("layout", str(error))
+                return
+
+    def checkable_items(self) -> dict[SplitName, Sequence[Item]]:
+        """Return the items whose files can be read in spite of problems of the layout; default: all, or none."""
+        try:
+            return {split: self.items(split) for split in SPLITS}
+        except SegappError:
+            return {}
 
     def item_names(self) -> list[str]:
         """Return the names of all items, where the source knows them also of those that are in no split."""

@@ -247,7 +247,7 @@ def pairs(root: Path) -> None:
         ({"images": "/images"}, "write it relative to root"),
         ({"group": "("}, "is not a regular expression"),
         ({"group": "a"}, "needs one pair of parentheses"),
-        ({"split": Fraction(0.0, 0.0), "exclude": ["*"]}, "none of 0 images to train on"),
+        ({"split": Fraction(0.0, 0.0), "exclude": ["*"]}, "leaves no image of 5"),
     ],
 )
 def test_sentences(tmp_path: Path, settings: dict[str, Any], sentence: str) -> None:
