@@ -77,5 +77,7 @@ def _find_meant(word: str, words: list[str]) -> str | None:
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the nearest known word, or nothing."""
     words = list(known)
-    nearest = _find_meant(word, words) or next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.6)), None)
+    bare = {name.lstrip("-"): name for name in words}  # dashes are alike in all options
+    near = difflib.get_close_matches(word.lstrip("-"), bare, n=1, cutoff=0.6)
+    nearest = _find_meant(word, words) or (bare[near[0]] if near else None)
     return f" (did you mean {nearest!r}?)" if nearest else ""
