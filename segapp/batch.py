@@ -1,4 +1,4 @@
-"""What flows from the data to the network."""
+"""The samples and batches that flow from the data to the network."""
 
 from __future__ import annotations
 

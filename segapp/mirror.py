@@ -1,4 +1,4 @@
-"""What lies beyond the edges of an image: its mirror image, the same in training and in prediction."""
+"""Padding of images by their mirror image, the same in training and in prediction."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Colours of classes, and of errors among them, that most eyes tell apart."""
+"""Colours of classes, and of errors among them, that can be told apart, also by colour-blind readers."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -18,13 +18,13 @@ FIRST: tuple[Colour, ...] = (
 ERRORS: tuple[Colour, ...] = (
     *((255, 40, 60), (255, 0, 255), (0, 255, 255), (255, 255, 255), (255, 240, 0), (60, 255, 60), (60, 90, 255)),
 )
-"""What errors may be marked with, the usual red first."""
+"""Colours that errors may be marked with, the usual red first."""
 
 IGNORED: Colour = (224, 224, 192)
-"""What ignored pixels of a mask file are shown in, as Pascal VOC does."""
+"""The colour of ignored pixels in a mask file, as in Pascal VOC."""
 
 TAKEN: tuple[Colour, ...] = (BACKGROUND, (128, 128, 128), IGNORED)
-"""Background, and both colours that ignored pixels are shown in."""
+"""Colours of the background and of ignored pixels, which no class gets."""
 
 SEEN = (
     # Machado, Oliveira and Fernandes 2009, severity 1: linear RGB as seen without red, and without green, receptors

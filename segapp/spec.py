@@ -1,4 +1,4 @@
-"""What a model needs to know about data, in plain types: kept in every checkpoint and bundle."""
+"""The description of a model's data in plain types, which every checkpoint and bundle holds."""
 
 import math
 import re
@@ -10,11 +10,11 @@ from segapp.errors import MisuseError
 
 SPEC_VERSION = 1
 LARGEST_WINDOW = 8192
-"""A network sees one window at a time, whole, and smaller images padded to it: beyond this no memory suffices."""
+"""Pixels a side: a network takes a window at once, and a larger one does not fit into memory."""
 
 LONGEST_NAME, MOST_SCALES = 200, 16
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What moves a terminal's cursor or ends a line of a table."""
+"""Characters that move a terminal's cursor or end a line of a table."""
 
 LISTS = ("symmetries", "scales", "min_object", "min_hole")
 
@@ -60,7 +60,7 @@ class Intensity:
 
 @dataclass(frozen=True)
 class Spec:
-    """The contract between a trained network and any image it will ever see."""
+    """The contract between a trained network and its images: classes, channels, intensity, windows."""
 
     classes: tuple[str, ...]
     """Class names, in the order of the logits' channels."""
@@ -76,7 +76,7 @@ class Spec:
     window: tuple[int, int] = (512, 512)
     """Height, width of every runtime call."""
     overlap: float = 0.25
-    """Share of a window that its neighbour also sees, 0 ≤ overlap < 1."""
+    """Fraction of a window that its neighbour also covers, 0 ≤ overlap < 1."""
     blend: Blend = "gaussian"
     """How overlapping windows' logits are weighted."""
     precision: Precision = "32-true"
@@ -107,12 +107,12 @@ class Spec:
         if not 1 <= self.channels <= 16:
             raise MisuseError(f"segapp works with 1 to 16 image channels, got {self.channels}.")
         if not 0 <= self.overlap < 1:
-            raise MisuseError(f"overlap is a share in [0, 1), got {self.overlap}.")
+            raise MisuseError(f"overlap is a fraction in [0, 1), got {self.overlap}.")
         if not 1 <= min(self.window) <= max(self.window) <= LARGEST_WINDOW:
             raise MisuseError(f"window needs a height and width of 1 … {LARGEST_WINDOW}, got {self.window}.")
         if self.resize is not None and not 1 <= min(self.resize) <= max(self.resize) <= LARGEST_WINDOW:
             raise MisuseError(f"resize needs a height and width of 1 … {LARGEST_WINDOW}, got {self.resize}.")
-        self._check_choices()
+        self._check_options()
 
     def _check_names(self) -> None:
         """Names are text of one line, and no two are the same."""
@@ -125,11 +125,11 @@ class Spec:
         if twice is not None:
             raise MisuseError(f"two classes are called {twice!r}; every class needs a name of its own.")
 
-    def _check_choices(self) -> None:
+    def _check_options(self) -> None:
         """Check what improves predictions: symmetries, scales, smallest objects and holes."""
-        strangers = set(self.symmetries) - set(get_args(Symmetry))
-        if strangers:
-            raise MisuseError(f"symmetries are {' | '.join(get_args(Symmetry))}, got {', '.join(sorted(strangers))}.")
+        unknown = set(self.symmetries) - set(get_args(Symmetry))
+        if unknown:
+            raise MisuseError(f"symmetries are {' | '.join(get_args(Symmetry))}, got {', '.join(sorted(unknown))}.")
         for name, choices in (("average", Average), ("blend", Blend), ("precision", Precision)):
             if getattr(self, name) not in get_args(choices):
                 raise MisuseError(f"{name} takes {' | '.join(get_args(choices))}, got {getattr(self, name)!r}.")
@@ -236,4 +236,4 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "min_hole": _make_list_reader(_read_whole_number),
     "version": _read_whole_number,
 }
-"""How the values of a file become those of the spec."""
+"""The readers that turn the values of a file into those of the spec."""

@@ -1,4 +1,4 @@
-"""Tables as CSV: whole or not at all, UTF-8, and every cell text that a spreadsheet shows and does not compute."""
+"""Tables as CSV in UTF-8, written completely or not at all; a spreadsheet takes every cell for text."""
 
 import csv
 import io

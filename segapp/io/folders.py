@@ -1,4 +1,4 @@
-"""The folders under a folder, links followed, loops not."""
+"""A walk through the folders below a folder that follows links and enters each folder once."""
 
 import os
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ def walk_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """
     above = set(real_path(root).parents)
     entered: set[Path] = set()
-    for place, folders, files in os.walk(root, followlinks=True):
-        real = real_path(Path(place))
+    for current, folders, files in os.walk(root, followlinks=True):
+        real = real_path(Path(current))
         if real in entered or real in above:
             folders.clear()
             continue
         entered.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(place), sorted(files)
+        yield Path(current), sorted(files)
 
 
 def real_path(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What the first bytes of an image file tell, and the geometry of EXIF orientation."""
+"""The header of an image file, and the geometry of EXIF orientation."""
 
 from dataclasses import dataclass, field
 from typing import Any

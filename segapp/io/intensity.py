@@ -1,4 +1,4 @@
-"""Stored values become [0, 1]: an affine map per channel, then a clip."""
+"""The map from stored values to [0, 1]: affine for each channel, then clipped."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from segapp.errors import SegappError
 from segapp.spec import Intensity
 
 TOLERANCE = 1e-3
-"""Beyond 0 and 1: interpolation and arithmetic of half precision reach so far."""
+"""How far values may lie outside [0, 1]: interpolation and half precision overshoot a little."""
 
 
 def require_range(pixels: np.ndarray, name: str) -> None:

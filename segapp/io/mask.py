@@ -1,4 +1,4 @@
-"""The pixels of a mask file with what its format says they mean: the same for every format."""
+"""The pixels of a mask file and what its format says about them, in the same terms for every format."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,10 @@ from segapp.io.raw import find_missing, read_header, read_window
 
 @dataclass(frozen=True)
 class MaskPixels:
-    """A window of a mask file; which value or colour is which class is for an encoding to say."""
+    """A window of a mask file; a mask encoding decides which value or colour is which class."""
 
     values: np.ndarray
-    """(H, W, C) as stored, alpha left out, MinIsWhite turned round; the indices of a palette."""
+    """(H, W, C) as stored, without alpha, MinIsWhite inverted; the indices of a palette."""
     largest: float
     """What white is stored as; 1 for floating point."""
     palette: np.ndarray | None = None

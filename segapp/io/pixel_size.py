@@ -1,4 +1,4 @@
-"""The size of a pixel as a microscope measured it: what ImageJ and OME write into a TIFF's description."""
+"""The physical size of a pixel, which ImageJ and OME write into the description of a TIFF."""
 
 import math
 import re
@@ -19,7 +19,7 @@ MICROMETRES = {
 """Units of length that mean a measurement; ImageJ also copies "inch" from an editor's dots per inch."""
 
 LARGEST_DESCRIPTION = 2**24
-"""Letters of OME-XML that are parsed: a slide with thousands of planes needs one or two million."""
+"""Characters of OME-XML that are parsed: a slide with thousands of planes needs one or two million."""
 
 
 def pixel_size(description: str, density: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -1,8 +1,8 @@
-"""Files and folders that are being written: their names, and what a killed process left of them.
+"""Temporary files and folders: their names, their locks, and the removal of those that a killed process left.
 
-Whoever writes one holds a lock on it. The kernel gives the lock back when the process ends, however it ends, so an
-unlocked one is nobody's any more, on this host or on another that shares the folder. (A process number would say
-less: containers that share a folder count their processes each for themselves.)
+The process that writes one holds a lock on it. The kernel releases the lock when the process ends, however it ends, so
+an unlocked one has no owner, on this host or on another with the same folder. (A process number would not tell:
+containers with a common folder each count their own processes.)
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 _NAME = re.compile(r"\..*\.segapp-[0-9a-f]{12}(\.[^.]*)?", re.DOTALL)
-"""How `open_unfinished` calls them: hidden, and like no name that a user would give."""
+"""Names that `open_unfinished` gives: hidden, and unlike any that a user would give."""
 
 
 @contextmanager
@@ -32,13 +32,13 @@ def open_unfinished(path: Path, is_folder: bool = False) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        os.close(lock)  # gives it back
+        os.close(lock)  # releases it
 
 
 def remove_left_overs(folder: Path) -> None:
     """Remove files and folders that processes were writing straight in `folder` when they were killed."""
     if not os.access(folder, os.R_OK):
-        return  # one may write in a folder that one may not list
+        return  # a folder may be writable and not readable
     for path in folder.iterdir():
         if _NAME.fullmatch(path.name):
             _remove_if_unlocked(path)
@@ -49,7 +49,7 @@ _remove_left_overs_once = cache(remove_left_overs)
 
 
 def _create(temporary: Path, is_folder: bool) -> int:
-    """Make it and lock it; returns what to close."""
+    """Make a temporary file or folder and lock it; return the file descriptor to close."""
     while True:
         if is_folder:
             temporary.mkdir()

@@ -1,4 +1,4 @@
-"""Whole files or none: everything is written beside its place and moved there when complete."""
+"""Atomic writing: files and folders are written under a temporary name and renamed when complete."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
     It lies beside `path`, has its suffix, and is removed on any error.
 
-    The folder is created, and what a killed process was writing in it is removed. Whoever looks meanwhile sees the old
-    file or none, never half a one. A full disk is a SegappError.
+    The folder is created, and what a killed process was writing in it is removed. Other processes see the old
+    file or none meanwhile, never an incomplete one. A full disk is a SegappError.
     """
     path = Path(path)
     try:
@@ -33,7 +33,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
             try:
                 yield temporary
                 temporary.replace(path)
-            except BaseException:  # Ctrl-C and exits leave no half file either
+            except BaseException:  # also Ctrl-C and exits
                 temporary.unlink(missing_ok=True)
                 raise
     except OSError as error:
@@ -43,7 +43,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 
 def require_writable(folder: Path, remedy: str) -> None:
-    """Make a folder; MisuseError with the remedy, before any work, where nothing can be written to it."""
+    """Make a folder; raise MisuseError with the remedy, before any work, if nothing can be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -70,7 +70,7 @@ def explain_full_disk(error: BaseException, path: Path) -> FatalError | None:
 def write_folder_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path` that is renamed to it on success and removed with its content on any error.
 
-    Raises MisuseError when `path` exists, also when it came into being meanwhile.
+    Raises MisuseError when `path` exists, also if another process has made it meanwhile.
     """
     path = Path(path)
     try:

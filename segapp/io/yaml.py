@@ -1,4 +1,4 @@
-"""YAML files that users wrote, read with their mistakes told and within bounds."""
+"""YAML files that users wrote: mistakes are reported with their line, and sizes are bounded."""
 
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ def parse_yaml(text: str, where: str) -> Any:
         return yaml.load(text, _BoundedLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise MisuseError(f"{where}: cannot be read as YAML ({error.problem or error.context}{place}).") from error
+        location = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise MisuseError(f"{where}: cannot be read as YAML ({error.problem or error.context}{location}).") from error
     except yaml.YAMLError as error:
         raise MisuseError(f"{where}: cannot be read as YAML, it holds characters that no text has.") from error
     except ValueError as error:  # a number too long for Python
@@ -37,7 +37,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """PyYAML's loader of plain data that refuses keys given twice, and aliases that repeat without end.
+    """PyYAML's loader of plain data that refuses duplicate keys and aliases that repeat without end.
 
     Dates are text, as for jsonargparse: a run may be called 2026-01-31.
     """
@@ -76,7 +76,7 @@ class _BoundedLoader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Refuse a key that stands twice: the first would be lost without a word."""
+        """Refuse a key that stands twice: the first would be lost silently."""
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:

@@ -799,6 +799,16 @@ def test_what_is_no_regular_file_is_named_and_the_rest_is_done(run, tmp_path, ca
     assert files(tmp_path / "out") == ["mask/a.png"]
 
 
+def test_masks_of_formats_that_cannot_hold_them_are_png(run, tmp_path):
+    pixels, truth = scene(40, 50)
+    for name in ("a.webp", "b.jp2", "c.bmp"):
+        put(tmp_path / "images", name, pixels)
+    assert run() == 0
+    assert files(tmp_path / "out") == ["mask/a.png", "mask/b.png", "mask/c.png"]
+    for name in ("b", "c"):  # b is reversible, as Pillow writes it
+        assert (read_raw(tmp_path / "out" / "mask" / f"{name}.png") == truth).all()
+
+
 def test_formats_that_are_not_read_are_counted_and_named(run, tmp_path, capsys):
     images = tmp_path / "images"
     put(images, "a.png", scene(40, 50)[0])

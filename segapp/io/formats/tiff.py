@@ -15,14 +15,14 @@ from segapp.io.formats import tiff_codecs, tiff_tags
 from segapp.io.formats.format import Format, MaskLayout, MaskWriter, Through
 from segapp.io.formats.tiff_pages import are_pages, channels_last, find_mask, find_series, find_shape, open_tiff
 from segapp.io.formats.tiff_writer import open_tiff_rows
-from segapp.io.formats.tile_cache import Recent
+from segapp.io.formats.tile_cache import TileCache
 from segapp.io.header import Header, Window
 
 MAX_SEGMENT = 2**30  # bytes of one tile or strip: decoded whole, however small the window
 EMPTY_FROM, EMPTY = 2**28, 4096
-"""Pixels from which an image must hold a byte for so many values: else it was made to keep a computer busy."""
+"""Pixels from which an image must have a byte for so many values; one with less was made to waste time."""
 
-RECENT = Recent(2**26)  # bytes: a row of windows of 512 x 512 across 40,000 pixels of RGB
+TILES = TileCache(2**26)  # bytes: a row of windows of 512 x 512 across 40,000 pixels of RGB
 
 
 class Tiff(Format):
@@ -109,7 +109,7 @@ def _has_windows(series: Any, size: tuple[int, int]) -> bool:
 
 
 def _require_readable(path: Path, file: tifffile.TiffFile, series: Any, size: tuple[int, int]) -> None:
-    """Hold what the header promises against the size of the file, before anyone plans windows from it."""
+    """Compare what the header promises with the size of the file, before windows are planned from it."""
     if series.dataoffset is not None:
         _require_stored(path, series)
     elif not _has_windows(series, size):
@@ -117,7 +117,7 @@ def _require_readable(path: Path, file: tifffile.TiffFile, series: Any, size: tu
         if too_large or tiff_codecs.has_own_size(tiff_tags.get_compression(series.keyframe)):
             raise SegappError(f"{path}: TIFF with a page per row of {size[0]} x {size[1]} pixels; save it in one page.")
     else:
-        _segment_size(series.keyframe)
+        _get_segment_size(series.keyframe)
         stored = min(path.stat().st_size, sum(series.keyframe.databytecounts))
         if size[0] * size[1] > EMPTY_FROM and size[0] * size[1] > EMPTY * stored:
             raise SegappError(
@@ -149,7 +149,7 @@ def _decode(path: Path, file: tifffile.TiffFile, page: Any, window: Window) -> n
     """Return (h, w, samples) of one page."""
     key, (y, x, h, w) = page.keyframe, window
     planes, _, height, width, samples = key.shaped
-    rows, columns = _segment_size(key)
+    rows, columns = _get_segment_size(key)
     pixels = np.full((planes, h, w, samples), key.nodata, key.dtype)
     status = path.stat()
     for plane, row, column in product(
@@ -158,8 +158,8 @@ def _decode(path: Path, file: tifffile.TiffFile, page: Any, window: Window) -> n
         index = (plane * -(-height // rows) + row) * -(-width // columns) + column
         if page.databytecounts[index] == 0:  # GDAL's sparse tiles: nothing is stored where there is nothing
             continue
-        place = (path, status.st_mtime_ns, status.st_size, page.dataoffsets[index])
-        segment = RECENT.get(place, partial(_segment, path, file, page, index))
+        key_of_tile = (path, status.st_mtime_ns, status.st_size, page.dataoffsets[index])
+        segment = TILES.get(key_of_tile, partial(_decode_segment, path, file, page, index))
         top, left = row * rows, column * columns
         y0, y1 = max(y, top), min(y + h, top + segment.shape[0])
         x0, x1 = max(x, left), min(x + w, left + segment.shape[1])
@@ -167,19 +167,21 @@ def _decode(path: Path, file: tifffile.TiffFile, page: Any, window: Window) -> n
     return np.moveaxis(pixels, 0, -2).reshape(h, w, planes * samples)
 
 
-def _segment(path: Path, file: tifffile.TiffFile, page: Any, index: int) -> np.ndarray:
+def _decode_segment(path: Path, file: tifffile.TiffFile, page: Any, index: int) -> np.ndarray:
     """Return (rows, columns, samples) of one tile or strip, in its own memory."""
     offset, length = page.dataoffsets[index], page.databytecounts[index]
     file.filehandle.seek(offset)
     data = file.filehandle.read(length)
     if len(data) < length:
         raise SegappError(f"{path}: truncated TIFF, it ends at byte {offset + len(data):,}.")
-    tiff_codecs.require_fitting_size(path, tiff_tags.get_compression(page.keyframe), data, _segment_size(page.keyframe))
+    tiff_codecs.require_fitting_size(
+        path, tiff_tags.get_compression(page.keyframe), data, _get_segment_size(page.keyframe)
+    )
     segment, _, _ = page.keyframe.decode(data, index, jpegtables=page.keyframe.jpegtables)
     return np.array(segment[0])
 
 
-def _segment_size(key: Any) -> tuple[int, int]:
+def _get_segment_size(key: Any) -> tuple[int, int]:
     """Return height and width of the tiles or strips."""
     _, _, height, width, samples = key.shaped
     rows = key.tilelength if key.is_tiled else min(key.rowsperstrip, height)

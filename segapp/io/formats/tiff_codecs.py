@@ -1,4 +1,4 @@
-"""Codecs that store in a tile of a TIFF an image with a header of its own: its size is read before it is decoded.
+"""Codecs whose tiles in a TIFF are images with a header of their own: their size is read before they are decoded.
 
 Decoders allocate what that header says, whatever the size of the tile: a file of a kilobyte could ask for gigabytes.
 """

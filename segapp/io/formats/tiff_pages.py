@@ -1,4 +1,4 @@
-"""Which pages of a TIFF make its image, and what their order means."""
+"""The choice of the pages of a TIFF that make its image, and the meaning of their order."""
 
 import logging
 from pathlib import Path
@@ -9,7 +9,7 @@ import tifffile
 
 from segapp.errors import SegappError
 
-# tifffile logs each oddity of a broken file, up to thousands of lines; here one sentence says it.
+# tifffile logs each oddity of a broken file, up to thousands of lines; here one error reports it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 CHANNEL_AXES, PAGE_AXES = "SC", "QI"
@@ -35,7 +35,7 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 def find_series(path: Path, file: tifffile.TiffFile) -> Any:
     """Return the pages of the file's one image; SegappError when it has none or several."""
     _require_few_pages(path, file)
-    _require_whole_chain(path, file)
+    _require_complete_chain(path, file)
     images = [series for series in file.series if series.keyframe is not None and not _is_extra(series.keyframe)]
     if not images:
         raise SegappError(f"{path}: TIFF without an image in it.")
@@ -112,7 +112,7 @@ def _require_few_pages(path: Path, file: tifffile.TiffFile) -> None:
     raise SegappError(f"{path}: TIFF of more than {MAX_PAGES:,} pages is a stack, not one image; save each as a file.")
 
 
-def _require_whole_chain(path: Path, file: tifffile.TiffFile) -> None:
+def _require_complete_chain(path: Path, file: tifffile.TiffFile) -> None:
     """Require that each page points to the next and the last to 0.
 
     Tifffile takes a pointer beyond the file for the end.

@@ -1,4 +1,4 @@
-"""What the tags of a TIFF's page say about its samples, its pixels and its place in the world."""
+"""The tags of a TIFF's page: kinds of samples, palette, nodata, and geometry."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A TIFF that is written row by row, and never whole in memory."""
+"""A TIFF that is written row by row, so that it is never in memory as a whole."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from segapp.io.formats.mask_palette import fill_palette
 
 TILE = 256
 LOSSLESS = {"NONE": None, "LZW": "lzw", "PACKBITS": "packbits", "ZSTD": "zstd", "LZMA": "lzma"}
-"""Compressions of an input that its mask takes over; of any other kind it is deflate."""
+"""Compressions of an image that its mask keeps; for any other it is deflate."""
 
 GEO_TYPES = {33550: "d", 33922: "d", 34264: "d", 34735: "H", 34736: "d", 34737: "s"}
 UNITS = {"inch": "INCH", "centimeter": "CENTIMETER", "none": "NONE"}
@@ -24,11 +24,11 @@ MICROMETRES = "ImageJ=1.54f\nunit=um\n"
 """The description by which ImageJ, Fiji and segapp know that the resolution counts pixels per µm."""
 
 BIG = 2**31
-"""Bytes from which a file is written as BigTIFF: compressed it may be smaller, but nobody knows beforehand."""
+"""Bytes from which a file is written as BigTIFF: the compressed size is not known beforehand."""
 
 
 class TiffRows:
-    """Takes the rows of a (H, W) uint8 picture from top to bottom; a thread compresses and writes them meanwhile."""
+    """A writer of the rows of a (H, W) uint8 image, from top to bottom, which compresses and writes in a thread."""
 
     def __init__(self, path: Path, shape: tuple[int, int], options: dict[str, Any], through: Through) -> None:
         self._shape = shape
@@ -52,28 +52,28 @@ class TiffRows:
             raise self._failed
 
     def abandon(self) -> None:
-        """End the thread, whatever is still missing."""
+        """End the thread, even if rows are missing."""
         self._rows.put(None)
         self._thread.join()
 
     def _write(self, path: Path, options: dict[str, Any]) -> None:
         try:
-            tifffile.imwrite(path, self._tiles(), shape=self._shape, dtype=np.uint8, tile=(TILE, TILE), **options)
+            tifffile.imwrite(path, self._make_tiles(), shape=self._shape, dtype=np.uint8, tile=(TILE, TILE), **options)
         except BaseException as error:  # not lost: `add` and `close` raise it
             self._failed = error
             while not self._ended and self._rows.get() is not None:
-                continue  # nobody must wait for room in the queue of a writer that has stopped
+                continue  # `add` must not wait for room in the queue of a writer that has stopped
 
-    def _given(self) -> Iterator[np.ndarray]:
+    def _take_rows(self) -> Iterator[np.ndarray]:
         while (rows := self._rows.get()) is not None:
             yield rows
         self._ended = True
 
-    def _tiles(self) -> Iterator[np.ndarray]:
+    def _make_tiles(self) -> Iterator[np.ndarray]:
         """(TILE, TILE) pieces, row of tiles by row of tiles; the last ones padded with zeros."""
         height, width = self._shape
         held = np.empty((0, width), np.uint8)
-        given = self._through(self._given())
+        given = self._through(self._take_rows())
         for top in range(0, height, TILE):
             needed = min(TILE, height - top)
             while len(held) < needed:
@@ -83,8 +83,8 @@ class TiffRows:
                 held = np.concatenate([held, rows])
             for left in range(0, width, TILE):
                 tile = np.zeros((TILE, TILE), np.uint8)
-                part = held[:needed, left : left + TILE]
-                tile[: part.shape[0], : part.shape[1]] = part
+                corner = held[:needed, left : left + TILE]
+                tile[: corner.shape[0], : corner.shape[1]] = corner
                 yield tile
             held = held[needed:]
 

@@ -1,4 +1,4 @@
-"""The tiles and strips of TIFFs that were decoded last: neighbouring windows lie on the same ones."""
+"""A cache of decoded tiles and strips, which neighbouring windows have in common."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 
 
-class Recent:
+class TileCache:
     """Arrays by their key, the ones last asked for, up to so many bytes of them; for any number of threads."""
 
     def __init__(self, limit: int) -> None:

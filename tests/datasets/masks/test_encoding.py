@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 
@@ -204,3 +206,15 @@ def test_a_mask_is_checked_once_and_then_read_in_windows(tmp_path: Path, monkeyp
     assert (seen.window(3, 3, 8, 8) == np.eye(8)).all()
     assert (seen.window(5, 5, 8, 8) == np.eye(8)).all()
     assert sizes == [(40, 40), (8, 8), (8, 8)]
+
+
+def test_lossless_webp_is_a_mask_and_lossy_formats_are_not(tmp_path: Path) -> None:
+    indices = np.random.default_rng(0).integers(0, 2, (20, 30), np.uint8)
+    PIL.Image.fromarray(indices).save(tmp_path / "m.webp", lossless=True)  # as three equal channels
+    np.testing.assert_array_equal(mask(Indices(), tmp_path / "m.webp").read(), indices)
+    PIL.Image.fromarray(indices).save(tmp_path / "lossy.webp")
+    (tmp_path / "m.jp2").write_bytes(imagecodecs.jpeg2k_encode(indices, reversible=True))
+    PIL.Image.fromarray(indices).save(tmp_path / "wrong.png", "WEBP")
+    for name, codec in (("lossy.webp", "WebP"), ("m.jp2", "JPEG 2000"), ("wrong.png", "WebP")):
+        with pytest.raises(MisuseError, match=rf"{name}: {codec}"):
+            mask(Indices(), tmp_path / name).read()

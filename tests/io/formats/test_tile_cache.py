@@ -7,7 +7,7 @@ import tifffile
 
 from segapp.io import Image
 from segapp.io.formats import tiff
-from segapp.io.formats.tile_cache import Recent
+from segapp.io.formats.tile_cache import TileCache
 
 
 def test_the_ones_last_asked_for_stay_up_to_so_many_bytes():
@@ -16,14 +16,14 @@ def test_the_ones_last_asked_for_stay_up_to_so_many_bytes():
     def ask(recent, key):
         return recent.get(key, lambda: made.append(key) or np.full(4, key, np.uint8))
 
-    recent = Recent(8)
+    recent = TileCache(8)
     for key in (1, 2, 1, 3, 1, 2):  # 3 needs the room of 2, which was asked for before 1
         np.testing.assert_array_equal(ask(recent, key), [key] * 4)
     assert made == [1, 2, 3, 2]
 
 
 def test_what_is_larger_than_the_room_is_made_anew_and_pushes_nothing_out():
-    recent = Recent(8)
+    recent = TileCache(8)
     small = recent.get("small", lambda: np.zeros(8, np.uint8))
     for _ in range(2):
         assert recent.get("large", lambda: np.zeros(9, np.uint8)).size == 9
@@ -31,8 +31,8 @@ def test_what_is_larger_than_the_room_is_made_anew_and_pushes_nothing_out():
 
 
 def test_each_tile_is_decoded_once_for_all_windows_on_it(tmp_path, monkeypatch):
-    decoded, decode = [], tiff._segment
-    monkeypatch.setattr(tiff, "_segment", lambda *given: decoded.append(given[-1]) or decode(*given))
+    decoded, decode = [], tiff._decode_segment
+    monkeypatch.setattr(tiff, "_decode_segment", lambda *given: decoded.append(given[-1]) or decode(*given))
     pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     path = tmp_path / "tiles.tif"
     tifffile.imwrite(path, pixels, tile=(32, 32), photometric="rgb", compression="adobe_deflate")
