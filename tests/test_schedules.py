@@ -98,6 +98,7 @@ def test_a_decay_is_a_share(decay: float) -> None:
         EMA(decay)
 
 
+@pytest.mark.slow
 def test_a_plateau_is_one_of_what_is_monitored(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = {"monitor": "val/iou/image", "mode": "max", "patience": 0}

@@ -104,6 +104,7 @@ def cases() -> list[object]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheduler", "moment"), cases())
 def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_weights(
     scheduler, moment, undisturbed, tmp_path, monkeypatch, capsys
@@ -131,6 +132,7 @@ def test_a_run_stopped_by_sigterm_and_resumed_ends_with_the_same_weights(
     assert not list(tmp_path.glob("runs/tiny/2*/**/.*"))
 
 
+@pytest.mark.slow
 def test_a_validation_that_counts_batches_over_epochs_is_not_skipped_by_stopping_before_it(tmp_path, monkeypatch):
     """Of 10 batches an epoch, one validation after the 12th and one after the 24th: both are in their epoch's row."""
     monkeypatch.chdir(tmp_path)
@@ -149,6 +151,7 @@ def test_with_validations_by_the_clock_a_stop_does_not_wait_for_the_epochs_end(t
     assert torch.load(last, weights_only=True)["global_step"] == 3  # of two batches each
 
 
+@pytest.mark.slow
 def test_epochs_without_a_validation_do_not_repeat_the_last_ones_scores(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([*FIT, "--trainer.check_val_every_n_epoch", "2"]) == 0
@@ -169,6 +172,7 @@ class Ender(Callback):
             trainer.should_stop = True
 
 
+@pytest.mark.slow
 def test_a_run_that_is_ended_in_mid_accumulation_loses_nothing(undisturbed, tmp_path, monkeypatch, capsys):
     before = undisturbed("cosine")
     monkeypatch.chdir(tmp_path)
@@ -184,6 +188,7 @@ def test_a_run_that_is_ended_in_mid_accumulation_loses_nothing(undisturbed, tmp_
     assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_a_run_made_longer_than_its_steps_does_the_rest_of_the_epoch(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([*FIT, "--trainer.max_steps", "7"]) == 0
@@ -193,6 +198,7 @@ def test_a_run_made_longer_than_its_steps_does_the_rest_of_the_epoch(tmp_path, m
     assert [(row["epoch"], row["step"]) for row in rows(tmp_path)] == [("1", "5"), ("2", "10"), ("3", "15")]
 
 
+@pytest.mark.slow
 def test_a_run_that_has_had_its_time_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([*FIT, "--trainer.max_epochs", "1", "--trainer.max_time", "00:01:00:00"]) == 0
@@ -207,6 +213,7 @@ def test_a_run_that_has_had_its_time_says_so(tmp_path, monkeypatch, capsys):
     assert torch.load(last, weights_only=True)["global_step"] == 15
 
 
+@pytest.mark.slow
 def test_two_runs_have_the_same_weights(undisturbed, tmp_path, monkeypatch):
     before = undisturbed("cosine")
     monkeypatch.chdir(tmp_path)

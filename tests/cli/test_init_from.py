@@ -62,6 +62,7 @@ def fit(*options: str) -> list[str]:
     return [*without_cells, *options]
 
 
+@pytest.mark.slow
 def test_other_classes_and_channels_start_from_a_checkpoint_and_a_bundle(place, first, capsys):
     data = write_folder(place)
     assert main(fit(*data, "--name", "three", "--init_from", first)) == 0
@@ -84,6 +85,7 @@ def test_other_classes_and_channels_start_from_a_checkpoint_and_a_bundle(place, 
         (place / "moved.ckpt").rename(first)
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_stays_and_its_rates_go_on_as_if_undisturbed(place, first):
     smaller = ["--model.encoder_lr", "0.1", "--model.layer_decay", "0.5", "--trainer.callbacks", FREEZE, *STEPS]
     begin = [*FIT, *smaller, "--init_from", first]

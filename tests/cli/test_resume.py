@@ -197,6 +197,7 @@ def test_only_what_the_user_named_passes_beside_it():
         read(circle, allowed=["tests.cli"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hostile.values(), st.sampled_from(hostile.SLOTS), st.sampled_from(["fit", "validate", "test"]))
 def test_whatever_stands_wherever_nothing_runs(value, place, verb):

@@ -131,6 +131,7 @@ def test_what_is_typed_beats_the_checkpoint(trained):
     assert json.loads((folder / "metrics.json").read_text())["spec"]["overlap"] == 0.5
 
 
+@pytest.mark.slow
 def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place, capsys):
     copy = place / "runs" / "unet" / "copied"
     shutil.copytree(trained, copy)
@@ -172,6 +173,7 @@ def test_going_on_with_a_finished_run_says_so(longer, sentence, trained, capsys)
     assert (trained / "metrics.csv").read_text() == before
 
 
+@pytest.mark.slow
 def test_a_changed_learning_rate_holds_when_a_run_goes_on(trained, place):
     copy = place / "runs" / "unet" / "slower"
     shutil.copytree(trained, copy)
@@ -199,6 +201,7 @@ def test_another_optimiser_is_a_new_runs(change, sentence, trained, place, capsy
     assert (trained / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_what_pretrained_weights_came_from_is_not_needed_again(place, monkeypatch, capsys):
     """Nor is what a stranger's checkpoint says of them: it could name any address."""
     encoder = ["--model.net.init_args.encoder=segapp.models.smp.SmpEncoder"]
@@ -220,6 +223,7 @@ def test_what_pretrained_weights_came_from_is_not_needed_again(place, monkeypatc
     refused(["test", "--ckpt_path", str(path)], capsys, "last.ckpt", "hf-hub:somebody", "looked up elsewhere")
 
 
+@pytest.mark.slow
 def test_a_class_of_ones_own_beside_is_used_and_allowed_again(place, trained, monkeypatch, capsys):
     (place / "beside.py").write_text("import lightning.pytorch as pl\n\n\nclass Mine(pl.Callback):\n    pass\n")
     mine = ["--trainer.callbacks", "[{class_path: beside.Mine}]", "--name", "mine", "--trainer.max_epochs", "1"]
@@ -491,6 +495,7 @@ def test_masks_of_0_and_255_are_explained(place, capsys):
     refused([*BARE, "--data", fragment], capsys, "255", "values")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "words"),
     [
@@ -521,6 +526,7 @@ def scored(place, name):
         return sorted(row["name"] for row in csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_the_split_of_a_checkpoint_holds_wherever_the_images_are(place, caplog, capsys):
     """A training image was scored once the root was written otherwise and the folder had grown."""
     fragment, root = folder_of(place, (0, 1), "grown"), place / "data" / "grown"
@@ -572,6 +578,7 @@ def test_a_missing_folder_is_named(place, capsys):
     refused([*BARE, "--data", fragment], capsys, "data/there")
 
 
+@pytest.mark.slow
 def test_a_keyboard_interrupt_ends_with_130_and_whole_checkpoints(place, monkeypatch, capsys):
     from segapp.callbacks import Curves
 
@@ -584,6 +591,7 @@ def test_a_keyboard_interrupt_ends_with_130_and_whole_checkpoints(place, monkeyp
     assert torch.load(last, weights_only=True)["epoch"] == 1
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_a_run_that_no_longer_gains(place, trained, capsys):
     """Lightning's own callback, on the score that chooses the best checkpoint; the run still ends with its table."""
     never_enough = {"monitor": "val/dice/dataset", "mode": "max", "patience": 2, "min_delta": 2.0}
@@ -634,6 +642,7 @@ def test_a_config_that_is_not_text_is_one_sentence(place, capsys):
     refused(["fit", "--config", "bin.yaml"], capsys, "bin.yaml", "not UTF-8 text")
 
 
+@pytest.mark.slow
 def test_going_on_from_a_checkpoint_by_itself_finds_its_own_best(trained, place, capsys):
     """Its old run's best lies elsewhere: without a best of its own the new run would end with nothing to use."""
     alone = place / "alone.ckpt"

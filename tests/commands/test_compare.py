@@ -41,6 +41,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeypatch):
     """The second found nothing: had both one label, one would be set against itself, and differ by 0."""
     monkeypatch.chdir(trained)

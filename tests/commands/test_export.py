@@ -103,6 +103,7 @@ def test_predict_takes_a_bundle_and_never_imports_torch(place, format):
     assert max(changed) < 0.01
 
 
+@pytest.mark.slow
 def test_choices_are_saved_and_an_ensemble_is_averaged(place):
     both = [str(place / "0.ckpt"), str(place / "1.ckpt")]
     assert export(both, "weights", str(place / "both"), augment=["rotations"], min_hole=["cell=9"]) == 0
@@ -121,6 +122,7 @@ def test_choices_are_saved_and_an_ensemble_is_averaged(place):
         assert (read_raw(path) == read_raw(place / "out2" / "mask" / path.name)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino", "weights"])
 def test_half_precision_takes_half_the_space(place, format, tmp_path):
     assert export(str(place / "0.ckpt"), format, str(tmp_path / "half"), dtype="fp16") == 0
@@ -130,6 +132,7 @@ def test_half_precision_takes_half_the_space(place, format, tmp_path):
     assert not json.loads((tmp_path / "half" / "verification.json").read_text())["given"]
 
 
+@pytest.mark.slow
 def test_a_network_that_differs_is_not_written(place, tmp_path, monkeypatch):
     def wrong(net, spec, path):
         to_onnx(open_networks([place / "1.ckpt"], device="cpu").members[0].net, spec, path)
@@ -262,6 +265,7 @@ def test_float_images_are_refused_by_a_network_of_uint8(place):
         open_networks([place / "onnx"]).members[0](np.zeros((1, 3, 64, 64), np.float32))
 
 
+@pytest.mark.slow
 def test_calibration_and_verification_show_how_far_they_are(place, tmp_path, monkeypatch):
     bars = []
 
@@ -276,6 +280,7 @@ def test_calibration_and_verification_show_how_far_they_are(place, tmp_path, mon
     assert bars == [("calibrating", 2), ("verifying in 32-true", 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_int8_is_close_and_smaller(place, format, tmp_path):
     given = {"dtype": "int8", "images": str(place / "images"), "max_changed": 0.2}
@@ -288,6 +293,7 @@ def test_int8_is_close_and_smaller(place, format, tmp_path):
     assert 1e-5 < difference < 0.3 * np.abs(logits).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_in_int8_a_join_leaves_each_side_its_own_scale(place, tmp_path, format):
     """One scale for an encoder's features and a decoder's, a thousandth of them, left nothing of the decoder's."""
@@ -302,6 +308,7 @@ def test_in_int8_a_join_leaves_each_side_its_own_scale(place, tmp_path, format):
     assert export(str(tmp_path / "uneven.ckpt"), format, str(tmp_path / "uneven"), **given) == 0
 
 
+@pytest.mark.slow
 def test_openvino_computes_int8_as_nearly_as_onnx_runtime(place, tmp_path):
     """Where zero was not the middle of a range, interpolated features came out wrong, by fifteen times as much."""
     net = {**NET, "init_args": {**NET["init_args"], "upsample": "bilinear"}}

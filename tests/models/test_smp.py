@@ -76,6 +76,7 @@ def test_stages_beyond_the_depth_are_frozen():
     assert all((p.grad is not None) == p.requires_grad for p in net.parameters())
 
 
+@pytest.mark.slow
 def test_compiles_without_a_graph_break_and_exports():
     net = UNet(1, 2, partial(SmpEncoder, name="resnet18"), decoder_widths=[8] * 5).eval()
     images = torch.rand(2, 1, 64, 96)

@@ -361,6 +361,7 @@ def plan(folder, *options):
     return main(["plan", *map(str, words), *options])
 
 
+@pytest.mark.slow
 def test_the_two_commands_train(discs, monkeypatch):
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
     monkeypatch.chdir(discs)
@@ -374,6 +375,7 @@ def test_the_two_commands_train(discs, monkeypatch):
     assert list(discs.glob("runs/mine/*/checkpoints/last.ckpt"))
 
 
+@pytest.mark.slow
 def test_a_data_section_is_kept_and_the_rest_decided(discs, monkeypatch):
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
     settings = {"root": str(discs), "images": "photos", "masks": "labels", "classes": ["empty", "disc"]}
@@ -388,6 +390,7 @@ def test_a_data_section_is_kept_and_the_rest_decided(discs, monkeypatch):
     assert "What a sample sees" in (discs / "mine.html").read_text()
 
 
+@pytest.mark.slow
 def test_an_unreadable_image_is_left_out_by_name(discs, monkeypatch):
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
     broken = sorted((discs / "photos").iterdir())[3]

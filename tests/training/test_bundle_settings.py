@@ -55,6 +55,7 @@ def verdict(place: Path, *words: str) -> tuple[dict, list[dict]]:
         return json.loads(written.read_text()), list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino", "weights"])
 def test_a_bundle_scores_as_its_checkpoint(place, best, format):
     assert main(["export", "--ckpt_path", str(best), "--format", format, "--output", format]) == 0

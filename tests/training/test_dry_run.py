@@ -32,6 +32,7 @@ def scratch(tmp_path_factory, monkeypatch) -> Path:
     return root / "scratch"
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_what_a_training_would_cost_and_leaves_nothing(scratch, capsys):
     assert main([*FIT, "--dry_run", "--trainer.max_epochs", "50"]) == 0
     printed = capsys.readouterr().out
@@ -46,6 +47,7 @@ def test_a_dry_run_tells_what_a_training_would_cost_and_leaves_nothing(scratch, 
     assert os.listdir() == ["data"]  # noqa: PTH208
 
 
+@pytest.mark.slow
 def test_the_memory_is_that_of_the_training_not_of_who_started_it(tmp_path):
     child = "from segapp.training.dry_run import _read_peak_bytes; print(_read_peak_bytes())"
     parent = (
@@ -99,6 +101,7 @@ def test_the_whole_is_bounded_by_epochs_or_steps_or_by_nothing(limits, expected)
     assert _format_whole_run(SimpleNamespace(**limits), 10.0, 5) == expected.replace("500 s", "8.3 minutes")
 
 
+@pytest.mark.slow
 def test_what_a_checkpoints_settings_would_cost(scratch, capsys):
     assert main([*FIT, "--trainer.max_epochs", "1"]) == 0
     (last,) = Path().glob("runs/tiny/2*/checkpoints/last.ckpt")

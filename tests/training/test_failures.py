@@ -73,6 +73,7 @@ class FullAfter:
         monkeypatch.setattr(Path, "open", open_)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 @pytest.mark.parametrize("name", ["last", "metrics"])
 def test_a_full_disk_leaves_the_checkpoint_before(name, monkeypatch, capsys):
@@ -85,6 +86,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(name, monkeypatch, capsys):
     assert not list(run_folder().rglob(".*"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_any_other_writer_is_told_with_the_way_on(monkeypatch, capsys):
     def write(self, trainer, pl_module):
         if trainer.current_epoch == 1:
@@ -97,6 +99,7 @@ def test_a_full_disk_under_any_other_writer_is_told_with_the_way_on(monkeypatch,
     assert whole_checkpoint()["epoch"] == 0
 
 
+@pytest.mark.slow
 def test_what_a_kill_in_the_middle_of_a_write_left_behind_is_removed_on_resuming():
     assert main([*FIT, "--trainer.max_epochs", "1"]) == 0
     folder = run_folder() / "checkpoints"
@@ -116,6 +119,7 @@ def spoil(monkeypatch, value: float, when: int) -> None:
     monkeypatch.setattr(SegmentationModule, "training_step", step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_ends_the_run_at_once(value, monkeypatch, capsys):
     spoil(monkeypatch, value, when=13)
@@ -129,6 +133,7 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once(value, monkeypatch, capsy
     assert all(value.isfinite().all() for value in saved["state_dict"].values() if value.is_floating_point())
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_are_neither_scored_nor_written(monkeypatch, capsys):
     """A step can spoil the weights though its own loss was finite: the last step of an epoch does so here."""
 
@@ -142,6 +147,7 @@ def test_weights_that_are_no_numbers_are_neither_scored_nor_written(monkeypatch,
     assert whole_checkpoint()["epoch"] == 0
 
 
+@pytest.mark.slow
 def test_running_statistics_that_an_overflow_spoilt_are_neither_scored_nor_written(monkeypatch, capsys):
     """In fp16 the step is skipped and the weights stay finite, but batch norm has seen the batch."""
 
@@ -174,6 +180,7 @@ def test_on_a_gpu_the_loss_is_looked_at_only_when_that_costs_nothing(every, expe
     assert len(looks) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "words"),
     [

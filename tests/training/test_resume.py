@@ -92,6 +92,7 @@ def test_a_run_killed_in_mid_epoch_and_in_validation_ends_with_the_same_weights(
     assert not list(disturbed.glob("runs/tiny/2*/.*"))
 
 
+@pytest.mark.slow
 def test_the_training_loss_of_an_interrupted_epoch_is_that_of_all_its_steps(tmp_path, monkeypatch):
     fit = ["--config", str(TINY), "--data.num_workers", "0", "--trainer.max_epochs", "1"]
     losses = []

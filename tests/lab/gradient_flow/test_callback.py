@@ -214,6 +214,7 @@ def compiled_around(module: Product, backend) -> Product:
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [compiled_in_place, compiled_around])
 def test_a_compiled_network_is_measured_and_stays_compiled(compiled, tmp_path):
     ran, made = [], []
@@ -286,6 +287,7 @@ def test_strategies_that_divide_parameters_are_refused():
 WATCHED = ["--trainer.callbacks+=segapp.lab.gradient_flow.GradientFlow", "--trainer.callbacks.every_n_steps=2"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_an_ordinary_fit_with_ema_writes_and_a_resumed_one_continues(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

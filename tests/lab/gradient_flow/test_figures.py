@@ -53,6 +53,7 @@ def column_of_colours(picture: np.ndarray, first: bool) -> list[np.ndarray]:
     return blocks[:3] if first else blocks[3:6]
 
 
+@pytest.mark.slow
 def test_runs_of_different_networks_and_lengths_are_drawn_together(tmp_path):
     long = table(tmp_path / "long.csv", 1.0, modules=70)
     append_rows(long, [[0, 11, 0, "m.0", math.inf, 0.0, 1.0, None, 0.0, 0.0, 1.0, 1]])

@@ -54,6 +54,7 @@ def folder_of(best):
     return Path(best).parents[1] / "landscape"
 
 
+@pytest.mark.slow
 def test_numbers_and_pictures_lie_in_the_run_and_the_checkpoint_is_untouched(best, capsys):
     before = hashlib.sha256(Path(best).read_bytes()).hexdigest()
     assert main(["landscape", "--ckpt_path", best, *SMALL, "--eigenvalues", "2"]) == 0
@@ -75,6 +76,7 @@ def test_numbers_and_pictures_lie_in_the_run_and_the_checkpoint_is_untouched(bes
     assert "eigenvalues: 0 products" in printed.err
 
 
+@pytest.mark.slow
 def test_an_interrupted_landscape_goes_on_with_the_same_numbers(best, monkeypatch, capsys):
     assert main(["landscape", "--ckpt_path", best, *SMALL, "--output", "whole"]) == 0
     at, calls = LossSurface.at, []
@@ -110,6 +112,7 @@ def test_two_devices_give_the_same_numbers(best):
     assert opened.surface.statistics == "recalibrated"
 
 
+@pytest.mark.slow
 def test_training_is_drawn_on_the_plane_that_it_moved_in(best):
     epochs = sorted(map(str, Path("epochs").glob("*.ckpt")))
     assert len(epochs) == 4
@@ -133,6 +136,7 @@ def test_other_data_may_be_given(best, capsys):
     assert "no data fragment" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_finished_landscapes_are_drawn_together_on_one_scale(best):
     for name, seeds in (("a", "2"), ("b", "3")):
         arguments = ["--samples", "2", "--points", "3", "--seeds", seeds, "--output", name]
@@ -211,6 +215,7 @@ def test_samples_that_are_cut_otherwise_are_another_landscape(best, capsys):
     assert "other settings of its data" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_eigenvalues_that_were_found_are_kept(best, monkeypatch):
     lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", "lines"]
     assert main(["landscape", "--ckpt_path", best, *lines, "--eigenvalues", "1"]) == 0

@@ -88,6 +88,7 @@ def test_matched_widths_are_written_into_the_configs():
     assert found[1] != [8, 16]
 
 
+@pytest.mark.slow
 def test_matched_widths_are_found_once(monkeypatch):
     matching = {"target": "long_skip=concat", "tolerance": 0.05}
     first = plan(match_params=matching)

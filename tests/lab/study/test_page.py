@@ -175,6 +175,7 @@ def test_groups_by_neighbours_pattern_and_data():
     assert grouped(names, {"s1": "one"}, {})[:2] == ["other", "one"]
 
 
+@pytest.mark.slow
 def test_a_legend_says_what_the_colours_of_predictions_are(tmp_path):
     page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
     assert page.count('class="note legend"') == 2  # errors have another colour in each arm
@@ -240,6 +241,7 @@ def test_sections_without_files_are_not_there(tmp_path):
     assert "<h2>Loss landscapes</h2>" not in page
 
 
+@pytest.mark.slow
 def test_a_landscape_is_shown_on_one_scale_with_its_sharpness(tmp_path):
     page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
     assert page.count("<td>2 … 4</td>") == 4  # a row per run, over its two directions
@@ -253,6 +255,7 @@ def test_an_unfinished_landscape_is_not_shown(tmp_path):
     assert "Loss landscapes" not in write_report(report(made), tmp_path / "out").read_text()
 
 
+@pytest.mark.slow
 def test_drawing_again_gives_the_same_bytes(tmp_path):
     made = report(results(tmp_path))
     first, second = (write_report(made, tmp_path / name).parent for name in ("one", "two"))
