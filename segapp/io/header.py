@@ -33,8 +33,8 @@ class Header:
     """The stored value of pixels that were not measured."""
     has_mask: bool = False
     """Whether another page of the file says which pixels were measured."""
-    are_pages: bool = False
-    """Whether the bands are pages that the file does not call channels: slices, moments or channels."""
+    pages_advice: str | None = None
+    """How to save pages as channels, where the bands are pages that may be slices, moments or channels; else None."""
     lossy: str | None = None
     """The name of the codec, where it changes values."""
     palette: np.ndarray | None = None

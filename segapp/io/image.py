@@ -59,7 +59,7 @@ class Image:
     def shape(self) -> tuple[int, int, int]:
         """Height, width, channels, from the header, orientation applied."""
         header, stored = self._header, self._stored_channels
-        if header.are_pages and (self.channels != stored or stored in NAMED):
+        if header.pages_advice is not None and (self.channels != stored or stored in NAMED):
             self._refuse_pages(stored)
         if self.channels not in (None, stored) and (stored, self.channels) not in ((1, 3), (3, 1)):
             raise SegappError(
@@ -91,8 +91,7 @@ class Image:
         asked = "" if pages in NAMED else f" set `channels: {pages}` if they are channels, or"
         raise SegappError(
             f"{self.file}: {self._header.format} of {pages} pages that it does not call channels, so a stack;{asked} "
-            "save each page as a file, or all with their axes (tifffile: metadata={'axes': 'CYX'}) if they are the "
-            "channels of one image."
+            f"save each page as a file, or, if they are the channels of one image, {self._header.pages_advice}."
         )
 
     @property

@@ -39,7 +39,7 @@ class MaskPixels:
 def read_mask_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> MaskPixels:
     """Return a window of a mask file, inside the mask only; raises SegappError naming the file."""
     header = read_header(file)
-    if header.are_pages:
+    if header.pages_advice is not None:
         raise SegappError(f"{file}: {header.format} of {header.bands} pages is a stack; save each as a file.")
     stored = read_window(file, y, x, h, w)
     missing = find_missing(file, stored, y, x)

@@ -169,7 +169,7 @@ def _require_decodable(file: FilePart, found: Format, height: int, width: int) -
     if height * width > found.max_pixels:
         raise SegappError(
             f"{file}: {height} x {width} pixels would have to be decoded whole, of {found.name} segapp does so up to "
-            f"{found.max_pixels:,}; save it as a tiled TIFF, which is read in windows."
+            f"{found.max_pixels:,}; save it with tiles as {registry.list_windowed()}, which is read in windows."
         )
 
 

@@ -36,6 +36,8 @@ def _samples(folder: Path) -> dict[str, bytes]:
     PIL.Image.fromarray(DEEP).save(folder / "deep.png")
     PIL.Image.fromarray(COLOUR).save(folder / "a.jpg")
     PIL.Image.fromarray(COLOUR).save(folder / "a.bmp")
+    PIL.Image.fromarray(COLOUR).save(folder / "a.webp", lossless=True)
+    PIL.Image.fromarray(COLOUR).save(folder / "a.jp2")
     tifffile.imwrite(folder / "plain.tif", COLOUR, photometric="rgb")
     tifffile.imwrite(folder / "tiled.tif", COLOUR, photometric="rgb", tile=(16, 16), compression="deflate")
     tifffile.imwrite(folder / "pages.tif", CHANNELS, photometric="minisblack", compression="deflate")
@@ -48,7 +50,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return _samples(tmp_path_factory.mktemp("samples"))
 
 
-KINDS = ("a.png", "deep.png", "a.jpg", "a.bmp", "plain.tif", "tiled.tif", "pages.tif", "imagej.tif")
+KINDS = ("a.png", "deep.png", "a.jpg", "a.bmp", "a.webp", "a.jp2", "plain.tif", "tiled.tif", "pages.tif", "imagej.tif")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".TIFF"])

@@ -40,6 +40,11 @@ def list_mask_suffixes() -> list[str]:
     return sorted(suffix for each in FORMATS if each.writes_masks for suffix in each.suffixes)
 
 
+def list_windowed() -> str:
+    """Return the names of the formats that are read in windows, for messages."""
+    return " or ".join(each.name for each in FORMATS if each.has_windows)
+
+
 def find_suffix(path: PurePath) -> str:
     """Return the ending, as it is written, by which a name is that of an image; empty for other names."""
     name = path.name.lower()

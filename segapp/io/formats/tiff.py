@@ -18,6 +18,8 @@ from segapp.io.formats.tiff_writer import open_tiff_rows
 from segapp.io.formats.tile_cache import TileCache
 from segapp.io.header import Header, Window
 
+NAME_AXES = "save all with their axes (tifffile: metadata={'axes': 'CYX'})"
+
 MAX_SEGMENT = 2**30  # bytes of one tile or strip: decoded whole, however small the window
 EMPTY_FROM, EMPTY = 2**28, 4096
 """Pixels from which an image must have a byte for so many values; one with less was made to waste time."""
@@ -78,7 +80,7 @@ def _read_header(path: Path) -> Header:
             palette=tiff_tags.read_palette(page) if photometric == "PALETTE" and bands == 1 else None,
             nodata=tiff_tags.read_nodata(page),
             has_mask=find_mask(path, file, (height, width)) is not None,
-            are_pages=are_pages(series),
+            pages_advice=NAME_AXES if are_pages(series) else None,
             lossy=tiff_tags.find_lossy_codec(page),
             orientation=tiff_tags.read_orientation(page),
             meta=tiff_tags.read_geometry(page),
