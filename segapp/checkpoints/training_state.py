@@ -9,6 +9,8 @@ from torch import Tensor
 from segapp.errors import MisuseError
 
 COUNTERS = ("ready", "started", "processed", "completed")
+AVERAGES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg")
+"""What torch's optimisers keep of every parameter, as tensors."""
 MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
 
 
@@ -57,7 +59,11 @@ def _is_optimizer(state: dict[str, Any]) -> bool:
         return False
     if not all(isinstance(inner, dict) for inner in (*groups, *values.values())):
         return False
-    return not any(isinstance(value, str | bytes) for inner in values.values() for value in inner.values())
+    kept = [pair for inner in values.values() for pair in inner.items()]
+    averages = [value for name, value in kept if name in AVERAGES]
+    return not any(isinstance(value, str | bytes) for _, value in kept) and all(
+        value is None or isinstance(value, Tensor) for value in averages
+    )
 
 
 def _is_scheduler(state: dict[str, Any]) -> bool:

@@ -12,16 +12,36 @@ def walk_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
     taken: what lies beside the images is not part of them. Pipes, devices and links that lead nowhere are among the
     names: whoever reads them reports them.
     """
-    above = set(real_path(root).parents)
-    entered: set[Path] = set()
-    for current, folders, files in os.walk(root, followlinks=True):
-        real = real_path(Path(current))
-        if real in entered or real in above:
-            folders.clear()
+    above = {_identify(folder.stat()) for folder in real_path(root).parents}
+    entered: set[tuple[int, int]] = set()
+    waiting = [root]
+    while waiting:
+        place = waiting.pop()
+        try:
+            identity = _identify(place.stat())
+            with os.scandir(place) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:  # gone since it was listed, or not ours to read
             continue
-        entered.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(current), sorted(files)
+        if identity in entered or identity in above:
+            continue
+        entered.add(identity)
+        folders = [entry.name for entry in found if _is_folder(entry)]
+        known = {*folders}
+        yield place, [entry.name for entry in found if entry.name not in known]
+        waiting += [place / name for name in reversed(folders) if not name.startswith(".")]
+
+
+def _identify(status: os.stat_result) -> tuple[int, int]:
+    """Return what two paths of one folder share: comparing paths without links takes the square of their depth."""
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
 
 
 def real_path(path: Path) -> Path:

@@ -39,6 +39,8 @@ def write_atomically(path: Path) -> Iterator[Path]:
     except OSError as error:
         if (full := explain_full_disk(error, path)) is not None:
             raise full from error
+        if path.is_dir():
+            raise SegappError(f"{path}: cannot be written, a folder of that name is there.") from error
         raise
 
 

@@ -102,9 +102,9 @@ def _walk(images: Path, output: Path) -> Iterator[Path]:
     """Yield the files below a folder, without hidden ones and earlier outputs."""
     earlier: list[Path] = [output] if output.is_relative_to(real_path(images)) else []
     for place, files in walk_folders(images):
-        real = real_path(place)
         if place != images and any(_is_manifest(place / name) for name in files):
-            earlier.append(real)
+            earlier.append(real_path(place))
+        real = real_path(place) if earlier else place
         if any(real.is_relative_to(folder) for folder in earlier):
             continue
         for name in files:

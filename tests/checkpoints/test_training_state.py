@@ -43,6 +43,7 @@ def test_the_state_of_a_training_passes():
         {"optimizer_states": [{"state": {}}]},
         {"optimizer_states": [{"state": {0: "x"}, "param_groups": []}]},
         {"optimizer_states": [{"state": {0: {"exp_avg": "x"}}, "param_groups": []}]},
+        {"optimizer_states": [{"state": {0: {"exp_avg": 2}}, "param_groups": []}]},
         {"optimizer_states": [{"state": {}, "param_groups": [3]}]},
         {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 1}, "total": {"started": []}}}}},
         {"lr_schedulers": {}},

@@ -42,3 +42,10 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(SegappError, match=r"b\.png: cannot be written"):
         write_mask(tmp_path / "b.png", INDICES, PALETTE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "file"]
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(SegappError, match=r"a\.json: .*folder"), write_atomically(tmp_path / "a.json") as temporary:
+        temporary.write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

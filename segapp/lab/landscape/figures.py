@@ -68,11 +68,25 @@ def read_landscape(folder: Path, name: str | None = None) -> Landscape:
         whole = bool(numbers["done"].all())
         checkpoint = str(settings["checkpoint"])
         _require_shapes(**parts)
-    except (MisuseError, ValueError, KeyError, TypeError) as error:
+        landscape = Landscape(name or _shorten_path(checkpoint), settings, **parts)
+        _require_facts(landscape)
+    except (MisuseError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MisuseError(f"{folder}: holds no landscape of `segapp landscape`, or a damaged one ({error}).") from error
     if not whole or "sharpness" not in settings:
         raise MisuseError(f"{folder}: its landscape is not finished; the command that began it continues.")
-    return Landscape(name or _shorten_path(checkpoint), settings, **parts)
+    return landscape
+
+
+def _require_facts(landscape: Landscape) -> None:
+    """Raise ValueError, KeyError or TypeError where a figure would not find what it says of the landscape."""
+    write_caption(landscape)
+    for line in landscape.settings.get("sharpness", []):
+        for value in line.values():
+            float(value)
+    if landscape.path.size:
+        explained = [float(value) for value in landscape.settings["explained"]]
+        if len(explained) != 2:
+            raise ValueError("its plane is not explained by two numbers")
 
 
 def read_numbers(path: Path) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """The scale that several landscapes are drawn on."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,13 @@ def test_what_lies_beyond_the_scale_is_said_at_the_colour_bar() -> None:
     assert draw_contours([landscape(bowl(10.0))]).axes[-1]._colorbar.extend == "neither"  # type: ignore[attr-defined]
 
 
-def written(folder, **changes):
+def written(folder, facts=None, **changes):
     """Write a finished landscape, some of its arrays changed."""
     arrays = {"t": np.zeros(3), "lines": np.ones((2, 3)), "first": np.zeros(2), "second": np.zeros(2)}
     arrays |= {"plane": np.ones((2, 2)), "path": np.zeros((0, 2)), "done": np.ones(10, bool)}
     np.savez(folder / "landscape.npz", **{**arrays, **changes})
-    (folder / "landscape.json").write_text('{"checkpoint": "a.ckpt", "sharpness": []}')
+    facts = SETTINGS | {"checkpoint": "a.ckpt", "sharpness": []} | (facts or {})
+    (folder / "landscape.json").write_text(json.dumps(facts))
 
 
 def test_numbers_that_are_none_or_do_not_fit_are_one_message(tmp_path):
@@ -76,4 +78,15 @@ def test_numbers_that_would_expand_take_no_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "LARGEST", 1000)
     written(tmp_path, plane=np.zeros((200, 200)))
     with pytest.raises(MisuseError, match="bytes"):
+        read_landscape(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"statistics": None}, {"size": 3}, {"loss": []}, {"split": 3}, {"sharpness": [3]}, {"sharpness": [{"rise": "x"}]}],
+    ids=str,
+)
+def test_facts_that_no_landscape_has_are_one_message(tmp_path, facts):
+    written(tmp_path, facts)
+    with pytest.raises(MisuseError, match="damaged"):
         read_landscape(tmp_path)
