@@ -28,7 +28,7 @@ class Lists(Split):
 
 
 def _entries(file: Path) -> Iterable[str]:
-    if not file.is_file():
+    if not file.exists():
         there = ", ".join(sorted(str(p.relative_to(file.parent)) for p in file.parent.glob("*.txt"))[:8])
         raise MisuseError(f"{file}: there is no such list; there is: {there or 'no .txt file there'}.")
     lines = (line.strip() for line in read_text(file).splitlines())

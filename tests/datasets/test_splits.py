@@ -1,5 +1,6 @@
 """Splits: nothing lost, nothing twice, groups whole, the same every time."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,12 @@ def test_lists_refuse(tmp_path: Path, train: str, val: str, sentence: str) -> No
 def test_a_missing_list_names_those_there(tmp_path: Path) -> None:
     (tmp_path / "training.txt").touch()
     with pytest.raises(MisuseError, match=r"train\.txt: there is no such list; there is: training\.txt"):
+        Lists("train.txt", "val.txt").divide([], tmp_path)
+
+
+def test_a_pipe_is_no_list(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "train.txt")
+    with pytest.raises(MisuseError, match=r"train\.txt: a named pipe"):
         Lists("train.txt", "val.txt").divide([], tmp_path)
 
 
