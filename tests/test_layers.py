@@ -93,6 +93,7 @@ def test_prediction_needs_neither_lightning_nor_data_sets_nor_models():
         "errors",
         "system",
         "mirror",
+        "workers",
     }
     rooms_of_prediction = [*(PACKAGE / "inference").glob("*.py"), *(PACKAGE / "prediction").glob("*.py")]
     for path in [*rooms_of_prediction, PACKAGE / "commands" / "predict.py"]:

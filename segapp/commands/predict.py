@@ -18,7 +18,7 @@ from segapp.prediction.intensity import parse_intensity
 from segapp.prediction.jobs import Job, describe_unread, plan
 from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
 from segapp.prediction.pipeline import Pipeline, choose_pace
-from segapp.prediction.processes import run_in_processes, share
+from segapp.prediction.processes import read_rank, run_in_processes
 from segapp.prediction.tables import done_rows, format_least_certain, list_tables, write_classes, write_tables
 from segapp.prediction.writers.registry import describe_writers, find_writers
 from segapp.spec import Average, Precision, Spec
@@ -91,7 +91,7 @@ def predict(
     if devices < 1 or flag_uncertain < 0:
         raise MisuseError(f"devices is 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}.")
     if devices > 1:
-        if share() != (0, 1):
+        if read_rank() != (0, 1):
             raise MisuseError(
                 "RANK and WORLD_SIZE are set, so these processes share the images already; leave --devices out."
             )
@@ -100,7 +100,7 @@ def predict(
             jobs = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
             tqdm.write(format_least_certain(done_rows(Path(output), jobs), flag_uncertain))
         return code
-    rank, world_size = share()
+    rank, world_size = read_rank()
     every = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
     if rank == 0 and (unread := describe_unread(Path(images), Path(output))) is not None:
         tqdm.write(for_terminal(unread), file=sys.stderr)

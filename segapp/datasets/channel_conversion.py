@@ -1,7 +1,6 @@
 """Images that are turned from grey into colour or back because a data set has one number of channels."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from segapp.errors import SegappError
 from segapp.io import Image
+from segapp.system.limits import count_usable_cores
 from segapp.terminal.text import for_terminal
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 def report_converted(paths: Sequence[Path], channels: int, first: Path) -> None:
     """Log how many images have other channels than the first one, which decided on `channels`, and the setting."""
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
         stored = Counter(pool.map(_channels, paths))
     for other, count in sorted(stored.items()):
         if other not in (0, channels):

@@ -1,6 +1,5 @@
 """Which classes masks hold, read in parallel and in bounded memory."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -10,6 +9,7 @@ from tqdm import tqdm
 
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.source import MaskReference
+from segapp.system.limits import count_usable_cores
 
 SLOW = 2.0  # seconds after which a progress bar appears
 WHOLE = 2**24  # pixels (4096 x 4096): larger masks are sampled by windows
@@ -34,7 +34,7 @@ def classes_in(mask: MaskReference) -> set[int]:
 
 def in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:
     """Yield the results in order; decoding releases the GIL. The first error ends it."""
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
         futures = [pool.submit(function, value) for value in values]
         try:
             for future in futures:

@@ -9,6 +9,7 @@ import numpy as np
 
 from segapp.errors import FatalError, MisuseError
 from segapp.spec import Precision
+from segapp.system.limits import count_usable_cores
 
 HINTS = {"32-true": "f32", "bf16-mixed": "bf16", "16-mixed": "f16"}
 """OpenVINO's names; left alone it chooses bf16 by itself where the processor has it."""
@@ -183,9 +184,8 @@ def _import_library(name: str, extra: str) -> ModuleType:
 
 
 def _count_threads() -> int:
-    """Count the cores that this process may use, fewer if OMP_NUM_THREADS says so."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    """Return the number of usable cores, or OMP_NUM_THREADS if that is fewer."""
+    cores, wanted = count_usable_cores(), os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(cores, int(wanted))) if wanted.isdecimal() else cores
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from segapp.errors import MisuseError
 from segapp.spec import Precision
+from segapp.system.limits import count_usable_cores
 
 Array = Any
 """A numpy array or a torch tensor on any device: whatever the runtime's logits are.
@@ -84,7 +85,7 @@ class TorchRuntime:
         self.net = net.to(self.device).to(memory_format=self._format)
         self.window_statistics = has_window_statistics(net)
         self.parallel = parallel
-        self._threads = max(1, torch.get_num_threads() // parallel)
+        self._threads = max(1, min(torch.get_num_threads(), count_usable_cores()) // parallel)
 
     def share_cores(self) -> None:
         """Share the cores: limit this thread's operations and those of threads that start later.

@@ -27,7 +27,7 @@ from segapp.loading.mask_sample import LIMIT, SAMPLE, Look, look_at_masks
 from segapp.loading.reader import Reader
 from segapp.loading.samples import Cut, EvaluationSet, TrainSet, stack
 from segapp.spec import Spec
-from segapp.system.limits import count_usable_cores
+from segapp.system.limits import divide_cores
 from segapp.terminal.text import for_terminal
 from segapp.transforms import Augmenter, Transform, use_one_thread
 
@@ -386,7 +386,7 @@ def choose_workers(on_gpu: bool, processes: int) -> int:
     A GPU leaves the cores to the loader, but one. On a CPU training itself uses every core, and a crop costs a
     hundredth of its share of a step: with few cores, workers only get in the way.
     """
-    share = max(count_usable_cores() // processes, 1)
+    share = divide_cores(processes)
     return min(GPU_WORKERS, share - 1) if on_gpu else min(2, share // 4)
 
 

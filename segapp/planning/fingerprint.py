@@ -1,6 +1,5 @@
 """What a data set is like: one pass over its images and masks."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from segapp.datasets.source import Item
 from segapp.errors import MisuseError, SegappError
 from segapp.planning.object_sizes import ObjectSizes, measure_objects
 from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout, measure_symmetry
+from segapp.system.limits import count_usable_cores
 
 MOST_IMAGES = 5000
 """Images that are read at most: beyond, shares and sizes change no more."""
@@ -164,7 +164,7 @@ def read_fingerprint(
 
     sample = [items[number * len(items) // MOST_IMAGES] for number in range(MOST_IMAGES)]
     sample = list(items) if len(items) <= MOST_IMAGES else sample
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
         found = pool.map(look, sample)
         looks = list(tqdm(found, "reading images and masks", len(sample), leave=False, disable=not progress, delay=1))
     facts = tuple(found for found in looks if isinstance(found, ImageFacts))

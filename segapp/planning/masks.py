@@ -1,6 +1,5 @@
 """How the masks of a data set are written: what their stored values can mean."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.io import read_raw
 from segapp.planning.names import BACKGROUND, IGNORED, NameTable
+from segapp.system.limits import count_usable_cores
 
 MAX_VALUES = 64
 """More different values than this in indices, or colours, are not classes but numbered objects or smoothed edges."""
@@ -98,7 +98,7 @@ class MaskMeaning:
 def read_mask_values(files: Sequence[Path]) -> MaskValues:
     """Count the stored values of mask files, in threads; raises what reading raises, which names the file."""
     values = MaskValues()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
         for start in range(0, len(files), 256):  # a bounded number of masks in memory
             part = files[start : start + 256]
             for file, stored in zip(part, pool.map(read_raw, part), strict=True):

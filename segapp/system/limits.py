@@ -10,10 +10,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+ROOT = Path("/")
+"""The folder of /proc and /sys."""
+
 UNLIMITED_BYTES = 2**60  # version 1 writes a number near 2^63 where there is no limit
 
 
-def count_usable_cores(root: Path = Path("/")) -> int:
+def count_usable_cores(root: Path | None = None) -> int:
     """Count the cores that this process may keep busy, at least 1.
 
     Those it may run on, within the quota of its control group.
@@ -22,7 +25,12 @@ def count_usable_cores(root: Path = Path("/")) -> int:
     return max(1, math.floor(min(allowed, read_cpu_quota(root))))
 
 
-def read_cpu_quota(root: Path = Path("/")) -> float:
+def divide_cores(processes: int) -> int:
+    """Return the threads that each of several processes on this machine may use, at least 1."""
+    return max(1, count_usable_cores() // processes)
+
+
+def read_cpu_quota(root: Path | None = None) -> float:
     """Read the quota in cores (processor seconds per second); infinity without a quota.
 
     `root` is where /proc and /sys lie.
@@ -39,7 +47,7 @@ def read_cpu_quota(root: Path = Path("/")) -> float:
     return min(quotas)
 
 
-def read_memory_limit(root: Path = Path("/")) -> float:
+def read_memory_limit(root: Path | None = None) -> float:
     """Read the bytes of main memory that the control group may hold; infinity without a limit."""
     limits = [math.inf]
     for group in _groups(root, "memory"):
@@ -49,8 +57,9 @@ def read_memory_limit(root: Path = Path("/")) -> float:
     return min(limits)
 
 
-def _groups(root: Path, controller: str) -> Iterator[Path]:
+def _groups(root: Path | None, controller: str) -> Iterator[Path]:
     """List the folders of this process's control group and of all above it, in whichever version the kernel mounts."""
+    root = root or ROOT
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):

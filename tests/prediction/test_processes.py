@@ -1,68 +1,45 @@
-"""Processes that share the images of a folder end together, and say a thing once."""
+"""Processes share the images of a folder, print an error once, and divide the cores."""
 
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from segapp.errors import MisuseError
 from segapp.prediction.processes import run_in_processes
+from segapp.system import limits
+from tests.system.test_limits import machine
 
 
-def wait_long(folder: str, deaf: bool) -> int:
-    """Says that it has begun, and that it unwound."""
-    if deaf:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    me = Path(folder) / os.environ["RANK"]
-    me.with_suffix(".begun").write_text(str(os.getpid()))
-    try:
-        time.sleep(100)
-    finally:
-        me.with_suffix(".unwound").touch()
-    return 0
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # the processes import this file
 
 
 def refuse(two_ways: bool) -> int:
     raise MisuseError("the same." if not two_ways or os.environ["RANK"] == "0" else "another.")
 
 
-PARENT = """
-import sys
-from segapp import cli
-from segapp.prediction import processes as shares
-from tests.prediction.test_processes import wait_long
-
-shares.PATIENCE_SECONDS = 1.0
-settings = {"folder": sys.argv[1], "deaf": sys.argv[2] == "deaf"}
-cli._dispatch = lambda arguments: shares.run_in_processes(wait_long, settings, 2)
-sys.exit(cli.main([]))
-"""
-
-
-@pytest.mark.parametrize("hearing", ["hears", "deaf"])
-def test_sigterm_to_the_first_ends_all_within_seconds(hearing, tmp_path):
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), hearing], cwd=Path(__file__).parents[2])
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("*.begun"))) < 2 or not all(path.read_text() for path in tmp_path.glob("*.begun")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    told = time.monotonic()
-    parent.terminate()
-    assert parent.wait(timeout=30) == 128 + signal.SIGTERM
-    assert time.monotonic() - told < 10
-    for path in tmp_path.glob("*.begun"):
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(path.read_text()), 0)
-    assert len(list(tmp_path.glob("*.unwound"))) == (2 if hearing == "hears" else 0)
+def note_threads(folder: str) -> int:
+    names = ("OMP_NUM_THREADS", "WORLD_SIZE")
+    Path(folder, os.environ["RANK"]).write_text(" ".join(os.environ[name] for name in names))
+    return int(os.environ["RANK"])
 
 
 @pytest.mark.parametrize("two_ways", [False, True])
-def test_what_all_refuse_is_said_once(two_ways, capsys, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # the processes import this file
+def test_what_all_refuse_is_printed_once(two_ways, capsys):
     assert run_in_processes(refuse, {"two_ways": two_ways}, 2) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert sorted(said) == (["segapp: another.", "segapp: the same."] if two_ways else ["segapp: the same."])
+    printed = capsys.readouterr().err.splitlines()
+    assert sorted(printed) == (["segapp: another.", "segapp: the same."] if two_ways else ["segapp: the same."])
+
+
+@pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("5", "5")])
+def test_two_processes_share_a_quota_of_two_cores_on_a_machine_of_64(tmp_path, monkeypatch, given, threads):
+    root = machine(tmp_path / "machine", "0::/", {"cpu.max": "200000 100000"})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    monkeypatch.setattr(limits, "ROOT", root)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert run_in_processes(note_threads, {"folder": str(tmp_path)}, 2) == 1  # the larger exit code
+    assert [(tmp_path / rank).read_text() for rank in "01"] == [f"{threads} 2"] * 2

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,10 @@ def test_in_a_container_the_path_may_be_the_hosts(tmp_path):
 def test_usable_cores_are_whole_and_at_least_one(tmp_path, monkeypatch, quota, cores):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
     assert count_usable_cores(machine(tmp_path, "0::/", {"cpu.max": f"{quota} 100000"})) == cores
+
+
+def test_cores_are_counted_in_one_place():
+    package = Path(__file__).parents[2] / "segapp"
+    counting = re.compile(r"cpu_count\(|sched_getaffinity\(")
+    found = [path.name for path in package.rglob("*.py") if counting.search(path.read_text())]
+    assert found == ["limits.py"]

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -165,8 +166,11 @@ def _evaluate(
     todo = [(index, step) for index, step in enumerate(plan.steps()) if not done[index]]
     saved = time.monotonic()
     try:
-        with Progress(len(done), "point", "landscape", int(done.sum())) as bar:
-            for index, loss in compute_losses(request, opened, todo, devices):
+        with (
+            Progress(len(done), "point", "landscape", int(done.sum())) as bar,
+            closing(compute_losses(request, opened, todo, devices)) as points,  # ends its processes
+        ):
+            for index, loss in points:
                 losses[index], done[index] = loss, True
                 bar.update()
                 if time.monotonic() - saved > SAVE_EVERY:

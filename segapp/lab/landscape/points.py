@@ -1,10 +1,6 @@
 """What a landscape is of, opened from files, and its points shared by processes."""
 
-import multiprocessing
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +13,7 @@ from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, load_checkpoint, read_checkpoint, select_weights
 from segapp.checkpoints.roles import LOSS
 from segapp.checkpoints.trust import Review, arguments_of
-from segapp.errors import MisuseError, SegappError
+from segapp.errors import MisuseError
 from segapp.inference.runtime import choose_device
 from segapp.io.yaml import read_yaml
 from segapp.lab.landscape.directions import filter_normalised_direction
@@ -25,7 +21,9 @@ from segapp.lab.landscape.surface import LossSurface, Step
 from segapp.lab.landscape.trajectory import Trajectory, project_trajectory
 from segapp.loading.datamodule import SegmentationDataModule, build_source
 from segapp.spec import Spec
-from segapp.system.limits import count_usable_cores
+from segapp.workers import SPAWN, Workers
+
+ADVICE = "The same command resumes; use fewer --devices or --samples if memory is too small."
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def _open_trajectory(request: Request, net: nn.Module) -> Trajectory:
 
 def compute_losses(
     request: Request, opened: Opened, todo: Sequence[tuple[int, Step]], devices: int | None
-) -> Iterator[tuple[int, float]]:
+) -> Generator[tuple[int, float], None, None]:
     """(index, loss) of every (index, step), in whatever order they are done.
 
     With several devices each process opens the checkpoint itself and takes the next point when it is free.
@@ -157,48 +155,21 @@ def compute_losses(
     if count == 1:
         yield from ((index, opened.surface.at(step)) for index, step in todo)
         return
-    context = multiprocessing.get_context("spawn")
-    names = context.Queue()
-    for number in range(count):
-        names.put(f"cuda:{number % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu")
-    threads = max(1, count_usable_cores() // count)
-    with ProcessPoolExecutor(count, context, _open_here, (request, names, threads)) as pool:
-        try:
-            yield from _iterate_completed(pool, todo, ahead=2 * count)
-        except BrokenProcessPool as error:
-            raise SegappError(
-                "a process that computed points was killed, perhaps for memory; the same command goes on, with fewer "
-                "--devices or --samples if need be."
-            ) from error
+    names = [f"cuda:{n % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu" for n in range(count)]
+    taken = SPAWN.Value("q", 0)
+    plain = [(index, dict(step)) for index, step in todo]
+    with Workers(_compute_points, [(request, name, plain, taken) for name in names], advice=ADVICE) as workers:
+        yield from (point for _, point in workers)
 
 
-def _iterate_completed(
-    pool: ProcessPoolExecutor, todo: Sequence[tuple[int, Step]], ahead: int
-) -> Iterator[tuple[int, float]]:
-    """Iterate over results as they complete.
-
-    Only a few points more than there are processes are queued, so that an interruption waits for few.
-    """
-    rest, running = iter(todo), dict[Future[float], int]()
+def _compute_points(request: Request, device: str, todo: Sequence[tuple[int, Step]], taken: Any) -> Iterator[Any]:
+    """Yield (index, loss) of the next point that no process has taken yet, until there is none."""
+    surface = open_all(request, device).surface
     while True:
-        for index, step in rest:
-            running[pool.submit(_compute_loss, dict(step))] = index
-            if len(running) >= ahead:
-                break
-        if not running:
+        with taken.get_lock():
+            number = taken.value
+            taken.value += 1
+        if number >= len(todo):
             return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            yield running.pop(future), future.result()
-
-
-_here: list[LossSurface] = []  # of a process of the pool: opened once, asked for many points
-
-
-def _open_here(request: Request, names: Any, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to handle; it ends this one
-    torch.set_num_threads(threads)
-    _here.append(open_all(request, names.get()).surface)
-
-
-def _compute_loss(step: Step) -> float:
-    return _here[0].at(step)
+        index, step = todo[number]
+        yield index, surface.at(step)

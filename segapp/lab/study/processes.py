@@ -11,7 +11,7 @@ import torch
 from segapp.errors import MisuseError
 from segapp.lab.study.jobs import Job
 from segapp.lab.study.run_variant import Slot, run_job
-from segapp.system.limits import count_usable_cores
+from segapp.system.limits import count_usable_cores, divide_cores
 
 PRELOAD = [
     "lightning.pytorch.cli",
@@ -28,12 +28,11 @@ class Processes:
     """This machine as a place for jobs: one per GPU, or per core; with `workers`, so many that share them."""
 
     def __init__(self, workers: int | None = None) -> None:
-        cores = count_usable_cores()
         gpus = _list_gpus()
-        count = len(gpus) or cores if workers is None else workers
+        count = len(gpus) or count_usable_cores() if workers is None else workers
         if count < 1:
             raise MisuseError(f"workers is 1 or more, got {workers}.")
-        self.slots = [Slot(gpus[i % len(gpus)] if gpus else None, max(1, cores // count)) for i in range(count)]
+        self.slots = [Slot(gpus[i % len(gpus)] if gpus else None, divide_cores(count)) for i in range(count)]
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
 
