@@ -1,4 +1,4 @@
-"""From pressing enter to the first mask: one image of 512 x 512, a new process every time.
+"""Measure the time from starting a command to its first mask: one 512 x 512 image, a new process every time.
 
     python benchmarks/cold_start.py                 # some minutes on two idle cores
     python benchmarks/cold_start.py --repeats 2     # a look
@@ -45,7 +45,7 @@ PIL.Image.fromarray(indices.to(torch.uint8).numpy()).save(mask)
 """
 
 Command = Callable[[Path], list[str]]
-"""The words that write a mask of the image into a folder."""
+"""The command line that writes a mask of the image into a folder."""
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def started(command: Command, output: Path) -> tuple[float, float]:
-    """Seconds until a mask lies in the output folder, and until the process has ended."""
+    """Return the seconds until the output folder holds a mask, and until the process has ended."""
     output.mkdir()
     begun = time.perf_counter()
     with tempfile.TemporaryFile() as log:

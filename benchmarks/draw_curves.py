@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def curve(path: Path) -> tuple[list[int], list[float]]:
-    """Epochs from 1, and the Dice of the set, of the rows that have one."""
+    """Return the epochs, counted from 1, and the Dice of the data set, for the rows that have one."""
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["val/dice/dataset"]]
     return [int(row["epoch"]) for row in rows], [float(row["val/dice/dataset"]) for row in rows]

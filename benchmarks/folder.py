@@ -1,4 +1,4 @@
-"""How many images a second `segapp predict` writes masks for, beside what the processor could do.
+"""Measure the images per second of `segapp predict` and compare them with what the processor allows.
 
     python benchmarks/folder.py                                    # a quarter of an hour on two idle cores
     python benchmarks/folder.py --images 6 --block 2 --repeats 2   # a look
@@ -40,7 +40,7 @@ from segapp.inference.open import Networks, open_networks
 from segapp.io import Image, write_mask
 
 NETWORKS = {"resnet34": (prepared.RESNET34, 20), "small": (prepared.SMALL, 50)}
-"""How each is trained, and images in a block."""
+"""The training options of each network, and the number of images per block."""
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def measured(name: str, path: Path, folder: Path, images: int, block: int, repea
 
 
 class Blocks:
-    """The images in folders of a block each, handed out in turn, and a new folder for every arm's masks."""
+    """Folders of one block of images each, used in turn, and a new output folder for every call."""
 
     def __init__(self, images: Sequence[Path], size: int, folder: Path) -> None:
         self.folders = []
@@ -95,7 +95,7 @@ class Blocks:
         self._folder, self._number = folder, count()
 
     def each(self, work: Callable[[Path, Path], object]) -> Step:
-        """`work(images, output)` on another block at every call."""
+        """Return a step that calls `work(images, output)` with the next block every time."""
         turn = cycle(self.folders)
 
         def step() -> None:

@@ -1,4 +1,4 @@
-"""What `segapp.lab.gradient_flow.GradientFlow` costs: measured steps against the steps between them, in one run.
+"""Measure the cost of `segapp.lab.gradient_flow.GradientFlow`: steps with and without it, in one run.
 
     python benchmarks/gradient_flow.py
 
@@ -23,14 +23,14 @@ SECONDS: dict[int, float] = {}
 
 
 class Start(Callback):
-    """Starts the clock before everything else."""
+    """A callback that starts the clock before all other callbacks."""
 
     def on_train_batch_start(self, trainer: Any, *rest: Any) -> None:
         self.now = time.process_time()
 
 
 class End(Callback):
-    """Stops it after `GradientFlow` has written."""
+    """A callback that stops the clock after `GradientFlow` has written."""
 
     def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
         start = next(callback for callback in trainer.callbacks if isinstance(callback, Start))

@@ -1,4 +1,4 @@
-"""What the benchmarks share: arms that take turns, medians of paired ratios, and where they ran.
+"""Shared by the benchmarks: interleaved timing, medians of paired ratios, and a description of the machine.
 
 Arms that are compared take turns in one process, so that whatever else the machine does meets all of them. A figure
 is the median over the blocks of a ratio within a block, with the 95 % interval of a bootstrap over the blocks.
@@ -19,14 +19,14 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def both() -> np.ndarray:
-    """Wall and CPU seconds (of this process, all threads), as one clock."""
+    """Return wall time and CPU time in seconds (this process, all threads)."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 def interleaved(
     arms: dict[str, Step], blocks: int, steps: int = 1, clock: Callable[[], Any] = time.perf_counter, warm: int = 2
 ) -> dict[str, list[Any]]:
-    """Seconds a step, per arm and block; the order turns by one arm from block to block."""
+    """Return the seconds per step, by arm and block; the order rotates by one arm from block to block."""
     for step in arms.values():
         for _ in range(warm):
             step()
@@ -41,7 +41,7 @@ def interleaved(
 
 
 def interval(values: Sequence[float], digits: int = 3) -> str:
-    """The median, and the 95 % bootstrap interval of the median."""
+    """Return the median and its 95 % bootstrap interval as text."""
     values = np.asarray(values, float)
     draws = np.random.default_rng(0).choice(values, (10_000, len(values)))
     low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
@@ -49,18 +49,18 @@ def interval(values: Sequence[float], digits: int = 3) -> str:
 
 
 def ratio(times: Sequence[float], base: Sequence[float]) -> str:
-    """Median of paired ratios, and its 95 % bootstrap interval."""
+    """Return the median of the paired ratios and its 95 % bootstrap interval as text."""
     return interval(np.array(times) / np.array(base))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Markdown."""
+    """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def machine(*packages: str) -> str:
-    """One line for under a table: processor, cores, load while it ran, versions."""
+    """Return one line to print below a table: processor, cores, load and package versions."""
     cores = len(os.sched_getaffinity(0))
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
@@ -85,7 +85,7 @@ def _versions(packages: Sequence[str]) -> str:
 
 
 def raised_by(step: Step) -> int:
-    """Bytes by which a step raises this process's peak above what it holds before, whatever earlier peaks were.
+    """Return the bytes by which a step raises the peak memory of this process; earlier peaks do not count.
 
     Not by `ru_maxrss`, which a process inherits from its parent.
     """
@@ -96,6 +96,6 @@ def raised_by(step: Step) -> int:
 
 
 def _resident(kind: str) -> int:
-    """Bytes that this process holds in memory (VmRSS), or held at most (VmHWM)."""
+    """Return the resident memory of this process in bytes: now (VmRSS) or at its peak (VmHWM)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))

@@ -1,4 +1,4 @@
-"""What `segapp landscape` adds to the forward passes it is made of.
+"""Measure the overhead of `segapp landscape` over its forward passes.
 
     python benchmarks/landscape.py
 

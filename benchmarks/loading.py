@@ -1,4 +1,4 @@
-"""Part `loader` of training.py: what the loader delivers beside a plain loop, and what the cache is worth for PNG."""
+"""Part `loader` of training.py: the rate of the loader beside a plain loop, and the effect of the cache on PNG."""
 
 import argparse
 import statistics
@@ -19,7 +19,7 @@ SIDE, CROP, BATCH = 512, 256, 8
 
 
 def loaders(options: argparse.Namespace) -> str:
-    """Every arm delivers batches of uint8 tensors, and is one thread but where workers are named."""
+    """Compare loaders that deliver batches of uint8 tensors, in one thread unless workers are named."""
     use_one_thread()
     torch.set_num_threads(1)
     source = Cells(root=f"data/cells{SIDE}", size=SIDE, train=48, val=1, test=0)
@@ -51,13 +51,13 @@ def loaders(options: argparse.Namespace) -> str:
 
 
 def plain_transforms() -> list[A.BasicTransform]:
-    """What `Microscopy` does, in albumentations' words: mirrorings and turns, zoom and rotation, values."""
+    """Return the transforms of `Microscopy`, written with albumentations: flips, turns, zoom, rotation, intensity."""
     zoom = A.Affine(scale=(0.75, 1.33), rotate=(-45, 45), border_mode=cv2.BORDER_REFLECT_101, p=0.3)
     return [A.RandomCrop(CROP, CROP), A.D4(), zoom, *Microscopy().values(1)]
 
 
 def plain(change: A.Compose) -> Iterator[dict[str, torch.Tensor]]:
-    """Decode, change, stack: what a person writes first, in one process."""
+    """Yield batches from a plain loop in one process: decode, augment, stack."""
     root = Path(f"data/cells{SIDE}/train")
     names, rng = sorted(path.name for path in (root / "images").iterdir()), np.random.default_rng(0)
     while True:
@@ -72,7 +72,7 @@ def plain(change: A.Compose) -> Iterator[dict[str, torch.Tensor]]:
 
 
 def loader(source: Cells, augment: list | None = None, **settings: object) -> Iterator[dict]:
-    """Of an endless epoch."""
+    """Return an iterator over the batches of an endless epoch."""
     chosen = [Microscopy()] if augment is None else [Flips()]
     settings = {"num_workers": 0, "crops_per_image": 1000, "augment": chosen} | settings
     data = SegmentationDataModule(source, BATCH, CROP, **settings)

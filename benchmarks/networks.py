@@ -1,4 +1,4 @@
-"""Part `encoder` of training.py: our U-Net on a ResNet-34 beside smp.Unet of the same widths; what joining costs."""
+"""Part `encoder` of training.py: our ResNet-34 U-Net beside smp.Unet; the cost of concatenation."""
 
 import argparse
 import multiprocessing
@@ -19,7 +19,7 @@ WIDTHS = [16, 32, 64, 128, 256]
 
 
 def ours(encoder: str, order: Order = "pre") -> nn.Module:
-    """An SMP encoder under our decoder."""
+    """Return our U-Net with an encoder of SMP."""
     torch.manual_seed(0)
     named = partial(SmpEncoder, name=encoder)
     net = UNet(1, 2, encoder=named, decoder_widths=WIDTHS, upsample="nearest", decoder_block=BlockStyle(order=order))
@@ -27,7 +27,7 @@ def ours(encoder: str, order: Order = "pre") -> nn.Module:
 
 
 def theirs(encoder: str) -> nn.Module:
-    """smp.Unet, whose decoder has the same widths by default."""
+    """Return smp.Unet, whose decoder has the same widths by default."""
     net = smp.Unet(encoder, encoder_weights=None, in_channels=1, classes=2)
     return net.to(memory_format=torch.channels_last)
 
@@ -36,7 +36,7 @@ NETS = {"smp.Unet": theirs, "segapp UNet": ours, "segapp UNet, order=post": part
 
 
 def networks(options: argparse.Namespace) -> str:
-    """Both fp32 and channels last, the same loss: time, bytes kept for the backward pass, peak memory of a process."""
+    """Compare time, saved tensors and peak memory of both networks, in fp32 and channels last, with the same loss."""
     nets = {name: make("resnet34") for name, make in NETS.items()}
     shape = options.batch, 1, options.crop, options.crop
     arms = {name: trained(net, torch.rand(shape)) for name, net in nets.items()}
@@ -55,7 +55,7 @@ def networks(options: argparse.Namespace) -> str:
 
 
 def peak(name: str, shape: tuple[int, ...]) -> int:
-    """Bytes by which three steps raise the peak resident memory of a fresh process."""
+    """Return the bytes by which three steps raise the peak resident memory of a new process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak, (name, shape))
 
@@ -74,7 +74,7 @@ def trained(net: nn.Module, *images: torch.Tensor) -> Step:
 
 
 def kept(net: nn.Module, *images: torch.Tensor) -> int:
-    """Bytes that a forward keeps for its backward, weights left out."""
+    """Return the bytes that a forward pass saves for its backward pass, without the weights."""
     storages = {}
     weights = {parameter.untyped_storage().data_ptr() for parameter in net.parameters()}
 
@@ -94,7 +94,7 @@ def kept(net: nn.Module, *images: torch.Tensor) -> int:
 
 
 class Concatenated(nn.Module):
-    """What a decoder's first layer does: concatenation, norm, ReLU, convolution."""
+    """The first layer of a decoder block: concatenation, norm, ReLU, convolution."""
 
     def __init__(self, first: int, second: int, out: int) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class Concatenated(nn.Module):
 
 
 class Summed(nn.Module):
-    """The same function with nothing copied: a norm and a convolution of each input, and the sum."""
+    """The same function without a copy: a norm and a convolution of each input, then the sum."""
 
     def __init__(self, first: int, second: int, out: int) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class Summed(nn.Module):
 
 
 def concatenation(options: argparse.Namespace) -> str:
-    """Both at the levels of the default network and of a ResNet's decoder, per level."""
+    """Compare both layers at every level of the default network and of a ResNet decoder."""
     lines = ["\n| level (decoder + encoder → out, size) | summed beside concatenated | saved tensors, MB |"]
     lines.append("|---|---|---|")
     for first, second, out, reduction in ((16, 16, 16, 1), (64, 64, 32, 2), (128, 64, 64, 4), (256, 256, 256, 16)):

@@ -1,4 +1,4 @@
-"""nnU-Net's predictor beside segapp's, where nnunetv2 is installed: what its plans say of plain 2-D images."""
+"""Build nnU-Net's predictor and its plans for 2-D images, where nnunetv2 is installed."""
 
 import json
 import os
@@ -12,11 +12,11 @@ for _variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
     os.environ.setdefault(_variable, "")  # else it complains at import that they are not set
 
 STAGES = {"small": [16, 32, 64, 128], "large": [32, 64, 128, 256, 512]}
-"""Widths of nnU-Net's own PlainConvUNet: like segapp's default network, and about a third of a ResNet-34 U-Net."""
+"""Channels per level of nnU-Net's own PlainConvUNet: segapp's default, and about a third of a ResNet-34 U-Net."""
 
 
 def plans(widths: list[int]) -> dict[str, Any]:
-    """2-D, windows of 512 x 512, no resampling, grey values divided by 255: what segapp does with such images."""
+    """Return plans that match segapp: 2-D, windows of 512 x 512, no resampling, grey values divided by 255."""
     steps = len(widths)
     resampled = {"is_seg": False, "order": 1, "order_z": 0, "force_separate_z": None}
     configuration = {
@@ -80,7 +80,7 @@ DATASET = {
 
 
 class Inside(nn.Module):
-    """A segapp network as nnU-Net calls it: windows of float32 in [0, 1] in, logits in segapp's own precision out."""
+    """A segapp network as nnU-Net calls it: float32 windows in [0, 1] in, logits in segapp's precision out."""
 
     def __init__(self, net: nn.Module, half: bool) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Inside(nn.Module):
 
 
 def predictor(net: nn.Module) -> Any:
-    """nnU-Net's predictor around a network: no mirroring, neighbours share a quarter of a window, Gaussian."""
+    """Return nnU-Net's predictor for a network: no mirroring, an overlap of 0.25, Gaussian blending."""
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
@@ -106,7 +106,7 @@ def predictor(net: nn.Module) -> Any:
 
 
 def model_folder(folder: Path, widths: list[int]) -> Path:
-    """A folder as nnU-Net's training leaves it, with a PlainConvUNet of random weights."""
+    """Write a model folder as nnU-Net's training does, with a PlainConvUNet of random weights."""
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
     made = plans(widths)

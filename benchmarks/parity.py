@@ -1,4 +1,4 @@
-"""How far every exported form of a network is from its checkpoint, on images of yours.
+"""Compare every exported form of a network with its checkpoint, on your images.
 
     python benchmarks/parity.py --images data/camvid/val runs/camvid/<time>/checkpoints/best.ckpt …
 
@@ -28,7 +28,7 @@ VERIFIED = 3
 
 
 def forms(checkpoint: Path, calibrate: list[ArrayImage], folder: Path) -> Iterator[tuple[str, Runtime]]:
-    """Every runtime and every kind of number, one after the other."""
+    """Yield every runtime in every number format, one after the other."""
     spec, net, record = load_checkpoint(checkpoint)
     yield "torch, bf16", TorchRuntime(net, precision="bf16-mixed")
     save_weights(net, record["net"], folder / "half.safetensors", half=True)
@@ -52,13 +52,13 @@ def forms(checkpoint: Path, calibrate: list[ArrayImage], folder: Path) -> Iterat
 
 
 def logits(runtime: Runtime, spec: Spec, images: list[ArrayImage]) -> list[np.ndarray]:
-    """(K, H, W) of every image."""
+    """Return the logits (K, H, W) of every image."""
     engine = Engine(runtime, spec)
     return [np.concatenate([np.array(runtime.to_numpy(band.logits)) for band in engine.bands(i)], 1) for i in images]
 
 
 def main() -> None:
-    """A table per checkpoint."""
+    """Print one table per checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("checkpoints", type=Path, nargs="+")

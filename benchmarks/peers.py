@@ -1,4 +1,4 @@
-"""The other sides of training.py: segmentation-models-pytorch in Lightning, MONAI's and nnU-Net's U-Nets.
+"""The libraries that training.py compares with: segmentation-models-pytorch in Lightning, MONAI and nnU-Net.
 
 MONAI and nnU-Net are no dependencies of segapp: `pip install monai==1.6.1 nnunetv2` into an environment of its own.
 """
@@ -23,12 +23,12 @@ PEERS = {"monai": ("monai",), "nnunet": ("nnunetv2", "dynamic_network_architectu
 
 
 def missing() -> list[str]:
-    """The peers that are not installed."""
+    """Return the names of the libraries that are not installed."""
     return [name for name, modules in PEERS.items() if not all(map(find_spec, modules))]
 
 
 class SmpData(torch.utils.data.Dataset):
-    """A data set as a tutorial of SMP writes it."""
+    """A data set written as in SMP's tutorials."""
 
     def __init__(self, crop: int) -> None:
         self.images = sorted(Path("data/cells/train/images").iterdir())
@@ -45,7 +45,7 @@ class SmpData(torch.utils.data.Dataset):
 
 
 class SmpModule(pl.LightningModule):
-    """A module as a tutorial of SMP writes it."""
+    """A Lightning module written as in SMP's tutorials."""
 
     def __init__(self, encoder: str) -> None:
         super().__init__()
@@ -73,13 +73,13 @@ def run_smp(options: argparse.Namespace, turns: pl.Callback) -> None:
 
 
 def plain() -> nn.Module:
-    """Segapp's own U-Net of these widths: two convolutions a level, as nnU-Net's."""
+    """Return segapp's U-Net with these widths and, as in nnU-Net, two convolutions per level."""
     torch.manual_seed(0)
     return UNet(1, 2, encoder=lambda channels: PlainEncoder(channels, WIDTHS)).to(memory_format=torch.channels_last)
 
 
 def monai(batch: dict) -> tuple[nn.Module, Step]:
-    """A step as MONAI's tutorials write it: residual units, DiceCELoss, AdamW."""
+    """Return a network and a training step as in MONAI's tutorials: residual units, DiceCELoss, AdamW."""
     from monai.losses import DiceCELoss
     from monai.networks.nets import UNet as MonaiUNet
 
@@ -96,7 +96,7 @@ def monai(batch: dict) -> tuple[nn.Module, Step]:
 
 
 def nnunet(batch: dict) -> tuple[nn.Module, Step]:
-    """A step as nnUNetTrainer makes it on a CPU: deep supervision, Dice + cross-entropy, SGD, clipping at 12."""
+    """Return nnUNetTrainer's network and CPU step: deep supervision, Dice + cross-entropy, SGD, clipping at 12."""
     from dynamic_network_architectures.architectures.unet import PlainConvUNet
     from nnunetv2.training.loss.compound_losses import DC_and_CE_loss
     from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper

@@ -1,4 +1,4 @@
-"""What the benchmarks of prediction work on: networks trained in a few minutes and pictures, made once and kept.
+"""Prepare networks and images for the benchmarks of prediction; they are made once and kept.
 
 Everything lies under runs/benchmarks and data/benchmarks of the folder that a benchmark is started in; remove them to
 have them made anew.
@@ -30,20 +30,20 @@ WINDOW = 512
 
 
 def images(count: int) -> list[Path]:
-    """So many grey PNGs of 512 x 512."""
+    """Return the paths of `count` grey 512 x 512 PNGs, written if missing."""
     cells = Cells(DATA / f"cells-{count}", size=WINDOW, train=1, val=1, test=count)
     return [item.image.path for item in cells.items("test")]
 
 
 def checkpoint(name: str, options: tuple[str, ...], channels: int = 1) -> Path:
-    """The best weights of a short `segapp fit` on 24 pictures of cells, windows of 512 x 512 from then on."""
+    """Return the best checkpoint of a short `segapp fit` on 24 images of cells, with windows set to 512 x 512."""
     source = {"root": DATA / f"train-{channels}", "size": WINDOW, "train": 24, "val": 4, "test": 0}
     words = [f"--data.source.init_args.{key}={value}" for key, value in (source | {"channels": channels}).items()]
     return trained(name, (*options, *words, "--data.crops_per_image=8", "--trainer.max_epochs=4"))
 
 
 def trained(name: str, options: tuple[str, ...]) -> Path:
-    """The best weights of a `segapp fit`, unless one has ended here before."""
+    """Return the best checkpoint of a `segapp fit`; train only if no finished run exists."""
     ended = RUNS / f"{name}.txt"
     if not ended.is_file():
         quiet = ("--trainer.enable_progress_bar=false", "--trainer.callbacks=[]")
@@ -56,7 +56,7 @@ def trained(name: str, options: tuple[str, ...]) -> Path:
 
 
 def exported(path: Path, format: Format, dtype: Dtype, images: Path | None = None) -> Path:
-    """The bundle of a checkpoint, unless it is there already."""
+    """Return the bundle of a checkpoint; export only if it does not exist."""
     folder = path.parent / f"{format}-{dtype}"
     if not folder.is_dir():
         free = {"max_delta": 1e9, "max_changed": 1.0} if dtype == "int8" else {}  # its Dice is measured instead
@@ -68,7 +68,7 @@ def exported(path: Path, format: Format, dtype: Dtype, images: Path | None = Non
 
 
 def with_classes(path: Path, classes: int) -> Path:
-    """The checkpoint with a head of so many classes, its further weights random: for time and memory, not for masks."""
+    """Return a copy whose head has `classes` classes, the added ones random: for time and memory, not for masks."""
     target = path.with_name(f"{classes}-classes.ckpt")
     if not target.is_file():
         record: dict[str, Any] = torch.load(path, weights_only=True)
@@ -87,14 +87,14 @@ def with_classes(path: Path, classes: int) -> Path:
 
 
 def data_of(config: dict[str, Any]) -> SegmentationDataModule:
-    """The data module of a checkpoint's or a file's section `data`."""
+    """Return the data module of the section `data` of a config."""
     parser = ArgumentParser()
     parser.add_class_arguments(SegmentationDataModule, "data")
     return parser.instantiate_classes(parser.parse_object({"data": config})).data
 
 
 def open_once() -> None:
-    """From now on `segapp predict`, called in this process, opens and digests a checkpoint once, not at every call.
+    """Make `segapp predict`, called in this process, open and hash a checkpoint once instead of at every call.
 
     What a command does once per run is then not charged to each of the small blocks that it is measured in.
     """

@@ -1,4 +1,4 @@
-"""What a window of 512 x 512 costs in every runtime, beside eager fp32, and what each does to the Dice on real images.
+"""Measure the time of a 512 x 512 window and the Dice on real images in every runtime, beside eager fp32.
 
     python benchmarks/runtimes.py --data configs/data/dsb2018_nuclei.yaml --root data/dsb2018_nuclei
     python benchmarks/runtimes.py --ckpt_path RUN/checkpoints/best.ckpt    # a network of yours, on its own data
@@ -92,7 +92,7 @@ def compared(path: Path, repeats: int, scored: int) -> str:
 
 
 def bundles(path: Path, data: SegmentationDataModule) -> dict[str, Networks]:
-    """All that is exported, opened; OpenVINO's fp32 bundle a second time as it computes by itself."""
+    """Export and open every bundle; OpenVINO's fp32 bundle a second time with its default precision."""
     opened = {}
     with tempfile.TemporaryDirectory() as images:
         for number, item in enumerate(data.source.items("train")):

@@ -1,4 +1,4 @@
-"""All nine skip combinations on `Cells`, several seeds each: a first look, with nothing matched but the widths.
+"""Train all nine skip combinations on `Cells` with several seeds; only the widths are matched.
 
     python benchmarks/skips.py --epochs 3 --seeds 3
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def arm(long: str, short: str, seed: int, epochs: int) -> dict[str, object]:
-    """Train one arm; its best validation Dice, parameters and seconds."""
+    """Train one arm; return its best validation Dice, parameters and seconds."""
     name = f"skips/{long}-{short}-{seed}"
     net = "--model.net.init_args"
     started = time.perf_counter()

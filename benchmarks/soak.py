@@ -1,4 +1,4 @@
-"""Does a long `segapp fit` keep what it should have given back: memory, workers, descriptors, files?
+"""Check that a long `segapp fit` leaks no memory, workers, file descriptors or files.
 
     python benchmarks/soak.py --minutes 65 --output soak          # Linux; on an idle machine or a busy one
 
@@ -104,7 +104,7 @@ def watch(
 
 
 def descendants(pid: int) -> list[int]:
-    """Children of every thread, and theirs."""
+    """Return the descendants of a process, over all of its threads."""
     found: list[int] = []
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -116,7 +116,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def memory(pid: int) -> float:
-    """PSS in MB of what it allocated or shares with its workers; 0 of a process that has ended.
+    """Return the PSS in MB of memory it allocated or shares with its workers; 0 if the process has ended.
 
     Without mapped files: whoever else on the machine uses torch takes a share of its libraries, and gives it back.
     """
@@ -139,7 +139,7 @@ def files(folder: Path) -> set[Path]:
 
 
 def birth(pid: int) -> str:
-    """When it was started, which tells it from a later process of that number; nothing once it has ended."""
+    """Return when the process started, which identifies it if its number is reused; "ended" after its end."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -162,7 +162,7 @@ def epochs(output: Path) -> int:
 
 
 def trend(minutes: np.ndarray, values: np.ndarray, warm_up: float) -> str:
-    """Slope per hour of the five-minute means after the warm-up, with Student's 95 % interval."""
+    """Return the slope per hour of the five-minute means after the warm-up, with Student's 95 % interval."""
     late = minutes >= warm_up
     group = ((minutes[late] - warm_up) // 5).astype(int)
     counts = np.bincount(group)

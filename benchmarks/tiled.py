@@ -1,4 +1,4 @@
-"""Images that are predicted in windows: how near `segapp predict` comes to its windows' forward time, and its memory.
+"""Measure time and memory of `segapp predict` on large images, beside the forward time of their windows.
 
     python benchmarks/tiled.py                              # 33 minutes on two idle cores
     python benchmarks/tiled.py --sizes 2048 --repeats 2     # a look
@@ -96,7 +96,7 @@ def memory(path: Path, options: argparse.Namespace) -> str:
 
 
 def picture(height: int, width: int) -> Path:
-    """An RGB TIFF in tiles, drawn once: 16 pictures of cells, laid out by chance."""
+    """Return a tiled RGB TIFF, written once; each tile is one of 16 images of cells, at random."""
     path = prepared.DATA / f"cells-{height}x{width}.tif"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def arms(networks: Networks, path: Path, image: Path, folder: Path, monai: bool)
 
 
 def one_in(windows: int) -> int:
-    """How many windows stand for each that the bare forward is timed on."""
+    """Return how many windows are represented by each one that the bare forward is timed on."""
     return 10 if windows >= 1000 else 1
 
 
@@ -173,7 +173,7 @@ def monai_inferer(networks: Networks) -> Callable[[Path, Path], None]:
 
 
 def alone(arm: str, path: Path, image: Path) -> int:
-    """Megabytes that an arm needs above the loaded network, measured in a process of its own."""
+    """Return the MB that an arm needs above the loaded network, measured in a process of its own."""
     words = [sys.executable, __file__, "--alone", arm, "--inputs", str(path), str(image)]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     return int(said.rpartition("peak: ")[2])

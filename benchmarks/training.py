@@ -1,4 +1,4 @@
-"""What a training step of segapp costs beside a bare loop and beside what others' users write, on the same data.
+"""Compare a training step of segapp with a bare loop and with other libraries, on the same data.
 
     python benchmarks/training.py                                  # every part, 15 minutes on two idle cores
     python benchmarks/training.py --part ready --part loading
@@ -115,7 +115,7 @@ def peers(options: argparse.Namespace) -> str:
 
 
 def sizes_of(net: nn.Module, batch: dict) -> str:
-    """Equal widths are not equal work: MONAI strides in its first convolution, so its encoder never sees all pixels."""
+    """Compare networks of equal widths; MONAI's does less work, since its first convolution has a stride of 2."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(batch["image"].float())
     parameters = sum(parameter.numel() for parameter in net.parameters())
@@ -135,7 +135,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
 
 
 class Turns(pl.Callback):
-    """A training that others wrote, in a thread of its own, let on by so many steps at a time."""
+    """A training in a thread of its own that runs a given number of steps at a time."""
 
     def __init__(self, run: Callable[["Turns"], object]) -> None:
         self.go, self.done = threading.Semaphore(0), threading.Semaphore(0)
@@ -173,7 +173,7 @@ def some_batches(options: argparse.Namespace) -> list[dict]:
 
 
 def looped(options: argparse.Namespace, net: nn.Module, batches: Iterator[dict], half: bool | None = None) -> Step:
-    """The bare loop: same precision (unless told), loss, optimiser and clipping as `segapp fit`."""
+    """Return the step of a bare loop: loss, optimiser, clipping and, by default, precision of `segapp fit`."""
     loss = DiceCrossEntropy()
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-4)
     half = choose_precision("cpu") == "bf16-mixed" if half is None else half
@@ -191,7 +191,7 @@ def looped(options: argparse.Namespace, net: nn.Module, batches: Iterator[dict],
 
 
 class Ready:
-    """Some batches in turn, as often as the loader that they came from would have given some."""
+    """Prepared batches in turn, as many as the loader that they came from would have delivered."""
 
     def __init__(self, batches: list[dict], length: int) -> None:
         self.batches, self.length = batches, length
@@ -204,7 +204,7 @@ class Ready:
 
 
 def run_segapp(options: argparse.Namespace, batches: list[dict] | None, turns: Turns) -> None:
-    """The command itself; only the taking of turns is added, and batches where they are to be ready."""
+    """Run `segapp fit` itself, with a callback for the interleaving and, where given, prepared batches."""
     watchers, loader = training.SegmentationCLI._make_callbacks, SegmentationDataModule.train_dataloader
     training.SegmentationCLI._make_callbacks = lambda self, fit: [*watchers(self, fit), turns]  # type: ignore[method-assign]
     if batches is not None:
@@ -224,7 +224,7 @@ def run_segapp(options: argparse.Namespace, batches: list[dict] | None, turns: T
 
 
 def timed(arms: dict[str, Step], options: argparse.Namespace, bases: list[str]) -> str:
-    """A table of every arm beside some of them."""
+    """Return a table that compares every arm with the chosen ones."""
     seconds = interleaved(arms, options.blocks, options.steps, CLOCKS[options.clock])
     shape = f"batch {options.batch}, {options.crop} × {options.crop}"
     how = f"{torch.get_num_threads()} threads, {options.clock} time"

@@ -1,4 +1,4 @@
-"""A plain segmentation-models-pytorch loop on the data, crops, augmentation, budget and validation code of a run.
+"""Train a plain segmentation-models-pytorch loop on the data, crops, budget and validation code of a run.
 
     python benchmarks/versus_smp.py RUN --encoder resnet18 --output runs/smp
 
@@ -27,7 +27,7 @@ from segapp.spec import Spec
 
 
 class Net(nn.Module):
-    """smp.Unet behind the normalisation its users do in their data set."""
+    """smp.Unet with the normalisation that its users apply in their data set."""
 
     def __init__(self, encoder: str, channels: int, num_classes: int) -> None:
         super().__init__()
