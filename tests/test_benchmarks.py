@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from segapp.checkpoints.building import build_network
-from segapp.checkpoints.checkpoint import VERSION
+from segapp.checkpoints.settings import VERSION
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from segapp.checkpoints.settings import VERSION, read_spec, require_version
 from segapp.errors import MisuseError
 from segapp.io.text import read_json
 from segapp.spec import Spec
 
-VERSION = 1
 MANIFEST, SPEC, VERIFICATION = "bundle.json", "spec.json", "verification.json"
 
 MOST_NETWORKS = 64
@@ -79,11 +79,7 @@ def read_bundle(path: str | Path) -> Bundle:
     """
     folder = Path(path)
     content = read_json(folder / MANIFEST)
-    if content.get("version") != VERSION:
-        raise MisuseError(
-            f"{folder}: a bundle of version {content.get('version')!r}; this segapp reads version {VERSION}: "
-            "install the segapp that wrote it, or export again."
-        )
+    require_version(folder, "bundle", content, "install the segapp that wrote it, or export again")
     format, dtype, networks = (content.get(key, "") for key in ("format", "dtype", "networks"))
     is_known = all(isinstance(word, str) for word in (format, dtype)) and format in FILES and dtype in get_args(Dtype)
     if not (is_known and isinstance(networks, list) and 1 <= len(networks) <= MOST_NETWORKS):
@@ -94,10 +90,7 @@ def read_bundle(path: str | Path) -> Bundle:
             "export the checkpoint with --format onnx, openvino or weights."
         )
     found = tuple(_locate_network(folder, name, FILES[format]) for name in networks)
-    try:
-        spec = Spec.from_dict(read_json(folder / SPEC))
-    except (MisuseError, KeyError, TypeError, ValueError) as error:
-        raise MisuseError(f"{folder / SPEC}: {error}") from error
+    spec = read_spec(folder / SPEC, read_json(folder / SPEC))
     return Bundle(folder, format, dtype, found, spec, content.get("window_statistics") is True)
 
 

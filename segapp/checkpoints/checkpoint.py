@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from segapp.checkpoints.bounds import check_archive, check_content, check_plain
 from segapp.checkpoints.building import brief, filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
+from segapp.checkpoints.settings import read_spec, require_version
 from segapp.checkpoints.training_state import require_training_state
 from segapp.errors import MisuseError
 from segapp.io.text import read_json
 from segapp.spec import Spec
 
-VERSION = 2
 SECTIONS = ("spec", "net", "config", "splits", "scores")
 
 
@@ -32,7 +32,7 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
     """
     checkpoint = read_checkpoint(path)
     record = checkpoint["segapp"]
-    return Spec.from_dict(record["spec"]), build_trained_network(path, checkpoint, allowed), record
+    return read_spec(path, record["spec"]), build_trained_network(path, checkpoint, allowed), record
 
 
 def build_trained_network(path: str | Path, checkpoint: dict[str, Any], allowed: Sequence[str] = ()) -> nn.Module:
@@ -100,12 +100,7 @@ def _check_checkpoint(file: Path, checkpoint: Any, records: int) -> dict[str, An
             f"{file}: not written by segapp (it lacks the 'segapp' entry that says what the network is); "
             "give a checkpoint of `segapp fit`, as runs/<name>/<time>/checkpoints/best.ckpt."
         )
-    version = record.get("version") if isinstance(record, dict) else None
-    if version != VERSION:
-        raise MisuseError(
-            f"{file}: a checkpoint of version {version!r}; this segapp reads version {VERSION}: "
-            "install the segapp that wrote it."
-        )
+    require_version(file, "checkpoint", record if isinstance(record, dict) else {}, "install the segapp that wrote it")
     _check_content(file, checkpoint, records)
     sections = [*(record.get(name) for name in SECTIONS), checkpoint.get("state_dict")]
     if not all(isinstance(section, dict) for section in sections):
