@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the image and does with it what people do, without a GPU and without a network:
+# Builds the image and runs the usual commands in it, without a GPU and without a network:
 #
-#   docker/check.sh docker            or podman, or any command that understands the same words
+#   docker/check.sh docker            or podman, or any command with the same options
 #   docker/check.sh docker segapp     checks the image `segapp`, builds nothing
 #   BASE=python:3.12-slim-trixie@sha256:... docker/check.sh docker     builds on exactly this base
 #
 # Every container has a read-only root, no capabilities and no network. fit and predict run as the image's user and as
-# a user the image has never heard of; what they write must belong to them. Last, a training is stopped and
-# goes on. About 3 minutes beside the build.
+# a user that the image does not know; the files they write must belong to them. Last, a training is stopped and
+# resumed. About 3 minutes beside the build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 engine=${1:?usage: docker/check.sh ENGINE [IMAGE]}

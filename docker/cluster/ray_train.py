@@ -2,7 +2,7 @@
 
     python docker/cluster/ray_train.py --job cells-1 --workers 16
 
-Ray starts the processes, joins them to one process group and starts them again when a node is lost; all go on from
+Ray starts the processes, joins them to one process group and starts them again when a node is lost; all resume from
 last.ckpt. Everything after `--` is added to the command, as in `... --job cells-1 -- --trainer.max_epochs 30`.
 """
 

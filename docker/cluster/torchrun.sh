@@ -4,7 +4,7 @@
 #   HEAD=host1 NODES=2 JOB=cells-1 docker/cluster/torchrun.sh
 #
 # HEAD is where the hosts meet (port 29400), NODES how many there are or a range such as 2:4, JOB any new name. When a
-# host is lost the others wait for it, or within a range go on without it; all go on from last.ckpt. GPUS: processes per
+# host is lost the others wait for it, or within a range continue without it; all resume from last.ckpt. GPUS: processes per
 # host, by default one per GPU.
 set -euo pipefail
 : "${HEAD:?the name of the host where they meet}" "${NODES:?how many hosts}" "${JOB:?a name for the job}"
