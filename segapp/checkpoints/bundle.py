@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args
 
 from segapp.checkpoints.settings import VERSION, read_spec, require_version
 from segapp.errors import MisuseError
-from segapp.io.text import read_json
 from segapp.spec import Spec
+from segapp.system.text_files import read_json
 
 MANIFEST, SPEC, VERIFICATION = "bundle.json", "spec.json", "verification.json"
 

@@ -18,8 +18,8 @@ from segapp.checkpoints.missing import describe_missing_checkpoint
 from segapp.checkpoints.settings import read_spec, require_version
 from segapp.checkpoints.training_state import require_training_state
 from segapp.errors import MisuseError
-from segapp.io.text import read_json
 from segapp.spec import Spec
+from segapp.system.text_files import read_json
 
 SECTIONS = ("spec", "net", "config", "splits", "scores")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.errors import MisuseError
-from segapp.io.yaml import parse_yaml, read_yaml
+from segapp.system.yaml_files import parse_yaml, read_yaml
 
 SLOTS = (
     *("net", "encoder", "loss", "optimizer", "lr_scheduler", "source", "split", "mask", "augment"),

@@ -10,8 +10,6 @@ import numpy as np
 
 from segapp.checkpoints.merge import get_value
 from segapp.errors import MisuseError
-from segapp.io.text import read_json
-from segapp.io.yaml import read_yaml
 from segapp.lab.study.command import find_differing_settings
 from segapp.lab.study.effects import Question
 from segapp.lab.study.examples import make_slug, write_examples
@@ -19,6 +17,8 @@ from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.sizes import measure_size
 from segapp.loading.datamodule import build_source
 from segapp.report.results import LOWER_IS_BETTER, Result, find_common_images
+from segapp.system.text_files import read_json
+from segapp.system.yaml_files import read_yaml
 
 NEEDED = ("name", "seed_everything", "data.source.class_path", "model.net.class_path")
 """Settings that the config of every run has."""

@@ -15,9 +15,9 @@ from segapp.datasets.microscopy import draw
 from segapp.datasets.source import SPLITS, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_image, write_mask
-from segapp.io.text import read_text
 from segapp.io.unfinished import open_unfinished
 from segapp.spec import Intensity
+from segapp.system.text_files import read_text
 
 CLASSES = ("background", "cell", "border")
 PALETTE = ((0, 0, 0), (64, 196, 255), (255, 112, 67))

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from segapp.datasets.source import SplitName
 from segapp.datasets.splits import Candidate, Division, Split, require_whole_groups
 from segapp.errors import MisuseError
-from segapp.io.text import read_text
+from segapp.system.text_files import read_text
 
 
 class Lists(Split):

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from segapp.errors import SegappError
-from segapp.io.text import read_text
 from segapp.io.write import explain_errors, write_atomically
+from segapp.system.text_files import read_text
 from segapp.terminal.text import for_csv, from_csv
 
 

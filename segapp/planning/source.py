@@ -11,7 +11,6 @@ from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate, sort_key_natural
 from segapp.errors import MisuseError
 from segapp.io import Image
-from segapp.io.yaml import read_yaml
 from segapp.loading.datamodule import build_source
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import FEWEST
@@ -19,6 +18,7 @@ from segapp.planning.intensity import choose_intensity
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
 from segapp.planning.masks import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning, read_mask_values
 from segapp.planning.names import find_names
+from segapp.system.yaml_files import read_yaml
 
 PLACE = "data.source.init_args"
 MOST_MASKS = 5000

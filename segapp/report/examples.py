@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from segapp.io.text import read_text
 from segapp.report.page import Page, arrange_in_row, embed_image, legend
 from segapp.report.results import Result
+from segapp.system.text_files import read_text
 
 
 def add_examples(page: Page, finished: Sequence[Result], pairs: Sequence[tuple[str, list[str]]]) -> None:

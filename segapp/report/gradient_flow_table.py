@@ -10,7 +10,7 @@ import numpy as np
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_atomically
-from segapp.io.text import read_text
+from segapp.system.text_files import read_text
 
 COLUMNS = (
     "epoch",

@@ -12,8 +12,8 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import read_table
-from segapp.io.text import read_json
 from segapp.report.gradient_flow_table import FlowTable, read_flow
+from segapp.system.text_files import read_json
 
 LOWER_IS_BETTER = ("hd95", "hd95/image", "loss")
 """Scores of which less is more."""

@@ -1,1 +1,1 @@
-"""Limits and facts of this machine or container, and the checks of `segapp doctor`."""
+"""This machine or container: its limits and facts, the text files on it, and the checks of `segapp doctor`."""

@@ -35,6 +35,16 @@ def test_help_and_version_import_nothing_heavy(words):
         assert f"'{heavy}'" not in printed
 
 
+@pytest.mark.parametrize(
+    "words", [["fit", "--foo"], ["test", "--ckpt_path", "absent.ckpt"], ["predict", "--imges", "here"]], ids=" ".join
+)
+def test_a_mistake_is_told_before_anything_heavy_is_imported(words):
+    code = f"import sys; from segapp.cli import main; assert main({words!r}) == 2; print(sorted(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for heavy in ("torch", "numpy", "lightning", "jsonargparse", "cv2", "tifffile"):
+        assert f"'{heavy}'" not in printed
+
+
 def test_a_misspelt_command_gets_a_suggestion(capsys):
     assert main(["predct"]) == 2
     assert "did you mean 'predict'?" in capsys.readouterr().err

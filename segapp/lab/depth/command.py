@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io import require_writable, write_atomically
-from segapp.io.yaml import read_yaml
 from segapp.lab.depth.figures import COLUMNS, read_profiles
 from segapp.lab.depth.measure import Arm, Scale, measure
 from segapp.lab.depth.page import PAGE, PICTURES, draw_all
+from segapp.system.yaml_files import read_yaml
 from segapp.terminal.progress import Progress
 
 TABLE = "profiles.csv"

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
-from segapp.io.text import read_text
 from segapp.report.figures import COLOURS as PALETTE
 from segapp.report.figures import INK, make_figure
+from segapp.system.text_files import read_text
 
 COLUMNS = (
     *("net", "init", "activation", "depth", "short", "long", "norm", "seed"),

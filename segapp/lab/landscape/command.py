@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from segapp.errors import MisuseError
 from segapp.io import require_writable, write_atomically
-from segapp.io.text import read_json
 from segapp.lab.landscape.figures import NUMBERS, SETTINGS, draw_all, read_landscape, read_numbers
 from segapp.lab.landscape.hessian import Eigenvalues
 from segapp.lab.landscape.points import Opened, Request, compute_losses, open_all
 from segapp.lab.landscape.surface import LINE, Plan, measure_sharpness, require_sensible
 from segapp.lab.landscape.trajectory import make_axis
+from segapp.system.text_files import read_json
 from segapp.terminal.progress import Progress
 
 SAVE_EVERY = 20.0

@@ -14,9 +14,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
-from segapp.io.text import read_json
 from segapp.report.figures import COLOURS, INK, make_figure, save_png, use_style
 from segapp.system.regular_files import describe_irregular
+from segapp.system.text_files import read_json
 from segapp.terminal.text import for_plot
 
 NUMBERS, SETTINGS = "landscape.npz", "landscape.json"

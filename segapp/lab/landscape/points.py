@@ -15,12 +15,12 @@ from segapp.checkpoints.roles import LOSS
 from segapp.checkpoints.trust import Review, arguments_of
 from segapp.errors import MisuseError
 from segapp.inference.runtime import choose_device
-from segapp.io.yaml import read_yaml
 from segapp.lab.landscape.directions import filter_normalised_direction
 from segapp.lab.landscape.surface import LossSurface, Step
 from segapp.lab.landscape.trajectory import Trajectory, project_trajectory
 from segapp.loading.datamodule import SegmentationDataModule, build_source
 from segapp.spec import Spec
+from segapp.system.yaml_files import read_yaml
 from segapp.workers import SPAWN, Workers
 
 ADVICE = "The same command resumes; use fewer --devices or --samples if memory is too small."

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from segapp.checkpoints.merge import flatten_settings
 from segapp.errors import MisuseError
-from segapp.io.yaml import read_yaml
 from segapp.lab.landscape.command import landscape
 from segapp.lab.landscape.surface import require_sensible
 from segapp.lab.study.cluster import open_cluster
@@ -21,6 +20,7 @@ from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.processes import Processes
 from segapp.lab.study.queue import Place, run_all
 from segapp.report.results import Result
+from segapp.system.yaml_files import read_yaml
 from segapp.terminal.text import for_terminal
 
 BOOKKEEPING = ("name", "seed_everything")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from segapp.checkpoints.merge import changed, merged
 from segapp.errors import MisuseError
-from segapp.io.yaml import read_yaml
+from segapp.system.yaml_files import read_yaml
 
 KEYS = {
     "like": "another study, of which this one is a variant",

@@ -13,11 +13,11 @@ from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
-from segapp.io.text import read_json, read_text
-from segapp.io.yaml import read_yaml
 from segapp.lab.study.config import Arm, Study
 from segapp.lab.study.sizes import Size, match_arms, measure_size
 from segapp.loading.datamodule import build_source
+from segapp.system.text_files import read_json, read_text
+from segapp.system.yaml_files import read_yaml
 
 EXAMPLES = 3
 """Images of which every arm's prediction is kept, spread over the scored set."""

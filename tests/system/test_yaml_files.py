@@ -6,7 +6,7 @@ import time
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.io.yaml import read_yaml
+from segapp.system.yaml_files import read_yaml
 
 
 def refusal(path):

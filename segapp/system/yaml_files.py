@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from segapp.errors import MisuseError
-from segapp.io.text import read_text
+from segapp.system.text_files import read_text
 
 LARGEST = 2**22
 """Bytes of a config."""

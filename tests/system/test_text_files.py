@@ -5,7 +5,7 @@ import os
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.io.text import read_json, read_text
+from segapp.system.text_files import read_json, read_text
 
 
 def test_text_is_read_with_or_without_a_mark(tmp_path):
