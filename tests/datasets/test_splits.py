@@ -1,6 +1,5 @@
-"""Splits: nothing lost, nothing twice, groups whole, the same every time."""
+"""Splits: nothing is lost, groups stay together, fractions are kept."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segapp.datasets import Contiguous, Folders, Fraction, KFold, Lists, Split
+from segapp.datasets import Contiguous, Folders, Fraction, KFold, Split
 from segapp.datasets.source import SPLITS
 from segapp.datasets.splits import Candidate, sort_key_natural
 from segapp.errors import MisuseError
@@ -26,6 +25,34 @@ def candidates(names: list[str], groups: list[str] | None = None) -> list[Candid
 def names(split: Split, *given: object) -> dict[str, list[str]]:
     division = split.divide(candidates(*given), ROOT)  # type: ignore[arg-type]
     return {key: [c.name for c in part] for key, part in division.items()}
+
+
+def sizes(split: Split, *groups: int) -> dict[str, int]:
+    everything = [(f"{g}_{i}", f"g{g}") for g, size in enumerate(groups) for i in range(size)]
+    parts = names(split, [name for name, _ in everything], [group for _, group in everything])
+    return {key: len(part) for key, part in parts.items()}
+
+
+NEW = [["z"], ["0"], [f"i{k:03d}b" for k in range(0, 100, 10)]]
+
+
+def with_masks(held: list[set[int]], groups: list[str] | None = None) -> list[Candidate]:
+    everything = candidates([f"{i:03d}" for i in range(len(held))], groups)
+    return [replace(c, mask=Mask(classes)) for c, classes in zip(everything, held, strict=True)]
+
+
+class Mask:
+    """A mask of one row that holds these classes, and some pixels to ignore."""
+
+    def __init__(self, classes: set[int]) -> None:
+        self.row = np.array([[*classes, 255]], np.uint8)
+        self.shape = self.row.shape
+
+    def read(self) -> np.ndarray:
+        return self.row
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        return self.row[y : y + h, x : x + w]
 
 
 @given(
@@ -48,12 +75,6 @@ def test_fraction_takes_its_share_and_repeats_with_the_seed() -> None:
     assert [len(first[split]) for split in ("train", "val", "test")] == [35, 10, 5]
     assert first == names(Fraction(0.2, 0.1, seed=3), everything)
     assert first != names(Fraction(0.2, 0.1, seed=4), everything)
-
-
-def sizes(split: Split, *groups: int) -> dict[str, int]:
-    everything = [(f"{g}_{i}", f"g{g}") for g, size in enumerate(groups) for i in range(size)]
-    parts = names(split, [name for name, _ in everything], [group for _, group in everything])
-    return {key: len(part) for key, part in parts.items()}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -89,9 +110,6 @@ def test_a_single_image_leaves_no_other_part() -> None:
         names(Fraction(0.2, 0.2), ["a", "b"])
 
 
-NEW = [["z"], ["0"], [f"i{k:03d}b" for k in range(0, 100, 10)]]
-
-
 @pytest.mark.parametrize("new", NEW, ids=["last", "first", "ten"])
 def test_new_images_move_few_of_the_old(new: list[str]) -> None:
     old = [f"i{k:03d}" for k in range(100)]
@@ -104,25 +122,6 @@ def test_new_images_move_few_of_the_old(new: list[str]) -> None:
         fold = [set(names(KFold(0, 5, seed), given)["val"]) for given in (old, grown)]
         assert len(fold[0] - fold[1]) <= 1 + len(new)
     assert np.mean(moved) < 1 + len(new)
-
-
-def with_masks(held: list[set[int]], groups: list[str] | None = None) -> list[Candidate]:
-    everything = candidates([f"{i:03d}" for i in range(len(held))], groups)
-    return [replace(c, mask=Mask(classes)) for c, classes in zip(everything, held, strict=True)]
-
-
-class Mask:
-    """A mask of one row that holds these classes, and some pixels to ignore."""
-
-    def __init__(self, classes: set[int]) -> None:
-        self.row = np.array([[*classes, 255]], np.uint8)
-        self.shape = self.row.shape
-
-    def read(self) -> np.ndarray:
-        return self.row
-
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        return self.row[y : y + h, x : x + w]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -168,56 +167,6 @@ def test_every_image_is_in_val_of_one_fold() -> None:
 
 def test_natural_order_counts() -> None:
     assert sorted(["b10", "b9", "a", "b09x"], key=sort_key_natural) == ["a", "b9", "b09x", "b10"]
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["b", "b.png", "day/b", "/SegNet/CamVid/day/b.png /SegNet/CamVid/masks/b.png", r"C:\x\day\b.png"],
-)
-def test_lists_understand_what_people_write(tmp_path: Path, line: str) -> None:
-    (tmp_path / "train.txt").write_text("# mine\n\na\n")
-    (tmp_path / "val.txt").write_text(f"{line}\r\n")
-    given = [Candidate(n, n, tmp_path / "day" / f"{n}.png", None) for n in "abc"]
-    parts = Lists("train.txt", "val.txt").divide(given, tmp_path)
-    assert [[c.name for c in parts[split]] for split in ("train", "val")] == [["a"], ["b"]]
-
-
-def test_lists_take_names_with_spaces(tmp_path: Path) -> None:
-    (tmp_path / "t").write_text("/far/away/my image 1.png")
-    (tmp_path / "v").write_text("my image 2")
-    given = [Candidate(n, n, tmp_path / f"{n}.png", None) for n in ("my image 1", "my image 2")]
-    assert [c.name for c in Lists("t", "v").divide(given, tmp_path)["train"]] == ["my image 1"]
-
-
-@pytest.mark.parametrize(
-    ("train", "val", "sentence"),
-    [
-        ("a", "zzz", "'zzz' is none of the images"),
-        ("a\nb", "b", "is in train and in val"),
-        ("same", "b", "may mean x/same, y/same"),
-        ("a\nx/same\nx/same.png", "b", r"'x/same' and 'x/same\.png' are both the image .*; leave one of them"),
-        ("a\nx/same\nz/b", "y/same", "'z/b' would be an image only without its 'z', as 'a' is as it stands"),
-        ("a", "/f/b\n/g/y/same", r"'/g/y/same' would be an image only without its '/g', as '/f/b' is without '/f'"),
-    ],
-)
-def test_lists_refuse(tmp_path: Path, train: str, val: str, sentence: str) -> None:
-    (tmp_path / "t").write_text(train)
-    (tmp_path / "v").write_text(val)
-    given = [Candidate(n, n, tmp_path / f"{n}.png", None) for n in ("a", "b", "x/same", "y/same")]
-    with pytest.raises(MisuseError, match=sentence):
-        Lists("t", "v").divide(given, tmp_path)
-
-
-def test_a_missing_list_names_those_there(tmp_path: Path) -> None:
-    (tmp_path / "training.txt").touch()
-    with pytest.raises(MisuseError, match=r"train\.txt: there is no such list; there is: training\.txt"):
-        Lists("train.txt", "val.txt").divide([], tmp_path)
-
-
-def test_a_pipe_is_no_list(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "train.txt")
-    with pytest.raises(MisuseError, match=r"train\.txt: a named pipe"):
-        Lists("train.txt", "val.txt").divide([], tmp_path)
 
 
 def test_folders_need_their_folders() -> None:
