@@ -23,8 +23,6 @@ ROOMS = (
 )
 """Where the classes that configs name mostly live."""
 
-"""What settings are called elsewhere, and here."""
-
 _TYPED_AS = {"data.seed": "seed_everything"}
 """Settings that are filled from another one, which is what the person typed."""
 
