@@ -32,7 +32,7 @@ from torch import nn
 from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main as segapp
 from segapp.inference.runtime import choose_device
-from segapp.loading.datamodule import build_source
+from segapp.loading.source_building import build_source
 from segapp.models import DrawnByName, PlainEncoder, UNet
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

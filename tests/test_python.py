@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
     pytest.mark.filterwarnings("ignore:The number of training batches"),
     pytest.mark.filterwarnings("ignore:It is recommended to use `self.log"),
+    pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`"),
 ]
 
 SPEC = Spec(("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=0, channels=1, window=(32, 32))
@@ -128,6 +129,60 @@ def test_the_commands_take_a_checkpoint_of_a_trainer(trained, place, capsys):
     capsys.readouterr()
     assert main(["fit", "--ckpt_path", checkpoint(trained)]) == 2
     assert "no trainer" in capsys.readouterr().err
+
+
+@pytest.fixture
+def best(trained, place, tmp_path, monkeypatch) -> Path:
+    """Return the checkpoint of `trained`, seen from an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    return place / checkpoint(trained)
+
+
+def go_on(verb: str, path: Path, own: SegmentationDataModule) -> None:
+    net = UNet(own.channels, own.num_classes, partial(PlainEncoder, widths=(4, 8)))
+    module = SegmentationModule(net, DiceCrossEntropy(), spec=own.spec)
+    trainer = lightning.Trainer(max_epochs=1, num_sanity_val_steps=0, enable_checkpointing=False, **QUIET)
+    getattr(trainer, verb)(module, datamodule=own, ckpt_path=path)
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test"])
+def test_a_trainer_keeps_the_split_of_its_checkpoint_in_a_grown_folder(verb, best):
+    recorded = torch.load(best, weights_only=True)["segapp"]["splits"]
+    write_pairs(range(40))
+    own = data()
+    assert own.split_names() != recorded
+    go_on(verb, best, own)
+    assert own.split_names() == recorded
+
+
+def test_a_split_is_kept_where_the_user_asks_for_that(best):
+    write_pairs(range(40))
+    own = data()
+    own.keep_split()
+    before = own.split_names()
+    go_on("test", best, own)
+    assert own.split_names() == before
+
+
+def test_data_serve_the_checkpoints_of_two_splits_one_after_the_other(best):
+    write_pairs(range(8))
+    own = data()
+    other = torch.load(best, weights_only=True)
+    recorded = other["segapp"]["splits"]
+    other["segapp"]["splits"] = {**recorded, "train": recorded["test"], "test": recorded["train"]}
+    torch.save(other, "other.ckpt")
+    go_on("test", Path("other.ckpt"), own)
+    assert own.split_names()["test"] == recorded["train"]
+    go_on("test", best, own)
+    assert own.split_names() == recorded
+
+
+def test_other_images_are_refused_for_a_checkpoint_in_a_trainer(best):
+    write_pairs(range(20, 28))
+    with pytest.raises(MisuseError, match=r"8 of the 8 .* keep_split\(\)"):
+        go_on("test", best, data())
 
 
 def test_a_network_of_another_library_says_how_it_was_made_by_construct(tmp_path, monkeypatch, capsys):

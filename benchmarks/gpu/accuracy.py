@@ -25,7 +25,7 @@ from torch import nn
 from segapp.datasets.source import Item
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.runtime import TorchRuntime
-from segapp.loading.datamodule import build_source
+from segapp.loading.source_building import build_source
 from segapp.metrics import Evaluator
 from segapp.spec import Spec
 from segapp.training.precision import choose_precision

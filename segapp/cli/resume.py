@@ -227,6 +227,7 @@ def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], recor
     if new or not count:
         why = "as --new_split asks" if new else "since the checkpoint records none"
         print_message(f"the images are divided by the data's own `split`, {why}.")
+        data.keep_split()
         return
     was, now = record["config"]["data"]["source"], settings["source"]
     old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))

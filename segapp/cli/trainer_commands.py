@@ -42,7 +42,8 @@ from segapp.cli.resume import (
     restore_splits,
 )
 from segapp.errors import MisuseError, SegappError, StoppedError
-from segapp.loading.datamodule import SegmentationDataModule, check_root
+from segapp.loading.datamodule import SegmentationDataModule
+from segapp.loading.source_building import check_root
 from segapp.models import DrawnByName
 from segapp.training.bundle_settings import compute_with, read_settings
 from segapp.training.console import print_message, silence_libraries

@@ -15,7 +15,7 @@ from segapp.lab.study.effects import Question
 from segapp.lab.study.examples import make_slug, write_examples
 from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.sizes import measure_size
-from segapp.loading.datamodule import build_source
+from segapp.loading.source_building import build_source
 from segapp.report.results import LOWER_IS_BETTER, Result, find_common_images
 from segapp.system.text_files import read_json
 from segapp.system.yaml_files import read_yaml

@@ -185,3 +185,11 @@ def explain_dead_worker(error: Exception, readers: Sequence[Reader]) -> SegappEr
 def _return_batch(batch: Any) -> Any:
     """Return the batch unchanged: `__getitems__` of segapp's data sets delivers complete batches."""
     return batch
+
+
+def find_position(trainer: Any) -> Position:
+    """Return where a Trainer stands, also after resuming in the middle of an epoch; the start without a Trainer."""
+    if trainer is None or trainer.overfit_batches:  # overfitting wants the same batches in every epoch
+        return 0, 0
+    loop = trainer.fit_loop
+    return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready

@@ -179,3 +179,15 @@ def _blanked(mask: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
 def _measure_bytes(item: Item) -> int:
     height, width, channels = item.image.shape
     return height * width * (channels * item.image.dtype.itemsize + 1)
+
+
+def require_images(items: Sequence[Item], split: str, processes: int = 1) -> Sequence[Item]:
+    """Return the items of a split; MisuseError where there are none, or fewer than processes that share them."""
+    if not items:
+        raise MisuseError(
+            f"the data set has no {split} images: give its `split` some "
+            f"(for segapp.datasets.Fraction, {split}: 0.2), or evaluate on another split."
+        )
+    if len(items) < processes:
+        raise MisuseError(f"{len(items)} {split} images cannot be shared by {processes} processes; use fewer.")
+    return items

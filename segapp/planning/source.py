@@ -11,7 +11,7 @@ from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate, sort_key_natural
 from segapp.errors import MisuseError
 from segapp.io import Image
-from segapp.loading.datamodule import build_source
+from segapp.loading.source_building import build_source
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import FEWEST
 from segapp.planning.intensity import choose_intensity

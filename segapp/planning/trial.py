@@ -11,7 +11,8 @@ from torch import nn
 
 from segapp.batch import Batch
 from segapp.checkpoints.building import build_own
-from segapp.loading.datamodule import SegmentationDataModule, choose_workers
+from segapp.loading.datamodule import SegmentationDataModule
+from segapp.loading.worker_processes import choose_workers
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.machine import USABLE, Machine, estimate_memory, measure_step
 from segapp.planning.schedule import Pace

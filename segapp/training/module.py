@@ -27,6 +27,7 @@ from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.postprocess import clean
 from segapp.inference.runtime import Runtime, TorchRuntime
+from segapp.loading.recorded_split import restore_recorded
 from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
 from segapp.losses.distributed import share_batch
 from segapp.metrics import Boundary, EpochMean, Evaluation, Evaluator
@@ -157,9 +158,14 @@ class SegmentationModule(pl.LightningModule):
         checkpoint["segapp"]["train_loss"] = self.train_loss.sums
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from the raw weights, which the optimiser's state is of, where nothing averages them any more."""
+        """Go on with the checkpoint's split, and from the raw weights where nothing averages them any more.
+
+        The optimiser's state is of the raw weights.
+        """
         if self._trainer is None:
             return
+        if self.trainer.state.fn != "predict":  # which scores nothing
+            restore_recorded(getattr(self.trainer, "datamodule", None), checkpoint)
         if sums := checkpoint.get("segapp", {}).get("train_loss"):
             self.train_loss.restore(sums)
         averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]

@@ -25,7 +25,8 @@ from segapp.inference.open import open_networks
 from segapp.io import write_table
 from segapp.lab.landscape.points import Request, open_all
 from segapp.lab.study.examples import write_examples
-from segapp.loading.datamodule import SegmentationDataModule, build_source
+from segapp.loading.datamodule import SegmentationDataModule
+from segapp.loading.source_building import build_source
 from tests.cli import hostile
 
 NET, SOURCE, LOSS = ("model", "net"), ("data", "source"), ("model", "loss")

@@ -9,7 +9,7 @@ import pytest
 
 from segapp.datasets import Folder, Lists
 from segapp.errors import MisuseError
-from segapp.loading.datamodule import choose_workers
+from segapp.loading.worker_processes import choose_workers
 from tests.datasets.look_alikes import save, write_pair
 from tests.loading.conftest import data_module, ten_images, trained
 

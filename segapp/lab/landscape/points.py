@@ -18,7 +18,8 @@ from segapp.inference.runtime import choose_device
 from segapp.lab.landscape.directions import filter_normalised_direction
 from segapp.lab.landscape.surface import LossSurface, Step
 from segapp.lab.landscape.trajectory import Trajectory, project_trajectory
-from segapp.loading.datamodule import SegmentationDataModule, build_source
+from segapp.loading.datamodule import SegmentationDataModule
+from segapp.loading.source_building import build_source
 from segapp.spec import Spec
 from segapp.system.yaml_files import read_yaml
 from segapp.workers import SPAWN, Workers

@@ -14,7 +14,7 @@ from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision
 from segapp.io import write_atomically, write_image, write_mask
-from segapp.loading.datamodule import build_source
+from segapp.loading.source_building import build_source
 from segapp.palette import choose_error_colour
 from segapp.spec import Spec
 

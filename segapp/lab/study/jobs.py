@@ -15,7 +15,7 @@ from segapp.errors import MisuseError
 from segapp.io import write_atomically
 from segapp.lab.study.config import Arm, Study
 from segapp.lab.study.sizes import Size, match_arms, measure_size
-from segapp.loading.datamodule import build_source
+from segapp.loading.source_building import build_source
 from segapp.system.text_files import read_json, read_text
 from segapp.system.yaml_files import read_yaml
 

@@ -15,7 +15,7 @@ from segapp.lab.study.config import read_study
 from segapp.lab.study.jobs import plan_jobs
 from segapp.lab.study.run_variant import list_landscape_options
 from segapp.lab.study.sizes import measure_size
-from segapp.loading.datamodule import build_source
+from segapp.loading.source_building import build_source
 from segapp.models import PlainEncoder, UNet, count_params
 
 ENCODER = "model.net.init_args.encoder.init_args"

@@ -1,0 +1,43 @@
+"""Build the data set that a config or a checkpoint describes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from segapp.checkpoints.building import build_own, build_part
+from segapp.checkpoints.roles import SOURCE
+from segapp.datasets.source import Source
+from segapp.errors import MisuseError
+from segapp.loading.messages import report
+
+
+def build_source(where: str | Path, data: Mapping[str, Any], allowed: Sequence[str] | None = None) -> Source:
+    """Return the data set that a config's data section describes; `where` is for the errors.
+
+    `allowed` are the classes or packages outside segapp's own that it may use: default all that it names, for a config
+    of the user's own. What came with a file must not choose which code runs, nor where is written: give what the user
+    named. Its root must be there, and is told where it lies outside the current folder.
+    """
+    source = data.get("source") or {}
+    if allowed is None:
+        return build_own(where, Source, SOURCE.name, source)  # type: ignore[type-abstract]
+    made = build_part(where, Source, SOURCE, source, allowed)  # type: ignore[type-abstract]
+    check_root(where, source.get("init_args", {}).get("root"), "work where it was trained")
+    return made
+
+
+def check_root(where: str | Path, root: Any, remedy: str) -> None:
+    """Raise MisuseError unless the root that a file names is a folder with something in it; say one that is elsewhere.
+
+    Nothing is written there, as generated data would be: that is for the user to ask for.
+    """
+    if not isinstance(root, str):
+        return
+    folder = Path(root).expanduser()
+    if not folder.is_dir() or not any(folder.iterdir()):
+        relative = (
+            "" if folder.is_absolute() else f", a path relative to the folder that segapp works in ({Path.cwd()})"
+        )
+        raise MisuseError(f"{where}: there are no data in its root {root}{relative}: {remedy}.")
+    if not folder.resolve().is_relative_to(Path.cwd().resolve()):
+        report(f"data: {folder.resolve()}, outside the current folder, as {where} names it.")

@@ -1,0 +1,50 @@
+"""What training samples are made of: decoded images, augmentation that was tried, and pixels to centre crops on."""
+
+from collections.abc import Sequence
+
+from segapp.batch import Batch
+from segapp.datasets.source import Item
+from segapp.errors import MisuseError
+from segapp.loading.class_counts import Scan
+from segapp.loading.messages import report
+from segapp.loading.reader import Reader
+from segapp.loading.samples import Cut, TrainSet, stack
+from segapp.transforms import Augmenter
+
+
+def make_cached_reader(items: Sequence[Item], cache_gb: float) -> Reader:
+    """Return a reader with a cache of `cache_gb` GB, and log it where not all images find room."""
+    reader = Reader(items, round(cache_gb * 1e9))
+    if 0 < reader.cached < len(reader) or (cache_gb and not reader.cached):
+        report(
+            f"cache_gb={cache_gb:g} holds {reader.cached} of {len(reader)} training images; "
+            f"all need {reader.bytes_needed / 1e9:.2f}."
+        )
+    return reader
+
+
+def try_augmenter(augmenter: Augmenter, reader: Reader, cut: Cut) -> None:
+    """Try every transform once on noise of a sample's size and dtype; MisuseError for one that cannot be used."""
+    fixed = cut.crop or cut.resize
+    with reader.naming(0):
+        size, dtype = fixed or reader.size(0), reader.items[0].image.dtype
+    augmenter.try_once(size, dtype, size_matters=fixed is not None)
+
+
+def require_samples(scan: Scan, oversample: float, background: int | None) -> None:
+    """Raise MisuseError unless the training masks hold a class that crops can be centred on."""
+    if not scan.has_samples:
+        raise MisuseError(
+            f"oversample={oversample:g}: the training masks hold no class to centre crops on, only the "
+            f"background ({background}). Look at the masks and at the data's `classes` and `mask`, or "
+            "set oversample to 0."
+        )
+
+
+def stack_fixed(samples: TrainSet, count: int, batch_size: int) -> list[Batch]:
+    """Return `count` samples in batches, spread over the images: the same in every call."""
+    images = len(samples.reader)
+    few = count < images
+    keys = [(0, n * images // count) if few else divmod(n, len(samples)) for n in range(count)]
+    parts = (keys[start : start + batch_size] for start in range(0, count, batch_size))
+    return [stack([samples[key] for key in part]) for part in parts]
