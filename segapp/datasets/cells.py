@@ -42,6 +42,8 @@ class Cells(Folder):
         seed: Other pictures for another seed; the same ones for the same.
     """
 
+    _place_setting = "root"
+
     def __init__(
         self,
         root: str | Path = "data/cells",

@@ -49,6 +49,9 @@ class Folder(Source):
         exclude: Names of images to leave out, without suffix, with * and ?.
     """
 
+    _place_setting = "images"
+    """The setting that says where the images are."""
+
     def __init__(
         self,
         root: str | Path,
@@ -100,7 +103,7 @@ class Folder(Source):
         try:
             names = self.item_names()
         except SegappError as error:
-            yield Problem("layout", str(error), self.root, "images")
+            yield Problem("layout", str(error), self.root, self._place_setting)
             return
         found = [*self._find_name_problems(), *self._pairing.problems(names)]
         yield from found

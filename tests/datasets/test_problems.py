@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segapp.datasets import Item, KFold, Problem, Source
+from segapp.datasets import Cells, Item, KFold, Problem, Source
 from segapp.datasets.problems import raise_first
 from segapp.datasets.source import SplitName
 from segapp.errors import MisuseError
@@ -94,6 +94,12 @@ def test_a_class_that_a_split_lacks_is_a_warning(tmp_path: Path) -> None:
     assert {problem.severity for problem in found} == {"warning"}
     assert all("holds b:" in problem.message for problem in found)
     raise_first(found)
+
+
+def test_cells_name_a_setting_that_they_have(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert [(p.kind, p.setting, p.path) for p in Cells(tmp_path).problems()] == [("layout", "root", tmp_path)]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 class Own(Source):
