@@ -6,9 +6,7 @@ import math
 import pytest
 import torch
 
-from segapp.callbacks import EMA, RetunedOptimizer
 from segapp.cli import main
-from segapp.errors import MisuseError
 from segapp.schedules import WarmupCosine
 from tests.cli.tiny import TINY
 
@@ -49,53 +47,6 @@ def test_the_last_step_of_a_run_has_the_final_rate_and_none_has_the_base_rate_tw
         schedule.optimizer.step()
         schedule.step()
     assert rates == pytest.approx(by_hand)
-
-
-def section(scheduler: str, **settings: object) -> dict:
-    optimizer = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": 0.9}}
-    return {"optimizer": optimizer, "lr_scheduler": {"class_path": scheduler, "init_args": settings}}
-
-
-def test_a_new_rate_scales_a_schedule_of_torchs_where_it_is() -> None:
-    def made(lr: float) -> tuple:
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
-        return optimizer, torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.1)
-
-    optimizer, schedule = made(0.1)
-    for _ in range(3):
-        optimizer.step()
-        schedule.step()
-    before, now = (section("torch.optim.lr_scheduler.StepLR", step_size=2, gamma=0.1) for _ in range(2))
-    now["optimizer"] = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.02, "momentum": 0.5}}
-    checkpoint = {
-        "segapp": {"config": {"model": before}},
-        "optimizer_states": [optimizer.state_dict()],
-        "lr_schedulers": [schedule.state_dict()],
-    }
-    RetunedOptimizer(now).on_load_checkpoint(None, None, checkpoint)  # type: ignore[arg-type]
-    optimizer, schedule = made(0.02)
-    optimizer.load_state_dict(checkpoint["optimizer_states"][0])
-    schedule.load_state_dict(checkpoint["lr_schedulers"][0])
-    assert optimizer.param_groups[0]["momentum"] == 0.5
-    rates = []
-    for _ in range(3):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates == pytest.approx([0.002, 0.0002, 0.0002])
-
-
-def test_settings_that_a_scheduler_would_not_take_are_refused() -> None:
-    before, now = (section("torch.optim.lr_scheduler.CosineAnnealingLR", T_max=epochs) for epochs in (10, 20))
-    checkpoint = {"segapp": {"config": {"model": before}}, "optimizer_states": [], "lr_schedulers": []}
-    with pytest.raises(MisuseError, match=r"T_max of model\.lr_scheduler changed"):
-        RetunedOptimizer(now).on_load_checkpoint(None, None, checkpoint)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("decay", [-1.0, 1.0, 99.0])
-def test_a_decay_is_a_share(decay: float) -> None:
-    with pytest.raises(MisuseError, match=r"EMA's decay is in \[0, 1\), got"):
-        EMA(decay)
 
 
 @pytest.mark.slow

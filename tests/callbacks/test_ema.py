@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from segapp.callbacks import EMA
+from segapp.errors import MisuseError
 
 
 class Drifting(nn.Module):
@@ -82,3 +83,9 @@ def test_the_average_lies_on_the_device_of_the_training():
     strategy = SimpleNamespace(root_device=torch.device("meta"))
     average.setup(SimpleNamespace(strategy=strategy, precision_plugin=Precision()), Net(), "fit")
     assert {weight.device.type for weight in average._average_model.state_dict().values()} == {"meta"}
+
+
+@pytest.mark.parametrize("decay", [-1.0, 1.0, 99.0])
+def test_a_decay_below_0_or_from_1_is_refused(decay: float) -> None:
+    with pytest.raises(MisuseError, match=r"EMA's decay is in \[0, 1\), got"):
+        EMA(decay)

@@ -160,26 +160,6 @@ def test_running_statistics_that_an_overflow_spoilt_are_neither_scored_nor_writt
     assert whole_checkpoint()["epoch"] == 0
 
 
-@pytest.mark.parametrize(("every", "expected"), [(10, 2), (0, 0)])
-def test_on_a_gpu_the_loss_is_looked_at_only_when_that_costs_nothing(every, expected, monkeypatch):
-    """The device is only said to be one: what counts is how often the value is fetched."""
-    watch = callbacks.StopAtNaN(callbacks.LastCheckpoint(Path("nowhere")))
-    looks = []
-    monkeypatch.setattr(callbacks.StopAtNaN, "_look", lambda self, *rest: looks.append(int(self._streak)))
-
-    class OnDevice(torch.Tensor):
-        @property
-        def device(self):
-            return torch.device("meta")
-
-    trainer = type("Trainer", (), {"log_every_n_steps": every})()
-    watch._streak = torch.zeros((), dtype=torch.int64)
-    for batch_idx in range(20):
-        loss = torch.tensor(float("nan") if batch_idx == 4 else 1.0).as_subclass(OnDevice)
-        watch.on_train_batch_end(trainer, None, {"loss": loss}, {"name": []}, batch_idx)
-    assert len(looks) == expected
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "words"),

@@ -1,0 +1,87 @@
+"""The best and the last checkpoint: when they are written, and never half."""
+
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from segapp.callbacks import BestCheckpoint, LastCheckpoint, WholeFiles
+
+
+class Unwritable:
+    def __reduce__(self):
+        raise RuntimeError("cannot be written")
+
+
+def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path) -> None:
+    path = tmp_path / "last.ckpt"
+    WholeFiles().save_checkpoint({"epoch": 1}, path)
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        WholeFiles().save_checkpoint({"epoch": 2, "bad": Unwritable()}, path)
+    assert torch.load(path) == {"epoch": 1}
+    assert [found.name for found in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize(("score", "skipped"), [(0.5, False), (0.0, False), (float("nan"), True), (None, True)])
+def test_a_validation_without_a_score_is_never_best(score, skipped, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(ModelCheckpoint, "_should_skip_saving_checkpoint", lambda self, trainer: False)
+    metrics = {} if score is None else {"val/dice/dataset": torch.tensor(score)}
+    assert BestCheckpoint(tmp_path)._should_skip_saving_checkpoint(SimpleNamespace(callback_metrics=metrics)) == skipped
+
+
+def test_the_best_score_of_a_moved_run_counts_where_its_file_is(tmp_path) -> None:
+    state = BestCheckpoint(tmp_path / "before").state_dict() | {"best_model_score": torch.tensor(0.8)}
+    for name in ("with", "without"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "with/best.ckpt").touch()
+    best, afresh = BestCheckpoint(tmp_path / "with"), BestCheckpoint(tmp_path / "without")
+    best.load_state_dict(state)
+    afresh.load_state_dict(state)
+    assert Path(best.best_model_path) == tmp_path / "with/best.ckpt"
+    assert best.best_model_score == torch.tensor(0.8)
+    assert afresh.best_model_score is None and not afresh.best_model_path
+
+
+def test_the_command_to_resume_is_one_word_a_path(tmp_path) -> None:
+    last = LastCheckpoint(tmp_path / "my run")
+    assert shlex.split(last.command) == ["segapp", "fit", "--ckpt_path", str(tmp_path / "my run/last.ckpt")]
+
+
+def run_batches(last: LastCheckpoint, count: int, accumulate: int = 1, validate_every: int = 100) -> list[int]:
+    """Return the batches, from 1, after which `last` was saved, in an epoch that goes on beyond them."""
+    saved: list[int] = []
+    trainer = SimpleNamespace(
+        fast_dev_run=False,
+        max_steps=-1,
+        should_stop=False,
+        is_last_batch=False,
+        is_global_zero=True,
+        global_step=0,
+        world_size=1,
+        accumulate_grad_batches=accumulate,
+        val_check_batch=validate_every,
+        check_val_every_n_epoch=1,
+    )
+    trainer.save_checkpoint = lambda path: saved.append(batch + 1)
+    last.on_train_start(trainer, None)
+    for batch in range(count):
+        trainer.global_step = (batch + 1) // accumulate
+        last.on_train_batch_end(trainer, None, None, None, batch)
+    return saved
+
+
+@pytest.mark.parametrize(("accumulate", "expected"), [(1, [3, 6]), (2, [6])])
+def test_it_is_saved_after_so_many_optimiser_steps(accumulate, expected, tmp_path) -> None:
+    assert run_batches(LastCheckpoint(tmp_path, every_n_steps=3), 8, accumulate) == expected
+
+
+def test_it_is_saved_after_so_many_minutes(tmp_path) -> None:
+    assert run_batches(LastCheckpoint(tmp_path, every_n_steps=100, every_n_minutes=0.0), 3) == [1, 2, 3]
+
+
+def test_it_is_not_saved_just_before_a_validation_but_after_the_next_step(tmp_path) -> None:
+    """A resumed run would skip that validation."""
+    assert run_batches(LastCheckpoint(tmp_path, every_n_steps=3), 8, validate_every=3) == [4, 7]
