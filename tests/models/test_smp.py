@@ -113,6 +113,7 @@ def test_all_architectures_train_on_odd_sizes(architecture):
     logits.sum().backward()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter and onnxscript
 @pytest.mark.parametrize(
     "make",
