@@ -92,7 +92,8 @@ def _rename(state: dict[str, Any], place: Callable[[str], str]) -> None:
 
 def _below(path: str, folder: Path) -> Path:
     """Return a path relative to the run's folder; of one that lies elsewhere, or is an address, the name."""
-    inside = Path(os.path.relpath(folder.resolve() / path, folder.resolve()))
+    real = os.path.realpath(folder.resolve() / path)  # a link in the run may lead out of it
+    inside = Path(os.path.relpath(real, folder.resolve()))
     is_elsewhere = ".." in inside.parts or any(mark in path for mark in ("://", "::"))
     return Path(inside.name.replace(":", "_")) if is_elsewhere else inside
 

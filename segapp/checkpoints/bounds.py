@@ -1,5 +1,6 @@
 """What a file from elsewhere may cost: bounds that are checked before memory is taken, and said when passed."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,16 @@ UNSAVED = 2**30
 PLAIN = (str, int, float, bool, complex, bytes, type(None), torch.Size, torch.dtype, torch.device)
 
 
+EXPANDING = re.compile(rb"c(?:__builtin__|builtins|collections|_codecs)\n(?:bytearray|Counter|encode)\n")
+"""What a pickle of plain types may call with a number and get so many bytes; no checkpoint of segapp does."""
+
+
+def check_pickle(file: Path, content: bytes) -> None:
+    """Raise MisuseError for a pickle that takes memory by a number when it is read."""
+    if EXPANDING.search(content):
+        raise MisuseError(f"{file}: would expand when it is read; no checkpoint of `segapp fit` does. It was refused.")
+
+
 def check_archive(file: Path) -> int:
     """Return the bytes that a checkpoint holds beside its weights; MisuseError for one that would expand.
 
@@ -38,6 +49,9 @@ def check_archive(file: Path) -> int:
     size = file.stat().st_size
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
+        for entry in entries:
+            if entry.filename.endswith(".pkl") and entry.file_size <= MOST_RECORDS:
+                check_pickle(file, archive.read(entry))
     expanded = sum(entry.file_size for entry in entries)
     if expanded > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise MisuseError(

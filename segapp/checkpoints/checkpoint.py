@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from segapp.checkpoints.bounds import check_archive, check_content, check_plain
+from segapp.checkpoints.bounds import MOST_RECORDS, check_archive, check_content, check_pickle, check_plain
 from segapp.checkpoints.building import brief, filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
 from segapp.checkpoints.settings import read_spec, require_version
@@ -80,6 +80,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise MisuseError(describe_missing_checkpoint(file))
     try:
         records = check_archive(file) if zipfile.is_zipfile(file) else 0
+        if not records:  # the format of old versions of torch, or none
+            with file.open("rb") as opened:
+                check_pickle(file, opened.read(MOST_RECORDS))
         with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -45,6 +45,9 @@ LONGEST = 2000
 MATCHED = ("group", "exclude")
 """Arguments of data sets that are only compared with names, never opened."""
 
+REACHING = re.compile(r"\{[^{}]*(?:[\[\]]|__|\d{4})")
+"""A field of `str.format` that goes into its value, or is wider than a name."""
+
 
 def check_class_paths(config: Any, allowed: Sequence[str] = ()) -> None:
     """Raise MisuseError unless every class that settings name may be imported; imports nothing.
@@ -201,7 +204,15 @@ class Review:
         if not kinds.takes_any_text(kind):
             return any(member is Any for member in kinds.members(kind)) and (role is None or bool(WORD.fullmatch(text)))
         free = role is None or key in MATCHED or (role is SOURCE and key == "root")
-        return free or not leads_elsewhere(text)
+        return free or not (leads_elsewhere(text) or _is_computed(text, role))
+
+
+def _is_computed(text: str, role: Role | None) -> bool:
+    """Return whether libraries make another text of it: `{x[y]}` reads what it likes, `{x:>4000}` fills memory.
+
+    Loggers and callbacks expand `$NAME` too; in data sets it is a part of names.
+    """
+    return bool(REACHING.search(text)) or (role is not SOURCE and "$" in text)
 
 
 def leads_elsewhere(text: str) -> bool:

@@ -38,3 +38,13 @@ def test_a_run_that_was_moved_keeps_its_best(tmp_path):
     RunRecord(tmp_path, {}).on_load_checkpoint(None, None, checkpoint)
     assert checkpoint["callbacks"]["B"]["best_model_path"] == str(tmp_path / "checkpoints/best.ckpt")
     assert checkpoint["callbacks"]["B"]["dirpath"] == str(tmp_path / "checkpoints")
+
+
+def test_a_link_in_the_run_leads_to_no_file_that_is_deleted(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/x").symlink_to(tmp_path / "elsewhere")
+    checkpoint = {"callbacks": {"ModelCheckpoint{}": state("x/thesis.ckpt")}}
+    RunRecord(tmp_path / "run", {}).on_load_checkpoint(None, None, checkpoint)
+    kept = checkpoint["callbacks"]["ModelCheckpoint{}"]
+    assert {kept[name] for name in PATHS} | set(kept["best_k_models"]) == {str(tmp_path / "run/thesis.ckpt")}

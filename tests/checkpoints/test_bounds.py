@@ -1,6 +1,7 @@
 """What a file may cost is known before it is paid."""
 
 import io
+import struct
 import tracemalloc
 import zipfile
 
@@ -158,3 +159,14 @@ def test_an_honest_checkpoint_of_many_images_is_read(tmp_path):
     path = written(tmp_path / "a.ckpt", splits=splits)
     _, _, found = load_checkpoint(path, ALLOWED)
     assert len(found["splits"]["train"]) == 20_000
+
+
+def test_a_pickle_that_asks_for_memory_by_a_number_is_refused_unread(tmp_path):
+    torch.save({}, tmp_path / "plain.ckpt")
+    call = b"cbuiltins\nbytearray\nJ" + struct.pack("<i", 2**31 - 1) + b"\x85R"
+    with zipfile.ZipFile(tmp_path / "plain.ckpt") as plain, zipfile.ZipFile(tmp_path / "bomb.ckpt", "w") as bomb:
+        for entry in plain.infolist():
+            content = b"\x80\x02](" + call + b"e." if entry.filename.endswith(".pkl") else plain.read(entry)
+            bomb.writestr(entry.filename, content)
+    with pytest.raises(MisuseError, match=r"bomb\.ckpt.*expand"):
+        read_checkpoint(tmp_path / "bomb.ckpt")

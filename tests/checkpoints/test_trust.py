@@ -4,7 +4,8 @@ import jsonargparse
 import pytest
 from jsonargparse import _common
 
-from segapp.checkpoints.trust import check_class_paths, limited_imports
+from segapp.checkpoints.roles import LOGGER, SOURCE
+from segapp.checkpoints.trust import _is_computed, check_class_paths, limited_imports
 from segapp.errors import MisuseError
 
 
@@ -59,3 +60,18 @@ def test_imports_are_limited_for_a_while_only():
         for path, free in (("torch.nn.ReLU", False), ("mine.x", True), ("json.loads", False)):
             assert (_common.denying_import_path_entry(path) is None) == free
     assert _common.parsing_settings == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{epoch].__repr__.__globals__[torch].os.environ[HOME}/best",
+        "{epoch:>4000000000}",
+        "{epoch.__class__}",
+        ".$EMPTY./.$EMPTY./elsewhere",
+    ],
+)
+def test_text_that_a_library_makes_another_text_of_is_no_name_of_a_file(name: str) -> None:
+    assert _is_computed(name, LOGGER)
+    assert not _is_computed("{epoch}-{val/loss:.2f}", LOGGER)
+    assert not _is_computed("cells_{name}.png", SOURCE) and not _is_computed("price in $", SOURCE)
