@@ -126,7 +126,7 @@ def _lock_folder(folder: Path) -> Iterator[None]:
     The lock ends with the process that holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    with (folder / ".lock").open("a") as lock:  # where it is a link, nothing is lost
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
