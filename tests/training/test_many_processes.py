@@ -146,7 +146,7 @@ def test_what_all_processes_refuse_is_said_once(tmp_path):
 RECORDER = """
 import sys, torch
 from lightning.pytorch import Callback
-from segapp.cli import main, training
+from segapp.cli import main, trainer_commands as training
 
 class Recorder(Callback):  # what each process begins with, sees and draws
 

@@ -18,7 +18,8 @@ KILLER = """
 import os, signal, sys
 from lightning.pytorch import Callback
 from segapp.callbacks import LastCheckpoint
-from segapp.cli import main, trainer, training
+from segapp.cli import main, trainer_commands as training
+from segapp.training import trainer_settings as trainer
 
 class Killer(Callback):
     '''SIGKILL at a training batch or a validation batch: nothing gets the chance to tidy up.'''
