@@ -66,7 +66,6 @@ def brute_force(runtime, spec, pixels):
     blend=st.sampled_from(["gaussian", "cosine", "none"]),
     batch=st.integers(1, 5),
 )
-@settings(max_examples=30, deadline=None)
 def test_bands_are_the_blend_of_all_windows(height, width, window, overlap, blend, batch):
     pixels = picture(height, width)
     spec = make_spec(window=window, overlap=overlap, blend=blend)
