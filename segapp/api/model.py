@@ -153,8 +153,18 @@ def load(
     """
     paths = [str(one) for one in ([path] if isinstance(path, str | Path) else path)]
     networks = open_networks(paths, allow, device, precision)
-    lists = {"augment": augment, "scales": scales, "min_object": min_object, "min_hole": min_hole, "allow": allow}
-    options: dict[str, Any] = {name: list(value) for name, value in lists.items()}
     spec = apply_options(networks.spec, augment, scales, average, min_object, min_hole)
-    options |= {"average": average, "device": device, "precision": precision, "window": window, "overlap": overlap}
-    return Model(paths, make_engine(networks, spec, window, overlap, batch_size), options | {"batch_size": batch_size})
+    options = {
+        "device": device,
+        "precision": precision,
+        "window": window,
+        "overlap": overlap,
+        "batch_size": batch_size,
+        "augment": list(augment),
+        "scales": list(scales),
+        "average": average,
+        "min_object": list(min_object),
+        "min_hole": list(min_hole),
+        "allow": list(allow),
+    }
+    return Model(paths, make_engine(networks, spec, window, overlap, batch_size), options)

@@ -11,7 +11,6 @@ import numpy as np
 
 from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
-from segapp.inference.postprocess import clean
 from segapp.io import list_mask_suffixes, list_written_suffixes, write_image, write_mask
 from segapp.prediction.overlays import draw_overlay
 from segapp.prediction.writers.probability import open_probability_file
@@ -39,7 +38,8 @@ class Prediction:
     def __init__(self, image: ArrayImage, meta: dict[str, Any], engine: Engine) -> None:
         self._image, self._meta, self._engine = image, meta, engine
         height, width = image.shape[:2]
-        self.mask, kept = self._compute(engine.spec.num_classes * height * width <= KEPT_VALUES)
+        kept = self._make_probabilities() if len(self.classes) * height * width <= KEPT_VALUES else None
+        self.mask = engine.segment(image, kept)
         """(H, W) uint8 class indices, with small objects and holes removed where the options say so."""
         if kept is not None:
             self.__dict__["probabilities"] = kept  # the value of the cached property
@@ -52,8 +52,8 @@ class Prediction:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """(K, H, W) float32: softmax over the classes, before small objects and holes are removed."""
-        probabilities = self._compute(True)[1]
-        assert probabilities is not None
+        probabilities = self._make_probabilities()
+        self._engine.segment(self._image, probabilities)
         return probabilities
 
     @property
@@ -120,18 +120,9 @@ class Prediction:
         counts = np.bincount(self.mask.ravel(), minlength=len(self.classes))
         return [(name, count / self.mask.size) for name, count in zip(self.classes, counts, strict=True) if count]
 
-    def _compute(self, with_probabilities: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """Run the network; return the cleaned mask, and the probabilities (K, H, W) if asked for."""
-        size = self._image.shape[:2]
-        indices = np.empty(size, np.uint8)
-        kept = np.empty((self._engine.spec.num_classes, *size), np.float32) if with_probabilities else None
-        for block in self._engine.blocks(self._image):
-            found = self._engine.indices(block)
-            rows, columns = slice(block.y, block.y + found.shape[0]), slice(block.x, block.x + found.shape[1])
-            indices[rows, columns] = found
-            if kept is not None:
-                kept[:, rows, columns] = self._engine.probabilities(block)
-        return clean(indices, self._engine.spec), kept
+    def _make_probabilities(self) -> np.ndarray:
+        """Return (K, H, W) float32 to be filled."""
+        return np.empty((len(self.classes), *self._image.shape[:2]), np.float32)
 
     @staticmethod
     def _check_path(path: Path, suffixes: Sequence[str], overwrite: bool) -> Path:

@@ -158,12 +158,20 @@ class Engine:
         """Return the sum over a band's pixels of the probability of their class."""
         return self.runtime.sum_confidence(band.logits)
 
-    def segment(self, image: Picture) -> np.ndarray:
-        """Return the (H, W) uint8 class indices of the complete image, cleaned as the spec says."""
+    def segment(self, image: Picture, probabilities: np.ndarray | None = None) -> np.ndarray:
+        """Return the (H, W) uint8 class indices of the complete image, cleaned as the spec says.
+
+        Args:
+            image: The image.
+            probabilities: (K, H, W) float32 that is filled with the probabilities of the classes, before cleaning.
+        """
         indices = np.empty(image.shape[:2], np.uint8)
         for block in self.blocks(image):
             found = self.indices(block)
-            indices[block.y : block.y + found.shape[0], block.x : block.x + found.shape[1]] = found
+            rows, columns = slice(block.y, block.y + found.shape[0]), slice(block.x, block.x + found.shape[1])
+            indices[rows, columns] = found
+            if probabilities is not None:
+                probabilities[:, rows, columns] = self.probabilities(block)
         return clean(indices, self.spec)
 
     def _make_grid(self, image: Picture) -> "_Grid":
