@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from segapp.metrics.score import Score, Value, mean_over_classes, stack_rows
+from segapp.metrics.score import Score, Value, mean_over_classes
 from segapp.terminal.text import for_terminal
 
 
@@ -40,10 +40,10 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         """Reduce the rows, once."""
-        stacked = [
-            stack_rows([torch.tensor(image.rows[index], dtype=torch.float64) for image in self.images], score)
-            for index, score in enumerate(self.scores)
-        ]
+        stacked = []
+        for index, score in enumerate(self.scores):
+            rows = torch.tensor([image.rows[index] for image in self.images], dtype=torch.float64)
+            stacked.append(rows.reshape(-1, len(score.columns), len(self.classes)))  # also of no image
         values: dict[str, Value] = {}
         for score, rows in zip(self.scores, stacked, strict=True):
             values |= score.reduce(rows)

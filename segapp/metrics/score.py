@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
-from torch import Tensor, float64, stack, zeros
+from torch import Tensor, float64, zeros
 
 from segapp.metrics.counts import count_confusion
 
@@ -91,8 +91,3 @@ def mean_over_classes(values: Tensor, background: int | None) -> Tensor:
     """
     counted = [index for index in range(values.shape[-1]) if index != background]
     return values[..., counted].nanmean(-1)
-
-
-def stack_rows(rows: Sequence[Tensor], score: Score) -> Tensor:
-    """Stack the rows of images to (I, len(columns), K), also those of no image."""
-    return stack(list(rows)) if rows else zeros(0, len(score.columns), len(score.classes))
