@@ -26,8 +26,9 @@ class Pairing:
 
     def masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
         """Return the mask files of each image; MisuseError unless every image has some, and every mask an image."""
-        raise_first(self.problems(names))
-        return self.files(names)
+        masks = self.files(names)
+        raise_first(self._find_problems(masks))
+        return masks
 
     def files(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
         """Return the mask files of each image, which may be none or too many."""
@@ -35,7 +36,9 @@ class Pairing:
 
     def problems(self, names: Sequence[str]) -> Iterator[Problem]:
         """Yield every image and mask that does not pair; the first of a kind tells of all of them."""
-        masks = self.files(names)
+        return self._find_problems(self.files(names))
+
+    def _find_problems(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
         yield from self._find_missing_masks(masks)
         if not self.several:
             yield from self._find_several_masks(masks)
