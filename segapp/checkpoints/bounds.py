@@ -49,18 +49,20 @@ def check_archive(file: Path) -> int:
     size = file.stat().st_size
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
-        for entry in entries:
-            if entry.filename.endswith(".pkl") and entry.file_size <= MOST_RECORDS:
-                check_pickle(file, archive.read(entry))
-    expanded = sum(entry.file_size for entry in entries)
-    if expanded > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise MisuseError(
-            f"{file}: {size:,} bytes that would expand to {expanded:,}; a checkpoint of `segapp fit` is not compressed "
-            "and takes no more memory than the file. It was refused."
-        )
-    records = max((entry.file_size for entry in entries if entry.filename.endswith(".pkl")), default=0)
-    if records > MOST_RECORDS:
-        raise MisuseError(f"{file}: {records:,} bytes beside its weights, more than {MOST_RECORDS:,}; it was refused.")
+        expanded = sum(entry.file_size for entry in entries)
+        if expanded > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise MisuseError(
+                f"{file}: {size:,} bytes that would expand to {expanded:,}; a checkpoint of `segapp fit` is not "
+                "compressed and takes no more memory than the file. It was refused."
+            )
+        pickles = [entry for entry in entries if entry.filename.endswith(".pkl")]
+        records = max((entry.file_size for entry in pickles), default=0)
+        if records > MOST_RECORDS:
+            raise MisuseError(
+                f"{file}: {records:,} bytes beside its weights, more than {MOST_RECORDS:,}; it was refused."
+            )
+        for entry in pickles:
+            check_pickle(file, archive.read(entry))
     return records
 
 
