@@ -10,6 +10,7 @@ import tifffile
 
 from segapp.io import read_raw, read_shape, read_window
 from segapp.io.header import turn_upright
+from tests.io.sample_files import palette_image
 
 RNG = np.random.default_rng(0)
 
@@ -18,12 +19,6 @@ GREY = RNG.integers(0, 256, (37, 50), np.uint8)
 
 
 INDICES = RNG.integers(0, 4, (37, 50), np.uint8)
-
-
-def palette_image(indices: np.ndarray, palette: list[int]) -> PIL.Image.Image:
-    image = PIL.Image.fromarray(indices)
-    image.putpalette(palette)
-    return image
 
 
 CODES = {

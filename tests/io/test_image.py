@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-import tifffile
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io import Image, image
 from segapp.spec import Intensity
+from tests.io.sample_files import save
 
 RNG = np.random.default_rng(0)
 
@@ -23,14 +23,6 @@ COLOUR = RNG.integers(0, 256, (37, 50, 3), np.uint8)
 
 
 DEEP = RNG.integers(0, 65536, (37, 50), np.uint16)
-
-
-def save(path: Path, pixels: np.ndarray, **how: object) -> Path:
-    if path.suffix == ".tif":
-        tifffile.imwrite(path, pixels, **how)
-    else:
-        PIL.Image.fromarray(pixels).save(path, **how)
-    return path
 
 
 def test_nothing_is_opened_before_use(tmp_path: Path) -> None:

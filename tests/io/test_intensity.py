@@ -3,24 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
-import tifffile
 
 from segapp.errors import SegappError
 from segapp.io import Image
 from segapp.io.intensity import compute_bounds, require_range, scale_values
 from segapp.spec import Intensity
+from tests.io.sample_files import save
 
 RNG = np.random.default_rng(0)
-
-
-def save(path: Path, pixels: np.ndarray, **how: object) -> Path:
-    if path.suffix == ".tif":
-        tifffile.imwrite(path, pixels, **how)
-    else:
-        PIL.Image.fromarray(pixels).save(path, **how)
-    return path
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.uint32, np.float16, np.float32, np.float64])

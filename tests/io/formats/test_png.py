@@ -5,50 +5,16 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
 import pytest
-import tifffile
 
 from segapp.io import raw, read_raw
 from tests.io.formats.png_bytes import encode_png
+from tests.io.sample_files import palette_image
 
 RNG = np.random.default_rng(0)
 
 
-COLOUR = RNG.integers(0, 256, (37, 50, 3), np.uint8)
-
-
-DEEP = RNG.integers(0, 65536, (37, 50), np.uint16)
-
-
 INDICES = RNG.integers(0, 4, (37, 50), np.uint8)
-
-
-def palette_image(indices: np.ndarray, palette: list[int]) -> PIL.Image.Image:
-    image = PIL.Image.fromarray(indices)
-    image.putpalette(palette)
-    return image
-
-
-CHANNELS = RNG.integers(0, 65536, (5, 37, 50), np.uint16)
-
-
-def _samples(folder: Path) -> dict[str, bytes]:
-    PIL.Image.fromarray(COLOUR).save(folder / "a.png")
-    PIL.Image.fromarray(DEEP).save(folder / "deep.png")
-    PIL.Image.fromarray(COLOUR).save(folder / "a.jpg")
-    PIL.Image.fromarray(COLOUR).save(folder / "a.bmp")
-    tifffile.imwrite(folder / "plain.tif", COLOUR, photometric="rgb")
-    tifffile.imwrite(folder / "tiled.tif", COLOUR, photometric="rgb", tile=(16, 16), compression="deflate")
-    tifffile.imwrite(folder / "pages.tif", CHANNELS, photometric="minisblack", compression="deflate")
-    tifffile.imwrite(folder / "imagej.tif", CHANNELS, imagej=True, metadata={"axes": "CYX"})
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return _samples(tmp_path_factory.mktemp("samples"))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

@@ -4,8 +4,6 @@ import struct
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
 import pytest
 import tifffile
 
@@ -15,30 +13,10 @@ from segapp.io import read_raw, read_shape, read_window
 RNG = np.random.default_rng(0)
 
 
-COLOUR = RNG.integers(0, 256, (37, 50, 3), np.uint8)
-
-
 DEEP = RNG.integers(0, 65536, (37, 50), np.uint16)
 
 
 CHANNELS = RNG.integers(0, 65536, (5, 37, 50), np.uint16)
-
-
-def _samples(folder: Path) -> dict[str, bytes]:
-    PIL.Image.fromarray(COLOUR).save(folder / "a.png")
-    PIL.Image.fromarray(DEEP).save(folder / "deep.png")
-    PIL.Image.fromarray(COLOUR).save(folder / "a.jpg")
-    PIL.Image.fromarray(COLOUR).save(folder / "a.bmp")
-    tifffile.imwrite(folder / "plain.tif", COLOUR, photometric="rgb")
-    tifffile.imwrite(folder / "tiled.tif", COLOUR, photometric="rgb", tile=(16, 16), compression="deflate")
-    tifffile.imwrite(folder / "pages.tif", CHANNELS, photometric="minisblack", compression="deflate")
-    tifffile.imwrite(folder / "imagej.tif", CHANNELS, imagej=True, metadata={"axes": "CYX"})
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return _samples(tmp_path_factory.mktemp("samples"))
 
 
 def _tags(width: int, height: int, *more: tuple[int, int, int, int]) -> bytes:
