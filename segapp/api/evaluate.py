@@ -76,7 +76,12 @@ def _list_files(folder: Path) -> dict[str, Path]:
     files = [path for path in paths if find_suffix(path)]
     if not files:
         raise MisuseError(f"{folder}: holds no image files.")
-    return {str(path.relative_to(folder)).removesuffix(find_suffix(path)): path for path in files}
+    named: dict[str, Path] = {}
+    for path in files:
+        name = str(path.relative_to(folder)).removesuffix(find_suffix(path))
+        if named.setdefault(name, path) != path:
+            raise MisuseError(f"{path} and {named[name]} have the same name; rename one.")
+    return named
 
 
 def _read(labels: Labels) -> torch.Tensor:

@@ -66,3 +66,10 @@ def test_ignored_pixels_are_left_out() -> None:
 def test_what_cannot_be_scored_is_refused(predictions, masks, options, words) -> None:
     with pytest.raises(SegappError, match=words):
         segapp.evaluate(predictions, masks, CLASSES, **options)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder, suffix in (("found", ".png"), ("found", ".tif"), ("masks", ".png")):
+        write_mask(tmp_path / folder / f"a{suffix}", MASKS[0], ((0, 0, 0), (9, 9, 9)))
+    with pytest.raises(MisuseError, match=r"a\.tif and .*a\.png have the same name"):
+        segapp.evaluate(tmp_path / "found", tmp_path / "masks", CLASSES)
