@@ -7,6 +7,7 @@ from torch import nn
 
 from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
+from segapp.checkpoints.settings import read_spec
 from segapp.errors import MisuseError
 from segapp.models.transfer import Learned, Transfer, transfer
 from segapp.spec import Spec
@@ -34,7 +35,7 @@ def read_learned(path: str) -> Learned:
     """Return the weights of a checkpoint, or of a bundle of format weights, with its classes and channels."""
     if not is_bundle(path):
         checkpoint = read_checkpoint(path)
-        spec = Spec.from_dict(checkpoint["segapp"]["spec"])
+        spec = read_spec(path, checkpoint["segapp"]["spec"])
         return Learned(select_weights("net.", checkpoint), spec.classes, spec.channels)
     bundle = read_bundle(path)
     if bundle.format != "weights" or len(bundle.networks) != 1:

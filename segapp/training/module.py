@@ -23,6 +23,7 @@ from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
 from segapp.checkpoints.record import record_of
 from segapp.checkpoints.roles import LOSS
+from segapp.checkpoints.settings import read_spec
 from segapp.errors import MisuseError
 from segapp.inference.engine import ArrayImage, Engine
 from segapp.inference.postprocess import clean
@@ -116,7 +117,7 @@ class SegmentationModule(pl.LightningModule):
         """
         checkpoint = read_checkpoint(checkpoint_path)
         record = checkpoint["segapp"]
-        kwargs.setdefault("spec", Spec.from_dict(record["spec"]))
+        kwargs.setdefault("spec", read_spec(checkpoint_path, record["spec"]))
         if "net" not in kwargs:
             kwargs["net"] = build_trained_network(checkpoint_path, checkpoint, allow)
         if "loss" not in kwargs:

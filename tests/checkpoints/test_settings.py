@@ -1,10 +1,14 @@
 """Checkpoints and bundles have one version, and their spec is read in one way."""
 
 import pytest
+import torch
 
 from segapp.checkpoints.settings import VERSION, read_spec, require_version
+from segapp.cli.init_from import read_learned
 from segapp.errors import MisuseError
-from tests.inference.checkpoints import make_spec
+from segapp.lab.landscape.points import Request, open_all
+from segapp.training.module import SegmentationModule
+from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
 
 
 @pytest.mark.parametrize("found", [VERSION - 1, VERSION + 1, str(VERSION), None])
@@ -20,3 +24,17 @@ def test_a_damaged_spec_is_refused_with_its_file(damaged):
     assert read_spec("x", make_spec().to_dict()) == make_spec()
     with pytest.raises(MisuseError, match=r"^x: "):
         read_spec("x", damaged)
+
+
+def test_every_reader_of_a_checkpoint_refuses_a_damaged_spec_with_its_file(tmp_path):
+    path = write_checkpoint(tmp_path / "a.ckpt")
+    checkpoint = torch.load(path, weights_only=True)
+    del checkpoint["segapp"]["spec"]["classes"]
+    torch.save(checkpoint, path)
+    for read in (
+        lambda: read_learned(str(path)),
+        lambda: SegmentationModule.load_from_checkpoint(path, allow=[THRESHOLD]),
+        lambda: open_all(Request(str(path), None, None, 1, 1, False, allowed=(THRESHOLD,)), "cpu"),
+    ):
+        with pytest.raises(MisuseError, match=r"a\.ckpt: "):
+            read()

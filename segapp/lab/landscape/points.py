@@ -12,6 +12,7 @@ from torch import nn
 from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, load_checkpoint, read_checkpoint, select_weights
 from segapp.checkpoints.roles import LOSS
+from segapp.checkpoints.settings import read_spec
 from segapp.checkpoints.trust import Review, arguments_of
 from segapp.errors import MisuseError
 from segapp.inference.runtime import choose_device
@@ -20,7 +21,6 @@ from segapp.lab.landscape.surface import LossSurface, Step
 from segapp.lab.landscape.trajectory import Trajectory, project_trajectory
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.source_building import build_source
-from segapp.spec import Spec
 from segapp.system.yaml_files import read_yaml
 from segapp.workers import SPAWN, Workers
 
@@ -68,7 +68,7 @@ def open_all(request: Request, device: torch.device | str | None = None) -> Open
     """Read everything and check that it fits together; raises MisuseError with one sentence."""
     checkpoint = read_checkpoint(request.checkpoint)
     record, net = checkpoint["segapp"], build_trained_network(request.checkpoint, checkpoint, request.allowed)
-    spec, config = Spec.from_dict(record["spec"]), record["config"]
+    spec, config = read_spec(request.checkpoint, record["spec"]), record["config"]
     module, cut = _open_data(request, config["data"], record["splits"])
     if module.spec.classes != spec.classes or module.channels != spec.channels:
         raise MisuseError(
