@@ -46,8 +46,8 @@ def main() -> None:
             for image in images:
                 net(image)
 
-    arms = {"bare forward": forward, "a point": lambda: frozen.at({0: 0.3, 1: -0.2})}
-    arms["a point, recalibrated"] = lambda: anew.at({0: 0.3, 1: -0.2})
+    arms = {"bare forward": forward, "a point": lambda: frozen.compute_loss({0: 0.3, 1: -0.2})}
+    arms["a point, recalibrated"] = lambda: anew.compute_loss({0: 0.3, 1: -0.2})
     seconds = interleaved(arms, options.blocks)
     bare = seconds["bare forward"]
     rows = [(name, interval([1e3 * t for t in times], 1), ratio(bare, times)) for name, times in seconds.items()]

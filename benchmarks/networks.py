@@ -12,13 +12,13 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from segapp.models import BlockStyle, UNet
-from segapp.models.options import Order
+from segapp.models.options import LayerOrder
 from segapp.models.smp import SmpEncoder
 
 WIDTHS = [16, 32, 64, 128, 256]
 
 
-def ours(encoder: str, order: Order = "pre") -> nn.Module:
+def ours(encoder: str, order: LayerOrder = "pre") -> nn.Module:
     """Return our U-Net with an encoder of SMP."""
     torch.manual_seed(0)
     named = partial(SmpEncoder, name=encoder)

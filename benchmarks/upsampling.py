@@ -33,7 +33,7 @@ from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main as segapp
 from segapp.inference.runtime import choose_device
 from segapp.loading.source_building import build_source
-from segapp.models import DrawnByName, PlainEncoder, UNet
+from segapp.models import NamedInit, PlainEncoder, UNet
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 MODES = ("transpose", "bilinear", "nearest")
@@ -111,9 +111,9 @@ def train(name: str, mode: str, seed: int, options: argparse.Namespace) -> Path:
 
 def initial_net(channels: int, classes: int, mode: str, seed: int) -> nn.Module:
     """Return the network as `segapp fit` begins with it."""
-    with DrawnByName() as drawn:
+    with NamedInit() as drawn:
         net = UNet(channels, classes, lambda given: PlainEncoder(given, widths=WIDTHS), upsample=mode)
-    drawn.redraw(net, seed)
+    drawn.resample(net, seed)
     return net.train()  # statistics of the batch: those that are kept are of no data yet
 
 

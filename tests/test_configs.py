@@ -77,14 +77,14 @@ def test_a_smoke_study_runs(path, workplace):
     study = read_study(path)
     with (workplace / "runs" / study.name / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["arm"] for row in rows] == [arm.name for arm in study.arms]
+    assert [row["variant"] for row in rows] == [variant.name for variant in study.variants]
     assert {row["status"] for row in rows} == {"finished"}
     assert (workplace / "runs" / study.name / "report.html").is_file()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in STUDIES if not path.stem.endswith("_smoke")], ids=str)
-def test_the_arms_of_a_study_are_configs_of_fit(path, workplace, capsys):
+def test_the_variants_of_a_study_are_configs_of_fit(path, workplace, capsys):
     study = read_study(path)
     assert study.budget
     section = data_of(path)
@@ -92,11 +92,11 @@ def test_the_arms_of_a_study_are_configs_of_fit(path, workplace, capsys):
         write(Path(section).stem, workplace / "data")
     else:  # a few pictures of the same set are enough to know its classes
         few = {"root": "data/cells", "size": 64, "train": 1, "val": 1, "test": 2}
-        for arm in study.arms:
-            arm.config["data"]["source"].setdefault("init_args", {}).update(few)
+        for variant in study.variants:
+            variant.config["data"]["source"].setdefault("init_args", {}).update(few)
     jobs = plan_jobs(study, workplace / "runs" / study.name)
-    assert len(jobs) == len(study.arms) * len(study.seeds)
-    for job in jobs[: len(study.arms)]:
+    assert len(jobs) == len(study.variants) * len(study.seeds)
+    for job in jobs[: len(study.variants)]:
         assert main(["fit", "--config", str(job.folder / "config.yaml"), "--print_config"]) == 0
     if study.matching:
         sizes = [job.facts["parameters"] for job in jobs]

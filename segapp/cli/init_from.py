@@ -9,7 +9,7 @@ from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
 from segapp.checkpoints.settings import read_spec
 from segapp.errors import MisuseError
-from segapp.models.transfer import Learned, Transfer, transfer
+from segapp.models.transfer import Learned, Transfer, transfer_weights
 from segapp.spec import Spec
 from segapp.terminal.text import for_terminal
 
@@ -22,7 +22,7 @@ def init_from(path: str, net: nn.Module, spec: Spec) -> str:
     """
     learned = read_learned(path)
     try:
-        taken = transfer(net, learned, spec.classes, spec.channels)
+        taken = transfer_weights(net, learned, spec.classes, spec.channels)
     except MisuseError as error:
         raise MisuseError(
             f"init_from {path}: {error} Give model.net the settings it was trained with (config.yaml of its run), or "

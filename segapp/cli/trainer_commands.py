@@ -44,7 +44,7 @@ from segapp.cli.resume import (
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.source_building import check_root
-from segapp.models import DrawnByName
+from segapp.models import NamedInit
 from segapp.training.bundle_settings import compute_with, read_settings
 from segapp.training.console import print_message, silence_libraries
 from segapp.training.devices import apply_torchrun, refuse_unknown_strategy, refuse_what_needs_a_gpu
@@ -269,11 +269,11 @@ class SegmentationCLI(LightningCLI):
         if self.checkpoint is not None:
             self._prepare_for_checkpoint(self.checkpoint)
         try:
-            with self._imports(classes_of(self._collect_config())), DrawnByName() as drawn:
+            with self._imports(classes_of(self._collect_config())), NamedInit() as drawn:
                 super().instantiate_classes()
         except (ValueError, TypeError) as error:
             raise refused(error) from error
-        kept = drawn.redraw(self.model.net, int(self._get(self.config, "seed_everything")))
+        kept = drawn.resample(self.model.net, int(self._get(self.config, "seed_everything")))
         if kept and self.subcommand == "fit":
             print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")
 

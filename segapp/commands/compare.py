@@ -37,14 +37,14 @@ def compare(
     """Set finished runs against each other: segapp compare RUN RUN [RUN ...].
 
     Every other run is compared with the first one, image by image: settings that differ, learning curves, differences
-    of every score with 95 % intervals, and the images on which a run wins and loses most. Each run needs a verdict
+    of every score with 95 % intervals, and the images on which a run wins and loses most. Each run needs an evaluation
     (`segapp test --ckpt_path RUN/checkpoints/best.ckpt`) on the same images, the newest one of best.ckpt is taken; the
     data must still be there.
 
     Args:
         runs: Folders of runs, runs/<name>/<time>.
         output: Folder for report.html and its tables.
-        score_on: Which verdicts are compared.
+        score_on: Which evaluations are compared.
         score: Score per image by which wins and losses are chosen: a column of per_image.csv without a class.
         pictures: Wins, and as many losses, that are shown of every run.
         neighbours: So many images that follow each other by name are one group, as slices of one tissue;
@@ -88,7 +88,7 @@ def _report(
     pairs: Sequence[tuple[str, list[str]]],
     neighbours: int,
 ) -> Report:
-    first = results[0].arm
+    first = results[0].variant
     return Report(
         title=f"Comparison with {first}",
         about="The same images, scored run by run. Differences are a run minus the first one; with one run of each "
@@ -96,7 +96,7 @@ def _report(
         budget="",
         command=command,
         results=results,
-        questions=[Question(f"{result.arm} − {first}", (result.arm,), (first,)) for result in results[1:]],
+        questions=[Question(f"{result.variant} − {first}", (result.variant,), (first,)) for result in results[1:]],
         groups={"neighbours": neighbours} if neighbours > 1 else {},
         differences=find_differing_settings(configs),
         pairs=[(heading, [make_slug(image) for image in chosen]) for heading, chosen in pairs],
@@ -133,14 +133,14 @@ def _read_config(run: Path) -> dict[str, Any]:
 
 
 def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Path, allow: Sequence[str]) -> Result:
-    verdict = _find_results(run, verb)
+    evaluation = _find_results(run, verb)
     source = build_source(str(run), config["data"], allow)
     groups = {item.name: item.group for item in source.items("test" if verb == "test" else "val")}
     return Result(
-        arm=name,
+        variant=name,
         seed=0,  # paired by image alone, whatever the runs' own seeds are
         run=run,
-        verdict=verdict,
+        evaluation=evaluation,
         examples=folder / "examples" / make_slug(name),
         facts=asdict(measure_size(str(run), config, source, allow)) | {"groups": groups},
         levels={"training seed": str(config["seed_everything"])},
@@ -156,7 +156,7 @@ def _find_results(run: Path, verb: str) -> Path:
         only = f" of best.ckpt, only of {', '.join(sorted(set(scored.values())))}" if scored else ""
         best = run / "checkpoints" / "best.ckpt"
         raise MisuseError(
-            f"{run} has no {verb} verdict{only}; make one: segapp {verb} --ckpt_path {shlex.quote(str(best))}"
+            f"{run} has no {verb} evaluation{only}; make one: segapp {verb} --ckpt_path {shlex.quote(str(best))}"
         )
     return of_best[-1].parent
 
@@ -165,8 +165,8 @@ def _require_same_images(results: Sequence[Result], images: Sequence[str]) -> No
     for result in results:
         if len(result.images) != len(images) or not images:
             raise MisuseError(
-                f"{result.arm} was scored on {len(result.images)} images, of which {len(images)} are common to all; "
-                "score all runs on the same images (segapp test --ckpt_path … --data …)."
+                f"{result.variant} was scored on {len(result.images)} images, of which {len(images)} are common to all "
+                "runs; score all runs on the same images (segapp test --ckpt_path … --data …)."
             )
 
 
@@ -188,5 +188,5 @@ def _rank_images(
         losses = [images[index] for index in order[::-1][:count] if gain[index] < 0]
         for word, chosen in (("better", wins), ("worse", losses)):
             if chosen:
-                pairs.append((f"Where {result.arm} is {word} than {results[0].arm}, by {score}", chosen))
+                pairs.append((f"Where {result.variant} is {word} than {results[0].variant}, by {score}", chosen))
     return pairs

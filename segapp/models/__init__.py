@@ -3,7 +3,7 @@
 from segapp.models.blocks import BlockStyle
 from segapp.models.encoders import Encoder, PlainEncoder
 from segapp.models.match_widths import count_params, match_params
-from segapp.models.named_init import DrawnByName
+from segapp.models.named_init import NamedInit
 from segapp.models.normalise import Normalise
 from segapp.models.skips import LongSkip
 from segapp.models.unet import UNet
@@ -15,7 +15,7 @@ __all__ = [
     "LongSkip",
     "BlockStyle",
     "Normalise",
-    "DrawnByName",
+    "NamedInit",
     "match_params",
     "count_params",
 ]

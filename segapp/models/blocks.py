@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.models.options import ActivationKind, NormKind, Order, ShortSkipMode, require_choice, require_whole
+from segapp.models.options import ActivationKind, LayerOrder, NormKind, ShortSkipMode, require_choice, require_whole
 from segapp.models.skips import Dense, Residual
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -23,13 +23,13 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
-    "group": lambda channels: nn.GroupNorm(groups_for(channels), channels),
+    "group": lambda channels: nn.GroupNorm(choose_groups(channels), channels),
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
     "none": lambda channels: nn.Identity(),
 }
 
 
-def groups_for(channels: int) -> int:
+def choose_groups(channels: int) -> int:
     """Return the largest number of groups that divides the channels.
 
     At most 32 (Wu & He 2018), with at least 8 channels each.
@@ -73,13 +73,13 @@ class BlockStyle:
     activation: ActivationKind = "relu"
     dropout: float = 0.0
     layers: int = 2
-    order: Order = "pre"
+    order: LayerOrder = "pre"
 
     def __post_init__(self) -> None:
         require_choice("short_skip", self.short_skip, ShortSkipMode)
         require_choice("norm", self.norm, NormKind)
         require_choice("activation", self.activation, ActivationKind)
-        require_choice("order", self.order, Order)
+        require_choice("order", self.order, LayerOrder)
         require_whole("layers", self.layers)
         if not 0 <= self.dropout < 1:
             raise MisuseError(f"dropout is a share in [0, 1), got {self.dropout}.")
@@ -94,13 +94,13 @@ class BlockStyle:
         """Whether a convolution has a bias: a norm would only subtract it again."""
         return self.norm == "none"
 
-    def stack(self, in_channels: int, out_channels: int, blocks: int, on_image: bool = False) -> nn.Sequential:
+    def make_stack(self, in_channels: int, out_channels: int, blocks: int, on_image: bool = False) -> nn.Sequential:
         """Stack `blocks` blocks; `on_image` when the first one sees the image itself."""
         require_whole("blocks", blocks)
-        first = self.block(in_channels, out_channels, on_image)
-        return nn.Sequential(first, *(self.block(out_channels, out_channels) for _ in range(blocks - 1)))
+        first = self.make_block(in_channels, out_channels, on_image)
+        return nn.Sequential(first, *(self.make_block(out_channels, out_channels) for _ in range(blocks - 1)))
 
-    def block(self, in_channels: int, out_channels: int, on_image: bool = False) -> nn.Module:
+    def make_block(self, in_channels: int, out_channels: int, on_image: bool = False) -> nn.Module:
         """Make a block (N, in_channels, H, W) → (N, out_channels, H, W).
 
         `on_image`: the first convolution comes bare, as an activation would cut off half of the image's values.
@@ -108,7 +108,7 @@ class BlockStyle:
         if self.short_skip == "concat":
             return self._make_dense(in_channels, out_channels, on_image)
         widths = [in_channels] + [out_channels] * self.layers
-        layers = [self.layer(widths[i], widths[i + 1], bare=on_image and i == 0) for i in range(self.layers)]
+        layers = [self.make_layer(widths[i], widths[i + 1], bare=on_image and i == 0) for i in range(self.layers)]
         if self.short_skip == "add":
             if self.norm == "none":
                 nn.init.zeros_(layers[-1].get_parameter("conv.weight"))
@@ -118,10 +118,10 @@ class BlockStyle:
     def _make_dense(self, in_channels: int, out_channels: int, on_image: bool) -> Dense:
         growth = max(1, out_channels // self.layers)
         seen = [in_channels + i * growth for i in range(self.layers + 1)]
-        layers = [self.layer(seen[i], growth, bare=on_image and i == 0) for i in range(self.layers)]
-        return Dense(layers, self.layer(seen[-1], out_channels, kernel=1))
+        layers = [self.make_layer(seen[i], growth, bare=on_image and i == 0) for i in range(self.layers)]
+        return Dense(layers, self.make_layer(seen[-1], out_channels, kernel=1))
 
-    def layer(self, in_channels: int, out_channels: int, kernel: int = 3, bare: bool = False) -> nn.Sequential:
+    def make_layer(self, in_channels: int, out_channels: int, kernel: int = 3, bare: bool = False) -> nn.Sequential:
         """Make one convolution at unchanged size, with its norm, activation and dropout."""
         conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=self.bias)
         activated = self.order == "pre" and not bare
@@ -130,7 +130,7 @@ class BlockStyle:
             return nn.Sequential(OrderedDict([("conv", conv), *self._make_activation(out_channels)]))
         return nn.Sequential(OrderedDict([*(self._make_activation(in_channels) if activated else []), ("conv", conv)]))
 
-    def head(self, in_channels: int, num_classes: int) -> nn.Sequential:
+    def make_head(self, in_channels: int, num_classes: int) -> nn.Sequential:
         """Make the head (N, in_channels, H, W) → logits (N, num_classes, H, W).
 
         Pending norm and activation, then 1×1.

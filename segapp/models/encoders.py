@@ -71,7 +71,7 @@ class PlainEncoder(Encoder):
 
     def _make_level(self, level: int) -> nn.Module:
         channels = self._in_channels[level], self.out_channels[level]
-        return self.block.stack(*channels, self._blocks[level], on_image=level == 0)
+        return self.block.make_stack(*channels, self._blocks[level], on_image=level == 0)
 
     def make_bottleneck(self) -> nn.Module:
         """Make the blocks of the deepest level."""

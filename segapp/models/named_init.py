@@ -25,16 +25,16 @@ class _Fill:
     random: bool
 
 
-class DrawnByName(TorchDispatchMode):
+class NamedInit(TorchDispatchMode):
     """Watches networks being made, so that their random initial values can be drawn again, each by its name.
 
     What an initialiser does to a parameter is recorded below Python (`normal_`, or `uniform_`, `erfinv_`, `mul_`,
     `add_`, `clamp_` for a truncated normal), then done again with the parameter's own generator. So every
     initialiser keeps its distribution, and none has to know about names: PyTorch's, timm's, a stranger's.
 
-        with DrawnByName() as drawn:
+        with NamedInit() as drawn:
             net = UNet(3, 2)
-        drawn.redraw(net, seed=0)
+        drawn.resample(net, seed=0)
 
     Constants, and values copied from elsewhere (pretrained weights; also `orthogonal_`, which computes them), stay.
     """
@@ -81,7 +81,7 @@ class DrawnByName(TorchDispatchMode):
         self._fills[_get_key(tensor)] = fills
         self._alive.append(tensor.untyped_storage())
 
-    def redraw(self, net: nn.Module, seed: int) -> list[str]:
+    def resample(self, net: nn.Module, seed: int) -> list[str]:
         """Draw every random initial value of `net` again, from a generator seeded by (seed, the parameter's name).
 
         Returns the names of the parameters that were filled in parts and therefore keep the values they had.
@@ -92,7 +92,7 @@ class DrawnByName(TorchDispatchMode):
             if fills is None:
                 kept.append(name)
             elif fills:
-                _draw(parameter, fills, torch.Generator().manual_seed(seed_of(seed, name)))
+                _draw(parameter, fills, torch.Generator().manual_seed(derive_seed(seed, name)))
         self._fills.clear()
         self._alive.clear()
         return kept
@@ -102,7 +102,7 @@ _CONSTANT = (torch.ops.aten.zero_, torch.ops.aten.fill_, torch.ops.aten.copy_)
 """They leave nothing of what was drawn before."""
 
 
-def seed_of(seed: int, name: str) -> int:
+def derive_seed(seed: int, name: str) -> int:
     """Return a generator's seed for one parameter: 63 bits of a hash, the same on every machine."""
     digest = hashlib.blake2b(f"{seed},{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

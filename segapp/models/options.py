@@ -9,7 +9,7 @@ ShortSkipMode = Literal["none", "add", "concat"]
 UpsampleMode = Literal["transpose", "bilinear", "nearest"]
 NormKind = Literal["batch", "group", "instance", "none"]
 ActivationKind = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
-Order = Literal["pre", "post"]
+LayerOrder = Literal["pre", "post"]
 
 T = TypeVar("T")
 

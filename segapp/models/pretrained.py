@@ -179,10 +179,10 @@ def fetch(encoder: str, build: Callable[[], Built]) -> Built:
     Raises SegappError within seconds when neither has them: the hub's own client retries for 23 to 47 s.
     """
     try:
-        with _offline():
+        with _forbid_network():
             return build()
     except OSError:  # not in the cache
-        problem = _unreachable()
+        problem = _explain_unreachable()
     if not problem:
         try:
             return build()
@@ -195,7 +195,7 @@ def fetch(encoder: str, build: Callable[[], Built]) -> Built:
 
 
 @contextmanager
-def _offline() -> Iterator[None]:
+def _forbid_network() -> Iterator[None]:
     """Let the hub's client read its cache only; it looks at this switch for every request."""
     before = hub.HF_HUB_OFFLINE
     hub.HF_HUB_OFFLINE = True
@@ -205,7 +205,7 @@ def _offline() -> Iterator[None]:
         hub.HF_HUB_OFFLINE = before
 
 
-def _unreachable() -> str:
+def _explain_unreachable() -> str:
     """Explain why the hub cannot be reached, or return nothing.
 
     One request, where the hub's own client would make five.

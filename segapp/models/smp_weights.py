@@ -90,7 +90,7 @@ def load_from_hub(
     # timm's own are True to SMP: a name would only be warned about.
     chosen = True if timms else weights
     return fetch(
-        encoder, lambda: (build(chosen), spread_statistics(get_preprocessing_params(encoder, weights), in_channels))
+        encoder, lambda: (build(chosen), repeat_statistics(get_preprocessing_params(encoder, weights), in_channels))
     )
 
 
@@ -110,8 +110,8 @@ def load_from_file(
         weights = rename(weights, names)
     network = build(None)
     fill(network.get_submodule(part), weights, list(names), pretrained)
-    settings = PACKAGE_STATISTICS if from_package else read_statistics(path) or known_statistics(encoder)
-    return network, spread_statistics(settings, in_channels)
+    settings = PACKAGE_STATISTICS if from_package else read_statistics(path) or look_up_statistics(encoder)
+    return network, repeat_statistics(settings, in_channels)
 
 
 def list_whole(encoder: str) -> dict[str, torch.Size]:
@@ -122,7 +122,7 @@ def list_whole(encoder: str) -> dict[str, torch.Size]:
         return {name: value.shape for name, value in timm.create_model(encoder[3:]).state_dict().items()}
 
 
-def known_statistics(encoder: str) -> dict[str, Any]:
+def look_up_statistics(encoder: str) -> dict[str, Any]:
     """Return the mean and std that the published ImageNet weights of an encoder expect."""
     settings = timm.models.get_pretrained_cfg(encoder[3:]) if encoder.startswith("tu-") else None
     if settings is not None:
@@ -134,16 +134,16 @@ def known_statistics(encoder: str) -> dict[str, Any]:
     return {"mean": IMAGENET_DEFAULT_MEAN, "std": IMAGENET_DEFAULT_STD}
 
 
-def spread_statistics(settings: dict[str, Any], in_channels: int) -> Statistics:
+def repeat_statistics(settings: dict[str, Any], in_channels: int) -> Statistics:
     """Return mean and std in units of [0, 1] for any number of channels.
 
     One channel takes the average, as its filters are the sum of three; more repeat red, green, blue, as theirs do.
     """
     full = settings.get("input_range", [0, 1])[1]
 
-    def spread(values: Sequence[float]) -> list[float]:
+    def repeat(values: Sequence[float]) -> list[float]:
         if in_channels == 1:
             return [sum(values) / len(values) / full]
         return [values[channel % len(values)] / full for channel in range(in_channels)]
 
-    return spread(settings["mean"]), spread(settings["std"])
+    return repeat(settings["mean"]), repeat(settings["std"])

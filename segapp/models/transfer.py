@@ -36,7 +36,7 @@ class Transfer:
     lost_classes: list[str]
 
 
-def transfer(net: nn.Module, learned: Learned, classes: Sequence[str], channels: int) -> Transfer:
+def transfer_weights(net: nn.Module, learned: Learned, classes: Sequence[str], channels: int) -> Transfer:
     """Load into `net` what another network of the same architecture has learned.
 
     * Layers that give the classes (see `find_class_layers`) take the rows of the classes of the same name.
@@ -56,8 +56,8 @@ def transfer(net: nn.Module, learned: Learned, classes: Sequence[str], channels:
     """
     own = net.state_dict()
     by_level = any(isinstance(part, PlainEncoder) for part in net.modules())
-    given = _by_level(learned.weights) if by_level else {name: name for name in learned.weights}
-    names = _by_level(own) if by_level else {name: name for name in own}
+    given = _name_by_level(learned.weights) if by_level else {name: name for name in learned.weights}
+    names = _name_by_level(own) if by_level else {name: name for name in own}
     layers = find_class_layers(net)
     if not layers and tuple(classes) != tuple(learned.classes):
         raise MisuseError(
@@ -69,7 +69,9 @@ def transfer(net: nn.Module, learned: Learned, classes: Sequence[str], channels:
     for place, name in names.items():
         if place in given:
             value = learned.weights[given[place]]
-            adapted = _adapt(name, value, own[name], rows, layers, (len(learned.classes), learned.channels, channels))
+            adapted = _fit_tensor(
+                name, value, own[name], rows, layers, (len(learned.classes), learned.channels, channels)
+            )
             if adapted is not None:
                 found[name] = adapted
     used = {given[place] for place, name in names.items() if name in found}
@@ -98,14 +100,14 @@ def find_class_layers(net: nn.Module) -> set[str]:
     return layers
 
 
-def _by_level(names: Mapping[str, Tensor]) -> dict[str, str]:
+def _name_by_level(names: Mapping[str, Tensor]) -> dict[str, str]:
     """Return each name by one that calls the bottleneck the encoder's last level."""
     levels = [int(found[1]) for name in names if (found := re.match(r"encoder\.(\d+)\.", name))]
     last = max(levels, default=-1) + 1
     return {re.sub(r"^bottleneck\.", f"encoder.{last}.", name): name for name in names}
 
 
-def _adapt(
+def _fit_tensor(
     name: str,
     value: Tensor,
     own: Tensor,

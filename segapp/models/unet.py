@@ -110,15 +110,17 @@ class UNet(Recorded, nn.Module):
         self.decoder = nn.ModuleList()
         for level, width in enumerate(widths):
             skip = LongSkip(self.long_skip[level], width, made.out_channels[level])
-            block = style.stack(skip.out_channels, width, blocks[level])
+            block = style.make_stack(skip.out_channels, width, blocks[level])
             self.decoder.append(DecoderLevel(Upsample(upsample, inputs[level], width, style), skip, block))
-        self.head = style.head([*widths, made.out_channels[-1]][0], num_classes)
+        self.head = style.make_head([*widths, made.out_channels[-1]][0], num_classes)
         if not 0 <= deep_supervision <= max(levels - 1, 0):
             raise MisuseError(
                 f"deep_supervision takes 0 … {max(levels - 1, 0)} in a decoder of {levels} levels, "
                 f"got {deep_supervision}."
             )
-        self.auxiliary = nn.ModuleList(style.head(width, num_classes) for width in widths[1 : 1 + deep_supervision])
+        self.auxiliary = nn.ModuleList(
+            style.make_head(width, num_classes) for width in widths[1 : 1 + deep_supervision]
+        )
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
         """Compute logits (N, K, H, W), or a list of them, finest first, in training with deep supervision."""

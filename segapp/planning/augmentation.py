@@ -17,9 +17,9 @@ def choose_augmentation(fingerprint: Fingerprint) -> list[Decision]:
     turned = 45 if flips["turns"] else 15
     zoom, spread = _choose_zoom(fingerprint)
     parts = [
-        _part("segapp.transforms.Flips", **flips),
-        _part("segapp.transforms.Affine", rotate=turned, scale=zoom, p=0.5 if not fingerprint.is_grey else 0.3),
-        _part("segapp.transforms.Photometric", noise=_choose_noise(fingerprint)),
+        _make_part("segapp.transforms.Flips", **flips),
+        _make_part("segapp.transforms.Affine", rotate=turned, scale=zoom, p=0.5 if not fingerprint.is_grey else 0.3),
+        _make_part("segapp.transforms.Photometric", noise=_choose_noise(fingerprint)),
     ]
     told += (
         f" Objects vary in length by a factor of {spread:.2g} (first to third quartile), so zooms by {zoom[0]} to "
@@ -50,7 +50,7 @@ def _tell(symmetry: Symmetry) -> str:
 
 def _choose_zoom(fingerprint: Fingerprint) -> tuple[list[float], float]:
     """Return the zooms, and the factor between the quartiles of the objects' lengths."""
-    low, high = fingerprint.extent(0.25), fingerprint.extent(0.75)
+    low, high = fingerprint.measure_extent(0.25), fingerprint.measure_extent(0.75)
     spread = high / low if low > 0 else 1.0
     reach = min(WIDEST, max(NARROWEST, math.log(spread) / 2))
     return [round(math.exp(-reach), 2), round(math.exp(reach), 2)], spread
@@ -65,5 +65,5 @@ def _choose_noise(fingerprint: Fingerprint) -> float:
     return 0.0 if _is_colour(fingerprint) else min(0.06, max(0.02, round(float(fingerprint.std.mean()) / 4, 3)))
 
 
-def _part(class_path: str, **init_args: Any) -> dict[str, Any]:
+def _make_part(class_path: str, **init_args: Any) -> dict[str, Any]:
     return {"class_path": class_path, "init_args": init_args}

@@ -29,6 +29,6 @@ def build_config(decisions: Iterable[Decision]) -> dict[str, Any]:
     return config
 
 
-def reasons_of(decisions: Iterable[Decision]) -> Mapping[str, str]:
+def list_reasons(decisions: Iterable[Decision]) -> Mapping[str, str]:
     """Return the reason of each setting that has one."""
     return {decision.setting: decision.reason for decision in decisions if decision.reason}

@@ -107,12 +107,12 @@ class Fingerprint:
         """All channels are equal in every image."""
         return all(image.is_grey for image in self.images)
 
-    def as_grey(self) -> "Fingerprint":
+    def convert_to_grey(self) -> "Fingerprint":
         """Return the same data set read as one channel, where all are equal."""
         images = tuple(replace(image, mean=image.mean[:1], variance=image.variance[:1]) for image in self.images)
         return replace(self, images=images)
 
-    def extent(self, quantile: float) -> float:
+    def measure_extent(self, quantile: float) -> float:
         """Return a quantile of the objects' longer sides, in stored pixels; every object counts by its area.
 
         Counting objects by their area asks how large an object a pixel of an object lies in: specks do not matter.
@@ -126,7 +126,7 @@ class Fingerprint:
         reached = np.cumsum(areas[order]) / areas.sum()
         return float(extents[order][min(int(np.searchsorted(reached, quantile)), len(order) - 1)])
 
-    def thickness(self, class_index: int) -> float:
+    def measure_thickness(self, class_index: int) -> float:
         """Return the median over images of the mean width of a class, in stored pixels; NaN where it never occurs."""
         widths = [o.thickness for image in self.images for o in image.objects if o.class_index == class_index]
         return float(np.median(widths)) if widths else float("nan")
@@ -134,7 +134,7 @@ class Fingerprint:
     @cached_property
     def thinnest(self) -> float:
         """The smallest thickness of a class that occurs; a background of thin lines between objects is one too."""
-        return float(np.nanmin([self.thickness(index) for index in range(len(self.classes))]))
+        return float(np.nanmin([self.measure_thickness(index) for index in range(len(self.classes))]))
 
     @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:

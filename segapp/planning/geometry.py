@@ -65,7 +65,7 @@ def choose_geometry(fingerprint: Fingerprint, device: str, pixels: int | None = 
     """
     pixels = pixels or PIXELS_PER_STEP[device]
     typical = int(np.median(fingerprint.sizes[:, 0])), int(np.median(fingerprint.sizes[:, 1]))
-    extent = fingerprint.extent(0.9)
+    extent = fingerprint.measure_extent(0.9)
     longest = min(MAX_CROP, max(MIN_CROP, math.sqrt(pixels / CROPS_PER_STEP)))
     reduced = _reduce(fingerprint, typical, extent, longest, pixels)
     if reduced is not None:

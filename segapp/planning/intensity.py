@@ -31,13 +31,13 @@ def choose_intensity(paths: Sequence[Path], place: str = "data.source.init_args"
             f"The values ({', '.join(dtypes)}) go down to {min(lows):.0f}, as Hounsfield units do, which mean the "
             "same in every image: the percentiles 0.5 and 99.5 of the data set become 0 and 1."
         )
-        return [Decision(f"{place}.intensity", _part("range", low, high), reason)]
+        return [Decision(f"{place}.intensity", _make_part("range", low, high), reason)]
     highs = [float(image.max()) for image in images]
     reason = (
         f"The values ({', '.join(dtypes)}) reach from {min(lows):.4g} to {max(highs):.4g}, with maxima of "
         f"{min(highs):.4g} … {max(highs):.4g}: the percentiles 0.5 and 99.5 of each image become 0 and 1."
     )
-    return [Decision(f"{place}.intensity", _part("percentile", 0.5, 99.5), reason)]
+    return [Decision(f"{place}.intensity", _make_part("percentile", 0.5, 99.5), reason)]
 
 
 def _read_some(paths: Sequence[Path]) -> list[np.ndarray]:
@@ -62,5 +62,5 @@ def choose_normalisation(fingerprint: Fingerprint) -> list[Decision]:
     return [Decision("model.net.init_args.mean", mean, reason), Decision("model.net.init_args.std", std, "")]
 
 
-def _part(kind: str, low: float, high: float) -> dict[str, str | float]:
+def _make_part(kind: str, low: float, high: float) -> dict[str, str | float]:
     return {"kind": kind, "low": low, "high": high}

@@ -49,12 +49,12 @@ def find_layout(images: str, masks: str) -> FolderLayout:
         images: A folder, or a pattern with * that matches folders or files.
         masks: The same, or a pattern of `segapp.datasets.Folder` with `{name}`, `{stem}` or `{parent}`.
     """
-    root = _common_root(images, masks)
+    root = _find_common_root(images, masks)
     inner = [os.path.relpath(Path(given).expanduser().absolute(), root) for given in (images, masks)]
-    pairs = list(_with_splits(root, *inner)) or [(inner[0], inner[1], None)]
+    pairs = list(_yield_split_patterns(root, *inner)) or [(inner[0], inner[1], None)]
     best: tuple[float, int, FolderLayout] | None = None
     for image_pattern, mask_pattern, folders in pairs:
-        for candidate in _candidates(root, image_pattern, mask_pattern, folders):
+        for candidate in _list_candidates(root, image_pattern, mask_pattern, folders):
             tried = _try(root, *candidate, folders)
             if tried is not None and (best is None or tried[:2] > best[:2]):
                 best = tried
@@ -74,7 +74,7 @@ def list_masks(layout: FolderLayout, limit: int) -> list[Path]:
     return [file.path for image in found for file in pattern.files(image)[:FILES_EACH]]
 
 
-def _common_root(images: str, masks: str) -> Path:
+def _find_common_root(images: str, masks: str) -> Path:
     """Return the deepest folder that holds both, and is neither."""
     fixed = []
     for given in (images, masks):
@@ -90,7 +90,7 @@ def _common_root(images: str, masks: str) -> Path:
     return common
 
 
-def _with_splits(root: Path, images: str, masks: str) -> Iterator[tuple[str, str, dict[str, str] | None]]:
+def _yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str, dict[str, str] | None]]:
     """Yield the patterns with `{split}` in them where folders of a split are there, then those without."""
     if PART.search(images + masks):
         yield images, masks, None
@@ -121,7 +121,7 @@ def _split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, 
             yield f"{images}/{{split}}/{words[0]}", f"{masks}/{{split}}/{words[1]}"
 
 
-def _candidates(
+def _list_candidates(
     root: Path, images: str, masks: str, folders: dict[str, str] | None
 ) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Yield patterns of images and masks, and the folders that stand for `{class}`, the usual ones first."""
@@ -130,10 +130,10 @@ def _candidates(
         return
     yield images, masks, ()
     train = masks.replace("{split}", (folders or {}).get("train", ""))
-    classes = tuple(sorted(entry.name for entry in _folders(root / train)))
+    classes = tuple(sorted(entry.name for entry in _list_folders(root / train)))
     if 2 <= len(classes) <= 254:
         yield images, f"{masks}/{{class}}", classes
-    for before, after in _affixes(root, images.replace("{split}", (folders or {}).get("train", "")), train):
+    for before, after in _find_affixes(root, images.replace("{split}", (folders or {}).get("train", "")), train):
         yield images, f"{masks}/{before}{{stem}}{after}.*", ()
         yield images, f"{masks}/{{parent}}/{before}{{stem}}{after}.*", ()
     yield images, f"{masks}/{{name}}/*", ()
@@ -144,12 +144,12 @@ def _candidates(
         yield f"{images}/**/{image}", f"{masks}/**/{mask}/{{stem}}.*", ()
 
 
-def _affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
+def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
     """Return what most masks' names have before and after an image's, the most frequent first."""
-    stems = {path.stem for path in _some_files(root / images)}
+    stems = {path.stem for path in _list_some_files(root / images)}
     counts: Counter[tuple[str, str]] = Counter()
     lengths = sorted({len(stem) for stem in stems}, reverse=True)
-    for path in _some_files(root / masks):
+    for path in _list_some_files(root / masks):
         for length in lengths:
             starts = range(len(path.stem) - length + 1)
             start = next((s for s in starts if path.stem[s : s + length] in stems), None)
@@ -193,19 +193,21 @@ def _find(root: Path, images: str, masks: str) -> list[Found]:
     return rest if rest else found
 
 
-def _some_files(folder: Path, limit: int = 2000) -> Sequence[Path]:
+def _list_some_files(folder: Path, limit: int = 2000) -> Sequence[Path]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
     return [path for _, path in zip(range(limit), files, strict=False)]
 
 
-def _folders(folder: Path) -> list[Path]:
+def _list_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
 
 
 def _tell_unpaired(root: Path, images: str, masks: str, best: tuple[float, int, FolderLayout] | None) -> str:
-    names = [", ".join(path.name for path in _some_files(root / where)[:3]) or "no files" for where in (images, masks)]
+    names = [
+        ", ".join(path.name for path in _list_some_files(root / where)[:3]) or "no files" for where in (images, masks)
+    ]
     closest = f"; the closest pattern, {best[2].masks!r}, finds those of {best[0]:.0%}" if best else ""
     return (
         f"{root}: the masks in {masks!r} ({names[1]}) are not named after the images in {images!r} ({names[0]})"

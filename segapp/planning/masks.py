@@ -128,7 +128,7 @@ def infer_meaning(values: MaskValues, table: NameTable | None = None, names: Seq
         raise MisuseError(
             f"there is nothing to learn: the {values.files} masks hold nothing but {' and '.join(map(str, found))}."
         )
-    if _are_instances(values, found, table, names):
+    if _is_instance_mask(values, found, table, names):
         reason = (
             f"The masks number their objects (up to {max(values.counts_in_one)} in a file, 0 is the background), "
             "which become one class."
@@ -143,7 +143,7 @@ def infer_meaning(values: MaskValues, table: NameTable | None = None, names: Seq
     return _infer_values(values, found, table, names)
 
 
-def _are_instances(values: MaskValues, found: Sequence[int], table: NameTable | None, names: Sequence[str]) -> bool:
+def _is_instance_mask(values: MaskValues, found: Sequence[int], table: NameTable | None, names: Sequence[str]) -> bool:
     """Return whether values number the objects of each file: they run from 1, and their number varies."""
     if found[0] != 0 or len(names) > 2 or (table is not None and len(found) <= 255):
         return False
@@ -215,7 +215,7 @@ def _take_table(values: MaskValues, found: Sequence[int], table: NameTable) -> M
     straight = all(value == index for value, index in mapping.items())
     settings = {**({} if straight else mapping), **dict.fromkeys(dropped, IGNORE_INDEX)}
     mask = {"class_path": INDICES, "init_args": {"values": settings}} if settings else None
-    names = tuple(_plain(name) for _, name in kept)
+    names = tuple(_strip_marks(name) for _, name in kept)
     background = next((i for i, name in enumerate(names) if name in BACKGROUND), None)
     told = f"; {' and '.join(map(str, dropped))} is ignored" if dropped else _tell_ignored(values)
     return MaskMeaning(
@@ -255,7 +255,7 @@ def _names_of_colours(colours: Sequence[Colour], table: NameTable | None, names:
         return list(names)
     known = table.by_colour if table is not None else {}
     if all(colour in known for colour in colours):
-        return [_plain(known[colour]) for colour in colours]
+        return [_strip_marks(known[colour]) for colour in colours]
     return ["background" if colour == (0, 0, 0) else "colour_{:02x}{:02x}{:02x}".format(*colour) for colour in colours]
 
 
@@ -275,7 +275,7 @@ def _measure_coherence(band: np.ndarray) -> float:
     return float(np.median(np.bincount(inverse.ravel(), equal) / np.bincount(inverse.ravel())))
 
 
-def _plain(name: str) -> str:
+def _strip_marks(name: str) -> str:
     return "background" if name.lower() in BACKGROUND and "back" in name.lower() else name
 
 

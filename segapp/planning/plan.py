@@ -15,7 +15,7 @@ from segapp.planning.intensity import choose_normalisation
 from segapp.planning.machine import Machine
 from segapp.planning.network import MIN_STEPS, Network, list_networks
 from segapp.planning.sampling import choose_loss, choose_sampling
-from segapp.planning.schedule import Pace, Schedule, affordable_steps, decide_schedule, plan_schedule
+from segapp.planning.schedule import Pace, Schedule, count_affordable_steps, decide_schedule, plan_schedule
 from segapp.planning.source import PLACE, build_planned_source, list_items
 from segapp.planning.splitting import choose_split
 from segapp.planning.trial import TooLargeError, Trial
@@ -56,8 +56,8 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     settled = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
     grey = _merge_grey_channels(fingerprint, source_decisions)
     settled += grey
-    fingerprint = fingerprint.as_grey() if grey else fingerprint
-    if _lacks_split(settled):
+    fingerprint = fingerprint.convert_to_grey() if grey else fingerprint
+    if _is_undivided(settled):
         settled += choose_split(fingerprint)
     source = build_planned_source(settled)
     _require_splits(source)
@@ -108,13 +108,12 @@ def _measure_networks(
     chosen = networks[-1]
     pace = trial.measure(chosen.settings, _build_loss(fingerprint, chosen))
     for network in reversed(networks[:-1]):
-        if affordable_steps(pace, budget) < WIDER * MIN_STEPS:
-            told = (
-                f"Twice the channels would make too few of its steps ({affordable_steps(pace, budget):.0f} of these)."
-            )
-            return replace(chosen, reason=f"{chosen.reason} {told}"), pace
+        steps = count_affordable_steps(pace, budget)
+        if steps < WIDER * MIN_STEPS:
+            more = f"With twice the channels the budget would hold too few steps ({steps:.0f} of this network fit)."
+            return replace(chosen, reason=f"{chosen.reason} {more}"), pace
         wider = trial.measure(network.settings, _build_loss(fingerprint, network))
-        if affordable_steps(wider, budget) < MIN_STEPS:
+        if count_affordable_steps(wider, budget) < MIN_STEPS:
             break
         chosen, pace = network, wider
     return chosen, pace
@@ -150,7 +149,7 @@ def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]
     return [Decision(f"{PLACE}.channels", 1, "The channels of every image are equal: one of them is enough.")]
 
 
-def _lacks_split(decisions: Sequence[Decision]) -> bool:
+def _is_undivided(decisions: Sequence[Decision]) -> bool:
     """Return whether the images of a folder are to be divided, by neither a split nor folders of one."""
     settings = {decision.setting: decision.value for decision in decisions}
     return (

@@ -39,7 +39,7 @@ class Schedule:
     """Steps of an epoch."""
 
 
-def affordable_steps(pace: Pace, budget: float) -> float:
+def count_affordable_steps(pace: Pace, budget: float) -> float:
     """Return how many steps fit into a budget of seconds, with their validations."""
     seconds = (budget - START) * (1 - SPARED)
     return max(0.0, seconds - count_validations(pace, budget) * pace.validation) / pace.step
@@ -60,7 +60,7 @@ def plan_schedule(pace: Pace, budget: float, images: int, batch_size: int) -> Sc
         images: To train on.
         batch_size: Samples a step.
     """
-    affordable = int(affordable_steps(pace, budget))
+    affordable = int(count_affordable_steps(pace, budget))
     if affordable * batch_size < images or affordable < FEWEST:
         least = max(math.ceil(images / batch_size), FEWEST) * pace.step + FEWEST * pace.validation
         minutes = math.ceil(1.2 * (least / (1 - SPARED) + START) / 60)
@@ -90,10 +90,10 @@ def decide_schedule(schedule: Schedule, pace: Pace, budget: float, images: int, 
         told += " These are few: a larger --budget will give a better network."
     decay = round(min(0.999, max(0.99, 1 - 50 / schedule.steps)), 4)
     return [
-        Decision("model.optimizer", _part("torch.optim.AdamW", lr=1e-3, weight_decay=1e-4), ""),
+        Decision("model.optimizer", _make_part("torch.optim.AdamW", lr=1e-3, weight_decay=1e-4), ""),
         Decision(
             "model.lr_scheduler",
-            _part("segapp.schedules.WarmupCosine", warmup=0.05),
+            _make_part("segapp.schedules.WarmupCosine", warmup=0.05),
             "Rises for a twentieth of the steps and falls to zero with the last one.",
         ),
         Decision("trainer.max_steps", schedule.steps, told),
@@ -102,10 +102,10 @@ def decide_schedule(schedule: Schedule, pace: Pace, budget: float, images: int, 
         Decision(
             "trainer.callbacks",
             [
-                _part("segapp.callbacks.EMA", decay=decay),
-                _part("segapp.callbacks.TimeBudget", minutes=round(budget / 60, 2)),
-                _part("segapp.callbacks.StopWhenFlat", patience=PATIENCE),
-                _part("segapp.callbacks.SamplePictures"),
+                _make_part("segapp.callbacks.EMA", decay=decay),
+                _make_part("segapp.callbacks.TimeBudget", minutes=round(budget / 60, 2)),
+                _make_part("segapp.callbacks.StopWhenFlat", patience=PATIENCE),
+                _make_part("segapp.callbacks.SamplePictures"),
             ],
             f"The average of the weights reaches back over about {1 / (1 - decay):.0f} steps. Where steps are slower "
             f"than measured, the schedule is shortened to the budget; after {PATIENCE} validations without a better "
@@ -124,5 +124,5 @@ def _decide_validation(schedule: Schedule) -> list[Decision]:
     ]
 
 
-def _part(class_path: str, **init_args: object) -> dict[str, object]:
+def _make_part(class_path: str, **init_args: object) -> dict[str, object]:
     return {"class_path": class_path, "init_args": init_args}

@@ -56,8 +56,8 @@ def choose_split(fingerprint: Fingerprint, place: str = "data.source.init_args")
             f"Neighbours in the order of the names are more alike than other pairs (their correlation is higher by "
             f"{alike:.2f}): slices or frames, which a random split would leak. Train, val and test are ranges; {kept}."
         )
-        return [Decision(f"{place}.split", _part("Contiguous", fractions), reason)]
-    rare = _rare_classes(fingerprint)
+        return [Decision(f"{place}.split", _make_part("Contiguous", fractions), reason)]
+    rare = _find_rare_classes(fingerprint)
     settings: dict[str, Any] = {**fractions, "seed": 0}
     told = f"Random; {kept}."
     if rare and count >= 10:
@@ -70,7 +70,7 @@ def choose_split(fingerprint: Fingerprint, place: str = "data.source.init_args")
             "which no split divides."
         )
         decisions.append(Decision(f"{place}.group", grouping.expression, reason))
-    return [*decisions, Decision(f"{place}.split", _part("Fraction", settings), told)]
+    return [*decisions, Decision(f"{place}.split", _make_part("Fraction", settings), told)]
 
 
 def find_groups(names: Sequence[str]) -> Grouping | None:
@@ -111,7 +111,7 @@ def measure_likeness(images: Sequence[ImageFacts]) -> float | None:
     return float(np.median(neighbours) - np.median(others))
 
 
-def _rare_classes(fingerprint: Fingerprint) -> list[str]:
+def _find_rare_classes(fingerprint: Fingerprint) -> list[str]:
     held = fingerprint.images_with / len(fingerprint.images)
     return [
         f"{name} ({fraction:.0%} of the images)"
@@ -120,5 +120,5 @@ def _rare_classes(fingerprint: Fingerprint) -> list[str]:
     ]
 
 
-def _part(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _make_part(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {"class_path": f"segapp.datasets.{name}", "init_args": settings}

@@ -58,9 +58,9 @@ class Trial:
             del net
             if self.machine.kind == "cuda":
                 torch.cuda.empty_cache()
-        return Pace(self._overlap_loading(step), self._estimate_validation(step))
+        return Pace(self._add_loading(step), self._estimate_validation(step))
 
-    def _overlap_loading(self, step: float) -> float:
+    def _add_loading(self, step: float) -> float:
         """Return the time of a step with its loading: beside it in worker processes, or before it without any."""
         workers = choose_workers(self.machine.kind == "cuda", 1)
         return max(step, self.loading / workers) if workers else step + self.loading

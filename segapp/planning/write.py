@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from segapp.io import write_atomically
-from segapp.planning.decisions import Decision, build_config, reasons_of
+from segapp.planning.decisions import Decision, build_config, list_reasons
 
 WIDTH = 110
 """Longest line of a comment."""
@@ -40,7 +40,7 @@ def write_plan(path: Path, decisions: Sequence[Decision], heading: str) -> None:
 def format_plan(decisions: Sequence[Decision], heading: str) -> str:
     """Return the YAML text: it loads to exactly the configuration of the decisions."""
     lines = [f"# {line}".rstrip() for line in heading.strip().split("\n")]
-    config, reasons = build_config(decisions), reasons_of(decisions)
+    config, reasons = build_config(decisions), list_reasons(decisions)
     for name, section in config.items():
         lines += ["", *_format_setting(name, section, name, reasons, 0)]
     return "\n".join(lines) + "\n"
@@ -48,7 +48,7 @@ def format_plan(decisions: Sequence[Decision], heading: str) -> str:
 
 def _format_setting(name: str, value: Any, path: str, reasons: Mapping[str, str], depth: int) -> list[str]:
     indent = "  " * depth
-    lines = _comment(reasons[path], indent) if path in reasons else []
+    lines = _format_comment(reasons[path], indent) if path in reasons else []
     if isinstance(value, dict) and any(other.startswith(f"{path}.") for other in reasons):
         lines.append(f"{indent}{name}:")
         for key, inner in value.items():
@@ -58,7 +58,7 @@ def _format_setting(name: str, value: Any, path: str, reasons: Mapping[str, str]
     return lines + [f"{indent}{line}" for line in text.rstrip().split("\n")]
 
 
-def _comment(reason: str, indent: str) -> list[str]:
+def _format_comment(reason: str, indent: str) -> list[str]:
     """Wrap a reason; control characters cannot end the comment."""
     words = " ".join(reason.split())
     return textwrap.wrap(words, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")

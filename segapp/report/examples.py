@@ -1,48 +1,51 @@
-"""Example predictions on a page, arm beside arm, with what their colours mean."""
+"""Example predictions on a page, variant beside variant, with what their colours mean."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from segapp.report.page import Page, arrange_in_row, embed_image, legend
+from segapp.report.page import Page, arrange_in_row, embed_image, format_legend
 from segapp.report.results import Result
 from segapp.system.text_files import read_text
 
 
 def add_examples(page: Page, finished: Sequence[Result], pairs: Sequence[tuple[str, list[str]]]) -> None:
-    """Add a section of image, truth and every arm's prediction; `pairs` are rows of images under a heading."""
-    first = list({result.arm: result for result in reversed(finished)}.values())[::-1]
-    folders = {result.arm: result.examples for result in first if result.examples and result.examples.is_dir()}
+    """Add a section of image, target and every variant's prediction; `pairs` are rows of images under a heading."""
+    first = list({result.variant: result for result in reversed(finished)}.values())[::-1]
+    folders = {result.variant: result.examples for result in first if result.examples and result.examples.is_dir()}
     if not folders:
         return
-    page.section("Predictions")
-    page.text("The middle of larger images is shown.", note=True)
-    _legends(page, folders)
+    page.add_section("Predictions")
+    page.add_text("The middle of larger images is shown.", note=True)
+    _add_legends(page, folders)
     somewhere = next(iter(folders.values()))
     stems = sorted(path.name.removesuffix("-image.jpg") for path in somewhere.glob("*-image.jpg"))
     for heading, names in pairs or [("", stems)]:
         if heading:
-            page.text(heading)
+            page.add_text(heading)
         for stem in names:
-            page.add(arrange_in_row(_example(folders, stem)))
+            page.add(arrange_in_row(_format_example(folders, stem)))
 
 
-def _legends(page: Page, folders: dict[str, Path]) -> None:
+def _add_legends(page: Page, folders: dict[str, Path]) -> None:
     """Add the legend of the colours: once, or for every variant where they differ."""
-    found = {arm: folder / "legend.json" for arm, folder in folders.items()}
-    texts = {arm: read_text(path) for arm, path in found.items() if path.is_file()}
+    found = {variant: folder / "legend.json" for variant, folder in folders.items()}
+    texts = {variant: read_text(path) for variant, path in found.items() if path.is_file()}
     for text in dict.fromkeys(texts.values()):
         colours = json.loads(text)
         named = [
             (name, tuple(colour)) for name, colour in [*colours["classes"], ["predicted wrongly", colours["wrong"]]]
         ]
-        own = [arm for arm, other in texts.items() if other == text]
-        page.add(legend(named, "" if len(own) == len(texts) else f"{', '.join(own)}:"))
+        own = [variant for variant, other in texts.items() if other == text]
+        page.add(format_legend(named, "" if len(own) == len(texts) else f"{', '.join(own)}:"))
 
 
-def _example(folders: dict[str, Path], stem: str) -> list[str]:
+def _format_example(folders: dict[str, Path], stem: str) -> list[str]:
     """Show the image, the target, and every variant's prediction."""
     somewhere = next(folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file())
-    common = [embed_image(somewhere / f"{stem}-image.jpg", stem), embed_image(somewhere / f"{stem}-truth.png", "truth")]
-    predictions = [(arm, folder / f"{stem}-prediction.png") for arm, folder in folders.items()]
-    return common + [embed_image(path, arm) for arm, path in predictions if path.is_file()]
+    common = [
+        embed_image(somewhere / f"{stem}-image.jpg", stem),
+        embed_image(somewhere / f"{stem}-target.png", "target"),
+    ]
+    predictions = [(variant, folder / f"{stem}-prediction.png") for variant, folder in folders.items()]
+    return common + [embed_image(path, variant) for variant, path in predictions if path.is_file()]

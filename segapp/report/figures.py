@@ -71,19 +71,19 @@ def render_svg(figure: Figure, name: str) -> str:
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
-    return re.sub(r"<[^>]*>", lambda tag: _for_page(tag[0], name), svg[svg.index("<svg") :])
+    return re.sub(r"<[^>]*>", lambda tag: _convert_tag(tag[0], name), svg[svg.index("<svg") :])
 
 
-def _for_page(tag: str, name: str) -> str:
+def _convert_tag(tag: str, name: str) -> str:
     """Return a tag of a figure in the page's ink, its ids beginning with the figure's name; texts stay unchanged."""
     tag = tag.replace(INK, "currentColor")
     return tag.replace('id="', f'id="{name}-').replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
 
 
-def choose_colours(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
+def choose_colours(variants: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Choose every variant's colour and line style; after nine variants the colours repeat, dashed."""
     dashes = ("-", "--", ":")
-    return {arm: (COLOURS[i % 9], dashes[i // 9 % 3]) for i, arm in enumerate(arms)}
+    return {variant: (COLOURS[i % 9], dashes[i // 9 % 3]) for i, variant in enumerate(variants)}
 
 
 def draw_curves(results: Sequence[Result]) -> Figure:
@@ -92,17 +92,19 @@ def draw_curves(results: Sequence[Result]) -> Figure:
     The mean over seeds, and each seed faintly.
     """
     panels = {"train/loss": "Training loss", "val/loss": "Validation loss", "val/dice/dataset": "Validation Dice"}
-    arms = list(dict.fromkeys(result.arm for result in results if result.curves))
-    figure = make_figure(10, 3.4 + 0.22 * math.ceil(len(arms) / 3))
+    variants = list(dict.fromkeys(result.variant for result in results if result.curves))
+    figure = make_figure(10, 3.4 + 0.22 * math.ceil(len(variants) / 3))
     for axes, (name, title) in zip(figure.subplots(1, 3), panels.items(), strict=True):
-        for arm, (colour, dash) in choose_colours(arms).items():
-            lines = [_read_line(result, name) for result in results if result.arm == arm and result.curves]
+        for variant, (colour, dash) in choose_colours(variants).items():
+            lines = [_read_line(result, name) for result in results if result.variant == variant and result.curves]
             for line in lines:
                 axes.plot(range(1, len(line) + 1), line, dash, color=colour, alpha=0.3, linewidth=0.8)
             shortest = min(map(len, lines))
             mean = np.mean([line[:shortest] for line in lines], axis=0)
             marker = "o" if shortest < 3 else None
-            axes.plot(range(1, shortest + 1), mean, dash, color=colour, linewidth=2, label=for_plot(arm), marker=marker)
+            axes.plot(
+                range(1, shortest + 1), mean, dash, color=colour, linewidth=2, label=for_plot(variant), marker=marker
+            )
         axes.set(title=title, xlabel="epoch", yscale="log" if name.endswith("loss") and _is_wide(axes) else "linear")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.2, color=INK)
@@ -124,7 +126,7 @@ def _read_line(result: Result, name: str) -> list[float]:
     return [float(row.get(name) or "nan") for row in result.curves]
 
 
-def dots(
+def draw_intervals(
     rows: Sequence[Mapping[str, Any]], label: str, zero: bool, points: Mapping[tuple[str, str], list[float]]
 ) -> Figure:
     """Return estimates with their 95 % intervals, one per line, three panels (scores) beside each other.
@@ -133,7 +135,7 @@ def dots(
     """
     scores = list(dict.fromkeys(row["score"] for row in rows))
     labels = list(dict.fromkeys(row[label] for row in rows))
-    shown = [wrapped(name) for name in labels]
+    shown = [wrap_label(name) for name in labels]
     lines = max(name.count("\n") for name in shown) + 1
     across = min(len(scores), PANELS)
     down = math.ceil(len(scores) / across)
@@ -141,7 +143,7 @@ def dots(
     panels = np.atleast_1d(figure.subplots(down, across, sharey=True)).ravel()
     for axes, score in zip(panels, scores, strict=False):
         for row in (row for row in rows if row["score"] == score):
-            _dot(axes, labels.index(row[label]), row, points.get((score, row[label]), []))
+            _draw_interval(axes, labels.index(row[label]), row, points.get((score, row[label]), []))
         if zero:
             axes.axvline(0, color=INK, linewidth=0.8, linestyle=":")
         better = "less is better" if score in LOWER_IS_BETTER else "more is better"
@@ -156,12 +158,12 @@ def dots(
     return figure
 
 
-def wrapped(name: str) -> str:
+def wrap_label(name: str) -> str:
     """Return a label in lines of some 28 letters, ready to be drawn."""
     return "\n".join(for_plot(line) for line in textwrap.wrap(for_terminal(name), 28)) or " "
 
 
-def _dot(axes: Axes, y: int, row: Mapping[str, Any], points: Sequence[float]) -> None:
+def _draw_interval(axes: Axes, y: int, row: Mapping[str, Any], points: Sequence[float]) -> None:
     axes.plot(points, [y] * len(points), "o", color=COLOURS[0], alpha=0.3, markersize=4)
     if not math.isnan(row["estimate"]):
         axes.plot([row["low"], row["high"]], [y, y], color=COLOURS[0], linewidth=2.2, solid_capstyle="round")

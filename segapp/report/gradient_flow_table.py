@@ -28,10 +28,10 @@ COLUMNS = (
 )
 """An empty field is a value that does not exist: a ReLU has no gradient norm, a skipped step no update."""
 
-Row = dict[str, str]
+FlowRow = dict[str, str]
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[FlowRow]:
     """Read the complete rows of the file, without the truncated last one of a run that was killed.
 
     Raises:
@@ -82,9 +82,9 @@ class FlowTable:
 
     def select_weighted(self) -> "FlowTable":
         """Select the submodules that have parameters of their own."""
-        return self.only([not np.isnan(norms).all() for norms in self.values["weight_norm"]])
+        return self.select([not np.isnan(norms).all() for norms in self.values["weight_norm"]])
 
-    def only(self, kept: Sequence[bool]) -> "FlowTable":
+    def select(self, kept: Sequence[bool]) -> "FlowTable":
         """Select the submodules that are marked, one mark for each."""
         modules = [module for module, keep in zip(self.modules, kept, strict=True) if keep]
         return FlowTable(self.steps, modules, {name: grid[np.array(kept)] for name, grid in self.values.items()})

@@ -47,7 +47,7 @@ class Page:
         self._lead = lead
         self._sections: list[tuple[str, str, list[str]]] = []
 
-    def section(self, title: str) -> None:
+    def add_section(self, title: str) -> None:
         """Start a section: what is added from here stands under this heading."""
         self._sections.append((f"s{len(self._sections) + 1}", title, []))
 
@@ -55,11 +55,11 @@ class Page:
         """Add HTML unchanged."""
         self._sections[-1][2].append(markup)
 
-    def text(self, sentence: str, note: bool = False) -> None:
+    def add_text(self, text: str, note: bool = False) -> None:
         """Add a paragraph; notes are small."""
-        self.add(format_note(sentence) if note else f"<p>{for_html(sentence)}</p>")
+        self.add(format_note(text) if note else f"<p>{for_html(text)}</p>")
 
-    def figure(self, svg: str, caption: str) -> None:
+    def add_figure(self, svg: str, caption: str) -> None:
         """Add a figure with its caption; it scrolls sideways where the screen is narrow."""
         self.add(f'<figure><div class="wide">{svg}</div><figcaption>{for_html(caption)}</figcaption></figure>')
 
@@ -79,9 +79,9 @@ class Page:
             )
 
 
-def format_note(sentence: str) -> str:
+def format_note(text: str) -> str:
     """Format a small paragraph."""
-    return f'<p class="note">{for_html(sentence)}</p>'
+    return f'<p class="note">{for_html(text)}</p>'
 
 
 def format_facts(pairs: dict[str, str]) -> str:
@@ -98,7 +98,7 @@ def embed_image(path: Path, caption: str) -> str:
     return f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}"><figcaption>{words}</figcaption></figure>'
 
 
-def legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = "") -> str:
+def format_legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = "") -> str:
     """Return squares of colours (RGB), each before its name."""
     squares = "".join(
         f'<span><i style="background:#{bytes(colour).hex()}"></i>{for_html(name)}</span>' for name, colour in colours

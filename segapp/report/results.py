@@ -19,22 +19,22 @@ LOWER_IS_BETTER = ("hd95", "hd95/image", "loss")
 """Scores of which less is more."""
 
 
-def set_score(score: str) -> str:
+def name_score(score: str) -> str:
     """Return the name of the mean over images of a score per image: as in metrics.json, `dice/image` of `dice`."""
     return f"{score}/image"
 
 
 @dataclass(frozen=True)
 class Result:
-    """One run: an arm with one seed."""
+    """One run: a variant with one seed."""
 
-    arm: str
+    variant: str
     seed: int
     status: str = "finished"
-    sentence: str = ""
+    message: str = ""
     """Why it failed."""
     run: Path | None = None
-    verdict: Path | None = None
+    evaluation: Path | None = None
     examples: Path | None = None
     seconds: float = math.nan
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class Result:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """metrics.json of the verdict."""
-        if self.verdict is None:
+        """metrics.json of the evaluation."""
+        if self.evaluation is None:
             return {}
-        return read_json(self.verdict / "metrics.json")
+        return read_json(self.evaluation / "metrics.json")
 
     @cached_property
     def curves(self) -> list[dict[str, str]]:
@@ -56,10 +56,10 @@ class Result:
 
     @cached_property
     def images(self) -> dict[str, dict[str, float]]:
-        """Per image of the verdict and score the mean over classes (the background left out); NaN if undefined."""
-        if self.verdict is None:
+        """Per image of the evaluation and score the mean over classes (the background left out); NaN if undefined."""
+        if self.evaluation is None:
             return {}
-        path = self.verdict / "per_image.csv"
+        path = self.evaluation / "per_image.csv"
         return {row["name"]: compute_image_scores(path, row) for row in read_table(path)}
 
     @cached_property
@@ -97,15 +97,15 @@ def _parse_number(text: str) -> float:
     return float(text) if text not in ("", "-", "None") else math.nan
 
 
-def score_names(results: Sequence[Result]) -> list[str]:
+def list_scores(results: Sequence[Result]) -> list[str]:
     """List the scores per image that every finished run has, in their order."""
     found = [list(next(iter(result.images.values()))) for result in results if result.images]
     return [name for name in found[0] if all(name in other for other in found)] if found else []
 
 
-def scored(results: Sequence[Result], arm: str, score: str, images: Sequence[str]) -> dict[int, np.ndarray]:
+def select_scores(results: Sequence[Result], variant: str, score: str, images: Sequence[str]) -> dict[int, np.ndarray]:
     """Select, by seed, the variant's score (I,) of every image."""
-    finished = [result for result in results if result.arm == arm and result.images]
+    finished = [result for result in results if result.variant == variant and result.images]
     return {result.seed: np.array([result.images[name][score] for name in images]) for result in finished}
 
 
@@ -120,7 +120,7 @@ def sort_key_natural(name: str) -> list[Any]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def grouped(images: Sequence[str], known: Mapping[str, str], rule: Mapping[str, Any]) -> list[str]:
+def assign_groups(images: Sequence[str], known: Mapping[str, str], rule: Mapping[str, Any]) -> list[str]:
     """Group each image by `rule` (`neighbours: n` or `pattern: …`), else as the data set says.
 
     An image that the pattern does not match is a group of its own.

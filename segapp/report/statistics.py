@@ -1,4 +1,4 @@
-"""How sure a difference between arms is, from scores per seed and image."""
+"""How sure a difference between variants is, from scores per seed and image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Interval:
     p: float = np.nan
 
 
-def group_sums(scores: np.ndarray, groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def sum_groups(scores: np.ndarray, groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return sums and counts (S, G) of (S, I) scores, NaN where undefined, over the images of each group."""
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     member = np.zeros((scores.shape[1], place.max(initial=-1) + 1))
@@ -33,34 +33,34 @@ def estimate_mean(scores: np.ndarray, groups: Sequence[str]) -> Interval:
 
     NaN scores are left out. With one seed the interval is of images only, with one group of seeds only.
     """
-    return _estimate(_influences(scores[None], groups))
+    return _estimate(_compute_influences(scores[None], groups))
 
 
 def estimate_difference(ours: np.ndarray, theirs: np.ndarray, groups: Sequence[str]) -> Interval:
-    """Return the mean of the arms `ours` (A, S seeds, I images) minus that of `theirs` (B, S, I), as above, and its p.
+    """Return the mean over `ours` (V variants, S seeds, I images) minus that over `theirs` (W, S, I), with its p.
 
-    Paired by seed and group. An arm's own NaN scores are left out of its own mean, not of the others': where no class
-    is there to be found, finding none has no score, finding one has 0.
+    Paired by seed and group. A variant's NaN scores are left out of its own mean, not of the other variants': where the
+    target has no class, a prediction without one has no score, and a prediction with one scores 0.
     """
     known = ~np.isnan(np.concatenate([ours, theirs])).all((0, 1))
     names = np.asarray(groups)[known].tolist()
-    return _estimate(_influences(ours[..., known], names) - _influences(theirs[..., known], names))
+    return _estimate(_compute_influences(ours[..., known], names) - _compute_influences(theirs[..., known], names))
 
 
-def _influences(scores: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """Return (S, G) values whose mean is that over the arms of `scores` (A, S, I) of each arm's mean.
+def _compute_influences(scores: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """Return (S, G) values whose mean is that over the variants of `scores` (V, S, I) of each variant's mean.
 
-    An arm's mean is a ratio, of what its scores sum up to and how many it has; each value is that mean plus what this
-    seed and group change in it (the ratio's linear approximation). Without NaN, and with groups of equal size, it is
-    the mean over arms and over the group's images.
+    A variant's mean is a ratio: the sum of its scores over their number. Each value is that mean plus what this seed
+    and group change in it (the linear approximation of the ratio). Without NaN, and with groups of equal size, it is
+    the mean over variants and over the group's images.
     """
-    of_arms = []
-    for arm in scores:
-        sums, counts = group_sums(arm, groups)
+    of_variants = []
+    for variant in scores:
+        sums, counts = sum_groups(variant, groups)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = sums.sum() / counts.sum()
-            of_arms.append(mean + (sums - mean * counts) * sums.size / counts.sum())
-    return np.mean(of_arms, axis=0)
+            of_variants.append(mean + (sums - mean * counts) * sums.size / counts.sum())
+    return np.mean(of_variants, axis=0)
 
 
 def _estimate(values: np.ndarray) -> Interval:

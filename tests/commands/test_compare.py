@@ -1,4 +1,4 @@
-"""`segapp compare`: which runs it takes, what it calls them, and whose verdict it reads."""
+"""`segapp compare`: which runs it takes, what it calls them, and whose evaluation it reads."""
 
 import csv
 import json
@@ -52,16 +52,20 @@ def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeyp
     table.write_text("\n".join(",".join(line) for line in (found[0], *(row.values() for row in found))) + "\n")
     assert main(["compare", *places, "--pictures", "1"]) == 0
     images = rows(Path("comparison/images.csv"))
-    first = [float(row["dice"]) for row in images if row["arm"] == "tiny one/tiny/today"]
+    first = [float(row["dice"]) for row in images if row["variant"] == "tiny one/tiny/today"]
     assert len(first) == 5 and sum(first) > 0
-    assert {float(row["dice"]) for row in images if row["arm"] == "tiny two/tiny/today"} == {0.0}
+    assert {float(row["dice"]) for row in images if row["variant"] == "tiny two/tiny/today"} == {0.0}
     (effect,) = [row for row in rows(Path("comparison/effects.csv")) if row["score"] == "dice/image"]
     assert float(effect["estimate"]) == pytest.approx(-sum(first) / 5, abs=1e-5)
-    (arm,) = [
-        row for row in rows(Path("comparison/arms.csv")) if (row["score"], row["arm"][:8]) == ("dice/image", "tiny one")
+    (variant,) = [
+        row
+        for row in rows(Path("comparison/variants.csv"))
+        if (row["score"], row["variant"][:8]) == ("dice/image", "tiny one")
     ]
     metrics = json.loads(Path(places[0], "test-1", "metrics.json").read_text())
-    assert float(arm["estimate"]) == pytest.approx(metrics["scores"]["dice/image"], rel=1e-9)  # one name, one number
+    assert float(variant["estimate"]) == pytest.approx(
+        metrics["scores"]["dice/image"], rel=1e-9
+    )  # one name, one number
     assert {path.name for path in Path("comparison/examples").iterdir()} == {
         "tiny_one_tiny_today",
         "tiny_two_tiny_today",
@@ -88,7 +92,7 @@ def test_names_are_as_long_as_they_must_be():
 def test_a_verdict_says_which_checkpoint_was_scored(trained):
     (run,) = (trained / "runs/tiny").glob("2*")
     scored = [json.loads((run / f"test-{number}" / "metrics.json").read_text())["checkpoint"] for number in (1, 2)]
-    assert scored == ["../checkpoints/best.ckpt", "../checkpoints/last.ckpt"]  # seen from the verdict's folder
+    assert scored == ["../checkpoints/best.ckpt", "../checkpoints/last.ckpt"]  # seen from the evaluation's folder
     assert _find_results(run, "test") == run / "test-1"
 
 
@@ -101,7 +105,9 @@ def record(run: Path, number: int, **content: str | None) -> None:
 
 def test_the_newest_verdict_of_the_best_checkpoint_counts(tmp_path):
     record(tmp_path, 1, checkpoint="elsewhere/last.ckpt")
-    with pytest.raises(MisuseError, match=r"no test verdict of best\.ckpt, only of last\.ckpt; make one: segapp test"):
+    with pytest.raises(
+        MisuseError, match=r"no test evaluation of best\.ckpt, only of last\.ckpt; make one: segapp test"
+    ):
         _find_results(tmp_path, "test")
     for number, content in enumerate(({}, {"checkpoint": "x/best.ckpt"}, {"checkpoint": None}), 2):  # {}: an older one
         record(tmp_path, number, **content)

@@ -7,7 +7,7 @@ from torch import nn
 
 from segapp.errors import MisuseError
 from segapp.models import BlockStyle, PlainEncoder, UNet, count_params
-from segapp.models.blocks import groups_for
+from segapp.models.blocks import choose_groups
 
 
 def jacobian(module, shape):
@@ -19,7 +19,7 @@ def jacobian(module, shape):
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
 def test_the_jacobian_of_a_residual_block_is_identity_plus_its_branchs(norm):
     torch.manual_seed(0)
-    block = BlockStyle("add", norm, "tanh").block(4, 4).double().eval()
+    block = BlockStyle("add", norm, "tanh").make_block(4, 4).double().eval()
     nn.init.normal_(block.branch[-1].conv.weight)  # begins at 0 without a norm
     torch.manual_seed(1)
     whole = jacobian(block, (1, 4, 3, 3))
@@ -31,7 +31,7 @@ def test_the_jacobian_of_a_residual_block_is_identity_plus_its_branchs(norm):
 
 def derivative(short_skip: str, blocks: int, point: float) -> float:
     """Of blocks in a row, of one channel and one pixel, whose two layers multiply with 2 and with 3 after a ReLU."""
-    stack = BlockStyle(short_skip, "none").stack(1, 1, blocks).double()
+    stack = BlockStyle(short_skip, "none").make_stack(1, 1, blocks).double()
     for index, conv in enumerate(part for part in stack.modules() if isinstance(part, nn.Conv2d)):
         nn.init.zeros_(conv.weight)
         conv.weight.data[:, :, 1, 1] = 2 + index % 2
@@ -56,7 +56,7 @@ def test_jacobians_multiply_and_addition_opens_a_path_for_every_choice_of_branch
 
 def test_concatenation_has_the_identity_among_its_rows_up_to_the_transition():
     torch.manual_seed(0)
-    block = BlockStyle("concat", "none", "tanh").block(4, 4).double()
+    block = BlockStyle("concat", "none", "tanh").make_block(4, 4).double()
     block.transition = nn.Identity()
     rows = torch.func.jacrev(block)(torch.randn(1, 4, 3, 3, dtype=torch.float64)).reshape(-1, 36)
     assert rows.shape == (72, 36)
@@ -65,14 +65,14 @@ def test_concatenation_has_the_identity_among_its_rows_up_to_the_transition():
 
 
 def test_where_shapes_differ_the_identity_becomes_a_projection():
-    block = BlockStyle("add").block(3, 5).eval()
+    block = BlockStyle("add").make_block(3, 5).eval()
     images = torch.randn(1, 3, 4, 4)
     assert isinstance(block.project, nn.Conv2d)
     assert torch.equal(block(images), block.project(images) + block.branch(images))
 
 
 def test_all_layers_of_a_dense_block_and_its_transition_see_what_came_before():
-    block = BlockStyle("concat", layers=4).block(8, 16)
+    block = BlockStyle("concat", layers=4).make_block(8, 16)
     assert [layer.conv.in_channels for layer in block.layers] == [8, 12, 16, 20]
     assert block.transition.conv.in_channels == 24
     assert block.transition.conv.kernel_size == (1, 1)
@@ -81,7 +81,7 @@ def test_all_layers_of_a_dense_block_and_its_transition_see_what_came_before():
 
 @pytest.mark.parametrize("short_skip", ["none", "add", "concat"])
 def test_every_mode_keeps_the_order_norm_activation_convolution(short_skip):
-    block = BlockStyle(short_skip, dropout=0.1).block(8, 8)
+    block = BlockStyle(short_skip, dropout=0.1).make_block(8, 8)
     layers = [part for part in block.modules() if isinstance(part, nn.Sequential) and "conv" in part._modules]
     assert len(layers) == (3 if short_skip == "concat" else 2)
     assert all(list(layer._modules) == ["norm", "activation", "dropout", "conv"] for layer in layers)
@@ -90,13 +90,13 @@ def test_every_mode_keeps_the_order_norm_activation_convolution(short_skip):
 @pytest.mark.parametrize("short_skip", ["none", "add", "concat"])
 def test_on_the_image_the_first_convolution_comes_bare(short_skip):
     """A ReLU there would cut off every value below the mean."""
-    block = BlockStyle(short_skip).block(3, 8, on_image=True)
+    block = BlockStyle(short_skip).make_block(3, 8, on_image=True)
     first = next(part for part in block.modules() if isinstance(part, nn.Sequential) and "conv" in part._modules)
     assert list(first._modules) == ["conv"]
 
 
 def test_post_order_is_the_classic_one_and_has_no_short_skip():
-    layer = BlockStyle(order="post", norm="batch").layer(4, 8)
+    layer = BlockStyle(order="post", norm="batch").make_layer(4, 8)
     assert list(layer._modules) == ["conv", "norm", "activation"]
     with pytest.raises(MisuseError, match="order=post takes short_skip=none only, got add"):
         BlockStyle("add", order="post")
@@ -104,8 +104,8 @@ def test_post_order_is_the_classic_one_and_has_no_short_skip():
 
 @pytest.mark.parametrize("norm", ["batch", "group", "instance"])
 def test_a_convolution_has_a_bias_only_without_a_norm(norm):
-    assert BlockStyle(norm=norm).layer(4, 8).conv.bias is None
-    assert BlockStyle(norm="none").layer(4, 8).conv.bias is not None
+    assert BlockStyle(norm=norm).make_layer(4, 8).conv.bias is None
+    assert BlockStyle(norm="none").make_layer(4, 8).conv.bias is not None
 
 
 @pytest.mark.parametrize(
@@ -117,32 +117,32 @@ def test_a_convolution_has_a_bias_only_without_a_norm(norm):
     ],
 )
 def test_parameter_counts_by_hand(short_skip, count):
-    assert count_params(BlockStyle(short_skip).block(8, 16)) == count
+    assert count_params(BlockStyle(short_skip).make_block(8, 16)) == count
 
 
 @pytest.mark.parametrize(
     ("channels", "groups"), [(512, 32), (256, 32), (128, 16), (64, 8), (16, 2), (8, 1), (24, 3), (37, 1), (3, 1)]
 )
 def test_groups_divide_the_channels_and_leave_eight_to_each(channels, groups):
-    assert groups_for(channels) == groups
+    assert choose_groups(channels) == groups
 
 
 def test_he_initialisation_keeps_the_variance_through_ten_layers_without_norm():
     torch.manual_seed(0)
-    deep = nn.Sequential(*(BlockStyle(norm="none").layer(64, 64) for _ in range(10)))
+    deep = nn.Sequential(*(BlockStyle(norm="none").make_layer(64, 64) for _ in range(10)))
     with torch.no_grad():
         ratio = deep(torch.randn(2, 64, 16, 16)).var()
     # He's variance per layer: the second moment is kept; borders see fewer inputs.
     assert 0.1 < ratio < 3
-    weight = BlockStyle(norm="none").layer(64, 128).conv.weight
+    weight = BlockStyle(norm="none").make_layer(64, 128).conv.weight
     assert math.isclose(weight.std().item(), math.sqrt(2 / (64 * 9)), rel_tol=0.02)
 
 
 def test_the_head_gives_logits_and_starts_without_bias():
-    head = BlockStyle(dropout=0.5).head(8, 3)
+    head = BlockStyle(dropout=0.5).make_head(8, 3)
     assert list(head._modules) == ["norm", "activation", "conv"]
     assert not head.conv.bias.any()
-    assert list(BlockStyle(order="post").head(8, 3)._modules) == ["conv"]
+    assert list(BlockStyle(order="post").make_head(8, 3)._modules) == ["conv"]
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from segapp.models import BlockStyle, DrawnByName, PlainEncoder, UNet
-from segapp.models.named_init import seed_of
+from segapp.models import BlockStyle, NamedInit, PlainEncoder, UNet
+from segapp.models.named_init import derive_seed
 
 
 def drawn(make, seed=0, torch_seed=0):
     """A network made under one torch seed, its values drawn by name under another."""
     torch.manual_seed(torch_seed)
-    with DrawnByName() as watch:
+    with NamedInit() as watch:
         net = make()
-    assert watch.redraw(net, seed) == []
+    assert watch.resample(net, seed) == []
     return dict(net.named_parameters())
 
 
@@ -24,7 +24,7 @@ def unet(**settings):
     return partial(UNet, 3, 2, encoder=partial(PlainEncoder, widths=(8, 16, 16)), **settings)
 
 
-def test_arms_begin_with_equal_bits_wherever_name_and_shape_agree():
+def test_variants_begin_with_equal_bits_wherever_name_and_shape_agree():
     one = drawn(unet(long_skip="concat"))
     other = drawn(unet(long_skip="none", decoder_block=BlockStyle(norm="none", layers=3)), torch_seed=1)
     shared = [name for name in one if name in other and one[name].shape == other[name].shape]
@@ -54,7 +54,7 @@ def test_another_seed_draws_other_values_and_constants_stay():
 
 def test_values_are_what_the_initialiser_draws_from_that_generator():
     found = drawn(lambda: nn.Linear(200, 50), seed=3)["weight"]
-    generator = torch.Generator().manual_seed(seed_of(3, "weight"))
+    generator = torch.Generator().manual_seed(derive_seed(3, "weight"))
     bound = 1 / math.sqrt(200)  # nn.Linear: uniform in ±1/√fan_in
     assert torch.equal(found, torch.empty(50, 200).uniform_(-bound, bound, generator=generator))
 
@@ -89,14 +89,14 @@ def test_copied_values_stay():
 
 
 def test_what_is_filled_in_parts_is_named_and_kept():
-    with DrawnByName() as watch:
+    with NamedInit() as watch:
         layer = nn.Linear(4, 4)
         nn.init.normal_(layer.weight.detach()[:2])
         before = layer.weight.clone()
-    assert watch.redraw(layer, 0) == ["weight"]
+    assert watch.resample(layer, 0) == ["weight"]
     assert torch.equal(layer.weight, before)
 
 
 def test_the_hash_is_the_same_everywhere():
-    assert seed_of(0, "head.conv.weight") == seed_of(0, "head.conv.weight") < 2**63
-    assert len({seed_of(seed, name) for seed in range(3) for name in "abc"}) == 9
+    assert derive_seed(0, "head.conv.weight") == derive_seed(0, "head.conv.weight") < 2**63
+    assert len({derive_seed(seed, name) for seed in range(3) for name in "abc"}) == 9

@@ -1,4 +1,4 @@
-"""Names of arms, contrasts, scores and layers in the figures of a study: drawn as text, in figures that stay apart."""
+"""Names of variants, contrasts, scores and layers in figures of a study: drawn as text, in separate figures."""
 
 import html
 
@@ -38,8 +38,8 @@ def curves_of(folder, name):
 
 
 DRAWN = {
-    "dots": lambda name, folder: figures.dots([interval(name)], "contrast", zero=True, points={}),
-    "score": lambda name, folder: figures.dots([interval("a", name)], "contrast", zero=True, points={}),
+    "dots": lambda name, folder: figures.draw_intervals([interval(name)], "contrast", zero=True, points={}),
+    "score": lambda name, folder: figures.draw_intervals([interval("a", name)], "contrast", zero=True, points={}),
     "curves": lambda name, folder: curves_of(folder, name),
     "profiles": lambda name, folder: flow.draw_profiles({name: [flow_of("conv")]}),
     "heatmaps": lambda name, folder: flow.draw_heatmaps({"run": flow_of(name)}, "gradient_norm"),
@@ -63,7 +63,7 @@ def test_names_are_drawn_as_text_and_pages_hold_them_escaped(kind, tmp_path):
 
 def test_only_the_tags_of_a_figure_are_made_the_pages_own():
     with figures.use_style():
-        figure = figures.dots([interval(f'id="a" {figures.INK}')], "contrast", zero=True, points={})
+        figure = figures.draw_intervals([interval(f'id="a" {figures.INK}')], "contrast", zero=True, points={})
         svg = figures.render_svg(figure, "one")
     assert f'id="a" {figures.INK}' in svg
     assert 'id="one-figure_1"' in svg
@@ -75,7 +75,7 @@ def test_long_names_and_many_scores_do_not_run_into_each_other():
     scores = ["dice", "iou", "surface_dice", "hd95", "volume_similarity"]
     rows = [interval(name, score) for score in scores for name in ("one", long)]
     with figures.use_style():
-        figure = figures.dots(rows, "contrast", zero=True, points={})
+        figure = figures.draw_intervals(rows, "contrast", zero=True, points={})
         figure.draw_without_rendering()
         boxes = [text.get_window_extent() for axes in figure.axes for text in texts(axes)]
     assert len(figure.axes) == len(scores)

@@ -99,7 +99,7 @@ def test_an_empty_image_in_which_only_one_side_found_something_counts():
     assert shown(found)[1:] == pytest.approx((-0.32 - reach, -0.32 + reach))
 
 
-def test_a_difference_of_several_arms_is_that_of_their_means():
+def test_a_difference_of_several_variants_is_that_of_their_means():
     rng = np.random.default_rng(0)
     ours, theirs = rng.random((2, 3, 8)), rng.random((3, 3, 8))
     groups = list("aabbccdd")
@@ -109,7 +109,7 @@ def test_a_difference_of_several_arms_is_that_of_their_means():
 
 @pytest.mark.parametrize(("seeds", "images", "of_image"), [(3, 24, 0.01), (5, 24, 0.0), (3, 24, 0.03)])
 def test_five_of_a_hundred_studies_without_a_difference_show_one(seeds, images, of_image):
-    """Runs differ by 0.02, an arm on an image by `of_image`, a run on an image by 0.03; the true means are equal."""
+    """Runs differ by 0.02, a variant on an image by `of_image`, a run on an image by 0.03; the true means are equal."""
     rng = np.random.default_rng(0)
 
     def draw_arm():
@@ -124,13 +124,13 @@ def test_five_of_a_hundred_studies_without_a_difference_show_one(seeds, images, 
 def test_few_groups_make_it_cautious_rather_than_bold():
     rng = np.random.default_rng(0)
     scores = rng.normal(0, 0.02, (600, 2, 1, 3, 1)) + rng.normal(0, 0.02, (600, 2, 1, 3, 4))
-    assert np.mean([estimate_difference(*arms, single(4)).p < 0.05 for arms in scores]) < 0.06
+    assert np.mean([estimate_difference(*variants, single(4)).p < 0.05 for variants in scores]) < 0.06
 
 
 def test_a_true_difference_is_found():
     rng = np.random.default_rng(0)
-    arms = [mean + rng.normal(0, 0.01, (1, 3, 1)) + rng.normal(0, 0.03, (1, 3, 24)) for mean in (0.85, 0.75)]
-    assert estimate_difference(*arms, single(24)).p < 0.05
+    variants = [mean + rng.normal(0, 0.01, (1, 3, 1)) + rng.normal(0, 0.03, (1, 3, 24)) for mean in (0.85, 0.75)]
+    assert estimate_difference(*variants, single(24)).p < 0.05
 
 
 def test_holm_by_hand():

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from segapp.errors import MisuseError, SegappError
 from segapp.io import require_writable, write_atomically
 from segapp.lab.depth.figures import COLUMNS, read_profiles
-from segapp.lab.depth.measure import Arm, Scale, measure
+from segapp.lab.depth.measure import DepthVariant, Scale, measure
 from segapp.lab.depth.page import PAGE, PICTURES, draw_all
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.progress import Progress
@@ -55,7 +55,7 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
 
 
 @dataclass(frozen=True)
-class Study:
+class DepthGrid:
     """The grid; every field is a key of the config."""
 
     inits: list[str]
@@ -68,15 +68,15 @@ class Study:
     unet_levels: int = 5
     scale: Scale = field(default_factory=Scale)
 
-    def arms(self) -> Iterator[Arm]:
+    def list_variants(self) -> Iterator[DepthVariant]:
         """List the variants to measure: chains first, then U-Nets (with ReLU)."""
         seeds = range(self.seeds)
         for seed, init, act, deep, short, norm in product(
             seeds, self.inits, self.activations, self.depths, self.shorts, self.norms
         ):
-            yield Arm("chain", init, act, deep, short, "none", norm, seed)  # type: ignore[arg-type]
+            yield DepthVariant("chain", init, act, deep, short, "none", norm, seed)  # type: ignore[arg-type]
         for seed, init, short, long, norm in product(seeds, self.inits, self.shorts, self.longs, self.norms):
-            yield Arm("unet", init, "relu", self.unet_levels, short, long, norm, seed)  # type: ignore[arg-type]
+            yield DepthVariant("unet", init, "relu", self.unet_levels, short, long, norm, seed)  # type: ignore[arg-type]
 
 
 CHOICES = {
@@ -88,7 +88,7 @@ CHOICES = {
 }
 
 
-def read_study(config: str) -> Study:
+def read_study(config: str) -> DepthGrid:
     """Read the study of a YAML file; raise MisuseError for another kind of file."""
     path = Path(config)
     if not path.is_file():
@@ -99,9 +99,9 @@ def read_study(config: str) -> Study:
     found = read_yaml(path)
     try:
         scale = Scale(**found.pop("scale", {}))
-        study = Study(**found, scale=scale)
+        study = DepthGrid(**found, scale=scale)
     except (ValueError, TypeError, AttributeError) as error:
-        known, said = ", ".join(part.name for part in fields(Study)), " ".join(str(error).split())
+        known, said = ", ".join(part.name for part in fields(DepthGrid)), " ".join(str(error).split())
         raise MisuseError(f"{path}: is no study of depth ({said}); its keys are {known}.") from error
     for key in (*CHOICES, "depths"):
         if not isinstance(getattr(study, key), list) or not getattr(study, key):
@@ -122,7 +122,7 @@ def read_study(config: str) -> Study:
     return study
 
 
-def claim(folder: Path, study: Study) -> None:
+def claim(folder: Path, study: DepthGrid) -> None:
     """Remember what the folder's numbers are of; raises MisuseError when they are of another study."""
     record = folder / "study.yaml"
     text = yaml.safe_dump(asdict(study), sort_keys=False)
@@ -132,18 +132,18 @@ def claim(folder: Path, study: Study) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def run(study: Study, table: Path) -> None:
+def run(study: DepthGrid, table: Path) -> None:
     """Measure what the table does not hold yet."""
     rows = _drop_last_network(table)
     done = {_get_key(row) for row in rows}
     _write(table, rows)
-    arms = list(study.arms())
-    todo = [arm for arm in arms if _get_key(asdict(arm)) not in done]
-    bar = Progress(len(arms), "network", "depth", len(arms) - len(todo))
+    variants = list(study.list_variants())
+    todo = [variant for variant in variants if _get_key(asdict(variant)) not in done]
+    bar = Progress(len(variants), "network", "depth", len(variants) - len(todo))
     with bar, table.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        for arm in todo:
-            writer.writerows(_to_plain(row) for row in measure(arm, study.scale))
+        for variant in todo:
+            writer.writerows(_convert_to_plain(row) for row in measure(variant, study.scale))
             file.flush()
             bar.update()
 
@@ -160,10 +160,10 @@ def _drop_last_network(table: Path) -> list[dict[str, Any]]:
 
 
 def _get_key(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(row[part.name]) for part in fields(Arm))
+    return tuple(str(row[part.name]) for part in fields(DepthVariant))
 
 
-def _to_plain(row: dict[str, Any]) -> dict[str, Any]:
+def _convert_to_plain(row: dict[str, Any]) -> dict[str, Any]:
     return {name: f"{value:.8g}" if isinstance(value, float) else value for name, value in row.items()}
 
 

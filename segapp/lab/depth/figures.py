@@ -19,7 +19,7 @@ COLUMNS = (
     *("net", "init", "activation", "depth", "short", "long", "norm", "seed"),
     *("position", "block", "rms_gradient", "rms_output", "expected"),
 )
-ARM = COLUMNS[:7]
+VARIANT_KEYS = COLUMNS[:7]
 """What tells two networks apart, but for the seed."""
 
 COLOURS = dict(zip(("default", "he", "xavier"), PALETTE, strict=False))
@@ -30,11 +30,11 @@ NORMS = {"none": "no norm", "batch": "batch norm"}
 
 SLOPE = ("slope", "smallest", "largest", "expected", "factor_per_block")
 
-Row = dict[str, str]
+DepthRow = dict[str, str]
 Curves = dict[tuple[str, ...], np.ndarray]
 
 
-def read_profiles(path: Path) -> list[Row]:
+def read_profiles(path: Path) -> list[DepthRow]:
     """Read the complete rows of a table; raise MisuseError for a missing file or one without rows."""
     text = read_text(path) if path.is_file() else ""
     rows = [row for row in csv.reader(text[: text.rfind("\n") + 1].splitlines()) if len(row) == len(COLUMNS)]
@@ -43,12 +43,12 @@ def read_profiles(path: Path) -> list[Row]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:]]
 
 
-def collect_curves(rows: Sequence[Row], column: str) -> Curves:
+def collect_curves(rows: Sequence[DepthRow], column: str) -> Curves:
     """Collect one column as (net, …, norm) → (seeds, blocks) float64; NaN where a cell is empty."""
     found: dict[tuple[str, ...], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        found[tuple(row[name] for name in ARM)][row["seed"]].append(float(row[column] or "nan"))
-    return {arm: np.array(list(seeds.values())) for arm, seeds in found.items()}
+        found[tuple(row[name] for name in VARIANT_KEYS)][row["seed"]].append(float(row[column] or "nan"))
+    return {variant: np.array(list(seeds.values())) for variant, seeds in found.items()}
 
 
 def fit_slope(profile: np.ndarray) -> float:
@@ -59,25 +59,32 @@ def fit_slope(profile: np.ndarray) -> float:
     return -float(np.polyfit(np.flatnonzero(usable), np.log(profile[usable]), 1)[0])
 
 
-def fit_slopes(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def fit_slopes(rows: Sequence[DepthRow]) -> list[dict[str, Any]]:
     """Fit the measured slope of every chain.
 
     Each has the mean, smallest and largest over the seeds, and the expected slope beside them.
     """
     measured, expected = collect_curves(rows, "rms_gradient"), collect_curves(rows, "expected")
     table = []
-    for arm, profiles in measured.items():
-        if arm[0] != "chain":
+    for variant, profiles in measured.items():
+        if variant[0] != "chain":
             continue
         each = [fit_slope(profile) for profile in profiles]
-        wanted = float(np.mean([fit_slope(profile) for profile in expected[arm]]))
+        wanted = float(np.mean([fit_slope(profile) for profile in expected[variant]]))
         mean = float(np.mean(each))
         values = dict(zip(SLOPE, (mean, min(each), max(each), wanted, math.exp(mean)), strict=True))
-        table.append({**dict(zip(ARM, arm, strict=True)), **{name: f"{value:.4f}" for name, value in values.items()}})
+        table.append(
+            {
+                **dict(zip(VARIANT_KEYS, variant, strict=True)),
+                **{name: f"{value:.4f}" for name, value in values.items()},
+            }
+        )
     return table
 
 
-def _draw_grid(rows: Sequence[Row], plot: Callable[[Any, Sequence[Row]], None], title: str, label: str) -> Figure:
+def _draw_grid(
+    rows: Sequence[DepthRow], plot: Callable[[Any, Sequence[DepthRow]], None], title: str, label: str
+) -> Figure:
     """Draw a panel per activation and norm (rows) and short skip (columns); each row has one scale."""
     kinds = list(dict.fromkeys((row["activation"], row["norm"]) for row in rows))
     shorts = list(dict.fromkeys(row["short"] for row in rows))
@@ -109,19 +116,23 @@ def _average_geometrically(values: np.ndarray) -> np.ndarray:
     return np.exp(np.log(np.where(values > 0, values, np.nan)).mean(0))
 
 
-def _draw_profiles(rows: Sequence[Row]) -> Figure:
+def _draw_profiles(rows: Sequence[DepthRow]) -> Figure:
     chains = [row for row in rows if row["net"] == "chain"]
     deepest = max(int(row["depth"]) for row in chains)
 
-    def plot(axes: Any, part: Sequence[Row]) -> None:
+    def plot(axes: Any, part: Sequence[DepthRow]) -> None:
         expected = collect_curves(part, "expected")
-        for arm, profiles in collect_curves(part, "rms_gradient").items():
+        for variant, profiles in collect_curves(part, "rms_gradient").items():
             values, place = _divide_by_last(profiles), np.arange(1, profiles.shape[1] + 1)
-            colour = COLOURS[arm[1]]
-            axes.plot(place, _average_geometrically(values), colour, label=f"{NAMES[arm[1]]}, measured")
+            colour = COLOURS[variant[1]]
+            axes.plot(place, _average_geometrically(values), colour, label=f"{NAMES[variant[1]]}, measured")
             axes.fill_between(place, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
             axes.plot(
-                place, _average_geometrically(expected[arm]), colour, linestyle="--", label=f"{NAMES[arm[1]]}, expected"
+                place,
+                _average_geometrically(expected[variant]),
+                colour,
+                linestyle="--",
+                label=f"{NAMES[variant[1]]}, expected",
             )
 
     part = [row for row in chains if int(row["depth"]) == deepest]
@@ -130,12 +141,13 @@ def _draw_profiles(rows: Sequence[Row]) -> Figure:
     )
 
 
-def _draw_depths(rows: Sequence[Row]) -> Figure:
-    def plot(axes: Any, part: Sequence[Row]) -> None:
+def _draw_depths(rows: Sequence[DepthRow]) -> Figure:
+    def plot(axes: Any, part: Sequence[DepthRow]) -> None:
         for init in dict.fromkeys(row["init"] for row in part):
             own = collect_curves([row for row in part if row["init"] == init], "rms_gradient")
             points = sorted(
-                (int(arm[3]), *_measure_spread(_divide_by_last(profiles)[:, 0])) for arm, profiles in own.items()
+                (int(variant[3]), *_measure_spread(_divide_by_last(profiles)[:, 0]))
+                for variant, profiles in own.items()
             )
             depth, middle, low, high = np.array(points).T
             axes.plot(depth, middle, COLOURS[init], marker="o", markersize=3, label=NAMES[init])
@@ -149,7 +161,7 @@ def _measure_spread(values: np.ndarray) -> tuple[float, float, float]:
     return float(_average_geometrically(values[:, None])[0]), float(values.min()), float(values.max())
 
 
-def _draw_slopes(rows: Sequence[Row]) -> Figure:
+def _draw_slopes(rows: Sequence[DepthRow]) -> Figure:
     """Measured against expected slopes of all chains that are deep enough to have one."""
     figure = make_figure(9, 5.4)
     axes = figure.subplots()
@@ -169,7 +181,7 @@ def _draw_slopes(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _draw_unets(rows: Sequence[Row]) -> Figure:
+def _draw_unets(rows: Sequence[DepthRow]) -> Figure:
     """Draw the complete profile of every U-Net, the bottleneck shaded.
 
     A row per norm and init, a column per short skip.
@@ -190,14 +202,18 @@ def _draw_unets(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _draw_unet(axes: Any, rows: Sequence[Row]) -> None:
+def _draw_unet(axes: Any, rows: Sequence[DepthRow]) -> None:
     names = [row["block"] for row in rows if (row["long"], row["seed"]) == (rows[0]["long"], rows[0]["seed"])]
-    for arm, profiles in collect_curves(rows, "rms_gradient").items():
+    for variant, profiles in collect_curves(rows, "rms_gradient").items():
         axes.plot(
-            _average_geometrically(profiles), COLOURS[arm[5]], marker="o", markersize=3, label=f"long skip: {arm[5]}"
+            _average_geometrically(profiles),
+            COLOURS[variant[5]],
+            marker="o",
+            markersize=3,
+            label=f"long skip: {variant[5]}",
         )
         axes.fill_between(
-            range(len(names)), profiles.min(0), profiles.max(0), color=COLOURS[arm[5]], alpha=0.2, linewidth=0
+            range(len(names)), profiles.min(0), profiles.max(0), color=COLOURS[variant[5]], alpha=0.2, linewidth=0
         )
     deepest = [place for place, name in enumerate(names) if name.startswith("bottleneck")]
     axes.axvspan(deepest[0] - 0.5, deepest[-1] + 0.5, color="0.5", alpha=0.2, zorder=0, linewidth=0)

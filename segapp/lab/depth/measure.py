@@ -39,7 +39,7 @@ SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 
 
 @dataclass(frozen=True)
-class Arm:
+class DepthVariant:
     """One network of the study."""
 
     net: Literal["chain", "unet"]
@@ -69,7 +69,7 @@ class Scale:
     batch: int = 8
 
 
-def measure(arm: Arm, scale: Scale) -> list[dict[str, Any]]:
+def measure(variant: DepthVariant, scale: Scale) -> list[dict[str, Any]]:
     """Measure one row per block, in order of execution.
 
     Its RMS gradient, RMS output and, for a chain, the expected values.
@@ -77,19 +77,19 @@ def measure(arm: Arm, scale: Scale) -> list[dict[str, Any]]:
     `expected` is the RMS gradient relative to that of the last block.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(arm.seed)
-        net = build(arm, scale)
-        initialise(net, arm.init)
-    images, masks = make_images(arm.seed, scale)
+        torch.manual_seed(variant.seed)
+        net = build(variant, scale)
+        initialise(net, variant.init)
+    images, masks = make_images(variant.seed, scale)
     blocks = find_blocks(net)
     watched = (part for part in net.modules() if type(part) in SLOPES or isinstance(part, nn.BatchNorm2d))
     inputs: dict[nn.Module, list[Tensor]] = {part: [] for part in watched}
     with keep_outputs(blocks) as outputs, keep_inputs(inputs):
         F.cross_entropy(net(images), masks).backward()
-    expected = expected_profile(list(blocks.values()), inputs) if arm.net == "chain" else [None] * len(blocks)
+    expected = expected_profile(list(blocks.values()), inputs) if variant.net == "chain" else [None] * len(blocks)
     return [
         {
-            **asdict(arm),
+            **asdict(variant),
             "position": position,
             "block": name,
             "rms_gradient": compute_rms(_get_gradient(outputs[name])),
@@ -100,17 +100,17 @@ def measure(arm: Arm, scale: Scale) -> list[dict[str, Any]]:
     ]
 
 
-def build(arm: Arm, scale: Scale) -> UNet:
+def build(variant: DepthVariant, scale: Scale) -> UNet:
     """Build the network, not yet initialised."""
-    if arm.activation not in ("relu", "tanh"):
-        raise MisuseError(f"the expectation is known for activations relu and tanh, got {arm.activation}.")
-    chain = arm.net == "chain"
-    style = BlockStyle(arm.short, arm.norm, arm.activation, layers=scale.layers)
-    levels, blocks = (1, arm.depth) if chain else (arm.depth, scale.unet_blocks)
+    if variant.activation not in ("relu", "tanh"):
+        raise MisuseError(f"the expectation is known for activations relu and tanh, got {variant.activation}.")
+    chain = variant.net == "chain"
+    style = BlockStyle(variant.short, variant.norm, variant.activation, layers=scale.layers)
+    levels, blocks = (1, variant.depth) if chain else (variant.depth, scale.unet_blocks)
     widths = [scale.width] * levels
     encoder = partial(PlainEncoder, widths=widths, blocks_per_level=blocks, block=style)
     # Transposed convolutions, as in the profiles of docs/skip-connections.md.
-    return UNet(1, 2, encoder, arm.long, upsample="transpose", decoder_blocks_per_level=blocks)
+    return UNet(1, 2, encoder, variant.long, upsample="transpose", decoder_blocks_per_level=blocks)
 
 
 def initialise(net: nn.Module, init: Init) -> None:

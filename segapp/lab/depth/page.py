@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segapp.io import write_atomically
-from segapp.lab.depth.figures import ARM, FIGURES, SLOPE, Row, fit_slopes, read_profiles
+from segapp.lab.depth.figures import FIGURES, SLOPE, VARIANT_KEYS, DepthRow, fit_slopes, read_profiles
 from segapp.report.figures import render_svg, save_png, use_style
 from segapp.report.page import Page, format_facts
 from segapp.report.tables import format_html
@@ -59,28 +59,28 @@ def draw_all(table: Path, folder: Path, command: str) -> None:
         writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(found)
-    page = Page("Gradients over depth", _lead(rows))
+    page = Page("Gradients over depth", _write_lead(rows))
     for (name, draw), (title, lead, caption) in zip(FIGURES.items(), TEXTS, strict=True):
         with use_style():
             figure = draw(rows)
         save_png(figure, folder / f"{name}.png")
-        page.section(title)
-        page.text(lead)
+        page.add_section(title)
+        page.add_text(lead)
         with use_style():
-            page.figure(render_svg(figure, name), caption)
-    page.section("Slopes")
-    page.text("How much the logarithm of the RMS gradient grows per block towards the input, mean over the seeds.")
+            page.add_figure(render_svg(figure, name), caption)
+    page.add_section("Slopes")
+    page.add_text("How much the logarithm of the RMS gradient grows per block towards the input, mean over the seeds.")
     page.add(format_html([{**row, **{key: float(row[key]) for key in SLOPE}} for row in found]))
-    page.section("Again")
-    page.text("The table of slopes, the figures and this page are drawn anew from profiles.csv by")
+    page.add_section("Again")
+    page.add_text("The table of slopes, the figures and this page are drawn anew from profiles.csv by")
     page.add(f"<pre>{for_html(command)}</pre>")
     page.write(folder / PAGE)
 
 
-def _lead(rows: Sequence[Row]) -> str:
+def _write_lead(rows: Sequence[DepthRow]) -> str:
     """Write the introduction: what was measured, and how much of it."""
     of_chains = [row for row in rows if row["net"] == "chain"]
-    networks = {tuple(row[name] for name in (*ARM, "seed")) for row in rows}
+    networks = {tuple(row[name] for name in (*VARIANT_KEYS, "seed")) for row in rows}
     numbers = {
         "networks": f"{len(networks):,}",
         "seeds": str(len({row["seed"] for row in rows})),

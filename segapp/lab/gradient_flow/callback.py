@@ -84,7 +84,7 @@ class GradientFlow(Callback):
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Measure the gradient, which is complete and not yet clipped."""
         if self._measured is not None:
-            self._measured.before(self._watch, trainer, optimizer)
+            self._measured.measure_gradients(self._watch, trainer, optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -93,7 +93,7 @@ class GradientFlow(Callback):
         self._watch.stop()
         if self._measured is None or not self._measured.stepping:
             return
-        rows = self._measured.after(self._watch, trainer)
+        rows = self._measured.measure_updates(self._watch, trainer)
         self._put_in_order()
         ordered = sorted(rows, key=self._order.__getitem__)
         where = trainer.current_epoch + 1, self._measured.number
@@ -131,7 +131,7 @@ class _Step:
         self.stepping = False
         """Whether the optimiser's turn has come; a batch that only accumulates has none."""
 
-    def before(self, watch: ActivationWatch, trainer: Trainer, optimizer: Optimizer) -> None:
+    def measure_gradients(self, watch: ActivationWatch, trainer: Trainer, optimizer: Optimizer) -> None:
         """Measure the gradients before clipping, and copy the weights before the step."""
         self.stepping = True
         self._scale = find_loss_scale(trainer)
@@ -148,7 +148,7 @@ class _Step:
         }
         self._weights = {name: snapshot(parameters) for name, parameters in own.items() if parameters}
 
-    def after(self, watch: ActivationWatch, trainer: Trainer) -> dict[str, list[Any]]:
+    def measure_updates(self, watch: ActivationWatch, trainer: Trainer) -> dict[str, list[Any]]:
         """Name → the columns from `gradient_norm` to `skipped`."""
         skipped = find_loss_scale(trainer) < self._scale  # a scaler backs off when, and only when, it has skipped
         numbers: dict[tuple[str, str], Tensor] = {}

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
-from segapp.report.figures import INK, choose_colours, make_figure, use_style, wrapped
+from segapp.report.figures import INK, choose_colours, make_figure, use_style, wrap_label
 from segapp.report.gradient_flow_table import FlowTable, compute_median, read_flow
 from segapp.terminal.text import for_plot
 
@@ -80,7 +80,7 @@ def draw_heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
     panels = grid.ravel()
     _draw_heatmaps(list(panels[: len(shown)]), list(shown.values()), name)
     for axes, (label, flow) in zip(panels, shown.items(), strict=False):
-        axes.set_title(wrapped(label), fontsize=9)
+        axes.set_title(wrap_label(label), fontsize=9)
         _name_modules(axes, flow, most=16)
     for row in grid:
         _leave_out_repeated(row)
@@ -172,4 +172,4 @@ def _draw_profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
 def drop_norms(flow: FlowTable) -> FlowTable:
     """Drop norm layers and submodules without weights."""
     weighted = flow.select_weighted()
-    return weighted.only([not NORM.search(module) for module in weighted.modules])
+    return weighted.select([not NORM.search(module) for module in weighted.modules])

@@ -81,7 +81,7 @@ def landscape(
     known = read_json(folder / SETTINGS).get("eigenvalues")
     try:
         _evaluate(request, opened, plan, folder, losses, done, devices)
-        measured = [asdict(measure_sharpness(line)) for line in plan.parts(losses)[0]]
+        measured = [asdict(measure_sharpness(line)) for line in plan.split_losses(losses)[0]]
         result = settings | {"sharpness": measured, "statistics": opened.surface.statistics}
         _write_json(folder / SETTINGS, result | ({"eigenvalues": known} if known else {}))
         if eigenvalues and (known is None or len(known["largest"]) != eigenvalues):
@@ -182,11 +182,11 @@ def _evaluate(
 
 def _compute_eigenvalues(opened: Opened, count: int) -> Eigenvalues:
     with Progress(None, "product", "eigenvalues") as bar:
-        return opened.surface.eigenvalues(count, bar.update)
+        return opened.surface.compute_eigenvalues(count, bar.update)
 
 
 def _save(folder: Path, opened: Opened, plan: Plan, losses: np.ndarray, done: np.ndarray) -> None:
-    lines, grid = plan.parts(np.where(done, losses, np.nan))
+    lines, grid = plan.split_losses(np.where(done, losses, np.nan))
     path = opened.path if opened.path is not None else np.zeros((0, 2))
     with write_atomically(folder / NUMBERS) as temporary, temporary.open("wb") as file:
         axes = {"t": LINE, "first": plan.first, "second": plan.second, "path": path}

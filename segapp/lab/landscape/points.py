@@ -154,7 +154,7 @@ def compute_losses(
     """
     count = min(devices or max(torch.cuda.device_count(), 1), max(len(todo), 1))
     if count == 1:
-        yield from ((index, opened.surface.at(step)) for index, step in todo)
+        yield from ((index, opened.surface.compute_loss(step)) for index, step in todo)
         return
     names = [f"cuda:{n % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu" for n in range(count)]
     taken = SPAWN.Value("q", 0)
@@ -173,4 +173,4 @@ def _compute_points(request: Request, device: str, todo: Sequence[tuple[int, Ste
         if number >= len(todo):
             return
         index, step = todo[number]
-        yield index, surface.at(step)
+        yield index, surface.compute_loss(step)

@@ -92,7 +92,7 @@ class LossSurface:
         self._norms = {name: part for name, part in self._net.named_modules() if _counts(part)}
         self.statistics: Statistics = "none" if not self._norms else "recalibrated" if recalibrate else "frozen"
 
-    def at(self, step: Step) -> float:
+    def compute_loss(self, step: Step) -> float:
         """Compute the loss at the weights after this step."""
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             self._go(step)
@@ -103,7 +103,7 @@ class LossSurface:
                     total += float(self._loss(functional_call(self._net, state, (image,)), mask)) * valid
         return total / sum(self._valid)
 
-    def eigenvalues(self, count: int, each: Callable[[], object] = lambda: None) -> Eigenvalues:
+    def compute_eigenvalues(self, count: int, each: Callable[[], object] = lambda: None) -> Eigenvalues:
         """Compute the largest eigenvalues of the Hessian at the trained weights.
 
         It is that of the same mean loss, with respect to all parameters.
@@ -114,7 +114,7 @@ class LossSurface:
         weights = {name: value.detach().clone().requires_grad_() for name, value in self._net.named_parameters()}
         like = torch.cat([value.detach().reshape(-1) for value in weights.values()])
 
-        def product(vector: Tensor) -> Tensor:
+        def multiply_by_hessian(vector: Tensor) -> Tensor:
             total = torch.zeros_like(vector)
             for (image, mask), valid in zip(self._batches, self._valid, strict=True):
                 if valid:
@@ -126,7 +126,7 @@ class LossSurface:
             each()
             return total
 
-        return find_largest_eigenvalues(product, like, count)
+        return find_largest_eigenvalues(multiply_by_hessian, like, count)
 
     def _pair_parameters(self) -> list[tuple[str, Tensor]]:
         return list(zip(self._moved, self._start, strict=True))
@@ -193,7 +193,7 @@ class Plan:
         one, two = self.plane
         return on_lines + [{one: float(a), two: float(b)} for b in self.second for a in self.first]
 
-    def parts(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def split_losses(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Split the losses of all steps into (lines, T) and (B, A)."""
         cut = self.lines * len(LINE)
         return losses[:cut].reshape(self.lines, len(LINE)), losses[cut:].reshape(len(self.second), len(self.first))

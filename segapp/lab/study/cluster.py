@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from segapp.errors import MisuseError
-from segapp.lab.study.jobs import Job
+from segapp.lab.study.jobs import StudyJob
 from segapp.lab.study.run_variant import Slot, run_job
 
 
@@ -33,7 +33,7 @@ class Cluster:
         self.share = 1 / math.ceil(count / gpus) if gpus else 0
         """Of a GPU, for one job."""
 
-    def start(self, job: Job, slot: Slot) -> Any:
+    def start(self, job: StudyJob, slot: Slot) -> Any:
         """Start a job through Ray, in a process that is used once and never retried: retrying is up to the study."""
         task = self._ray.remote(max_calls=1, max_retries=0, num_cpus=slot.threads, num_gpus=self.share)(_run)
         return task.remote(Path.cwd(), job, slot)
@@ -88,14 +88,14 @@ def _import_ray() -> ModuleType:
         import ray
     except ImportError as error:
         raise MisuseError(
-            f"--ray runs arms on a Ray cluster, and ray cannot be imported ({error}); on every host of it: "
+            f"--ray runs variants on a Ray cluster, and ray cannot be imported ({error}); on every host of it: "
             "pip install -c constraints.txt -e '.[ray]'"
         ) from error
     found: ModuleType = ray
     return found
 
 
-def _run(where: Path, job: Job, slot: Slot) -> None:
+def _run(where: Path, job: StudyJob, slot: Slot) -> None:
     """Run a job in a process of Ray's, on any host."""
     os.chdir(where)
     try:

@@ -15,57 +15,57 @@ from segapp.lab.landscape.surface import require_sensible
 from segapp.lab.study.cluster import open_cluster
 from segapp.lab.study.config import LANDSCAPE, Study, read_study
 from segapp.lab.study.effects import Question
-from segapp.lab.study.jobs import CONFIG, Job, plan_jobs
+from segapp.lab.study.jobs import CONFIG, StudyJob, plan_jobs
 from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.processes import Processes
-from segapp.lab.study.queue import Place, run_all
+from segapp.lab.study.queue import Executor, run_all
 from segapp.report.results import Result
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.text import for_terminal
 
 BOOKKEEPING = ("name", "seed_everything")
-"""Settings in which arms differ without being different."""
+"""Settings in which variants differ without being different."""
 
 
 def study(config: str, workers: int | None = None, ray: str | None = None, redraw: bool = False) -> int:
-    """Run an ablation: every arm of a grid with every seed, and one page about what made a difference.
+    """Run an ablation: every variant of a grid with every seed, and one page about what made a difference.
 
-    Each arm is an ordinary fit and test in a process of its own, under runs/<study>/arms/<arm>/seed-<n>. Arms differ
-    by what is varied and nothing else: initial weights are a function of the seed and their names, order and
-    augmentation of the seed, the epoch and the image. Interrupted or failed? The same command goes on where it
-    stopped. Ends with runs/<study>/report.html, table.csv, effects.csv, images.csv, *.tex and figures/.
+    Each variant is an ordinary fit and test in a process of its own, in runs/<study>/variants/<variant>/seed-<n>.
+    Variants differ by what is varied and nothing else: initial weights are a function of the seed and of their names;
+    order and augmentation are functions of the seed, the epoch and the image. After an interruption or a failure the
+    same command continues. Results: runs/<study>/report.html, table.csv, effects.csv, images.csv, *.tex and figures/.
 
     Args:
         config: A study's YAML, as configs/studies/addition_or_concatenation.yaml; docs/studies.md explains it.
-        workers: Arms that run at once; default: one per GPU, or one per core.
-        ray: A Ray cluster to run arms on, instead of this machine: its address, auto for the one this host belongs
+        workers: Variants that run at once; default: one per GPU, or one per core.
+        ray: A Ray cluster to run variants on, instead of this machine: its address, auto for the one this host belongs
             to, local for one that is started here. Its hosts share this folder and have segapp.
         redraw: Only draw tables, figures and the page again, from the numbers of the runs.
     """
     plan = read_study(Path(config))
     _require_sensible_landscape(config, plan)
     folder = Path("runs") / plan.name
-    print(f"{plan.name}: {len(plan.arms)} arms, {len(plan.seeds)} seeds; preparing their networks", flush=True)
+    print(f"{plan.name}: {len(plan.variants)} variants, {len(plan.seeds)} seeds; preparing their networks", flush=True)
     jobs = plan_jobs(plan, folder)
     if not redraw:
         try:
-            with _place(ray, workers) as place:
+            with _open_executor(ray, workers) as place:
                 run_all(jobs, folder, place)
         except KeyboardInterrupt:
-            print("interrupted; the same command goes on.")
+            print("interrupted; the same command continues.")
             return 130
         kept = folder / "study.yaml"
         if not (kept.exists() and kept.samefile(config)):
             shutil.copyfile(config, kept)
     results = [read_result(job, plan) for job in jobs]
     if not any(result.status == "finished" for result in results):
-        sentences = {result.sentence for result in results if result.sentence}
-        raise MisuseError(f"no run of {plan.name} is finished. {' '.join(sorted(sentences))}".strip())
+        messages = {result.message for result in results if result.message}
+        raise MisuseError(f"no run of {plan.name} is finished. {' '.join(sorted(messages))}".strip())
     print("drawing tables, figures and the page", flush=True)
     page = write_report(_report(plan, config, jobs, results), folder)
     failed = [result for result in results if result.status != "finished"]
     for result in failed:
-        print(for_terminal(f"{result.status}: {result.arm}, seed {result.seed}: {result.sentence}"))
+        print(for_terminal(f"{result.status}: {result.variant}, seed {result.seed}: {result.message}"))
     print(f"{len(results) - len(failed)} of {len(results)} runs finished; tables beside the page: {page}")
     return 1 if failed else 0
 
@@ -81,23 +81,23 @@ def _require_sensible_landscape(config: str, plan: Study) -> None:
         raise MisuseError(f"{config}: landscape: {error}") from error
 
 
-def _place(ray: str | None, workers: int | None) -> AbstractContextManager[Place]:
+def _open_executor(ray: str | None, workers: int | None) -> AbstractContextManager[Executor]:
     return nullcontext(Processes(workers)) if ray is None else open_cluster(ray, workers)
 
 
-def read_result(job: Job, plan: Study) -> Result:
+def read_result(job: StudyJob, plan: Study) -> Result:
     """Read what a job left on the disk."""
     state = job.state()
-    levels = next(arm.levels for arm in plan.arms if arm.name == job.arm)
+    levels = next(variant.levels for variant in plan.variants if variant.name == job.variant)
     finished = state["status"] == "finished"
     run = job.folder / state["run"] if finished else None
     return Result(
-        arm=job.arm,
+        variant=job.variant,
         seed=job.seed,
         status=state["status"],
-        sentence=state.get("sentence", ""),
+        message=state.get("message", ""),
         run=run,
-        verdict=run / state["verdict"] if run else None,
+        evaluation=run / state["evaluation"] if run else None,
         examples=job.folder / "examples",
         seconds=float(state["seconds"]) or math.nan,
         facts=job.facts,
@@ -105,20 +105,20 @@ def read_result(job: Job, plan: Study) -> Result:
     )
 
 
-def _read_configs(jobs: Sequence[Job]) -> dict[str, dict]:
+def _read_configs(jobs: Sequence[StudyJob]) -> dict[str, dict]:
     """Read the config of every variant's fit, with the widths that were found for it."""
     first = [job for job in jobs if job.seed == jobs[0].seed]
-    return {job.arm: read_yaml(job.folder / CONFIG) for job in first}
+    return {job.variant: read_yaml(job.folder / CONFIG) for job in first}
 
 
-def _report(plan: Study, config: str, jobs: Sequence[Job], results: Sequence[Result]) -> Report:
+def _report(plan: Study, config: str, jobs: Sequence[StudyJob], results: Sequence[Result]) -> Report:
     return Report(
         title=plan.name.replace("_", " "),
         about=plan.about,
         budget=plan.budget,
         command=shlex.join(["segapp", "study", "--config", config, "--redraw", "true"]),
         results=results,
-        questions=[Question(contrast.name, contrast.arms, contrast.against) for contrast in plan.contrasts],
+        questions=[Question(contrast.name, contrast.variants, contrast.against) for contrast in plan.contrasts],
         groups=plan.groups,
         differences=find_differing_settings(_read_configs(jobs)),
     )

@@ -13,21 +13,21 @@ from segapp.errors import MisuseError
 from segapp.system.yaml_files import read_yaml
 
 KEYS = {
-    "like": "another study, of which this one is a variant",
+    "like": "another study, whose keys this one overrides",
     "name": "the study's folder under runs/",
     "about": "a paragraph for the page",
     "budget": "how long it takes and on what",
     "base": "a complete config of `segapp fit`",
     "data": "a fragment over its data section",
     "model": "a fragment over its model section",
-    "set": "settings by dotted keys, for all arms",
+    "set": "settings by dotted keys, for all variants",
     "grid": "axes: {axis: {value's name: {key: value}}} or {key: [values]}",
     "seeds": "a list of seeds",
-    "match_params": "{target: an arm or a number of parameters, widths: key, tolerance: share}",
+    "match_params": "{target: a variant or a number of parameters, widths: key, tolerance: fraction}",
     "score_on": "test or validate",
     "groups": "{neighbours: n} or {pattern: regular expression} of the images",
     "landscape": "options of `segapp landscape` for every run, as {samples: 32, points: 15}; {}: its defaults",
-    "contrasts": "[{name, arms: selection, against: selection}]",
+    "contrasts": "[{name, variants: selection, against: selection}]",
 }
 
 TYPES: dict[str, tuple[type, str]] = {
@@ -47,7 +47,7 @@ WIDTHS = "model.net.init_args.encoder.init_args.widths"
 
 
 @dataclass(frozen=True)
-class Arm:
+class Variant:
     """One combination of the grid."""
 
     name: str
@@ -59,21 +59,21 @@ class Arm:
     @property
     def folder(self) -> str:
         """The name as a file system takes it."""
-        return re.sub(r"[^\w.=+-]+", "_", self.name).strip("_.") or "arm"
+        return re.sub(r"[^\w.=+-]+", "_", self.name).strip("_.") or "variant"
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference that was asked for: the mean of some arms minus the mean of others."""
+    """A difference that was asked for: the mean of some variants minus the mean of others."""
 
     name: str
-    arms: tuple[str, ...]
+    variants: tuple[str, ...]
     against: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Matching:
-    """How arms are made equally large."""
+    """How variants are made equally large."""
 
     target: str | int
     widths: str = WIDTHS
@@ -87,7 +87,7 @@ class Study:
     name: str
     about: str
     budget: str
-    arms: tuple[Arm, ...]
+    variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
     contrasts: tuple[Contrast, ...] = ()
     matching: Matching | None = None
@@ -99,7 +99,7 @@ class Study:
 def read_study(path: Path) -> Study:
     """Read the study of a YAML file; raise MisuseError for what is missing, unknown or contradictory."""
     text = _read_sections(path)
-    arms = _build_variants(path, text)
+    variants = _build_variants(path, text)
     seeds = text.get("seeds", [0])
     if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise MisuseError(f"{path}: seeds is a list of whole numbers, as [0, 1, 2], got {seeds!r}.")
@@ -112,10 +112,10 @@ def read_study(path: Path) -> Study:
         name=_name(path, text.get("name", path.stem)),
         about=" ".join(str(text.get("about", "")).split()),
         budget=str(text.get("budget", "")),
-        arms=arms,
+        variants=variants,
         seeds=tuple(seeds),
-        contrasts=tuple(_read_contrast(path, arms, item) for item in text.get("contrasts") or []),
-        matching=_read_matching(path, arms, text.get("match_params")),
+        contrasts=tuple(_read_contrast(path, variants, item) for item in text.get("contrasts") or []),
+        matching=_read_matching(path, variants, text.get("match_params")),
         score_on=verb,
         groups=_groups(path, text.get("groups") or {}),
         landscape=_read_landscape(path, text.get("landscape")),
@@ -158,7 +158,7 @@ def _name(path: Path, name: Any) -> str:
     return name
 
 
-def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
+def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Variant, ...]:
     if "base" not in text:
         raise MisuseError(f"{path}: base names a complete config of `segapp fit`, as configs/unet.yaml.")
     config = _read(Path(text["base"]))
@@ -167,17 +167,17 @@ def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Arm, ...]:
             config = merged(config, {section: _read(Path(text[section]))})
     config = changed(config, text.get("set") or {})
     axes = [_read_axis(path, name, values) for name, values in (text.get("grid") or {}).items()]
-    arms = []
+    variants = []
     for choice in itertools.product(*(values.items() for _, values in axes)):
         settings = {key: value for _, (_, level) in zip(axes, choice, strict=True) for key, value in level.items()}
         levels = {axis: name for (axis, _), (name, _) in zip(axes, choice, strict=True)}
         name = ", ".join(levels.values()) or "base"
-        arms.append(Arm(name, levels, changed(config, settings)))
-    folders = [arm.folder for arm in arms]
-    twice = [arm.name for arm in arms if folders.count(arm.folder) > 1]
+        variants.append(Variant(name, levels, changed(config, settings)))
+    folders = [variant.folder for variant in variants]
+    twice = [variant.name for variant in variants if folders.count(variant.folder) > 1]
     if twice:
-        raise MisuseError(f"{path}: two arms would share the folder of {twice[0]!r}; rename a value of the grid.")
-    return tuple(arms)
+        raise MisuseError(f"{path}: two variants would share the folder of {twice[0]!r}; rename a value of the grid.")
+    return tuple(variants)
 
 
 def _read_axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[str, Any]]]:
@@ -203,35 +203,39 @@ def _shorten_value(value: Any) -> str:
     return str(value).rpartition(".")[2] if isinstance(value, str) else str(value)
 
 
-def _read_contrast(path: Path, arms: tuple[Arm, ...], item: Any) -> Contrast:
-    if not isinstance(item, dict) or set(item) != {"name", "arms", "against"}:
-        raise MisuseError(f"{path}: a contrast has name, arms and against, got {item!r}.")
-    chosen = [selected(path, arms, item[side]) for side in ("arms", "against")]
+def _read_contrast(path: Path, variants: tuple[Variant, ...], item: Any) -> Contrast:
+    if not isinstance(item, dict) or set(item) != {"name", "variants", "against"}:
+        raise MisuseError(f"{path}: a contrast has name, variants and against, got {item!r}.")
+    chosen = [select_variants(path, variants, item[side]) for side in ("variants", "against")]
     if set(chosen[0]) & set(chosen[1]):
-        raise MisuseError(f"{path}: the contrast {item['name']!r} has an arm on both sides.")
+        raise MisuseError(f"{path}: the contrast {item['name']!r} has a variant on both sides.")
     return Contrast(str(item["name"]), chosen[0], chosen[1])
 
 
-def selected(path: Path, arms: Iterable[Arm], selection: Any) -> tuple[str, ...]:
+def select_variants(path: Path, variants: Iterable[Variant], selection: Any) -> tuple[str, ...]:
     """Select the variants that a name, a list of names, or {axis: value's name or names} stands for."""
-    arms = tuple(arms)
+    variants = tuple(variants)
     if isinstance(selection, dict):
         wanted = {str(axis): _split_words(words) for axis, words in selection.items()}
         for axis, words in wanted.items():
-            there = {arm.levels.get(axis) for arm in arms}
+            there = {variant.levels.get(axis) for variant in variants}
             missing = [word for word in words if word not in there]
             if missing and there != {None}:
                 raise MisuseError(f"{path}: {axis} has no {missing[0]!r}; it has {', '.join(sorted(map(str, there)))}.")
-        found = [arm.name for arm in arms if all(arm.levels.get(axis) in words for axis, words in wanted.items())]
+        found = [
+            variant.name
+            for variant in variants
+            if all(variant.levels.get(axis) in words for axis, words in wanted.items())
+        ]
         if not found:
-            axes = {axis: sorted({arm.levels[axis] for arm in arms}) for axis in arms[0].levels}
-            raise MisuseError(f"{path}: no arm is {selection}; the axes are {axes}.")
+            axes = {axis: sorted({variant.levels[axis] for variant in variants}) for axis in variants[0].levels}
+            raise MisuseError(f"{path}: no variant is {selection}; the axes are {axes}.")
         return tuple(found)
     names = _split_words(selection)
-    known = [arm.name for arm in arms]
+    known = [variant.name for variant in variants]
     for name in names:
         if name not in known:
-            raise MisuseError(f"{path}: there is no arm {name!r}; the arms are {'; '.join(known)}.")
+            raise MisuseError(f"{path}: there is no variant {name!r}; the variants are {'; '.join(known)}.")
     return tuple(names)
 
 
@@ -239,14 +243,14 @@ def _split_words(words: Any) -> list[str]:
     return [str(word) for word in words] if isinstance(words, list) else [str(words)]
 
 
-def _read_matching(path: Path, arms: tuple[Arm, ...], given: Any) -> Matching | None:
+def _read_matching(path: Path, variants: tuple[Variant, ...], given: Any) -> Matching | None:
     if given is None:
         return None
     if not isinstance(given, dict) or not {"target"} <= set(given) <= {"target", "widths", "tolerance"}:
         raise MisuseError(f"{path}: match_params has target, and may have widths and tolerance, got {given!r}.")
     target = given["target"]
     if not isinstance(target, int):
-        (target,) = selected(path, arms, str(target))
+        (target,) = select_variants(path, variants, str(target))
     return Matching(**{**given, "target": target})
 
 

@@ -1,4 +1,4 @@
-"""Tables of a study: a row per run, per image, per arm and per contrast."""
+"""Tables of a study: a row per run, per image, per variant and per contrast."""
 
 import math
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from segapp.report.gradient_flow_table import compute_median
-from segapp.report.results import Result, find_common_images, grouped, scored, set_score
+from segapp.report.results import Result, assign_groups, find_common_images, name_score, select_scores
 from segapp.report.statistics import Interval, adjust_p_values, estimate_difference, estimate_mean
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 
 P, P_RUNS = "p", "p (these runs)"
 """Two columns, as with one seed nothing is known of what another would give: p is then of other images alone."""
@@ -19,20 +19,20 @@ P, P_RUNS = "p", "p (these runs)"
 
 @dataclass(frozen=True)
 class Question:
-    """A contrast: the mean of `arms` minus the mean of `against`."""
+    """A contrast: the mean of `variants` minus the mean of `against`."""
 
     name: str
-    arms: tuple[str, ...]
+    variants: tuple[str, ...]
     against: tuple[str, ...]
 
 
-def run_rows(results: Sequence[Result]) -> list[Row]:
+def make_run_rows(results: Sequence[Result]) -> list[TableRow]:
     """Make one row per variant and seed: its settings, cost and scores."""
-    return [_run_row(result) for result in results]
+    return [_make_run_row(result) for result in results]
 
 
-def _run_row(result: Result) -> Row:
-    row: Row = {"arm": result.arm, **result.levels, "seed": result.seed, "status": result.status}
+def _make_run_row(result: Result) -> TableRow:
+    row: TableRow = {"variant": result.variant, **result.levels, "seed": result.seed, "status": result.status}
     row |= {"parameters": result.facts.get("parameters"), "gflops": None, "seconds": _rounded(result.seconds, 4)}
     if result.facts.get("flops"):
         row["gflops"] = _rounded(result.facts["flops"] / 1e9, 4)
@@ -68,39 +68,41 @@ def compute_gradient_profile(result: Result) -> dict[str, float]:
     return dict(zip(flow.modules, compute_median(flow.values["gradient_norm"]).tolist(), strict=True))
 
 
-def make_image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Row]:
+def make_image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[TableRow]:
     """Make one row per variant, seed and image: its group and every score."""
     rows = []
     for result in results:
         images = sorted(result.images)
-        groups = grouped(images, result.facts.get("groups", {}), rule)
+        groups = assign_groups(images, result.facts.get("groups", {}), rule)
         for image, group in zip(images, groups, strict=True):
             scores = {score: _rounded(value) for score, value in result.images[image].items()}
-            rows.append({"arm": result.arm, "seed": result.seed, "image": image, "group": group, **scores})
+            rows.append({"variant": result.variant, "seed": result.seed, "image": image, "group": group, **scores})
     return rows
 
 
-def make_variant_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[Row]:
+def make_variant_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[TableRow]:
     """Make one row per variant and score: the mean over seeds and images, and its interval."""
     images = find_common_images(results)
     groups = _groups(results, images, rule)
     rows = []
     for score in scores:
-        for arm in dict.fromkeys(result.arm for result in results):
-            by_seed = scored(results, arm, score, images)
+        for variant in dict.fromkeys(result.variant for result in results):
+            by_seed = select_scores(results, variant, score, images)
             if by_seed:
                 found = estimate_mean(np.stack(list(by_seed.values())), groups)
-                rows.append({"score": set_score(score), "arm": arm, "seeds": len(by_seed), **_format_interval(found)})
+                rows.append(
+                    {"score": name_score(score), "variant": variant, "seeds": len(by_seed), **_format_interval(found)}
+                )
     return rows
 
 
 def make_contrast_rows(
     results: Sequence[Result], questions: Sequence[Question], scores: Sequence[str], rule: dict[str, Any]
-) -> list[Row]:
+) -> list[TableRow]:
     """Return a row per contrast and score: the difference, its interval, p and Holm's p among those of the score."""
     images = find_common_images(results)
     groups = _groups(results, images, rule)
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for score in scores:
         family = [_compute_contrast(results, question, score, images, groups) for question in questions]
         for column in (P, P_RUNS):
@@ -115,14 +117,17 @@ def make_contrast_rows(
 
 def _compute_contrast(
     results: Sequence[Result], question: Question, score: str, images: Sequence[str], groups: Sequence[str]
-) -> Row:
+) -> TableRow:
     """Compute a contrast paired by seed and image; seeds that lack a variant of the contrast are left out.
 
-    `images` and `groups` are those with a score in any arm.
+    `images` and `groups` are those with a score in any variant.
     """
-    sides = [{arm: scored(results, arm, score, images) for arm in arms} for arms in (question.arms, question.against)]
+    sides = [
+        {variant: select_scores(results, variant, score, images) for variant in variants}
+        for variants in (question.variants, question.against)
+    ]
     seeds = sorted(set.intersection(*(set(found) for side in sides for found in side.values())))
-    row: Row = {"score": set_score(score), "contrast": question.name, "seeds": len(seeds)}
+    row: TableRow = {"score": name_score(score), "contrast": question.name, "seeds": len(seeds)}
     if not seeds:
         return (
             row
@@ -141,10 +146,10 @@ def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, An
     known: dict[str, str] = {}
     for result in results:
         known |= result.facts.get("groups", {})
-    return grouped(images, known, rule)
+    return assign_groups(images, known, rule)
 
 
-def _format_interval(found: Interval) -> Row:
+def _format_interval(found: Interval) -> TableRow:
     return {"estimate": found.estimate, "low": found.low, "high": found.high}
 
 

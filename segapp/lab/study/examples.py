@@ -1,4 +1,4 @@
-"""Predictions to look at: image, truth, and the prediction with its errors marked."""
+"""Predictions to look at: image, target, and the prediction with its errors marked."""
 
 import json
 import re
@@ -26,7 +26,7 @@ LEGEND = "legend.json"
 
 
 def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed: Sequence[str] = ()) -> None:
-    """Write `<name>-image.jpg`, `<name>-truth.png` and `<name>-prediction.png` of images of the checkpoint's data.
+    """Write `<name>-image.jpg`, `<name>-target.png` and `<name>-prediction.png` of images of the checkpoint's data.
 
     Errors are marked in a colour that stands out from the classes'; `legend.json` says what the colours are of. Raises
     MisuseError when the data are not there.
@@ -56,12 +56,12 @@ def make_slug(name: str) -> str:
 def _write(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
     pixels = item.image.read()
     prediction = engine.segment(ArrayImage(pixels, item.name))
-    truth = np.full(prediction.shape, IGNORE_INDEX, np.uint8) if item.mask is None else item.mask.read()
-    rows, columns = (slice((side - min(side, SIDE)) // 2, (side + min(side, SIDE)) // 2) for side in truth.shape)
-    pixels, prediction, truth = pixels[rows, columns], prediction[rows, columns], truth[rows, columns]
-    marked = np.where((prediction != truth) & (truth != IGNORE_INDEX), spec.num_classes, prediction).astype(np.uint8)
+    target = np.full(prediction.shape, IGNORE_INDEX, np.uint8) if item.mask is None else item.mask.read()
+    rows, columns = (slice((side - min(side, SIDE)) // 2, (side + min(side, SIDE)) // 2) for side in target.shape)
+    pixels, prediction, target = pixels[rows, columns], prediction[rows, columns], target[rows, columns]
+    marked = np.where((prediction != target) & (target != IGNORE_INDEX), spec.num_classes, prediction).astype(np.uint8)
     write_image(stem.with_name(f"{stem.name}-image.jpg"), _to_rgb(pixels))
-    write_mask(stem.with_name(f"{stem.name}-truth.png"), truth, spec.palette)
+    write_mask(stem.with_name(f"{stem.name}-target.png"), target, spec.palette)
     write_mask(
         stem.with_name(f"{stem.name}-prediction.png"), marked, [*spec.palette, choose_error_colour(spec.palette)]
     )

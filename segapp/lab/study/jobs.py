@@ -1,4 +1,4 @@
-"""What is to be run: one job per arm and seed, each with a complete config and a folder of its own."""
+"""What is to be run: one job per variant and seed, each with a complete config and a folder of its own."""
 
 import json
 import shlex
@@ -13,26 +13,26 @@ from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
-from segapp.lab.study.config import Arm, Study
-from segapp.lab.study.sizes import Size, match_arms, measure_size
+from segapp.lab.study.config import Variant, Study
+from segapp.lab.study.sizes import NetworkSize, match_variants, measure_size
 from segapp.loading.source_building import build_source
 from segapp.system.text_files import read_json, read_text
 from segapp.system.yaml_files import read_yaml
 
 EXAMPLES = 3
-"""Images of which every arm's prediction is kept, spread over the scored set."""
+"""Images of which every variant's prediction is kept, spread over the scored set."""
 
 CONFIG, STATE, LOG, SECONDS = "config.yaml", "state.json", "log.txt", "seconds.txt"
 
 
 @dataclass(frozen=True)
-class Job:
-    """One arm with one seed: `segapp fit`, then `segapp test`."""
+class StudyJob:
+    """One variant with one seed: `segapp fit`, then `segapp test`."""
 
-    arm: str
+    variant: str
     seed: int
     folder: Path
-    """`<study>/arms/<arm>/seed-<n>`; the run is written into it."""
+    """`<study>/variants/<variant>/seed-<n>`; the run is written into it."""
     verb: str
     """`test` or `validate`."""
     epochs: int
@@ -45,7 +45,7 @@ class Job:
     """Options of `segapp landscape`, if its loss surface is wanted."""
 
     @property
-    def wishes(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What is wanted of it beyond its fit."""
         return {"score_on": self.verb, "landscape": self.landscape}
 
@@ -64,7 +64,7 @@ class Job:
     def write_state(self, **state: Any) -> None:
         """Replace what is known."""
         with write_atomically(self.folder / STATE) as path:
-            path.write_text(json.dumps(self.facts | self.wishes | state, indent=1))
+            path.write_text(json.dumps(self.facts | self.options | state, indent=1))
 
     def record_seconds(self, seconds: float) -> None:
         """Record how long the job has run, in a file of its own, because the job itself writes its state."""
@@ -88,29 +88,31 @@ def _check_state(state: dict[str, Any]) -> None:
     if state["status"] not in ("new", "running", "failed", "finished"):
         raise ValueError(f"status {state['status']!r}")
     float(state["seconds"])
-    for key in ("run", "verdict") if state["status"] == "finished" else ():
+    for key in ("run", "evaluation") if state["status"] == "finished" else ():
         if state[key] in ("", ".", "..") or Path(state[key]).name != state[key]:
             raise ValueError(f"{key} {state[key]!r}")
 
 
-def plan_jobs(study: Study, folder: Path) -> list[Job]:
+def plan_jobs(study: Study, folder: Path) -> list[StudyJob]:
     """Plan all jobs, seed by seed, so that a part of a study is already a comparison, and write their configs.
 
-    Raises MisuseError when an arm cannot be built, or when `folder` holds runs of other settings, scored on other
+    Raises MisuseError when a variant cannot be built, or when `folder` holds runs of other settings, scored on other
     images, or with other landscapes.
     """
     sources = _build_sources(study)
-    study = match_arms(study, sources, _read_known_widths(study, folder))
-    sizes = {arm.name: measure_size(arm.name, arm.config, sources[arm.name]) for arm in study.arms}
-    groups = {arm.name: _groups(study, arm, sources[arm.name]) for arm in study.arms}
+    study = match_variants(study, sources, _read_known_widths(study, folder))
+    sizes = {
+        variant.name: measure_size(variant.name, variant.config, sources[variant.name]) for variant in study.variants
+    }
+    groups = {variant.name: _groups(study, variant, sources[variant.name]) for variant in study.variants}
     jobs = [
-        _make_job(study, arm, seed, folder, sizes[arm.name], groups[arm.name])
+        _make_job(study, variant, seed, folder, sizes[variant.name], groups[variant.name])
         for seed in study.seeds
-        for arm in study.arms
+        for variant in study.variants
     ]
-    for job, arm in zip(jobs, list(study.arms) * len(study.seeds), strict=True):
-        _write_config(job, arm, folder)
-        _require_same_wishes(job, folder)
+    for job, variant in zip(jobs, list(study.variants) * len(study.seeds), strict=True):
+        _write_config(job, variant, folder)
+        _require_same_options(job, folder)
     return jobs
 
 
@@ -119,10 +121,10 @@ def _read_known_widths(study: Study, folder: Path) -> dict[str, list[int]]:
     if study.matching is None:
         return {}
     found = {}
-    for arm in study.arms:
-        path = folder / "arms" / arm.folder / f"seed-{study.seeds[0]}" / CONFIG
+    for variant in study.variants:
+        path = folder / "variants" / variant.folder / f"seed-{study.seeds[0]}" / CONFIG
         if path.is_file():
-            found[arm.name] = get_value(read_yaml(path), study.matching.widths)
+            found[variant.name] = get_value(read_yaml(path), study.matching.widths)
     return found
 
 
@@ -130,15 +132,15 @@ def _build_sources(study: Study) -> dict[str, Source]:
     """Build every variant's data set; variants with the same data share it."""
     made: dict[str, Source] = {}
     sources = {}
-    for arm in study.arms:
-        data = arm.config.get("data") or {}
+    for variant in study.variants:
+        data = variant.config.get("data") or {}
         key = json.dumps(data.get("source"), sort_keys=True)
-        made[key] = made.get(key) or build_source(arm.name, data)
-        sources[arm.name] = made[key]
+        made[key] = made.get(key) or build_source(variant.name, data)
+        sources[variant.name] = made[key]
     return sources
 
 
-def _groups(study: Study, arm: Arm, source: Source) -> dict[str, str]:
+def _groups(study: Study, variant: Variant, source: Source) -> dict[str, str]:
     """Return the scored images' groups by name.
 
     For Cells this generates the set, once, before several variants would.
@@ -147,22 +149,24 @@ def _groups(study: Study, arm: Arm, source: Source) -> dict[str, str]:
     groups = {item.name: item.group for item in source.items("test" if split == "test" else "val")}
     if not groups:
         other = "; set score_on: validate to score the validation images" if split == "test" else ""
-        raise MisuseError(f"{arm.name}: its data set has no {split} images{other}.")
+        raise MisuseError(f"{variant.name}: its data set has no {split} images{other}.")
     return groups
 
 
-def _make_job(study: Study, arm: Arm, seed: int, folder: Path, size: Size, groups: dict[str, str]) -> Job:
+def _make_job(
+    study: Study, variant: Variant, seed: int, folder: Path, size: NetworkSize, groups: dict[str, str]
+) -> StudyJob:
     names = list(groups)
     count = min(EXAMPLES, len(names))
     examples = tuple(names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count))
-    epochs = int((arm.config.get("trainer") or {}).get("max_epochs") or 0)
-    classes = tuple(find_classes(arm.config))
-    place = folder / "arms" / arm.folder / f"seed-{seed}"
+    epochs = int((variant.config.get("trainer") or {}).get("max_epochs") or 0)
+    classes = tuple(find_classes(variant.config))
+    place = folder / "variants" / variant.folder / f"seed-{seed}"
     facts = asdict(size) | {"groups": groups}
-    return Job(arm.name, seed, place, study.score_on, epochs, examples, classes, facts, study.landscape)
+    return StudyJob(variant.name, seed, place, study.score_on, epochs, examples, classes, facts, study.landscape)
 
 
-def _write_config(job: Job, arm: Arm, folder: Path) -> None:
+def _write_config(job: StudyJob, variant: Variant, folder: Path) -> None:
     """Write the file that `segapp fit --config` reads; refuse to mix runs of different settings in one folder."""
     quiet = {"trainer": {"enable_progress_bar": False, "logger": False}}  # a log file and metrics.csv tell it all
     own = {
@@ -170,13 +174,13 @@ def _write_config(job: Job, arm: Arm, folder: Path) -> None:
         "seed_everything": job.seed,
         "trainer.default_root_dir": str(folder.parent),
     }
-    config = changed(merged(quiet, arm.config), own)
+    config = changed(merged(quiet, variant.config), own)
     path = job.folder / CONFIG
     if path.is_file():
         _require_same(path, config, folder)
         return
     with write_atomically(path) as temporary:
-        header = f"# {arm.name}, seed {job.seed}; alone: segapp fit --config {shlex.quote(str(path))}\n"
+        header = f"# {variant.name}, seed {job.seed}; alone: segapp fit --config {shlex.quote(str(path))}\n"
         temporary.write_text(header + yaml.safe_dump(config, sort_keys=False))
 
 
@@ -191,7 +195,7 @@ def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
         )
 
 
-def _require_same_wishes(job: Job, folder: Path) -> None:
+def _require_same_options(job: StudyJob, folder: Path) -> None:
     """Require the settings of a run that has been scored, or whose landscape has begun.
 
     One that failed before may change.
@@ -199,7 +203,7 @@ def _require_same_wishes(job: Job, folder: Path) -> None:
     before, run = job.state(), job.run()
     if before["status"] != "finished" and (run is None or not (run / "landscape").is_dir()):
         return
-    for key, now in job.wishes.items():
+    for key, now in job.options.items():
         if key in before and before[key] != now:
             raise MisuseError(
                 f"{job.folder}: was carried out with {key}: {before[key]}, the study now says {now}. "

@@ -13,18 +13,18 @@ from segapp.lab.landscape.figures import draw_contours, draw_lines, draw_surface
 from segapp.lab.study.effects import (
     P_RUNS,
     Question,
-    Row,
+    TableRow,
     find_best_losses,
     make_contrast_rows,
     make_image_rows,
+    make_run_rows,
     make_variant_rows,
-    run_rows,
 )
 from segapp.report import figures
 from segapp.report.examples import add_examples
 from segapp.report.gradient_flow_table import FlowTable
 from segapp.report.page import Page, embed_image, format_facts
-from segapp.report.results import Result, compute_nan_mean, find_common_images, grouped, score_names, set_score
+from segapp.report.results import Result, assign_groups, compute_nan_mean, find_common_images, list_scores, name_score
 from segapp.report.tables import format_html, write_csv, write_tex
 from segapp.terminal.text import for_html
 
@@ -56,41 +56,43 @@ class Report:
     questions: Sequence[Question] = ()
     groups: dict[str, Any] = field(default_factory=dict)
     """The rule by which images are grouped; empty: as the data set says."""
-    differences: Sequence[Row] = ()
-    """Settings in which the arms differ, one row per setting."""
+    differences: Sequence[TableRow] = ()
+    """Settings in which the variants differ, one row per setting."""
     pairs: Sequence[tuple[str, list[str]]] = ()
-    """Further rows of pictures: a heading and the names of the images, as files, under every arm's examples."""
+    """Further rows of pictures: a heading and the names of the images, as files, under every variant's examples."""
 
 
 def write_report(report: Report, folder: Path) -> Path:
     """Write tables, figures and `report.html` into `folder`, and return the page's path."""
     finished = [result for result in report.results if result.images]
-    scores = score_names(finished)
-    runs = run_rows(report.results)
-    arms = make_variant_rows(finished, scores, report.groups)
+    scores = list_scores(finished)
+    runs = make_run_rows(report.results)
+    variants = make_variant_rows(finished, scores, report.groups)
     contrasts = make_contrast_rows(finished, report.questions, scores, report.groups)
-    _write_tables(report, folder, runs, arms, contrasts)
+    _write_tables(report, folder, runs, variants, contrasts)
     page = Page(report.title, _write_lead(report, finished))
     _add_effects(page, folder, contrasts)
-    _add_variants(page, folder, finished, arms)
+    _add_variants(page, folder, finished, variants)
     _add_curves(page, folder, finished)
     _add_gradients(page, folder, finished)
     _add_landscapes(page, folder, finished)
     add_examples(page, finished, report.pairs)
     _add_settings(page, report)
     _runs(page, report, runs)
-    page.section("Again")
-    page.text("Every table, figure and this page are drawn anew from the saved numbers by")
+    page.add_section("Again")
+    page.add_text("Every table, figure and this page are drawn anew from the saved numbers by")
     page.add(f"<pre>{for_html(report.command)}</pre>")
     page.write(folder / PAGE)
     return folder / PAGE
 
 
-def _write_tables(report: Report, folder: Path, runs: list[Row], arms: list[Row], contrasts: list[Row]) -> None:
+def _write_tables(
+    report: Report, folder: Path, runs: list[TableRow], variants: list[TableRow], contrasts: list[TableRow]
+) -> None:
     write_csv(folder / "table.csv", runs)
     write_csv(folder / "images.csv", make_image_rows(report.results, report.groups))
-    write_csv(folder / "arms.csv", arms)
-    write_tex(folder / "arms.tex", arms, f"{report.title}: means over seeds and images with 95 % intervals")
+    write_csv(folder / "variants.csv", variants)
+    write_tex(folder / "variants.tex", variants, f"{report.title}: means over seeds and images with 95 % intervals")
     if contrasts:
         write_csv(folder / "effects.csv", contrasts)
         write_tex(folder / "effects.tex", contrasts, f"{report.title}: differences with 95 % intervals")
@@ -103,11 +105,11 @@ def _write_lead(report: Report, finished: Sequence[Result]) -> str:
     known = {image: group for result in finished for image, group in result.facts.get("groups", {}).items()}
     minutes = sum(result.seconds for result in report.results if not math.isnan(result.seconds)) / 60
     boxes = {
-        "arms": str(len({result.arm for result in report.results})),
+        "variants": str(len({result.variant for result in report.results})),
         "seeds": str(len({result.seed for result in report.results})),
         "runs finished": f"{len(finished)} of {len(report.results)}",
         "images scored": str(len(images)),
-        "groups of images": str(len(set(grouped(images, known, report.groups)))),
+        "groups of images": str(len(set(assign_groups(images, known, report.groups)))),
     }
     if minutes:
         boxes["minutes of all runs together"] = f"{minutes:.1f}"
@@ -118,47 +120,49 @@ def _write_lead(report: Report, finished: Sequence[Result]) -> str:
 
 def _draw(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:
     figures.save_png(figure, folder / "figures" / f"{name}.png")
-    page.figure(figures.render_svg(figure, name), caption)
+    page.add_figure(figures.render_svg(figure, name), caption)
 
 
-def _add_effects(page: Page, folder: Path, contrasts: list[Row]) -> None:
+def _add_effects(page: Page, folder: Path, contrasts: list[TableRow]) -> None:
     if not contrasts:
         return
-    page.section("What made a difference")
+    page.add_section("What made a difference")
     with figures.use_style():
-        figure = figures.dots(contrasts, "contrast", zero=True, points={})
-    _draw(page, folder, "effects", figure, "Differences between arms, with 95 % intervals over seeds and groups.")
+        figure = figures.draw_intervals(contrasts, "contrast", zero=True, points={})
+    _draw(page, folder, "effects", figure, "Differences between variants, with 95 % intervals over seeds and groups.")
     page.add(format_html(contrasts))
-    page.text(HOW_SURE, note=True)
+    page.add_text(HOW_SURE, note=True)
     if any(P_RUNS in row for row in contrasts):
-        page.text(ONE_SEED, note=True)
+        page.add_text(ONE_SEED, note=True)
 
 
-def _add_variants(page: Page, folder: Path, finished: Sequence[Result], arms: list[Row]) -> None:
-    if not arms:
+def _add_variants(page: Page, folder: Path, finished: Sequence[Result], variants: list[TableRow]) -> None:
+    if not variants:
         return
-    page.section("Arms")
+    page.add_section("Variants")
     points: dict[tuple[str, str], list[float]] = {}
-    for score in score_names(finished):
+    for score in list_scores(finished):
         for result in finished:
             mean = compute_nan_mean([values[score] for values in result.images.values()])
-            points.setdefault((set_score(score), result.arm), []).append(mean)
+            points.setdefault((name_score(score), result.variant), []).append(mean)
     with figures.use_style():
-        figure = figures.dots(arms, "arm", zero=False, points=points)
-    _draw(page, folder, "arms", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind.")
-    wide: dict[str, Row] = {}
-    for row in arms:
+        figure = figures.draw_intervals(variants, "variant", zero=False, points=points)
+    _draw(
+        page, folder, "variants", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind."
+    )
+    wide: dict[str, TableRow] = {}
+    for row in variants:
         line = wide.setdefault(
-            row["arm"], {"arm": row["arm"], "seeds": row["seeds"], **_find_losses(finished, row["arm"])}
+            row["variant"], {"variant": row["variant"], "seeds": row["seeds"], **_find_losses(finished, row["variant"])}
         )
         line |= {row["score"]: row["estimate"], f"{row['score']} 95 %": f"{row['low']:.4f} … {row['high']:.4f}"}
     for result in finished:
         if result.facts.get("parameters"):
-            wide[result.arm] |= {"parameters": result.facts["parameters"], "GFLOPs": result.facts["flops"] / 1e9}
+            wide[result.variant] |= {"parameters": result.facts["parameters"], "GFLOPs": result.facts["flops"] / 1e9}
     page.add(format_html(list(wide.values())))
     size = next((result.facts["image"] for result in finished if result.facts.get("image")), None)
     if size:
-        page.text(
+        page.add_text(
             "Losses are of the epoch with the lowest validation loss, the mean over seeds. Scores are of the best "
             "checkpoint, per image, then the mean over images. GFLOPs are of one forward pass of one image of "
             f"{size[0]} × {size[1]} × {size[2]}, a multiplication and an addition counted as two.",
@@ -166,16 +170,16 @@ def _add_variants(page: Page, folder: Path, finished: Sequence[Result], arms: li
         )
 
 
-def _find_losses(finished: Sequence[Result], arm: str) -> Row:
+def _find_losses(finished: Sequence[Result], variant: str) -> TableRow:
     """Find the best validation loss and the training loss of that epoch, as in the table of Drozdzal et al. 2016."""
-    pairs = [find_best_losses(result) for result in finished if result.arm == arm]
+    pairs = [find_best_losses(result) for result in finished if result.variant == variant]
     training, validation = (compute_nan_mean(values) for values in zip(*pairs, strict=True))
     return {"training loss": training, "validation loss": validation}
 
 
 def _add_curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:
     if any(result.curves for result in finished):
-        page.section("Learning curves")
+        page.add_section("Learning curves")
         with figures.use_style():
             figure = figures.draw_curves(finished)
         _draw(page, folder, "curves", figure, "Thick: mean over seeds. Faint: each seed.")
@@ -185,35 +189,37 @@ def _add_gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None
     runs: dict[str, list[FlowTable]] = {}
     for result in finished:
         if result.flow is not None:
-            runs.setdefault(result.arm, []).append(result.flow)
+            runs.setdefault(result.variant, []).append(result.flow)
     if not runs:
         return
-    page.section("Gradients")
-    first = {arm: flows[0] for arm, flows in runs.items()}
+    page.add_section("Gradients")
+    first = {variant: flows[0] for variant, flows in runs.items()}
     with figures.use_style():
         profile = flow.draw_profiles(runs)
         maps = {name: flow.draw_heatmaps(first, name) for name in ("gradient_norm", "update_ratio")}
     _draw(page, folder, "gradient_profile", profile, "Over depth: the median over the steps, one line per seed.")
-    of = "of every arm's first seed, first layer at the top, one scale for all; grey where there is none."
+    of = "of every variant's first seed, first layer at the top, one scale for all; grey where there is none."
     _draw(page, folder, "gradient_heatmaps", maps["gradient_norm"], f"Gradient norm {of}")
     _draw(page, folder, "update_heatmaps", maps["update_ratio"], f"How much a step changes the weights, {of}")
 
 
 def _add_landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
-    drawn = [(result, read_landscape(place, result.arm)) for result in finished if (place := result.landscape)]
+    drawn = [(result, read_landscape(place, result.variant)) for result in finished if (place := result.landscape)]
     if not drawn:
         return
-    page.section("Loss landscapes")
-    first = list({result.arm: each for result, each in reversed(drawn)}.values())[::-1]
+    page.add_section("Loss landscapes")
+    first = list({result.variant: each for result, each in reversed(drawn)}.values())[::-1]
     if all(each.plane.size for each in first):
         with figures.use_style():
-            _draw(page, folder, "contours", draw_contours(first), "One seed of every arm, on one scale.")
+            _draw(page, folder, "contours", draw_contours(first), "One seed of every variant, on one scale.")
             figures.save_png(draw_surfaces(first), folder / "figures" / "surfaces.png")
         page.add(embed_image(folder / "figures" / "surfaces.png", "The same from the side; the height is logarithmic."))
     with figures.use_style():
         _draw(page, folder, "lines", draw_lines(first), "Along each direction, and the mean over directions.")
-    page.add(format_html([{"arm": run.arm, "seed": run.seed} | make_sharpness_row(each) for run, each in drawn]))
-    page.text(
+    page.add(
+        format_html([{"variant": run.variant, "seed": run.seed} | make_sharpness_row(each) for run, each in drawn])
+    )
+    page.add_text(
         "Curvature: mean second difference of the loss within ±0.5 along filter-normalised directions. Rise: largest "
         "loss within ±0.5, minus that at the centre. Means over directions, with the least and the largest.",
         note=True,
@@ -222,13 +228,13 @@ def _add_landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> Non
 
 def _add_settings(page: Page, report: Report) -> None:
     if report.differences:
-        page.section("Settings that differ")
+        page.add_section("Settings that differ")
         page.add(format_html(report.differences))
 
 
-def _runs(page: Page, report: Report, runs: list[Row]) -> None:
-    page.section("Every run")
+def _runs(page: Page, report: Report, runs: list[TableRow]) -> None:
+    page.add_section("Every run")
     page.add(format_html([{key: value for key, value in row.items() if "gradient/" not in key} for row in runs]))
     for result in report.results:
         if result.status != "finished":
-            page.text(f"{result.arm}, seed {result.seed}: {result.status}. {result.sentence}")
+            page.add_text(f"{result.variant}, seed {result.seed}: {result.status}. {result.message}")

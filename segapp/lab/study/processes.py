@@ -9,7 +9,7 @@ from multiprocessing.context import ForkServerProcess
 import torch
 
 from segapp.errors import MisuseError
-from segapp.lab.study.jobs import Job
+from segapp.lab.study.jobs import StudyJob
 from segapp.lab.study.run_variant import Slot, run_job
 from segapp.system.limits import count_usable_cores, divide_cores
 
@@ -21,7 +21,7 @@ PRELOAD = [
     "segapp.models",
     "segapp.lab.study.run_variant",
 ]
-"""What the server imports, so that an arm starts in a fraction of a second instead of ten."""
+"""What the server imports, so that a variant starts in a fraction of a second instead of ten."""
 
 
 class Processes:
@@ -36,9 +36,9 @@ class Processes:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
 
-    def start(self, job: Job, slot: Slot) -> ForkServerProcess:
+    def start(self, job: StudyJob, slot: Slot) -> ForkServerProcess:
         """Start a job by a fork."""
-        process = self._context.Process(target=run_job, args=(job, slot), name=f"{job.arm}, seed {job.seed}")
+        process = self._context.Process(target=run_job, args=(job, slot), name=f"{job.variant}, seed {job.seed}")
         process.start()
         return process
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from segapp.errors import MisuseError
-from segapp.lab.study.jobs import LOG, Job
+from segapp.lab.study.jobs import LOG, StudyJob
 from segapp.lab.study.run_variant import Slot
 from segapp.terminal.progress import Progress
 from segapp.terminal.text import for_terminal
@@ -19,19 +19,19 @@ from segapp.terminal.text import for_terminal
 try:
     import fcntl
 except ImportError as error:  # Windows
-    raise MisuseError("a study needs Linux or macOS: its arms are forked from one process.") from error
+    raise MisuseError("a study needs Linux or macOS: its variants are forked from one process.") from error
 
 NOTE_EVERY = 10.0
 """Seconds between two notes of how long a running job has taken: what a killed study can lose of its times."""
 
 
-class Place(Protocol):
+class Executor(Protocol):
     """Where jobs run, each in a process of its own; what `start` gives stands for that process."""
 
     slots: list[Slot]
     """One for each job that runs at a time."""
 
-    def start(self, job: Job, slot: Slot) -> Any:
+    def start(self, job: StudyJob, slot: Slot) -> Any:
         """Let `run_job(job, slot)` run there."""
 
     def wait(self, processes: Sequence[Any], seconds: float) -> None:
@@ -46,7 +46,7 @@ class Place(Protocol):
 
 @dataclass
 class _Running:
-    job: Job
+    job: StudyJob
     slot: Slot
     process: Any
     started: float
@@ -54,7 +54,7 @@ class _Running:
     noted: float
 
 
-def run_all(jobs: Sequence[Job], folder: Path, place: Place) -> None:
+def run_all(jobs: Sequence[StudyJob], folder: Path, place: Executor) -> None:
     """Run every job that is not finished; one that fails does not stop the others.
 
     Their states tell how they ended. On Ctrl-C the running ones are stopped and KeyboardInterrupt goes on.
@@ -63,7 +63,7 @@ def run_all(jobs: Sequence[Job], folder: Path, place: Place) -> None:
     todo = deque(job for job in jobs if job.state()["status"] != "finished")
     free, running = place.slots[::-1], list[_Running]()
     total = sum(job.epochs for job in jobs)
-    with _lock_folder(folder), Progress(total, "epoch", folder.name, _epochs_done(jobs)) as bar:
+    with _lock_folder(folder), Progress(total, "epoch", folder.name, _count_epochs_done(jobs)) as bar:
         try:
             while todo or running:
                 while todo and free:
@@ -82,7 +82,7 @@ def run_all(jobs: Sequence[Job], folder: Path, place: Place) -> None:
             place.stop([one.process for one in running])
 
 
-def _start(place: Place, job: Job, slot: Slot) -> _Running:
+def _start(place: Executor, job: StudyJob, slot: Slot) -> _Running:
     before = float(job.state()["seconds"])
     job.write_state(status="running", seconds=before)
     now = time.monotonic()
@@ -100,22 +100,22 @@ def _explain_ended(ended: _Running, how: str) -> None:
     """Explain the end of a process that was killed and so could not report why."""
     if ended.job.state()["status"] == "running":
         seconds = ended.before + time.monotonic() - ended.started
-        sentence = f"its process ended with {how} and no word; see {ended.job.folder / LOG}."
-        ended.job.write_state(status="failed", seconds=seconds, sentence=sentence)
+        message = f"its process ended with {how} and no word; see {ended.job.folder / LOG}."
+        ended.job.write_state(status="failed", seconds=seconds, message=message)
     state = ended.job.state()
-    why = f": {state['sentence']}" if state["status"] == "failed" else f" in {state['seconds']:.0f} s"
-    tqdm.write(for_terminal(f"{state['status']}: {ended.job.arm}, seed {ended.job.seed}{why}"))
+    why = f": {state['message']}" if state["status"] == "failed" else f" in {state['seconds']:.0f} s"
+    tqdm.write(for_terminal(f"{state['status']}: {ended.job.variant}, seed {ended.job.seed}{why}"))
 
 
-def _show(bar: Progress, jobs: Sequence[Job]) -> None:
+def _show(bar: Progress, jobs: Sequence[StudyJob]) -> None:
     states = [job.state()["status"] for job in jobs]
     counts = {name: states.count(name) for name in ("finished", "failed")}
     bar.set_postfix_str(f"{counts['finished']} of {len(jobs)} runs done, {counts['failed']} failed", refresh=False)
-    bar.update(_epochs_done(jobs) - bar.n)
+    bar.update(_count_epochs_done(jobs) - bar.n)
     bar.show()
 
 
-def _epochs_done(jobs: Sequence[Job]) -> int:
+def _count_epochs_done(jobs: Sequence[StudyJob]) -> int:
     return sum(job.epochs if job.state()["status"] == "finished" else job.count_epochs() for job in jobs)
 
 

@@ -1,4 +1,4 @@
-"""One arm in a process of its own: an ordinary `segapp fit`, then `segapp test`, and what else is wanted of it."""
+"""One variant in a process of its own: an ordinary `segapp fit`, then `segapp test`, and what else is wanted of it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ import torch
 
 from segapp.errors import SegappError
 from segapp.lab.study.examples import write_examples
-from segapp.lab.study.jobs import CONFIG, LOG, Job
+from segapp.lab.study.jobs import CONFIG, LOG, StudyJob
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Slot:
     """Threads on the CPU."""
 
 
-def run_job(job: Job, slot: Slot) -> None:
+def run_job(job: StudyJob, slot: Slot) -> None:
     """Carry out what is left of a job and write its state; called in a process of its own."""
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     _log_to(job.folder / LOG)
@@ -40,15 +40,15 @@ def run_job(job: Job, slot: Slot) -> None:
     before, started = float(job.state()["seconds"]), time.monotonic()
     try:
         result = _carry_out(job)
-    except Exception as error:  # whatever stops this arm, the others go on
+    except Exception as error:  # whatever stops this variant, the others go on
         traceback.print_exc()
-        sentence = str(error) if isinstance(error, SegappError) else f"{type(error).__name__}: {error}"
-        job.write_state(status="failed", seconds=before + time.monotonic() - started, sentence=sentence)
+        message = str(error) if isinstance(error, SegappError) else f"{type(error).__name__}: {error}"
+        job.write_state(status="failed", seconds=before + time.monotonic() - started, message=message)
         sys.exit(1)
     job.write_state(status="finished", seconds=before + time.monotonic() - started, **result)
 
 
-def _carry_out(job: Job) -> dict[str, str]:
+def _carry_out(job: StudyJob) -> dict[str, str]:
     """Fit from where it stopped, test, keep examples; returns where the results are."""
     config, begun = ["--config", str(job.folder / CONFIG)], job.run()
     resume = [] if begun is None else ["--ckpt_path", str(begun / "checkpoints" / "last.ckpt")]
@@ -58,13 +58,13 @@ def _carry_out(job: Job) -> dict[str, str]:
     if run is None or best is None or not best.is_file():
         raise SegappError("no validation of it had a score, so there is no best checkpoint to test.")
     _run_segapp([job.verb, "--ckpt_path", str(best), *config], job)
-    verdict = max(run.glob(f"{job.verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime).parent
+    evaluation = max(run.glob(f"{job.verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime).parent
     if job.landscape is not None:
         options = list_landscape_options(job.landscape)
         allowed = [f"--allow={name}" for name in job.classes]
         _run_segapp(["landscape", "--ckpt_path", str(best), "--devices", "1", *allowed, *options], job)
     write_examples(best, job.examples, job.folder / "examples", job.classes)
-    return {"run": run.name, "verdict": verdict.name}
+    return {"run": run.name, "evaluation": evaluation.name}
 
 
 def list_landscape_options(wanted: Mapping[str, Any]) -> list[str]:
@@ -72,7 +72,7 @@ def list_landscape_options(wanted: Mapping[str, Any]) -> list[str]:
     return [f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in wanted.items()]
 
 
-def _run_segapp(arguments: list[str], job: Job) -> None:
+def _run_segapp(arguments: list[str], job: StudyJob) -> None:
     """Run segapp as the command line does; raise SegappError with its message when it fails."""
     sys.stdout.write(f"\n$ segapp {' '.join(arguments)}\n")
     sys.stdout.flush()

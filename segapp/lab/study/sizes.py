@@ -1,4 +1,4 @@
-"""How large an arm's network is, and the widths at which arms are equally large; nothing is allocated."""
+"""How large a variant's network is, and the widths at which variants are equally large; nothing is allocated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from segapp.checkpoints.merge import changed, get_value
 from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
-from segapp.lab.study.config import Arm, Matching, Study
+from segapp.lab.study.config import Matching, Study, Variant
 from segapp.models import count_params, match_params
 
 WHOLE_IMAGES = (512, 512)
@@ -22,7 +22,7 @@ WHOLE_IMAGES = (512, 512)
 
 
 @dataclass(frozen=True)
-class Size:
+class NetworkSize:
     """Of one network."""
 
     parameters: int
@@ -32,7 +32,9 @@ class Size:
     """Channels, height, width of that image."""
 
 
-def measure_size(where: str, config: dict[str, Any], source: Source, allowed: Sequence[str] | None = None) -> Size:
+def measure_size(
+    where: str, config: dict[str, Any], source: Source, allowed: Sequence[str] | None = None
+) -> NetworkSize:
     """Return the parameters and FLOPs of the network that a config describes.
 
     `allowed` are the classes outside segapp that it may use: default all that it names, for a config of the user's own.
@@ -42,46 +44,46 @@ def measure_size(where: str, config: dict[str, Any], source: Source, allowed: Se
     channels, sides = source.channels, _get_sides(config["data"])
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(torch.empty(1, channels, *sides, device="meta"))
-    return Size(count_params(net), int(counter.get_total_flops()), (channels, *sides))
+    return NetworkSize(count_params(net), int(counter.get_total_flops()), (channels, *sides))
 
 
-def match_arms(study: Study, sources: dict[str, Source], before: Mapping[str, list[int]]) -> Study:
+def match_variants(study: Study, sources: dict[str, Source], before: Mapping[str, list[int]]) -> Study:
     """Return the study with explicit widths in every variant's config, at which its variants are equally large.
 
-    `before` has widths that were found for arms in an earlier call; those that still fit are not looked for again.
+    `before` has widths that were found for variants in an earlier call; those that still fit are not looked for again.
     """
     matching = study.matching
     if matching is None:
         return study
     target = matching.target
     if isinstance(target, str):
-        model = next(arm for arm in study.arms if arm.name == target)
+        model = next(variant for variant in study.variants if variant.name == target)
         target = measure_size(model.name, model.config, sources[model.name]).parameters
-    arms = []
-    for arm in tqdm(study.arms, desc="matching sizes", unit="arm", delay=2, disable=None):
-        if arm.name != matching.target:
-            arm = _matched(arm, matching, target, sources[arm.name], before.get(arm.name))
-        arms.append(arm)
-    return replace(study, arms=tuple(arms))
+    variants = []
+    for variant in tqdm(study.variants, desc="matching sizes", unit="variant", delay=2, disable=None):
+        if variant.name != matching.target:
+            variant = _matched(variant, matching, target, sources[variant.name], before.get(variant.name))
+        variants.append(variant)
+    return replace(study, variants=tuple(variants))
 
 
-def _matched(arm: Arm, matching: Matching, target: int, source: Source, before: list[int] | None) -> Arm:
+def _matched(variant: Variant, matching: Matching, target: int, source: Source, before: list[int] | None) -> Variant:
     key = matching.widths
-    widths = get_value(arm.config, key)
+    widths = get_value(variant.config, key)
     if not isinstance(widths, list):
-        raise MisuseError(f"{arm.name}: match_params scales the list at {key}, which is {widths!r}; write it out.")
-    build = _builder(arm.name, arm.config, source)
+        raise MisuseError(f"{variant.name}: match_params scales the list at {key}, which is {widths!r}; write it out.")
+    build = _builder(variant.name, variant.config, source)
 
     def build_with_widths(chosen: list[int]) -> nn.Module:
-        return build(changed(arm.config, {key: chosen})["model"]["net"])
+        return build(changed(variant.config, {key: chosen})["model"]["net"])
 
     if before is not None and _fits(build_with_widths, before, target, matching.tolerance):
-        return replace(arm, config=changed(arm.config, {key: before}))
+        return replace(variant, config=changed(variant.config, {key: before}))
     try:
         found = match_params(build_with_widths, widths, target, matching.tolerance)
     except MisuseError as error:
-        raise MisuseError(f"{arm.name}: {error}") from error
-    return replace(arm, config=changed(arm.config, {key: [int(width) for width in found]}))
+        raise MisuseError(f"{variant.name}: {error}") from error
+    return replace(variant, config=changed(variant.config, {key: [int(width) for width in found]}))
 
 
 def _fits(build: Callable[[list[int]], nn.Module], widths: list[int], target: int, tolerance: float) -> bool:

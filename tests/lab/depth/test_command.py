@@ -72,15 +72,17 @@ def test_an_interrupted_study_goes_on_and_gives_the_same_table(study, without_pi
     measured = []
     measure = command.measure
 
-    def interrupt(arm, scale):
+    def interrupt(variant, scale):
         if len(measured) == 1:
             raise KeyboardInterrupt
-        measured.append(arm)
-        return measure(arm, scale)
+        measured.append(variant)
+        return measure(variant, scale)
 
     monkeypatch.setattr(command, "measure", interrupt)
     assert run(study) == 130
-    monkeypatch.setattr(command, "measure", lambda arm, scale: (measured.append(arm), measure(arm, scale))[1])
+    monkeypatch.setattr(
+        command, "measure", lambda variant, scale: (measured.append(variant), measure(variant, scale))[1]
+    )
     assert run(study) == 0
     assert table.read_text() == whole
     assert 1 < len(measured) < 6
@@ -137,7 +139,7 @@ def test_what_is_missing_is_named(tmp_path, study, capsys, monkeypatch):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "studies").glob("vanishing_gradient*.yaml")), ids=str)
 def test_the_studies_of_this_house_are_sound(path):
-    assert len(list(command.read_study(str(path)).arms())) >= 100
+    assert len(list(command.read_study(str(path)).list_variants())) >= 100
 
 
 @pytest.mark.slow

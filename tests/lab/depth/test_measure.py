@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from segapp.lab.depth.measure import (
-    Arm,
+    DepthVariant,
     Scale,
     build,
     compute_block_factor,
@@ -26,7 +26,7 @@ from segapp.lab.depth.measure import (
 )
 from segapp.models.blocks import BlockStyle
 
-CHAIN = Arm("chain", "he", "relu", 6, "none", "none", "none", 0)
+CHAIN = DepthVariant("chain", "he", "relu", 6, "none", "none", "none", 0)
 SMALL = Scale(width=8, size=32, batch=2)
 
 
@@ -64,8 +64,8 @@ def test_rows_are_blocks_in_order_and_leave_torchs_generator_alone():
 
 
 def test_a_unet_is_measured_from_encoder_to_decoder():
-    arm = replace(CHAIN, net="unet", depth=3, long="concat", short="add", norm="batch")
-    rows = measure(arm, replace(SMALL, unet_blocks=2))
+    variant = replace(CHAIN, net="unet", depth=3, long="concat", short="add", norm="batch")
+    rows = measure(variant, replace(SMALL, unet_blocks=2))
     stacks = ["encoder.0", "encoder.1", "bottleneck", "decoder.1.block", "decoder.0.block"]
     assert [row["block"] for row in rows] == [f"{stack}.{index}" for stack in stacks for index in range(2)]
     assert all(row["rms_gradient"] > 0 and row["expected"] is None for row in rows)
@@ -96,14 +96,14 @@ def test_fans_of_a_transposed_convolution_are_its_terms():
 
 def test_chi_by_hand():
     """ReLU passes a quarter of these values: χ = 4 · 9 · mean(w²) · 1/4."""
-    layer = BlockStyle(norm="none").layer(2, 4)
+    layer = BlockStyle(norm="none").make_layer(2, 4)
     nn.init.constant_(layer.conv.weight, 0.5)
     inputs = {layer.activation: [torch.tensor([1.0, -1.0, -2.0, -3.0]).reshape(4, 1, 1, 1)]}
     assert compute_chi(layer, inputs) == pytest.approx(4 * 9 * 0.25 * 0.25)
 
 
 def test_chi_of_tanh_and_of_a_norm_by_hand():
-    layer = BlockStyle(norm="batch", activation="tanh").layer(1, 1, kernel=1)
+    layer = BlockStyle(norm="batch", activation="tanh").make_layer(1, 1, kernel=1)
     nn.init.constant_(layer.conv.weight, 3.0)
     spread = torch.tensor([-2.0, 2.0]).reshape(2, 1, 1, 1)  # variance 4
     inputs = {layer.norm: [spread], layer.activation: [torch.tensor([[0.0], [1.0]])]}
@@ -124,7 +124,7 @@ def test_dense_factors_by_hand():
 def test_a_wide_random_block_multiplies_a_random_gradient_as_expected(short, layers, activation):
     """On a torus of independent values, where the theory's assumptions hold."""
     torch.manual_seed(0)
-    block = BlockStyle(short_skip=short, norm="none", activation=activation, layers=layers).block(64, 64)
+    block = BlockStyle(short_skip=short, norm="none", activation=activation, layers=layers).make_block(64, 64)
     initialise(block, "xavier")
     for conv in block.modules():
         if isinstance(conv, nn.Conv2d):
@@ -142,7 +142,7 @@ def test_a_wide_random_block_multiplies_a_random_gradient_as_expected(short, lay
 
 def test_an_expected_profile_is_the_product_of_the_blocks_that_follow():
     style = BlockStyle(norm="none")
-    blocks = [style.block(4, 4) for _ in range(3)]
+    blocks = [style.make_block(4, 4) for _ in range(3)]
     inputs = {}
     for block, share in zip(blocks, (9.0, 0.25, 1.0), strict=True):
         for layer in block:
@@ -162,6 +162,6 @@ def test_an_expected_profile_is_the_product_of_the_blocks_that_follow():
 )
 def test_chains_vanish_and_explode_at_the_rates_of_the_textbook(init, short, low, high):
     """Gain per block towards the input, over 20 blocks with ReLU."""
-    arm = replace(CHAIN, init=init, short=short, depth=20)
-    gradients = [row["rms_gradient"] for row in measure(arm, Scale(width=32, size=32, batch=2))]
+    variant = replace(CHAIN, init=init, short=short, depth=20)
+    gradients = [row["rms_gradient"] for row in measure(variant, Scale(width=32, size=32, batch=2))]
     assert low < (gradients[0] / gradients[-1]) ** (1 / 19) < high

@@ -77,7 +77,7 @@ def flow(folder, name: str, scale: float, modules: int):
 
 
 def test_panels_of_one_figure_share_their_scale_and_names_that_a_neighbour_has(tmp_path):
-    flows = {f"arm {n}": flow(tmp_path, str(n), 10.0**n, modules=3 + n // 4) for n in range(5)}
+    flows = {f"variant {n}": flow(tmp_path, str(n), 10.0**n, modules=3 + n // 4) for n in range(5)}
     panels = [axes for axes in draw_heatmaps(flows, "gradient_norm").axes if axes.images]
     assert [axes.get_title() for axes in panels] == list(flows)
     assert {(axes.images[0].norm.vmin, axes.images[0].norm.vmax) for axes in panels} == {(1e-2, 1e4)}

@@ -237,7 +237,7 @@ def test_the_lines_are_finished_before_eigenvalues_are_sought(best, monkeypatch)
 
 
 def test_a_folder_with_an_equals_sign_is_drawn_again(best):
-    folder = Path("arms/norm=batch/landscape")
+    folder = Path("variants/norm=batch/landscape")
     lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", str(folder)]
     assert main(["landscape", "--ckpt_path", best, *lines]) == 0
     assert _named(str(folder)) == (None, folder)

@@ -64,8 +64,8 @@ def test_the_loss_is_that_of_weights_moved_by_hand(net):
     with torch.no_grad():
         for name, value in moved.named_parameters():
             value += 0.3 * directions[0][name] - 0.7 * directions[1][name]
-    assert surface.at({0: 0.3, 1: -0.7}) == pytest.approx(mean_loss(moved), rel=1e-5)
-    assert surface.at({}) == pytest.approx(mean_loss(net), rel=1e-5)
+    assert surface.compute_loss({0: 0.3, 1: -0.7}) == pytest.approx(mean_loss(moved), rel=1e-5)
+    assert surface.compute_loss({}) == pytest.approx(mean_loss(net), rel=1e-5)
 
 
 @pytest.mark.parametrize("recalibrate", [False, True])
@@ -74,10 +74,10 @@ def test_nothing_of_the_network_changes(net, recalibrate):
     before, modes = copy.deepcopy(net.state_dict()), [part.training for part in net.modules()]
     state = torch.random.get_rng_state()
     surface = LossSurface(net, CrossEntropy(), BATCHES, [filter_normalised_direction(net, 0)], recalibrate)
-    first = surface.at({0: 0.5})
-    surface.at({0: 9.0})
-    surface.eigenvalues(1)
-    assert surface.at({0: 0.5}) == first
+    first = surface.compute_loss({0: 0.5})
+    surface.compute_loss({0: 9.0})
+    surface.compute_eigenvalues(1)
+    assert surface.compute_loss({0: 0.5}) == first
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
     assert [part.training for part in net.modules()] == modes
     assert net.norm.momentum == 0.1 and net.first.weight.requires_grad and net.first.weight.grad is None
@@ -92,8 +92,8 @@ def test_recalibrated_statistics_undo_what_batch_norm_undoes(net):
     batches = BATCHES[:1]
     frozen = LossSurface(net, CrossEntropy(), batches, [scaling])
     anew = LossSurface(net, CrossEntropy(), batches, [scaling], recalibrate=True)
-    assert anew.at({0: 3.0}) == pytest.approx(anew.at({}), rel=1e-3)
-    assert frozen.at({0: 3.0}) != pytest.approx(frozen.at({}), rel=1e-2)
+    assert anew.compute_loss({0: 3.0}) == pytest.approx(anew.compute_loss({}), rel=1e-3)
+    assert frozen.compute_loss({0: 3.0}) != pytest.approx(frozen.compute_loss({}), rel=1e-2)
     assert (frozen.statistics, anew.statistics) == ("frozen", "recalibrated")
 
 
@@ -103,7 +103,7 @@ def test_recalibrated_statistics_are_the_batches_own(net):
     features = own.first(BATCHES[0]["image"].float() / 255).detach()
     own.norm.running_mean.copy_(features.mean((0, 2, 3)))
     own.norm.running_var.copy_(features.var((0, 2, 3)))
-    assert surface.at({}) == pytest.approx(mean_loss(own, BATCHES[:1]), rel=1e-5)
+    assert surface.compute_loss({}) == pytest.approx(mean_loss(own, BATCHES[:1]), rel=1e-5)
 
 
 def test_a_network_without_batch_norm_says_so():
@@ -139,7 +139,7 @@ def test_the_largest_eigenvalues_are_those_of_the_whole_hessian(net):
 
     expected = torch.linalg.eigvalsh(hessian(loss)(flat))[-3:].flip(0)
     calls = []
-    found = surface.eigenvalues(3, lambda: calls.append(1))
+    found = surface.compute_eigenvalues(3, lambda: calls.append(1))
     assert found.largest == pytest.approx(expected.tolist(), rel=1e-6)
     assert len(calls) == found.iterations
 
@@ -160,7 +160,7 @@ class Attention(nn.Module):
 
 def test_fused_attention_and_heads_that_only_training_uses_have_eigenvalues():
     torch.manual_seed(0)
-    found = LossSurface(Attention(), CrossEntropy(), BATCHES, []).eigenvalues(2)
+    found = LossSurface(Attention(), CrossEntropy(), BATCHES, []).compute_eigenvalues(2)
     assert found.largest[0] > 0 and max(found.residual) < 1e-3
 
 
@@ -169,7 +169,7 @@ def test_a_plan_lists_lines_and_then_rows():
     steps = plan.steps()
     assert steps[0] == {0: -1.0} and steps[21] == {1: -1.0} and steps[10] == {0: 0.0}
     assert steps[42:] == [{0: a, 1: b} for b in (5.0, 6.0) for a in (-1.0, 0.0, 1.0)]
-    lines, plane = plan.parts(np.array([sum(10 * i + v for i, v in step.items()) for step in steps]))
+    lines, plane = plan.split_losses(np.array([sum(10 * i + v for i, v in step.items()) for step in steps]))
     assert lines.shape == (2, 21) and plane.shape == (2, 3)
     assert plane.tolist() == [[14.0, 15.0, 16.0], [15.0, 16.0, 17.0]]
 

@@ -1,4 +1,4 @@
-"""Where arms run on a Ray cluster; tests/lab/study/test_command.py runs a study on one."""
+"""Where variants run on a Ray cluster; tests/lab/study/test_command.py runs a study on one."""
 
 import sys
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ def ray_of(*hosts: dict[str, float]):
         ([{"CPU": 16.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}], None, 3, 8),  # one per GPU
         ([{"CPU": 8.0}, {"CPU": 2.0}], 2, 2, 2),  # five cores each would not fit on the small host
         ([{"CPU": 2.0}], 8, 8, 1),
-        ([{"CPU": 2.0}, {"GPU": 8.0}], None, 2, 1),  # a host without a core to give takes no arm
+        ([{"CPU": 2.0}, {"GPU": 8.0}], None, 2, 1),  # a host without a core to give takes no variant
     ],
 )
 def test_slots_of_a_cluster(hosts, workers, count, threads):

@@ -1,4 +1,4 @@
-"""`segapp study` and `segapp compare` as a person runs them: tiny arms, killed, failed, resumed, compared."""
+"""`segapp study` and `segapp compare` as a person runs them: tiny variants, killed, failed, resumed, compared."""
 
 import csv
 import html
@@ -37,7 +37,7 @@ STUDY = {
     },
     "grid": {"model.net.init_args.long_skip": ["concat", "none"]},
     "seeds": [0, 1],
-    "contrasts": [{"name": "long skips", "arms": "long_skip=concat", "against": "long_skip=none"}],
+    "contrasts": [{"name": "long skips", "variants": "long_skip=concat", "against": "long_skip=none"}],
 }
 
 
@@ -89,7 +89,7 @@ def done(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_a_study_writes_its_tables_and_a_page_that_needs_nothing_else(done):
     study = done / "runs" / "tiny"
-    assert [(row["arm"], row["seed"]) for row in table(done)] == [
+    assert [(row["variant"], row["seed"]) for row in table(done)] == [
         ("long_skip=concat", "0"),
         ("long_skip=none", "0"),
         ("long_skip=concat", "1"),
@@ -100,8 +100,8 @@ def test_a_study_writes_its_tables_and_a_page_that_needs_nothing_else(done):
     (effect,) = [row for row in rows(study / "effects.csv") if row["score"] == "dice/image"]
     images = rows(study / "images.csv")
     means = [
-        sum(float(row["dice"]) for row in images if row["arm"] == arm) / 10
-        for arm in ("long_skip=concat", "long_skip=none")
+        sum(float(row["dice"]) for row in images if row["variant"] == variant) / 10
+        for variant in ("long_skip=concat", "long_skip=none")
     ]
     assert float(effect["estimate"]) == pytest.approx(means[0] - means[1], abs=1e-5)
     assert float(effect["smallest p"]) == 2 / 2**5
@@ -114,9 +114,9 @@ def test_a_study_writes_its_tables_and_a_page_that_needs_nothing_else(done):
 
 
 @pytest.mark.slow
-def test_arms_begin_alike_and_are_ordinary_runs(done, tmp_path, monkeypatch):
+def test_variants_begin_alike_and_are_ordinary_runs(done, tmp_path, monkeypatch):
     """The same config through `segapp fit` in this process ends with the same weights."""
-    folder = done / "runs/tiny/arms/long_skip=none/seed-1"
+    folder = done / "runs/tiny/variants/long_skip=none/seed-1"
     (ours,) = folder.glob("2*/checkpoints/last.ckpt")
     monkeypatch.chdir(done)
     torch.set_num_threads(1)
@@ -130,11 +130,11 @@ def test_arms_begin_alike_and_are_ordinary_runs(done, tmp_path, monkeypatch):
 def test_a_killed_study_resumes_and_gives_the_same_table(done, tmp_path):
     write(tmp_path)
     process = segapp(tmp_path, "study", "--config", "tiny.yaml", "--workers", "2")
-    arms = tmp_path / "runs" / "tiny" / "arms"
-    until(lambda: list(arms.glob("*/*/*/checkpoints/last.ckpt")), process)
+    variants = tmp_path / "runs" / "tiny" / "variants"
+    until(lambda: list(variants.glob("*/*/*/checkpoints/last.ckpt")), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    states = [json.loads(path.read_text())["status"] for path in arms.glob("*/*/state.json")]
+    states = [json.loads(path.read_text())["status"] for path in variants.glob("*/*/state.json")]
     assert "finished" not in states
     again = segapp(tmp_path, "study", "--config", "tiny.yaml", "--workers", "2")
     output = finish(again)
@@ -163,7 +163,7 @@ def test_an_arm_that_is_killed_on_a_ray_cluster_is_told_and_the_others_finish(tm
     output = finish(process)
     assert process.returncode == 1, output
     assert "failed: killed, seed 0: its process ended with WorkerCrashedError" in output
-    assert {row["arm"]: row["status"] for row in table(tmp_path)} == {"good": "finished", "killed": "failed"}
+    assert {row["variant"]: row["status"] for row in table(tmp_path)} == {"good": "finished", "killed": "failed"}
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def test_one_arm_that_fails_is_told_and_the_others_finish(tmp_path):
     output = finish(process)
     assert process.returncode == 1
     assert "failed: bad, seed 0" in output and "lr" in output
-    status = {row["arm"]: row["status"] for row in table(tmp_path)}
+    status = {row["variant"]: row["status"] for row in table(tmp_path)}
     assert status == {"good": "finished", "bad": "failed"}
     assert "bad, seed 0: failed." in (tmp_path / "runs/tiny/report.html").read_text()
 
@@ -183,7 +183,7 @@ def test_one_arm_that_fails_is_told_and_the_others_finish(tmp_path):
 def test_redrawing_needs_the_numbers_only_and_gives_the_same(done, monkeypatch):
     monkeypatch.chdir(done)
     study = Path("runs/tiny")
-    names = ["report.html", "table.csv", "effects.csv", "arms.tex", "figures/curves.png"]
+    names = ["report.html", "table.csv", "effects.csv", "variants.tex", "figures/curves.png"]
     before = {name: (study / name).read_bytes() for name in names}
     for name in names:
         (study / name).unlink()
@@ -205,12 +205,13 @@ def test_the_copy_that_a_study_keeps_is_a_study_too(done, monkeypatch):
 @pytest.mark.slow
 def test_finished_runs_are_compared(done, monkeypatch, capsys):
     monkeypatch.chdir(done)
-    runs = [str(path.parent) for path in sorted(Path("runs/tiny/arms").glob("*/seed-0/2*/config.yaml"))]
+    runs = [str(path.parent) for path in sorted(Path("runs/tiny/variants").glob("*/seed-0/2*/config.yaml"))]
     assert main(["compare", *runs, "--output", "out", "--pictures", "2"]) == 0
     (row,) = [row for row in rows(Path("out/effects.csv")) if row["score"] == "iou/image"]
     images = rows(Path("out/images.csv"))
     by_arm = {
-        arm: [float(r["iou"]) for r in images if r["arm"] == arm] for arm in dict.fromkeys(r["arm"] for r in images)
+        variant: [float(r["iou"]) for r in images if r["variant"] == variant]
+        for variant in dict.fromkeys(r["variant"] for r in images)
     }
     (_, base), (_, other) = by_arm.items()
     assert float(row["estimate"]) == pytest.approx(sum(other) / 5 - sum(base) / 5, abs=1e-5)

@@ -35,26 +35,26 @@ def read(**changes):
     return read_study(Path("study.yaml"))
 
 
-def test_arms_are_all_combinations_each_a_complete_config():
+def test_variants_are_all_combinations_each_a_complete_config():
     study = read()
-    assert [arm.name for arm in study.arms] == [
+    assert [variant.name for variant in study.variants] == [
         "long_skip=none, plain",
         "long_skip=none, residual",
         "long_skip=add, plain",
         "long_skip=add, residual",
     ]
-    last = study.arms[-1]
+    last = study.variants[-1]
     assert last.levels == {"long_skip": "long_skip=add", "short": "residual"}
     assert last.config["model"]["net"]["init_args"] == {"long_skip": "add", "short_skip": "add"}
     assert last.config["data"]["crop"] == 16  # one value of an axis may set several keys
     assert last.config["trainer"] == {"max_epochs": 1}
-    assert study.arms[0].config["data"] == BASE["data"]
+    assert study.variants[0].config["data"] == BASE["data"]
     assert study.seeds == (3, 4)
 
 
-def test_values_that_end_alike_are_arms_of_their_own():
+def test_values_that_end_alike_are_variants_of_their_own():
     root = "data.source.init_args.root"
-    assert [arm.name for arm in read(grid={root: ["data/v1.0", "data/v2.0"]}).arms] == [
+    assert [variant.name for variant in read(grid={root: ["data/v1.0", "data/v2.0"]}).variants] == [
         "root=data/v1.0",
         "root=data/v2.0",
     ]
@@ -62,7 +62,7 @@ def test_values_that_end_alike_are_arms_of_their_own():
 
 def test_a_fragment_with_another_class_keeps_nothing_of_the_former():
     Path("mine.yaml").write_text(yaml.safe_dump({"source": {"class_path": "segapp.datasets.Folder"}}))
-    assert read(data="mine.yaml").arms[0].config["data"]["source"] == {"class_path": "segapp.datasets.Folder"}
+    assert read(data="mine.yaml").variants[0].config["data"]["source"] == {"class_path": "segapp.datasets.Folder"}
 
 
 def test_later_beats_earlier_key_by_key():
@@ -80,15 +80,15 @@ def test_later_beats_earlier_key_by_key():
     assert flatten_settings(below)["a.init_args.y"] == 2
 
 
-def test_a_contrast_selects_arms_by_axis_or_by_name():
+def test_a_contrast_selects_variants_by_axis_or_by_name():
     contrasts = [
-        {"name": "add", "arms": {"long_skip": "long_skip=add"}, "against": {"long_skip": "long_skip=none"}},
-        {"name": "one", "arms": "long_skip=add, plain", "against": ["long_skip=none, plain"]},
+        {"name": "add", "variants": {"long_skip": "long_skip=add"}, "against": {"long_skip": "long_skip=none"}},
+        {"name": "one", "variants": "long_skip=add, plain", "against": ["long_skip=none, plain"]},
     ]
     first, second = read(contrasts=contrasts).contrasts
-    assert first.arms == ("long_skip=add, plain", "long_skip=add, residual")
+    assert first.variants == ("long_skip=add, plain", "long_skip=add, residual")
     assert first.against == ("long_skip=none, plain", "long_skip=none, residual")
-    assert (second.arms, second.against) == (("long_skip=add, plain",), ("long_skip=none, plain",))
+    assert (second.variants, second.against) == (("long_skip=add, plain",), ("long_skip=none, plain",))
 
 
 def test_a_variant_takes_what_it_does_not_say_from_the_study_it_is_like():
@@ -96,8 +96,8 @@ def test_a_variant_takes_what_it_does_not_say_from_the_study_it_is_like():
     Path("small.yaml").write_text(yaml.safe_dump({"like": "study.yaml", "seeds": [0], "set": {"data.batch_size": 2}}))
     small = read_study(Path("small.yaml"))
     assert (small.name, small.about, small.seeds) == ("small", "the original", (0,))
-    assert small.arms[0].config["trainer"]["max_epochs"] == 1
-    assert small.arms[0].config["data"]["batch_size"] == 2
+    assert small.variants[0].config["trainer"]["max_epochs"] == 1
+    assert small.variants[0].config["data"]["batch_size"] == 2
 
 
 @pytest.mark.parametrize(
@@ -113,13 +113,16 @@ def test_a_variant_takes_what_it_does_not_say_from_the_study_it_is_like():
         ({"name": "../up"}, ["../up"]),
         ({"groups": {"neighbors": 3}}, ["neighbours"]),
         ({"match_params": {"widths": "x"}}, ["target"]),
-        ({"match_params": {"target": "nobody"}}, ["no arm 'nobody'"]),
-        ({"contrasts": [{"name": "x", "arms": {"short": "long"}, "against": {}}]}, ["short has no 'long'", "residual"]),
+        ({"match_params": {"target": "nobody"}}, ["no variant 'nobody'"]),
         (
-            {"contrasts": [{"name": "x", "arms": {"short": ["plain", "residul"]}, "against": {}}]},
+            {"contrasts": [{"name": "x", "variants": {"short": "long"}, "against": {}}]},
+            ["short has no 'long'", "residual"],
+        ),
+        (
+            {"contrasts": [{"name": "x", "variants": {"short": ["plain", "residul"]}, "against": {}}]},
             ["short has no 'residul'", "plain, residual"],
         ),
-        ({"contrasts": [{"name": "x", "arms": {"shirt": "plain"}, "against": {}}]}, ["no arm is", "residual"]),
+        ({"contrasts": [{"name": "x", "variants": {"shirt": "plain"}, "against": {}}]}, ["no variant is", "residual"]),
         ({"contrasts": 3}, ["contrasts is a list"]),
         ({"grid": ["a"]}, ["grid is a mapping"]),
         ({"grid": {SKIP: ["none", "none"]}}, ["twice"]),
@@ -129,8 +132,8 @@ def test_a_variant_takes_what_it_does_not_say_from_the_study_it_is_like():
         ({"groups": {"pattern": "("}}, ["regular expression"]),
         ({"landscape": {"split": "vla"}}, ["train | val | test"]),
         ({"landscape": {"seeds": "many"}}, ["landscape.seeds is a number"]),
-        ({"contrasts": [{"name": "x", "arms": {}, "against": {}}]}, ["both sides"]),
-        ({"contrasts": [{"name": "x"}]}, ["name, arms and against"]),
+        ({"contrasts": [{"name": "x", "variants": {}, "against": {}}]}, ["both sides"]),
+        ({"contrasts": [{"name": "x"}]}, ["name, variants and against"]),
         ({"like": "study.yaml"}, ["like itself"]),
     ],
 )

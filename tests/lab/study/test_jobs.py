@@ -1,4 +1,4 @@
-"""Arms become jobs: equally large where asked, with configs that say it, in folders that are never mixed."""
+"""Variants become jobs: equally large where asked, with configs that say it, in folders that are never mixed."""
 
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ def plan(**changes):
 
 def test_every_arm_and_seed_has_a_complete_config_of_its_own():
     jobs = plan()
-    assert [(job.arm, job.seed) for job in jobs] == [
+    assert [(job.variant, job.seed) for job in jobs] == [
         ("long_skip=concat", 0),
         ("long_skip=none", 0),
         ("long_skip=concat", 1),
@@ -105,9 +105,9 @@ def test_another_study_in_the_same_folder_is_refused():
 @pytest.mark.parametrize("changes", [{"score_on": "validate"}, {"landscape": {"samples": 4}}])
 def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
     job = plan(landscape={"samples": 3})[0]
-    job.write_state(status="failed", seconds=1.0, sentence="as it happens")
+    job.write_state(status="failed", seconds=1.0, message="as it happens")
     plan(**changes)  # nothing is there yet that could be mixed
-    job.write_state(status="finished", seconds=1.0, run="now", verdict="test-1")
+    job.write_state(status="finished", seconds=1.0, run="now", evaluation="test-1")
     (key,) = changes
     with pytest.raises(MisuseError, match=rf"seed-0: was carried out with {key}: .*another name"):
         plan(**{"landscape": {"samples": 3}} | changes)
@@ -128,13 +128,13 @@ def test_the_time_of_a_running_job_is_noted_beside_its_state():
     job.write_state(status="running", seconds=5.0)
     job.record_seconds(17.0)
     assert job.state()["seconds"] == 17
-    job.write_state(status="finished", seconds=20.0, run="now", verdict="test-1")
+    job.write_state(status="finished", seconds=20.0, run="now", evaluation="test-1")
     job.record_seconds(19.0)  # a note that comes late changes nothing
-    assert job.state() | {"groups": None} == job.facts | job.wishes | {
+    assert job.state() | {"groups": None} == job.facts | job.options | {
         "status": "finished",
         "seconds": 20.0,
         "run": "now",
-        "verdict": "test-1",
+        "evaluation": "test-1",
         "groups": None,
         "image": [1, 32, 16],
     }
@@ -165,8 +165,8 @@ def test_nothing_is_drawn_to_plan():
         "{}",
         '{"status": "done", "seconds": 1}',
         '{"status": "new", "seconds": "x"}',
-        '{"status": "finished", "seconds": 1, "run": "../../../elsewhere", "verdict": "test-1"}',
-        '{"status": "finished", "seconds": 1, "run": "a", "verdict": 3}',
+        '{"status": "finished", "seconds": 1, "run": "../../../elsewhere", "evaluation": "test-1"}',
+        '{"status": "finished", "seconds": 1, "run": "a", "evaluation": 3}',
         '{"status": "finished", "seconds": 1}',
     ],
 )

@@ -12,14 +12,20 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.io import write_image, write_mask
-from segapp.lab.study.effects import Question, compute_gradient_profile, find_best_losses, make_contrast_rows, run_rows
+from segapp.lab.study.effects import (
+    Question,
+    compute_gradient_profile,
+    find_best_losses,
+    make_contrast_rows,
+    make_run_rows,
+)
 from segapp.lab.study.page import Report, write_report
 from segapp.report.figures import draw_curves
 from segapp.report.gradient_flow_table import append_rows, begin_table
-from segapp.report.results import Result, compute_image_scores, grouped, scored, sort_key_natural
+from segapp.report.results import Result, assign_groups, compute_image_scores, select_scores, sort_key_natural
 from segapp.report.tables import format_html, write_tex
 
-SCORES = {  # arm → seed → (tp, fp, fn) of class b and hd95 per image
+SCORES = {  # variant → seed → (tp, fp, fn) of class b and hd95 per image
     "plain": {0: [(4, 4, 0, 3.0), (2, 0, 2, 5.0)], 1: [(4, 4, 0, 3.0), (2, 0, 2, 5.0)]},
     "skip & add": {0: [(8, 0, 0, 1.0), (4, 0, 0, 1.0)], 1: [(8, 2, 0, 1.0), (4, 0, 2, 2.0)]},
 }
@@ -30,23 +36,23 @@ def write_csv(path: Path, header: str, lines: list[str]) -> None:
     path.write_text("\n".join([header, *lines]) + "\n")
 
 
-def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
+def run(folder: Path, variant: str, seed: int, flow: bool) -> Result:
     """A run as `segapp fit`, `test` and GradientFlow leave it."""
-    place = folder / arm / f"seed-{seed}"
-    images = SCORES[arm][seed]
+    place = folder / variant / f"seed-{seed}"
+    images = SCORES[variant][seed]
     overlaps = [
         (2 * tp / (2 * tp + fp + fn), tp / (tp + fp + fn)) if tp + fp + fn else ("", "") for tp, fp, fn, _ in images
     ]
     rows = [f"{10 + i},{dice},{iou},{images[i][3]},0.9,0.1" for i, (dice, iou) in enumerate(overlaps)]
     header = "name,dice,iou,hd95,dice/a,hd95/a"
     write_csv(place / "test-1" / "per_image.csv", header, rows)
-    verdict = {
+    evaluation = {
         "classes": ["a", "b"],
         "background": "a",
         "loss": 0.25,
         "scores": {"dice/dataset": 0.5, "dice/dataset/a": 1},
     }
-    (place / "test-1" / "metrics.json").write_text(json.dumps(verdict))
+    (place / "test-1" / "metrics.json").write_text(json.dumps(evaluation))
     write_csv(
         place / "metrics.csv", "epoch,step,train/loss,val/loss,val/dice/dataset", ["0,1,1,2,0.3", "1,2,0.5,1,0.2"]
     )
@@ -59,16 +65,16 @@ def run(folder: Path, arm: str, seed: int, flow: bool) -> Result:
         write_landscape(place / "landscape", top=2.0 + seed)
     picture = np.zeros((8, 8, 3), np.uint8)
     write_image(place / "examples" / "10-image.jpg", picture)
-    for kind in ("truth", "prediction"):
+    for kind in ("target", "prediction"):
         write_mask(place / "examples" / f"10-{kind}.png", picture[..., 0], [(0, 0, 0), (9, 9, 9)])
     colours = {
         "classes": [["a", [0, 0, 0]], ["<b>", [9, 9, 9]]],
-        "wrong": [255, 0, 255] if arm == "plain" else [1, 2, 3],
+        "wrong": [255, 0, 255] if variant == "plain" else [1, 2, 3],
     }
     (place / "examples" / "legend.json").write_text(json.dumps(colours))
     facts = {"parameters": 100, "flops": 2_000_000, "image": [1, 8, 8], "groups": {"10": "p", "11": "q"}}
     return Result(
-        arm, seed, run=place, verdict=place / "test-1", examples=place / "examples", seconds=60.0, facts=facts
+        variant, seed, run=place, evaluation=place / "test-1", examples=place / "examples", seconds=60.0, facts=facts
     )
 
 
@@ -85,8 +91,8 @@ def write_landscape(folder: Path, top: float, finished: bool = True) -> None:
 
 
 def results(folder: Path, flow: bool = True) -> list[Result]:
-    made = [run(folder, arm, seed, flow) for arm in SCORES for seed in (0, 1)]
-    return [*made, Result("broken", 0, status="failed", sentence="lr must be a <number>.")]
+    made = [run(folder, variant, seed, flow) for variant in SCORES for seed in (0, 1)]
+    return [*made, Result("broken", 0, status="failed", message="lr must be a <number>.")]
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -117,7 +123,7 @@ def test_a_contrast_is_paired_by_seed_and_image(tmp_path):
     assert (dice["seeds"], dice["images"], dice["groups"]) == (2, 2, 2)
     assert dice["p"] == dice["p (Holm)"] > 0.05
     only = make_contrast_rows(made[:3], [question], ["dice"], {"neighbours": 2})[0]
-    assert (only["seeds"], only["groups"]) == (1, 1)  # seed 1 lacks an arm
+    assert (only["seeds"], only["groups"]) == (1, 1)  # seed 1 lacks a variant
     assert math.isnan(only["low"])
 
 
@@ -130,8 +136,8 @@ def test_with_one_seed_p_says_what_it_is_of(tmp_path):
 
 def test_an_arm_is_scored_by_seed(tmp_path):
     made = results(tmp_path)[:3]
-    assert scored(made, "plain", "dice", ["10", "11"]).keys() == {0, 1}
-    assert scored(made, "skip & add", "hd95", ["11", "10"])[0].tolist() == [1.0, 1.0]
+    assert select_scores(made, "plain", "dice", ["10", "11"]).keys() == {0, 1}
+    assert select_scores(made, "skip & add", "hd95", ["11", "10"])[0].tolist() == [1.0, 1.0]
 
 
 def test_a_false_alarm_on_an_empty_image_is_in_the_contrast(tmp_path, monkeypatch):
@@ -145,11 +151,11 @@ def test_a_false_alarm_on_an_empty_image_is_in_the_contrast(tmp_path, monkeypatc
 def test_an_epoch_without_validation_does_not_hide_the_best_one(tmp_path):
     header = "epoch,step,train/loss,val/loss,val/dice/dataset"
     write_csv(tmp_path / "metrics.csv", header, ["1,1,1,,", "2,2,1,1,0.3", "3,3,1,,", "4,4,1,1,0.4"])
-    assert run_rows([Result("every other", 0, run=tmp_path)])[0]["best val/dice/dataset"] == 0.4
+    assert make_run_rows([Result("every other", 0, run=tmp_path)])[0]["best val/dice/dataset"] == 0.4
 
 
 def test_rows_of_runs(tmp_path):
-    first, *_, broken = run_rows(results(tmp_path))
+    first, *_, broken = make_run_rows(results(tmp_path))
     assert (first["parameters"], first["gflops"], first["epochs"], first["scored loss"]) == (100, 0.002, 2, 0.25)
     assert (first["train/loss"], first["val/loss"], first["best val/dice/dataset"]) == (0.5, 1.0, 0.3)
     assert first["gradient/encoder.0"] == pytest.approx(2.5)  # the median of 1 and 4
@@ -170,15 +176,15 @@ def test_a_loss_that_runs_away_in_one_epoch_leaves_the_others_to_be_seen(tmp_pat
 def test_groups_by_neighbours_pattern_and_data():
     names = sorted(["s10", "s9", "s1", "s2", "other"], key=sort_key_natural)
     assert names == ["other", "s1", "s2", "s9", "s10"]
-    assert grouped(names, {}, {"neighbours": 2}) == ["000000", "000000", "000001", "000001", "000002"]
-    assert grouped(names, {}, {"pattern": r"^s(\d)"}) == ["other", "1", "2", "9", "1"]
-    assert grouped(names, {"s1": "one"}, {})[:2] == ["other", "one"]
+    assert assign_groups(names, {}, {"neighbours": 2}) == ["000000", "000000", "000001", "000001", "000002"]
+    assert assign_groups(names, {}, {"pattern": r"^s(\d)"}) == ["other", "1", "2", "9", "1"]
+    assert assign_groups(names, {"s1": "one"}, {})[:2] == ["other", "one"]
 
 
 @pytest.mark.slow
 def test_a_legend_says_what_the_colours_of_predictions_are(tmp_path):
     page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
-    assert page.count('class="note legend"') == 2  # errors have another colour in each arm
+    assert page.count('class="note legend"') == 2  # errors have another colour in each variant
     assert 'plain: <span><i style="background:#000000"></i>a</span>' in page
     assert '<i style="background:#090909"></i>&lt;b&gt;' in page
     assert '<i style="background:#ff00ff"></i>predicted wrongly' in page
@@ -231,7 +237,7 @@ def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
     assert '<th class="number">p</th>' in page and "these runs" not in page
     for heading in ("Gradients", "Loss landscapes", "Predictions", "Learning curves"):
         assert f"<h2>{heading}</h2>" in page
-    assert {row["arm"] for row in read(tmp_path / "out" / "table.csv")} == {"plain", "skip & add", "broken"}
+    assert {row["variant"] for row in read(tmp_path / "out" / "table.csv")} == {"plain", "skip & add", "broken"}
     assert len(read(tmp_path / "out" / "images.csv")) == 8
 
 
@@ -264,7 +270,7 @@ def test_drawing_again_gives_the_same_bytes(tmp_path):
 
 
 def test_latex_and_html_are_escaped(tmp_path):
-    rows = [{"arm": "a_b & 5 %", "dice": 0.5, "n": 1200, "none": math.nan}]
+    rows = [{"variant": "a_b & 5 %", "dice": 0.5, "n": 1200, "none": math.nan}]
     write_tex(tmp_path / "t.tex", rows, "100 %")
     assert r"a\_b \& 5 \% & 0.5000 & 1,200 & -- \\" in (tmp_path / "t.tex").read_text()
     assert "<td>a_b &amp; 5 %</td>" in format_html(rows)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.lab.study.jobs import Job
+from segapp.lab.study.jobs import StudyJob
 from segapp.lab.study.queue import run_all
 from segapp.lab.study.run_variant import Slot
 
@@ -21,8 +21,8 @@ class Pretended:
         self.stopped: list[str] = []
         self.interrupt = False
 
-    def start(self, job: Job, slot: Slot) -> Job:
-        self.asked[job.arm] = 0
+    def start(self, job: StudyJob, slot: Slot) -> StudyJob:
+        self.asked[job.variant] = 0
         self.most = max(self.most, len(self.asked))
         self.threads.append(slot.threads)
         return job
@@ -31,22 +31,22 @@ class Pretended:
         if self.interrupt:
             raise KeyboardInterrupt
 
-    def ended(self, job: Job) -> str | None:
-        self.asked[job.arm] += 1
-        if self.asked[job.arm] < 2:
+    def ended(self, job: StudyJob) -> str | None:
+        self.asked[job.variant] += 1
+        if self.asked[job.variant] < 2:
             return None
-        del self.asked[job.arm]
-        if job.arm == "killed":
+        del self.asked[job.variant]
+        if job.variant == "killed":
             return "signal 9"
-        job.write_state(status="finished", seconds=1.0, run="now", verdict="test-1")
+        job.write_state(status="finished", seconds=1.0, run="now", evaluation="test-1")
         return "exit code 0"
 
     def stop(self, processes):
-        self.stopped = [job.arm for job in processes]
+        self.stopped = [job.variant for job in processes]
 
 
-def jobs(folder: Path, *names: str) -> list[Job]:
-    made = [Job(name, 0, folder / name, "test", 2, (), (), {}) for name in names]
+def jobs(folder: Path, *names: str) -> list[StudyJob]:
+    made = [StudyJob(name, 0, folder / name, "test", 2, (), (), {}) for name in names]
     for job in made:
         job.folder.mkdir(parents=True)
     return made
@@ -54,12 +54,12 @@ def jobs(folder: Path, *names: str) -> list[Job]:
 
 def test_no_more_jobs_than_slots_and_those_that_were_killed_are_told(tmp_path, capsys):
     made, place = jobs(tmp_path, "a", "killed", "b", "done", "c", "d", "e"), Pretended(slots=2)
-    made[3].write_state(status="finished", seconds=5.0, run="now", verdict="test-1")
+    made[3].write_state(status="finished", seconds=5.0, run="now", evaluation="test-1")
     run_all(made, tmp_path, place)
     assert place.most == 2 and sorted(place.threads[:2]) == [0, 1] and place.stopped == []
     assert [job.state()["status"] for job in made] == ["finished", "failed", *["finished"] * 5]
     assert made[3].state()["seconds"] == 5
-    assert "ended with signal 9 and no word; see " in made[1].state()["sentence"]
+    assert "ended with signal 9 and no word; see " in made[1].state()["message"]
     assert "failed: killed, seed 0: its process ended with signal 9" in capsys.readouterr().out
 
 
