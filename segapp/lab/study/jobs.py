@@ -13,7 +13,7 @@ from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
-from segapp.lab.study.config import Variant, Study
+from segapp.lab.study.config import Study, Variant
 from segapp.lab.study.sizes import NetworkSize, match_variants, measure_size
 from segapp.loading.source_building import build_source
 from segapp.system.text_files import read_json, read_text
