@@ -87,7 +87,7 @@ def test_an_interrupted_landscape_goes_on_with_the_same_numbers(best, monkeypatc
             raise KeyboardInterrupt
         return at(self, step)
 
-    monkeypatch.setattr(LossSurface, "at", interrupted)
+    monkeypatch.setattr(LossSurface, "compute_loss", interrupted)
     again = ["landscape", "--ckpt_path", best, *SMALL, "--output", "parts"]
     assert main(again) == 130
     assert numbers(Path("parts"))["done"].sum() == 19
@@ -220,7 +220,7 @@ def test_eigenvalues_that_were_found_are_kept(best, monkeypatch):
     lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", "lines"]
     assert main(["landscape", "--ckpt_path", best, *lines, "--eigenvalues", "1"]) == 0
     kept = json.loads(Path("lines/landscape.json").read_text())
-    monkeypatch.setattr(LossSurface, "eigenvalues", None)  # nor are they looked for twice
+    monkeypatch.setattr(LossSurface, "compute_eigenvalues", None)  # nor are they looked for twice
     for again in ([], ["--eigenvalues", "1"]):
         assert main(["landscape", "--ckpt_path", best, *lines, *again]) == 0
         assert json.loads(Path("lines/landscape.json").read_text()) == kept
@@ -230,7 +230,7 @@ def test_the_lines_are_finished_before_eigenvalues_are_sought(best, monkeypatch)
     def interrupted(self, count, each):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(LossSurface, "eigenvalues", interrupted)
+    monkeypatch.setattr(LossSurface, "compute_eigenvalues", interrupted)
     lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", "lines"]
     assert main(["landscape", "--ckpt_path", best, *lines, "--eigenvalues", "1"]) == 130
     assert main(["landscape", "--redraw", "lines"]) == 0
