@@ -97,7 +97,7 @@ def started(command: Command, output: Path) -> tuple[float, float]:
 
 
 def is_there(output: Path) -> bool:
-    return any(path.stat().st_size for path in output.glob("[!.]*.png"))
+    return any(path.stat().st_size for path in output.rglob("[!.]*.png"))
 
 
 def arms(path: Path, folder: Path) -> dict[str, Command]:

@@ -14,7 +14,17 @@ TINY = Path(__file__).parents[1] / "tiny.yaml"
 
 def torchrun(*arguments: str, folder: Path) -> str:
     """segapp under torchrun with two processes."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "segapp", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "segapp",
+        *arguments,
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

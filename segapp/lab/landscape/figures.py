@@ -38,6 +38,10 @@ SPAN = 1e3
 """The colours span three decades at most, from the least loss where that leaves a tenth of the planes beyond."""
 
 
+class UnfinishedError(MisuseError):
+    """A landscape of which the command that began it has points left to compute."""
+
+
 @dataclass(frozen=True)
 class Landscape:
     """The numbers of one.
@@ -65,15 +69,16 @@ def read_landscape(folder: Path, name: str | None = None) -> Landscape:
     try:
         settings, numbers = read_json(folder / SETTINGS), read_numbers(folder / NUMBERS)
         parts = {key: numbers[key].astype(float, casting="same_kind") for key in AXES}
-        whole = bool(numbers["done"].all())
+        if not numbers["done"].all() or "sharpness" not in settings:
+            raise UnfinishedError(f"{folder}: its landscape is not finished; the command that began it continues.")
         checkpoint = str(settings["checkpoint"])
         _require_shapes(**parts)
         landscape = Landscape(name or _shorten_path(checkpoint), settings, **parts)
         _require_facts(landscape)
+    except UnfinishedError:
+        raise
     except (MisuseError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MisuseError(f"{folder}: holds no landscape of `segapp landscape`, or a damaged one ({error}).") from error
-    if not whole or "sharpness" not in settings:
-        raise MisuseError(f"{folder}: its landscape is not finished; the command that began it continues.")
     return landscape
 
 

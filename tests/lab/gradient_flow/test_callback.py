@@ -325,7 +325,7 @@ class Shared(Product):
 DDP = """
 import sys
 from pathlib import Path
-from tests.diagnostics.test_gradient_flow import Shared, train
+from tests.lab.gradient_flow.test_callback import Shared, train
 
 several = {"devices": 2, "strategy": "ddp", "use_distributed_sampler": False}
 train(Path(sys.argv[1]), Shared(), batch=2, gradient_clip_val=20.0, **several)

@@ -79,13 +79,13 @@ def test_numbers_and_pictures_lie_in_the_run_and_the_checkpoint_is_untouched(bes
 @pytest.mark.slow
 def test_an_interrupted_landscape_goes_on_with_the_same_numbers(best, monkeypatch, capsys):
     assert main(["landscape", "--ckpt_path", best, *SMALL, "--output", "whole"]) == 0
-    at, calls = LossSurface.at, []
+    compute, calls = LossSurface.compute_loss, []
 
     def interrupted(self, step):
         calls.append(step)
         if len(calls) == 20:
             raise KeyboardInterrupt
-        return at(self, step)
+        return compute(self, step)
 
     monkeypatch.setattr(LossSurface, "compute_loss", interrupted)
     again = ["landscape", "--ckpt_path", best, *SMALL, "--output", "parts"]
