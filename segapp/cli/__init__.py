@@ -31,6 +31,7 @@ TRAINER_VERBS = {
 COMMANDS = {
     "plan": ("segapp.commands.plan", "write a configuration for your own images"),
     "study": ("segapp.lab.study.command", "run an ablation from one YAML and draw its page"),
+    "folds": ("segapp.lab.folds.command", "train and score every fold, and write their ensemble"),
     "compare": ("segapp.commands.compare", "set finished runs against each other"),
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
     "export": ("segapp.commands.export", "write a checkpoint as a bundle for ONNX Runtime or OpenVINO"),

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from segapp.datasets.source import SplitName
-
 ROUNDING = 0.5
 """Images by which a split may be larger than asked for."""
 
@@ -26,10 +24,10 @@ class Group:
     classes: Mapping[int, int] = field(default_factory=dict)
 
 
-Images = Mapping[SplitName, float]
-"""How many images the splits other than train are to have, in the order in which they are served."""
+Images = Mapping[str, float]
+"""How many images the splits, or folds, other than train are to have, in the order in which they are served."""
 
-Deal = dict[SplitName, list[Group]]
+Deal = dict[str, list[Group]]
 
 
 def deal_at_random(groups: Sequence[Group], images: Images, seed: int) -> Deal:
@@ -110,14 +108,14 @@ class _Needs:
 
     def __init__(self, groups: Sequence[Group], images: Images) -> None:
         total = _images(groups)
-        self.sizes: dict[SplitName, float] = {"train": total - sum(images.values()), **images}
+        self.sizes: dict[str, float] = {"train": total - sum(images.values()), **images}
         held = sum((Counter(group.classes) for group in groups), Counter[int]())
         self.classes = {
             split: {index: count * size / total for index, count in held.items()} for split, size in self.sizes.items()
         }
-        self._held: dict[SplitName, set[int]] = {split: set() for split in self.sizes}
+        self._held: dict[str, set[int]] = {split: set() for split in self.sizes}
 
-    def split_for(self, group: Group, index: int) -> SplitName:
+    def split_for(self, group: Group, index: int) -> str:
         """Return the split that lacks a class most, those without any of it first, and note what it gets."""
         fitting = [split for split, size in self.sizes.items() if split == "train" or group.size <= size + ROUNDING]
         split = max(fitting, key=lambda s: (index not in self._held[s], self.classes[s][index], self.sizes[s]))

@@ -115,23 +115,65 @@ class Contiguous(Split):
 
 
 class KFold(Split):
-    """Fold number `fold` of `folds` is val, the rest train; by a hash of `seed` and the group's name, as Fraction."""
+    """Fold number `fold` of `folds` is val, the rest train; by a hash of `seed` and the group's name, as Fraction.
 
-    def __init__(self, fold: int, folds: int = 5, seed: int = 0) -> None:
+    Args:
+        fold: Which one is val, from 0.
+        folds: How many there are.
+        seed: Another seed divides otherwise.
+        stratify: Spread the images of every class over the folds. Reads every mask once, at every start.
+        contiguous: Folds are ranges of the names in their order, for slices of a volume or frames of a video.
+        within: Divide what this split leaves for training and validation; its test images stay the test images.
+    """
+
+    def __init__(
+        self,
+        fold: int,
+        folds: int = 5,
+        seed: int = 0,
+        stratify: bool = False,
+        contiguous: bool = False,
+        within: Split | None = None,
+    ) -> None:
         if not 0 <= fold < folds:
             raise MisuseError(f"fold={fold} is not one of 0 … {folds - 1} (folds={folds}).")
         if folds < 2:
             raise MisuseError(f"k folds need at least 2, got folds={folds}.")
+        if stratify and contiguous:
+            raise MisuseError("folds are contiguous or stratified, not both: set one of the two to false.")
         self.fold, self.folds, self.seed = fold, folds, _seed(seed)
+        self.stratify, self.contiguous, self.within = stratify, contiguous, within
+        self.reads_masks = stratify or (within is not None and within.reads_masks)
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Divide into folds of nearly equal size; MisuseError when there are fewer groups than folds."""
-        groups = _groups(candidates)
+        held, divided = self._hold_out(candidates, root)
+        groups = _groups(divided, with_classes=self.stratify)
         if len(groups) < self.folds:
             raise MisuseError(f"{len(groups)} groups of images cannot make {self.folds} folds; use fewer.")
-        folds = deal_evenly(groups, self.folds, self.seed)
+        folds = self._deal(groups)
         rest = [group for number, fold in enumerate(folds) if number != self.fold for group in fold]
-        return _as_division({"train": rest, "val": folds[self.fold]}, candidates)
+        return {**_as_division({"train": rest, "val": folds[self.fold]}, divided), "test": held}
+
+    def _hold_out(self, candidates: Sequence[Candidate], root: Path) -> tuple[list[Candidate], list[Candidate]]:
+        """Return the test images, and those that become folds, both in the order of the candidates."""
+        if self.within is None:
+            return [], list(candidates)
+        parts = self.within.divide(candidates, root)
+        divided = {candidate.name for split in ("train", "val") for candidate in parts.get(split, ())}
+        held = {candidate.name for candidate in parts.get("test", ())} - divided
+        return [c for c in candidates if c.name in held], [c for c in candidates if c.name in divided]
+
+    def _deal(self, groups: Sequence[Group]) -> list[list[Group]]:
+        share = sum(group.size for group in groups) / self.folds
+        wanted = {f"fold {number}": share for number in range(1, self.folds)}
+        if self.contiguous:
+            parts = deal_in_order(groups, wanted)
+        elif self.stratify:
+            parts = deal_stratified(groups, wanted, self.seed)
+        else:
+            return deal_evenly(groups, self.folds, self.seed)
+        return list(parts.values())
 
 
 def sort_key_natural(name: str) -> list[tuple[int, int, str]]:
@@ -163,7 +205,7 @@ def _check_fractions(val: float, test: float) -> None:
         raise MisuseError(f"val={val} and test={test} are fractions of the images: each in [0, 1), together < 1.")
 
 
-def _wanted(fractions: Mapping[SplitName, float]) -> dict[SplitName, float]:
+def _wanted(fractions: Mapping[str, float]) -> dict[str, float]:
     return {split: fraction for split, fraction in fractions.items() if fraction > 0}
 
 
@@ -179,7 +221,7 @@ def _groups(candidates: Sequence[Candidate], with_classes: bool = False) -> list
     return [Group(name, len(own), Counter(k for c in own for k in held[c.name])) for name, own in members.items()]
 
 
-def _require_enough(groups: Sequence[Group], fractions: Mapping[SplitName, float], root: Path) -> None:
+def _require_enough(groups: Sequence[Group], fractions: Mapping[str, float], root: Path) -> None:
     parts = [split for split in SPLITS if split == "train" or split in fractions]
     if len(groups) >= len(parts) or not groups:
         return
@@ -193,7 +235,7 @@ def _require_enough(groups: Sequence[Group], fractions: Mapping[SplitName, float
     )
 
 
-def _as_division(parts: Mapping[SplitName, Sequence[Group]], candidates: Sequence[Candidate]) -> Division:
+def _as_division(parts: Mapping[str, Sequence[Group]], candidates: Sequence[Candidate]) -> Division:
     """Return the members of the groups, in the order of the candidates."""
     home = {group.name: split for split, groups in parts.items() for group in groups}
     return {split: [c for c in candidates if home[c.group] == split] for split in SPLITS}

@@ -165,6 +165,31 @@ def test_every_image_is_in_val_of_one_fold() -> None:
     assert {len(fold) for fold in folds} == {4, 5}
 
 
+def test_folds_leave_the_test_images_of_another_split_out() -> None:
+    everything, within = [f"{i}" for i in range(30)], Fraction(0.2, 0.2, seed=1)
+    held = names(within, everything)["test"]
+    divisions = [names(KFold(fold, 4, within=within), everything) for fold in range(4)]
+    assert held and all(division["test"] == held for division in divisions)
+    folds = [name for division in divisions for name in division["val"]]
+    assert sorted(folds + held, key=int) == everything
+    assert all(set(d["train"]) == set(everything) - set(d["val"]) - set(held) for d in divisions)
+
+
+def test_contiguous_folds_are_ranges() -> None:
+    everything = [f"{i}" for i in range(10)]
+    folds = sorted(names(KFold(fold, 5, contiguous=True), everything)["val"] for fold in range(5))
+    assert folds == [["0", "1"], ["2", "3"], ["4", "5"], ["6", "7"], ["8", "9"]]
+
+
+def test_stratified_folds_share_a_rare_class() -> None:
+    everything = with_masks([{0, 1} if i < 5 else {0} for i in range(40)])
+    for seed in range(20):
+        folds = [KFold(fold, 5, seed, stratify=True).divide(everything, ROOT)["val"] for fold in range(5)]
+        assert [sum(int(c.name) < 5 for c in fold) for fold in folds] == [1] * 5
+        assert {len(fold) for fold in folds} == {8}
+    assert KFold(0, stratify=True).reads_masks and KFold(0, within=Fraction(stratify=True)).reads_masks
+
+
 def test_natural_order_counts() -> None:
     assert sorted(["b10", "b9", "a", "b09x"], key=sort_key_natural) == ["a", "b9", "b09x", "b10"]
 
@@ -178,7 +203,15 @@ def test_folders_need_their_folders() -> None:
     assert [c.name for c in Folders(train="training").divide(given, ROOT)["train"]] == ["t/a"]
 
 
-@pytest.mark.parametrize("make", [lambda: Fraction(0.7, 0.4), lambda: Contiguous(1.0), lambda: KFold(5, 5)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Fraction(0.7, 0.4),
+        lambda: Contiguous(1.0),
+        lambda: KFold(5, 5),
+        lambda: KFold(0, 5, stratify=True, contiguous=True),
+    ],
+)
 def test_impossible_settings_are_refused(make: object) -> None:
     with pytest.raises(MisuseError):
         make()  # type: ignore[operator]

@@ -49,7 +49,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     jobs = plan_jobs(plan, folder)
     if not redraw:
         try:
-            with _open_executor(ray, workers) as place:
+            with open_executor(ray, workers) as place:
                 run_all(jobs, folder, place)
         except KeyboardInterrupt:
             print("interrupted; the same command continues.")
@@ -81,7 +81,8 @@ def _require_sensible_landscape(config: str, plan: Study) -> None:
         raise MisuseError(f"{config}: landscape: {error}") from error
 
 
-def _open_executor(ray: str | None, workers: int | None) -> AbstractContextManager[Executor]:
+def open_executor(ray: str | None, workers: int | None) -> AbstractContextManager[Executor]:
+    """Open what runs jobs: processes of this machine, or a Ray cluster."""
     return nullcontext(Processes(workers)) if ray is None else open_cluster(ray, workers)
 
 

@@ -159,7 +159,7 @@ def _make_job(
     names = list(groups)
     count = min(EXAMPLES, len(names))
     examples = tuple(names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count))
-    epochs = int((variant.config.get("trainer") or {}).get("max_epochs") or 0)
+    epochs = max(0, int((variant.config.get("trainer") or {}).get("max_epochs") or 0))  # -1: until it ends itself
     classes = tuple(find_classes(variant.config))
     place = folder / "variants" / variant.folder / f"seed-{seed}"
     facts = asdict(size) | {"groups": groups}

@@ -1,0 +1,1 @@
+"""Cross-validation: every fold trained, every image scored once, and the ensemble of all."""

@@ -1,0 +1,69 @@
+"""Scores out of fold: a row for each image, each fold and each score."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from segapp.errors import SegappError
+from segapp.io import read_table
+from segapp.lab.study.effects import TableRow
+from segapp.metrics import Overlap
+from segapp.report.results import Result, list_scores, name_score, sort_key_natural
+from segapp.report.statistics import estimate_mean
+
+
+def make_image_rows(results: Sequence[Result]) -> list[TableRow]:
+    """Make one row per image, in natural order: its fold, its group and its scores.
+
+    Raises SegappError for an image that two folds were scored on.
+    """
+    rows: dict[str, TableRow] = {}
+    for result in results:
+        groups = result.facts.get("groups", {})
+        for image, scores in result.images.items():
+            if image in rows:
+                raise SegappError(f"{image} was scored in {rows[image]['fold']} and in {result.variant}.")
+            rows[image] = {"image": image, "fold": result.variant, "group": groups.get(image, image), **scores}
+    return [rows[image] for image in sorted(rows, key=sort_key_natural)]
+
+
+def make_score_rows(results: Sequence[Result], classes: Sequence[str], background: int | None) -> list[TableRow]:
+    """Make one row per score, over the images of all folds together.
+
+    Means over images have a 95 % interval: Student's t over groups of images, for networks that are each trained once.
+    Dice and IoU over the set are those of the counts of all images together.
+    """
+    images = make_image_rows(results)
+    rows: list[TableRow] = []
+    for score in list_scores(results):
+        found = estimate_mean(np.array([[row[score] for row in images]]), [row["group"] for row in images])
+        rows.append({"score": name_score(score), "value": found.estimate, "low": found.low, "high": found.high})
+    for name, value in Overlap(classes, background).reduce(_read_counts(results, classes)).items():
+        if name.endswith("/dataset"):
+            named = dict(zip(classes, value.per_class, strict=True))
+            rows.append({"score": name, "value": value.mean})
+            rows += [{"score": f"{name}/{label}", "value": one} for label, one in named.items()]
+    return rows
+
+
+def make_fold_rows(results: Sequence[Result]) -> list[TableRow]:
+    """Make one row per fold: its images, epochs, seconds, and scores over its images."""
+    rows = []
+    for result in results:
+        row: TableRow = {"fold": result.variant, "status": result.status, "images": len(result.images)}
+        row |= {"epochs": len(result.curves), "seconds": round(result.seconds, 1)}
+        scores = result.metrics.get("scores", {})
+        rows.append(row | {name: value for name, value in scores.items() if name.count("/") == 1})
+    return rows
+
+
+def _read_counts(results: Sequence[Result], classes: Sequence[str]) -> torch.Tensor:
+    """Read the counts (I, 3, K) of every image from the tables of the folds' evaluations."""
+    counts = [
+        [[int(row[f"{column}/{label}"]) for label in classes] for column in Overlap.columns]
+        for result in results
+        if result.evaluation is not None
+        for row in read_table(result.evaluation / "per_image.csv")
+    ]
+    return torch.tensor(counts, dtype=torch.int64).reshape(-1, len(Overlap.columns), len(classes))

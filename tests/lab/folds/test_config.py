@@ -1,0 +1,66 @@
+"""From a config of `segapp fit` to one config for each fold."""
+
+import pytest
+
+from segapp.checkpoints.merge import changed, get_value
+from segapp.errors import MisuseError
+from segapp.lab.folds.config import SPLIT, read_folds
+from tests.lab.folds.sample import CONFIG, write_config, write_data
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "data")
+    return tmp_path
+
+
+def read(folder, folds=3, **changes):
+    return read_folds(write_config(folder / "mine.yaml", changed(CONFIG, changes)), folds)
+
+
+def test_each_fold_is_the_config_with_another_split(folder):
+    study = read(folder)
+    assert study.name == "mine_folds" and study.score_on == "validate" and study.seeds == (3,)
+    splits = [get_value(variant.config, SPLIT) for variant in study.variants]
+    assert [split["init_args"]["fold"] for split in splits] == [0, 1, 2]
+    assert {split["class_path"] for split in splits} == {"segapp.datasets.KFold"}
+    assert all(split["init_args"]["within"] == get_value(CONFIG, SPLIT) for split in splits)
+    for variant, split in zip(study.variants, splits, strict=True):
+        assert changed(variant.config, {SPLIT: get_value(CONFIG, SPLIT)}) == CONFIG
+        assert split["init_args"]["seed"] == 1
+
+
+def test_without_test_images_all_images_are_divided(folder):
+    split = {"class_path": "segapp.datasets.Contiguous", "init_args": {"val": 0.2}}
+    (first, *_) = read(folder, **{SPLIT: split}).variants
+    settings = get_value(first.config, SPLIT)["init_args"]
+    assert settings["within"] is None and settings["contiguous"] and not settings["stratify"]
+
+
+def test_folds_of_a_stratified_split_are_stratified(folder):
+    (first, *_) = read(folder, **{f"{SPLIT}.init_args.stratify": True}).variants
+    assert get_value(first.config, SPLIT)["init_args"]["stratify"]
+
+
+@pytest.mark.parametrize(
+    ("folds", "changes", "told"),
+    [
+        (1, {}, "--folds"),
+        (3, {SPLIT: {"class_path": "segapp.datasets.KFold", "init_args": {"fold": 0}}}, "k folds"),
+        (3, {"data.source": {"class_path": "segapp.datasets.Cells", "init_args": {"root": "c", "size": 32}}}, "Cells"),
+        (3, {"seed_everything": "seven"}, "seed_everything"),
+        (3, {"data": None}, "data.source"),
+    ],
+)
+def test_what_cannot_be_folded_is_refused_with_its_file(folder, folds, changes, told):
+    if "data.source" in changes:
+        changes["data.source"]["init_args"] |= {"train": 2, "val": 1, "test": 1}
+    with pytest.raises(MisuseError, match=told) as raised:
+        read(folder, folds, **changes)
+    assert folds < 2 or "mine.yaml" in str(raised.value)
+
+
+def test_a_config_that_is_not_there_is_named(folder):
+    with pytest.raises(MisuseError, match=r"other\.yaml"):
+        read_folds(folder / "other.yaml", 3)
