@@ -21,7 +21,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
 from segapp.checkpoints.building import planned_network
-from segapp.checkpoints.bundle import Bundle, is_bundle, read_bundle
+from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
 from segapp.checkpoints.roles import ROOMS
 from segapp.checkpoints.trust import limited_imports
@@ -45,7 +45,7 @@ from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.source_building import check_root
 from segapp.models import NamedInit
-from segapp.training.bundle_settings import compute_with, read_settings
+from segapp.training.bundle_module import BundleModule, list_settings
 from segapp.training.console import print_message, silence_libraries
 from segapp.training.devices import apply_torchrun, refuse_unknown_strategy, refuse_what_needs_a_gpu
 from segapp.training.dry_run import Measure, make_scratch_folder, remove_scratch, report, shorten_trainer
@@ -116,12 +116,14 @@ class SegmentationCLI(LightningCLI):
         self.checkpoint: dict[str, Any] | None = None
         self._stop: StopWhenAsked | None = None
         self.measure: Measure | None = None  # of a dry run
-        self.bundle: Bundle | None = None  # scored in place of a checkpoint
+        path = get_option(arguments[1:], "--ckpt_path")
+        is_scored = path is not None and arguments[0] != "fit" and is_bundle(path)
+        self.bundle = read_bundle(path) if path is not None and is_scored else None  # scored in place of a checkpoint
         self._net: dict[str, Any] | None = None  # as it was begun with, where a checkpoint fills it
         self._restored: dict[str, Any] | None = None  # the settings that came from a checkpoint
         exact = {"allow_abbrev": False}
         super().__init__(
-            SegmentationModule,
+            BundleModule if self.bundle else SegmentationModule,
             SegmentationDataModule,
             save_config_callback=None,
             seed_everything_default=0,
@@ -157,8 +159,9 @@ class SegmentationCLI(LightningCLI):
             "Checkpoint or bundle of weights that a new fit starts from, also with other classes or channels."
         )
         parser.add_argument("--init_from", type=str | None, default=None, help=about_weights)
-        parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
-        parser.link_arguments("data.channels", "model.net.init_args.in_channels", apply_on="instantiate")
+        if self.bundle is None:
+            parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
+            parser.link_arguments("data.channels", "model.net.init_args.in_channels", apply_on="instantiate")
         parser.link_arguments("data.spec", "model.spec", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.seed")
 
@@ -171,9 +174,9 @@ class SegmentationCLI(LightningCLI):
         self.typed = options
         check_verb(verb, options)
         path = get_option(options, "--ckpt_path")
-        if path is not None and verb != "fit" and is_bundle(path):
-            self.bundle = read_bundle(path)
-            options = ["--config", read_settings(self.bundle), *remove_option(options, "--ckpt_path")]
+        if self.bundle is not None:
+            settings = list_settings(self.bundle, classes_named_by_user(options))
+            options = ["--config", yaml.safe_dump(settings, sort_keys=False), *remove_option(options, "--ckpt_path")]
         elif path is not None:
             self.checkpoint = read_checkpoint(path)
             self._restored = read_checkpoint_settings(path, self.checkpoint, verb, classes_named_by_user(options))
@@ -273,8 +276,10 @@ class SegmentationCLI(LightningCLI):
                 super().instantiate_classes()
         except (ValueError, TypeError) as error:
             raise refused(error) from error
+        if self.subcommand != "fit":
+            return
         kept = drawn.resample(self.model.net, int(self._get(self.config, "seed_everything")))
-        if kept and self.subcommand == "fit":
+        if kept:
             print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")
 
     def _prepare_for_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -300,7 +305,6 @@ class SegmentationCLI(LightningCLI):
         """Score what the checkpoint was not trained on: its own split, wherever the images are now."""
         if self.bundle is not None:
             refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
-            compute_with(self.bundle, self.model, classes_named_by_user(self.typed))
         start = self._get(self.config, "init_from")
         if self.checkpoint is None and self.subcommand == "fit" and start:
             print_message(init_from(start, self.model.net, self.model.spec))
@@ -336,7 +340,8 @@ class SegmentationCLI(LightningCLI):
         parser = self._parser(self.subcommand)
         text = parser.dump(_without_enums(self.config[self.subcommand].clone()), skip_none=False, format="yaml")
         config: dict[str, Any] = yaml.safe_load(text)
-        config["model"]["net"] = self._net or config["model"]["net"]
+        if self._net is not None:
+            config["model"]["net"] = self._net
         return {key: config[key] for key in ("name", "seed_everything", "init_from", "model", "data", "trainer")}
 
     # ------------------------------------------------------------------------------------------ running

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast, get_args
 
-import lightning.pytorch as pl
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -16,38 +14,29 @@ from lightning.pytorch.strategies import FSDPStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torchmetrics import MeanMetric
 
-from segapp.batch import IGNORE_INDEX, Batch
+from segapp.batch import Batch
 from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
 from segapp.checkpoints.record import record_of
 from segapp.checkpoints.roles import LOSS
 from segapp.checkpoints.settings import read_spec
 from segapp.errors import MisuseError
-from segapp.inference.engine import ArrayImage, Engine
-from segapp.inference.postprocess import clean
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.loading.recorded_split import restore_recorded
-from segapp.losses import ClassWeights, DeepSupervision, Lovasz, PixelwiseLoss
+from segapp.losses import ClassWeights, DeepSupervision, Lovasz
 from segapp.losses.distributed import share_batch
-from segapp.metrics import Boundary, EpochMean, Evaluation, Evaluator
+from segapp.metrics import EpochMean
 from segapp.models.rates import group_parameters
 from segapp.schedules import WarmupCosine, check_rates, scale_rates
 from segapp.spec import Precision, Spec
+from segapp.training.scoring import ScoringModule
 
 FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
-class Exported(nn.Module):
-    """Stands where a network would, when a bundle is scored."""
-
-    def __init__(self, in_channels: int, num_classes: int) -> None:
-        super().__init__()
-
-
-class SegmentationModule(pl.LightningModule):
-    """Trains `net` with `loss`, and scores whole images at their stored size through the inference path.
+class SegmentationModule(ScoringModule):
+    """Trains `net` with `loss`, and scores whole images at their stored size.
 
     Args:
         net: (N, C, H, W) uint8 in [0, 255] or float32 in [0, 1] → logits (N, K, H, W); in training possibly a list,
@@ -61,6 +50,8 @@ class SegmentationModule(pl.LightningModule):
         layer_decay: What each finer level of the encoder has of the rate of the level below it, above 0, up to 1.
     """
 
+    loss: nn.Module
+
     def __init__(
         self,
         net: nn.Module,
@@ -71,21 +62,16 @@ class SegmentationModule(pl.LightningModule):
         encoder_lr: float = 1.0,
         layer_decay: float = 1.0,
     ) -> None:
-        super().__init__()
         if spec is None:
             raise MisuseError("SegmentationModule needs the data's spec: pass spec=datamodule.spec.")
+        super().__init__(spec)
         self.net = net.to(memory_format=torch.channels_last)  # faster on CPU and on tensor cores, neutral elsewhere
         self.loss = loss
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
-        self.spec = spec
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
-        self.runtime: Runtime | None = None  # of a bundle, which is then scored instead of `net`; it has no loss
-        self.evaluator = Evaluator(spec.classes, spec.background)
-        self.evaluation: Evaluation | None = None  # of the last validation or test
         self.train_loss = EpochMean()
-        self.eval_loss = MeanMetric()
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
@@ -136,7 +122,7 @@ class SegmentationModule(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Take the trainer's precision into the spec and, before training, the training set's class weights."""
-        if self.runtime is None and self.trainer.precision in get_args(Precision):
+        if self.trainer.precision in get_args(Precision):
             self.spec = replace(self.spec, precision=cast(Precision, self.trainer.precision))
         if stage == "fit":
             self._refuse_unshared_loss()
@@ -252,89 +238,17 @@ class SegmentationModule(pl.LightningModule):
         """The names of what a validation logs."""
         return ["val/loss", *(f"val/{name}" for name in self.evaluator.names)]
 
-    def on_validation_epoch_start(self) -> None:
-        """Start an evaluation by Dice and IoU."""
-        self._begin(Evaluator(self.spec.classes, self.spec.background))
-
-    def on_test_epoch_start(self) -> None:
-        """Start an evaluation that scores boundaries too and keeps every image's confusion matrix."""
-        self._begin(Evaluator(self.spec.classes, self.spec.background, [Boundary], keep_confusion=True))
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Score one whole image; returns its predicted class indices for whoever draws them."""
-        return {"prediction": self._score(batch)}
-
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Score one whole image."""
-        return {"prediction": self._score(batch)}
-
-    def predict_step(self, batch: Batch | Tensor | Sequence[Tensor], batch_idx: int) -> Tensor:
-        """Return class indices (N, H, W) uint8 of a batch, or of images (N, C, H, W), as `segapp predict` does.
-
-        Images are uint8, or float32 in [0, 1].
-        """
-        images = batch["image"] if isinstance(batch, dict) else batch
-        images = images if isinstance(images, Tensor) else images[0]  # a TensorDataset gives lists
-        engine = Engine(self._runtime(), self.spec)
-        pixels = images.cpu().numpy().transpose(0, 2, 3, 1)
-        return torch.stack([torch.from_numpy(engine.segment(ArrayImage(image))) for image in pixels])
-
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""
-        scores = self._log_scores("val")
+        scores = self.log_scores("val")
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             for scheduler in _listed(self.lr_schedulers()):
                 if isinstance(scheduler, ReduceLROnPlateau):
                     scheduler.step(scores[_watched(scheduler)])
 
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of the test set."""
-        self._log_scores("test")
-
-    def _begin(self, evaluator: Evaluator) -> None:
-        self.evaluator, self.evaluation = evaluator, None
-        self.eval_loss.reset()
-
-    def _runtime(self) -> Runtime:
-        return self.runtime or TorchRuntime(self.net, self.device, self.spec.precision)
-
-    def _score(self, batch: Batch) -> np.ndarray:
-        """Segment the batch's one image band by band; count it, and weigh each band's loss by its valid pixels."""
-        engine = Engine(self._runtime(), self.spec)
-        image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
-        mask = batch["mask"][0]
-        prediction = np.empty(mask.shape, np.uint8)
-        for band in engine.bands(image):
-            rows = slice(band.y, band.y + band.logits.shape[1])
-            if self.runtime is None:
-                self._weigh_loss(band.logits, mask[rows].to(band.logits.device))
-            prediction[rows] = engine.indices(band)
-        prediction = clean(prediction, self.spec)
-        self.evaluator.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
-        return prediction
-
-    def _weigh_loss(self, logits: Tensor, truth: Tensor) -> None:
-        """Weigh the loss of a band (K, h, W) by its number of valid pixels, or by what a mean over pixels counts."""
-        loss = self.loss.loss if isinstance(self.loss, DeepSupervision) else self.loss
-        logits, truth = logits[None], truth[None].long()
-        weight: Tensor = (truth != IGNORE_INDEX).sum()
-        if isinstance(loss, PixelwiseLoss):
-            total, weight = loss.sums(logits, truth)
-        if weight > 0:
-            self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, truth), weight)
-
-    def _log_scores(self, stage: str) -> dict[str, float]:
-        """Log the scores with no collective but the metrics' own, once per epoch.
-
-        Every process logs the same numbers.
-        """
-        self.evaluation = self.evaluator.compute()
-        scores = {f"{stage}/{name}": value for name, value in self.evaluation.flat.items()}
-        if self.runtime is None:
-            scores[f"{stage}/loss"] = float(self.eval_loss.compute())
-        for name, score in scores.items():
-            self.log(name, score, sync_dist=False, rank_zero_only=False)
-        return scores
+    def make_runtime(self) -> Runtime:
+        """Return the network as a runtime, on the module's device and in the spec's precision."""
+        return TorchRuntime(self.net, self.device, self.spec.precision)
 
 
 def fuse(optimizer: Optimizer, device: str) -> None:

@@ -1,0 +1,119 @@
+"""The part of the Lightning module that scores whole images, shared by networks in training and bundles."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from segapp.batch import IGNORE_INDEX, Batch
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.postprocess import clean
+from segapp.inference.runtime import Runtime
+from segapp.losses import DeepSupervision, PixelwiseLoss
+from segapp.metrics import Boundary, Evaluation, Evaluator
+from segapp.spec import Spec
+
+
+class ScoringModule(pl.LightningModule):
+    """Scores whole images at their stored size, as `segapp predict` segments them.
+
+    Args:
+        spec: The classes, the windows and what is done to predictions.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.loss: nn.Module | None = None  # scores have one only where the module is trained with one
+        self.evaluator = Evaluator(spec.classes, spec.background)
+        self.evaluation: Evaluation | None = None  # of the last validation or test
+        self.eval_loss = MeanMetric()
+
+    @abstractmethod
+    def make_runtime(self) -> Runtime:
+        """Return what computes logits."""
+
+    def on_validation_epoch_start(self) -> None:
+        """Start an evaluation by Dice and IoU."""
+        self._begin(Evaluator(self.spec.classes, self.spec.background))
+
+    def on_test_epoch_start(self) -> None:
+        """Start an evaluation that scores boundaries too and keeps every image's confusion matrix."""
+        self._begin(Evaluator(self.spec.classes, self.spec.background, [Boundary], keep_confusion=True))
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score one whole image; return its predicted class indices for the callbacks that draw them."""
+        return {"prediction": self._score(batch)}
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score one whole image."""
+        return {"prediction": self._score(batch)}
+
+    def predict_step(self, batch: Batch | Tensor | Sequence[Tensor], batch_idx: int) -> Tensor:
+        """Return class indices (N, H, W) uint8 of a batch, or of images (N, C, H, W), as `segapp predict` does.
+
+        Images are uint8, or float32 in [0, 1].
+        """
+        images = batch["image"] if isinstance(batch, dict) else batch
+        images = images if isinstance(images, Tensor) else images[0]  # a TensorDataset gives lists
+        engine = Engine(self.make_runtime(), self.spec)
+        pixels = images.cpu().numpy().transpose(0, 2, 3, 1)
+        return torch.stack([torch.from_numpy(engine.segment(ArrayImage(image))) for image in pixels])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the validation set."""
+        self.log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the test set."""
+        self.log_scores("test")
+
+    def log_scores(self, stage: str) -> dict[str, float]:
+        """Log the scores with no collective but the metrics' own, once per epoch, and return them.
+
+        Every process logs the same numbers.
+        """
+        self.evaluation = self.evaluator.compute()
+        scores = {f"{stage}/{name}": value for name, value in self.evaluation.flat.items()}
+        if self.loss is not None:
+            scores[f"{stage}/loss"] = float(self.eval_loss.compute())
+        for name, score in scores.items():
+            self.log(name, score, sync_dist=False, rank_zero_only=False)
+        return scores
+
+    def _begin(self, evaluator: Evaluator) -> None:
+        self.evaluator, self.evaluation = evaluator, None
+        self.eval_loss.reset()
+
+    def _score(self, batch: Batch) -> np.ndarray:
+        """Segment the batch's one image band by band; count it, and weight each band's loss by its valid pixels."""
+        engine = Engine(self.make_runtime(), self.spec)
+        image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
+        mask = batch["mask"][0]
+        prediction = np.empty(mask.shape, np.uint8)
+        for band in engine.bands(image):
+            rows = slice(band.y, band.y + band.logits.shape[1])
+            if self.loss is not None:
+                self._add_loss(self.loss, band.logits, mask[rows].to(band.logits.device))
+            prediction[rows] = engine.indices(band)
+        prediction = clean(prediction, self.spec)
+        self.evaluator.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
+        return prediction
+
+    def _add_loss(self, loss: nn.Module, logits: Tensor, target: Tensor) -> None:
+        """Add the loss of a band (K, h, W), weighted by its number of valid pixels.
+
+        A loss that is a mean over weighted pixels is weighted by what it divides by.
+        """
+        loss = loss.loss if isinstance(loss, DeepSupervision) else loss
+        logits, target = logits[None], target[None].long()
+        weight: Tensor = (target != IGNORE_INDEX).sum()
+        if isinstance(loss, PixelwiseLoss):
+            total, weight = loss.sums(logits, target)
+        if weight > 0:
+            self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, target), weight)
