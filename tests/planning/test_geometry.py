@@ -1,0 +1,44 @@
+"""Crops, reductions and levels."""
+
+from dataclasses import replace
+
+import pytest
+
+from segapp.planning.decisions import build_config
+from segapp.planning.geometry import choose_geometry
+from tests.planning.fingerprints import facts, fingerprint
+
+
+@pytest.mark.parametrize(
+    ("size", "extents", "sample", "is_reduced", "levels"),
+    [
+        ((64, 64), (5,), (64, 64), False, 4),  # the whole image
+        ((512, 512), (20,), (128, 128), False, 4),  # at least 128
+        ((512, 512), (50,), (192, 192), False, 4),  # 4 x 50, to a multiple of 32
+        ((512, 512), (300,), (256, 256), False, 6),  # an eighth of a step at most; 8 positions remain
+        ((2048, 1024), (900,), (512, 256), True, 6),  # a quarter of a step, whose objects no crop would show half of
+    ],
+)
+def test_sizes_follow_from_images_and_objects(size, extents, sample, is_reduced, levels):
+    geometry = choose_geometry(fingerprint(facts("a", size, extents=extents)), "cpu")
+    assert (geometry.sample, geometry.is_reduced, geometry.levels) == (sample, is_reduced, levels)
+
+
+def test_thin_structures_are_never_reduced():
+    image = facts("a", (2048, 1024), extents=(900,))
+    thin = replace(image, objects=(replace(image.objects[0], thickness=12.0),))
+    assert not choose_geometry(fingerprint(thin), "cpu").is_reduced
+
+
+def test_a_crop_and_a_reduction_exclude_each_other():
+    small = fingerprint(facts("a", (512, 512), extents=(20,)))
+    decided = build_config(choose_geometry(small, "cpu").decide())["data"]
+    assert decided == {"crop": [128, 128], "resize": None, "window": [256, 256], "batch_size": 32}
+    large = fingerprint(facts("a", (2048, 1024), extents=(900,)))
+    decided = build_config(choose_geometry(large, "cpu").decide())["data"]
+    assert decided == {"crop": None, "resize": [512, 256], "window": None, "batch_size": 4}
+
+
+def test_a_smaller_step_has_fewer_samples_but_two_at_least():
+    image = fingerprint(facts("a", (512, 512), extents=(20,)))
+    assert [choose_geometry(image, "cpu", pixels).batch_size for pixels in (8 * 128**2, 128**2)] == [8, 2]

@@ -1,0 +1,52 @@
+"""How stored values are scaled and normalised."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from segapp.errors import SegappError
+from segapp.planning.intensity import choose_intensity, choose_normalisation
+from tests.planning.fingerprints import facts, fingerprint
+
+
+@pytest.mark.parametrize(("minimum", "kind"), [(-1000, "range"), (0, "percentile")])
+def test_values_of_ct_keep_their_meaning(tmp_path, minimum, kind):
+    values = np.linspace(minimum, 3000, 64 * 64).reshape(64, 64)
+    tifffile.imwrite(tmp_path / "a.tif", values.astype(np.int16))
+    (decision,) = choose_intensity([tmp_path / "a.tif"])
+    assert decision.value["kind"] == kind
+
+
+def test_images_of_8_bits_need_nothing_and_16_bits_their_own_percentiles(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8), np.uint8))
+    assert choose_intensity([tmp_path / "a.tif"]) == []
+    tifffile.imwrite(tmp_path / "b.tif", np.arange(64, dtype=np.uint16).reshape(8, 8))
+    (decision,) = choose_intensity([tmp_path / "b.tif"], "place")
+    assert decision.setting == "place.intensity"
+    assert decision.value == {"kind": "percentile", "low": 0.5, "high": 99.5}
+
+
+def test_the_range_of_ct_is_that_of_all_images(tmp_path):
+    for name, highest in (("a", 1000), ("b", 3000)):
+        values = np.linspace(-1000, highest, 64 * 64).reshape(64, 64)
+        tifffile.imwrite(tmp_path / f"{name}.tif", values.astype(np.float32))
+    (decision,) = choose_intensity([tmp_path / "a.tif", tmp_path / "b.tif"])
+    assert decision.value["low"] == pytest.approx(-1000 + 0.005 * 3000, abs=1)  # the mean of 2000 and 4000
+    assert decision.value["high"] == pytest.approx(2000 - 0.005 * 3000, abs=1)
+
+
+def test_an_unreadable_image_is_passed_over_unless_all_are(tmp_path):
+    (tmp_path / "broken.tif").write_bytes(b"II*")
+    tifffile.imwrite(tmp_path / "b.tif", np.ones((8, 8), np.uint16))
+    assert len(choose_intensity([tmp_path / "broken.tif", tmp_path / "b.tif"])) == 1
+    with pytest.raises(SegappError, match=r"broken\.tif"):
+        choose_intensity([tmp_path / "broken.tif"])
+
+
+def test_a_constant_channel_is_divided_by_a_small_number():
+    mean, std = choose_normalisation(fingerprint(facts("a", mean=(0.25, 0.5)), facts("b", mean=(0.75, 0.5))))
+    assert mean.value == [0.5, 0.5]
+    assert std.value == [pytest.approx(np.sqrt(0.04 + 0.0625), abs=1e-4), 0.2]
+    flat = facts("a")
+    flat.variance[:] = 0
+    assert choose_normalisation(fingerprint(flat))[1].value == [0.02]

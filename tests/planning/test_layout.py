@@ -1,0 +1,63 @@
+"""Patterns that pair images with masks."""
+
+import cv2
+import numpy as np
+import pytest
+
+from segapp.errors import MisuseError
+from segapp.planning.layout import find_layout, list_masks
+
+LAYOUTS = {
+    "the same names": ("images/{0}.jpg", "masks/{0}.png", "masks"),
+    "a suffix": ("images/{0}.jpg", "masks/{0}_mask.png", "masks/{{stem}}_mask.*"),
+    "a prefix": ("images/{0}.jpg", "masks/seg-{0}.png", "masks/seg-{{stem}}.*"),
+    "a folder for each image": ("images/{0}.jpg", "masks/{0}/1.png", "masks/{{name}}/*"),
+}
+
+
+@pytest.mark.parametrize(("image", "mask", "expected"), LAYOUTS.values(), ids=LAYOUTS)
+def test_masks_are_found_by_usual_patterns(tmp_path, image, mask, expected):
+    for name in ("a", "b1", "c_2"):
+        for pattern in (image, mask):
+            path = tmp_path / pattern.format(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
+    assert layout.masks == expected.replace("{{", "{").replace("}}", "}")
+
+
+def test_folders_of_train_and_val_are_found_from_those_of_train(tmp_path):
+    for split in ("train", "valid"):
+        for kind in ("img", "ann"):
+            (tmp_path / split / kind).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / split / kind / f"{split}.png"), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / "train" / "img"), str(tmp_path / "train" / "ann"))
+    assert layout.split_folders == {"train": "train", "val": "valid"}
+    assert len(layout.find()) == 2
+
+
+def test_names_that_do_not_agree_are_told(tmp_path):
+    for kind, name in (("images", "a"), ("masks", "x")):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / f"{name}.png"), np.zeros((4, 4), np.uint8))
+    with pytest.raises(MisuseError, match=r"x\.png"):
+        find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
+
+
+def test_folders_of_masks_are_classes_and_several_masks_are_those_of_objects(tmp_path):
+    for folder in ("images", "masks/road", "masks/tree"):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in "ab":
+            cv2.imwrite(str(tmp_path / folder / f"{name}.png"), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
+    assert (layout.masks, layout.classes) == ("masks/{class}", ("road", "tree"))
+    assert {path.parent.name for path in list_masks(layout, 1)} == {"road", "tree"}
+    assert len(list_masks(layout, 10)) == 4
+
+
+def test_masks_beside_their_images_are_no_images(tmp_path):
+    for name in "ab":
+        for suffix in ("", "_mask"):
+            cv2.imwrite(str(tmp_path / f"{name}{suffix}.png"), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path), str(tmp_path / "{stem}_mask.*"))
+    assert [image.name for image in layout.find()] == ["a", "b"]

@@ -1,0 +1,104 @@
+"""What stored mask values mean."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from segapp.errors import MisuseError
+from segapp.planning.masks import MaskValues, infer_meaning, read_mask_values
+from segapp.planning.names import NameTable
+
+
+def mask_of(*masks):
+    values = MaskValues()
+    for mask in masks:
+        values.add(np.asarray(mask, np.uint8), "mask.png")
+    return values
+
+
+def table(names, *values, colours=None):
+    return NameTable(Path("classes.txt"), tuple(names), values or tuple(range(len(names))), colours)
+
+
+def test_masks_of_0_and_255_are_a_class_over_background():
+    meaning = infer_meaning(mask_of([[0, 255], [0, 0]]))
+    assert meaning.classes == ("background", "object")
+    assert meaning.mask["init_args"] == {"values": {0: 0, 255: 1}}
+
+
+def test_masks_that_are_photographs_are_refused():
+    noise = np.random.default_rng(0).integers(1, 256, (64, 64))
+    with pytest.raises(MisuseError, match="photographs"):
+        infer_meaning(mask_of(noise))
+
+
+@pytest.mark.parametrize("empty", [[[0, 0]], [[255, 255]], [[3, 255]]])
+def test_masks_of_one_value_hold_nothing_to_learn(empty):
+    with pytest.raises(MisuseError, match="nothing to learn"):
+        infer_meaning(mask_of(empty, empty))
+
+
+def test_void_beside_class_numbers_is_ignored():
+    meaning = infer_meaning(mask_of([[0, 0, 0, 0, 1, 2, 255]]))
+    assert (meaning.mask, meaning.classes) == (None, ("background", "class_1", "class_2"))
+
+
+def test_grey_levels_with_255_are_asked_back_and_answered_by_names():
+    masks = mask_of([[0, 128, 255]])
+    with pytest.raises(MisuseError, match="--classes"):
+        infer_meaning(masks)
+    assert infer_meaning(masks, names=["a", "b", "c"]).mask["init_args"]["values"] == {0: 0, 128: 1, 255: 2}
+    assert infer_meaning(masks, names=["a", "b"]).mask["init_args"]["values"] == {0: 0, 128: 1}
+
+
+def test_a_table_names_values_and_ignores_void():
+    meaning = infer_meaning(mask_of([[0, 1, 2]]), table(["sky", "road", "void"]))
+    assert meaning.classes == ("sky", "road")
+    assert meaning.background is None
+    assert meaning.mask["init_args"]["values"] == {2: 255}
+
+
+def test_numbers_that_vary_and_always_run_from_one_are_those_of_objects():
+    masks = mask_of(*(np.repeat(np.arange(n), 4)[None] for n in (3, 9, 5, 7, 4)))
+    assert infer_meaning(masks).mask == {"class_path": "segapp.datasets.Instances"}
+
+
+def test_colours_become_classes_by_their_table():
+    masks = mask_of(np.array([[[0, 0, 0], [255, 0, 0], [0, 0, 255]]]))
+    known = table(["other", "tree", "void"], colours=((0, 0, 0), (255, 0, 0), (0, 0, 255)))
+    meaning = infer_meaning(masks, known)
+    assert meaning.classes == ("other", "tree")
+    assert meaning.mask["init_args"]["colours"]["ignore"] == [0, 0, 255]
+
+
+def test_values_of_files_are_counted_together(tmp_path):
+    for number, values in enumerate(([0, 1], [0, 3])):
+        tifffile.imwrite(tmp_path / f"{number}.tif", np.array([values] * 2, np.uint8))
+    found = read_mask_values([tmp_path / "0.tif", tmp_path / "1.tif"])
+    assert (found.files, dict(found.values), found.most_in_one, found.run_from_one) == (2, {0: 4, 1: 2, 3: 2}, 2, False)
+
+
+def test_an_alpha_and_equal_bands_are_one_value():
+    grey = np.full((2, 2, 4), 255, np.uint8)
+    grey[0, 0, :3] = 7
+    assert dict(mask_of(grey).values) == {7: 1, 255: 3}
+
+
+@pytest.mark.parametrize("bands", [[[0.5, 1]], [[-1.0, 1]]])
+def test_fractions_and_negative_numbers_are_no_classes(bands):
+    values = MaskValues()
+    values.add(np.array(bands, np.float32), "heat.tif")
+    with pytest.raises(MisuseError, match=r"heat\.tif"):
+        infer_meaning(values)
+
+
+def test_names_of_another_number_and_mixed_masks_are_refused():
+    with pytest.raises(MisuseError, match="--classes has 3 names"):
+        infer_meaning(mask_of([[0, 1]]), names=["a", "b", "c"])
+    colours = np.array([[[0, 0, 0], [255, 0, 0]]])
+    with pytest.raises(MisuseError, match="--classes has 3 names"):
+        infer_meaning(mask_of(colours), names=["a", "b", "c"])
+    with pytest.raises(MisuseError, match="colours"):
+        infer_meaning(mask_of(colours, [[0, 1]]))

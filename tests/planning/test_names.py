@@ -1,0 +1,46 @@
+"""Class names from tables beside the data."""
+
+import pytest
+
+from segapp.planning.names import find_names
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("classes.csv", "value,name\n0,sky\n7,road\n", {0: "sky", 7: "road"}),
+        ("class_names.txt", "_background_\ncrack\n", {0: "_background_", 1: "crack"}),
+        ("labels.txt", "__ignore__\n_background_\ntv/monitor\n", {0: "_background_", 1: "tv/monitor"}),
+        ("dataset.json", '{"labels": {"1": "front", "0": "background"}}', {0: "background", 1: "front"}),
+        ("classes.txt", "images/a.png\nimages/b.png\n", None),
+    ],
+)
+def test_class_names_are_read_from_tables(tmp_path, file, text, expected):
+    (tmp_path / file).write_text(text)
+    found = find_names([tmp_path / "missing", tmp_path])
+    assert (found.by_value if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("classes.csv", "value,name\nnought,sky\n7,road\n"),
+        ("classes.csv", "name,r,g,b\nsky,0,0\nroad,1,1,x\n"),
+        ("classes.txt", "one\none\n"),
+        ("classes.txt", "single\n"),
+        ("dataset.json", '{"labels": ["background", "front"]}'),
+        ("dataset.json", "{"),
+    ],
+)
+def test_what_is_no_table_of_classes_is_passed_over(tmp_path, file, text):
+    (tmp_path / file).write_text(text)
+    assert find_names([tmp_path]) is None
+
+
+def test_the_first_table_counts_and_one_of_megabytes_does_not(tmp_path):
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "labels.csv").write_text("name,r,g,b\nsky,1,2,3\nroad,4,5,6\n")
+    found = find_names([tmp_path])
+    assert found.by_colour == {(1, 2, 3): "sky", (4, 5, 6): "road"}
+    (tmp_path / "labels.csv").write_text("name\nsky\nroad\n" + " " * 2**22)
+    assert find_names([tmp_path]).names == ("cat", "dog")

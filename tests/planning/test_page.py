@@ -1,0 +1,84 @@
+"""The page of a plan shows what was measured."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from segapp.datasets.source import Item
+from segapp.planning.decisions import Decision
+from segapp.planning.geometry import choose_geometry
+from segapp.planning.machine import Machine
+from segapp.planning.page import draw_classes, draw_intensities, draw_objects, draw_sample, draw_sizes, write_page
+from segapp.planning.plan import Plan
+from tests.loading.conftest import Pixels
+from tests.planning.fingerprints import facts, fingerprint
+
+GREEN = (0, 255, 0)
+
+
+def make_plan(name="mine", item_name="a", sample=(64, 64)):
+    """A plan for one image of 200 x 400 pixels whose right half is class 1."""
+    one = fingerprint(facts(item_name, size=(200, 400), counts=(40_000, 40_000)))
+    mask = np.zeros((200, 400), np.uint8)
+    mask[:, 200:] = 1
+    item = Item(item_name, item_name, Pixels(np.full((200, 400, 1), 100, np.uint8)), Pixels(mask))
+    source = SimpleNamespace(items=lambda split: [item] if split == "train" else [], palette=((0, 0, 0), GREEN))
+    geometry = choose_geometry(one, "cpu", pixels=2 * 128**2)
+    geometry = SimpleNamespace(**{**vars(geometry), "sample": sample, "is_reduced": False})
+    machine = Machine("cpu", "a machine", 2**30, 2**30, 2)
+    decisions = (Decision("data.crop", [64, 64], "since <b>objects</b> are small"),)
+    return Plan(name, decisions, one, geometry, source, machine), item
+
+
+def test_sizes_are_drawn_once_each_as_large_as_they_are_frequent():
+    figure = draw_sizes(fingerprint(*(facts(f"{i}", size=(60, 80 if i else 40)) for i in range(4))), (32, 48))
+    images, sample = figure.axes[0].collections
+    assert images.get_offsets().tolist() == [[40, 60], [80, 60]]
+    assert np.diff(images.get_sizes()) > 0
+    assert sample.get_offsets().tolist() == [[48, 32]]
+
+
+def test_classes_are_drawn_by_their_pixels_and_their_images():
+    figure = draw_classes(fingerprint(facts("a", counts=(75, 25)), facts("b", counts=(100, 0))))
+    pixels, images = ([bar.get_width() for bar in axes.patches] for axes in figure.axes)
+    assert pixels == pytest.approx([0.875, 0.125])
+    assert images == pytest.approx([1.0, 0.5])
+
+
+def test_objects_are_drawn_by_the_area_that_they_cover():
+    figure = draw_objects(fingerprint(facts("a", extents=(4, 8))), (32, 48))
+    (stairs,) = figure.axes[0].patches
+    heights, edges, _ = stairs.get_data()
+    inside = {side: heights[np.searchsorted(edges, side, side="right") - 1] for side in (4, 8)}
+    assert inside == {4: pytest.approx(16 / 80), 8: pytest.approx(64 / 80)}
+    assert figure.axes[0].lines[0].get_xdata()[0] == 48
+
+
+def test_intensities_are_drawn_as_the_median_of_the_images():
+    figure = draw_intensities(fingerprint(*(facts(f"{i}") for i in range(3))))
+    median = figure.axes[0].lines[0]
+    assert median.get_xdata()[0] == pytest.approx(0.5 / 32) and median.get_ydata() == pytest.approx([1 / 32] * 32)
+
+
+def test_a_sample_shows_outlines_and_the_frame_of_a_crop_in_the_middle():
+    made, item = make_plan(sample=(50, 100))
+    shown = draw_sample(item, made)
+    assert shown.shape == (160, 320, 3)  # 0.8 of the image: 320 pixels are shown at most
+    white = np.argwhere((shown == 255).all(axis=2))
+    assert (white.max(axis=0) - white.min(axis=0) + 1) == pytest.approx([40, 80], abs=2)
+    outline = np.argwhere((shown == GREEN).all(axis=2))
+    assert outline[:, 1].min() == 160 and outline.max(axis=0).tolist() == [159, 319]
+    assert shown[5, 5].tolist() == [100, 100, 100]
+
+
+def test_the_page_needs_nothing_else_and_escapes_names(tmp_path):
+    made, _ = make_plan(name="<mine>", item_name="<script>")
+    write_page(tmp_path / "mine.html", made, Path("mine.yaml"))
+    text = (tmp_path / "mine.html").read_text()
+    assert "<script" not in text and "&lt;script&gt;" in text and "&lt;mine&gt;" in text
+    assert "since &lt;b&gt;objects&lt;/b&gt; are small" in text
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+    assert text.count("<svg") == 4 and text.count("data:image/png;base64,") == 1

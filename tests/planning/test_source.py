@@ -1,0 +1,82 @@
+"""From folders or a data section to a data set."""
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+from segapp.cli import main
+from segapp.errors import MisuseError
+from segapp.planning.decisions import build_config
+from segapp.planning.geometry import PIXELS_PER_STEP
+from segapp.planning.source import describe_folder, describe_section
+from tests.planning.discs import plan, write_discs
+
+
+@pytest.fixture
+def discs(tmp_path):
+    return write_discs(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_data_section_is_kept_and_the_rest_decided(discs, monkeypatch):
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
+    settings = {"root": str(discs), "images": "photos", "masks": "labels", "classes": ["empty", "disc"]}
+    settings["mask"] = {"class_path": "segapp.datasets.Indices", "init_args": {"values": {0: 0, 255: 1}}}
+    source = {"class_path": "segapp.datasets.Folder", "init_args": settings}
+    (discs / "data.yaml").write_text(yaml.safe_dump({"source": source, "batch_size": 99}))
+    options = ["--data", str(discs / "data.yaml"), "--output", str(discs / "mine.yaml")]
+    assert main(["plan", *options]) == 0
+    config = yaml.safe_load((discs / "mine.yaml").read_text())
+    assert config["data"]["source"]["init_args"].items() >= settings.items()
+    assert config["data"]["batch_size"] != 99
+    assert "What a sample sees" in (discs / "mine.html").read_text()
+
+
+def test_two_images_are_too_few(discs, capsys):
+    for folder in ("photos", "labels"):
+        for path in sorted((discs / folder).iterdir())[2:]:
+            path.unlink()
+    assert plan(discs) == 2
+    assert "too few" in capsys.readouterr().err
+
+
+def describe(folder, *classes):
+    decisions = describe_folder(str(folder / "photos"), str(folder / "labels"), classes)
+    return build_config(decisions)["data"]["source"]["init_args"]
+
+
+def test_a_folder_is_described_by_its_files(discs):
+    found = describe(discs, "empty", "disc")
+    assert (found["images"], found["masks"], found["classes"]) == ("photos", "labels", ["empty", "disc"])
+    assert found["mask"]["init_args"] == {"values": {0: 0, 255: 1}}
+    assert "split" not in found and "intensity" not in found and "channels" not in found
+
+
+def test_lists_beside_the_images_are_their_split(discs):
+    names = sorted(path.stem for path in (discs / "photos").iterdir())
+    (discs / "splits").mkdir()
+    for split, part in (("train", names[:6]), ("val", names[6:8])):
+        (discs / "splits" / f"{split}.txt").write_text("\n".join(part))
+    assert describe(discs)["split"] == {
+        "class_path": "segapp.datasets.Lists",
+        "init_args": {"train": "splits/train.txt", "val": "splits/val.txt"},
+    }
+
+
+def test_grey_images_among_colours_become_colour_and_other_mixtures_are_refused(discs):
+    first, second, *_ = sorted((discs / "photos").iterdir())
+    cv2.imwrite(str(first), np.zeros((96, 96, 3), np.uint8))
+    assert describe(discs)["channels"] == 3
+    second.unlink()
+    tifffile.imwrite(second.with_suffix(".tif"), np.zeros((96, 96, 5), np.uint8))
+    with pytest.raises(MisuseError, match="channels"):
+        describe(discs)
+
+
+@pytest.mark.parametrize("text", ["[]", "source: x", "data: {source: {}}"])
+def test_a_section_without_a_source_is_refused_by_name(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(MisuseError, match=r"mine\.yaml"):
+        describe_section(tmp_path / "mine.yaml")

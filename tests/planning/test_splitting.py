@@ -1,0 +1,55 @@
+"""Groups and splits from names and thumbnails."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from segapp.planning.splitting import choose_split, find_groups, measure_likeness
+from tests.planning.fingerprints import facts, fingerprint
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        ([f"patient{p}_slice{s:03}" for p in range(5) for s in range(4)], 5),
+        ([f"p{p}/{s}" for p in range(4) for s in range(3)], 4),
+        ([f"0001TP_{s}" for s in range(20)], None),
+        ([f"cat_{s}" for s in range(9)] + [f"dog_{s}" for s in range(9)] + [f"cow_{s}" for s in range(9)], None),
+        ([str(s) for s in range(20)], None),
+    ],
+)
+def test_groups_are_what_names_share_before_a_number(names, groups):
+    found = find_groups(names)
+    assert (found.groups if found else None) == groups
+
+
+def test_neighbours_that_are_alike_are_divided_by_ranges():
+    rng = np.random.default_rng(0)
+    slices = [rng.random((4, 4)) for _ in range(24)]
+    stack = [facts(f"{i}", thumbnail=np.mean(slices[i : i + 4], axis=0)) for i in range(20)]
+    assert measure_likeness(stack) > 0.5
+    (split,) = choose_split(fingerprint(*stack))
+    assert split.value["class_path"] == "segapp.datasets.Contiguous"
+    independent = [facts(f"{i}", thumbnail=image) for i, image in enumerate(slices)]
+    assert choose_split(fingerprint(*independent))[0].value["class_path"] == "segapp.datasets.Fraction"
+
+
+def test_a_rare_class_is_stratified_and_a_group_is_named():
+    images = [facts(f"p{i // 5}_{i}", counts=(90, 10 * (i < 5))) for i in range(40)]
+    group, split = choose_split(fingerprint(*images))
+    assert re.search(group.value, "p3_17")[1] == "p3"
+    assert split.value["init_args"] == {"val": 0.2, "test": 0.2, "seed": 0, "stratify": True}
+
+
+def test_few_images_have_no_test_and_very_many_a_bounded_validation():
+    few = fingerprint(*(facts(f"{i}") for i in range(10)))
+    (split,) = choose_split(few)
+    assert split.value["init_args"] == {"val": 0.2, "test": 0.0, "seed": 0}
+    (split,) = choose_split(replace(few, total=10_000), "place")
+    assert (split.setting, split.value["init_args"]["val"]) == ("place.split", 0.05)
+
+
+def test_likeness_of_fewer_than_six_images_is_not_measured():
+    assert measure_likeness([facts(f"{i}") for i in range(5)]) is None

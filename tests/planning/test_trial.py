@@ -1,0 +1,54 @@
+"""A few training steps with the settings of a plan."""
+
+import pytest
+
+from segapp.planning import trial
+from segapp.planning.decisions import Decision
+from segapp.planning.machine import Machine
+from segapp.planning.source import describe_folder
+from segapp.planning.trial import TooLargeError, Trial
+from tests.planning.discs import write_discs
+
+NETWORK = {
+    "class_path": "segapp.models.UNet",
+    "init_args": {"encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [2, 4]}}},
+}
+LOSS = {"class_path": "segapp.losses.DiceCrossEntropy", "init_args": {}}
+
+
+@pytest.fixture
+def decisions(tmp_path):
+    write_discs(tmp_path)
+    split = {"class_path": "segapp.datasets.Fraction", "init_args": {"val": 0.2, "test": 0.0, "seed": 0}}
+    return [
+        *describe_folder(str(tmp_path / "photos"), str(tmp_path / "labels")),
+        Decision("data.source.init_args.split", split, ""),
+        Decision("data.crop", [32, 32], ""),
+        Decision("data.window", [64, 64], ""),
+        Decision("data.overlap", 0.5, ""),
+        Decision("data.batch_size", 2, ""),
+    ]
+
+
+def make_machine(memory):
+    return Machine("cpu", "a machine", memory, memory, 1)
+
+
+@pytest.mark.parametrize(("workers", "loading", "step"), [(0, 0.5, 3.5), (2, 0.5, 3.0), (2, 8.0, 4.0)])
+def test_a_pace_holds_the_loading_and_every_window_of_the_validation(decisions, monkeypatch, workers, loading, step):
+    monkeypatch.setattr(trial, "measure_step", lambda *_: 3.0)
+    monkeypatch.setattr(trial, "choose_workers", lambda *_: workers)
+    tried = Trial(decisions, make_machine(2**34))
+    assert tried.training_images == 8 and tried.batch["image"].shape == (2, 1, 32, 32)
+    tried.loading = loading
+    pace = tried.measure(NETWORK, LOSS)
+    assert pace.step == pytest.approx(step)
+    # Two images of 96 pixels a side are 2 x 2 windows each; one has four times a crop's pixels and takes a forward
+    # pass, a third of the 1.5 s of a crop's training.
+    assert pace.validation == pytest.approx(2 * 4 * (3.0 / 2 / 3 * 4) + 2 * loading / 2)
+
+
+def test_a_network_beyond_the_memory_is_not_trained(decisions, monkeypatch):
+    monkeypatch.setattr(trial, "measure_step", lambda *_: pytest.fail("trained"))
+    with pytest.raises(TooLargeError):
+        Trial(decisions, make_machine(1000)).measure(NETWORK, LOSS)

@@ -1,0 +1,29 @@
+"""A plan as YAML with its reasons."""
+
+import pytest
+import yaml
+
+from segapp.planning.decisions import Decision, build_config
+from segapp.planning.write import format_plan, write_plan
+
+
+def test_the_yaml_of_a_plan_loads_to_its_decisions_with_reasons_as_comments():
+    decisions = [
+        Decision("name", "mine: #1", ""),
+        Decision("data.crop", [256, 256], "images are\n512: pixels " * 20),
+        Decision("model.net", {"class_path": "segapp.models.UNet", "init_args": {"widths": [1, 2]}}, "small"),
+    ]
+    text = format_plan(decisions, "heading\nof two lines")
+    assert yaml.safe_load(text) == build_config(decisions)
+    assert "  # small" in text.splitlines()
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_a_plan_that_cannot_be_written_leaves_the_former_one(tmp_path):
+    path = tmp_path / "mine.yaml"
+    write_plan(path, [Decision("name", "mine", "")], "heading")
+    before = path.read_text()
+    with pytest.raises(yaml.YAMLError):
+        write_plan(path, [Decision("name", object(), "")], "heading")
+    assert path.read_text() == before == "# heading\n\nname: mine\n"
+    assert list(tmp_path.iterdir()) == [path]
