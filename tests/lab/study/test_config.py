@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from segapp.checkpoints.merge import flatten_settings, get_value, merged
 from segapp.errors import MisuseError
 from segapp.lab.study.config import read_study
 
@@ -15,7 +14,11 @@ BASE = {
     "model": {"net": {"class_path": "segapp.models.UNet", "init_args": {"long_skip": "concat"}}},
     "trainer": {"max_epochs": 3},
 }
+
+
 SKIP, SHORT = "model.net.init_args.long_skip", "model.net.init_args.short_skip"
+
+
 STUDY = {
     "base": "base.yaml",
     "set": {"trainer.max_epochs": 1},
@@ -63,21 +66,6 @@ def test_values_that_end_alike_are_variants_of_their_own():
 def test_a_fragment_with_another_class_keeps_nothing_of_the_former():
     Path("mine.yaml").write_text(yaml.safe_dump({"source": {"class_path": "segapp.datasets.Folder"}}))
     assert read(data="mine.yaml").variants[0].config["data"]["source"] == {"class_path": "segapp.datasets.Folder"}
-
-
-def test_later_beats_earlier_key_by_key():
-    below = {"a": {"class_path": "A", "init_args": {"x": 1, "y": 2}}, "b": [1, 2]}
-    assert merged(below, {"a": {"init_args": {"y": 3}}, "b": [9]}) == {
-        "a": {"class_path": "A", "init_args": {"x": 1, "y": 3}},
-        "b": [9],
-    }
-    assert merged(below, {"a": {"class_path": "B", "init_args": {"y": 3}}})["a"] == {
-        "class_path": "B",
-        "init_args": {"y": 3},
-    }
-    assert get_value(below, "a.init_args.x") == 1
-    assert get_value(below, "a.nothing.x") is None
-    assert flatten_settings(below)["a.init_args.y"] == 2
 
 
 def test_a_contrast_selects_variants_by_axis_or_by_name():

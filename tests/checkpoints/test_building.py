@@ -1,0 +1,78 @@
+"""Networks are built from settings, with the weights that fit them."""
+
+import pytest
+import torch
+
+from segapp.checkpoints.building import offline
+from segapp.checkpoints.checkpoint import load_checkpoint
+from segapp.errors import MisuseError
+from segapp.models import BlockStyle, PlainEncoder, UNet
+from tests.inference.checkpoints import THRESHOLD, record, write_checkpoint
+
+ALLOWED = ["tests.inference.checkpoints"]
+
+
+def refusal(path, allowed=ALLOWED):
+    with pytest.raises(MisuseError) as caught:
+        load_checkpoint(path, allowed)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_a_unet_with_an_injected_encoder_is_rebuilt_bit_for_bit(tmp_path):
+    torch.manual_seed(3)
+    net = UNet(
+        3, 2, encoder=lambda channels: PlainEncoder(channels, (4, 8), block=BlockStyle(norm="group")), long_skip="add"
+    )
+    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8], "block": {"norm": "group"}}}
+    arguments = {"in_channels": 3, "num_classes": 2, "encoder": encoder, "long_skip": "add"}
+    config = {"class_path": "segapp.models.UNet", "init_args": arguments}
+    weights = {f"net.{name}": value for name, value in net.state_dict().items()}
+    torch.save({"state_dict": weights, "segapp": record(net=config)}, tmp_path / "unet.ckpt")
+    _, rebuilt, _ = load_checkpoint(tmp_path / "unet.ckpt")
+    images = torch.randint(0, 256, (1, 3, 37, 50), dtype=torch.uint8)
+    with torch.no_grad():
+        assert torch.equal(rebuilt(images), net.eval()(images))
+
+
+def test_rebuilding_fetches_no_weights(tmp_path):
+    path = write_checkpoint(tmp_path / "a.ckpt", init_args={"pretrained": True})
+    load_checkpoint(path, ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "name", ["tu-hf-hub:evil/model", "tu-local-dir:/home/me/other", "tu-HF-HUB:x", "{checkpoint_path: /x}"]
+)
+def test_a_network_that_would_be_looked_up_elsewhere_is_refused(tmp_path, name):
+    net = {"class_path": "segapp.models.smp.SmpNet", "init_args": {"encoder": name, **SIZES}}
+    with pytest.raises(MisuseError, match="looked up elsewhere"):
+        load_checkpoint(write_checkpoint(tmp_path / "a.ckpt", net=net))
+
+
+def test_files_that_training_began_from_are_not_read_again():
+    encoder = {
+        "class_path": "segapp.models.smp.SmpEncoder",
+        "init_args": {"name": "tu-resnet10t", "options": {"checkpoint_path": "/secret", "cache_dir": "/x", "out": 1}},
+    }
+    settings = offline({"class_path": "segapp.models.UNet", "init_args": {"encoder": encoder}}, [])
+    assert settings["init_args"]["encoder"]["init_args"]["options"] == {"out": 1}
+    mine = {"class_path": THRESHOLD, "init_args": {"cache_dir": "http://mine"}}
+    assert offline(mine, ALLOWED)["init_args"]["cache_dir"] == "http://mine"
+
+
+@pytest.mark.parametrize("net", ["Other", "Threshold"])
+def test_weights_that_do_not_fit_are_refused(tmp_path, net):
+    config = {"class_path": f"tests.inference.checkpoints.{net}", "init_args": {"in_channels": 3, "num_classes": 2}}
+    weights = {"net.weight": torch.zeros(2)} if net == "Other" else {"net.bias": torch.zeros(())}
+    torch.save({"state_dict": weights, "segapp": record(net=config)}, tmp_path / "w.ckpt")
+    assert "do not fit" in refusal(tmp_path / "w.ckpt")
+
+
+@pytest.mark.parametrize("init_args", [{"unknown": 3}, {"level": "high"}, {"level": {"a": 1}}])
+def test_settings_the_network_does_not_take_are_refused(tmp_path, init_args):
+    told = refusal(write_checkpoint(tmp_path / "s.ckpt", init_args=init_args))
+    assert "cannot be built" in told or "network.level" in told
+
+
+SIZES = {"in_channels": 3, "num_classes": 2}
