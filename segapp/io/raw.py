@@ -12,6 +12,7 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart, as_file_part, read_stamp
 from segapp.io.formats import registry
+from segapp.io.formats.bounds import require_fitting_bytes
 from segapp.io.formats.format import Format
 from segapp.io.header import Header, Window, find_stored_window, turn_upright
 
@@ -154,6 +155,8 @@ def _read_header(found: Format, file: FilePart, stamp: Stamp) -> Header:
         )
     if not found.has_windows:
         _require_decodable(file, found, header.height, header.width)
+        pixel = header.bands * header.dtype.itemsize
+        require_fitting_bytes(file.path, header.format, stamp[1], (header.height, header.width, pixel))
     return header
 
 

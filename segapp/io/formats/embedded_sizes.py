@@ -3,7 +3,13 @@
 All raise struct.error, IndexError or ValueError for a stream that does not say it.
 """
 
+import re
 import struct
+from collections.abc import Iterator
+from mmap import mmap
+
+MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd9\xff])")
+"""A marker of JPEG that has content: neither a stuffed or fill byte, nor one that stands alone."""
 
 Size = tuple[int, int]
 """Height, width."""
@@ -11,20 +17,22 @@ Size = tuple[int, int]
 
 def read_jpeg_size(data: bytes) -> Size:
     """Return the height and width of a JPEG stream's frame, found as libjpeg finds it."""
-    position = 0
-    while True:
-        position = data.index(b"\xff", position)
-        while data[position] == 0xFF:
-            position += 1
-        marker, position = data[position], position + 1
-        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD9:  # a stuffed byte, and markers without content
-            continue
+    for marker, position in walk_jpeg(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             _, height, width = struct.unpack_from(">BHH", data, position + 2)
             return height, width
+    raise ValueError("no frame before the pixels")
+
+
+def walk_jpeg(data: bytes | mmap) -> Iterator[tuple[int, int]]:
+    """Yield the markers of a JPEG stream before its pixels, each with the offset of its content's length."""
+    position = 0
+    while (found := MARKER.search(data, position)) is not None and found.end() + 2 <= len(data):
+        marker, position = found[1][0], found.end()
         if marker == 0xDA:
-            raise ValueError("pixels before a frame")
-        position += struct.unpack_from(">H", data, position)[0]
+            return
+        yield marker, position
+        position += int.from_bytes(data[position : position + 2])
 
 
 def read_png_size(data: bytes) -> Size:

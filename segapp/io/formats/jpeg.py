@@ -1,5 +1,8 @@
 """JPEG, whose values are not those that were saved."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +10,18 @@ import PIL.Image
 
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
+from segapp.io.formats.bounds import OPENING, require_short_exif
+from segapp.io.formats.embedded_sizes import walk_jpeg
 from segapp.io.formats.pillow import PillowFormat
 
 MAX_SCANS = 100
 """Passes over a JPEG's pixels, each as long as decoding the image once; progressive ones have some ten."""
+
+MAX_SEGMENTS = 10_000
+"""Markers before the pixels, with tables or metadata of up to 64 KiB each."""
+
+APP1 = 0xE1
+"""The marker of EXIF, and of other metadata."""
 
 
 class Jpeg(PillowFormat):
@@ -25,6 +36,12 @@ class Jpeg(PillowFormat):
         """Write (H, W) or (H, W, 3) uint8 with quality 75."""
         PIL.Image.fromarray(pixels).save(path, format="JPEG")
 
+    @contextmanager
+    def _open(self, file: FilePart) -> Iterator[PIL.Image.Image]:
+        _check_exif(file.path)  # before Pillow looks for the resolution in it
+        with super()._open(file) as image:
+            yield image
+
     def _find_lossy_codec(self, file: FilePart) -> str:
         return "JPEG"
 
@@ -33,3 +50,14 @@ class Jpeg(PillowFormat):
         if scans > MAX_SCANS:
             raise SegappError(f"{file}: JPEG of {scans:,} scans, of which {MAX_SCANS} at most are read; save it again.")
         return super()._decode(file)
+
+
+def _check_exif(path: Path) -> None:
+    with path.open("rb") as file, mmap(file.fileno(), min(path.stat().st_size, OPENING), access=ACCESS_READ) as data:
+        lengths = 0
+        for count, (marker, place) in enumerate(walk_jpeg(data)):
+            if count == MAX_SEGMENTS:
+                raise SegappError(f"{path}: more than {MAX_SEGMENTS:,} JPEG segments before the pixels; save it again.")
+            if marker == APP1 and data[place + 2 : place + 8] == b"Exif\0\0":
+                lengths += int.from_bytes(data[place : place + 2])
+    require_short_exif(path, lengths)

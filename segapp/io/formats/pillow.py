@@ -1,5 +1,7 @@
 """What formats that Pillow decodes have in common: they are decoded whole, to 8 or 16 bits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -7,6 +9,7 @@ import PIL.Image
 
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
+from segapp.io.formats.bounds import BoundedReader, require_short_exif
 from segapp.io.formats.format import Format
 from segapp.io.header import Header, Window
 
@@ -30,6 +33,7 @@ class PillowFormat(Format):
             if image.mode not in BANDS:
                 raise SegappError(f"{file}: {self.name} with pixels of kind {image.mode} is not supported.")
             self._check(file, image)
+            require_short_exif(file.path, _measure_exif(image))
             depth = self._read_depth(file, image)
             bands = self._count_bands(file, image)
             return Header(
@@ -60,8 +64,11 @@ class PillowFormat(Format):
         pixels = pixels.astype(header.dtype, copy=False).reshape(header.height, header.width, header.bands)
         return pixels[y : y + h, x : x + w]
 
-    def _open(self, file: FilePart) -> PIL.Image.Image:
-        return PIL.Image.open(file.path, formats=(self.plugin,))
+    @contextmanager
+    def _open(self, file: FilePart) -> Iterator[PIL.Image.Image]:
+        with BoundedReader(file.path, self.name) as stream, PIL.Image.open(stream, formats=(self.plugin,)) as image:
+            stream.allow_pixels()
+            yield image
 
     def _check(self, file: FilePart, image: PIL.Image.Image) -> None:
         """Raise SegappError for a file that Pillow opens and that is not one image."""
@@ -116,6 +123,11 @@ def _read_palette(file: PIL.Image.Image) -> np.ndarray:
     else:
         palette[: len(transparency), 3] = np.frombuffer(transparency, np.uint8)[:256]
     return palette
+
+
+def _measure_exif(file: PIL.Image.Image) -> int:
+    """Return the bytes of EXIF data, also where a PNG's text holds them in hexadecimal digits."""
+    return max(len(file.info.get("exif") or b""), len(file.info.get("Raw profile type exif") or "") // 2)
 
 
 def _read_orientation(file: PIL.Image.Image) -> int:
