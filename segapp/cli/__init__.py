@@ -142,11 +142,13 @@ def _dispatch(arguments: list[str]) -> int:
     if command in COMMANDS:
         return _run_function(command, arguments[1:])
     if command in TRAINER_VERBS:
+        from segapp.cli.arguments import Arguments
         from segapp.cli.early_checks import check_verb
 
-        check_verb(command, arguments[1:])
-        full = ["--help" if argument == "--help_all" else argument for argument in arguments]
-        return import_module("segapp.cli.trainer_commands").run(full)
+        words = ["--help" if argument == "--help_all" else argument for argument in arguments[1:]]
+        split = Arguments(command, words)
+        check_verb(split)
+        return import_module("segapp.cli.trainer_commands").run(split)
     raise MisuseError(_explain_unknown_command(command))
 
 
@@ -174,10 +176,11 @@ def _read_purpose(function: Callable[..., int]) -> str:
 
 
 def _run_function(command: str, arguments: list[str]) -> int:
+    from segapp.cli.arguments import Arguments
     from segapp.cli.early_checks import check_function
 
     module_name, _ = COMMANDS[command]
-    check_function(module_name, command, arguments)
+    check_function(module_name, Arguments(command, arguments))
     function: Callable[..., int] = getattr(import_module(module_name), command)
     from segapp.cli.parser import FunctionParser
 

@@ -5,11 +5,12 @@ Only files and source text are looked at. What is not understood here is left to
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from segapp.cli.options import get_option, get_values, read_configs, refuse_fragments, refuse_overridden
+from segapp.cli.arguments import Arguments
 from segapp.cli.parser_errors import ROOMS, describe_missing_file, describe_unknown_option
 from segapp.cli.source_text import file_of, parameters_of, public_names
 from segapp.errors import MisuseError, suggest
@@ -32,46 +33,44 @@ _OURS = re.compile(r"segapp(?:\.\w+)*\.[A-Z]\w*")
 _FOLDER = "segapp.datasets.Folder"
 
 
-def check_verb(verb: str, options: Sequence[str]) -> None:
+def check_verb(arguments: Arguments) -> None:
     """Raise MisuseError for a mistake in the command line or the configs of `fit`, `validate` or `test`."""
-    words = list(options)
-    if {*HELP} & {*words}:
+    if {*HELP} & {*arguments.words}:
         return
-    if verb == "fit" and not words:
+    if arguments.command == "fit" and not arguments.words:
         raise MisuseError("segapp fit needs a config: segapp fit --config configs/unet.yaml")
-    _check_options(words)
-    configs = list(_configs(words))
-    refuse_overridden(words)
-    for name in ("--config", *(f"--{section}" for section in SECTIONS)):
-        for value in get_values(words, name):
-            _check_file(name, value)
-    check_checkpoint(verb, get_option(words, "--ckpt_path"))
-    parts = {section: parameters_of(*path) or [] for section, path in SECTIONS.items() if section != "trainer"}
-    refuse_fragments(words, parts)
+    _check_options(arguments)
+    configs = list(_configs(arguments))
+    _refuse_overridden(arguments)
+    for option in arguments.options:
+        if option.value is not None and option.name in ("--config", *(f"--{section}" for section in SECTIONS)):
+            _check_file(option.name, option.value)
+    check_checkpoint(arguments.command, arguments.get("--ckpt_path"))
+    _refuse_fragments(arguments)
     for where, section, config in configs:
         _check_keys(where, section, config)
         for path, settings in _classes(config):
             _check_class(where, path, settings)
-    for word, value in _pairs(words):
-        if _OURS.fullmatch(value):
-            _check_class(word.lstrip("-"), value, {})
-    _check_root(words, configs)
+    for option in arguments.options:
+        if option.value is not None and _OURS.fullmatch(option.value):
+            _check_class(".".join(option.keys), option.value, {})
+    _check_root(arguments, configs)
 
 
-def check_function(module: str, name: str, options: Sequence[str]) -> None:
+def check_function(module: str, arguments: Arguments) -> None:
     """Raise MisuseError for a mistake in the command line of a command that is a function."""
-    words, known = list(options), parameters_of(module, name)
-    if {*HELP} & {*words} or known is None:
+    known = parameters_of(module, arguments.command)
+    if {*HELP} & {*arguments.words} or known is None:
         return
     typed = [f"--{parameter}" for parameter in known]
-    for word in words:
-        if word.startswith("--") and word.partition("=")[0] not in [*typed, *FLAGS]:
-            raise MisuseError(describe_unknown_option(word, typed))
-    for value in get_values(words, "--config"):
+    for option in arguments.options:
+        if option.name and option.name not in [*typed, *FLAGS]:
+            raise MisuseError(describe_unknown_option(option.words[0], typed))
+    for value in arguments.get_all("--config"):
         _check_file("--config", value)
-    for value in get_values(words, "--ckpt_path"):
+    for value in arguments.get_all("--ckpt_path"):
         if not value.startswith(("-", "[")):
-            check_checkpoint(name, value)
+            check_checkpoint(arguments.command, value)
 
 
 def check_checkpoint(command: str, path: str | None) -> None:
@@ -87,15 +86,49 @@ def check_checkpoint(command: str, path: str | None) -> None:
         raise MisuseError(describe_missing_checkpoint(Path(path)))
 
 
-def _check_options(words: list[str]) -> None:
+def _check_options(arguments: Arguments) -> None:
     known = ["--config", *(f"--{name}" for name in PLAIN), *(f"--{section}" for section in SECTIONS)]
     for section, path in SECTIONS.items():
         known += [f"--{section}.{name}" for name in parameters_of(*path) or []]
-    for word in words:
-        name = word.partition("=")[0].removesuffix("+")
-        inside = ".".join(name.split(".")[:2])
-        if word.startswith("--") and inside not in [*known, *FLAGS] and not name.endswith(".help"):
-            raise MisuseError(describe_unknown_option(word, known))
+    for option in arguments.options:
+        inside = f"--{'.'.join(option.keys[:2])}"
+        if option.name and inside not in [*known, *FLAGS] and not option.name.endswith(".help"):
+            raise MisuseError(describe_unknown_option(option.words[0], known))
+
+
+def _refuse_fragments(arguments: Arguments) -> None:
+    """Raise MisuseError for a `--config` that holds only what belongs inside a section, or a study."""
+    parts = {section: parameters_of(*path) or [] for section, path in SECTIONS.items() if section != "trainer"}
+    for path in arguments.get_all("--config"):
+        config = arguments.configs.get(path)
+        if not config:
+            continue
+        for section, known in parts.items():
+            if config.keys() <= {*known}:
+                raise MisuseError(
+                    f"{path} is a {section} fragment (it holds {', '.join(config)}), no complete config: "
+                    f"give it by --{section} {shlex.quote(path)}, after --config configs/unet.yaml."
+                )
+        if {"grid", "like"} & config.keys():
+            raise MisuseError(f"{path} is a study: run it by segapp study --config {shlex.quote(path)}.")
+
+
+def _refuse_overridden(arguments: Arguments) -> None:
+    """Raise MisuseError for an option that stands before a `--config` which sets the same, and would prevail."""
+    for index, option in enumerate(arguments.options):
+        if not option.name or option.name == "--config":
+            continue
+        for other in arguments.options[index + 1 :]:
+            config = arguments.configs.get(other.value or "")
+            if other.name == "--config" and config is not None and _has(config, option.keys):
+                raise MisuseError(
+                    f"{option.name.removesuffix('+')} stands before --config {other.value}, which sets it again and "
+                    "would win: write it after."
+                )
+
+
+def _has(config: Any, keys: list[str]) -> bool:
+    return not keys or (isinstance(config, dict) and keys[0] in config and _has(config[keys[0]], keys[1:]))
 
 
 def _check_file(name: str, value: str) -> None:
@@ -104,23 +137,12 @@ def _check_file(name: str, value: str) -> None:
         raise MisuseError(message if name == "--config" else f"{name.lstrip('-')}: {message}")
 
 
-def _configs(words: list[str]) -> Iterator[tuple[str, str | None, dict[Any, Any]]]:
+def _configs(arguments: Arguments) -> Iterator[tuple[str, str | None, dict[Any, Any]]]:
     """Yield each YAML file that is named, in order, with the section it fills (None: all of them)."""
-    contents = read_configs(words)
-    for name, value in _pairs(words):
-        section = name.lstrip("-")
-        if (section in SECTIONS or name == "--config") and value in contents:
-            yield value, section if section in SECTIONS else None, contents[value]
-
-
-def _pairs(words: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the options that have a value, with it."""
-    for word, following in zip(words, [*words[1:], "--"], strict=False):
-        if word.startswith("--"):
-            name, equals, value = word.partition("=")
-            value = value if equals else following
-            if not value.startswith("--"):
-                yield name.removesuffix("+"), value
+    for option in arguments.options:
+        section = option.name.removeprefix("--").removesuffix("+")
+        if option.value in arguments.configs and (section in SECTIONS or section == "config"):
+            yield option.value, section if section in SECTIONS else None, arguments.configs[option.value]
 
 
 def _check_keys(where: str, section: str | None, config: dict[Any, Any]) -> None:
@@ -167,7 +189,7 @@ def _check_class(where: str, path: str, arguments: dict[Any, Any]) -> None:
     _refuse_unknown(f"{where}: {path}", arguments, parameters_of(module, name))
 
 
-def _check_root(words: list[str], configs: Sequence[tuple[str, str | None, dict[Any, Any]]]) -> None:
+def _check_root(arguments: Arguments, configs: Sequence[tuple[str, str | None, dict[Any, Any]]]) -> None:
     """Look for the folder of a `Folder`, whichever config or option names it last."""
     path, root = None, None
     sources = [
@@ -179,12 +201,12 @@ def _check_root(words: list[str], configs: Sequence[tuple[str, str | None, dict[
         if isinstance(source, dict):
             root = root if source.get("class_path", path) == path else None
             path = source.get("class_path", path)
-            arguments = source.get("init_args")
-            root = arguments.get("root", root) if isinstance(arguments, dict) else root
-    typed = get_option(words, "--data.source")
+            given = source.get("init_args")
+            root = given.get("root", root) if isinstance(given, dict) else root
+    typed = arguments.get("--data.source")
     if typed is not None:
         root, path = (root if typed == path else None), typed
-    root = get_option(words, "--data.source.init_args.root") or get_option(words, "--data.source.root") or root
+    root = arguments.get("--data.source.init_args.root") or arguments.get("--data.source.root") or root
     if path == _FOLDER and isinstance(root, str) and not Path(root).expanduser().is_dir():
         from segapp.datasets.layout import require_folder
 

@@ -25,10 +25,9 @@ from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
 from segapp.checkpoints.roles import ROOMS
 from segapp.checkpoints.trust import limited_imports
-from segapp.cli.early_checks import check_verb
+from segapp.cli.arguments import Arguments
 from segapp.cli.init_from import init_from
 from segapp.cli.interrupts import unwind_again
-from segapp.cli.options import add_flag_values, classes_named_by_user, get_option, gives, remove_option
 from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
 from segapp.cli.resume import (
     classes_of,
@@ -76,13 +75,13 @@ from segapp.training.trainer_settings import (
 from segapp.training.watchdog import explain_lost_process, is_reported_by_rank_zero, watch_processes
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Arguments) -> int:
     """Run one of Lightning's verbs; raises SegappError for what a person can mend."""
     start_afresh_when_a_class_changes()
     silence_libraries()
     watch_processes()
     try:
-        SegmentationCLI(list(arguments))
+        SegmentationCLI(arguments)
     except MisconfigurationException as error:
         raise MisuseError(" ".join(str(error).split())) from error
     except SegappError as error:
@@ -112,12 +111,13 @@ class SegmentationParser(ClearErrors, LightningArgumentParser):
 class SegmentationCLI(LightningCLI):
     """fit, validate and test of a SegmentationModule on a SegmentationDataModule."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: Arguments) -> None:
+        self.typed = arguments
         self.checkpoint: dict[str, Any] | None = None
         self._stop: StopWhenAsked | None = None
         self.measure: Measure | None = None  # of a dry run
-        path = get_option(arguments[1:], "--ckpt_path")
-        is_scored = path is not None and arguments[0] != "fit" and is_bundle(path)
+        path = arguments.get("--ckpt_path")
+        is_scored = path is not None and arguments.command != "fit" and is_bundle(path)
         self.bundle = read_bundle(path) if path is not None and is_scored else None  # scored in place of a checkpoint
         self._net: dict[str, Any] | None = None  # as it was begun with, where a checkpoint fills it
         self._restored: dict[str, Any] | None = None  # the settings that came from a checkpoint
@@ -132,7 +132,7 @@ class SegmentationCLI(LightningCLI):
             trainer_defaults={"use_distributed_sampler": False, "default_root_dir": "runs"},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            args=arguments,
+            args=[arguments.command, *arguments.words],
         )
 
     @staticmethod
@@ -169,17 +169,15 @@ class SegmentationCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Read the checkpoint's settings first, then the configs and options as they were typed."""
-        assert isinstance(args, list)
-        verb, options = args[0], add_flag_values(args[1:], ("--dry_run", "--new_split"))
-        self.typed = options
-        check_verb(verb, options)
-        path = get_option(options, "--ckpt_path")
+        verb, path = self.typed.command, self.typed.get("--ckpt_path")
+        kept = [one for one in self.typed.options if self.bundle is None or one.name != "--ckpt_path"]
+        options = [word for one in kept for word in one.words]
         if self.bundle is not None:
-            settings = list_settings(self.bundle, classes_named_by_user(options))
-            options = ["--config", yaml.safe_dump(settings, sort_keys=False), *remove_option(options, "--ckpt_path")]
+            settings = list_settings(self.bundle, self.typed.named_classes)
+            options = ["--config", yaml.safe_dump(settings, sort_keys=False), *options]
         elif path is not None:
             self.checkpoint = read_checkpoint(path)
-            self._restored = read_checkpoint_settings(path, self.checkpoint, verb, classes_named_by_user(options))
+            self._restored = read_checkpoint_settings(path, self.checkpoint, verb, self.typed.named_classes)
             options = ["--config", yaml.safe_dump(self._restored, sort_keys=False), *options]
         with self._imports(ROOMS):
             self.config = parser.parse_args([verb, *options])
@@ -190,7 +188,7 @@ class SegmentationCLI(LightningCLI):
         """Limit what is imported, where settings came from a checkpoint, to these classes and those the user named."""
         if self._restored is None:
             return nullcontext()
-        return limited_imports([*classes, *classes_named_by_user(self.typed)])
+        return limited_imports([*classes, *self.typed.named_classes])
 
     def _set_seed(self) -> None:
         """Seed everything, once the seed is known to be one."""
@@ -238,14 +236,14 @@ class SegmentationCLI(LightningCLI):
             raise MisuseError("--new_split divides the images of a checkpoint anew: give --ckpt_path, or leave it out.")
         if self.subcommand != "fit" and settings.dry_run:
             raise MisuseError(f"--dry_run measures a fit; segapp {self.subcommand} has none.")
-        if get_option(self.typed, "--init_from") and (checkpoint_path or self.subcommand != "fit"):
+        if self.typed.get("--init_from") and (checkpoint_path or self.subcommand != "fit"):
             raise MisuseError("--init_from starts a new fit from other weights, --ckpt_path brings its own: give one.")
         if settings.dry_run:
             self.measure, self.folder = Measure(), make_scratch_folder()
             settings.ckpt_path = None  # its settings and its data are measured, not what is left of it
         elif self.subcommand == "fit":
             if run is not None:
-                refuse_other_place(run, [name for name in PLACE if get_option(self.typed, name)])
+                refuse_other_place(run, [name for name in PLACE if self.typed.get(name)])
             self.folder = run or make_run_folder(root, settings.name, job)
             print_message(f"run: {self.folder}")
             if run is None and (last := find_last_checkpoint(self.folder)):
@@ -253,7 +251,7 @@ class SegmentationCLI(LightningCLI):
             if self.checkpoint is not None and (sentence := explain_finished_run(self.checkpoint, settings.trainer)):
                 print_message(sentence)
         else:
-            beside = run if get_option(self.typed, "--trainer.default_root_dir") is None else None
+            beside = run if self.typed.get("--trainer.default_root_dir") is None else None
             self.folder = make_results_folder(beside or root / settings.name, str(self.subcommand), job)
         place_loggers(settings.trainer, self.folder)
 
@@ -284,8 +282,8 @@ class SegmentationCLI(LightningCLI):
 
     def _prepare_for_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Let the network fetch nothing, and look at what it and the data cost before anything is made."""
-        settings, own = self.config[self.subcommand], classes_named_by_user(self.typed)
-        path = str(settings.ckpt_path or get_option(self.typed, "--ckpt_path"))  # a dry run loads none
+        settings, own = self.config[self.subcommand], self.typed.named_classes
+        path = str(settings.ckpt_path or self.typed.get("--ckpt_path"))  # a dry run loads none
         record, plain = checkpoint["segapp"], self._collect_config()
         self._net = plain["model"]["net"]
         settings.model.net = replace_network_settings(path, settings.model.net.as_dict(), own)
@@ -298,7 +296,7 @@ class SegmentationCLI(LightningCLI):
         net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
         planned_network(path, net, own, select_weights("net.", checkpoint))
         root = (plain["data"]["source"].get("init_args") or {}).get("root")
-        if root is not None and not gives(self.typed, str(root)):
+        if root is not None and not self.typed.gives(str(root)):
             check_root(path, root, "name the folder with --data.source.init_args.root")
 
     def after_instantiate_classes(self) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from segapp.cli import COMMANDS, main
 from segapp.cli import early_checks as early
+from segapp.cli.arguments import Arguments
 from segapp.cli.early_checks import PLAIN, SECTIONS, check_function, check_verb
 from segapp.cli.source_text import parameters_of, public_names
 from segapp.errors import MisuseError
@@ -43,7 +44,7 @@ def changed(old: str, new: str) -> list[str]:
 )
 def test_a_mistake_in_a_config_names_its_file(old, new, said):
     with pytest.raises(MisuseError, match=said):
-        check_verb("fit", changed(old, new))
+        check_verb(Arguments("fit", changed(old, new)))
 
 
 @pytest.mark.parametrize(
@@ -65,26 +66,28 @@ def test_a_mistake_in_a_config_names_its_file(old, new, said):
 )
 def test_a_mistake_on_the_command_line_is_told_with_what_was_meant(words, said):
     with pytest.raises(MisuseError, match=said):
-        check_verb("fit", words)
+        check_verb(Arguments("fit", words))
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/model/*.yaml")) + sorted(ROOT.glob("configs/data/*.yaml")))
 def test_what_is_right_passes(path):
     fragment = yaml.safe_load(path.read_text())
     Path(fragment.get("source", {}).get("init_args", {}).get("root", "x")).mkdir(parents=True)
-    check_verb("fit", ["--config", CONFIG, f"--{path.parent.name}", str(path), "--trainer.callbacks+", "x.Y"])
+    check_verb(
+        Arguments("fit", ["--config", CONFIG, f"--{path.parent.name}", str(path), "--trainer.callbacks+", "x.Y"])
+    )
 
 
 def test_the_root_that_counts_is_the_last(tmp_path):
     words = ["--config", CONFIG, "--data", str(ROOT / "configs/data/mine.yaml")]
-    check_verb("fit", [*words, "--data.source.init_args.root", str(tmp_path)])
-    check_verb("fit", [*words, "--data.source", "segapp.datasets.Cells"])
+    check_verb(Arguments("fit", [*words, "--data.source.init_args.root", str(tmp_path)]))
+    check_verb(Arguments("fit", [*words, "--data.source", "segapp.datasets.Cells"]))
 
 
 def test_scoring_without_a_checkpoint_is_told():
     for verb in ("validate", "test"):
         with pytest.raises(MisuseError, match=f"segapp {verb} scores a checkpoint"):
-            check_verb(verb, [])
+            check_verb(Arguments(verb, []))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_scoring_without_a_checkpoint_is_told():
 )
 def test_the_other_commands_are_looked_at_too(command, words, said):
     with pytest.raises(MisuseError, match=said):
-        check_function(COMMANDS[command][0], command, words)
+        check_function(COMMANDS[command][0], Arguments(command, words))
 
 
 def test_no_mistake_needs_torch_to_be_told():

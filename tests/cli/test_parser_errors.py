@@ -6,6 +6,7 @@ import pytest
 import yaml
 from lightning.pytorch.loggers import CSVLogger
 
+from segapp.cli.arguments import Arguments
 from segapp.cli.parser import start_afresh_when_a_class_changes
 from segapp.cli.trainer_commands import SegmentationCLI
 from segapp.errors import MisuseError
@@ -64,14 +65,14 @@ from tests.cli.tiny import TINY
 def test_a_wrong_setting_is_one_sentence(options, expected):
     start_afresh_when_a_class_changes()
     with pytest.raises(MisuseError) as raised:
-        SegmentationCLI(["fit", "--config", str(TINY), *options])
+        SegmentationCLI(Arguments("fit", ["--config", str(TINY), *options]))
     assert expected in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_without_a_config_the_missing_parts_are_named():
     with pytest.raises(MisuseError, match=r"^model.net, model.loss, data.source must be given: start from a complete"):
-        SegmentationCLI(["fit", "--trainer.max_epochs", "3"])
+        SegmentationCLI(Arguments("fit", ["--trainer.max_epochs", "3"]))
 
 
 @pytest.mark.parametrize("option", ["--config", "--data", "--model.net"])
@@ -79,14 +80,14 @@ def test_a_file_that_is_missing_is_said_to_be_with_the_nearest_name(option, tmp_
     (tmp_path / "mine.yaml").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MisuseError, match=r"there is no file \S*mime.yaml \(did you mean \S*mine.yaml\?\)\.$"):
-        SegmentationCLI(["fit", "--config", str(TINY), option, "mime.yaml"])
+        SegmentationCLI(Arguments("fit", ["--config", str(TINY), option, "mime.yaml"]))
 
 
 def test_a_config_may_be_given_as_text_longer_than_a_file_name():
     text = json.dumps(yaml.safe_load(TINY.read_text()))
     assert max(map(len, text.split("/"))) > 255
     with pytest.raises(MisuseError, match=r"data.batch_size: expected int, got many."):
-        SegmentationCLI(["fit", "--config", text, "--data.batch_size", "many"])
+        SegmentationCLI(Arguments("fit", ["--config", text, "--data.batch_size", "many"]))
 
 
 class Uninstalled(CSVLogger):
@@ -101,7 +102,7 @@ def test_a_package_that_is_not_installed_is_named(form, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     logger = form.format(f"{__name__}.Uninstalled")
     with pytest.raises(MisuseError, match=r"^a setting is refused: Requirement 'nobody>=1' not met. HINT: pip install"):
-        SegmentationCLI(["fit", "--config", str(TINY), "--trainer.logger", logger])
+        SegmentationCLI(Arguments("fit", ["--config", str(TINY), "--trainer.logger", logger]))
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_a_package_that_is_not_installed_is_named(form, tmp_path, monkeypatch):
 )
 def test_settings_without_their_class_name_the_classes(options, tmp_path):
     folder = ["--data.source", "segapp.datasets.Folder", "--data.source.init_args.root", str(tmp_path)]
-    words = ["fit", "--config", str(TINY), *folder, "--data.source.init_args.classes", "[a, b]", *options]
+    words = ["--config", str(TINY), *folder, "--data.source.init_args.classes", "[a, b]", *options]
     with pytest.raises(MisuseError) as caught:
-        SegmentationCLI(words)
+        SegmentationCLI(Arguments("fit", words))
     error = str(caught.value)
     assert "mask:" in error and "class_path" in error and "segapp.datasets.Indices" in error
     assert "Namespace" not in error and "NestedArg" not in error

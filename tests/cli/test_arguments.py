@@ -1,0 +1,74 @@
+"""The words of a command line become options once."""
+
+from pathlib import Path
+
+import pytest
+
+from segapp.cli.arguments import Arguments
+from segapp.errors import MisuseError
+
+
+def split(*words: str) -> list[tuple[str, str | None]]:
+    return [(option.name, option.value) for option in Arguments("fit", words).options]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--name", "x"], [("--name", "x")]),
+        (["--name=x=y"], [("--name", "x=y")]),
+        (["--seed_everything", "-3"], [("--seed_everything", "-3")]),
+        (["-c", "a.yaml"], [("--config", "a.yaml")]),
+        (["--print_config", "--name", "x"], [("--print_config", None), ("--name", "x")]),
+        (["--dry_run"], [("--dry_run", "true")]),
+        (["--dry_run", "--name", "x"], [("--dry_run", "true"), ("--name", "x")]),
+        (["--dry_run", "false"], [("--dry_run", "false")]),
+        (["a.yaml", "--name", "x", "y"], [("", None), ("--name", "x"), ("", None)]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value[0], str) else "",
+)
+def test_words_are_split_into_options(words, expected):
+    assert split(*words) == expected
+
+
+def test_the_last_value_of_an_option_counts():
+    arguments = Arguments("fit", ["--name", "x", "--name=y"])
+    assert arguments.get_all("--name") == ["x", "y"]
+    assert arguments.get("--name") == "y"
+    assert arguments.get("--job") is None
+
+
+def test_a_list_is_appended_to_under_the_name_of_the_list():
+    (option,) = Arguments("fit", ["--trainer.callbacks+", "x.Y"]).options
+    assert option.appends and option.keys == ["trainer", "callbacks"]
+
+
+def test_configs_are_read_where_a_config_is_expected(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text("name: a")
+    words = ["--config", "a.yaml", "--name", "a.yaml", "--data.source", "a.yaml", "--config", "name: text"]
+    assert Arguments("fit", words).configs == {"a.yaml": {"name": "a"}}
+    assert Arguments("fit", ["--name", "a.yaml"]).configs == {}
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "word", "data:\nname: x"])
+def test_a_file_that_is_no_config_is_refused(text, tmp_path):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(MisuseError, match=r"a\.yaml"):
+        _ = Arguments("fit", ["--config", str(tmp_path / "a.yaml")]).configs
+
+
+def test_the_user_vouches_for_classes_and_for_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text("model: {net: {class_path: from_config.Net}}")
+    words = ["--config", "a.yaml", "--allow", "allowed", "--ckpt_path", "model.ckpt", "--name", "some.Name"]
+    words += ["--model.loss", "typed.Loss", "--data.source={class_path: inline.Source}"]
+    named = Arguments("fit", words).named_classes
+    assert named == ("allowed", "from_config.Net", "typed.Loss", "inline.Source")
+
+
+def test_a_value_is_given_by_an_option_or_in_a_config(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("data: {source: {init_args: {root: in_config}}}")
+    arguments = Arguments("fit", ["--config", str(path), "--data.source={init_args: {root: inline}}", "--x", "typed"])
+    assert [arguments.gives(root) for root in ("in_config", "inline", "typed", "other")] == [True, True, True, False]
