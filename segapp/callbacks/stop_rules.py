@@ -16,6 +16,8 @@ from segapp.schedules import WarmupCosine
 
 WARM = 10
 """Steps of a session before its pace is known: the first ones also start workers and choose kernels."""
+EARLY = 0.1
+"""Fraction of the budget after which the pace of fewer steps counts too, so that slow ones keep to a short budget."""
 CHECKS = 100
 """How often in a run its pace is compared with what is left of the budget."""
 
@@ -77,13 +79,14 @@ class TimeBudget(EarlyEnd):
         self.seconds = 60 * minutes
         self._spent = 0.0  # in the sessions before this one
         self._session = _Pace(0)
-        self._next_check = 0
+        self._started_at = self._next_check = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         super().on_train_start(trainer, pl_module)
         self._session = _Pace(trainer.global_step)
-        self._next_check = trainer.global_step + 2 * WARM
+        self._started_at = trainer.global_step
+        self._next_check = trainer.global_step + 2
 
     def on_train_batch_end(self, trainer: Trainer, *rest: Any) -> None:
         """Shorten the schedule where the rest of it would take too long, and stop where it ends."""
@@ -114,12 +117,17 @@ class TimeBudget(EarlyEnd):
         schedule = self._find_schedule(trainer)
         done = trainer.global_step
         left = self.seconds - self._spent - self._session.elapsed
-        affordable = trainer.strategy.broadcast(done + self._session.count_affordable(left))
+        counts = done - self._started_at >= 2 * WARM or self._session.elapsed > EARLY * self.seconds
+        affordable = done + self._session.count_affordable(left) if counts else schedule.total_steps
+        affordable = trainer.strategy.broadcast(affordable)
         is_ours = schedule.end in (self.end, schedule.total_steps)
         wanted = min(schedule.total_steps if is_ours else schedule.end, affordable)
         if abs(wanted - schedule.end) > 0.01 * (schedule.end - done):
             self.end_after(trainer, max(done, wanted))
-        self._next_check = done + max(1, min(schedule.total_steps // CHECKS, (schedule.end - done) // 4))
+        if done - self._started_at < 2 * WARM:
+            self._next_check = min(self._started_at + 2 * WARM, done + 2)
+        else:
+            self._next_check = done + max(1, min(schedule.total_steps // CHECKS, (schedule.end - done) // 4))
 
 
 class StopWhenFlat(EarlyEnd):
@@ -175,7 +183,7 @@ class _Pace:
 
     def __init__(self, first: int) -> None:
         self._begun = self._measured = self._validation_begun = time.monotonic()
-        self._first = self._last = first
+        self._start = self._first = self._last = first
         self._longest = 0.0
 
     @property
@@ -199,5 +207,6 @@ class _Pace:
 
     def count_affordable(self, seconds: float) -> int:
         """Return how many steps, with their validations and the last one, so many seconds hold."""
-        step = (time.monotonic() - self._measured) / max(1, self._last - self._first)
+        now, steps = time.monotonic(), self._last - self._first
+        step = (now - self._measured) / steps if steps else (now - self._begun) / max(1, self._last - self._start)
         return max(0, int((seconds - self._longest) / step))

@@ -1,16 +1,20 @@
 """`segapp plan`: a complete configuration for a folder of images and masks."""
 
 import re
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from segapp.errors import MisuseError
 from segapp.io import require_writable
-from segapp.planning.decisions import Decision
+from segapp.lab.tune.record import Begun, read_begun, write_begun
+from segapp.planning.alternatives import list_alternatives
+from segapp.planning.decisions import Decision, build_config, change_decisions
 from segapp.planning.machine import look_at_machine
 from segapp.planning.page import write_page
 from segapp.planning.plan import Plan, make_plan
 from segapp.planning.source import describe_folder, describe_section
 from segapp.planning.write import write_plan
+from segapp.report.tables import write_csv
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -22,6 +26,7 @@ def plan(
     output: str = "plan.yaml",
     budget: str = "30m",
     classes: str = "",
+    tune: int = 0,
     overwrite: bool = False,
 ) -> int:
     """Look at images and masks, measure a few training steps, and write a complete configuration for `segapp fit`.
@@ -36,17 +41,81 @@ def plan(
         output: YAML to write.
         budget: Time that the training may take on this machine, as 90s, 30m or 2h.
         classes: Names of the classes, separated by commas, in the order of their values or colours in the masks.
+        tune: Compare so many alternatives with the plan by training them, within the budget once more, and write the
+            better configuration. The same command continues an interrupted comparison.
         overwrite: Whether to replace an existing YAML.
     """
-    path, seconds = Path(output), read_budget(budget)
-    _require_free(path, overwrite)
-    names = [name.strip() for name in classes.split(",") if name.strip()]
-    decisions = _describe_source(images, masks, data, names)
+    if tune:
+        return _tune(tune, Request(images, masks, data, output, budget, classes, overwrite))
+    request = Request(images, masks, data, output, budget, classes, overwrite)
+    begun = _begin(request)
+    write_plan(request.path, begun.decisions, begun.heading)
+    print(f"written: {request.path}, {request.page}\nnext: segapp fit --config {request.path}")
+    return 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `segapp plan`."""
+
+    images: str
+    masks: str
+    data: str
+    output: str
+    budget: str
+    classes: str
+    overwrite: bool
+
+    @property
+    def path(self) -> Path:
+        """The YAML to write."""
+        return Path(self.output)
+
+    @property
+    def page(self) -> Path:
+        """The page beside it."""
+        return self.path.with_suffix(".html")
+
+
+def _begin(request: Request) -> Begun:
+    """Decide everything, and write the page."""
+    path, seconds = request.path, read_budget(request.budget)
+    _require_free(path, request.overwrite)
+    names = [name.strip() for name in request.classes.split(",") if name.strip()]
+    decisions = _describe_source(request.images, request.masks, request.data, names)
     made = make_plan(path.stem, decisions, look_at_machine(), seconds)
-    page = path.with_suffix(".html")
-    write_page(page, made, path)
-    write_plan(path, made.decisions, _head(made, path, budget))
-    print(f"written: {path}, {page}\nnext: segapp fit --config {path}")
+    write_page(request.page, made, path)
+    return Begun(asdict(request), _head(made, path, request.budget), made.decisions)
+
+
+def _tune(count: int, request: Request) -> int:
+    """Compare alternatives with the plan, and write the better one."""
+    folder = Path("runs") / f"{request.path.stem}_tune"
+    inputs = {key: value for key, value in asdict(request).items() if key != "overwrite"} | {"tune": count}
+    seconds = read_budget(request.budget)
+    _require_free(request.path, request.overwrite)
+    begun = read_begun(folder, inputs) or replace(_begin(request), inputs=inputs)
+    config = build_config(begun.decisions)
+    alternatives = list_alternatives(config)
+    if not 1 <= count <= len(alternatives):
+        names = "; ".join(alternative.name for alternative in alternatives)
+        raise MisuseError(f"--tune {count}: this plan has {len(alternatives)} alternatives: {names}.")
+    write_begun(folder, begun)
+    from segapp.lab.study.processes import Processes  # not on Windows, where plans are made all the same
+    from segapp.lab.tune.halving import compare, describe_outcome
+
+    try:
+        outcome = compare(request.path.stem, config, alternatives[:count], seconds, Processes(), print)
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues.")
+        return 130
+    write_csv(folder / "tune.csv", outcome.rows)
+    told = describe_outcome(outcome)
+    settings = next((one.settings for one in alternatives if one.name == outcome.winner), {})
+    decisions = change_decisions(begun.decisions, settings, f"Chosen by --tune: {outcome.winner}.")
+    write_plan(request.path, decisions, f"{begun.heading}\n\n{told}")
+    print(f"{told}\nwritten: {request.path}, {request.page}; every run: {folder / 'tune.csv'}")
+    print(f"next: segapp fit --config {request.path}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """A decision of a plan: a setting, its value, and the numbers that led to it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,31 @@ def build_config(decisions: Iterable[Decision]) -> dict[str, Any]:
             place = place.setdefault(section, {})
         place[name] = decision.value
     return config
+
+
+def change_decisions(decisions: Iterable[Decision], settings: Mapping[str, Any], reason: str) -> list[Decision]:
+    """Return the decisions with other values of some settings, by dotted keys; `reason` is added to theirs.
+
+    A setting may lie inside a decision's value, as `model.optimizer.init_args.lr` in `model.optimizer`.
+    """
+    changed = list(decisions)
+    for key, value in settings.items():
+        inside = [i for i, decision in enumerate(changed) if f"{key}.".startswith(f"{decision.setting}.")]
+        if not inside:
+            changed.append(Decision(key, value, reason))
+            continue
+        former = changed[inside[-1]]
+        path = key[len(former.setting) + 1 :].split(".") if key != former.setting else []
+        new = _replace_inside(former.value, path, value)
+        changed[inside[-1]] = Decision(former.setting, new, f"{former.reason} {reason}".strip())
+    return changed
+
+
+def _replace_inside(value: Any, path: Sequence[str], new: Any) -> Any:
+    """Return a nested value with another one at a path; nothing is changed in place."""
+    if not path:
+        return new
+    return {**value, path[0]: _replace_inside(value.get(path[0], {}), path[1:], new)}
 
 
 def list_reasons(decisions: Iterable[Decision]) -> Mapping[str, str]:

@@ -39,7 +39,7 @@ def write_plan(path: Path, decisions: Sequence[Decision], heading: str) -> None:
 
 def format_plan(decisions: Sequence[Decision], heading: str) -> str:
     """Return the YAML text: it loads to exactly the configuration of the decisions."""
-    lines = [f"# {line}".rstrip() for line in heading.strip().split("\n")]
+    lines = [line for text in heading.strip().split("\n") for line in _format_comment(text, "") or ["#"]]
     config, reasons = build_config(decisions), list_reasons(decisions)
     for name, section in config.items():
         lines += ["", *_format_setting(name, section, name, reasons, 0)]

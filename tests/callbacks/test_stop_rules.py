@@ -74,6 +74,13 @@ def test_a_slow_run_ends_with_its_budget_and_the_rate_at_zero(monkeypatch, tmp_p
     assert max(abs(a - b) for a, b in zip(module.rates, module.rates[1:], strict=False)) < 0.12  # no jumps
 
 
+def test_steps_so_slow_that_few_of_them_fill_the_budget_end_within_it(monkeypatch, tmp_path):
+    module = Tiny(Clock(monkeypatch), step=10.0)
+    trainer = fit(module, TimeBudget(2), tmp_path)
+    assert 100 <= module.clock.now <= 130 and trainer.global_step < 14  # to one step
+    assert module.rates[-1] == pytest.approx(0, abs=0.05)
+
+
 def test_a_run_that_is_fast_enough_keeps_its_schedule(monkeypatch, tmp_path):
     module = Tiny(Clock(monkeypatch), step=0.1)
     assert fit(module, TimeBudget(10), tmp_path).global_step == 200

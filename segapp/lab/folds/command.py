@@ -11,9 +11,10 @@ from segapp.export.write import Order, Trained, write_bundle
 from segapp.lab.folds.config import read_folds
 from segapp.lab.folds.page import write_page
 from segapp.lab.folds.tables import make_fold_rows, make_image_rows, make_score_rows
-from segapp.lab.study.command import open_executor, read_result
+from segapp.lab.study.command import open_executor
 from segapp.lab.study.jobs import StudyJob, plan_jobs
 from segapp.lab.study.queue import run_all
+from segapp.lab.study.results import read_result
 from segapp.loading.source_building import build_source
 from segapp.report.results import Result
 from segapp.report.tables import write_csv

@@ -1,6 +1,5 @@
 """`segapp study`: an ablation from one YAML."""
 
-import math
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from segapp.lab.study.jobs import CONFIG, StudyJob, plan_jobs
 from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.processes import Processes
 from segapp.lab.study.queue import Executor, run_all
+from segapp.lab.study.results import read_result
 from segapp.report.results import Result
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.text import for_terminal
@@ -84,26 +84,6 @@ def _require_sensible_landscape(config: str, plan: Study) -> None:
 def open_executor(ray: str | None, workers: int | None) -> AbstractContextManager[Executor]:
     """Open what runs jobs: processes of this machine, or a Ray cluster."""
     return nullcontext(Processes(workers)) if ray is None else open_cluster(ray, workers)
-
-
-def read_result(job: StudyJob, plan: Study) -> Result:
-    """Read what a job left on the disk."""
-    state = job.state()
-    levels = next(variant.levels for variant in plan.variants if variant.name == job.variant)
-    finished = state["status"] == "finished"
-    run = job.folder / state["run"] if finished else None
-    return Result(
-        variant=job.variant,
-        seed=job.seed,
-        status=state["status"],
-        message=state.get("message", ""),
-        run=run,
-        evaluation=run / state["evaluation"] if run else None,
-        examples=job.folder / "examples",
-        seconds=float(state["seconds"]) or math.nan,
-        facts=job.facts,
-        levels=levels if len(levels) > 1 else {},
-    )
 
 
 def _read_configs(jobs: Sequence[StudyJob]) -> dict[str, dict]:
