@@ -7,6 +7,7 @@ DECISIONS = [
     Decision("model.optimizer", {"class_path": "AdamW", "init_args": {"lr": 1, "weight_decay": 2}}, ""),
 ]
 
+
 def test_a_later_decision_replaces_an_earlier_one():
     decisions = [Decision("data.crop", 1, "a"), Decision("data.crop", 2, "b"), Decision("name", "x", "")]
     assert build_config(decisions) == {"data": {"crop": 2}, "name": "x"}
@@ -15,7 +16,6 @@ def test_a_later_decision_replaces_an_earlier_one():
 def test_only_settings_with_a_reason_have_one():
     decisions = [Decision("data.crop", 1, "a"), Decision("data.window", None, ""), Decision("data.crop", 2, "b")]
     assert list_reasons(decisions) == {"data.crop": "b"}
-
 
 
 def test_a_setting_inside_a_decision_is_replaced_alone():
