@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -64,6 +64,9 @@ class Row:
 
 
 COLUMNS = [field.name for field in fields(Row)]
+
+LONGEST = 2**20
+"""Characters of a line: more than any row has, so that a file without ends of line is not read into memory."""
 
 
 class Manifest:
@@ -146,13 +149,15 @@ class Manifest:
             return
         with explain_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            content = self.path.read_bytes() if self.path.exists() else b""
-            if b"\n" not in content:
-                self.path.write_bytes(b"")
-                _append(self.path, COLUMNS)
-            elif not content.endswith(b"\n"):
-                with self.path.open("ab") as file:
+            with self.path.open("a+b") as file:
+                file.seek(0)
+                has_header = file.readline(LONGEST).endswith(b"\n")
+                if not has_header:
+                    file.truncate(0)
+                elif file.seek(-1, os.SEEK_END) and file.read() != b"\n":
                     file.write(b"\n")
+            if not has_header:
+                _append(self.path, COLUMNS)
         self._ready = True
 
 
@@ -234,25 +239,34 @@ def _read(path: Path) -> list[Row]:
     """Read the complete rows: each is a line of its own, so that a truncated one damages no other."""
     rows = []
     kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
-    with (
-        explain_errors(path),
-        path.open(newline="", encoding="utf-8", errors="replace") as file,
-    ):  # torn within a letter, too
-        header, *lines = file.read().split("\n")
+    lines = _read_lines(path)
+    header = next(lines, "")
     expected = ",".join(COLUMNS)
-    if header != expected and not (expected.startswith(header) and not lines):  # a crash may have torn it
+    if header != f"{expected}\n" and not expected.startswith(header):  # a crash may have torn it
         raise MisuseError(
             f"{path}: is no manifest of this segapp (its first line should be {expected}); choose another --output."
         )
     for line in lines:
         try:
-            (values,) = csv.reader([line])
+            (values,) = csv.reader([line.removesuffix("\n")])
             row = Row(**{name: kind(from_csv(v)) for (name, kind), v in zip(kinds.items(), values, strict=True)})
             if min(row.counts, default=0) >= 0 and min(row.class_areas, default=0) >= 0:
                 rows.append(row)
         except (ValueError, csv.Error):
             continue  # torn by a crash: its image is done again
     return rows
+
+
+def _read_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a manifest; raise MisuseError for one that no image's row can be."""
+    with explain_errors(path), path.open(newline="\n", encoding="utf-8", errors="replace") as file:
+        while line := file.readline(LONGEST):  # torn within a letter, too
+            if len(line) == LONGEST:
+                raise MisuseError(
+                    f"{path}: is no manifest of this segapp, it has a line of {LONGEST:,} characters or more; choose "
+                    "another --output."
+                )
+            yield line
 
 
 def _require_plain_file(path: Path) -> None:

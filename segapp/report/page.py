@@ -4,8 +4,13 @@ import base64
 from collections.abc import Iterable
 from pathlib import Path
 
+from segapp.errors import MisuseError
 from segapp.io import write_atomically
+from segapp.system.regular_files import read_regular
 from segapp.terminal.text import for_html
+
+LARGEST_IMAGE = 2**26
+"""Bytes of an image file in a page."""
 
 CSS = """
 :root { color-scheme: light dark; --ink: #24272d; --soft: #667; --paper: #fdfdfc; --line: #d9dade; --tint: #f1f2f4;
@@ -91,9 +96,12 @@ def format_facts(pairs: dict[str, str]) -> str:
 
 
 def embed_image(path: Path, caption: str) -> str:
-    """Embed an image file."""
+    """Embed an image file: a regular one, or a link to one in the same folder; raises MisuseError for others."""
+    content = read_regular(path, LARGEST_IMAGE)
+    if path.resolve().parent != path.parent.resolve():
+        raise MisuseError(f"{path}: a link out of its folder, which is not followed; put the image itself there.")
     kind = "jpeg" if path.suffix in (".jpg", ".jpeg") else "png"
-    data = base64.b64encode(path.read_bytes()).decode()
+    data = base64.b64encode(content).decode()
     words = for_html(caption)
     return f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}"><figcaption>{words}</figcaption></figure>'
 

@@ -1,5 +1,6 @@
 """The kinds of file that are not read: a pipe waits for ever, a device has no end."""
 
+import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,44 @@ def describe_irregular(path: Path) -> str | None:
     except OSError as error:
         return "a link that leads back to itself" if path.is_symlink() else f"not readable ({error.strerror})"
     return IRREGULAR.get(stat.S_IFMT(mode))
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the bytes of a regular file of `most` bytes at most; raises MisuseError for anything else."""
+    if (kind := describe_irregular(path)) is not None:
+        raise MisuseError(f"{path}: {kind}, not a regular file.")
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise MisuseError(f"{path}: cannot be read ({error.strerror}).") from error
+    if len(content) > most:
+        raise MisuseError(f"{path}: {size:,} bytes; {most:,} at most are read.")
+    return content
+
+
+def refuse_links_out(folder: Path) -> None:
+    """Raise MisuseError for a link inside a folder that leads out of it, and for a pipe, a socket or a device.
+
+    A folder from elsewhere could otherwise have files of the user read into its page, or written over. A link between
+    files of the folder, such as `latest`, is harmless.
+    """
+    root = folder.resolve()
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place, name) for name in (*folders, *files)):
+            if path.is_symlink() and not _leads_inside(path, root):
+                raise MisuseError(f"{path}: a link to {path.readlink()}, out of {folder}; put the file itself there.")
+            kind = describe_irregular(path)
+            if kind not in (None, IRREGULAR[stat.S_IFDIR]) and not path.is_symlink():
+                raise MisuseError(f"{path}: {kind}, which is neither read nor written; remove it.")
+
+
+def _leads_inside(link: Path, root: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # a link that leads back to itself
+        return False
 
 
 def refuse_pipes(arguments: Iterable[str]) -> None:

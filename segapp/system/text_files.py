@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.errors import MisuseError
-from segapp.system.regular_files import describe_irregular
+from segapp.system.regular_files import describe_irregular, read_regular
 
 LARGEST = 2**28
 """Bytes of a table: some million rows."""
@@ -19,13 +19,9 @@ def read_text(path: Path, most: int = LARGEST) -> str:
     if (kind := describe_irregular(path)) is not None:
         raise MisuseError(f"{path}: {kind}, not a text file.")
     try:
-        if path.stat().st_size > most:
-            raise MisuseError(f"{path}: {path.stat().st_size:,} bytes; {most:,} at most are read.")
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise MisuseError(f"{path}: is not UTF-8 text{_describe_encoding(error.object)}; save it as UTF-8.") from error
-    except OSError as error:
-        raise MisuseError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def read_json(path: Path, most: int = LARGEST_JSON) -> dict[str, Any]:

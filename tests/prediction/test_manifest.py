@@ -206,3 +206,15 @@ def test_a_row_whose_numbers_are_none_is_as_one_that_was_torn(job, tmp_path, cha
     Manifest(tmp_path / "out").add(row)
     Manifest(tmp_path / "out").add(replace(row, image="b.png", **change))
     assert list(Manifest(tmp_path / "out").rows) == ["a.png"]
+
+
+@pytest.mark.parametrize("begin", [b"", b"image,size\n", None], ids=["zeros", "other header", "manifest"])
+def test_a_manifest_without_ends_of_line_is_not_read_into_memory(job, tmp_path, begin):
+    """A sparse file costs nothing on the disk and would fill the memory."""
+    if begin is None:
+        Manifest(tmp_path).add(make_row(job, tmp_path, "m"))
+    else:
+        (tmp_path / "manifest.csv").write_bytes(begin)
+    os.truncate(tmp_path / "manifest.csv", 2**40)
+    with pytest.raises(MisuseError, match=r"manifest\.csv"):
+        Manifest(tmp_path)

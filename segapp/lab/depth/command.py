@@ -17,6 +17,7 @@ from segapp.io import require_writable, write_atomically
 from segapp.lab.depth.figures import COLUMNS, read_profiles
 from segapp.lab.depth.measure import DepthVariant, Scale, measure
 from segapp.lab.depth.page import PAGE, PICTURES, draw_all
+from segapp.system.text_files import read_text
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.progress import Progress
 
@@ -126,7 +127,7 @@ def claim(folder: Path, study: DepthGrid) -> None:
     """Remember what the folder's numbers are of; raises MisuseError when they are of another study."""
     record = folder / "study.yaml"
     text = yaml.safe_dump(asdict(study), sort_keys=False)
-    if record.is_file() and record.read_text(encoding="utf-8") != text:
+    if record.is_file() and read_text(record) != text:
         raise MisuseError(f"{folder}: holds the numbers of another study; name a new folder with --output.")
     with write_atomically(record) as temporary:
         temporary.write_text(text, encoding="utf-8")

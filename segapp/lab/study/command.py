@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segapp.checkpoints.merge import flatten_settings
 from segapp.errors import MisuseError
+from segapp.io import write_atomically
 from segapp.lab.landscape.command import landscape
 from segapp.lab.landscape.surface import require_sensible
 from segapp.lab.study.cluster import open_cluster
@@ -20,6 +21,7 @@ from segapp.lab.study.processes import Processes
 from segapp.lab.study.queue import Executor, run_all
 from segapp.lab.study.results import read_result
 from segapp.report.results import Result
+from segapp.system.regular_files import refuse_links_out
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.text import for_terminal
 
@@ -45,6 +47,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     plan = read_study(Path(config))
     _require_sensible_landscape(config, plan)
     folder = Path("runs") / plan.name
+    refuse_links_out(folder)
     print(f"{plan.name}: {len(plan.variants)} variants, {len(plan.seeds)} seeds; preparing their networks", flush=True)
     jobs = plan_jobs(plan, folder)
     if not redraw:
@@ -56,7 +59,8 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
             return 130
         kept = folder / "study.yaml"
         if not (kept.exists() and kept.samefile(config)):
-            shutil.copyfile(config, kept)
+            with write_atomically(kept) as temporary:
+                shutil.copyfile(config, temporary)
     results = [read_result(job, plan) for job in jobs]
     if not any(result.status == "finished" for result in results):
         messages = {result.message for result in results if result.message}

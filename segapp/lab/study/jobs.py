@@ -80,7 +80,7 @@ class StudyJob:
     def count_epochs(self) -> int:
         """Count the epochs that the job's runs have finished."""
         tables = list(self.folder.glob("*/metrics.csv"))
-        return max((len(path.read_text().splitlines()) - 1 for path in tables), default=0)
+        return max((len(read_text(path).splitlines()) - 1 for path in tables), default=0)
 
 
 def _check_state(state: dict[str, Any]) -> None:

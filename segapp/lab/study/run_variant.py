@@ -87,7 +87,9 @@ def _run_segapp(arguments: list[str], job: StudyJob) -> None:
             raise KeyboardInterrupt from None
         sys.stdout.flush()
         sys.stderr.flush()
-        text = (job.folder / LOG).read_bytes()[start:].decode(errors="replace")
+        with (job.folder / LOG).open("rb") as log:
+            log.seek(start)
+            text = log.read().decode(errors="replace")
         said = [line.removeprefix("segapp: ") for line in text.splitlines() if line.startswith("segapp: ")]
         raise SegappError(said[-1] if said else f"segapp {arguments[0]} ended with {stop.code}.") from None
 

@@ -1,5 +1,6 @@
 """Variants become jobs: equally large where asked, with configs that say it, in folders that are never mixed."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from segapp.cli import main
 from segapp.cli.parser import FunctionParser
 from segapp.errors import MisuseError
 from segapp.lab.landscape.command import landscape
@@ -176,3 +178,20 @@ def test_a_state_that_no_job_writes_is_one_message(text):
     (job.folder / "state.json").write_text(text)
     with pytest.raises(MisuseError, match=r"state\.json: damaged"):
         job.state()
+
+
+@pytest.mark.parametrize("file", ["variants/x/log.txt", "variants/x/1/metrics.csv", "study.yaml", ".lock"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_study_folder_from_elsewhere_leads_nowhere(file, kind, capsys):
+    """Its log would be written through the link, a table of /dev/zero read without end."""
+    plan()
+    path = Path("runs/study", file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "link":
+        Path("precious.txt").write_text("precious")
+        path.symlink_to(Path("precious.txt").resolve())
+    else:
+        os.mkfifo(path)
+    assert main(["study", "--config", "study.yaml"]) == 2
+    assert path.name in capsys.readouterr().err
+    assert kind == "pipe" or Path("precious.txt").read_text() == "precious"

@@ -1,0 +1,48 @@
+"""Folders from elsewhere: no file of theirs leads out, waits for ever or has no end."""
+
+import os
+
+import pytest
+
+from segapp.errors import MisuseError
+from segapp.system.regular_files import read_regular, refuse_links_out
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "study" / "variants"
+    made.mkdir(parents=True)
+    (tmp_path / "precious.txt").write_text("precious")
+    return made
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "../../precious.txt", "../..", "/nowhere/at/all", "itself"])
+def test_a_link_out_of_a_folder_is_refused(folder, target):
+    (folder / "itself").symlink_to(target)
+    with pytest.raises(MisuseError, match="itself"):
+        refuse_links_out(folder.parent)
+
+
+def test_a_pipe_in_a_folder_is_refused(folder):
+    os.mkfifo(folder / "metrics.csv")
+    with pytest.raises(MisuseError, match=r"metrics\.csv: a named pipe"):
+        refuse_links_out(folder.parent)
+
+
+def test_links_within_a_folder_are_harmless(folder):
+    (folder / "run").mkdir()
+    (folder / "latest").symlink_to("run")
+    (folder / "gone").symlink_to("removed")
+    refuse_links_out(folder.parent)
+    refuse_links_out(folder / "none")
+
+
+def test_no_more_than_so_many_bytes_are_read(folder):
+    file = folder / "a"
+    file.write_bytes(b"12345")
+    assert read_regular(file, 5) == b"12345"
+    os.truncate(file, 2**40)
+    with pytest.raises(MisuseError, match="1,099,511,627,776 bytes"):
+        read_regular(file, 5)
+    with pytest.raises(MisuseError, match="a folder"):
+        read_regular(folder, 5)
