@@ -43,7 +43,7 @@ def project_trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajec
     mean = {name: torch.stack([move[name] for move in moves]).mean(0) for name in final}
     products = np.zeros((len(moves), len(moves)))
     for name in final:
-        centred = torch.stack([move[name] - mean[name] for move in moves]).flatten(1).double()
+        centred = torch.stack([move[name] - mean[name] for move in moves]).reshape(len(moves), -1).double()
         products += (centred @ centred.T).numpy()
     values, vectors = np.linalg.eigh(products)
     if values[-2] <= 1e-10 * values[-1]:

@@ -59,3 +59,13 @@ def test_checkpoints_on_a_line_span_no_plane():
 
 def test_an_axis_reaches_beyond_the_path_and_the_end():
     assert make_axis(np.array([1.0, 4.0]), 3).tolist() == [-1.0, 2.0, 5.0]
+
+
+def test_a_parameter_of_one_number_is_a_part_of_the_plane():
+    """A learnable temperature ended in an IndexError."""
+    checkpoints = [
+        {"scale": torch.tensor(x), "bias": torch.tensor([y])} for x, y in ((0.0, 0.0), (3.0, 0.0), (0.0, 1.0))
+    ]
+    found = project_trajectory(checkpoints[0], checkpoints)
+    assert found.directions[0]["scale"].shape == ()
+    assert sum(found.explained) == pytest.approx(1)
