@@ -1,6 +1,7 @@
 """No network, no surprises: what every test stands on."""
 
 import os
+import warnings
 
 import pytest
 
@@ -14,3 +15,12 @@ def clean_environment(monkeypatch):
     """A run shares its folder with the processes it starts through the environment: not with the next test."""
     monkeypatch.setenv("SEGAPP_RUN_FOLDER", "")
     monkeypatch.delenv("SEGAPP_RUN_FOLDER")
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory):
+    """Two checkpoints, four images, and a bundle of each format, made once: tests add to the folder only."""
+    from tests.export.bundles import write_exports  # imports torch
+
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of torch's exporter and onnxscript
+        return write_exports(tmp_path_factory.mktemp("exports"))

@@ -16,44 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.metrics import Boundary, Comparison, Evaluation, Evaluator, Score
-
-CLASSES = ("ground", "cell", "border", "debris")
-Pair = tuple[np.ndarray, np.ndarray]
-
-
-def images(seed: int, count: int, k: int = 4) -> list[Pair]:
-    """Images of several sizes; classes are missing here and there, one image is ignored throughout."""
-    rng = np.random.default_rng(seed)
-    pairs = []
-    for index in range(count):
-        shape = tuple(rng.integers(1, 7, 2))
-        here = rng.choice(k, rng.integers(1, k + 1), replace=False)
-        mask, prediction = rng.choice(here, shape), rng.choice(here[: rng.integers(1, k + 1)], shape)
-        mask[rng.random(shape) < (1.0 if index % 5 == 3 else 0.2)] = 255
-        pairs.append((prediction.astype(np.uint8), mask.astype(np.uint8)))
-    return pairs
-
-
-def filled(pairs: list[Pair], background: int | None = None, keep_confusion: bool = False) -> Evaluator:
-    scores = Evaluator(CLASSES, background, keep_confusion=keep_confusion)
-    for index, (prediction, mask) in enumerate(pairs):
-        scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
-    return scores
-
-
-def rates(pairs: list[Pair], c: int) -> tuple[float, float]:
-    """Dice and IoU of class c over all pixels of these images; NaN where it is in neither truth nor prediction."""
-    truth = np.concatenate([mask[mask != 255] == c for _, mask in pairs])
-    guess = np.concatenate([prediction[mask != 255] == c for prediction, mask in pairs])
-    if not (truth | guess).any():
-        return math.nan, math.nan
-    return 2 * (truth & guess).sum() / (truth.sum() + guess.sum()), (truth & guess).sum() / (truth | guess).sum()
-
-
-def mean(values: list[float]) -> float:
-    defined = [value for value in values if not math.isnan(value)]
-    return sum(defined) / len(defined) if defined else math.nan
+from segapp.metrics import Boundary, Evaluator
+from tests.metrics.image_sets import CLASSES, Pair, filled, images, mean, rates
 
 
 def reference(pairs: list[Pair], background: int | None) -> dict[str, float]:
@@ -78,48 +42,6 @@ def test_scores_are_loops_over_pixels(seed: int, count: int, background: int | N
     assert computed == pytest.approx(expected, rel=1e-12, nan_ok=True)
     assert next(iter(computed)) == "dice/dataset"
     assert filled([], background).names == list(computed)
-
-
-def test_two_images_by_hand() -> None:
-    """Cell: image 0 has TP 1, FP 1, FN 0, image 1 TP 1, FP 0, FN 3; border is predicted once and never true."""
-    scores = Evaluator(("ground", "cell", "border"), 0)
-    scores.update(torch.tensor([[1, 1, 0]]), torch.tensor([[1, 0, 255]]), "a")
-    scores.update(torch.tensor([[1, 0, 0, 2]]), torch.tensor([[1, 1, 1, 1]]), "b")
-    evaluation = scores.compute()
-    result = evaluation.flat
-    assert result["dice/dataset/cell"] == pytest.approx(4 / (4 + 1 + 3))
-    assert result["iou/dataset/cell"] == pytest.approx(2 / 6)
-    assert result["dice/image/cell"] == pytest.approx((2 / 3 + 2 / 5) / 2)
-    assert result["dice/dataset/border"] == result["dice/image/border"] == 0
-    assert result["dice/dataset"] == pytest.approx((4 / 8 + 0) / 2)
-    assert result["dice/image"] == pytest.approx((2 / 3 + (2 / 5 + 0) / 2) / 2)  # border occurs in one image
-    assert result["dice/image/ground"] == 0
-    assert evaluation.confusion.tolist() == [[0, 1, 0], [2, 2, 1], [0, 0, 0]]
-    assert evaluation.support == {"ground": 2, "cell": 2, "border": 1}
-
-
-@pytest.mark.parametrize("pairs", [[], [(np.zeros((3, 3), np.uint8), np.full((3, 3), 255, np.uint8))]])
-def test_nothing_to_score_is_nan(pairs: list[Pair]) -> None:
-    scores = filled(pairs, background=0)
-    assert all(math.isnan(value) for value in scores.compute().flat.values())
-    assert scores.compute().support == dict.fromkeys(CLASSES, 0)
-
-
-def test_the_only_class_may_be_the_background() -> None:
-    scores = Evaluator(["all"], 0)
-    scores.update(torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(2, 2, dtype=torch.uint8), "a")
-    evaluation = scores.compute()
-    result = evaluation.flat
-    assert math.isnan(result["dice/dataset"]) and result["dice/dataset/all"] == 1
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=30)
-def test_support_counts_the_images_of_each_mean(seed: int) -> None:
-    pairs = images(seed, 6)
-    scores = filled(pairs)
-    expected = {name: sum(not math.isnan(rates([pair], c)[0]) for pair in pairs) for c, name in enumerate(CLASSES)}
-    assert scores.compute().support == expected
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -200,8 +122,6 @@ def test_a_background_outside_the_classes_is_refused(background: int) -> None:
         Evaluator(CLASSES, background)
 
 
-# ---------------------------------------------------------------------------------------------- processes
-
 PROCESSES = """
     import multiprocessing, pickle, sys
     import torch, torch.distributed as distributed
@@ -264,33 +184,3 @@ def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
                 same(found.flat, expected.flat)
                 assert torch.equal(found.confusion, expected.confusion)
                 assert str(found.images) == str(expected.images)  # as text: NaN equals NaN
-
-
-# ---------------------------------------------------------------------------------------------- a score of one's own
-
-
-class Area(Score):
-    """The predicted pixels of every class."""
-
-    columns = measures = ("area",)
-
-    def update(self, comparison: Comparison) -> torch.Tensor:
-        known = comparison.prediction[comparison.target != 255]
-        return torch.bincount(known.flatten().long(), minlength=comparison.num_classes)[None]
-
-
-def test_a_new_score_is_one_class() -> None:
-    scores = Evaluator(("ground", "cell"), 0, [Area])
-    scores.update(torch.tensor([[1, 1, 0, 1]]), torch.tensor([[1, 0, 0, 255]]), "b")
-    scores.update(torch.tensor([[1, 0, 0, 0]]), torch.tensor([[1, 1, 1, 1]]), "a")
-    evaluation = scores.compute()
-    assert scores.names == list(evaluation.flat)
-    assert evaluation.flat["area/image"] == evaluation.flat["area/image/cell"] == 1.5
-    assert evaluation.flat["area/image/ground"] == 2
-    header, rows = evaluation.tabulate()
-    assert header[:4] == ["name", "dice", "iou", "area"]
-    assert header[4:10] == ["tp/ground", "fp/ground", "fn/ground", "dice/ground", "iou/ground", "area/ground"]
-    assert [row[0] for row in rows] == ["a", "b"]
-    table = [dict(zip(header, row, strict=True)) for row in rows]
-    assert [row["area"] for row in table] == [row["area/cell"] for row in table] == [1, 2]
-    assert isinstance(evaluation, Evaluation)

@@ -8,9 +8,11 @@ import pytest
 from segapp.lab.gradient_flow import figures as flow
 from segapp.lab.landscape import figures as landscape
 from segapp.report import figures
+from segapp.report.figures import draw_curves
 from segapp.report.gradient_flow_table import FlowTable
 from segapp.report.results import Result
 from segapp.terminal.text import for_terminal
+from tests.lab.study.runs_by_hand import write_csv
 
 HOSTILE = ["$$", "$\\frac{$", "a$b_$c", "_hidden", "<script>&", "a\x1b[2J\nb", 'x id="y', f"ink {figures.INK}"]
 
@@ -89,3 +91,11 @@ def texts(axes):
     ticks = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
     names = [label for label in axes.get_yticklabels() if label.get_visible()]
     return [text for text in [axes.title, *ticks, *names] if text.get_text()]
+
+
+def test_a_loss_that_runs_away_in_one_epoch_leaves_the_others_to_be_seen(tmp_path):
+    header = "epoch,step,train/loss,val/loss,val/dice/dataset"
+    lines = [f"{epoch},{epoch},0.5,{385 if epoch == 3 else 1 / (1 + epoch)},0.8" for epoch in range(9)]
+    write_csv(tmp_path / "metrics.csv", header, lines)
+    panels = draw_curves([Result("only long", 0, run=tmp_path)]).axes
+    assert [axes.get_yscale() for axes in panels] == ["linear", "log", "linear"]

@@ -1,7 +1,6 @@
 """Variants become jobs: equally large where asked, with configs that say it, in folders that are never mixed."""
 
 import os
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,38 +8,13 @@ import torch
 import yaml
 
 from segapp.cli import main
-from segapp.cli.parser import FunctionParser
 from segapp.errors import MisuseError
-from segapp.lab.landscape.command import landscape
-from segapp.lab.study import sizes
-from segapp.lab.study.config import read_study
-from segapp.lab.study.jobs import plan_jobs
-from segapp.lab.study.run_variant import list_landscape_options
-from segapp.lab.study.sizes import measure_size
-from segapp.loading.source_building import build_source
-from segapp.models import PlainEncoder, UNet, count_params
-
-ENCODER = "model.net.init_args.encoder.init_args"
-STUDY = {
-    "base": str(Path(__file__).parents[3] / "configs" / "unet.yaml"),
-    "set": {
-        "data.source.init_args": {"root": "cells", "size": 32, "train": 2, "val": 1, "test": 4},
-        "data.crop": [32, 16],
-        f"{ENCODER}.widths": [8, 16],
-    },
-    "grid": {"model.net.init_args.long_skip": ["concat", "none"]},
-    "seeds": [0, 1],
-}
+from tests.lab.study.planned import STUDY, plan
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def plan(**changes):
-    Path("study.yaml").write_text(yaml.safe_dump(STUDY | changes))
-    return plan_jobs(read_study(Path("study.yaml")), Path("runs/study"))
 
 
 def test_every_arm_and_seed_has_a_complete_config_of_its_own():
@@ -59,45 +33,6 @@ def test_every_arm_and_seed_has_a_complete_config_of_its_own():
     assert len(set(jobs[0].examples)) == 3
 
 
-def test_sizes_are_those_of_the_network():
-    job = plan()[0]
-    net = UNet(1, 2, encoder=partial(PlainEncoder, widths=(8, 16)))
-    assert job.facts["parameters"] == count_params(net)
-    assert job.facts["image"] == (1, 32, 16)
-
-
-def test_flops_by_hand():
-    """One level of width 4 without pooling: two 3×3 convolutions and the 1×1 head on 10×6 pixels."""
-    net = {
-        "class_path": "segapp.models.UNet",
-        "init_args": {
-            "encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4]}},
-            "decoder_widths": [],
-        },
-    }
-    data = {"source": {"class_path": "segapp.datasets.Cells", "init_args": {"root": "cells"}}, "crop": [10, 6]}
-    size = measure_size("here", {"model": {"net": net}, "data": data}, build_source("here", data))
-    assert size.flops == 2 * 60 * (1 * 4 * 9 + 4 * 4 * 9 + 4 * 2)
-
-
-def test_matched_widths_are_written_into_the_configs():
-    jobs = plan(match_params={"target": "long_skip=concat", "tolerance": 0.05})
-    reference, matched = jobs[0].facts["parameters"], jobs[1].facts["parameters"]
-    assert abs(matched - reference) <= 0.05 * reference
-    widths = [yaml.safe_load((job.folder / "config.yaml").read_text()) for job in jobs[:2]]
-    found = [w["model"]["net"]["init_args"]["encoder"]["init_args"]["widths"] for w in widths]
-    assert found[0] == [8, 16]
-    assert found[1] != [8, 16]
-
-
-@pytest.mark.slow
-def test_matched_widths_are_found_once(monkeypatch):
-    matching = {"target": "long_skip=concat", "tolerance": 0.05}
-    first = plan(match_params=matching)
-    monkeypatch.setattr(sizes, "match_params", None)
-    assert plan(match_params=matching) == first
-
-
 def test_another_study_in_the_same_folder_is_refused():
     plan()
     with pytest.raises(MisuseError, match=r"max_epochs=12.*7.*another name"):
@@ -114,15 +49,6 @@ def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
     with pytest.raises(MisuseError, match=rf"seed-0: was carried out with {key}: .*another name"):
         plan(**{"landscape": {"samples": 3}} | changes)
     plan(landscape={"samples": 3})
-
-
-def test_options_of_a_landscape_are_written_as_the_command_line_takes_them():
-    options = list_landscape_options({"split": "val", "samples": 4, "recalibrate": True, "radius": 0.5})
-    assert options == ["--split=val", "--samples=4", "--recalibrate=true", "--radius=0.5"]
-    parser = FunctionParser()
-    parser.add_function_arguments(landscape, as_group=False)
-    found = parser.parse_args(options)
-    assert (found.split, found.samples, found.recalibrate, found.radius) == ("val", 4, True, 0.5)
 
 
 def test_the_time_of_a_running_job_is_noted_beside_its_state():

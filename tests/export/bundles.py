@@ -1,0 +1,43 @@
+"""A small U-Net, its checkpoints, and a bundle of each format."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from segapp.commands.export import export
+from segapp.io import write_image
+from segapp.models import PlainEncoder, UNet
+from segapp.spec import Spec
+from tests.inference.checkpoints import make_spec, record
+
+NET = {
+    "class_path": "segapp.models.UNet",
+    "init_args": {
+        "encoder": {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [4, 8, 8]}},
+        "upsample": "transpose",
+        "in_channels": 3,
+        "num_classes": 2,
+    },
+}
+
+
+def write_checkpoint(path: Path, seed: int = 0, spec: Spec | None = None) -> None:
+    torch.manual_seed(seed)
+    net = UNet(3, 2, partial(PlainEncoder, widths=[4, 8, 8]), upsample="transpose")
+    weights = {f"net.{name}": value for name, value in net.state_dict().items()}
+    torch.save({"state_dict": weights, "segapp": record(spec or make_spec(), net=NET)}, path)
+
+
+def write_exports(folder: Path) -> Path:
+    """Write two checkpoints, as two folds would leave, four images, and a bundle of the first for each format."""
+    for seed in (0, 1):
+        write_checkpoint(folder / f"{seed}.ckpt", seed)
+    random = np.random.default_rng(0)
+    for index in range(4):
+        pixels = random.integers(0, 256, (70, 90, 3), dtype=np.uint8)
+        write_image(folder / "images" / f"{index}.png", pixels)
+    for format in ("onnx", "openvino", "weights"):
+        assert export(str(folder / "0.ckpt"), format, str(folder / format), images=str(folder / "images")) == 0
+    return folder

@@ -1,0 +1,63 @@
+"""A score is one class."""
+
+import math
+
+import pytest
+import torch
+
+from segapp.metrics import Comparison, Evaluation, Evaluator, Score
+from segapp.metrics.score import mean_over_classes
+
+
+class Area(Score):
+    """The predicted pixels of every class."""
+
+    columns = measures = ("area",)
+
+    def update(self, comparison: Comparison) -> torch.Tensor:
+        known = comparison.prediction[comparison.target != 255]
+        return torch.bincount(known.flatten().long(), minlength=comparison.num_classes)[None]
+
+
+def test_a_new_score_is_one_class() -> None:
+    scores = Evaluator(("ground", "cell"), 0, [Area])
+    scores.update(torch.tensor([[1, 1, 0, 1]]), torch.tensor([[1, 0, 0, 255]]), "b")
+    scores.update(torch.tensor([[1, 0, 0, 0]]), torch.tensor([[1, 1, 1, 1]]), "a")
+    evaluation = scores.compute()
+    assert scores.names == list(evaluation.flat)
+    assert evaluation.flat["area/image"] == evaluation.flat["area/image/cell"] == 1.5
+    assert evaluation.flat["area/image/ground"] == 2
+    header, rows = evaluation.tabulate()
+    assert header[:4] == ["name", "dice", "iou", "area"]
+    assert header[4:10] == ["tp/ground", "fp/ground", "fn/ground", "dice/ground", "iou/ground", "area/ground"]
+    assert [row[0] for row in rows] == ["a", "b"]
+    table = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [row["area"] for row in table] == [row["area/cell"] for row in table] == [1, 2]
+    assert isinstance(evaluation, Evaluation)
+
+
+@pytest.mark.parametrize(
+    ("values", "background", "expected"),
+    [
+        ([0.2, 0.4, 0.9], None, 0.5),
+        ([0.2, 0.4, 0.9], 0, 0.65),
+        ([0.2, math.nan, 0.9], 0, 0.9),
+        ([0.2, math.nan, math.nan], 0, math.nan),
+    ],
+)
+def test_the_mean_over_classes_leaves_out_the_background_and_what_has_no_value(values, background, expected):
+    found = float(mean_over_classes(torch.tensor(values, dtype=torch.float64), background))
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_images_count_alike_however_many_classes_they_have():
+    rows = torch.tensor([[[1.0, 0.0]], [[0.5, math.nan]]])  # (I, columns, K)
+    value = Area(("a", "b"), None).reduce(rows)["area/image"]
+    assert value.mean == pytest.approx((0.5 + 0.5) / 2)
+    assert value.per_class == pytest.approx((0.75, 0.0))
+
+
+def test_a_comparison_counts_its_confusion_once():
+    comparison = Comparison(torch.tensor([[0, 1, 1]]), torch.tensor([[0, 0, 255]]), 2)
+    assert comparison.confusion.tolist() == [[1, 1], [0, 0]]
+    assert comparison.confusion is comparison.confusion
