@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from segapp.checkpoints.bounds import check_plain, limited_network
+from segapp.checkpoints.effort import MOST_MEMORY, limited_effort
 from segapp.checkpoints.roles import NETWORK, Role, find_class
 from segapp.checkpoints.trust import Review, arguments_of, check_class_paths, limited_imports, named_by_user
 from segapp.errors import MisuseError
@@ -92,7 +93,8 @@ def build_part(
         check_plain(config)
         check_class_paths(config, allowed)
         config = review.part(prepare(config, allowed), [role], role.name)
-        with limited_imports([*review.classes, *allowed]):
+        memory = MOST_MEMORY if torch.get_default_device().type == "meta" else None
+        with limited_imports([*review.classes, *allowed]), limited_effort(memory):
             return _made(kind, config)
 
 

@@ -27,7 +27,7 @@ class Role:
     """Arguments that open a file, whatever their type says."""
 
 
-NETWORK = Role("network", ("torch.nn.Module",), ("segapp.models", "torch.nn"), ("segapp.models", "torch.nn.modules"))
+NETWORK = Role("network", ("torch.nn.Module",), ("segapp.models",))
 LOSS = Role(
     "loss",
     ("torch.nn.Module",),

@@ -36,7 +36,7 @@ STEERING = ("class_path", "init_args", "dict_kwargs", "_instantiator", "__path__
 WORD = re.compile(r"[\w ,=+-]{0,200}")
 """Text that names no module, no file and no address."""
 
-LARGEST = 2**20
+LARGEST = 2**12
 """No number in a network's settings is larger."""
 
 LONGEST = 2000

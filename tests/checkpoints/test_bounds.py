@@ -134,6 +134,7 @@ def test_weights_have_names_and_numbers(tmp_path, names):
         {"widths": [1] * 10**4},
         {"widths": [4, 8], "block": {"layers": 10**6}},
         {"widths": [2**20, 2**20], "blocks_per_level": 4},
+        {"widths": [2**12, 2**12], "blocks_per_level": 4},
     ],
     ids=lambda settings: " ".join(settings),
 )
@@ -142,15 +143,32 @@ def test_a_network_that_is_no_match_for_its_weights_is_never_made(tmp_path, monk
     net = {"class_path": "segapp.models.UNet", "init_args": {"in_channels": 3, "num_classes": 2, "encoder": encoder}}
     path = write_checkpoint(tmp_path / "a.ckpt", net=net)
     monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda *_: pytest.fail("was made"))
-    with pytest.raises(MisuseError, match=r"parts|bytes|do not fit|values"):
+    with pytest.raises(MisuseError, match=r"parts|bytes|do not fit|values|is more than"):
         load_checkpoint(path)
 
 
 def test_names_and_shapes_are_compared_before_memory_is_taken(tmp_path):
-    """This one would take 70 TB."""
-    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [2**20]}}
+    """This one would take 20 GB."""
+    encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": [2**12] * 16}}
     net = {"class_path": "segapp.models.UNet", "init_args": {"in_channels": 3, "num_classes": 2, "encoder": encoder}}
     with pytest.raises(MisuseError):
+        load_checkpoint(write_checkpoint(tmp_path / "a.ckpt", net=net))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("Transformer", {"d_model": 1, "nhead": 1, "num_encoder_layers": 2**20, "dim_feedforward": 1}),
+        ("TransformerEncoder", {"num_layers": 2**20}),
+        ("LSTM", {"input_size": 1, "hidden_size": 1, "num_layers": 2**20}),
+        ("Unfold", {"kernel_size": 3}),
+        ("Identity", {}),
+    ],
+)
+def test_a_class_of_torch_is_no_network(tmp_path, name, settings):
+    """Some take hours to build before their parts could be counted, and none segments an image."""
+    net = {"class_path": f"torch.nn.{name}", "init_args": settings}
+    with pytest.raises(MisuseError, match=rf"--allow torch\.nn\.{name}"):
         load_checkpoint(write_checkpoint(tmp_path / "a.ckpt", net=net))
 
 

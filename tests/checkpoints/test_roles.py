@@ -34,7 +34,7 @@ class Mine(nn.Module):
     ("found", "role", "may"),
     [
         (models.UNet, NETWORK, True),
-        (nn.ReLU, NETWORK, True),
+        (nn.ReLU, NETWORK, False),  # no network that segments
         (Mine, NETWORK, False),
         (losses.DiceCrossEntropy, LOSS, True),
         (nn.CrossEntropyLoss, LOSS, True),
