@@ -1,87 +1,30 @@
 """`segapp predict`: every image becomes its files, or one line; nothing is lost and nothing left half."""
 
-import csv
-import json
 import os
 import struct
 import subprocess
 import sys
-import weakref
 import zlib
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import PIL.Image
 import pytest
-import tifffile
 
 from segapp.cli import main
-from segapp.commands.predict import predict
-from segapp.errors import FatalError, MisuseError
-from segapp.inference.engine import Engine
-from segapp.inference.open import GPU_BATCH
-from segapp.inference.runtime import TorchRuntime
-from segapp.io import Image, read_raw, read_table
-from segapp.prediction import outputs, overlays, pipeline, stored_image
+from segapp.errors import MisuseError
+from segapp.io import read_raw, read_table
+from segapp.prediction import pipeline
 from segapp.prediction.manifest import Manifest
-from segapp.prediction.outputs import ImageOutputs
-from segapp.prediction.pipeline import ON_CPU, Pace, choose_pace
-from segapp.prediction.stored_image import StoredImage
-from segapp.prediction.writers import regions
 from segapp.spec import Intensity
 from tests.inference.checkpoints import make_spec, write_checkpoint
-
-ALLOWED = ["tests.inference.checkpoints"]
-PROBABILITIES = Engine.probabilities
+from tests.prediction.predicting import ALLOWED, files, make_run, put, scene, table
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Predict with a network that finds bright pixels, from `images` to `out`."""
-    checkpoint = write_checkpoint(tmp_path / "best.ckpt")
-    (tmp_path / "images").mkdir()
-
-    def run(save=("mask",), **options):
-        settings = {"ckpt_path": str(checkpoint), "images": str(tmp_path / "images"), "output": str(tmp_path / "out")}
-        return predict(**(settings | {"save": list(save), "device": "cpu", "allow": ALLOWED} | options))
-
-    return run
-
-
-def scene(height, width, seed=0):
-    """(H, W, 3) uint8 with bright discs, and where they are."""
-    rng = np.random.default_rng(seed)
-    truth = np.zeros((height, width), np.uint8)
-    for _ in range(5):
-        centre = int(rng.integers(0, width)), int(rng.integers(0, height))
-        cv2.circle(truth, centre, int(rng.integers(2, 3 + min(height, width) // 4)), 1, -1)
-    pixels = np.where(truth[..., None] == 1, 220, 30) + rng.integers(-20, 20, (height, width, 3))
-    return pixels.astype(np.uint8), truth
-
-
-def put(folder, name, pixels):
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix in (".tif", ".tiff"):
-        tifffile.imwrite(path, pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack")
-    else:
-        PIL.Image.fromarray(pixels).save(path, quality=95)
-
-
-TABLES = {"manifest.csv", "per_image.csv", "classes.json"}
-
-
-def files(folder):
-    """Everything in it but the tables that every run writes."""
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in found if name not in TABLES)
-
-
-def table(folder):
-    with (folder / "per_image.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    return make_run(tmp_path)
 
 
 def test_every_size_and_format_becomes_a_mask_of_its_size(run, tmp_path, capsys):
@@ -105,14 +48,6 @@ def test_every_size_and_format_becomes_a_mask_of_its_size(run, tmp_path, capsys)
     assert "4 of 4 images" in said
     assert "0 background, 1 cell" in said
     assert "next:" in said
-
-
-def test_masks_are_palette_pngs(run, tmp_path):
-    put(tmp_path / "images", "a.png", scene(40, 50)[0])
-    run()
-    with PIL.Image.open(tmp_path / "out" / "mask" / "a.png") as mask:
-        assert mask.mode == "P"
-        assert mask.getpalette()[:6] == [0, 0, 0, 60, 200, 90]
 
 
 def test_grey_images_suit_a_network_of_three_channels(run, tmp_path):
@@ -184,54 +119,6 @@ def test_nothing_is_overwritten_unless_asked(run, tmp_path, monkeypatch):
     assert read_raw(tmp_path / "out" / "mask" / "b.png").shape == (40, 50)
 
 
-@pytest.mark.parametrize("moment", [Engine.indices, ImageOutputs.write], ids=["computing", "writing"])
-def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys, moment):
-    for index in range(12):
-        put(tmp_path / "images", f"{index:02}.png", scene(40, 50, index)[0])
-    calls = []
-
-    def interrupted(*arguments):
-        calls.append(1)
-        if len(calls) == 7:
-            raise KeyboardInterrupt
-        return moment(*arguments)
-
-    owner = Engine if moment is Engine.indices else ImageOutputs
-    monkeypatch.setattr(owner, moment.__name__, interrupted)
-    assert run() == 130
-    written = files(tmp_path / "out")
-    assert written
-    assert len(written) < 12
-    assert all(not Path(name).name.startswith(".") for name in written)
-    for name in written:
-        assert read_raw(tmp_path / "out" / name).shape == (40, 50)
-    assert "every file written is whole" in capsys.readouterr().err
-    monkeypatch.undo()
-    assert run() == 0
-    assert len(files(tmp_path / "out")) == 12
-    assert "images are done already" in capsys.readouterr().out
-
-
-def test_a_crash_while_writing_leaves_no_half_file(run, tmp_path, capsys):
-    put(tmp_path / "images", "a.png", scene(40, 50)[0])
-    put(tmp_path / "images", "b.png", scene(40, 50)[0])
-    (tmp_path / "out" / "mask" / "a.png").mkdir(parents=True)  # a folder where the mask should go
-    assert run(overwrite=True) == 1
-    assert files(tmp_path / "out") == ["mask/b.png"]
-    assert [row["image"] for row in table(tmp_path / "out")] == ["b.png"]
-    assert "a.png" in capsys.readouterr().err
-
-
-def test_large_images_are_read_by_windows_and_masks_stay_the_same(run, tmp_path, monkeypatch):
-    for name, size in {"a.tif": (300, 200), "b.png": (300, 200)}.items():
-        put(tmp_path / "images", name, scene(*size)[0])
-    assert run() == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
-    assert run(output=str(tmp_path / "again")) == 0
-    for name in ("a.tif", "b.png"):
-        assert (read_raw(tmp_path / "out/mask" / name) == read_raw(tmp_path / "again/mask" / name)).all()
-
-
 def test_windows_overlap_and_batch_can_be_chosen_and_change_no_local_decision(run, tmp_path):
     pixels, truth = scene(300, 211)
     put(tmp_path / "images", "a.png", pixels)
@@ -290,9 +177,6 @@ def test_the_command_line_reaches_it_all(tmp_path, capsys):
     assert main(call("--save masks").split()) == 2
     (tmp_path / "images" / "b.png").write_bytes(b"")
     assert main(call("--save mask --save overlay --overwrite true").split()) == 1
-
-
-# ---------------------------------------------------------------------------------------------- going on
 
 
 def test_what_changed_is_done_again_and_the_rest_is_not(run, tmp_path, capsys):
@@ -373,57 +257,12 @@ def test_other_kinds_with_other_settings_are_not_mixed_in(run, tmp_path):
     assert run(["contours"], min_object=["cell=5000"], overwrite=True) == 0
 
 
-def test_tables_hold_what_this_model_did_while_others_replace_the_rest(run, tmp_path, monkeypatch):
-    for name in ("a.png", "b.png", "c.png"):
-        put(tmp_path / "images", name, scene(40, 50)[0])
-    assert run() == 0
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    for rank, names in (("1", ["b.png"]), ("0", ["a.png", "b.png", "c.png"])):
-        monkeypatch.setenv("RANK", rank)
-        assert run(["coco"], overwrite=True) == 0
-        assert [row["image"] for row in table(tmp_path / "out")] == names
-        coco = json.loads((tmp_path / "out" / "coco.json").read_text())
-        assert [image["file_name"] for image in coco["images"]] == names
-
-
 def test_devices_and_rank_are_not_both_obeyed(run, tmp_path, monkeypatch):
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(MisuseError, match="leave --devices out"):
         run(devices=2)
-
-
-def test_what_no_image_is_to_blame_for_ends_the_run(run, tmp_path, monkeypatch):
-    for name in ("a.png", "b.png"):
-        put(tmp_path / "images", name, scene(40, 50)[0])
-
-    def full(self, images):
-        raise MisuseError("no memory is left")
-
-    monkeypatch.setattr(TorchRuntime, "__call__", full)
-    with pytest.raises(FatalError, match="no memory is left"):
-        run()
-    assert files(tmp_path / "out") == []
-
-
-def test_large_images_that_cannot_be_read_in_parts_are_read_when_it_is_their_turn(run, tmp_path, monkeypatch):
-    for index in range(8):
-        put(tmp_path / "images", f"{index}.png", scene(300, 300, index)[0])
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
-    held, most = set(), []
-    read = StoredImage.read
-
-    def counted(self):
-        read(self)
-        held.add(id(self))
-        weakref.finalize(self, held.discard, id(self))
-        most.append(len(held))
-
-    monkeypatch.setattr(StoredImage, "read", counted)
-    assert run() == 0
-    assert len(files(tmp_path / "out")) == 8
-    assert max(most) <= 5  # were they read when they are opened, it would be all eight
 
 
 def test_a_failed_image_is_tried_again(run, tmp_path):
@@ -542,99 +381,6 @@ def test_the_output_says_nothing_of_where_it_was_made(run, tmp_path, monkeypatch
     assert Manifest(Path("out")).rows["a.png"].status == "done"
 
 
-def test_classes_are_named_beside_the_masks(run, tmp_path):
-    put(tmp_path / "images", "a.png", scene(40, 50)[0])
-    assert run() == 0
-    assert json.loads((tmp_path / "out" / "classes.json").read_text()) == [
-        {"index": 0, "name": "background", "colour": [0, 0, 0]},
-        {"index": 1, "name": "cell", "colour": [60, 200, 90]},
-    ]
-
-
-def test_tiff_masks_show_the_classes_colours(run, tmp_path, monkeypatch):
-    pixels, truth = scene(300, 200)
-    put(tmp_path / "images", "a.tif", pixels)
-    assert run() == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
-    monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
-    assert run(output=str(tmp_path / "streamed")) == 0
-    for out in ("out", "streamed"):
-        with PIL.Image.open(tmp_path / out / "mask" / "a.tif") as mask:
-            assert (np.asarray(mask) == truth).all()
-            assert (np.asarray(mask.convert("RGB"))[truth == 1] == (60, 200, 90)).all()
-
-
-def test_hostile_names_are_escaped_in_the_terminal_and_the_table(tmp_path, run, capsys):
-    names = ("=HYPERLINK(1).png", "a\x1b[2J.png", "b\r\n.png", "not\udcffutf8.png")
-    for name in names:
-        put(tmp_path / "images", name, scene(40, 50)[0])
-    (tmp_path / "images" / "c\x1b[31m.png").write_bytes(b"")
-    spec = make_spec(classes=("<b>ground", "=1+1"))
-    assert run(ckpt_path=str(write_checkpoint(tmp_path / "hostile.ckpt", spec)), flag_uncertain=4) == 1
-    said = capsys.readouterr()
-    assert not set("\x1b\r\udcff") & set(said.out + said.err)
-    assert r"c\x1b[31m.png: the file is empty" in said.err
-    for name in ("per_image.csv", "manifest.csv"):
-        content = (tmp_path / "out" / name).read_bytes().decode()
-        assert "\x1b" not in content and "\n=" not in content
-    assert [row["image"] for row in read_table(tmp_path / "out" / "per_image.csv")] == sorted(names)
-    assert list(Manifest(tmp_path / "out").rows) == sorted([*names, "c\x1b[31m.png"])
-
-
-def test_images_of_another_depth_are_refused_with_the_option_that_helps(run, tmp_path, capsys):
-    truth = np.eye(40, 90, dtype=np.uint8)
-    deep = np.where(truth == 1, 60000, 900).astype(np.uint16)
-    put(tmp_path / "images", "a.tif", np.stack([deep] * 3, axis=2))
-    assert run() == 1
-    said = capsys.readouterr().err
-    assert "holds uint16, and the network was trained on 8-bit images" in said
-    assert "--intensity percentile,1,99" in said and "--intensity range,0,65535" in said
-    assert run(intensity="range,0,65535") == 0
-    assert "intensity range" in capsys.readouterr().out
-    assert (read_raw(tmp_path / "out" / "mask" / "a.tif") == truth).all()
-    with pytest.raises(MisuseError, match="with other settings"):
-        run(intensity="range,0,4095")
-
-
-def test_channels_that_the_network_does_not_know_are_named(run, tmp_path, capsys):
-    tifffile.imwrite(tmp_path / "images" / "a.tif", np.zeros((5, 32, 32), np.uint8), photometric="minisblack")
-    tifffile.imwrite(tmp_path / "images" / "b.tif", np.zeros((32, 32, 4), np.uint8), photometric="minisblack")
-    assert run() == 1
-    said = capsys.readouterr().err.splitlines()
-    for line, count in zip(said, (5, 4), strict=True):
-        assert f"has {count} channels, and the network was trained on images of 3" in line
-        assert "set `" not in line
-
-
-def test_an_image_that_cannot_reach_the_trained_range_is_refused(run, tmp_path, capsys):
-    checkpoint = write_checkpoint(tmp_path / "deep.ckpt", make_spec(intensity=Intensity("range", 0, 4095)))
-    truth = np.eye(40, 90, dtype=np.uint8)
-    put(tmp_path / "images", "a.png", np.repeat(truth[..., None] * 200, 3, axis=2))
-    assert run(ckpt_path=str(checkpoint)) == 1
-    assert "holds uint8, and the network was trained on values of 0 … 4095" in capsys.readouterr().err
-    assert run(ckpt_path=str(checkpoint), intensity="stored") == 0  # given to the network as float32
-    assert (read_raw(tmp_path / "out" / "mask" / "a.png") == truth).all()
-
-
-# ---------------------------------------------------------------------------------------------- kinds
-
-
-def test_areas_and_confidence_are_those_of_the_masks(run, tmp_path):
-    put(tmp_path / "images", "a.png", scene(40, 50)[0])
-    pixels, truth = scene(60, 50, 1)
-    described = {"description": "ImageJ=1.54f\nunit=um\n", "metadata": None, "resolution": (10, 5)}  # pixels per µm
-    tifffile.imwrite(tmp_path / "images" / "b.tif", pixels, photometric="rgb", **described)
-    assert run(["mask", "probability"]) == 0
-    plain, measured = table(tmp_path / "out")
-    assert plain["cell/area"] == "" and plain["unit"] == ""
-    assert int(measured["cell/pixels"]) == truth.sum()
-    assert int(measured["background/pixels"]) == (truth == 0).sum()
-    assert float(measured["cell/area"]) == pytest.approx(truth.sum() * 0.1 * 0.2, rel=1e-5)
-    assert measured["unit"] == "µm²"
-    chances = np.load(tmp_path / "out" / "probability" / "b.npy", allow_pickle=False).astype(float)
-    assert float(measured["mean_confidence"]) == pytest.approx(chances.max(0).mean(), abs=1e-3)
-
-
 @pytest.mark.parametrize("suffix", ["png", "bmp", "jpg", "tif"])
 def test_dots_per_inch_are_no_measurement_in_any_format(run, tmp_path, suffix):
     for dpi in (72, 120, 180, 300, 1200):
@@ -643,142 +389,12 @@ def test_dots_per_inch_are_no_measurement_in_any_format(run, tmp_path, suffix):
     assert not any("area" in column or column == "unit" for row in table(tmp_path / "out") for column in row)
 
 
-def test_regions_as_polygons_and_in_one_coco_file(run, tmp_path):
-    for name, seed in (("b.png", 1), ("sub/a.png", 2)):
-        put(tmp_path / "images", name, scene(40, 50, seed)[0])
-    assert run(["contours", "coco", "mask"]) == 0
-    out = tmp_path / "out"
-    coco = json.loads((out / "coco.json").read_text())
-    assert [image["file_name"] for image in coco["images"]] == ["b.png", "sub/a.png"]
-    assert coco["categories"] == [{"id": 1, "name": "cell"}]
-    assert [a["id"] for a in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
-    for image in coco["images"]:
-        mask = read_raw(out / "mask" / image["file_name"])
-        mine = [a for a in coco["annotations"] if a["image_id"] == image["id"]]
-        assert sum(a["area"] for a in mine) == (mask == 1).sum()
-        shapes = json.loads((out / "contours" / image["file_name"]).with_suffix(".geojson").read_text())["features"]
-        assert len(shapes) == len(mine) == cv2.connectedComponents(mask, connectivity=4)[0] - 1
-
-
-def test_uncertainty_is_the_entropy_over_its_largest_value(run, tmp_path):
-    put(tmp_path / "images", "a.png", scene(40, 50)[0])
-    put(tmp_path / "images", "c.tif", scene(300, 50)[0])
-    assert run(["uncertainty", "probability"]) == 0
-    for name, suffix in (("a", ".png"), ("c", ".tif")):
-        p = np.load(tmp_path / "out" / "probability" / f"{name}.npy").astype(float)
-        entropy = -(p * np.log(np.maximum(p, 1e-9))).sum(0) / np.log(2)
-        found = read_raw(tmp_path / "out" / "uncertainty" / f"{name}{suffix}")
-        assert np.abs(found / 255 - entropy).max() < 0.02
-
-
-def test_the_least_sure_images_are_listed_first(run, tmp_path, capsys):
-    put(tmp_path / "images", "clear.png", scene(40, 50)[0])
-    put(tmp_path / "images", "grey.png", np.full((40, 50, 3), 127, np.uint8))
-    assert run(flag_uncertain=1) == 0
-    said = capsys.readouterr().out
-    assert "look at these first" in said and "grey.png" in said and "clear.png" not in said.split("look at")[1]
-
-
-def test_a_large_tiff_is_streamed_to_the_same_files(run, tmp_path, monkeypatch):
-    """Mask, uncertainty and probabilities never whole in memory; georeference and resolution of the image kept."""
-    pixels, _ = scene(700, 530)
-    path = tmp_path / "images" / "a.tif"
-    geo = [(33550, "d", 3, (0.5, 0.5, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, 1000.0, 2000.0, 0.0), True)]
-    geo.append((34735, "H", 12, (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32632), True))
-    tifffile.imwrite(path, pixels, photometric="rgb", tile=(128, 128), compression="lzw", extratags=geo, metadata=None)
-    kinds = ["mask", "uncertainty", "probability", "overlay", "contours"]
-    assert run(kinds) == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
-    monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
-    assert run(kinds, output=str(tmp_path / "streamed")) == 0
-    for kind in kinds:
-        (whole,), (streamed,) = ((tmp_path / out / kind).iterdir() for out in ("out", "streamed"))
-        if kind in ("mask", "uncertainty", "overlay"):
-            assert (read_raw(whole) == read_raw(streamed)).all()
-        else:
-            assert whole.read_bytes() == streamed.read_bytes()
-    assert (tmp_path / "out" / "per_image.csv").read_text() == (tmp_path / "streamed" / "per_image.csv").read_text()
-    for out in ("out", "streamed"):
-        meta = Image(tmp_path / out / "mask" / "a.tif").meta
-        assert meta["affine"] == (1000.0, 0.5, 0.0, 2000.0, 0.0, -0.5) and meta["compression"] == "LZW"
-    (row,) = table(tmp_path / "out")
-    assert row["unit"] == "m²" and float(row["cell/area"]) == int(row["cell/pixels"]) * 0.25
-
-
-def test_an_overlay_of_a_thinned_stream_shows_every_nth_pixel(run, tmp_path, monkeypatch):
-    put(tmp_path / "images", "a.tif", scene(301, 203)[0])
-    for room in (outputs, overlays):
-        monkeypatch.setattr(room, "MAX_SIDE", 100)
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
-    assert run(["overlay"], output=str(tmp_path / "whole")) == 0
-    monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
-    assert run(["overlay"]) == 0
-    assert (read_raw(tmp_path / "out/overlay/a.png") == read_raw(tmp_path / "whole/overlay/a.png")).all()
-    assert run(["mask", "overlay", "contours"], output=str(tmp_path / "outlined")) == 0
-    regions = json.loads((tmp_path / "outlined/contours/a.geojson").read_text())["features"]
-    mask = read_raw(tmp_path / "outlined/mask/a.tif")  # regions are outlined at full size, whatever an overlay shows
-    assert sum(region["properties"]["pixels"] for region in regions) == (mask == 1).sum()
-
-
-def test_regions_of_an_image_too_large_for_them_are_a_sentence(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(regions, "MAX_PIXELS", 100)
-    put(tmp_path / "images", "a.png", scene(40, 50)[0])
-    assert run(["contours"]) == 1
-    assert "a.png: " in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("save", [["mask"], ["mask", "overlay"]])
-def test_a_streamed_mask_is_cleaned_like_a_whole_one(run, tmp_path, monkeypatch, save):
-    pixels = np.full((700, 300, 3), 30, np.uint8)
-    pixels[100:140, 50:90] = 220
-    pixels[110:113, 60:64] = 30  # a hole of 12
-    pixels[500:503, 200:205] = 220  # an object of 15
-    put(tmp_path / "images", "a.tif", pixels)
-    options = {"min_object": ["20"], "min_hole": ["20"]}
-    assert run(save, output=str(tmp_path / "whole"), **options) == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
-    monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
-    assert run(save, **options) == 0
-    for out in ("whole", "out"):
-        (mask,) = (tmp_path / out).rglob("a.tif")
-        found = read_raw(mask)
-        assert found.sum() == 1600 and found[100:140, 50:90].all()
-        assert table(tmp_path / out)[0]["cell/pixels"] == "1600"
-
-
 def test_an_output_that_cannot_be_written_is_said_once(run, tmp_path):
     (tmp_path / "file").touch()
     for index in range(3):
         put(tmp_path / "images", f"{index}.png", scene(40, 50)[0])
     with pytest.raises(MisuseError, match=r"nothing can be written to .*file/out \(.*\); name another --output"):
         run(output=str(tmp_path / "file" / "out"))
-
-
-def test_probabilities_leave_the_device_only_where_they_are_written(run, tmp_path, monkeypatch):
-    put(tmp_path / "images", "a.png", scene(40, 50)[0])
-    asked = []
-    monkeypatch.setattr(Engine, "probabilities", lambda *given: asked.append(1) or PROBABILITIES(*given))
-    assert run() == 0
-    assert not asked
-    assert run(["uncertainty"], output=str(tmp_path / "other")) == 0
-    assert asked
-
-
-def test_a_gpu_is_fed_by_more_threads_than_a_cpu():
-    assert choose_pace(on_gpu=False, cores=64) == ON_CPU
-    assert choose_pace(on_gpu=True, cores=16).threads == 8
-    assert choose_pace(on_gpu=True, cores=1).threads == 2
-    assert choose_pace(on_gpu=True, cores=16).depth >= GPU_BATCH
-
-
-def test_many_readers_give_the_same_masks(run, tmp_path, monkeypatch):
-    for number in range(7):
-        put(tmp_path / "images", f"{number}.png", scene(40 + number, 50, number)[0])
-    assert run(batch_size=3) == 0
-    monkeypatch.setattr("segapp.commands.predict.choose_pace", lambda *given: Pace(4, 8, 3))
-    assert run(batch_size=3, output=str(tmp_path / "other")) == 0
-    for path in sorted((tmp_path / "out").rglob("*.png")):
-        assert path.read_bytes() == (tmp_path / "other" / path.relative_to(tmp_path / "out")).read_bytes()
 
 
 def test_what_is_no_regular_file_is_named_and_the_rest_is_done(run, tmp_path, capsys):
@@ -797,16 +413,6 @@ def test_what_is_no_regular_file_is_named_and_the_rest_is_done(run, tmp_path, ca
     for name in ("pipe.png: a named pipe", "loop.png: a link", "gone.png: a link", "bomb.png: 200000 x 200000"):
         assert name in said
     assert files(tmp_path / "out") == ["mask/a.png"]
-
-
-def test_masks_of_formats_that_cannot_hold_them_are_png(run, tmp_path):
-    pixels, truth = scene(40, 50)
-    for name in ("a.webp", "b.jp2", "c.bmp"):
-        put(tmp_path / "images", name, pixels)
-    assert run() == 0
-    assert files(tmp_path / "out") == ["mask/a.png", "mask/b.png", "mask/c.png"]
-    for name in ("b", "c"):  # b is reversible, as Pillow writes it
-        assert (read_raw(tmp_path / "out" / "mask" / f"{name}.png") == truth).all()
 
 
 def test_formats_that_are_not_read_are_counted_and_named(run, tmp_path, capsys):

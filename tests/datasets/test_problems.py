@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
-from segapp.datasets import Cells, Item, KFold, Problem, Source
-from segapp.datasets.problems import raise_first
-from segapp.datasets.source import SplitName
+from segapp.datasets import Cells, KFold, Problem
 from segapp.errors import MisuseError
-from segapp.spec import Intensity
+from tests.datasets.folders import folder
 from tests.datasets.look_alikes import save
-from tests.datasets.test_folder import folder
 
 GREY = np.zeros((8, 9), np.uint8)
+
+
 MASK = np.eye(8, 9, dtype=np.uint8)
 
 
@@ -87,40 +85,7 @@ def test_settings_are_named(tmp_path: Path, settings: dict[str, Any], kind: str,
     assert (problem.kind, problem.setting) == (kind, setting)
 
 
-def test_a_class_that_a_split_lacks_is_a_warning(tmp_path: Path) -> None:
-    write_pairs(tmp_path, [f"{index}" for index in range(6)])
-    found = list(folder(tmp_path, ("background", "a", "b")).problems())
-    assert kinds(found) == ["class", "class"]
-    assert {problem.severity for problem in found} == {"warning"}
-    assert all("holds b:" in problem.message for problem in found)
-    raise_first(found)
-
-
 def test_cells_name_a_setting_that_they_have(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert [(p.kind, p.setting, p.path) for p in Cells(tmp_path).problems()] == [("layout", "root", tmp_path)]
     assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-class Own(Source):
-    """A source of somebody else."""
-
-    classes = ("background", "a")
-    background = 0
-    palette = ((0, 0, 0), (9, 9, 9))
-    channels = 1
-    intensity = Intensity()
-
-    def items(self, split: SplitName) -> Sequence[Item]:
-        raise MisuseError(f"no list of {split} images.")
-
-
-def test_a_source_of_ones_own_reports_what_its_items_raise() -> None:
-    assert [problem.message for problem in Own().problems()] == ["no list of train images."]
-
-
-def test_a_colour_mask_is_reported_per_file(tmp_path: Path) -> None:
-    write_pairs(tmp_path, ["a", "b", "c"])
-    cv2.imwrite(str(tmp_path / "masks/b.png"), np.dstack([MASK * 90, MASK * 50, MASK]))
-    found = [problem for problem in folder(tmp_path).problems() if problem.severity == "error"]
-    assert [problem.path and problem.path.name for problem in found] == ["b.png"]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from segapp.datasets import Contiguous, Folder, Indices, Item
-from segapp.datasets.class_presence import classes_in
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.mask_sample import SAMPLE, look_at_masks
@@ -68,17 +67,3 @@ def test_a_large_split_is_sampled_and_searched_for_missing_classes() -> None:
     assert (never.masks, never.complete, never.classes.tolist()) == (99, True, [True, False])
     with pytest.raises(MisuseError, match="'0': its mask holds 2"):
         look_at_masks(Reader([item(0, DOT * 2)]), 2)
-
-
-def test_a_very_large_mask_is_sampled_in_windows() -> None:
-    class Large:
-        shape = (2**13, 2**12)
-
-        def read(self) -> np.ndarray:
-            raise AssertionError("decoded as a whole")
-
-        def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-            assert h <= 512 and w <= 512
-            return np.full((h, w), 1 if y else 0, np.uint8)
-
-    assert classes_in(Large()) == {0, 1}

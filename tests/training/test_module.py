@@ -6,17 +6,13 @@ from typing import Any, cast
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segapp.batch import Batch
 from segapp.callbacks import EMA
 from segapp.errors import MisuseError
-from segapp.losses import CrossEntropy, DeepSupervision, Focal, Lovasz
+from segapp.losses import CrossEntropy, DeepSupervision, Lovasz
 from segapp.spec import Spec
 from segapp.training.module import SegmentationModule
-
-WEIGHTS = [1.0, 9.0]
 
 
 class PerPixel(nn.Module):
@@ -44,23 +40,6 @@ def test_without_the_average_a_run_goes_on_from_the_raw_weights(verb: str, callb
     checkpoint = {"state_dict": "average", "current_model_state": "raw"}
     module.on_load_checkpoint(checkpoint)
     assert checkpoint["state_dict"] == expected
-
-
-@pytest.mark.parametrize("loss", [CrossEntropy(WEIGHTS), DeepSupervision(CrossEntropy(WEIGHTS)), Focal(0.0, WEIGHTS)])
-def test_a_weighted_mean_over_pixels_is_that_of_whole_images(loss: nn.Module) -> None:
-    torch.manual_seed(0)
-    module = SegmentationModule(PerPixel(), loss, spec=SPEC)
-    images = torch.randint(256, (2, 1, 64, 20), dtype=torch.uint8)
-    masks = (torch.rand(2, 64, 20) < 0.1).to(torch.uint8)
-    masks[0, 40:] = 1  # the bands of an image differ in their classes
-    masks[1, :20] = 255
-    with torch.inference_mode():
-        for image, mask in zip(images, masks, strict=True):
-            batch: Batch = {"image": image[None], "mask": mask[None], "name": ["x"], "size": torch.tensor([[64, 20]])}
-            module.validation_step(batch, 0)
-        logits = module.net(images.float())
-    expected = F.cross_entropy(logits, masks.long(), torch.tensor(WEIGHTS), ignore_index=255)
-    assert float(module.eval_loss.compute()) == pytest.approx(float(expected), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""Annotations that are not read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from segapp.datasets.unsupported import annotations_under, unread_format
+from segapp.errors import MisuseError
+from tests.datasets.folders import GREY, folder, names
+from tests.datasets.look_alikes import save
+
+
+def test_annotations_that_are_not_read_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "images/0.png", GREY)
+    (tmp_path / "images/_annotations.coco.json").write_text('{"images": [], "annotations": []}')
+    with pytest.raises(MisuseError, match=r"_annotations\.coco\.json holds annotations of COCO.* not read"):
+        names(folder(tmp_path))
+    (tmp_path / "images/_annotations.coco.json").unlink()
+    save(tmp_path / "images/1.png", GREY)
+    (tmp_path / "images/0.json").write_text('{"version": "5", "shapes": [], "imagePath": "0.png"}')
+    with pytest.raises(MisuseError, match=r"images/0\.json.*JSON annotations.*labelme.* not read"):
+        names(folder(tmp_path, masks="images"))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "named"), [(".xml", "Pascal VOC"), (".mat", "MATLAB"), (".npy", "NumPy"), (".png", "")]
+)
+def test_annotations_are_named_by_their_suffix(suffix: str, named: str) -> None:
+    assert named in unread_format(suffix) and bool(unread_format(suffix)) == bool(named)
+
+
+@pytest.mark.parametrize(
+    ("content", "tool"),
+    [
+        ('{"shapes": []}', "labelme"),
+        ('{"images": [], "annotations": []}', "COCO"),
+        ('{"type": "FeatureCollection"}', "GeoJSON"),
+        ('{"mine": 1}', None),
+    ],
+)
+def test_json_is_named_by_its_tool(tmp_path: Path, content: str, tool: str | None) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/a.json").write_text(content)
+    found = annotations_under(tmp_path)
+    assert (tool in found and str(tmp_path / "deep/a.json") in found) if tool else found == ""
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    assert annotations_under(tmp_path) == ""
