@@ -35,7 +35,7 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "jsonargparse": {"cli", "checkpoints"},
     "scipy": {"metrics", "report/statistics.py"},
     "ray": {"lab/study/cluster.py"},
-    "onnx": {"export"},
+    "onnx": {"export", "inference/exported_runtime.py"},
     "onnxruntime": {"export", "inference/exported_runtime.py"},
     "openvino": {"export", "inference/exported_runtime.py"},
 }

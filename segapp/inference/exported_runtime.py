@@ -1,6 +1,7 @@
 """Exported networks run without torch: through ONNX Runtime or OpenVINO, their logits numpy arrays."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,12 @@ from segapp.system.limits import count_usable_cores
 
 HINTS = {"32-true": "f32", "bf16-mixed": "bf16", "16-mixed": "f16"}
 """OpenVINO's names; left alone it chooses bf16 by itself where the processor has it."""
+
+BRANCHES = frozenset({"If", "Loop", "Scan", "SequenceMap", "TensorIterator"})
+"""Operators that run a graph of their own, some of them any number of times."""
+
+FOLDED, LARGEST_CONSTANT = "optimization.constant_folding_max_output_size_in_bytes", 2**28
+"""ONNX Runtime computes constants while it loads a network, but none beyond so many bytes."""
 
 
 class NumpyRuntime:
@@ -60,7 +67,9 @@ class NumpyRuntime:
 
 
 class OnnxRuntime(NumpyRuntime):
-    """A `.onnx` file on the CPU. Raises MisuseError when it is damaged or reaches for files beside its folder.
+    """A `.onnx` file on the CPU.
+
+    Raises MisuseError when it is damaged, reaches for files beside its folder, or could compute without end.
 
     Arithmetic is what the file says: float32, or int8 where it was quantised.
     """
@@ -68,9 +77,12 @@ class OnnxRuntime(NumpyRuntime):
     def __init__(self, path: Path, window_statistics: bool = False) -> None:
         self.window_statistics = window_statistics
         onnxruntime = _import_library("onnxruntime", "onnx")
+        _require_plain_graph(path)
+        self._make_options = onnxruntime.RunOptions
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _count_threads()
         options.log_severity_level = 3
+        options.add_session_config_entry(FOLDED, str(LARGEST_CONSTANT))
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the cores alone
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -90,9 +102,20 @@ class OnnxRuntime(NumpyRuntime):
         """
         _check_dtype(self._path, images, self._dtype)
         try:
-            logits: np.ndarray = self._session.run(None, {"images": np.ascontiguousarray(images)})[0]
+            return self._run(np.ascontiguousarray(images))
         except Exception as error:
             raise _explain_failure(self._path, error) from error
+
+    def _run(self, images: np.ndarray) -> np.ndarray:
+        """Compute in another thread, so that Ctrl-C and SIGTERM are noticed here and end it after one operator."""
+        options = self._make_options()
+        with ThreadPoolExecutor(1) as pool:
+            try:
+                answer = pool.submit(self._session.run, None, {"images": images}, options)
+                logits: np.ndarray = answer.result()[0]
+            except BaseException:
+                options.terminate = True
+                raise
         return logits
 
 
@@ -106,7 +129,10 @@ class OpenVinoRuntime(NumpyRuntime):
         settings = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": _count_threads()}
         try:
             model = core.read_model(path, path.with_suffix(".bin"))
+            _require_known_end(path, {one.get_type_name() for one in model.get_ops()} & BRANCHES)
             self._model = core.compile_model(model, "CPU", settings)
+        except MisuseError:
+            raise
         except Exception as error:
             raise _explain_damaged(f"{path} with {path.stem}.bin", error) from error
         self._path = path
@@ -131,6 +157,29 @@ class OpenVinoRuntime(NumpyRuntime):
         except Exception as error:
             raise _explain_failure(self._path, error) from error
         return np.array(logits, np.float32)  # a copy: the request's own memory is overwritten by the next call
+
+
+def _require_plain_graph(path: Path) -> None:
+    """Raise MisuseError for a `.onnx` that calls graphs within its graph, or functions within functions."""
+    onnx = _import_library("onnx", "onnx")
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:  # protobuf's and onnx's own have no base class in common
+        raise _explain_damaged(path, error) from error
+    found = {node.op_type for node in model.graph.node if node.op_type in BRANCHES or _has_graph(node)}
+    _require_known_end(path, found | {f"the function {one.name}" for one in model.functions})
+
+
+def _has_graph(node: Any) -> bool:
+    return any(one.HasField("g") or one.graphs for one in node.attribute)
+
+
+def _require_known_end(path: Path, found: set[str]) -> None:
+    if found:
+        raise MisuseError(
+            f"{path}: its graph has {', '.join(sorted(found)[:5])}, which can compute without end; it was refused. "
+            "A network of your own with branches or loops is exported with --format weights."
+        )
 
 
 def _require_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:

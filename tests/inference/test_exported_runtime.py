@@ -1,20 +1,31 @@
-"""Exported networks without torch."""
+"""Exported networks without torch; what could compute without end is refused, and Ctrl-C ends the rest."""
 
+import signal
+import time
+from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
+import openvino
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from segapp.errors import MisuseError
 from segapp.inference import exported_runtime
 from segapp.inference.exported_runtime import (
     NumpyRuntime,
     OnnxRuntime,
+    OpenVinoRuntime,
     choose_onnx_precision,
     choose_openvino_precision,
 )
 from segapp.inference.open import open_networks
+
+IMAGES = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, "h", "w"])
+LOGITS = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
 
 
 def test_float_images_are_refused_by_a_network_of_uint8(exports):
@@ -74,3 +85,74 @@ def test_threads_are_the_usable_cores_or_fewer(monkeypatch, variable, threads):
     monkeypatch.setattr(exported_runtime, "count_usable_cores", lambda: 6)
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     assert exported_runtime._count_threads() == threads
+
+
+def write(path: Path, nodes: list[onnx.NodeProto], constants: tuple[onnx.TensorProto, ...] = (), **options) -> Path:
+    graph = helper.make_graph(nodes, "graph", [IMAGES], [LOGITS], initializer=constants)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8, **options).SerializeToString())
+    return path
+
+
+def write_loop(path: Path) -> Path:
+    """Write a network that adds its images to themselves 2^62 times."""
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["x", "x"], ["y"])],
+        "body",
+        [info("i", TensorProto.INT64, []), info("go", TensorProto.BOOL, []), info("x", TensorProto.FLOAT, None)],
+        [info("on", TensorProto.BOOL, []), info("y", TensorProto.FLOAT, None)],
+    )
+    count = helper.make_tensor("n", TensorProto.INT64, (), [2**62])
+    go = helper.make_tensor("t", TensorProto.BOOL, (), [True])
+    return write(path, [helper.make_node("Loop", ["n", "t", "images"], ["logits"], body=body)], (count, go))
+
+
+def test_loops_are_refused(tmp_path: Path) -> None:
+    source = write_loop(tmp_path / "network.onnx")
+    with pytest.raises(MisuseError, match=r"network\.onnx: .*Loop"):
+        OnnxRuntime(source)
+    openvino.save_model(openvino.Core().read_model(source), tmp_path / "network.xml")
+    with pytest.raises(MisuseError, match=r"network\.xml: .*Loop"):
+        OpenVinoRuntime(tmp_path / "network.xml")
+
+
+def test_functions_are_refused(tmp_path: Path) -> None:
+    """Ten that call the one before ten times each stand for ten billion operators."""
+    twice = [helper.make_node("Add", ["x", "x"], ["y"])]
+    function = helper.make_function("own", "Twice", ["x"], ["y"], twice, [helper.make_opsetid("", 17)])
+    path = write(
+        tmp_path / "network.onnx",
+        [helper.make_node("Twice", ["images"], ["logits"], domain="own")],
+        functions=[function],
+    )
+    with pytest.raises(MisuseError, match=r"network\.onnx: .*function Twice"):
+        OnnxRuntime(path)
+
+
+def test_large_constants_are_not_computed_while_loading(tmp_path: Path) -> None:
+    """Two numbers that stand for 8 TB."""
+    nodes = [
+        helper.make_node("ConstantOfShape", ["size"], ["zeros"]),
+        helper.make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0),
+        helper.make_node("Add", ["images", "zero"], ["logits"]),
+    ]
+    size = helper.make_tensor("size", TensorProto.INT64, (1,), [2**41])
+    OnnxRuntime(write(tmp_path / "network.onnx", nodes, (size,)))
+
+
+def test_ctrl_c_ends_a_long_window(tmp_path: Path) -> None:
+    names = ["images", *(f"x{index}" for index in range(200)), "logits"]
+    nodes = [helper.make_node("Conv", [one, "weight"], [other], pads=[3, 3, 3, 3]) for one, other in pairwise(names)]
+    weight = helper.make_tensor("weight", TensorProto.FLOAT, (3, 3, 7, 7), np.zeros(441, np.float32))
+    runtime = OnnxRuntime(write(tmp_path / "network.onnx", nodes, (weight,)))
+    usual = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    began = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runtime(np.zeros((1, 3, 1024, 1024), np.float32))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+    assert time.monotonic() - began < 2
