@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from segapp.checkpoints.building import build_network
 from segapp.checkpoints.settings import VERSION
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
+from tests.lab.folds.sample import write_data
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -23,7 +25,7 @@ def script(monkeypatch):
     before = set(sys.modules)
     yield lambda name: __import__(name)
     for name in set(sys.modules) - before:
-        if (BENCHMARKS / f"{name}.py").is_file():
+        if (BENCHMARKS / f"{name}.py").is_file() or (BENCHMARKS / "gpu" / f"{name}.py").is_file():
             del sys.modules[name]
 
 
@@ -138,3 +140,30 @@ def test_networks_of_three_kinds_of_upsampling_begin_alike_elsewhere(script):
             name: torch.equal(value, first[name]) for name, value in net.state_dict().items() if "upsample" not in name
         }
         assert all(same.values())
+
+
+def test_accuracy_is_told_as_means_with_their_spread(script):
+    accuracy = script("accuracy")
+    row = {"set": "cells", "arm": "plan", "val": "0.5", "steps": "10", "seconds": "20", "parameters": "1000"}
+    rows = [row | {"test_dice": "0.5", "test_iou": "0.25"}, row | {"test_dice": "0.7", "test_iou": "0.35"}]
+    (line,) = accuracy.format_table(rows).splitlines()[2:]
+    assert line.startswith("| cells | plan | 0.300 (0.250 … 0.350) | 0.600 (0.500 … 0.700) | 0.500 (0.500 … 0.500) |")
+    assert line.endswith("| 10 | 20 | 1,000 | 2 |")
+
+
+@pytest.mark.slow
+def test_accuracy_trains_a_plan_and_the_plain_loop_and_continues(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "data")
+    split = {"class_path": "segapp.datasets.Fraction", "init_args": {"val": 0.25, "test": 0.25}}
+    settings = {"root": str(tmp_path / "data"), "classes": ["ground", "disc"], "split": split}
+    section = {"source": {"class_path": "segapp.datasets.Folder", "init_args": settings}}
+    (tmp_path / "mini.yaml").write_text(yaml.safe_dump(section))
+    words = ["--data", "mini=mini.yaml", "--minutes", "0.7", "--seeds", "1", "--output", "out"]
+    words += ["--arms", "plan-scratch,smp,smp-package"]
+    for _ in range(2):
+        run(script, "accuracy", monkeypatch, *words)
+    told = capsys.readouterr().out
+    assert told.count("mini: plan-scratch, seed 0") == told.count("mini: smp, seed 0") == 1
+    assert told.count("smp-package left out") == 2
+    assert told.count("| mini | plan-scratch | ") == 2

@@ -9,29 +9,18 @@ over the classes, void ignored. The seconds count training alone: not the start 
 
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 import yaml
+from accuracy_task import Task
 from arms import Arm, Budget, Frames, read_arms, train_segapp, train_smp
-from kit import CONFIGS, DEVICE, Results, Values, add_options, read_peak_memory, start
+from kit import CONFIGS, Results, Values, add_options, read_peak_memory, start
 from torch import nn
 
-from segapp.datasets.source import Item
-from segapp.inference.engine import ArrayImage, Engine
-from segapp.inference.runtime import TorchRuntime
-from segapp.loading.source_building import build_source
-from segapp.metrics import Evaluator
-from segapp.spec import Spec
-from segapp.training.precision import choose_precision
-
 MARKS = [0.4, 0.6, 0.8, 1.0]
-BATCH, GRID, LARGEST = 16, 32, 1024
 OVERHEAD = 12
 """Seconds that an arm takes beside its training: start, validations, test."""
 
@@ -90,52 +79,6 @@ def describe_data(root: Path | None) -> dict[str, Any]:
     data["source"]["init_args"]["root"] = str(root)
     data["source"]["init_args"]["split"]["init_args"]["test"] = "test.txt"
     return data
-
-
-class Task:
-    """The data set, decoded once for all arms.
-
-    Args:
-        data: Its section of a config.
-    """
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
-        source = build_source("the data set", data)
-        self.train, self.val, self.test = (read(source.items(split)) for split in ("train", "val", "test"))
-        largest = np.max([mask.shape for _, mask in [*self.val, *self.test]], axis=0)
-        window = tuple(min(-(-int(side) // GRID) * GRID, LARGEST) for side in largest)
-        precision = choose_precision("auto")
-        facts = {"window": window, "precision": precision, "intensity": source.intensity}
-        self.spec = Spec(source.classes, source.background, source.palette, source.channels, **facts)
-
-    def score(self, net: nn.Module, pairs: Sequence["Pair"]) -> dict[str, float]:
-        """Return the scores of a network on images at their stored size."""
-        scores = Evaluator(self.spec.classes, self.spec.background)
-        training = net.training
-        engine = Engine(TorchRuntime(net.eval(), DEVICE, self.spec.precision), self.spec, BATCH)
-        for (image, mask), (_, blocks) in zip(pairs, engine.stream([image for image, _ in pairs]), strict=True):
-            found = np.empty(mask.shape, np.uint8)
-            for block in blocks:
-                part = engine.indices(block)
-                found[block.y : block.y + part.shape[0], block.x : block.x + part.shape[1]] = part
-            scores.update(torch.from_numpy(found), torch.from_numpy(mask), image.name)
-        net.train(training)
-        return scores.compute().flat
-
-
-Pair = tuple[ArrayImage, np.ndarray]
-
-
-def read(items: Sequence[Item]) -> list[Pair]:
-    """Decode images and masks, several at once."""
-
-    def decode(item: Item) -> Pair:
-        assert item.mask is not None
-        return ArrayImage(np.ascontiguousarray(item.image.read()), item.name), item.mask.read()
-
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(decode, items))
 
 
 def train(arm: Arm, task: Task, seconds: float, weights: Path, workers: int, seed: int) -> Values:

@@ -1,0 +1,66 @@
+"""A data set, decoded once, on which networks of any kind are scored alike."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from kit import DEVICE
+from torch import nn
+
+from segapp.datasets.source import Item
+from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.runtime import TorchRuntime
+from segapp.loading.source_building import build_source
+from segapp.metrics import Evaluator
+from segapp.spec import Spec
+from segapp.training.precision import choose_precision
+
+BATCH, GRID, LARGEST = 16, 32, 1024
+
+
+class Task:
+    """The data set, decoded once for all arms.
+
+    Args:
+        data: Its section of a config.
+    """
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        source = build_source("the data set", data)
+        self.train, self.val, self.test = (read(source.items(split)) for split in ("train", "val", "test"))
+        largest = np.max([mask.shape for _, mask in [*self.val, *self.test]], axis=0)
+        window = tuple(min(-(-int(side) // GRID) * GRID, LARGEST) for side in largest)
+        precision = choose_precision("auto")
+        facts = {"window": window, "precision": precision, "intensity": source.intensity}
+        self.spec = Spec(source.classes, source.background, source.palette, source.channels, **facts)
+
+    def score(self, net: nn.Module, pairs: Sequence["Pair"]) -> dict[str, float]:
+        """Return the scores of a network on images at their stored size."""
+        scores = Evaluator(self.spec.classes, self.spec.background)
+        training = net.training
+        engine = Engine(TorchRuntime(net.eval(), DEVICE, self.spec.precision), self.spec, BATCH)
+        for (image, mask), (_, blocks) in zip(pairs, engine.stream([image for image, _ in pairs]), strict=True):
+            found = np.empty(mask.shape, np.uint8)
+            for block in blocks:
+                part = engine.indices(block)
+                found[block.y : block.y + part.shape[0], block.x : block.x + part.shape[1]] = part
+            scores.update(torch.from_numpy(found), torch.from_numpy(mask), image.name)
+        net.train(training)
+        return scores.compute().flat
+
+
+Pair = tuple[ArrayImage, np.ndarray]
+
+
+def read(items: Sequence[Item]) -> list[Pair]:
+    """Decode images and masks, several at once."""
+
+    def decode(item: Item) -> Pair:
+        assert item.mask is not None
+        return ArrayImage(np.ascontiguousarray(item.image.read()), item.name), item.mask.read()
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(decode, items))
