@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from segapp.checkpoints.merge import get_value
 from segapp.cli.arguments import Arguments
 from segapp.cli.parser_errors import ROOMS, describe_missing_file, describe_unknown_option
+from segapp.cli.settings import has_key, merge_settings
 from segapp.cli.source_text import file_of, parameters_of, public_names
 from segapp.errors import MisuseError, suggest
 
@@ -54,7 +56,7 @@ def check_verb(arguments: Arguments) -> None:
     for option in arguments.options:
         if option.value is not None and _OURS.fullmatch(option.value):
             _check_class(".".join(option.keys), option.value, {})
-    _check_root(arguments, configs)
+    _check_root(arguments)
 
 
 def check_function(module: str, arguments: Arguments) -> None:
@@ -120,15 +122,11 @@ def _refuse_overridden(arguments: Arguments) -> None:
             continue
         for other in arguments.options[index + 1 :]:
             config = arguments.configs.get(other.value or "")
-            if other.name == "--config" and config is not None and _has(config, option.keys):
+            if other.name == "--config" and config is not None and has_key(config, option.keys):
                 raise MisuseError(
                     f"{option.name.removesuffix('+')} stands before --config {other.value}, which sets it again and "
                     "would win: write it after."
                 )
-
-
-def _has(config: Any, keys: list[str]) -> bool:
-    return not keys or (isinstance(config, dict) and keys[0] in config and _has(config[keys[0]], keys[1:]))
 
 
 def _check_file(name: str, value: str) -> None:
@@ -189,25 +187,13 @@ def _check_class(where: str, path: str, arguments: dict[Any, Any]) -> None:
     _refuse_unknown(f"{where}: {path}", arguments, parameters_of(module, name))
 
 
-def _check_root(arguments: Arguments, configs: Sequence[tuple[str, str | None, dict[Any, Any]]]) -> None:
+def _check_root(arguments: Arguments) -> None:
     """Look for the folder of a `Folder`, whichever config or option names it last."""
-    path, root = None, None
-    sources = [
-        config.get("source") if section == "data" else (config.get("data") or {}).get("source")
-        for _, section, config in configs
-        if section in (None, "data") and isinstance(config.get("data") or {}, dict)
-    ]
-    for source in sources:
-        if isinstance(source, dict):
-            root = root if source.get("class_path", path) == path else None
-            path = source.get("class_path", path)
-            given = source.get("init_args")
-            root = given.get("root", root) if isinstance(given, dict) else root
-    typed = arguments.get("--data.source")
-    if typed is not None:
-        root, path = (root if typed == path else None), typed
+    settings, _ = merge_settings(arguments)
+    root = get_value(settings, "data.source.init_args.root")
     root = arguments.get("--data.source.init_args.root") or arguments.get("--data.source.root") or root
-    if path == _FOLDER and isinstance(root, str) and not Path(root).expanduser().is_dir():
+    is_folder = get_value(settings, "data.source.class_path") == _FOLDER
+    if is_folder and isinstance(root, str) and not Path(root).expanduser().is_dir():
         from segapp.datasets.layout import require_folder
 
         require_folder(Path(root).expanduser())

@@ -1,7 +1,7 @@
 """`segapp fit`, `validate` and `test`: Lightning's command line, with its traps closed.
 
-* The settings a checkpoint was trained with are read before anything else on the command line, so that a checkpoint
-  alone restores model and data, and whatever the person types or names in a config beats it.
+* The settings a checkpoint was trained with lie below everything else, so that a checkpoint alone restores model and
+  data, and whatever the user types or names in a config beats it.
 * Scoring without a usable checkpoint is refused, as are URLs and pickles that hold code.
 * Runs have one place and one set of files, whatever the verb.
 """
@@ -28,23 +28,23 @@ from segapp.checkpoints.trust import limited_imports
 from segapp.cli.arguments import Arguments
 from segapp.cli.init_from import init_from
 from segapp.cli.interrupts import unwind_again
-from segapp.cli.parser import ClearErrors, start_afresh_when_a_class_changes
+from segapp.cli.parser import ClearErrors
 from segapp.cli.resume import (
     classes_of,
     explain_finished_run,
     explain_unfit_weights,
     explain_unrestored,
     place_loggers,
-    read_checkpoint_settings,
     refuse_other_classes,
     replace_network_settings,
     restore_splits,
 )
+from segapp.cli.run_settings import gather_settings
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.source_building import check_root
 from segapp.models import NamedInit
-from segapp.training.bundle_module import BundleModule, list_settings
+from segapp.training.bundle_module import BundleModule
 from segapp.training.console import print_message, silence_libraries
 from segapp.training.devices import apply_torchrun, refuse_unknown_strategy, refuse_what_needs_a_gpu
 from segapp.training.dry_run import Measure, make_scratch_folder, remove_scratch, report, shorten_trainer
@@ -77,7 +77,6 @@ from segapp.training.watchdog import explain_lost_process, is_reported_by_rank_z
 
 def run(arguments: Arguments) -> int:
     """Run one of Lightning's verbs; raises SegappError for what a person can mend."""
-    start_afresh_when_a_class_changes()
     silence_libraries()
     watch_processes()
     try:
@@ -168,21 +167,11 @@ class SegmentationCLI(LightningCLI):
     # ------------------------------------------------------------------------------------------ parsing
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Read the checkpoint's settings first, then the configs and options as they were typed."""
-        verb, path = self.typed.command, self.typed.get("--ckpt_path")
-        kept = [one for one in self.typed.options if self.bundle is None or one.name != "--ckpt_path"]
-        options = [word for one in kept for word in one.words]
-        if self.bundle is not None:
-            settings = list_settings(self.bundle, self.typed.named_classes)
-            options = ["--config", yaml.safe_dump(settings, sort_keys=False), *options]
-        elif path is not None:
-            self.checkpoint = read_checkpoint(path)
-            self._restored = read_checkpoint_settings(path, self.checkpoint, verb, self.typed.named_classes)
-            options = ["--config", yaml.safe_dump(self._restored, sort_keys=False), *options]
+        """Merge the checkpoint's settings, the configs and what is typed; the parser gets them as one config."""
+        found = gather_settings(self.typed, self.bundle)
+        self.checkpoint, self._restored = found.checkpoint, found.restored
         with self._imports(ROOMS):
-            self.config = parser.parse_args([verb, *options])
-        if path is None and self.config[verb].get("ckpt_path"):
-            raise MisuseError("ckpt_path belongs on the command line (--ckpt_path FILE), not in a config.")
+            self.config = parser.parse_args(found.words)
 
     def _imports(self, classes: Sequence[str]) -> AbstractContextManager[None]:
         """Limit what is imported, where settings came from a checkpoint, to these classes and those the user named."""

@@ -1,5 +1,6 @@
 """YAML files that users wrote: mistakes are reported with their line, and sizes are bounded."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,15 @@ def parse_yaml(text: str, where: str) -> Any:
         raise MisuseError(f"{where}: cannot be read as YAML ({error}).") from error
 
 
+def format_yaml(content: Any) -> str:
+    """Format plain data as YAML that `parse_yaml` and jsonargparse read back as the same."""
+    return yaml.dump(content, Dumper=_ExactDumper, sort_keys=False)
+
+
 class _BoundedLoader(yaml.SafeLoader):
     """PyYAML's loader of plain data that refuses duplicate keys and aliases that repeat without end.
 
-    Dates are text, as for jsonargparse: a run may be called 2026-01-31.
+    Dates are text and 1e-3 is a number, as for jsonargparse: a run may be called 2026-01-31.
     """
 
     def __init__(self, stream: str) -> None:
@@ -49,7 +55,7 @@ class _BoundedLoader(yaml.SafeLoader):
         self._open: set[str] = set()
         self.yaml_implicit_resolvers = {
             letter: [(tag, expression) for tag, expression in known if tag != "tag:yaml.org,2002:timestamp"]
-            for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+            for letter, known in type(self).yaml_implicit_resolvers.items()
         }
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -90,6 +96,16 @@ class _BoundedLoader(yaml.SafeLoader):
         self._values += values
         if self._values > MOST_VALUES:
             raise _refused(f"more than {MOST_VALUES:,} values", event.start_mark)
+
+
+class _ExactDumper(yaml.SafeDumper):
+    """PyYAML's dumper of plain data that quotes text which would be read as a number."""
+
+
+for _kind in (_BoundedLoader, _ExactDumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    )
 
 
 def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:

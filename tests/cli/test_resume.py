@@ -190,8 +190,8 @@ def test_what_runs_are_made_of_passes(place, value):
 
 
 def test_only_what_the_user_named_passes_beside_it():
-    circle = hostile.planted(part("tests.cli.test_parser.Circle"), ("model", "net"))
-    with pytest.raises(MisuseError, match=r"--allow tests\.cli\.test_parser\.Circle"):
+    circle = hostile.planted(part("tests.cli.test_parser.Shape"), ("model", "net"))
+    with pytest.raises(MisuseError, match=r"--allow tests\.cli\.test_parser\.Shape"):
         read(circle)
     with pytest.raises(MisuseError, match="not a network"):
         read(circle, allowed=["tests.cli"])

@@ -78,3 +78,14 @@ def test_a_bundle_is_scored_as_it_predicts(place, best):
     scores, _ = verdict(place, "--ckpt_path", "cleaned", "--data", "data.yaml")
     assert all(row[1] == 0 for row in scores["confusion"])
     assert scores["spec"]["symmetries"] == ["horizontal"]
+
+
+def test_no_config_replaces_the_network_of_a_bundle(place, best, capsys):
+    assert main(["export", "--ckpt_path", str(best), "--format", "weights", "--output", "alone"]) == 0
+    words = ["--ckpt_path", "alone", "--config", str(ROOT / "configs" / "unet.yaml"), "--data", "data.yaml"]
+    words += ["--trainer.callbacks", "[]"]
+    scores, _ = verdict(place, *words)
+    assert scores["checkpoint"] is None and scores["loss"] is None
+    assert "model section" in capsys.readouterr().out
+    assert main(["test", *words, "--model.net", "segapp.models.UNet"]) == 2
+    assert "--model.net" in capsys.readouterr().err
