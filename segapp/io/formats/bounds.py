@@ -3,8 +3,12 @@
 import io
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segapp.errors import SegappError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 METADATA = 2**26
 """Bytes of a file beside its pixels: colour profiles, previews, the video of a motion photo."""
@@ -29,30 +33,40 @@ class BoundedReader(io.BufferedReader):
     empty ones took minutes.
     """
 
-    def __init__(self, path: Path, name: str, opening: int = OPENING) -> None:
+    def __init__(self, path: Path, name: str, opening: int = OPENING, reads: int | None = None) -> None:
         """Open a file.
 
         Args:
             path: The file.
             name: Its format, for messages.
             opening: Bytes that may be read until `allow_pixels` is called.
+            reads: Times that it may be read; default: by its size.
         """
         super().__init__(io.FileIO(path))
         self._path, self._format = path, name
-        self._reads = READS + path.stat().st_size // READ
+        self._size = path.stat().st_size
+        self._reads = READS + self._size // READ if reads is None else reads
         self._bytes: int | None = opening
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read so many bytes; raise SegappError where the file makes its decoder read too often or too much."""
+        self._count(size)
+        return super().read(size)
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Read into an array; raise SegappError as `read` does."""
+        self._count(memoryview(buffer).nbytes)
+        return super().readinto(buffer)
+
+    def _count(self, size: int | None) -> None:
         self._reads -= 1
         if self._reads < 0:
             raise SegappError(f"{self._path}: {self._format} of too many small blocks; save it again.")
-        data = super().read(size)
         if self._bytes is not None:
-            self._bytes -= len(data)
+            left = max(self._size - self.tell(), 0)
+            self._bytes -= left if size is None or size < 0 else min(size, left)
             if self._bytes < 0:
                 raise SegappError(f"{self._path}: {self._format} with too much before its pixels; save it again.")
-        return data
 
     def allow_pixels(self) -> None:
         """Read as many bytes as there are from now on."""

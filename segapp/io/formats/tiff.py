@@ -13,7 +13,15 @@ from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
 from segapp.io.formats import tiff_codecs, tiff_tags
 from segapp.io.formats.format import Format, MaskLayout, MaskWriter, Through
-from segapp.io.formats.tiff_pages import are_pages, channels_last, find_mask, find_series, find_shape, open_tiff
+from segapp.io.formats.tiff_pages import (
+    are_pages,
+    channels_last,
+    find_mask,
+    find_series,
+    find_shape,
+    open_tiff,
+    open_unknown_tiff,
+)
 from segapp.io.formats.tiff_writer import open_tiff_rows
 from segapp.io.formats.tile_cache import TileCache
 from segapp.io.header import Header, Window
@@ -61,7 +69,7 @@ class Tiff(Format):
 
 
 def _read_header(path: Path) -> Header:
-    with open_tiff(path) as file:
+    with open_unknown_tiff(path) as file:
         series = find_series(path, file)
         page = series.keyframe
         height, width, bands = find_shape(path, series)

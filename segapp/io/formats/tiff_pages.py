@@ -1,6 +1,8 @@
 """The choice of the pages of a TIFF that make its image, and the meaning of their order."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
+from segapp.io.formats.bounds import BoundedReader
+from segapp.io.formats.ome import require_small_ome
 
 # tifffile logs each oddity of a broken file, up to thousands of lines; here one error reports it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -17,6 +21,11 @@ CHANNEL_AXES, PAGE_AXES = "SC", "QI"
 
 MAX_CHANNELS = 16  # more pages than a network has input channels are a stack, not one image
 MAX_PAGES = 20_000  # looking at each takes a tenth of a millisecond, and more than 16 make an image only as its rows
+MAX_SUBIFDS = 64  # smaller copies of a page: each has half its size
+SUBIFDS = 330
+HEADERS, READS = 2**26, 200_000
+"""Bytes of tags, such as the offsets of five million tiles, and times that tags and pages are asked for."""
+
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 SLIDES = frozenset({"svs", "scn", "ndpi", "bif", "qpi", "philips", "avs"})
 """Formats of whole slides, which say that the first series is the slide: the others are its label and overview."""
@@ -27,7 +36,17 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 
     tifffile completes OME-TIFF by files that the XML names, stacks of Micro-Manager and NDTiff by files beside them.
     """
-    file = tifffile.TiffFile(path, _multifile=False)
+    return _stay_inside(tifffile.TiffFile(path, _multifile=False))
+
+
+@contextmanager
+def open_unknown_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF whose tags and pages nothing is known of: reading them is bounded, and no pixels are read."""
+    with BoundedReader(path, "TIFF", HEADERS, READS) as stream, tifffile.TiffFile(stream, _multifile=False) as file:
+        yield _stay_inside(file)
+
+
+def _stay_inside(file: tifffile.TiffFile) -> tifffile.TiffFile:
     file.is_mmstack = file.is_ndtiff = False  # which do not heed that; their pages are read as any others
     return file
 
@@ -35,6 +54,8 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 def find_series(path: Path, file: tifffile.TiffFile) -> Any:
     """Return the pages of the file's one image; SegappError when it has none or several."""
     _require_few_pages(path, file)
+    if file.is_ome:
+        require_small_ome(path, file.ome_metadata or "", MAX_PAGES)
     _require_complete_chain(path, file)
     images = [series for series in file.series if series.keyframe is not None and not _is_extra(series.keyframe)]
     if not images:
@@ -105,6 +126,9 @@ def _is_extra(page: Any) -> bool:
 
 def _require_few_pages(path: Path, file: tifffile.TiffFile) -> None:
     """Raise SegappError for a file of so many pages that only looking at them would take minutes."""
+    copies = file.pages.first.tags.get(SUBIFDS) if file.pages[:1] else None
+    if copies is not None and copies.count > MAX_SUBIFDS:
+        raise SegappError(f"{path}: TIFF of {copies.count:,} smaller copies, {MAX_SUBIFDS} at most are read.")
     try:
         file.pages.get(MAX_PAGES, validate=False)
     except IndexError:

@@ -1,5 +1,7 @@
 """What a TIFF says about its pages, samples and pixels is respected, or the file is refused."""
 
+import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +66,12 @@ def test_no_other_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     files = _named_elsewhere(tmp_path)
     opened: list[str] = []
     real = tifffile.FileHandle.open
-    monkeypatch.setattr(tifffile.FileHandle, "open", lambda self: (opened.append(str(self._file)), real(self))[1])
+
+    def open(self: tifffile.FileHandle) -> None:
+        opened.append(str(getattr(self._file, "name", self._file)))
+        real(self)
+
+    monkeypatch.setattr(tifffile.FileHandle, "open", open)
     for path in files.values():
         assert (read_raw(path) == 7).all()
         assert {Path(name).name for name in opened} == {path.name}
@@ -101,3 +108,27 @@ def test_a_file_of_endless_pages_is_refused_unseen(tmp_path: Path, monkeypatch: 
                 writer.write(np.zeros((32, 32), np.uint8), contiguous=False)
         with pytest.raises(SegappError, match="more than 20 pages" if count > 20 else "20 images"):
             read_raw(tmp_path / "a.tif")
+
+
+def _write_sparse(path: Path, tag: int, kind: int, count: int) -> Path:
+    """Write a BigTIFF of 9 GB that takes no space, with a tag of so many values."""
+    small = {256: 16, 257: 16, 258: 8, 259: 1, 262: 1, 277: 1, 278: 16, 273: 16, 279: 256}
+    entries = {code: (3, 1, value) for code, value in small.items()} | {tag: (kind, count, 5000)}
+    directory = b"".join(struct.pack("<HHQQ", code, *entry) for code, entry in sorted(entries.items()))
+    length = struct.pack("<Q", len(entries))
+    path.write_bytes(b"II+\0\x08\0\0\0" + struct.pack("<Q", 272) + bytes(256) + length + directory + bytes(8))
+    os.truncate(path, 9 * 10**9)
+    return path
+
+
+def test_a_page_of_endless_copies_is_refused_unseen(tmp_path: Path) -> None:
+    """Each entry of SubIFDs is a page to look at: 100,000 of one page took half a minute."""
+    with pytest.raises(SegappError, match=r"a\.tif: TIFF of 1,000 smaller copies"):
+        read_shape(_write_sparse(tmp_path / "a.tif", 330, 4, 1000))
+
+
+@pytest.mark.parametrize(("tag", "kind"), [(270, 2), (33550, 12), (273, 16)], ids=["text", "scale", "strips"])
+def test_a_tag_of_gigabytes_is_not_read(tmp_path: Path, tag: int, kind: int) -> None:
+    """A tar of some kilobytes holds such a file."""
+    with pytest.raises(SegappError, match=r"a\.tif: TIFF with too much before its pixels"):
+        read_shape(_write_sparse(tmp_path / "a.tif", tag, kind, 10**9))
