@@ -19,8 +19,9 @@ from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
 from segapp.export.convert import convert_to_onnx, convert_to_openvino, save_weights, store_half
 from segapp.export.quantise import quantise
 from segapp.export.sample_images import given, read_windows
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
 from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.spec import Spec
 

@@ -28,8 +28,9 @@ from interleaved import interleaved, interval, machine, ratio, table
 
 from segapp.checkpoints.bundle import Dtype, Format
 from segapp.checkpoints.checkpoint import load_checkpoint
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
 from segapp.inference.open import Networks, open_networks
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.metrics import Evaluator

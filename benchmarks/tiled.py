@@ -39,7 +39,7 @@ from interleaved import Step, interleaved, interval, machine, raised_by, ratio, 
 import segapp.commands.predict as command
 from segapp.datasets.microscopy import draw
 from segapp.inference.open import Networks
-from segapp.inference.windows import starts
+from segapp.inference.windows import list_window_starts
 
 TILE = 512
 REPEATS = {6144: 1.0, 20000: 0.1}
@@ -115,7 +115,7 @@ def picture(height: int, width: int) -> Path:
 
 
 def windows_of(height: int, width: int) -> int:
-    return len(starts(height, TILE, 0.25)) * len(starts(width, TILE, 0.25))
+    return len(list_window_starts(height, TILE, 0.25)) * len(list_window_starts(width, TILE, 0.25))
 
 
 def arms(networks: Networks, path: Path, image: Path, folder: Path, monai: bool) -> dict[str, Step]:

@@ -18,7 +18,8 @@ import yaml
 from jsonargparse import ArgumentParser
 from torch import nn
 
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.metrics import Evaluator

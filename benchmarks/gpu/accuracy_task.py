@@ -10,7 +10,8 @@ from kit import DEVICE
 from torch import nn
 
 from segapp.datasets.source import Item
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
 from segapp.loading.source_building import build_source
 from segapp.metrics import Evaluator

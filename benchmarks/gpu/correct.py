@@ -29,8 +29,9 @@ from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
 from segapp.cli import main as segapp
 from segapp.datasets import Cells
 from segapp.export.convert import convert_to_onnx, export_program, save_weights
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
 from segapp.inference.exported_runtime import OnnxRuntime
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.spec import Spec
 from segapp.training.precision import choose_precision

@@ -38,7 +38,7 @@ from kit import (
 from segapp.checkpoints.settings import VERSION
 from segapp.cli import main as segapp
 from segapp.inference.open import open_networks
-from segapp.inference.windows import starts
+from segapp.inference.windows import list_window_starts
 from segapp.spec import Spec
 
 BATCH = 16
@@ -56,7 +56,7 @@ def main() -> None:
     nets = {"small": read_net("unet.yaml", **widths), "resnet34": read_net("model/resnet34.yaml", **encoder)}
     seconds = 0.05 if options.tiny else 1.0
     batch = 2 if options.tiny else BATCH
-    along = len(starts(side, window, 0.25))
+    along = len(list_window_starts(side, window, 0.25))
     for name, net in nets.items():
         made = partial(write_checkpoint, name, net, window)
         results.measure(f"opening/{name}", partial(measure_opening, made))

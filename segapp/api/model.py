@@ -9,9 +9,10 @@ import numpy as np
 from segapp.api.prediction import Prediction
 from segapp.commands.predict import predict
 from segapp.errors import SegappError
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
 from segapp.inference.open import make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options
+from segapp.inference.readable_image import ArrayImage
 from segapp.io import Image, scale_array
 from segapp.prediction.intensity import convert, require_trained_kind
 from segapp.spec import Average, Precision, Spec

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from segapp.errors import MisuseError
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
+from segapp.inference.readable_image import ArrayImage
 from segapp.io import list_mask_suffixes, list_written_suffixes, write_image, write_mask
 from segapp.prediction.overlays import draw_overlay
 from segapp.prediction.writers.probability import open_probability_file

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from segapp.errors import MisuseError
-from segapp.inference.engine import ArrayImage
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.resize import shrink
-from segapp.inference.windows import inside, pad_crop
+from segapp.inference.windows import find_image_start, pad_crop
 from segapp.io import Image, find_suffix, list_suffixes
 from segapp.prediction.intensity import require_trained_kind
 from segapp.spec import Spec
@@ -55,7 +55,7 @@ def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
         image = stored if spec.resize is None else ArrayImage(shrink(stored, spec.resize), stored.name)
         y, x = (max(0, (have - want) // 2) for have, want in zip(image.shape, spec.window, strict=False))
         h, w = (min(have, want) for have, want in zip(image.shape, spec.window, strict=False))
-        start = inside((h, w), spec.window)
+        start = find_image_start((h, w), spec.window)
         crops.append(pad_crop(image.window(y, x, h, w), spec.window, start).transpose(2, 0, 1)[None])
     return crops
 

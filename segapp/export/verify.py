@@ -8,7 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.errors import SegappError
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime
 from segapp.spec import Precision, Spec
 

@@ -18,8 +18,8 @@ from segapp.export.convert import convert_to_onnx, convert_to_openvino, export_p
 from segapp.export.quantise import quantise
 from segapp.export.sample_images import read_windows
 from segapp.export.verify import TOLERANCES, Check, Tolerance, compare
-from segapp.inference.engine import ArrayImage
 from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime, choose_openvino_precision
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime, TorchRuntime, has_window_statistics
 from segapp.io import write_folder_atomically
 from segapp.spec import Precision, Spec

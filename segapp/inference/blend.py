@@ -23,7 +23,7 @@ def compute_profile(blend: Blend, length: int) -> np.ndarray:
     return shapes[blend].astype(np.float32)
 
 
-def shares(blend: Blend, length: int, window: int, starts: Sequence[int]) -> np.ndarray:
+def compute_weights(blend: Blend, length: int, window: int, starts: Sequence[int]) -> np.ndarray:
     """Compute (windows, min(window, length)) float32: each window's weight at its pixels along one axis.
 
     Weights sum to 1 at every pixel.

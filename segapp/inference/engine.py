@@ -4,21 +4,20 @@ import logging
 import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from itertools import groupby, islice, product
-from threading import Event
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from segapp.errors import FatalError, MisuseError, SegappError
-from segapp.inference.blend import shares
+from segapp.errors import FatalError, SegappError
+from segapp.inference.blend import compute_weights
 from segapp.inference.postprocess import clean
 from segapp.inference.prefetch import prefetch
-from segapp.inference.resize import enlarge, shrink
-from segapp.inference.windows import ends, inside, pad_crop, starts
-from segapp.io import require_range
+from segapp.inference.readable_image import ReadableImage
+from segapp.inference.resize import enlarge
+from segapp.inference.window_reading import Batch, Errors, Grid, crop_padding, make_grid, read_batch
+from segapp.inference.windows import list_window_ends
 from segapp.spec import Spec
 
 if TYPE_CHECKING:  # the engine needs no torch: what it computes with is the runtime's business
@@ -30,60 +29,6 @@ if TYPE_CHECKING:  # the engine needs no torch: what it computes with is the run
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-
-ROUNDING = 1e-3
-"""What resampling may overshoot."""
-
-
-class Picture(Protocol):
-    """What the engine reads from: `segapp.io.Image` under a name, or pixels in memory."""
-
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width, channels."""
-
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """Return (h, w, C) uint8, or float32 in [0, 1]; inside the image only."""
-
-
-@dataclass(frozen=True)
-class ArrayImage:
-    """An image in memory: `pixels` is (H, W, C), or (H, W) grey, uint8 or floating point in [0, 1].
-
-    Raises MisuseError for other shapes, kinds and ranges.
-    """
-
-    pixels: np.ndarray
-    name: str = "the image"
-
-    def __post_init__(self) -> None:
-        pixels = self.pixels
-        if pixels.ndim == 2:
-            object.__setattr__(self, "pixels", pixels[..., None])
-        elif pixels.ndim != 3:
-            raise MisuseError(f"{self.name}: an image is (H, W, C), or (H, W) grey, got {pixels.shape}.")
-        if pixels.dtype == np.uint8:
-            return
-        if pixels.dtype.kind != "f":
-            raise MisuseError(f"{self.name}: pixels are uint8, or floating point in [0, 1], got {pixels.dtype}.")
-        if pixels.size and (pixels.min() < -ROUNDING or pixels.max() > 1 + ROUNDING):
-            raise MisuseError(
-                f"{self.name}: floating-point pixels lie in [0, 1], got {pixels.min():g} … {pixels.max():g}: divide "
-                "them by the largest value that the format can hold, as 255."
-            )
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width, channels."""
-        return self.pixels.shape
-
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
-        """Return (h, w, C), a view."""
-        return self.pixels[y : y + h, x : x + w]
 
 
 @dataclass(frozen=True)
@@ -108,7 +53,7 @@ class Engine:
         self.batch = batch
         self.readers = readers
 
-    def bands(self, image: Picture) -> Iterator[Band]:
+    def bands(self, image: ReadableImage) -> Iterator[Band]:
         """Yield logits (K, h, W) from top to bottom, at the image's stored size.
 
         Raises SegappError that names the image: other channels than the network's, logits that are not finite.
@@ -124,7 +69,7 @@ class Engine:
                 logits[:, :, block.x : block.x + block.logits.shape[2]] = block.logits
             yield Band(y, logits)
 
-    def blocks(self, image: Picture) -> Iterator[Band]:
+    def blocks(self, image: ReadableImage) -> Iterator[Band]:
         """Yield what `bands` yields in smaller pieces.
 
         Each row of windows from left to right, window by window, so less memory is held.
@@ -134,16 +79,16 @@ class Engine:
         for _, blocks in self.stream([image]):
             yield from blocks
 
-    def stream(self, images: Iterable[Picture]) -> Generator[tuple[Picture, Iterator[Band]], None, None]:
+    def stream(self, images: Iterable[ReadableImage]) -> Generator[tuple[ReadableImage, Iterator[Band]], None, None]:
         """Yield every image with its `blocks`; a batch that one image leaves unfilled takes windows of the next.
 
         Take the blocks of an image before the next image: what is left of them then is skipped. What is wrong with
         an image is raised by its own blocks, and the next image follows.
         """
-        with closing(self._computed(images)) as computed:
+        with closing(self._compute_windows(images)) as computed:
             for grid, windows in groupby(computed, key=lambda window: window[0]):
                 logits, resize = map(_compute_result, windows), self.spec.resize
-                yield grid.image, self._blended(grid, logits) if resize is None else self._enlarged(grid, logits)
+                yield grid.image, self._blend(grid, logits) if resize is None else self._enlarge(grid, logits)
                 grid.left.set()
 
     def indices(self, band: Band) -> np.ndarray:
@@ -158,7 +103,7 @@ class Engine:
         """Return the sum over a band's pixels of the probability of their class."""
         return self.runtime.sum_confidence(band.logits)
 
-    def segment(self, image: Picture, probabilities: np.ndarray | None = None) -> np.ndarray:
+    def segment(self, image: ReadableImage, probabilities: np.ndarray | None = None) -> np.ndarray:
         """Return the (H, W) uint8 class indices of the complete image, cleaned as the spec says.
 
         Args:
@@ -174,56 +119,40 @@ class Engine:
                 probabilities[:, rows, columns] = self.probabilities(block)
         return clean(indices, self.spec)
 
-    def _make_grid(self, image: Picture) -> "_Grid":
-        """Make the grid of the image's windows, in the size that the network sees."""
-        try:
-            if image.shape[2] != self.spec.channels:
-                raise SegappError(
-                    f"{image.name}: has {image.shape[2]} channels, the network takes {self.spec.channels}."
-                )
-            resize = self.spec.resize
-            seen = image if resize is None else ArrayImage(shrink(image, resize), image.name)
-        except SegappError as error:
-            return _Grid(image, image, [0], [0], error)
-        sides = zip(seen.shape[:2], self.spec.window, strict=True)
-        ys, xs = (starts(length, side, self.spec.overlap) for length, side in sides)
-        if self.runtime.window_statistics and len(ys) * len(xs) > 1:
-            _say_windows_matter(self.spec.window)
-        return _Grid(image, seen, ys, xs)
-
-    def _computed(self, images: Iterable[Picture]) -> Generator["_Window", None, None]:
+    def _compute_windows(self, images: Iterable[ReadableImage]) -> Generator["_Window", None, None]:
         """Yield the logits (K, h, w) of every window of every image, no larger than its image, or its error."""
-        with closing(self._answered(_group_items(self._read_windows(images), self.batch))) as answered:
+        with closing(self._compute_batches(_group_items(self._read_windows(images), self.batch))) as answered:
             for batch, errors, logits in answered:
                 for index, ((grid, _, _), error) in enumerate(zip(batch, errors, strict=True)):
-                    yield grid, error or self._crop_padding(grid, logits[index])
+                    yield grid, error or crop_padding(grid, logits[index], self.spec.window)
 
-    def _read_windows(self, images: Iterable[Picture]) -> Iterator[tuple["_Grid", int, int]]:
+    def _read_windows(self, images: Iterable[ReadableImage]) -> Iterator[tuple[Grid, int, int]]:
         """Yield the windows of every image from top to bottom, until its blocks are no longer wanted."""
-        for grid in map(self._make_grid, images):
+        for image in images:
+            grid = make_grid(image, self.spec, self.runtime.window_statistics)
             for y, x in product(grid.ys, grid.xs):
                 if grid.left.is_set():
                     break
                 yield grid, y, x
 
-    def _answered(self, batches: Iterable["_Batch"]) -> Generator[tuple["_Batch", "_Errors", "Array"], None, None]:
+    def _compute_batches(self, batches: Iterable[Batch]) -> Generator[tuple[Batch, Errors, "Array"], None, None]:
         """Yield every batch with the errors of its windows, and the logits (B, K, *window) of the others.
 
         `readers` threads read ahead, a batch each. Where the runtime takes several calls at once, as many threads
         compute.
         """
         count = self.runtime.parallel
-        with closing(prefetch(self._read, batches, self.readers, self.readers)) as reading:
+        with closing(prefetch(self._read_batch, batches, self.readers, self.readers)) as reading:
             if count == 1:
                 for batch, read in reading:
-                    yield batch, *self._answer(batch, read)
+                    yield batch, *self._compute_batch(batch, read)
                 return
             begin = self.runtime.share_cores
-            with closing(prefetch(lambda job: self._answer(*job), reading, count, count, begin)) as computing:
+            with closing(prefetch(lambda job: self._compute_batch(*job), reading, count, count, begin)) as computing:
                 for (batch, _), answer in computing:
                     yield batch, *answer.result()
 
-    def _answer(self, batch: "_Batch", read: "Future[tuple[np.ndarray, _Errors]]") -> tuple["_Errors", "Array"]:
+    def _compute_batch(self, batch: Batch, read: "Future[tuple[np.ndarray, Errors]]") -> tuple[Errors, "Array"]:
         images, errors = read.result()
         if all(errors):
             return errors, None
@@ -246,51 +175,21 @@ class Engine:
                 )
         return errors, logits
 
-    def _read(self, batch: "_Batch") -> tuple[np.ndarray, "_Errors"]:
-        """Read (B, C, *window), the last batch padded with zeros, and the error of each window."""
-        crops: list[np.ndarray | None] = []
-        errors: _Errors = []
-        for grid, y, x in batch:
-            crop, error = None, grid.error
-            try:
-                if error is None:
-                    seen = self._seen(grid, y, x)
-                    require_range(seen, grid.image.name)
-                    crop = pad_crop(seen, self.spec.window, inside(grid.seen.shape[:2], self.spec.window))
-            except SegappError as found:
-                error = found
-            crops.append(crop)
-            errors.append(error)
-        dtype = next((crop.dtype for crop in crops if crop is not None), np.dtype(np.uint8))
-        images = np.zeros((self.batch, *self.spec.window, self.spec.channels), dtype)
-        for index, crop in enumerate(crops):
-            if crop is not None:
-                images[index] = crop
-        return images.transpose(0, 3, 1, 2), errors  # a view: channels stay last in memory
+    def _read_batch(self, batch: Batch) -> tuple[np.ndarray, Errors]:
+        return read_batch(batch, self.spec, self.batch)
 
-    def _seen(self, grid: "_Grid", y: int, x: int) -> np.ndarray:
-        """Read the part of the window from (y, x) that lies inside the image."""
-        (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
-        return grid.seen.window(y, x, min(height - y, h), min(width - x, w))
-
-    def _crop_padding(self, grid: "_Grid", logits: "Array") -> "Array":
-        """Crop the padding of an image that is smaller than a window."""
-        (height, width), (h, w) = grid.seen.shape[:2], self.spec.window
-        y, x = inside((height, width), (h, w))
-        return logits[:, y : y + min(height, h), x : x + min(width, w)]
-
-    def _blended(self, grid: "_Grid", logits: Iterator["Array"]) -> Iterator[Band]:
+    def _blend(self, grid: Grid, logits: Iterator["Array"]) -> Iterator[Band]:
         if len(grid.ys) == len(grid.xs) == 1:
             yield Band(0, next(logits))
             return
         (height, width), window = grid.seen.shape[:2], self.spec.window
         ys, xs = grid.ys, grid.xs
-        rows = self.runtime.array(shares(self.spec.blend, height, window[0], ys))
-        columns = self.runtime.array(shares(self.spec.blend, width, window[1], xs))
+        rows = self.runtime.array(compute_weights(self.spec.blend, height, window[0], ys))
+        columns = self.runtime.array(compute_weights(self.spec.blend, width, window[1], xs))
         above: list[Array] = [None] * len(xs)  # what the row of windows above adds to this one, by column
-        for j, (y, bottom) in enumerate(zip(ys, ends(ys, height), strict=True)):
+        for j, (y, bottom) in enumerate(zip(ys, list_window_ends(ys, height), strict=True)):
             left = None  # what the window on the left adds to this one
-            for i, (x, right) in enumerate(zip(xs, ends(xs, width), strict=True)):
+            for i, (x, right) in enumerate(zip(xs, list_window_ends(xs, width), strict=True)):
                 part = next(logits) * (rows[j][:, None] * columns[i])
                 if left is not None:
                     part[:, :, : left.shape[2]] += left
@@ -306,12 +205,12 @@ class Engine:
         copy[...] = view
         return copy
 
-    def _enlarged(self, grid: "_Grid", windows: Iterator["Array"]) -> Iterator[Band]:
+    def _enlarge(self, grid: Grid, windows: Iterator["Array"]) -> Iterator[Band]:
         """Yield the logits of the resized image at the stored size, in bands of a window's height."""
         if grid.error is not None:
             raise grid.error
         logits = self.runtime.zeros((self.spec.num_classes, *grid.seen.shape[:2]))
-        for block in self._blended(grid, windows):
+        for block in self._blend(grid, windows):
             rows, columns = block.logits.shape[1:]
             logits[:, block.y : block.y + rows, block.x : block.x + columns] = block.logits
         stored = grid.image.shape[0], grid.image.shape[1]
@@ -319,32 +218,7 @@ class Engine:
             yield Band(y, band)
 
 
-@cache  # once per process, not once per image
-def _say_windows_matter(window: tuple[int, int]) -> None:
-    logger.warning(
-        "This network normalises or pools over all that it sees (instance or group norm, squeeze-and-excitation), so "
-        "an image cut into windows of %d x %d gets other logits than it would whole, however much they overlap: keep "
-        "windows as large as those it was trained with.",
-        *window,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """The windows of one image, by the rows and columns where they start; `seen` is the image as it is cut up."""
-
-    image: Picture
-    seen: Picture
-    ys: list[int]
-    xs: list[int]
-    error: SegappError | None = None
-    left: Event = field(default_factory=Event)
-    """Set when the next image was asked for: what is not computed by then need not be."""
-
-
-_Window = tuple[_Grid, "Array | SegappError"]
-_Batch = list[tuple[_Grid, int, int]]
-_Errors = list[SegappError | None]
+_Window = tuple[Grid, "Array | SegappError"]
 
 
 def _compute_result(window: "_Window") -> "Array":

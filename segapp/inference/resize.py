@@ -9,7 +9,7 @@ import numpy as np
 from segapp.errors import SegappError
 
 if TYPE_CHECKING:
-    from segapp.inference.engine import Picture
+    from segapp.inference.readable_image import ReadableImage
     from segapp.inference.runtime import Array, Runtime
 
 MAX_PIXELS = 2**28
@@ -30,7 +30,7 @@ def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.concatenate([part.reshape(height, width, -1) for part in made], axis=2)
 
 
-def shrink(image: "Picture", size: tuple[int, int]) -> np.ndarray:
+def shrink(image: "ReadableImage", size: tuple[int, int]) -> np.ndarray:
     """Shrink the complete image to another size, (*size, C); raise SegappError when it is too large to read."""
     height, width = image.shape[:2]
     if height * width > MAX_PIXELS:

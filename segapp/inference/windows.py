@@ -8,7 +8,7 @@ GRID = 32
 """Pixels: encoders halve an image up to five times, and pool a window that starts on a multiple as the whole image."""
 
 
-def starts(length: int, window: int, overlap: float) -> list[int]:
+def list_window_starts(length: int, window: int, overlap: float) -> list[int]:
     """Compute the first pixels of the windows along one axis.
 
     The fewest that cover it from 0, evenly spread, multiples of `GRID`.
@@ -17,9 +17,9 @@ def starts(length: int, window: int, overlap: float) -> list[int]:
     overlap a little, where shifting the last window back would make it nearly a copy of the one before. The last may
     reach beyond the end, by less than `GRID`. Windows smaller than 2 `GRID` or less than `GRID` apart start anywhere.
 
-    >>> starts(800, 256, 0.25)
+    >>> list_window_starts(800, 256, 0.25)
     [0, 160, 352, 544]
-    >>> starts(100, 40, 0.25)
+    >>> list_window_starts(100, 40, 0.25)
     [0, 30, 60]
     """
     if length <= window:
@@ -31,7 +31,7 @@ def starts(length: int, window: int, overlap: float) -> list[int]:
     return [index * places // count * grid for index in range(count + 1)]
 
 
-def ends(first: list[int], length: int) -> list[int]:
+def list_window_ends(first: list[int], length: int) -> list[int]:
     """Compute where each window's own pixels end: at the next window's start, and the last one's at `length`."""
     return [*first[1:], length]
 
@@ -47,12 +47,12 @@ def pad_crop(crop: np.ndarray, size: tuple[int, int], start: tuple[int, int] = (
     return crop
 
 
-def inside(size: tuple[int, ...], window: tuple[int, int]) -> tuple[int, int]:
+def find_image_start(size: tuple[int, ...], window: tuple[int, int]) -> tuple[int, int]:
     """Return the first row and column of an image of `size` in its window: the middle of it where it is smaller.
 
     Training pads such an image on all sides too; at a corner of the window it would see the zeros around the window.
 
-    >>> inside((100, 300), (256, 256))
+    >>> find_image_start((100, 300), (256, 256))
     (78, 0)
     """
     y, x = (max(0, -((have - whole) // 2)) for have, whole in zip(size, window, strict=True))

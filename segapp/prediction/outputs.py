@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segapp.inference.engine import Picture
 from segapp.inference.postprocess import clean, clean_bands, cleans
+from segapp.inference.readable_image import ReadableImage
 from segapp.io import streams_masks
 from segapp.prediction.areas import pixel_area
 from segapp.prediction.jobs import Job
@@ -38,7 +38,9 @@ class ImageOutputs:
         SegappError: The image is too large for one of its outputs.
     """
 
-    def __init__(self, job: Job, image: Picture, meta: dict[str, Any], spec: Spec, options: Mapping[str, str]) -> None:
+    def __init__(
+        self, job: Job, image: ReadableImage, meta: dict[str, Any], spec: Spec, options: Mapping[str, str]
+    ) -> None:
         kinds = find_writers(job.outputs)
         self.spec, self.size = spec, (image.shape[0], image.shape[1])
         self.needs_probabilities = any(kind.uses_probabilities for kind in kinds)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segapp.inference.engine import Picture
+from segapp.inference.readable_image import ReadableImage
 from segapp.spec import Spec
 
 MAX_SIDE = 4096
@@ -15,7 +15,7 @@ TINT = 0.35
 """Weight of the class's colour inside a region; on its contour it is 1."""
 
 
-def draw_overlay(image: Picture, indices: np.ndarray, spec: Spec, step: int = 1) -> np.ndarray:
+def draw_overlay(image: ReadableImage, indices: np.ndarray, spec: Spec, step: int = 1) -> np.ndarray:
     """Return the image tinted by class, each region outlined in its class's colour: (h, w, 3) uint8.
 
     The background class, where the spec has one, is left unchanged.
@@ -37,7 +37,7 @@ def draw_overlay(image: Picture, indices: np.ndarray, spec: Spec, step: int = 1)
     return np.rint(pixels + (colours - pixels) * strength[..., None]).astype(np.uint8)
 
 
-def _subsample(image: Picture, step: int) -> np.ndarray:
+def _subsample(image: ReadableImage, step: int) -> np.ndarray:
     """Return every `step`-th pixel of every `step`-th row; a large image is read in stripes."""
     height, width = image.shape[:2]
     if step == 1:

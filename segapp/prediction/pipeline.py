@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from segapp.errors import FatalError, SegappError
-from segapp.inference.engine import Band, Engine, Picture
+from segapp.inference.engine import Band, Engine
 from segapp.inference.prefetch import prefetch
+from segapp.inference.readable_image import ReadableImage
 from segapp.prediction.jobs import Job
 from segapp.prediction.manifest import Manifest, Row
 from segapp.prediction.outputs import ImageOutputs
@@ -104,7 +105,7 @@ class Pipeline:
                 else:
                     yield partial(_write, outputs, row), row
 
-    def _collect(self, job: Job, image: Picture, blocks: Iterable[Band]) -> ImageOutputs:
+    def _collect(self, job: Job, image: ReadableImage, blocks: Iterable[Band]) -> ImageOutputs:
         """Return the outputs of an image, all its blocks added."""
         meta = image.meta if isinstance(image, StoredImage) else {}
         engine = self.engine
@@ -115,7 +116,7 @@ class Pipeline:
                 outputs.add(OutputBlock(block.y, block.x, engine.indices(block), probabilities), confidence)
         return outputs
 
-    def _open(self, jobs: Iterable[Job]) -> Generator[Picture, None, None]:
+    def _open(self, jobs: Iterable[Job]) -> Generator[ReadableImage, None, None]:
         """Yield every image, the next few read while one is computed."""
         opener = partial(open_image, spec=self.engine.spec, dtype=self.dtype)
         for job, opening in prefetch(opener, jobs, self.pace.threads, self.pace.depth):

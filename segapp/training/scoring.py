@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from segapp.batch import IGNORE_INDEX, Batch
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
 from segapp.inference.postprocess import clean
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime
 from segapp.losses import DeepSupervision, PixelwiseLoss
 from segapp.metrics import Boundary, Evaluation, Evaluator

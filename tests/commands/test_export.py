@@ -10,8 +10,9 @@ from segapp.cli import main
 from segapp.commands.export import export
 from segapp.commands.predict import predict
 from segapp.errors import MisuseError
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
 from segapp.inference.open import open_networks
+from segapp.inference.readable_image import ArrayImage
 from segapp.io import read_raw
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from segapp.export.sample_images import read_windows
-from segapp.inference.engine import ArrayImage
+from segapp.inference.readable_image import ArrayImage
 from tests.inference.checkpoints import make_spec
 
 

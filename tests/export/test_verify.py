@@ -3,7 +3,7 @@
 import numpy as np
 
 from segapp.export.verify import TOLERANCES, compare
-from segapp.inference.engine import ArrayImage
+from segapp.inference.readable_image import ArrayImage
 from tests.inference.checkpoints import make_spec
 from tests.inference.runtimes import LocalRuntime
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segapp.inference.blend import compute_profile, shares
-from segapp.inference.windows import GRID, starts
+from segapp.inference.blend import compute_profile, compute_weights
+from segapp.inference.windows import GRID, list_window_starts
 
 KINDS = ["gaussian", "cosine", "none"]
 
@@ -23,9 +23,9 @@ def test_profiles_are_positive_symmetric_and_highest_in_the_middle(blend, length
 
 @given(st.sampled_from(KINDS), st.integers(1, 800), st.integers(1, 200), st.floats(0, 0.9))
 def test_the_shares_of_a_pixel_sum_to_one(blend, length, window, overlap):
-    first = starts(length, window, overlap)
+    first = list_window_starts(length, window, overlap)
     total = np.zeros(length + GRID)  # the last window may reach beyond the end
-    for start, share in zip(first, shares(blend, length, window, first), strict=True):
+    for start, share in zip(first, compute_weights(blend, length, window, first), strict=True):
         assert (share > 0).all()
         total[start : start + len(share)] += share
     total = total[:length]
@@ -33,6 +33,6 @@ def test_the_shares_of_a_pixel_sum_to_one(blend, length, window, overlap):
 
 
 def test_two_windows_share_a_pixel_by_their_weights():
-    first, second = shares("none", 6, 4, [0, 2])
+    first, second = compute_weights("none", 6, 4, [0, 2])
     assert first.tolist() == [1, 1, 0.5, 0.5]
     assert second.tolist() == [0.5, 0.5, 1, 1]

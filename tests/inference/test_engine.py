@@ -17,9 +17,11 @@ from torch import nn
 
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.inference.blend import compute_profile
-from segapp.inference.engine import ArrayImage, Engine, _say_windows_matter
+from segapp.inference.engine import Engine
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
-from segapp.inference.windows import inside, pad_crop, starts
+from segapp.inference.window_reading import _warn_of_window_statistics
+from segapp.inference.windows import find_image_start, list_window_starts, pad_crop
 from segapp.models import BlockStyle, PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.inference.runtimes import LocalRuntime
@@ -45,11 +47,11 @@ def brute_force(runtime, spec, pixels):
     weights = np.outer(*(compute_profile(spec.blend, side) for side in spec.window)).astype(float)
     total = np.zeros((height, width))
     summed = np.zeros((spec.num_classes, height, width))
-    for y in starts(height, spec.window[0], spec.overlap):
-        for x in starts(width, spec.window[1], spec.overlap):
+    for y in list_window_starts(height, spec.window[0], spec.overlap):
+        for x in list_window_starts(width, spec.window[1], spec.overlap):
             seen = pixels[y : y + h, x : x + w]
             part = slice(seen.shape[0]), slice(seen.shape[1])
-            first = inside((height, width), spec.window)
+            first = find_image_start((height, width), spec.window)
             shown = (slice(start, start + length) for start, length in zip(first, seen.shape, strict=False))
             logits = runtime(pad_crop(seen, spec.window, first).transpose(2, 0, 1)[None])[0][:, *shown]
             summed[:, y : y + h, x : x + w] += logits * weights[part]
@@ -89,7 +91,7 @@ def test_every_call_has_one_shape(shape, batch):
     runtime = LocalRuntime()
     Engine(runtime, make_spec(window=(64, 48)), batch).segment(ArrayImage(picture(*shape)))
     assert set(runtime.calls) == {(batch, 3, 64, 48)}
-    windows = len(starts(shape[0], 64, 0.25)) * len(starts(shape[1], 48, 0.25))
+    windows = len(list_window_starts(shape[0], 64, 0.25)) * len(list_window_starts(shape[1], 48, 0.25))
     assert len(runtime.calls) == -(-windows // batch)
 
 
@@ -161,7 +163,7 @@ def test_tiled_logits_of_a_unet_with_batch_norm_are_those_of_the_whole_image(cap
 
 @pytest.mark.parametrize("norm", ["instance", "group"])
 def test_norms_over_the_window_are_warned_of_once(norm, caplog):
-    _say_windows_matter.cache_clear()
+    _warn_of_window_statistics.cache_clear()
     assert tiled_and_whole(norm) > 1e-2
     assert tiled_and_whole(norm) > 1e-2
     (record,) = caplog.records
@@ -169,7 +171,7 @@ def test_norms_over_the_window_are_warned_of_once(norm, caplog):
 
 
 def test_an_image_of_one_window_is_not_warned_of(caplog):
-    _say_windows_matter.cache_clear()
+    _warn_of_window_statistics.cache_clear()
     Engine(TorchRuntime(unet("group")[0]), make_spec(window=(64, 64))).segment(ArrayImage(picture(64, 50)))
     assert caplog.text == ""
 
@@ -373,7 +375,7 @@ def test_windows_of_several_images_share_batches_and_give_what_each_gives_alone(
         (image.name, [(block.y, block.x, block.logits.copy()) for block in blocks])
         for image, blocks in Engine(runtime, spec, 4).stream(images)
     ]
-    windows = sum(len(starts(h, 32, 0.25)) * len(starts(w, 32, 0.25)) for h, w in sizes)
+    windows = sum(len(list_window_starts(h, 32, 0.25)) * len(list_window_starts(w, 32, 0.25)) for h, w in sizes)
     assert runtime.calls == [(4, 3, 32, 32)] * -(-windows // 4)
     for image, (name, blocks) in zip(images, together, strict=True):
         alone = list(Engine(LocalRuntime(noise=0.5), spec).blocks(image))

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
 from segapp.inference.ensemble import Averaged, averaged, turned, turned_back, views
 from segapp.inference.exported_runtime import NumpyRuntime
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
 from tests.inference.checkpoints import make_spec
 

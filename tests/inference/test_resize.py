@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from segapp.errors import SegappError
-from segapp.inference.engine import ArrayImage
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.resize import enlarge, resized, shrink
 from tests.inference.runtimes import LocalRuntime
 

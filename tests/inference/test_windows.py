@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segapp.inference.windows import GRID, ends, inside, pad_crop, starts
+from segapp.inference.windows import GRID, find_image_start, list_window_ends, list_window_starts, pad_crop
 from segapp.loading.samples import fit
 
 lengths = st.integers(1, 3000)
@@ -21,7 +21,7 @@ def aligned(window, step):
 
 @given(lengths, sides, overlaps)
 def test_windows_cover_every_pixel_and_lie_inside(length, window, overlap):
-    first = starts(length, window, overlap)
+    first = list_window_starts(length, window, overlap)
     assert first[0] == 0
     assert first == sorted(set(first))
     if length <= window:
@@ -33,14 +33,14 @@ def test_windows_cover_every_pixel_and_lie_inside(length, window, overlap):
 
 @given(lengths, sides, overlaps)
 def test_neighbours_share_at_least_the_overlap_unless_a_pixel_apart(length, window, overlap):
-    first = starts(length, window, overlap)
+    first = list_window_starts(length, window, overlap)
     shared = [window - (after - before) for before, after in pairwise(first)]
     assert all(rows >= min(overlap * window - 1e-6, window - 1) for rows in shared)
 
 
 @given(lengths, sides, overlaps)
 def test_one_window_fewer_would_not_reach_the_end(length, window, overlap):
-    first = starts(length, window, overlap)
+    first = list_window_starts(length, window, overlap)
     if len(first) > 1:
         step = max(1, int(window * (1 - overlap)))
         step -= step % GRID if aligned(window, step) else 0
@@ -49,18 +49,18 @@ def test_one_window_fewer_would_not_reach_the_end(length, window, overlap):
 
 @given(lengths, sides, overlaps)
 def test_the_steps_are_even(length, window, overlap):
-    first = starts(length, window, overlap)
+    first = list_window_starts(length, window, overlap)
     steps = {after - before for before, after in pairwise(first)}
     assert not steps or max(steps) - min(steps) in (0, 1, GRID)
 
 
 @given(lengths, st.integers(64, 600), st.floats(0, 0.5))
 def test_every_window_starts_where_pooling_starts_afresh(length, window, overlap):
-    assert all(start % 32 == 0 for start in starts(length, window, overlap))
+    assert all(start % 32 == 0 for start in list_window_starts(length, window, overlap))
 
 
 def test_each_window_owns_the_pixels_up_to_the_next():
-    assert ends([0, 30, 50], 90) == [30, 50, 90]
+    assert list_window_ends([0, 30, 50], 90) == [30, 50, 90]
 
 
 sides = st.integers(1, 12)
@@ -90,7 +90,7 @@ def test_a_small_image_is_padded_as_in_training(height, width, window):
     mask = np.zeros((height, width), np.uint8)
     window = max(window[0], height), max(window[1], width)
     trained, _ = fit(image, mask, window)
-    np.testing.assert_array_equal(pad_crop(image, window, inside((height, width), window)), trained)
+    np.testing.assert_array_equal(pad_crop(image, window, find_image_start((height, width), window)), trained)
 
 
 def test_nothing_is_copied_where_nothing_is_missing():
@@ -100,5 +100,5 @@ def test_nothing_is_copied_where_nothing_is_missing():
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])
 def test_an_image_of_the_windows_own_size_takes_one_window(overlap):
-    assert starts(512, 512, overlap) == [0]
-    assert len(starts(513, 512, overlap)) == 2
+    assert list_window_starts(512, 512, overlap) == [0]
+    assert len(list_window_starts(513, 512, overlap)) == 2

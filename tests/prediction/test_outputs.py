@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.inference.engine import ArrayImage
+from segapp.inference.readable_image import ArrayImage
 from segapp.io import read_raw
 from segapp.prediction import outputs
 from segapp.prediction.jobs import Job

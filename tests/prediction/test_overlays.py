@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segapp.inference.engine import ArrayImage
+from segapp.inference.readable_image import ArrayImage
 from segapp.prediction import overlays
 from segapp.prediction.overlays import MAX_SIDE, draw_overlay
 from tests.inference.checkpoints import make_spec

@@ -11,7 +11,8 @@ from segapp.batch import IGNORE_INDEX
 from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.datasets import Item
 from segapp.errors import MisuseError
-from segapp.inference.engine import ArrayImage, Engine
+from segapp.inference.engine import Engine
+from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision
 from segapp.io import write_atomically, write_image, write_mask
 from segapp.loading.source_building import build_source

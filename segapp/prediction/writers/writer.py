@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from segapp.inference.engine import Picture
+from segapp.inference.readable_image import ReadableImage
 from segapp.spec import Spec
 
 MaskUse = Literal["none", "rows", "thinned", "full"]
@@ -38,7 +38,7 @@ class ImageInfo:
     size: tuple[int, int]
     spec: Spec
     meta: dict[str, Any] = field(default_factory=dict)
-    pixels: Picture | None = None
+    pixels: ReadableImage | None = None
     streamed: bool = False
     step: int = 1
     clean_rows: Callable[[Rows], Rows] = iter

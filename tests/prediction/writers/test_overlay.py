@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from segapp.inference.engine import ArrayImage
+from segapp.inference.readable_image import ArrayImage
 from segapp.io import read_raw
 from segapp.prediction import outputs, overlays, stored_image
 from segapp.prediction.writers.overlay import OverlayWriter
