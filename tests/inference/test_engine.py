@@ -453,35 +453,3 @@ def test_only_the_image_whose_logits_are_not_finite_fails():
         except SegappError as error:
             results.append(image.name in str(error))
     assert results == [1, True, 1]
-
-
-@pytest.mark.parametrize(
-    ("pixels", "said"),
-    [
-        (np.full((4, 4, 1), 255.0, np.float32), "0, 1"),
-        (np.full((4, 4, 1), -1.0), "0, 1"),
-        (np.zeros((4, 4, 1), np.uint16), "uint16"),
-        (np.zeros((1, 4, 4, 1), np.uint8), "H, W, C"),
-    ],
-)
-def test_pixels_of_another_range_or_kind_are_refused(pixels, said):
-    with pytest.raises(MisuseError, match=said):
-        ArrayImage(pixels)
-
-
-def test_a_grey_image_needs_no_axis_for_its_channel():
-    assert ArrayImage(np.zeros((4, 5), np.uint8)).shape == (4, 5, 1)
-
-
-class Raw(ArrayImage):
-    """Pixels of somebody's own class, which checks nothing."""
-
-    def __post_init__(self):
-        pass
-
-
-@pytest.mark.parametrize("pixels", [np.float32([0, 128, 255]), np.float32([-1, 0, 1]), np.uint16([0, 9, 65535])])
-def test_windows_of_another_range_are_refused_whoever_reads_them(pixels):
-    image = np.broadcast_to(pixels.reshape(1, 3, 1), (40, 3, 3))
-    with pytest.raises(SegappError, match=r"floating point values of|holds uint16"):
-        Engine(LocalRuntime(), make_spec()).segment(Raw(image))
