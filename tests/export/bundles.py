@@ -4,9 +4,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from torch import nn
 
 from segapp.commands.export import export
+from segapp.export import write
+from segapp.export.convert import convert_to_onnx
 from segapp.io import write_image
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
@@ -30,6 +34,19 @@ def write_checkpoint(path: Path, seed: int = 0, spec: Spec | None = None) -> Non
     torch.save({"state_dict": weights, "segapp": record(spec or make_spec(), net=NET)}, path)
 
 
+class ConvertOnce:
+    """Torch traces the network once for both formats that begin with its `.onnx`: tracing takes seconds."""
+
+    def __init__(self) -> None:
+        self.content: bytes | None = None
+
+    def __call__(self, net: nn.Module, spec: Spec, path: Path) -> None:
+        if self.content is None:
+            convert_to_onnx(net, spec, path)
+            self.content = path.read_bytes()
+        path.write_bytes(self.content)
+
+
 def write_exports(folder: Path) -> Path:
     """Write two checkpoints, as two folds would leave, four images, and a bundle of the first for each format."""
     for seed in (0, 1):
@@ -38,6 +55,8 @@ def write_exports(folder: Path) -> Path:
     for index in range(4):
         pixels = random.integers(0, 256, (70, 90, 3), dtype=np.uint8)
         write_image(folder / "images" / f"{index}.png", pixels)
-    for format in ("onnx", "openvino", "weights"):
-        assert export(str(folder / "0.ckpt"), format, str(folder / format), images=str(folder / "images")) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write, "convert_to_onnx", ConvertOnce())
+        for format in ("onnx", "openvino", "weights"):
+            assert export(str(folder / "0.ckpt"), format, str(folder / format), images=str(folder / "images")) == 0
     return folder

@@ -58,6 +58,7 @@ def refused(folder, message):
     assert message in str(told.value)
 
 
+@pytest.mark.slow
 def test_a_program_of_torch_is_written_but_not_loaded(exports, tmp_path):
     assert export(str(exports / "0.ckpt"), "pt2", str(tmp_path / "program")) == 0
     assert (tmp_path / "program" / "network.pt2").is_file()
