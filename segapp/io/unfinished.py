@@ -53,7 +53,9 @@ def _create(temporary: Path, is_folder: bool) -> int:
     while True:
         if is_folder:
             temporary.mkdir()
-        lock = os.open(temporary, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
+        # Neither opens what another user has put under that name, such as a link to a file that would be written over.
+        new = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT | os.O_EXCL
+        lock = os.open(temporary, new | os.O_NOFOLLOW, 0o666)
         if not _lock(lock) or _is_still(temporary, lock):
             return lock
         os.close(lock)  # another process took it for a left-over in the moment before it was locked

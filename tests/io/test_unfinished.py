@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from segapp.io import write_atomically, write_folder_atomically, write_mask
 from segapp.io.unfinished import remove_left_overs
@@ -56,3 +58,14 @@ def test_the_lock_of_a_killed_process_is_given_back(tmp_path: Path) -> None:
         process.kill()
     remove_left_overs(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_under_the_temporary_name_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that others may write to, it would lead to a file of the user."""
+    (tmp_path / "precious.txt").write_text("precious")
+    number = uuid.uuid4()
+    monkeypatch.setattr(uuid, "uuid4", lambda: number)
+    (tmp_path / f".a.segapp-{number.hex[:12]}.txt").symlink_to("precious.txt")
+    with pytest.raises(OSError), write_atomically(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "precious.txt").read_text() == "precious"

@@ -113,7 +113,11 @@ def _read_palette(file: PIL.Image.Image) -> np.ndarray:
     """Return (256, 3) or (256, 4) uint8; entries the file does not define are black and opaque."""
     palette = np.zeros((256, 4), np.uint8)
     palette[:, 3] = 255
-    colours = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
+    holder = PIL.Image.new("P", (1, 1))  # not the image's own `getpalette`, which decodes all its pixels first
+    if file.palette is not None:
+        rawmode, stored = file.palette.getdata()
+        holder.putpalette(stored, rawmode)
+    colours = np.array(holder.getpalette("RGB"), np.uint8).reshape(-1, 3)[:256]
     palette[: len(colours), :3] = colours
     transparency = file.info.get("transparency")
     if transparency is None:

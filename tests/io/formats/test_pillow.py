@@ -10,7 +10,7 @@ import PIL.ImageOps
 import pytest
 
 from segapp.errors import SegappError
-from segapp.io import raw, read_raw, read_shape
+from segapp.io import raw, read_header, read_raw, read_shape
 from segapp.io.formats.format import MAX_PIXELS
 from tests.io.formats.png_bytes import encode_png
 
@@ -56,3 +56,15 @@ def test_single_bits_are_0_and_1(tmp_path: Path, suffix: str) -> None:
 def test_a_huge_header_is_refused_by_the_header_alone(tmp_path: Path, name: str, height: int, width: int) -> None:
     with pytest.raises(SegappError, match=rf"{height} x {width} pixels.*({MAX_PIXELS:,}|{raw.MAX_SIDE:,})"):
         read_shape(_sized(tmp_path / name, height, width))
+
+
+@pytest.mark.parametrize("name", ["PNG", "GIF", "BMP"])
+def test_a_palette_is_read_without_the_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Pillow's `getpalette` decodes the image first: 4 KB whose header said 49,000 x 43,000 took 5 GB."""
+    image = PIL.Image.fromarray(INDICES)
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 128, 0, 1, 2, 3])
+    image.save(tmp_path / "a.img", name)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decodes"))
+    palette = read_header(tmp_path / "a.img").palette
+    assert palette is not None
+    assert palette[:4].tolist() == [[0, 0, 0], [255, 0, 0], [0, 128, 0], [1, 2, 3]]
