@@ -43,13 +43,25 @@ def named(kind: Any, value: Mapping[Any, Any]) -> dict[Any, Any] | None:
     for member in members(kind):
         origin = get_origin(member) or member
         if inspect.isclass(member) and is_dataclass(member):
-            hints = get_type_hints(member)
+            hints = _read_hints(member)
             known = {one.name: hints[one.name] for one in fields(member)}
             return known if value.keys() <= known.keys() else None
         if member is Any or (inspect.isclass(origin) and issubclass(origin, Mapping)):
             inner = get_args(member)[1] if len(get_args(member)) == 2 else Any
             return dict.fromkeys(value, inner)
     return None
+
+
+def _read_hints(member: type) -> dict[str, Any]:
+    """Read the types of a class's fields; a name that its module imports for type checkers only is `Any`."""
+    unknown: dict[str, Any] = {}
+    while True:
+        try:
+            return get_type_hints(member, localns=unknown)
+        except NameError as error:
+            if error.name in unknown:
+                raise
+            unknown[error.name] = Any
 
 
 def takes_number(kind: Any, value: float) -> bool:

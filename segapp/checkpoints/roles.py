@@ -25,6 +25,8 @@ class Role:
     """Where Lightning's rooms also hold what writes, fetches or calls: the classes that are free."""
     closed: tuple[str, ...] = ()
     """Arguments that open a file, whatever their type says."""
+    own: tuple[str, ...] = ()
+    """Arguments that are the user's own to choose, and not taken from a file."""
 
 
 NETWORK = Role("network", ("torch.nn.Module",), ("segapp.models",))
@@ -77,6 +79,7 @@ CALLBACK = Role(
             "Timer",
         )
     ),
+    own=("theme", "console_kwargs"),  # of Rich: colours, and streams to write to
 )
 LOGGER = Role(
     "logger",

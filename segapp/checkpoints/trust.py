@@ -16,9 +16,9 @@ from jsonargparse._util import get_import_path
 
 from segapp.checkpoints import parameter_types as kinds
 from segapp.checkpoints import stub_search  # noqa: F401 - before the first signature is resolved
+from segapp.checkpoints.number_limits import require_modest
 from segapp.checkpoints.roles import (
     LOGGER,
-    NETWORK,
     ROOMS,
     SOURCE,
     Role,
@@ -35,9 +35,6 @@ STEERING = ("class_path", "init_args", "dict_kwargs", "_instantiator", "__path__
 
 WORD = re.compile(r"[\w ,=+-]{0,200}")
 """Text that names no module, no file and no address."""
-
-LARGEST = 2**12
-"""No number in a network's settings is larger."""
 
 LONGEST = 2000
 """Values of a list: jsonargparse takes time with the square of them."""
@@ -103,13 +100,13 @@ class Review:
     Attributes:
         allowed: Classes or packages that the user named.
         classes: Every class that was found, as it was named and where it is defined: all that may be imported.
-        dropped: The places of paths that a file does not choose, and that were left out.
+        dropped: The places of settings that a file does not choose, and that were left out, each with the reason.
         roots: Folders that data sets are read from.
     """
 
     allowed: Sequence[str] = ()
     classes: set[str] = field(default_factory=set)
-    dropped: list[str] = field(default_factory=list)
+    dropped: dict[str, str] = field(default_factory=dict)
     roots: list[str] = field(default_factory=list)
 
     def arguments(self, config: Mapping[str, Any], expected: Mapping[str, Any], place: str) -> dict[str, Any]:
@@ -155,8 +152,7 @@ class Review:
         if isinstance(value, list | tuple) and (inner := kinds.elements(kind)) is not None:
             return [self.value(one, inner, place, role) for one in value]
         if isinstance(value, bool | int | float) and kinds.takes_number(kind, value):
-            if role is NETWORK and abs(value) > LARGEST:
-                raise MisuseError(f"{place}: {value} is more than any network's settings hold ({LARGEST:,}).")
+            require_modest(value, role, place)
             return value
         if isinstance(value, str) and self._is_harmless(value, kind, place, role):
             return value
@@ -176,12 +172,15 @@ class Review:
         return None
 
     def _is_left_out(self, value: Any, parameter: Any, role: Role | None, place: str) -> bool:
-        """Return whether a setting is a path, which no file chooses; the root of its data is noted and kept."""
+        """Return whether a setting is one that no file chooses, as a path; the root of its data is noted and kept."""
         name = f"{place}.{parameter.name}"
         if value is None or role is None:
             return False
         if parameter.name in role.closed:
             raise MisuseError(f"{name}: would open a file or call a function; it was refused.")
+        if parameter.name in role.own:
+            self.dropped[name] = "how things look in a terminal is set in a config of yours"
+            return True
         if not kinds.is_path(parameter.annotation):
             return False
         if role is SOURCE and parameter.name == "root":
@@ -191,7 +190,7 @@ class Review:
             return False
         if parameter.default is inspect.Parameter.empty and role is not LOGGER:
             raise MisuseError(f"{name}: a folder to write to, which no file chooses; it was refused.")
-        self.dropped.append(name)
+        self.dropped[name] = "everything is written to the run's folder"
         return True
 
     def _is_harmless(self, text: str, kind: Any, place: str, role: Role | None) -> bool:

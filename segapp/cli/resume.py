@@ -1,138 +1,20 @@
-"""A checkpoint that a run goes on from or is scored with: its settings, and whether it and the run agree."""
+"""A checkpoint that a run goes on from or is scored with: whether it and the run agree."""
 
 import math
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jsonargparse import Namespace
-from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Timer
 
 from segapp.checkpoints.building import brief, offline
-from segapp.checkpoints.roles import (
-    CALLBACK,
-    LOGGER,
-    LOSS,
-    NETWORK,
-    OPTIMIZER,
-    PROFILER,
-    ROOMS,
-    SCHEDULER,
-    SOURCE,
-    STRATEGY,
-    TRANSFORM,
-    find_class,
-    is_below,
-)
-from segapp.checkpoints.trust import Review, arguments_of, check_class_paths, find_classes, imports_of
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.training.console import print_message
-from segapp.training.module import SegmentationModule
-
-SECTIONS = ("seed_everything", "model", "data", "trainer")
-DEEP = ("model", "data", "trainer")
-
-SCORED = ("source", "crop", "resize", "window", "overlap", "blend")
-"""All that scoring needs of the data section."""
-
-NOT_OF_A_FILE = ("default_root_dir", "model_registry", "plugins", "enable_autolog_hparams")
-"""Settings of the trainer that no checkpoint chooses: where is written, and what replaces its parts."""
-
-RUN_FOLDER = "{run}"
-"""Stands for the run's folder until it is known."""
-
-TRAINER: dict[str, Any] = {
-    "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps"],
-    "strategy": (Literal["auto", "ddp", "ddp_find_unused_parameters_true", "ddp_spawn", "fsdp"], STRATEGY),
-    "logger": (bool, LOGGER, list[LOGGER]),  # type: ignore[valid-type]
-    "callbacks": (CALLBACK, list[CALLBACK]),  # type: ignore[valid-type]
-    "profiler": (Literal["simple", "advanced"], PROFILER),
-}
-"""What a checkpoint may say of them."""
 
 _ABSENT = object()
-
-
-def read_checkpoint_settings(
-    path: str, checkpoint: dict[str, Any], verb: str, allowed: Sequence[str]
-) -> dict[str, Any]:
-    """Return what a verb needs of the config that a checkpoint was trained with: all of it only to go on training.
-
-    What a file does not choose is left out: where is written, how many processes start. Raises MisuseError for a class
-    that may not be imported or has no business in its place, and where something is missing.
-    """
-    config = checkpoint["segapp"]["config"]
-    needed = (*SECTIONS[:-1], *(["trainer"] if verb == "fit" else []))  # none of a run in Python
-    missing = [name for name in needed if name not in config or (name in DEEP and not isinstance(config[name], dict))]
-    if missing:
-        raise MisuseError(
-            f"{path}: does not say with which settings it was trained (no {', '.join(missing)}), and segapp {verb} "
-            "needs them: give a checkpoint that `segapp fit` wrote. `segapp predict` can use this one."
-        )
-    if verb == "fit":
-        _refuse_weights_alone(path, checkpoint)
-        wanted = {key: config[key] for key in ("name", *SECTIONS) if key in config}
-        wanted["trainer"] = {key: value for key, value in config["trainer"].items() if key not in NOT_OF_A_FILE}
-    else:
-        trainer = config.get("trainer", checkpoint["segapp"].get("spec"))  # a run in Python has none
-        wanted = {"seed_everything": config["seed_everything"], "trainer": _some(trainer, ("precision",))}
-        wanted |= {"model": _some(config["model"], ("net", "loss")), "data": _some(config["data"], SCORED)}
-    try:
-        return _reviewed(path, wanted, allowed)
-    except MisuseError as error:
-        raise MisuseError(f"{path}: {error}") from error
-
-
-def _reviewed(path: str, config: dict[str, Any], allowed: Sequence[str]) -> dict[str, Any]:
-    """Return the settings as they may be parsed: names first, before anything is imported, then value by value."""
-    check_class_paths(config, allowed)
-    review = Review(allowed)
-    net = offline(config["model"].get("net"), allowed)
-    parts = {"net": NETWORK, "loss": LOSS, "optimizer": OPTIMIZER, "lr_scheduler": SCHEDULER}
-    expected = {
-        "model": _kinds(SegmentationModule) | parts,
-        "data": _kinds(SegmentationDataModule) | {"source": SOURCE, "augment": list[TRANSFORM]},  # type: ignore[valid-type]
-        "trainer": _kinds(Trainer) | TRAINER,
-    }
-    flat = {"name": str, "seed_everything": (bool, int)}
-    checked = {key: review.value(config[key], flat[key], key) for key in flat if key in config}
-    for section in DEEP:
-        content = config[section] | ({"net": net} if section == "model" else {})
-        checked[section] = review.arguments(content, expected[section], section)
-    for place in review.dropped:
-        print_message(f"{path}: {place} is not taken from it; everything is written to the run's folder.")
-    for logger in _loggers(checked["trainer"]):
-        logger.setdefault("init_args", {})["save_dir"] = RUN_FOLDER
-    return checked
-
-
-def _kinds(function: Any) -> dict[str, Any]:
-    return {name: parameter.annotation for name, parameter in arguments_of(function).items()}
-
-
-def _some(section: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    return {key: section[key] for key in keys if key in section}
-
-
-def _loggers(trainer: dict[str, Any]) -> list[dict[str, Any]]:
-    logger = trainer.get("logger")
-    return [one for one in (logger if isinstance(logger, list) else [logger]) if isinstance(one, dict)]
-
-
-def classes_of(config: dict[str, Any]) -> list[str]:
-    """Return every class that parsed settings name, as they name it and where it is defined."""
-    named = find_classes(config)
-    return [*named, *(name for path in named if is_below(path, ROOMS) for name in imports_of(find_class(path)))]
-
-
-def place_loggers(trainer: Any, folder: Path) -> None:
-    """Let the loggers that a checkpoint brought write to the run's folder."""
-    for logger in _loggers({"logger": trainer.logger}) if isinstance(trainer.logger, list | dict) else [trainer.logger]:
-        if isinstance(logger, Namespace) and (logger.get("init_args") or Namespace()).get("save_dir") == RUN_FOLDER:
-            logger.init_args.save_dir = str(folder)
 
 
 def replace_network_settings(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
@@ -246,14 +128,6 @@ def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: st
         raise MisuseError(
             f"the network of the checkpoint has the {len(there)} classes {', '.join(there)}; the data has {len(here)}: "
             f"{', '.join(here)}. Give data with the same classes in the same order{other if verb == 'fit' else ''}."
-        )
-
-
-def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:
-    if "loops" not in checkpoint or "optimizer_states" not in checkpoint:
-        raise MisuseError(
-            f"{path}: holds weights, but not how far the training and its optimiser were, so no fit can go on from it: "
-            "give the run's checkpoints/last.ckpt."
         )
 
 

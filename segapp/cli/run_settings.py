@@ -5,9 +5,10 @@ from typing import Any
 
 from segapp.checkpoints.bundle import Bundle
 from segapp.checkpoints.checkpoint import read_checkpoint
+from segapp.checkpoints.merge import merged, nest_value
 from segapp.cli.arguments import Arguments, Option
+from segapp.cli.checkpoint_settings import read_checkpoint_settings
 from segapp.cli.class_defaults import takes_mapping, write_out_defaults
-from segapp.cli.resume import read_checkpoint_settings
 from segapp.cli.settings import SECTION_CLASSES, merge_settings
 from segapp.errors import MisuseError
 from segapp.system.yaml_files import format_yaml
@@ -42,7 +43,9 @@ def gather_settings(arguments: Arguments, bundle: Bundle | None) -> RunSettings:
         settings, options = _keep_network(bundle, arguments)
     elif path is not None:
         checkpoint = read_checkpoint(path)
-        restored = read_checkpoint_settings(path, checkpoint, arguments.command, arguments.named_classes)
+        restored = read_checkpoint_settings(
+            path, checkpoint, arguments.command, arguments.named_classes, _list_given(arguments)
+        )
         settings, options = merge_settings(arguments, restored, takes_mapping)
     else:
         settings, options = merge_settings(arguments, None, takes_mapping)
@@ -52,6 +55,15 @@ def gather_settings(arguments: Arguments, bundle: Bundle | None) -> RunSettings:
     config = ["--config", format_yaml(settings)] if settings else []
     words = [arguments.command, *config, *(word for option in options for word in option.words)]
     return RunSettings(words, checkpoint, restored)
+
+
+def _list_given(arguments: Arguments) -> dict[str, Any]:
+    """List what configs and options set, as one config; the values of options that only the parser knows are text."""
+    given, options = merge_settings(arguments, None, takes_mapping)
+    for option in options:
+        if option.name and option.value is not None and not option.appends:
+            given = merged(given, nest_value(".".join(option.keys), option.value))
+    return given
 
 
 def _keep_network(bundle: Bundle, arguments: Arguments) -> tuple[dict[str, Any], list[Option]]:

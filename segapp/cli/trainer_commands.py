@@ -26,15 +26,14 @@ from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
 from segapp.checkpoints.roles import ROOMS
 from segapp.checkpoints.trust import limited_imports
 from segapp.cli.arguments import Arguments
+from segapp.cli.checkpoint_settings import classes_of, place_loggers
 from segapp.cli.init_from import init_from
 from segapp.cli.interrupts import unwind_again
 from segapp.cli.parser import ClearErrors
 from segapp.cli.resume import (
-    classes_of,
     explain_finished_run,
     explain_unfit_weights,
     explain_unrestored,
-    place_loggers,
     refuse_other_classes,
     replace_network_settings,
     restore_splits,

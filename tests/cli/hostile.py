@@ -113,7 +113,7 @@ SLOTS = (
     ("trainer", "logger"),
     ("trainer", "strategy"),
     ("trainer", "profiler"),
-    ("trainer", "accelerator"),
+    ("trainer", "deterministic"),
     ("trainer", "max_epochs"),
     ("model", "net", "init_args", "encoder"),
     ("model", "net", "init_args", "encoder", "init_args", "block", "norm"),

@@ -1,6 +1,6 @@
 """What a checkpoint or a run from elsewhere can make predict, export, landscape, compare and study do: nothing.
 
-`tests/cli/test_resume.py` does the same for fit, validate and test.
+`tests/cli/test_checkpoint_settings.py` does the same for fit, validate and test.
 """
 
 import sys

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segapp.cli.resume import read_checkpoint_settings
+from segapp.cli.checkpoint_settings import read_checkpoint_settings
 from segapp.errors import MisuseError
 from tests.cli import hostile
 
@@ -23,8 +23,12 @@ def traps(tmp_path, monkeypatch):
     sys.modules.pop("evil", None)
 
 
-def read(config, verb="fit", allowed=()):
-    return read_checkpoint_settings("a.ckpt", hostile.checkpoint(config), verb, list(allowed))
+def read(config, verb="fit", allowed=(), given=None):
+    return read_checkpoint_settings("a.ckpt", hostile.checkpoint(config), verb, list(allowed), given or {})
+
+
+def without(settings, name):
+    return {key: value for key, value in settings.items() if key != name}
 
 
 def nothing_ran():
@@ -47,8 +51,8 @@ def test_an_honest_checkpoint_keeps_its_settings(verb):
     assert found["model"]["net"] == config["model"]["net"]
     assert found["data"]["source"] == config["data"]["source"]
     if verb == "fit":
-        assert found["trainer"] == config["trainer"]
-        assert found["data"] == config["data"]
+        assert found["trainer"] == without(config["trainer"], "accelerator")
+        assert found["data"] == without(config["data"], "num_workers")
 
 
 def test_scoring_reads_nothing_that_it_does_not_need():
@@ -209,3 +213,66 @@ def test_whatever_stands_wherever_nothing_runs(value, place, verb):
     else:
         assert not set(texts_of(found)) & {*hostile.TEXTS} - {"~/ran"}
     nothing_ran()
+
+
+def test_the_machine_is_the_users_own(capsys):
+    """Where a run was trained says nothing of where it goes on: 1,000 devices are a process each."""
+    config = hostile.config()
+    machine = {"accelerator": "cuda", "devices": [0, 1, 2], "num_nodes": 8}
+    config["trainer"] |= machine
+    config["data"] |= {"num_workers": 10**5, "cache_gb": 1e9}
+    found = read(config, given={"trainer": {"devices": "1"}})
+    assert not found["trainer"].keys() & machine.keys()
+    assert not found["data"].keys() & {"num_workers", "cache_gb"}
+    told = "".join(capsys.readouterr())
+    for option in ("--trainer.accelerator", "--trainer.num_nodes", "--data.num_workers", "--data.cache_gb"):
+        assert option in told
+    assert "--trainer.devices" not in told  # given already
+
+
+AUGMENT = ("data", "augment", 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "option"),
+    [
+        (("data", "batch_size"), 10**12, "--data.batch_size"),
+        (("data", "crop"), [10**6, 10**6], "--data.crop"),
+        (("data", "crop"), [8192, 8192], "--data.batch_size"),  # of 8 a batch of 537 million pixels
+        (("data", "crops_per_image"), 10**9, "--data.crops_per_image"),
+        (("data", "window"), 10**5, "--data.window"),
+        (("data", "source", "init_args", "size"), 10**5, "--data.source.init_args.size"),
+        (("data", "source", "init_args", "train"), 10**9, "--data.source.init_args.train"),
+        (AUGMENT, part("albumentations.Resize", height=10**6, width=10**6), "--data.augment"),
+        (AUGMENT, part("albumentations.PadIfNeeded", min_height=10**9, min_width=10**9), "--data.augment"),
+        (AUGMENT, part("albumentations.CoarseDropout", num_holes_range=[10**9, 10**9]), "--data.augment"),
+        (AUGMENT, part("albumentations.RandomScale", scale_limit=[1e6, 1e6]), "--data.augment"),
+        (AUGMENT, part("albumentations.GaussianBlur", blur_limit=[3, 10**7 + 1]), "--data.augment"),
+        (AUGMENT, part("albumentations.ZoomBlur", max_factor=1.5, step_factor=1e-9), "--data.augment"),
+        (
+            ("trainer", "callbacks", 0),
+            part(f"{CALLBACKS}.TQDMProgressBar", process_position=10**9),
+            "--trainer.callbacks",
+        ),
+    ],
+    ids=str,
+)
+def test_sizes_without_end_are_refused_and_name_the_option_that_overrides(place, value, option):
+    config = hostile.planted(value, place)
+    config["data"]["batch_size"] = config["data"]["batch_size"] if place[1] == "batch_size" else 8
+    with pytest.raises(MisuseError, match=f"{option}[ .]"):
+        read(config)
+    given = 1
+    for key in reversed(option.removeprefix("--").split(".")):
+        given = {key: given}
+    read(config, given=given)
+
+
+def test_the_look_of_a_progress_bar_is_the_users_own(capsys):
+    """Lightning names its type only for type checkers, and Rich would write to whatever it is given."""
+    bar = part(
+        f"{CALLBACKS}.RichProgressBar", theme={"description": "red"}, console_kwargs={"stderr": True}, leave=True
+    )
+    found = read(hostile.planted(bar, ("trainer", "callbacks", 0)))
+    assert found["trainer"]["callbacks"][0]["init_args"] == {"leave": True}
+    assert "theme" in "".join(capsys.readouterr())

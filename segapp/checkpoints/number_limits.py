@@ -1,0 +1,71 @@
+"""How large a number of a file's settings may be: beyond, memory, files or time grow without end."""
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from segapp.checkpoints.roles import CALLBACK, LOGGER, NETWORK, PROFILER, SOURCE, STRATEGY, TRANSFORM, Role
+from segapp.errors import MisuseError
+from segapp.spec import LARGEST_WINDOW
+
+SECTIONS: dict[str, int] = {
+    "data.batch_size": 2**12,
+    "data.crops_per_image": 2**12,
+    "data.crop": LARGEST_WINDOW,
+    "data.resize": LARGEST_WINDOW,
+    "data.window": LARGEST_WINDOW,
+}
+"""Of settings of the sections themselves."""
+
+ROLES: dict[str, int] = {
+    NETWORK.name: 2**12,
+    TRANSFORM.name: 2**12,
+    **{role.name: 10**7 for role in (CALLBACK, LOGGER, PROFILER, STRATEGY)},
+}
+"""Of every number of a part."""
+
+ARGUMENTS: dict[tuple[str, str], int] = {
+    (SOURCE.name, "size"): 2**12,  # of generated images
+    **{(SOURCE.name, split): 10**5 for split in ("train", "val", "test")},
+    **{(TRANSFORM.name, name): 16 for name in ("scale", "scale_limit", "scale_range", "percent", "max_factor")},
+}
+"""Of single arguments, where a part's limit is too high or there is none."""
+
+SMALLEST = {(TRANSFORM.name, "step_factor"): 1e-3}
+"""Steps by which a transform counts up to another number."""
+
+MOST_PIXELS = 2**28
+"""Pixels of a batch."""
+
+
+def require_modest(value: float, role: Role | None, place: str) -> None:
+    """Raise MisuseError for a number that is more than a file may ask for; `place` names it, as `data.batch_size`."""
+    key = place.rpartition(".")[2]
+    name = "" if role is None else role.name
+    limit = SECTIONS.get(place, ARGUMENTS.get((name, key), ROLES.get(name)))
+    if limit is not None and abs(value) > limit:
+        raise MisuseError(f"{place}: {value:,} is more than a file may ask for ({limit:,}).{_suggest(place)}")
+    if abs(value) < SMALLEST.get((name, key), 0):
+        raise MisuseError(f"{place}: {value} is less than a file may ask for.{_suggest(place)}")
+
+
+def require_modest_batch(data: Mapping[str, Any]) -> None:
+    """Raise MisuseError for a data section whose batches have more than `MOST_PIXELS`."""
+    for key in ("crop", "resize"):
+        size = data.get(key)
+        sides = size if isinstance(size, list | tuple) else [size or 0] * 2
+        pixels = data.get("batch_size", 1) * prod(sides)
+        if pixels > MOST_PIXELS:
+            raise MisuseError(
+                f"data.batch_size: {pixels:,} pixels in a batch, more than a file may ask for ({MOST_PIXELS:,}). "
+                f"Give your own with --data.batch_size or --data.{key}."
+            )
+
+
+def _suggest(place: str) -> str:
+    """Suggest the option that takes the place of a setting; none outside a config's sections."""
+    section, *keys = place.split(".")
+    if section not in ("data", "trainer") or not keys:
+        return ""
+    inside = f".init_args.{keys[1]}" if keys[0] == "source" and len(keys) == 2 else ""
+    return f" Give your own with --{section}.{keys[0]}{inside}."
