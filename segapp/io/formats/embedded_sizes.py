@@ -11,6 +11,9 @@ from mmap import mmap
 MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd9\xff])")
 """A marker of JPEG that has content: neither a stuffed or fill byte, nor one that stands alone."""
 
+MAX_VALUES = 64
+"""Values of a pixel, each of which takes memory whatever the length of the file: in LERC, also those of all blobs."""
+
 Size = tuple[int, int]
 """Height, width."""
 
@@ -59,15 +62,19 @@ def read_jpeg2000_size(data: bytes) -> Size:
     position = data.find(b"\xff\x4f\xff\x51")
     while position >= 0 and len(found) < 100:
         right, bottom, left, top = struct.unpack_from(">IIII", data, position + 8)
+        if struct.unpack_from(">H", data, position + 40)[0] > MAX_VALUES:
+            raise ValueError("too many values of a pixel")
         found.append((max(bottom - top, 0), max(right - left, 0)))
         position = data.find(b"\xff\x4f\xff\x51", position + 4)
     return max(found, key=lambda size: size[0] * size[1])
 
 
 def read_lerc_size(data: bytes) -> Size:
-    """Return the height and width of a LERC blob of version 2 or later."""
+    """Return the height and width of a LERC blob of version 2 or later; ValueError for one of very many values."""
     if not data.startswith(b"Lerc2 "):
         raise ValueError("compressed twice, or of the first version")
     (version,) = struct.unpack_from("<i", data, 6)
-    height, width = struct.unpack_from("<ii", data, 14 if version >= 3 else 10)
+    height, width, depth = struct.unpack_from("<iii", data, 14 if version >= 3 else 10)
+    if (depth if version >= 4 else 1) * data.count(b"Lerc2 ") > MAX_VALUES:
+        raise ValueError("too many values of a pixel")
     return height, width

@@ -17,6 +17,9 @@ from segapp.io.formats.pillow import PillowFormat
 MAX_SCANS = 100
 """Passes over a JPEG's pixels, each as long as decoding the image once; progressive ones have some ten."""
 
+SCAN = b"\xff\xda"
+"""The marker of a scan; between pixels it does not occur."""
+
 MAX_SEGMENTS = 10_000
 """Markers before the pixels, with tables or metadata of up to 64 KiB each."""
 
@@ -46,7 +49,7 @@ class Jpeg(PillowFormat):
         return "JPEG"
 
     def _decode(self, file: FilePart) -> np.ndarray:
-        scans = file.path.read_bytes().count(b"\xff\xda")  # the mark of one; between pixels it does not occur
+        scans = file.path.read_bytes().count(SCAN)
         if scans > MAX_SCANS:
             raise SegappError(f"{file}: JPEG of {scans:,} scans, of which {MAX_SCANS} at most are read; save it again.")
         return super()._decode(file)

@@ -1,9 +1,12 @@
 """Tiles that are images of their own are as large as the TIFF says, or refused before they are decoded."""
 
+import io
+import struct
 import tracemalloc
 
 import imagecodecs
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 
@@ -49,4 +52,33 @@ def test_a_tile_larger_than_the_file_says_takes_no_memory(tmp_path, codec):
 def test_a_codec_whose_size_is_unknown_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", PIXELS, compression="jpegxl", photometric="rgb")
     with pytest.raises(SegappError, match="JPEGXL"):
+        read_raw(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("codec", ["lerc", "jpeg2000"])
+def test_a_tile_of_endless_values_takes_no_memory(tmp_path, codec):
+    """A blob of some bytes said that each of its pixels has 134 million values: 32 GB."""
+    if codec == "lerc":
+        stream = bytearray(imagecodecs.lerc_encode(np.zeros((16, 16), np.uint8), version=4))
+        struct.pack_into("<i", stream, 22, 2**27)
+    else:
+        stream = bytearray(imagecodecs.jpeg2k_encode(np.zeros((16, 16), np.uint8), codecformat="J2K"))
+        struct.pack_into(">H", stream, 40, 16_384)
+    number = {"lerc": 34887, "jpeg2000": 34712}[codec]
+    tifffile.imwrite(tmp_path / "a.tif", iter([bytes(stream)]), shape=(16, 16), dtype=np.uint8, compression=number)
+    tracemalloc.start()
+    with pytest.raises(SegappError, match=r"a\.tif: TIFF with a \w+ tile whose header cannot be read"):
+        read_raw(tmp_path / "a.tif")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+def test_a_jpeg_tile_of_endless_scans_is_refused(tmp_path):
+    encoded = io.BytesIO()
+    PIL.Image.fromarray(PIXELS[..., 0]).save(encoded, "JPEG", progressive=True)
+    content = encoded.getvalue()
+    last = content.rindex(b"\xff\xda")
+    stream = content[:last] + content[last:-2] * 200 + content[-2:]
+    tifffile.imwrite(tmp_path / "a.tif", iter([stream]), shape=(100, 70), dtype=np.uint8, compression=7)
+    with pytest.raises(SegappError, match=r"a\.tif: .* scans"):
         read_raw(tmp_path / "a.tif")
