@@ -1,4 +1,4 @@
-"""Errors meant for people: one clear sentence, no traceback.
+"""Errors meant for users: one clear message, no traceback.
 
 A message names the file or setting, what was found, what was expected and what to do.
 `segapp.cli.main` prints it and exits with the class's `exit_code`.

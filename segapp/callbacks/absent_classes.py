@@ -51,14 +51,14 @@ class AbsentClasses(Callback):
         seen = trainer.strategy.reduce(self._seen.float(), reduce_op="sum")
         self._seen = None
         if trainer.is_global_zero:
-            sentence = "no sample of epoch 1 shows a pixel of {}: if the training masks hold none, it cannot be learnt."
-            _tell(pl_module, seen.cpu().numpy() > 0, sentence)
+            message = "no sample of epoch 1 shows a pixel of {}: if the training masks hold none, it cannot be learnt."
+            _tell(pl_module, seen.cpu().numpy() > 0, message)
 
 
-def _tell(pl_module: LightningModule, occurs: np.ndarray, sentence: str) -> None:
+def _tell(pl_module: LightningModule, occurs: np.ndarray, message: str) -> None:
     spec: Spec = pl_module.spec  # type: ignore[assignment]
     absent = [f"{for_terminal(name)} ({index})" for index, name in enumerate(spec.classes) if not occurs[index]]
     if absent:
         shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if absent[10:] else "")
         advice = "Look at the masks, at the data's `classes` and `values`, and at which images the split trains on."
-        tqdm.write(f"note: {sentence.format(shown)} {advice}", file=sys.stderr)
+        tqdm.write(f"note: {message.format(shown)} {advice}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What a person changes of the optimiser when a run goes on, though its state is that of the checkpoint."""
+"""What a user changes of the optimiser when a run goes on, though its state is that of the checkpoint."""
 
 from typing import Any
 

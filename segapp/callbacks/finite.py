@@ -78,4 +78,4 @@ class StopAtNaN(Callback):
         kept = (
             f"{self.last.path} holds the last good weights." if self.last.path.is_file() else "Nothing was saved yet."
         )
-        return SegappError(f"{what}. {kept} To mend it, {', or '.join(advice)}.")
+        return SegappError(f"{what}. {kept} To fix it, {', or '.join(advice)}.")

@@ -113,7 +113,7 @@ def _made(kind: type[Part], config: Any) -> Part:
 
 @contextmanager
 def _explained(path: str | Path, what: str, config: Any) -> Iterator[None]:
-    """Make one sentence that names the file of whatever a constructor makes of settings: they are data."""
+    """Make one message that names the file of whatever a constructor makes of settings: they are data."""
     try:
         yield
     except MisuseError as error:

@@ -28,7 +28,7 @@ def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec
     """Load the spec, the network in evaluation mode on the CPU, and the checkpoint's own record.
 
     Nothing is unpickled but plain data, nothing is downloaded, and only the package's own parts and those under
-    `allowed` (what the person named: classes or packages) are imported. Raises MisuseError with one sentence.
+    `allowed` (what the user named: classes or packages) are imported. Raises MisuseError with one message.
     """
     checkpoint = read_checkpoint(path)
     record = checkpoint["segapp"]
@@ -55,7 +55,7 @@ def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
     """Load the network of a bundle of format `weights`, in evaluation mode on the CPU.
 
     `path` is its `.safetensors`; the class_path and init_args lie beside it in a `.json`. As safe as
-    `load_checkpoint`; raises MisuseError with one sentence.
+    `load_checkpoint`; raises MisuseError with one message.
     """
     net = read_json(path.with_suffix(".json"))
     try:

@@ -145,8 +145,8 @@ def predict(
                     done += 1
                 else:
                     older = ", ".join(str(path) for path in job.outputs.values() if path in there)
-                    sentence = f"skipped: {problem}{older and f' An older {older} stays.'}"
-                    tqdm.write(for_terminal(sentence), file=sys.stderr)
+                    message = f"skipped: {problem}{older and f' An older {older} stays.'}"
+                    tqdm.write(for_terminal(message), file=sys.stderr)
     except KeyboardInterrupt:
         tqdm.write(
             f"interrupted after {done} of {len(todo)} images; every file written is whole; the same command goes on.",

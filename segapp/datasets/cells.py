@@ -26,20 +26,20 @@ SMALLEST = 32  # pixels: a nucleus and something around it
 
 
 class Cells(Folder):
-    """Bright nuclei that touch and overlap, among debris that is none: drawn once, then read like any folder.
+    """Bright nuclei that touch and overlap, among debris that is none: generated once, then read like any folder.
 
     The first use of `items` writes `root`/{train,val,test}/{images,masks}/*.png, in seconds; making the
     object touches nothing. A `root` that holds anything else is refused, never overwritten.
 
     Args:
-        root: Where the pictures are, or will be.
-        size: Height and width of every picture, 32 or more.
-        train: Pictures to train on.
-        val: Pictures to validate on.
-        test: Pictures to test on; 0 for none.
+        root: Where the images are, or will be.
+        size: Height and width of every image, 32 or more.
+        train: Images to train on.
+        val: Images to validate on.
+        test: Images to test on; 0 for none.
         channels: 1 (grey) or 3 (as a colour camera sees it).
         border: Whether the rim of every nucleus is a class of its own, which keeps touching ones apart.
-        seed: Other pictures for another seed; the same ones for the same.
+        seed: Other images for another seed; the same ones for the same.
     """
 
     _place_setting = "root"
@@ -68,14 +68,14 @@ class Cells(Folder):
 
     @cached_property
     def _found(self) -> dict[str, Found]:
-        """Find the images, which are drawn first where they are not there yet."""
+        """Find the images, which are generated first where they are not there yet."""
         prepare(self.root, self.recipe)
         return super()._found
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything the pictures depend on."""
+    """Everything the images depend on."""
 
     size: int
     train: int
@@ -85,16 +85,16 @@ class Recipe:
     border: bool
     seed: int
     drawing: int = 1
-    """Counts the changes of `microscopy.py` that change pictures."""
+    """Counts the changes of `microscopy.py` that change images."""
 
     def __post_init__(self) -> None:
         if self.size < SMALLEST:
-            raise MisuseError(f"Cells draws pictures of {SMALLEST} pixels or more, got size={self.size}.")
+            raise MisuseError(f"Cells generates images of {SMALLEST} pixels or more, got size={self.size}.")
         if self.channels not in (1, 3):
             raise MisuseError(f"Cells draws 1 or 3 channels, got channels={self.channels}.")
         if min(self.train, self.val) < 1 or self.test < 0:
             raise MisuseError(
-                f"Cells needs pictures to train and validate on, got train={self.train}, val={self.val}, "
+                f"Cells needs images to train and validate on, got train={self.train}, val={self.val}, "
                 f"test={self.test}."
             )
         if self.seed < 0:
@@ -130,8 +130,8 @@ def _is_there(root: Path, recipe: Recipe) -> bool:
         if (found := read_text(record)) != recipe.record():
             differing = ", ".join(_find_differences(found, recipe.record()))
             raise MisuseError(
-                f"{root}: holds cells drawn otherwise ({differing}); name another `root`, or remove this "
-                "folder to have them drawn anew."
+                f"{root}: holds cells generated otherwise ({differing}); name another `root`, or remove this "
+                "folder to have them generated anew."
             )
         return True
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
@@ -152,7 +152,7 @@ def _draw_all(folder: Path, recipe: Recipe) -> None:
     with tqdm(total=sum(counts.values()), desc="drawing cells", unit="image", delay=2, disable=None) as progress:
         for number, split in enumerate(SPLITS):
             for index in range(counts[split]):
-                # A picture depends on its own place alone, so a larger set begins like a smaller one.
+                # An image depends on its own place alone, so a larger set begins like a smaller one.
                 rng = np.random.Generator(np.random.PCG64([recipe.seed, number, index]))
                 image, mask = draw(recipe.size, recipe.channels, recipe.border, rng)
                 name = f"cells_{index:04d}.png"
@@ -166,5 +166,5 @@ def _move(temporary: Path, root: Path, recipe: Recipe) -> None:
     try:
         temporary.rename(root)
     except OSError:
-        if not _is_there(root, recipe):  # else another process drew the same set meanwhile
+        if not _is_there(root, recipe):  # else another process generated the same set meanwhile
             raise

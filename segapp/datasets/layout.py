@@ -120,7 +120,7 @@ def require_folder(folder: Path, root: Path | None = None) -> None:
     if folder.is_dir():
         return
     if folder.exists():
-        note = f" {sentence}." if (sentence := unread_format(folder.suffix.lower())) else ""
+        note = f" {message}." if (message := unread_format(folder.suffix.lower())) else ""
         raise MisuseError(f"{folder}: is a file; a folder is needed.{note}")
     parent = next(p for p in folder.absolute().parents if p.is_dir())
     missing = folder.absolute().relative_to(parent).parts[0]

@@ -1,6 +1,6 @@
 """Draws fluorescence microscopy: nuclei to be found, and things that are bright but no nuclei.
 
-Every picture is a function of one seed. Lengths are in pixels, light in shares of a bright nucleus.
+Every image is a function of one seed. Lengths are in pixels, light in fractions of a bright nucleus.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 BACKGROUND, CELL, BORDER = 0, 1, 2
 RIM = 2  # pixels of a nucleus that are its border, where that class is asked for
 
-BEYOND = 8  # pixels outside the picture where a nucleus may still be centred
-MARGIN = BEYOND + 32  # and drawn whole before the picture is cut out
+BEYOND = 8  # pixels outside the image where a nucleus may still be centred
+MARGIN = BEYOND + 32  # and drawn whole before the image is cut out
 
 SATURATION = 1.6  # light that becomes white
 PHOTONS = 140.0  # counted for a light of 1: the shot noise
@@ -78,7 +78,7 @@ def render_photograph(field: Field, channels: int, rng: np.random.Generator) -> 
     light = sum(layer[..., None] * np.array(tints[kind]) for kind, layer in layers.items())
     light = np.maximum(light, 0)
     # The normal law instead of Poisson's: as many draws whatever the light, so that rounding in another
-    # version of a library changes a pixel, never the rest of the picture.
+    # version of a library changes a pixel, never the rest of the image.
     noise = rng.standard_normal(light.shape) * np.sqrt(light / PHOTONS + READ_NOISE**2)
     return np.clip(np.rint((light + noise) * (255 / SATURATION)), 0, 255).astype(np.uint8)
 

@@ -28,12 +28,12 @@ def describe_missing_masks(images: Sequence[Found], of: int, pattern_of_images: 
     tried = " or ".join(repr(path) for path in pattern.paths_tried(first)[:SHOWN])
     shown = ", ".join(path.relative_to(root).as_posix() for path in files[:SHOWN])
     there = f"There lies: {shown}{' …' if len(files) > SHOWN else ''}." if files else f"{place} holds no other file."
-    unread = {sentence: None for path in files[:SHOWN] if (sentence := unread_format(path.suffix.lower()))}
+    unread = {message: None for path in files[:SHOWN] if (message := unread_format(path.suffix.lower()))}
     fitting = _fitting(images, pattern_of_images, pattern, files)
     way = fitting or f"Correct `masks`, or move images without masks out of {pattern_of_images!r}"
     return (
         f"{root}: {len(images)} of {of} images have no mask: {', '.join(i.name for i in images[:SHOWN])}{more}. "
-        f"For {first.name!r}, {tried} was looked for. {there} {''.join(f'{sentence}. ' for sentence in unread)}{way} "
+        f"For {first.name!r}, {tried} was looked for. {there} {''.join(f'{message}. ' for message in unread)}{way} "
         "(`segapp predict` needs none; an image with nothing on it needs an empty mask)."
     )
 

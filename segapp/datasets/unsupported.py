@@ -35,7 +35,7 @@ def unread_format(suffix: str) -> str:
 
 
 def annotations_under(folder: Path) -> str:
-    """Return a sentence about the first JSON annotations in a folder, with a space before it; empty without any."""
+    """Return a message about the first JSON annotations in a folder, with a space before it; empty without any."""
     for place, names in islice(walk_folders(folder), FOLDERS):
         name = next((name for name in names if name.lower().endswith((".json", ".geojson"))), None)
         if name is not None and (tool := _tool_of(place / name)):

@@ -116,7 +116,7 @@ def _describe_sizes() -> tuple[dict[int, Any]]:
 
 @contextmanager
 def _explained(target: str) -> Iterator[None]:
-    """Silence what torch says to its developers; an error becomes one sentence."""
+    """Silence what torch says to its developers; an error becomes one message."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

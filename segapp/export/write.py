@@ -41,7 +41,7 @@ class Order:
     dtype: Dtype
     verify: Sequence[ArrayImage]
     calibrate: Sequence[ArrayImage]
-    given: bool  # the images are the person's
+    given: bool  # the images are the user's
     max_delta: float | None
     max_changed: float | None
     allowed: Sequence[str]
@@ -85,7 +85,11 @@ def write_bundle(
                 check = compare(TorchRuntime(network.net), runtime, computed, order.verify, order.tolerance(precision))
                 say(f"  {check}")
                 checks.append(check)
-        verdict = {"images": len(order.verify), "given": order.given, "checks": [check.to_dict() for check in checks]}
+        verification = {
+            "images": len(order.verify),
+            "given": order.given,
+            "checks": [check.to_dict() for check in checks],
+        }
         failed = [check for check in checks if not check.passed]
         if failed:
             raise SegappError(
@@ -93,7 +97,7 @@ def write_bundle(
                 "Try another --dtype or --format, images like yours with --images, or allow more with --max_delta "
                 "and --max_changed."
             )
-        _write(folder / VERIFICATION, verdict)
+        _write(folder / VERIFICATION, verification)
         _write(folder / SPEC, spec.to_dict())
         _write(folder / MANIFEST, _make_manifest(networks, order))
     return checks

@@ -28,9 +28,8 @@ def compute_weights(blend: Blend, length: int, window: int, starts: Sequence[int
 
     Weights sum to 1 at every pixel.
 
-    Over the windows that see a pixel the shares sum to one. The grid is separable, so the share of a pixel in two
-    dimensions is the product of its row's and its column's: no sum of weights is kept or divided by. The last window
-    may reach beyond `length`.
+    The grid is separable, so the weight of a pixel in two dimensions is the product of its row's and its column's: no
+    sum of weights is kept or divided by. The last window may reach beyond `length`.
     """
     inside = min(window, length)
     weights = compute_profile(blend, window)[:inside].astype(np.float64)

@@ -37,11 +37,11 @@ class Scan:
         """Whether any class occurs that `pixel` may sample."""
         return bool(self._sampled)
 
-    def pixel(self, chance: Sequence[float]) -> tuple[int, tuple[int, int]]:
+    def pixel(self, uniform: Sequence[float]) -> tuple[int, tuple[int, int]]:
         """Return item and pixel (y, x) for three numbers in [0, 1): for the class, the image, the place in it."""
-        images = self._places[self._sampled[int(chance[0] * len(self._sampled))]]
-        item, places = images[int(chance[1] * len(images))]
-        y, x = places[int(chance[2] * len(places))]
+        images = self._places[self._sampled[int(uniform[0] * len(self._sampled))]]
+        item, places = images[int(uniform[1] * len(images))]
+        y, x = places[int(uniform[2] * len(places))]
         return item, (int(y), int(x))
 
     def _look(self, number: int) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -58,5 +58,5 @@ class Scan:
 def _sample_places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
     """Sample up to PER_MASK pixels (y, x) of one class evenly with replacement; (n, 2) int32."""
     flat = np.flatnonzero(mask.ravel() == index)
-    drawn = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]
-    return np.column_stack(np.divmod(drawn, mask.shape[1])).astype(np.int32)
+    sampled = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]
+    return np.column_stack(np.divmod(sampled, mask.shape[1])).astype(np.int32)

@@ -48,7 +48,7 @@ class SegmentationDataModule(LightningDataModule):
         seed: Of everything random in training samples.
     """
 
-    # A process without a share of the evaluation images is refused below, with a sentence that says why.
+    # A process without a share of the evaluation images is refused below, with a message that says why.
     allow_zero_length_dataloader_with_multiple_devices = True
 
     def __init__(

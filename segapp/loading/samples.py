@@ -1,4 +1,4 @@
-"""Training samples: where a crop lies is drawn first, then just the pixels that it needs are read."""
+"""Training samples: where a crop lies is sampled first, then just the pixels that it needs are read."""
 
 import math
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Failure:
-    """What a worker delivers in place of a batch: a sentence, not a traceback."""
+    """What a worker delivers in place of a batch: a message, not a traceback."""
 
     error: SegappError
 
@@ -76,14 +76,14 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         """Sample of (epoch, index); SegappError names the image and a transform that fails."""
         epoch, index = key
         rng = np.random.default_rng([self.cut.seed, epoch, index])
-        rare, *chance = rng.random(4)
+        rare, *uniform = rng.random(4)
         seed, matrix = int(rng.integers(2**32)), self.augment.draw(rng)
         item, middle = index % len(self.reader), None
         if self.scan is not None and rare < self.cut.oversample:
-            item, middle = self.scan.pixel(chance)
+            item, middle = self.scan.pixel(uniform)
         with self.reader.naming(item):
             size = self.reader.size(item)
-            image, mask = self._cut(item, matrix, middle, chance)
+            image, mask = self._crop(item, matrix, middle, uniform)
             self.reader.trail.augments(item)
             image, mask = self.augment.change(image, mask, seed)
             if (fixed := self.cut.crop or self.cut.resize) is not None:
@@ -95,7 +95,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         """Return a complete batch: its pixels are copied once, into their place."""
         return make_batch(self, keys)
 
-    def _cut(self, item: int, matrix: np.ndarray, middle: Size | None, chance: Sequence[float]) -> Pair:
+    def _crop(self, item: int, matrix: np.ndarray, middle: Size | None, uniform: Sequence[float]) -> Pair:
         size = self.reader.size(item)
         if self.cut.resize is not None:
             small = self.augment.resize(*self.reader.window(item, 0, 0, *size), self.cut.resize)
@@ -107,7 +107,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         exact = _is_permutation(matrix)
         # a whole image that is turned by quarters keeps its pixels and changes its shape
         covered = crop if exact and self.cut.crop is None else _covered(matrix, crop)
-        centre = _random_centre(size, covered, chance) if middle is None else _centre_on(middle, matrix, crop)
+        centre = _random_centre(size, covered, uniform) if middle is None else _centre_on(middle, matrix, crop)
         if exact:
             y, x = _choose_corner(size, covered, centre)
             pixels = self.reader.padded(item, y, x, *covered)
@@ -177,7 +177,7 @@ def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
     return image, mask
 
 
-def _random_centre(size: Size, covered: Size, chance: Sequence[float]) -> tuple[float, float]:
+def _random_centre(size: Size, covered: Size, uniform: Sequence[float]) -> tuple[float, float]:
     """Return the centre (y, x) of a random crop that covers (height, width) of an image.
 
     It is any pixel of the image, moved until the crop reaches beyond the image by a sixteenth of its size at most: so
@@ -190,7 +190,7 @@ def _random_centre(size: Size, covered: Size, chance: Sequence[float]) -> tuple[
         if room <= 0:
             return size[axis] / 2
         reach = min(length // BEYOND, room)
-        return min(max(int(chance[axis] * size[axis]) - length // 2, -reach), room + reach) + length / 2
+        return min(max(int(uniform[axis] * size[axis]) - length // 2, -reach), room + reach) + length / 2
 
     return along(0), along(1)
 

@@ -1,4 +1,4 @@
-"""One batch over several processes: sums that each has a share of."""
+"""One batch over several processes: sums of which each process has a part."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,25 +21,25 @@ def share_batch() -> Iterator[None]:
         _shared = before
 
 
-def sum_over_processes(*shares: Tensor) -> tuple[Tensor, ...]:
+def sum_over_processes(*values: Tensor) -> tuple[Tensor, ...]:
     """Sum tensors of any shapes and dtypes over all processes, with one exchange in float64.
 
-    Outside `share_batch`, and in a process by itself, the shares as they are. DistributedDataParallel averages the
-    gradients of the W processes; a sum's gradient is therefore W times that of this process's own share, so that what
+    Outside `share_batch`, and in a process by itself, the values as they are. DistributedDataParallel averages the
+    gradients of the W processes; a sum's gradient is therefore W times that of this process's own value, so that what
     is computed from sums has, after averaging, the gradient that one process with the whole batch would have.
     """
     together = _shared and distributed.is_available() and distributed.is_initialized()
     processes = distributed.get_world_size() if together else 1
     if processes == 1:
-        return shares
-    flat = torch.cat([share.detach().double().flatten() for share in shares])
+        return values
+    flat = torch.cat([value.detach().double().flatten() for value in values])
     distributed.all_reduce(flat)
-    totals = flat.split([share.numel() for share in shares])
+    totals = flat.split([value.numel() for value in values])
     return tuple(
-        _attach_gradient(total.reshape(share.shape).to(share.dtype), share, processes)
-        for total, share in zip(totals, shares, strict=True)
+        _attach_gradient(total.reshape(value.shape).to(value.dtype), value, processes)
+        for total, value in zip(totals, values, strict=True)
     )
 
 
-def _attach_gradient(total: Tensor, share: Tensor, processes: int) -> Tensor:
-    return total + processes * (share - share.detach()) if share.requires_grad else total
+def _attach_gradient(total: Tensor, value: Tensor, processes: int) -> Tensor:
+    return total + processes * (value - value.detach()) if value.requires_grad else total

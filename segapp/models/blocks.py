@@ -61,8 +61,8 @@ class BlockStyle:
     dropout, and knows no short skip. A convolution has a bias only without a norm.
 
     `add` without a norm begins every branch at 0 by its last convolution (Zhang et al. 2019, "Fixup"), so that a block
-    begins as its skip. Drawn like the others, a branch would double the mean square in every block: after ten blocks on
-    each of nine levels, logits of 10⁶. A norm at the start of the branch bounds what it adds.
+    begins as its skip. Sampled like the others, a branch would double the mean square in every block: after ten blocks
+    on each of nine levels, logits of 10⁶. A norm at the start of the branch bounds what it adds.
 
     `concat` grows by out_channels // layers per layer, then a 1×1 transition: 0.74 times the weights of `none`
     at two layers and constant width (`match_params` makes up for it).

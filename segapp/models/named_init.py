@@ -26,15 +26,15 @@ class _Fill:
 
 
 class NamedInit(TorchDispatchMode):
-    """Watches networks being made, so that their random initial values can be drawn again, each by its name.
+    """Watches networks being made, so that their random initial values can be sampled again, each by its name.
 
     What an initialiser does to a parameter is recorded below Python (`normal_`, or `uniform_`, `erfinv_`, `mul_`,
     `add_`, `clamp_` for a truncated normal), then done again with the parameter's own generator. So every
     initialiser keeps its distribution, and none has to know about names: PyTorch's, timm's, a stranger's.
 
-        with NamedInit() as drawn:
+        with NamedInit() as sampled:
             net = UNet(3, 2)
-        drawn.resample(net, seed=0)
+        sampled.resample(net, seed=0)
 
     Constants, and values copied from elsewhere (pretrained weights; also `orthogonal_`, which computes them), stay.
     """
@@ -99,7 +99,7 @@ class NamedInit(TorchDispatchMode):
 
 
 _CONSTANT = (torch.ops.aten.zero_, torch.ops.aten.fill_, torch.ops.aten.copy_)
-"""They leave nothing of what was drawn before."""
+"""They leave nothing of what was sampled before."""
 
 
 def derive_seed(seed: int, name: str) -> int:

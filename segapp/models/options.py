@@ -1,4 +1,4 @@
-"""The words that settings of a network may take, and the sentence when one takes another."""
+"""The words that settings of a network may take, and the message when one takes another."""
 
 from typing import Any, Literal, TypeVar, get_args
 

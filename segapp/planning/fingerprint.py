@@ -17,7 +17,7 @@ from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout,
 from segapp.system.limits import count_usable_cores
 
 MOST_IMAGES = 5000
-"""Images that are read at most: beyond, shares and sizes change no more."""
+"""Images that are read at most: beyond, fractions and sizes change no more."""
 THUMBNAIL = 24
 """Side of the images by which neighbours are compared."""
 FEWEST = 3
@@ -70,7 +70,7 @@ class Fingerprint:
     """Name and error of images that are left out."""
 
     @cached_property
-    def class_shares(self) -> np.ndarray:
+    def class_fractions(self) -> np.ndarray:
         """(K,) share of each class among the labelled pixels."""
         counts = self.count_classes
         return counts / max(int(counts.sum()), 1)

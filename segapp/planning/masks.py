@@ -197,11 +197,11 @@ def _name_values(values: MaskValues, found: Sequence[int], names: Sequence[str])
     straight = stored == list(range(len(stored)))
     mask = None if straight else {"class_path": INDICES, "init_args": {"values": mapping}}
     background = next((i for i, name in enumerate(names) if name.lower() in BACKGROUND), None)
-    shares = ", ".join(
+    fractions = ", ".join(
         f"{value} is {name} ({_share(values, value)})" for value, name in zip(stored, names, strict=True)
     )
     ignored = _tell_ignored(values) if IGNORE_INDEX not in stored else ""
-    return MaskMeaning(mask, tuple(names), background, f"In the {values.files} masks {shares}{ignored}.")
+    return MaskMeaning(mask, tuple(names), background, f"In the {values.files} masks {fractions}{ignored}.")
 
 
 def _take_table(values: MaskValues, found: Sequence[int], table: NameTable) -> MaskMeaning | None:

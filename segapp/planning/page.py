@@ -80,12 +80,12 @@ def draw_sizes(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
 
 def draw_classes(fingerprint: Fingerprint) -> Figure:
     """Return the fraction of the pixels and of the images of each class."""
-    order = np.argsort(-fingerprint.class_shares, kind="stable")[:MOST_CLASSES]
+    order = np.argsort(-fingerprint.class_fractions, kind="stable")[:MOST_CLASSES]
     names = [for_plot(fingerprint.classes[index]) for index in order]
     figure = make_figure(9, 1.4 + 0.24 * len(order))
     pixels, images = figure.subplots(1, 2, sharey=True)
-    shares = np.maximum(fingerprint.class_shares[order], 1e-6)
-    pixels.barh(names, shares, color=COLOURS[0])
+    fractions = np.maximum(fingerprint.class_fractions[order], 1e-6)
+    pixels.barh(names, fractions, color=COLOURS[0])
     pixels.axvline(0.01, color=COLOURS[1], linestyle="--", linewidth=1)
     pixels.set(xscale="log", xlabel="fraction of the pixels (dashed: 1 %)")
     images.barh(names, fingerprint.images_with[order] / len(fingerprint.images), color=COLOURS[2])
@@ -97,7 +97,7 @@ def draw_classes(fingerprint: Fingerprint) -> Figure:
 def draw_objects(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
     """Return the distribution of the objects' lengths, class by class."""
     present = [index for index in range(len(fingerprint.classes)) if index != fingerprint.background]
-    present = sorted(present, key=lambda index: -fingerprint.class_shares[index])[: len(COLOURS)]
+    present = sorted(present, key=lambda index: -fingerprint.class_fractions[index])[: len(COLOURS)]
     figure = make_figure(9, 3.4)
     axes = figure.subplots()
     bins = np.geomspace(2, max(8.0, float(fingerprint.sizes.max())), 33)

@@ -19,40 +19,40 @@ LARGEST_WEIGHT = 4.0
 
 def choose_sampling(fingerprint: Fingerprint, geometry: Geometry) -> list[Decision]:
     """Centre a third of the crops on the classes where random crops would miss some of them."""
-    shares = fingerprint.class_shares
-    foreground = [i for i in range(len(shares)) if i != fingerprint.background and shares[i] > 0]
-    rarest = min(foreground, key=lambda i: shares[i])
-    covered = float(shares[foreground].sum())
+    fractions = fingerprint.class_fractions
+    foreground = [i for i in range(len(fractions)) if i != fingerprint.background and fractions[i] > 0]
+    rarest = min(foreground, key=lambda i: fractions[i])
+    covered = float(fractions[foreground].sum())
     if geometry.is_reduced or geometry.visible >= 0.9:
         reason = "A sample shows the whole image, and so all of its classes."
         return [Decision("data.oversample", 0.0, reason)]
-    if covered < SPARSE or shares[rarest] < RARE or _is_in_few(fingerprint, rarest):
+    if covered < SPARSE or fractions[rarest] < RARE or _is_in_few(fingerprint, rarest):
         reason = (
-            f"{fingerprint.classes[rarest]} has {shares[rarest]:.2%} of the pixels and is in "
+            f"{fingerprint.classes[rarest]} has {fractions[rarest]:.2%} of the pixels and is in "
             f"{fingerprint.images_with[rarest]} of {len(fingerprint.images)} images: a third of the crops is centred "
             "on one of the classes, each as often."
         )
         return [Decision("data.oversample", OVERSAMPLED, reason)]
     reason = (
-        f"The rarest class, {fingerprint.classes[rarest]}, has {shares[rarest]:.1%} of the pixels: random crops do."
+        f"The rarest class, {fingerprint.classes[rarest]}, has {fractions[rarest]:.1%} of the pixels: random crops do."
     )
     return [Decision("data.oversample", 0.0, reason)]
 
 
 def choose_loss(fingerprint: Fingerprint, deep_supervision: int) -> list[Decision]:
     """Choose Dice over the batch with cross-entropy, whose weights rise for classes under `RARE`."""
-    shares = fingerprint.class_shares
-    rare = [i for i, share in enumerate(shares) if 0 < share < RARE]
+    fractions = fingerprint.class_fractions
+    rare = [i for i, fraction in enumerate(fractions) if 0 < fraction < RARE]
     settings: dict[str, object] = {"reduce": "batch"}
     reason = (
         "Dice sums over the whole batch, so that a class which is absent from an image is not pushed away; with "
         "cross-entropy, as nnU-Net."
     )
     if rare:
-        weights = np.ones(len(shares))
-        weights[rare] = [min(LARGEST_WEIGHT, math.sqrt(RARE / shares[i])) for i in rare]
+        weights = np.ones(len(fractions))
+        weights[rare] = [min(LARGEST_WEIGHT, math.sqrt(RARE / fractions[i])) for i in rare]
         settings["class_weights"] = [round(float(weight), 2) for weight in weights]
-        names = ", ".join(f"{fingerprint.classes[i]} ({shares[i]:.2%})" for i in rare[:4])
+        names = ", ".join(f"{fingerprint.classes[i]} ({fractions[i]:.2%})" for i in rare[:4])
         reason += f" Classes under {RARE:.0%} weigh more in the cross-entropy: {names}."
     else:
         reason += f" No class is under {RARE:.0%} of the pixels, so all weigh the same."

@@ -7,13 +7,13 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 @rank_zero_only
-def print_message(sentence: str) -> None:
+def print_message(message: str) -> None:
     """Print, once for all the processes of a run."""
-    print(sentence)
+    print(message)
 
 
 def silence_libraries() -> None:
-    """Silence what a person can do nothing about, and Lightning's advertisements."""
+    """Silence what a user can do nothing about, and Lightning's advertisements."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("callbacks.early_stopping", "callbacks.timer", "callbacks.model_summary", "profilers.profiler"):

@@ -1,4 +1,4 @@
-"""What goes wrong outside our code while a network trains or is scored, said in one sentence with a remedy."""
+"""What goes wrong outside our code while a network trains or is scored, said in one message with a remedy."""
 
 import errno
 import os
@@ -32,9 +32,9 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
         folder: The run folder, for the checkpoint to go on from.
     """
     for cause in _iterate_causes(error):
-        sentence = _find_message(cause, _suggest_smaller(verb, settings), folder)
-        if sentence is not None:
-            return SegappError(f"{sentence}{_go_on(folder)}")
+        message = _find_message(cause, _suggest_smaller(verb, settings), folder)
+        if message is not None:
+            return SegappError(f"{message}{_go_on(folder)}")
     return None
 
 

@@ -252,7 +252,7 @@ class SegmentationModule(ScoringModule):
 
 
 def fuse(optimizer: Optimizer, device: str) -> None:
-    """Let torch's own optimisers step in one kernel, unless the person has chosen `fused` or `foreach`.
+    """Let torch's own optimisers step in one kernel, unless the user has chosen `fused` or `foreach`.
 
     A third of the time on a CPU. Said to the groups, not when the optimiser is made: it would then also claim to
     undo the scaling of fp16 in its step, after gradients are clipped, and Lightning would refuse to clip.

@@ -1,4 +1,4 @@
-"""The fastest safe arithmetic of a device, when the person left it open, and what is refused."""
+"""The fastest safe arithmetic of a device, when the user left it open, and what is refused."""
 
 from typing import get_args
 

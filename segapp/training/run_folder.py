@@ -87,7 +87,7 @@ def link_latest(run: Path) -> None:
 
 
 def remove_if_empty() -> None:
-    """Remove the folder made for this process's run or verdict when nothing came to lie in it, and a link to it."""
+    """Remove the folder made for this process's run or results when nothing came to lie in it, and a link to it."""
     if _SHARED in os.environ and "LOCAL_RANK" not in os.environ:
         folder = Path(os.environ[_SHARED])
         with suppress(OSError):  # not empty, as it should be, or gone already

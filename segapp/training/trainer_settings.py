@@ -1,4 +1,4 @@
-"""What every run's trainer is made of, beside what the person asked for."""
+"""What every run's trainer is made of, beside what the user asked for."""
 
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> 
     Lightning would report it only after the first epoch.
 
     Args:
-        callbacks: The person's; one of their own may log anything.
+        callbacks: The user's; one of their own may log anything.
         validated: The names of what a validation logs.
     """
     names = [*validated, "train/loss", "train/loss_epoch", "train/loss_step"]

@@ -1,4 +1,4 @@
-"""The processes of a training on several devices watch one another: one that dies ends the run, with a sentence.
+"""The processes of a training on several devices watch one another: one that dies ends the run, with a message.
 
 Lightning's own watch kills the first process without a word, and nothing watches the first: the others would wait for
 it in a collective, for half an hour. Where another launcher started the processes (torchrun, SLURM), it watches them.
@@ -113,9 +113,9 @@ def _watch_parent(parent: int) -> None:
     _end("the first training process is gone, so this one was ended.", [], 1)
 
 
-def _end(sentence: str, children: Sequence[subprocess.Popen[Any]], code: int) -> NoReturn:
+def _end(message: str, children: Sequence[subprocess.Popen[Any]], code: int) -> NoReturn:
     """End at once what waits in a collective and hears no exception."""
-    print(f"segapp: {for_terminal(sentence)}", file=sys.stderr, flush=True)
+    print(f"segapp: {for_terminal(message)}", file=sys.stderr, flush=True)
     for child in children:
         child.kill()
     os._exit(code)

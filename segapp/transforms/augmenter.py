@@ -159,7 +159,7 @@ def _ignore_outside(transform: A.BasicTransform, num_classes: int) -> None:
     """Ignore what albumentations pulls into a mask from outside: it becomes 255, not its default, class 0.
 
     None says of what is only hidden (`CoarseDropout`) that the mask stays: it is to be recognised all the same. What
-    a person gives is kept.
+    a user gives is kept.
     """
     value = vars(transform).get("fill_mask")
     if value is None:

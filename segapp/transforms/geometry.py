@@ -8,7 +8,7 @@ from segapp.errors import MisuseError
 
 
 class Geometry(ABC):
-    """Where the pixels of a crop come from: a linear map about its centre, drawn before it is read."""
+    """Where the pixels of a crop come from: a linear map about its centre, sampled before it is read."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> np.ndarray:
@@ -34,7 +34,7 @@ class Affine(Geometry):
 
     Args:
         rotate: Largest angle in degrees.
-        scale: Lowest and highest zoom; drawn evenly in its logarithm.
+        scale: Lowest and highest zoom; sampled evenly in its logarithm.
         shear: Largest angle in degrees.
         p: Probability.
     """
@@ -56,8 +56,8 @@ class Affine(Geometry):
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Sample the identity with probability 1 - p."""
-        chance, *even = rng.random(4)
-        if chance >= self.p:
+        uniform, *even = rng.random(4)
+        if uniform >= self.p:
             return np.eye(2)
         angle, shear = np.deg2rad([self.rotate, self.shear]) * (2 * np.array(even[:2]) - 1)
         zoom = self.scale[0] * (self.scale[1] / self.scale[0]) ** even[2]

@@ -36,7 +36,7 @@ def write_items(count=4):
 
 def test_counts_and_moments_are_those_of_all_pixels():
     found = read_fingerprint(write_items(), ["a", "b"], 0, progress=False)
-    assert found.count_classes.tolist() == [32, 16] and found.class_shares == pytest.approx([2 / 3, 1 / 3])
+    assert found.count_classes.tolist() == [32, 16] and found.class_fractions == pytest.approx([2 / 3, 1 / 3])
     assert found.images_with.tolist() == [4, 4] and found.images[0].ignored == 4
     values = np.array([0, 0.2, 0.4, 0.6])
     assert found.mean == pytest.approx([values.mean()]) and found.std == pytest.approx([values.std()])

@@ -95,9 +95,9 @@ def compute_statistics(output: Tensor, channels: int) -> Tensor:
         squares.append(torch.linalg.vector_norm(values - mean) ** 2)
         above = piece.clamp(min=0)
         positive.append(above.sum(others) if others else above)
-    shares = torch.tensor(sizes, dtype=torch.float32, device=output.device) / output.numel()
-    mean = (shares * torch.stack(means)).sum()
-    variance = torch.stack(squares).sum() / output.numel() + (shares * (torch.stack(means) - mean) ** 2).sum()
+    fractions = torch.tensor(sizes, dtype=torch.float32, device=output.device) / output.numel()
+    mean = (fractions * torch.stack(means)).sum()
+    variance = torch.stack(squares).sum() / output.numel() + (fractions * (torch.stack(means) - mean) ** 2).sum()
     dead = torch.stack(positive).sum(0) == 0
     return torch.stack([mean, variance, dead.float().mean()])
 

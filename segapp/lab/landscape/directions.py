@@ -41,6 +41,6 @@ def _normalised(noise: Tensor, weight: Tensor, owner: nn.Module) -> Tensor:
         over = (1, *range(3, len(grouped)))
     else:
         grouped, over = tuple(weight.shape), tuple(range(1, weight.ndim))
-    drawn = noise.reshape(grouped)
-    norms = [torch.linalg.vector_norm(values, dim=over, keepdim=True) for values in (weight.reshape(grouped), drawn)]
-    return (drawn * norms[0] / norms[1]).reshape(noise.shape)
+    sampled = noise.reshape(grouped)
+    norms = [torch.linalg.vector_norm(values, dim=over, keepdim=True) for values in (weight.reshape(grouped), sampled)]
+    return (sampled * norms[0] / norms[1]).reshape(noise.shape)

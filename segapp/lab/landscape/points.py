@@ -48,7 +48,7 @@ class Opened:
     Attributes:
         path: Where training's checkpoints lie in its plane, (M, 2), if there are any; then the directions behind the
             seeds' are that plane's.
-        explained: The shares of the checkpoints' variance along both.
+        explained: Fractions of the checkpoints' variance along both.
         images: Names of the samples' images.
         size: Height and width of the samples.
         loss: Its class path.
@@ -65,7 +65,7 @@ class Opened:
 
 
 def open_all(request: Request, device: torch.device | str | None = None) -> Opened:
-    """Read everything and check that it fits together; raises MisuseError with one sentence."""
+    """Read everything and check that it fits together; raises MisuseError with one message."""
     checkpoint = read_checkpoint(request.checkpoint)
     record, net = checkpoint["segapp"], build_trained_network(request.checkpoint, checkpoint, request.allowed)
     spec, config = read_spec(request.checkpoint, record["spec"]), record["config"]

@@ -20,8 +20,8 @@ class Trajectory:
 
     Attributes:
         directions: Each of length 1 over all parameters together, so that a unit is a distance between weights.
-        path: (M, 2) float64: where the checkpoints lie in the plane, the drawn network's at (0, 0).
-        explained: The shares of the checkpoints' variance along each, in [0, 1].
+        path: (M, 2) float64: where the checkpoints lie in the plane, that of the centre's network at (0, 0).
+        explained: Fractions of the checkpoints' variance along each, in [0, 1].
     """
 
     directions: tuple[Direction, Direction]
@@ -56,8 +56,8 @@ def project_trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajec
         sign = -1.0 if along[0] < 0 else 1.0  # a component's sign is arbitrary: training comes from the right and top
         directions.append({name: sign * part for name, part in direction.items()})
         path.append(sign * along)
-    shares = values[[-1, -2]] / values.clip(0).sum()
-    return Trajectory((directions[0], directions[1]), np.stack(path, 1), (float(shares[0]), float(shares[1])))
+    fractions = values[[-1, -2]] / values.clip(0).sum()
+    return Trajectory((directions[0], directions[1]), np.stack(path, 1), (float(fractions[0]), float(fractions[1])))
 
 
 def _explain_no_plane(count: int) -> MisuseError:
