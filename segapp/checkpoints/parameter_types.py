@@ -59,7 +59,7 @@ def _read_hints(member: type) -> dict[str, Any]:
         try:
             return get_type_hints(member, localns=unknown)
         except NameError as error:
-            if error.name in unknown:
+            if error.name is None or error.name in unknown:
                 raise
             unknown[error.name] = Any
 

@@ -9,7 +9,10 @@ from torch import Tensor
 from segapp.errors import MisuseError
 
 COUNTERS = ("ready", "started", "processed", "completed")
-AVERAGES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg")
+AVERAGES = (
+    *("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg"),
+    *("grad_avg", "acc_delta", "sum", "exp_inf", "ax", "prev", "step_size"),
+)
 """What torch's optimisers keep of every parameter, as tensors."""
 MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
 

@@ -131,10 +131,10 @@ def _reviewed(path: str, config: dict[str, Any], allowed: Sequence[str]) -> dict
 
 def _without_machine(path: str, config: dict[str, Any], given: Mapping[str, Any], section: str) -> dict[str, Any]:
     """Return a section without the settings of the machine it was trained on; report those that were not default."""
-    own = given.get(section) if isinstance(given.get(section), dict) else {}
+    own = given.get(section)
     for key, default in MACHINE[section].items():
         value = config[section].get(key, default)
-        if value != default and key not in own:
+        if value != default and not (isinstance(own, dict) and key in own):
             print_message(f"{path}: {section}.{key} is not taken from it; to set it, give --{section}.{key}.")
     return {key: value for key, value in config[section].items() if key not in MACHINE[section]}
 

@@ -86,14 +86,25 @@ def explain_unfit_weights(
 
 
 def explain_unrestored(error: Exception, path: str | None) -> MisuseError | None:
-    """Return the message for a checkpoint on whose state Lightning stumbled while it restored it; else None."""
-    places = {Path(frame.filename).name for frame in traceback.extract_tb(error.__traceback__)}
-    if path is None or "checkpoint_connector.py" not in places:
+    """Return the message for a checkpoint with whose state Lightning or the optimiser failed; None for other errors."""
+    frames = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    is_restoring = any(frame.name == "checkpoint_connector.py" for frame in frames)
+    if path is None or not (is_restoring or _is_in_optimizer(frames)):
         return None
     return MisuseError(
         f"{path}: a damaged checkpoint, training cannot go on from it ({type(error).__name__}: {brief(error)}). Give "
         "another of its run, or start a new one from its weights: segapp fit --init_from."
     )
+
+
+def _is_in_optimizer(frames: Sequence[Path]) -> bool:
+    """Return whether the innermost frames of an error are of torch, and among them of an optimiser or a scheduler."""
+    for frame in reversed(frames):
+        if "torch" not in frame.parts:
+            return False
+        if "optim" in frame.parts:
+            return True
+    return False
 
 
 def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], record: dict[str, Any], new: bool) -> None:

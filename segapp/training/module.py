@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from segapp.batch import Batch
 from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
+from segapp.checkpoints.optimizer_state import require_fitting_state
 from segapp.checkpoints.record import record_of
 from segapp.checkpoints.roles import LOSS
 from segapp.checkpoints.settings import read_spec
@@ -72,6 +73,7 @@ class SegmentationModule(ScoringModule):
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
         self.train_loss = EpochMean()
+        self._restored: dict[str, Any] | None = None  # what a fit goes on from, until its state is restored
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
@@ -156,8 +158,18 @@ class SegmentationModule(ScoringModule):
         if sums := checkpoint.get("segapp", {}).get("train_loss"):
             self.train_loss.restore(sums)
         averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
+        if self.trainer.state.fn == "fit":
+            self._restored = checkpoint
         if self.trainer.state.fn == "fit" and not averages:
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
+
+    def on_fit_start(self) -> None:
+        """Refuse a checkpoint's optimiser that does not fit, before Lightning restores it."""
+        restored, self._restored = self._restored, None
+        if restored is not None and not self.trainer.strategy.restore_checkpoint_after_setup:
+            schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+            states, schedules = (restored.get(key, []) for key in ("optimizer_states", "lr_schedulers"))
+            require_fitting_state(self.trainer.optimizers, schedulers, states, schedules)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Compute the loss of one batch."""

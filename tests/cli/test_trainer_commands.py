@@ -291,6 +291,21 @@ def test_weights_alone_are_nothing_to_go_on_from(trained, place, capsys):
 
 
 @pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"exp_avg": torch.zeros(1)}, "exp_avg of a parameter"), ({"exp_avg_sq": None}, "training cannot go on")],
+    ids=["other shape", "missing"],
+)
+def test_an_optimiser_that_does_not_fit_the_network_is_refused(wrong, words, trained, place, capsys):
+    copy = place / "runs" / "unet" / f"misfit-{len(words)}"
+    shutil.copytree(trained, copy)
+    last = copy / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(last, weights_only=True)
+    checkpoint["optimizer_states"][0]["state"][0] |= wrong
+    torch.save(checkpoint, last)
+    refused(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "3"], capsys, words, "--init_from")
+
+
+@pytest.mark.parametrize(
     ("path", "words"),
     [
         ("data/mine.yaml", ["is a data fragment", "--data "]),

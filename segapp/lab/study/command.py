@@ -21,7 +21,6 @@ from segapp.lab.study.processes import Processes
 from segapp.lab.study.queue import Executor, run_all
 from segapp.lab.study.results import read_result
 from segapp.report.results import Result
-from segapp.system.regular_files import refuse_links_out
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.text import for_terminal
 
@@ -47,7 +46,6 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     plan = read_study(Path(config))
     _require_sensible_landscape(config, plan)
     folder = Path("runs") / plan.name
-    refuse_links_out(folder)
     print(f"{plan.name}: {len(plan.variants)} variants, {len(plan.seeds)} seeds; preparing their networks", flush=True)
     jobs = plan_jobs(plan, folder)
     if not redraw:

@@ -16,6 +16,7 @@ from segapp.io import write_atomically
 from segapp.lab.study.config import Study, Variant
 from segapp.lab.study.sizes import NetworkSize, match_variants, measure_size
 from segapp.loading.source_building import build_source
+from segapp.system.regular_files import refuse_links_out
 from segapp.system.text_files import read_json, read_text
 from segapp.system.yaml_files import read_yaml
 
@@ -97,8 +98,9 @@ def plan_jobs(study: Study, folder: Path) -> list[StudyJob]:
     """Plan all jobs, seed by seed, so that a part of a study is already a comparison, and write their configs.
 
     Raises MisuseError when a variant cannot be built, or when `folder` holds runs of other settings, scored on other
-    images, or with other landscapes.
+    images, or with other landscapes; and for links out of it.
     """
+    refuse_links_out(folder)
     sources = _build_sources(study)
     study = match_variants(study, sources, _read_known_widths(study, folder))
     sizes = {
