@@ -48,7 +48,8 @@ def test_other_depths_are_refused(tmp_path, dtype, bits, words):
 def test_pixels_of_another_size_than_the_boxes_say_are_not_decoded(tmp_path, dtype):
     path = save(tmp_path / "a.jp2", np.zeros((20, 30), dtype))
     content = bytearray(path.read_bytes())
-    struct.pack_into(">II", content, content.index(b"\xff\x4f\xff\x51") + 8, 30_000, 20_000)
+    for offset in (8, 24):  # of the image, and of its only tile
+        struct.pack_into(">II", content, content.index(b"\xff\x4f\xff\x51") + offset, 30_000, 20_000)
     path.write_bytes(bytes(content))
     with pytest.raises(SegappError, match=r"a\.jp2: .*different sizes"):
         read_raw(path)
