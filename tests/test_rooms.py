@@ -6,13 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LATER = {"cli"}
-"""Rooms whose tests are not divided yet."""
-MODULES = [
-    path
-    for path in sorted((ROOT / "segapp").rglob("*.py"))
-    if not path.name.startswith("__") and path.relative_to(ROOT / "segapp").parts[0] not in LATER
-]
+MODULES = [path for path in sorted((ROOT / "segapp").rglob("*.py")) if not path.name.startswith("__")]
 
 DECLARED = {"batch.py"}
 """Modules that only declare names and types."""

@@ -48,17 +48,19 @@ def _write_out(value: Any, default: type | None) -> Any:
     if not isinstance(arguments, dict):
         return value
     arguments = write_out_defaults(arguments, path)
-    if default is not None:
-        own = _find_parameters(path)
+    own = _find_parameters(path) if default is not None else {}
+    if default is not None and own and find_class(path) is not default:
         lent = [name for name in arguments_of(default) if name in own and name not in arguments]
         arguments |= {name: own[name].default for name in lent if isinstance(own[name].default, PLAIN)}
     return value | {"class_path": path} | ({"init_args": arguments} if arguments else {})
 
 
 def _find_path(name: str) -> str:
-    """Return the path of a class that is named without its module."""
+    """Return the path of a class, also of one that is named without its module."""
+    if "." in name:
+        return name
     found = [room for room in ROOMS if inspect.isclass(vars(import_module(room)).get(name))]
-    return f"{found[0]}.{name}" if "." not in name and found else name
+    return f"{found[0]}.{name}" if found else name
 
 
 def _find_parameters(path: str) -> dict[str, Any]:

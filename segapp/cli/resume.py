@@ -62,6 +62,14 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
     return None
 
 
+def explain_cut(steps: int, command: str) -> str:
+    """Explain that a limit ended a run in the middle of an epoch, after `steps`, and how `command` continues it."""
+    return (
+        f"a limit ended it in the middle of an epoch, after {steps} steps; it goes on with "
+        f"a larger --trainer.max_steps or --trainer.max_time: {command}"
+    )
+
+
 def explain_unfit_weights(
     error: Exception, path: str | None, old: dict[str, Any] | None, new: dict[str, Any]
 ) -> MisuseError | None:

@@ -1,7 +1,5 @@
 """Mistakes that are found before anything heavy is imported."""
 
-import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +8,8 @@ import pytest
 import yaml
 
 from segapp.cli import COMMANDS, main
-from segapp.cli import early_checks as early
 from segapp.cli.arguments import Arguments
-from segapp.cli.early_checks import PLAIN, SECTIONS, check_function, check_verb
-from segapp.cli.source_text import parameters_of, public_names
+from segapp.cli.early_checks import check_function, check_verb
 from segapp.errors import MisuseError
 
 ROOT = Path(__file__).parents[2]
@@ -119,49 +115,6 @@ def test_no_mistake_needs_torch_to_be_told():
     assert printed == "[2, 2, 2, 2, 2] False\n"
 
 
-def test_names_read_from_source_are_those_that_python_sees():
-    import inspect
-    from importlib import import_module
-
-    for path, name in SECTIONS.values():
-        kind = getattr(import_module(path), name)
-        assert parameters_of(path, name) == list(inspect.signature(kind).parameters)
-    for room in ("segapp.models", "segapp.losses", "segapp.datasets", "segapp.transforms", "segapp.callbacks"):
-        assert {*(public_names(room) or [])} <= {*dir(import_module(room))}
-    assert "name" in PLAIN
-
-
-SWALLOWED = """
-import os, signal, sys, time
-import segapp.cli as cli
-def load(name):
-    try:
-        os.kill(os.getpid(), signal.{name})
-        time.sleep(5)
-    except BaseException:  # as some libraries do while they are imported
-        pass
-    os._exit(1)
-cli.import_module, sys.argv = load, ["segapp", "doctor"]
-sys.exit(cli.main())
-"""
-
-
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_while_libraries_are_imported_ends_with_its_code(name, code):
-    words = [sys.executable, "-c", SWALLOWED.format(name=name)]
-    heard = {
-        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    }  # ignored where a shell starts us behind
-    done = subprocess.run(words, capture_output=True, cwd=ROOT, **heard)
-    assert done.returncode == code
-    assert done.stderr.count(b"\n") == 1
-
-
 def test_a_mistake_is_exit_code_2(capsys):
     assert main(["fit", "--config", CONFIG, "--epochs", "3"]) == 2
     assert "max_epochs" in capsys.readouterr().err
-
-
-def test_the_early_look_knows_every_plain_option():
-    source = (Path(early.__file__).parent / "trainer_commands.py").read_text()
-    assert set(re.findall(r'add_argument\("--(\w+)"', source)) <= set(early.PLAIN)

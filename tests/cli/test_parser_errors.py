@@ -7,7 +7,7 @@ import yaml
 from lightning.pytorch.loggers import CSVLogger
 
 from segapp.cli.arguments import Arguments
-from segapp.cli.trainer_commands import SegmentationCLI
+from segapp.cli.segmentation_cli import SegmentationCLI
 from segapp.errors import MisuseError
 from tests.cli.tiny import TINY
 

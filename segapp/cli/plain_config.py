@@ -1,0 +1,27 @@
+"""The settings of a run in plain types, as its config.yaml and its checkpoints keep them."""
+
+from enum import Enum
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+KEPT = ("name", "seed_everything", "init_from", "model", "data", "trainer")
+"""What is kept: not where it was written, nor what was asked for once."""
+
+
+def collect_config(parser: ArgumentParser, settings: Namespace) -> dict[str, Any]:
+    """Return the settings that describe a run, as the parser of its verb writes them."""
+    text = parser.dump(_replace_enums(settings.clone()), skip_none=False, format="yaml")
+    config: dict[str, Any] = yaml.safe_load(text)
+    return {key: config[key] for key in KEPT}
+
+
+def _replace_enums(config: Any) -> Any:
+    """Replace members of enumerations, such as Lightning's defaults, by their values: YAML has no such things."""
+    if isinstance(config, list):
+        return [_replace_enums(value) for value in config]
+    if isinstance(config, dict | Namespace):
+        for key, value in list(vars(config).items() if isinstance(config, Namespace) else config.items()):
+            config[key] = _replace_enums(value)
+    return config.value if isinstance(config, Enum) else config

@@ -1,0 +1,69 @@
+"""The settings of a run, checked and completed before anything is made from them."""
+
+import os
+from typing import Any
+
+from jsonargparse import Namespace
+
+from segapp.cli.arguments import Arguments
+from segapp.errors import MisuseError
+from segapp.training.console import print_message
+from segapp.training.devices import apply_torchrun, refuse_unknown_strategy, refuse_what_needs_a_gpu
+from segapp.training.precision import choose_precision, refuse_mixed_under_fsdp, refuse_rounded_weights
+from segapp.training.trainer_settings import refuse_addresses, refuse_impossible, refuse_unfit_callbacks
+
+
+def check_trainer(settings: Namespace, verb: str) -> None:
+    """Raise MisuseError for settings of the trainer that cannot work.
+
+    Args:
+        settings: All settings of the run.
+        verb: `fit`, `validate` or `test`.
+    """
+    trainer = settings.trainer
+    refuse_what_needs_a_gpu(trainer)
+    refuse_unknown_strategy(trainer.strategy)
+    refuse_rounded_weights(trainer.precision)
+    refuse_mixed_under_fsdp(trainer.precision, _name_strategy(trainer))
+    refuse_impossible(trainer)
+    if verb == "fit":
+        refuse_unfit_callbacks(_list(trainer.callbacks))
+    refuse_addresses(settings)
+
+
+def fill_trainer(trainer: Any) -> None:
+    """Choose what was left open, in place: the precision, and the processes that torchrun has started."""
+    if trainer.precision is None:
+        trainer.precision = choose_precision(str(trainer.accelerator), _name_strategy(trainer))
+        print_message(f"precision: {trainer.precision} (the fastest safe one here; --trainer.precision overrides)")
+    for key, number in apply_torchrun(trainer, os.environ).items():
+        trainer[key] = number
+
+
+def check_run(settings: Namespace, arguments: Arguments, has_split: bool) -> None:
+    """Raise MisuseError for settings that contradict one another.
+
+    Args:
+        settings: All settings of the run.
+        arguments: As typed.
+        has_split: Whether a checkpoint or bundle is named.
+    """
+    verb, checkpoint = arguments.command, settings.get("ckpt_path")
+    if verb == "fit" and settings.trainer.max_epochs == 0:
+        raise MisuseError("trainer.max_epochs is 0, which trains nothing; give 1 or more.")
+    if verb == "fit" and checkpoint and settings.trainer.fast_dev_run:
+        raise MisuseError("trainer.fast_dev_run tries a few batches from the beginning: leave --ckpt_path out.")
+    if settings.new_split and not has_split:
+        raise MisuseError("--new_split divides the images of a checkpoint anew: give --ckpt_path, or leave it out.")
+    if verb != "fit" and settings.dry_run:
+        raise MisuseError(f"--dry_run measures a fit; segapp {verb} has none.")
+    if arguments.get("--init_from") and (checkpoint or verb != "fit"):
+        raise MisuseError("--init_from starts a new fit from other weights, --ckpt_path brings its own: give one.")
+
+
+def _name_strategy(trainer: Namespace) -> Any:
+    return getattr(trainer.strategy, "class_path", trainer.strategy)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]

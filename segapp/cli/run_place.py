@@ -1,0 +1,44 @@
+"""Where a run is written: the folder of a fit, or that of an evaluation beside its checkpoint."""
+
+import os
+from pathlib import Path
+
+from jsonargparse import Namespace
+
+from segapp.cli.arguments import Arguments
+from segapp.training.run_folder import (
+    PLACE,
+    find_job,
+    find_run,
+    make_results_folder,
+    make_run_folder,
+    refuse_other_place,
+)
+
+
+def place_fit(settings: Namespace, arguments: Arguments) -> tuple[Path, bool]:
+    """Return the folder of a fit, and whether it is not that of the checkpoint it goes on from.
+
+    Raises MisuseError where an option asks for another folder than the one of a run that goes on.
+    """
+    run = _find_run(settings)
+    if run is not None:
+        refuse_other_place(run, [name for name in PLACE if arguments.get(name)])
+        return run, False
+    return make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ)), True
+
+
+def place_results(settings: Namespace, arguments: Arguments) -> Path:
+    """Return a new folder for the results of `validate` or `test`: in the run, unless the user names a root."""
+    run = _find_run(settings) if arguments.get("--trainer.default_root_dir") is None else None
+    folder = run or _get_root(settings) / settings.name
+    return make_results_folder(folder, arguments.command, find_job(settings.job, os.environ))
+
+
+def _find_run(settings: Namespace) -> Path | None:
+    checkpoint = settings.get("ckpt_path")
+    return find_run(Path(checkpoint)) if checkpoint else None
+
+
+def _get_root(settings: Namespace) -> Path:
+    return Path(settings.trainer.default_root_dir or "runs")

@@ -1,0 +1,261 @@
+"""Lightning's command line for one module and one data module, with its traps closed."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
+from segapp.checkpoints.bundle import is_bundle, read_bundle
+from segapp.checkpoints.checkpoint import read_checkpoint
+from segapp.checkpoints.roles import ROOMS
+from segapp.checkpoints.trust import limited_imports
+from segapp.cli.arguments import Arguments
+from segapp.cli.checkpoint_settings import classes_of, place_loggers
+from segapp.cli.init_from import init_from
+from segapp.cli.interrupts import unwind_again
+from segapp.cli.parser import ClearErrors
+from segapp.cli.plain_config import collect_config
+from segapp.cli.resume import (
+    explain_cut,
+    explain_finished_run,
+    refuse_other_classes,
+    replace_network_settings,
+    restore_splits,
+)
+from segapp.cli.run_checks import check_run, check_trainer, fill_trainer
+from segapp.cli.run_failures import explain_failure
+from segapp.cli.run_options import add_run_options
+from segapp.cli.run_place import place_fit, place_results
+from segapp.cli.run_settings import gather_settings, refuse_costly_parts
+from segapp.errors import MisuseError, SegappError, StoppedError
+from segapp.loading.datamodule import SegmentationDataModule
+from segapp.models import NamedInit
+from segapp.training.bundle_module import BundleModule
+from segapp.training.console import print_message
+from segapp.training.dry_run import Measure, make_scratch_folder, report, shorten_trainer
+from segapp.training.failures import keep_traceback, refused
+from segapp.training.module import SegmentationModule
+from segapp.training.run_folder import find_last_checkpoint, link_latest
+from segapp.training.summary import format_summary
+from segapp.training.trainer_settings import find_stop, make_fit_callbacks, refuse_unknown_monitors, trainer_settings
+
+
+class SegmentationParser(ClearErrors, LightningArgumentParser):
+    """Lightning's parser with errors for people."""
+
+
+class SegmentationCLI(LightningCLI):
+    """fit, validate and test of a SegmentationModule on a SegmentationDataModule."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self.typed = arguments
+        self.checkpoint: dict[str, Any] | None = None
+        self._stop: StopWhenAsked | None = None
+        self.measure: Measure | None = None  # of a dry run
+        path = arguments.get("--ckpt_path")
+        is_scored = path is not None and arguments.command != "fit" and is_bundle(path)
+        self.bundle = read_bundle(path) if path is not None and is_scored else None  # scored in place of a checkpoint
+        self._net: dict[str, Any] | None = None  # as it was begun with, where a checkpoint fills it
+        self._restored: dict[str, Any] | None = None  # the settings that came from a checkpoint
+        exact = {"allow_abbrev": False}
+        super().__init__(
+            BundleModule if self.bundle else SegmentationModule,
+            SegmentationDataModule,
+            save_config_callback=None,
+            seed_everything_default=0,
+            parser_class=SegmentationParser,
+            parser_kwargs={"prog": "segapp", **exact, **{verb: dict(exact) for verb in self.subcommands()}},
+            trainer_defaults={"use_distributed_sampler": False, "default_root_dir": "runs"},
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            args=[arguments.command, *arguments.words],
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Leave out prediction, which is a function of its own, and the option `weights_only=False`."""
+        ours = {"model", "datamodule", "weights_only"}
+        return {
+            "fit": ours | {"train_dataloaders", "val_dataloaders"},
+            "validate": ours | {"dataloaders", "verbose"},
+            "test": ours | {"dataloaders", "verbose"},
+        }
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the options of a run, and what the model learns from the data."""
+        add_run_options(parser)
+        if self.bundle is None:
+            parser.link_arguments("data.num_classes", "model.net.init_args.num_classes", apply_on="instantiate")
+            parser.link_arguments("data.channels", "model.net.init_args.in_channels", apply_on="instantiate")
+        parser.link_arguments("data.spec", "model.spec", apply_on="instantiate")
+        parser.link_arguments("seed_everything", "data.seed")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Merge the checkpoint's settings, the configs and what is typed; the parser gets them as one config."""
+        found = gather_settings(self.typed, self.bundle)
+        self.checkpoint, self._restored = found.checkpoint, found.restored
+        with self._imports(ROOMS):
+            self.config = parser.parse_args(found.words)
+
+    def _imports(self, classes: Sequence[str]) -> AbstractContextManager[None]:
+        """Limit what is imported, where settings came from a checkpoint, to these classes and those the user named."""
+        if self._restored is None:
+            return nullcontext()
+        return limited_imports([*classes, *self.typed.named_classes])
+
+    def _set_seed(self) -> None:
+        """Seed everything, once the seed is known to be one."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise MisuseError(f"seed_everything is 0 … 4294967295, got {seed}.")
+        super()._set_seed()
+
+    def _parse_ckpt_path(self) -> None:
+        """Do nothing: `parse_arguments` has done it, in the right order."""
+
+    def before_instantiate_classes(self) -> None:
+        """Resolve what was left open, so that the run's config says what was done."""
+        unwind_again()  # from here on there is something to tidy up
+        settings = self.config[self.subcommand]
+        check_trainer(settings, str(self.subcommand))
+        fill_trainer(settings.trainer)
+        check_run(settings, self.typed, has_split=self.checkpoint is not None or self.bundle is not None)
+        if settings.dry_run:
+            self.measure, self.folder = Measure(), make_scratch_folder()
+            settings.ckpt_path = None  # its settings and its data are measured, not what is left of it
+        elif self.subcommand == "fit":
+            self._place_fit(settings)
+        else:
+            self.folder = place_results(settings, self.typed)
+        place_loggers(settings.trainer, self.folder)
+
+    def _place_fit(self, settings: Namespace) -> None:
+        """Choose the folder of a fit; the job that a launcher started again goes on from its last checkpoint."""
+        self.folder, is_new = place_fit(settings, self.typed)
+        print_message(f"run: {self.folder}")
+        if is_new and (last := find_last_checkpoint(self.folder)):
+            print_message(f"going on from {last}")
+            self.checkpoint = read_checkpoint(str(last))
+            settings.ckpt_path = str(last)
+            settings.new_split = False  # it has one already
+        if self.checkpoint is not None and (message := explain_finished_run(self.checkpoint, settings.trainer)):
+            print_message(message)
+
+    def instantiate_classes(self) -> None:
+        """Make every initial weight a function of (seed, its name).
+
+        Runs that share a part start from the same weights there.
+        """
+        if self.checkpoint is not None:
+            self._prepare_for_checkpoint(self.checkpoint)
+        try:
+            with self._imports(classes_of(self._collect_config())), NamedInit() as drawn:
+                super().instantiate_classes()
+        except (ValueError, TypeError) as error:
+            raise refused(error) from error
+        if self.subcommand != "fit":
+            return
+        kept = drawn.resample(self.model.net, int(self._get(self.config, "seed_everything")))
+        if kept:
+            print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")
+
+    def _prepare_for_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the network fetch nothing, and look at what it and the data cost before anything is made."""
+        settings, own = self.config[self.subcommand], self.typed.named_classes
+        path = str(settings.ckpt_path or self.typed.get("--ckpt_path"))  # a dry run loads none
+        record, plain = checkpoint["segapp"], self._collect_config()
+        self._net = plain["model"]["net"]
+        settings.model.net = replace_network_settings(path, settings.model.net.as_dict(), own)
+        if self._restored is None:
+            return
+        if self._net == self._restored["model"]["net"]:
+            self._net = record["config"]["model"]["net"]
+        refuse_costly_parts(path, checkpoint, settings.model.net.as_dict(), plain["data"]["source"], self.typed)
+
+    def after_instantiate_classes(self) -> None:
+        """Score what the checkpoint was not trained on: its own split, wherever the images are now."""
+        if self.bundle is not None:
+            refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
+        start = self._get(self.config, "init_from")
+        if self.checkpoint is None and self.subcommand == "fit" and start:
+            print_message(init_from(start, self.model.net, self.model.spec))
+        if self.checkpoint is None:
+            return
+        record = self.checkpoint["segapp"]
+        there = tuple(record["spec"]["classes"])
+        refuse_other_classes(there, self.datamodule.spec.classes, str(self.subcommand))
+        settings = self.config[self.subcommand]
+        restore_splits(self.datamodule, self._collect_config()["data"], record, settings.new_split)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Make the trainer from the user's settings and callbacks, and those that every run has."""
+        settings = {**self._get(self.config_init, "trainer"), **kwargs}
+        fit = self.subcommand == "fit"
+        if fit:
+            refuse_unknown_monitors(settings["callbacks"] or [], self.model.validated)
+        settings = trainer_settings(settings, self.folder, fit, self._make_callbacks(fit))
+        if self.measure is not None:
+            settings = shorten_trainer(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
+        return self.trainer_class(**settings)
+
+    def _make_callbacks(self, fit: bool) -> list[Any]:
+        if not fit:
+            return [EvaluationReport(self.folder)]
+        self._stop = find_stop(self.folder)
+        seed = int(self._get(self.config, "seed_everything"))
+        watchers = make_fit_callbacks(self.folder, seed, self._collect_config(), self._stop)
+        return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses)]
+
+    def _collect_config(self) -> dict[str, Any]:
+        """Collect the settings of this run in plain types: what a checkpoint keeps."""
+        config = collect_config(self._parser(self.subcommand), self.config[self.subcommand])
+        if self._net is not None:
+            config["model"]["net"] = self._net
+        return config
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run the verb; explain what the user can fix, and keep the traceback in the run's folder."""
+        try:
+            super()._run_subcommand(subcommand)
+        except MisconfigurationException:
+            raise
+        except SegappError as error:
+            if self._stop is not None and self._stop.asked and not isinstance(error, StoppedError):
+                raise self._stop.explain_stop(error) from error
+            raise
+        except Exception as error:
+            record = self.checkpoint["segapp"]["config"]["model"] if self.checkpoint else None
+            parts = record, self._collect_config()["model"]
+            failure = self.datamodule.explain_dead_worker(error) or explain_failure(
+                error, subcommand, self.config[subcommand], self.folder, parts, self.trainer.world_size
+            )
+            if failure is None:
+                raise
+            if self.measure is None and not isinstance(failure, MisuseError):
+                keep_traceback(error, self.folder)
+            raise failure from error
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        quiet = {} if subcommand == "fit" else {"verbose": False}
+        return super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True, **quiet}
+
+    def before_fit(self) -> None:
+        """Link the newest run under a name of its own."""
+        if self.measure is None:
+            link_latest(self.folder)
+
+    def after_fit(self) -> None:
+        """Report the best validation, where it is kept, and the next command."""
+        if not self.trainer.is_global_zero:
+            return
+        if self.measure is not None:
+            print(report(self.measure, self.trainer, self.config["fit"], self.folder))
+        else:
+            print(format_summary(self.folder, self.datamodule.spec.classes))
+        if self.measure is None and self._stop is not None and self._stop.last.cut:
+            print(explain_cut(self.trainer.global_step, self._stop.last.command))

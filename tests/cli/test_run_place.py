@@ -1,0 +1,52 @@
+"""Where a fit and an evaluation are written."""
+
+from pathlib import Path
+
+import pytest
+from jsonargparse import Namespace
+
+from segapp.cli.arguments import Arguments
+from segapp.cli.run_place import place_fit, place_results
+from segapp.errors import MisuseError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("SEGAPP_RUN_FOLDER", "TORCHELASTIC_RUN_ID", "SLURM_NTASKS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> str:
+    """A checkpoint in a run."""
+    run = tmp_path / "runs/old/1"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").touch()
+    return str(run / "checkpoints/last.ckpt")
+
+
+def make_settings(checkpoint: str | None = None, root: str | None = None, job: str | None = None) -> Namespace:
+    return Namespace(ckpt_path=checkpoint, name="new", job=job, trainer=Namespace(default_root_dir=root))
+
+
+def test_a_new_fit_has_a_folder_of_its_own():
+    folder, is_new = place_fit(make_settings(job="one"), Arguments("fit", []))
+    assert (folder, is_new) == (Path("runs/new/one"), True) and folder.is_dir()
+
+
+def test_a_fit_that_goes_on_stays_in_its_folder(checkpoint):
+    folder, is_new = place_fit(make_settings(checkpoint), Arguments("fit", []))
+    assert folder == Path(checkpoint).parents[1] and not is_new
+    with pytest.raises(MisuseError, match="--name"):
+        place_fit(make_settings(checkpoint), Arguments("fit", ["--name", "x"]))
+
+
+def test_results_lie_in_the_run_of_their_checkpoint(checkpoint):
+    assert place_results(make_settings(checkpoint), Arguments("test", [])) == Path(checkpoint).parents[1] / "test-1"
+    assert place_results(make_settings(), Arguments("test", [])) == Path("runs/new/test-1")
+
+
+def test_a_root_that_the_user_names_prevails(checkpoint):
+    typed = Arguments("validate", ["--trainer.default_root_dir", "there"])
+    assert place_results(make_settings(checkpoint, "there"), typed) == Path("there/new/validate-1")

@@ -1,0 +1,34 @@
+"""Lightning's command line for segapp's module and data."""
+
+import pytest
+import yaml
+
+from segapp.cli import main
+from segapp.cli.segmentation_cli import SegmentationCLI
+from tests.cli.tiny import TINY
+
+
+def print_config(capsys, *words: str) -> dict:
+    assert main(["fit", "--config", str(TINY), *words, "--print_config"]) == 0
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_the_verbs_are_those_that_a_trainer_runs():
+    assert set(SegmentationCLI.subcommands()) == {"fit", "validate", "test"}
+
+
+def test_what_is_typed_is_in_the_printed_config(capsys):
+    words = ["--model.optimizer", "SGD", "--model.optimizer.lr", "0.3", "--name", "12", "--data.crop", "[16, 16]"]
+    config = print_config(capsys, *words)
+    assert (config["name"], config["data"]["crop"]) == ("12", [16, 16])
+    optimizer = config["model"]["optimizer"]
+    assert optimizer["class_path"] == "torch.optim.SGD"
+    assert (optimizer["init_args"]["lr"], optimizer["init_args"]["weight_decay"]) == (0.3, 0)
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**32)])
+def test_a_seed_that_is_none_is_refused(seed, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "--config", str(TINY), "--seed_everything", seed]) == 2
+    assert "seed_everything" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
