@@ -13,8 +13,8 @@ LARGEST_WINDOW = 8192
 """Pixels a side: a network takes a window at once, and a larger one does not fit into memory."""
 
 LONGEST_NAME, MOST_SCALES = 200, 16
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Characters that move a terminal's cursor or end a line of a table."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Characters that move a terminal's cursor, end a line of a table, or cannot be written to a file."""
 
 LISTS = ("symmetries", "scales", "min_object", "min_hole")
 

@@ -1,6 +1,6 @@
 """What a file from elsewhere may cost: bounds that are checked before memory is taken, and said when passed."""
 
-import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules import module as registration
 
+from segapp.checkpoints.pickle_content import check_pickle
 from segapp.errors import MisuseError
 
 SLACK = 2**20
@@ -28,17 +29,10 @@ MOST_PARTS, PARTS_PER_TENSOR = 2000, 20
 UNSAVED = 2**30
 """Bytes of what a network makes beside the weights that its file holds."""
 
+END, LOCATOR, END_64 = 22, 20, 56
+"""Bytes of the records at the end of a zip file."""
+
 PLAIN = (str, int, float, bool, complex, bytes, type(None), torch.Size, torch.dtype, torch.device)
-
-
-EXPANDING = re.compile(rb"c(?:__builtin__|builtins|collections|_codecs)\n(?:bytearray|Counter|encode)\n")
-"""What a pickle of plain types may call with a number and get so many bytes; no checkpoint of segapp does."""
-
-
-def check_pickle(file: Path, content: bytes) -> None:
-    """Raise MisuseError for a pickle that takes memory by a number when it is read."""
-    if EXPANDING.search(content):
-        raise MisuseError(f"{file}: would expand when it is read; no checkpoint of `segapp fit` does. It was refused.")
 
 
 def check_archive(file: Path) -> int:
@@ -47,6 +41,7 @@ def check_archive(file: Path) -> int:
     `torch.save` stores without compression.
     """
     size = file.stat().st_size
+    require_one_directory(file, size)
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         expanded = sum(entry.file_size for entry in entries)
@@ -55,7 +50,7 @@ def check_archive(file: Path) -> int:
                 f"{file}: {size:,} bytes that would expand to {expanded:,}; a checkpoint of `segapp fit` is not "
                 "compressed and takes no more memory than the file. It was refused."
             )
-        pickles = [entry for entry in entries if entry.filename.endswith(".pkl")]
+        pickles = [entry for entry in entries if entry.filename.lower().endswith(".pkl")]
         records = max((entry.file_size for entry in pickles), default=0)
         if records > MOST_RECORDS:
             raise MisuseError(
@@ -64,6 +59,28 @@ def check_archive(file: Path) -> int:
         for entry in pickles:
             check_pickle(file, archive.read(entry))
     return records
+
+
+def require_one_directory(file: Path, size: int) -> None:
+    """Raise zipfile.BadZipFile unless every reader finds the same directory: at the end, where the end record says.
+
+    Python's reader allows bytes before and between, torch's does not: what the one checks is not what the other reads.
+    """
+    with file.open("rb") as opened:
+        opened.seek(max(0, size - END_64 - LOCATOR - END))
+        tail = opened.read()
+    end, locator = tail[-END:], tail[-END - LOCATOR : -END]
+    fine = end[:4] == b"PK\x05\x06" and end[-2:] == b"\0\0"
+    if fine and locator[:4] == b"PK\x06\x07":
+        record, position = tail[:END_64], size - END - LOCATOR - END_64
+        length, offset = struct.unpack("<QQ", record[40:56]) if len(record) == END_64 else (0, 0)
+        (where,) = struct.unpack("<Q", locator[8:16])
+        fine = record[:4] == b"PK\x06\x06" and where == position and length + offset == position
+    elif fine:
+        length, offset = struct.unpack("<II", end[12:20])
+        fine = length + offset == size - END
+    if not fine:
+        raise zipfile.BadZipFile(f"{file}: its directory is not where it should be")
 
 
 def check_content(checkpoint: Any, size: int, records: int) -> None:

@@ -3,7 +3,6 @@
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from segapp.checkpoints.bounds import MOST_RECORDS, check_archive, check_content, check_pickle, check_plain
+from segapp.checkpoints.bounds import MOST_RECORDS, check_archive, check_content, check_plain
 from segapp.checkpoints.building import brief, filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
+from segapp.checkpoints.pickle_content import check_pickle
 from segapp.checkpoints.settings import read_spec, require_version
 from segapp.checkpoints.training_state import require_training_state
 from segapp.errors import MisuseError
@@ -79,10 +79,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not file.is_file():
         raise MisuseError(describe_missing_checkpoint(file))
     try:
-        records = check_archive(file) if zipfile.is_zipfile(file) else 0
-        if not records:  # the format of old versions of torch, or none
-            with file.open("rb") as opened:
+        with file.open("rb") as opened:
+            if opened.read(4) != b"PK\x03\x04":  # what torch goes by; else a format that segapp has never written
+                opened.seek(0)
                 check_pickle(file, opened.read(MOST_RECORDS))
+                raise MisuseError(_explain_damaged(file))
+        records = check_archive(file)
         with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -21,8 +21,10 @@ def require_version(path: str | Path, kind: str, content: Mapping[str, Any], adv
         advice: What the user can do.
     """
     version = content.get("version")
-    if version != VERSION:
-        raise MisuseError(f"{path}: a {kind} of version {version!r}; this segapp reads version {VERSION}: {advice}.")
+    if type(version) is not int or version != VERSION:
+        raise MisuseError(
+            f"{path}: a {kind} of version {version!r:.40}; this segapp reads version {VERSION}: {advice}."
+        )
 
 
 def read_spec(path: str | Path, content: Any) -> Spec:

@@ -174,7 +174,7 @@ def classes_of(config: dict[str, Any]) -> list[str]:
 
 def place_loggers(trainer: Any, folder: Path) -> None:
     """Let the loggers that a checkpoint brought write to the run's folder."""
-    for logger in _loggers({"logger": trainer.logger}) if isinstance(trainer.logger, list | dict) else [trainer.logger]:
+    for logger in trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]:
         if isinstance(logger, Namespace) and (logger.get("init_args") or Namespace()).get("save_dir") == RUN_FOLDER:
             logger.init_args.save_dir = str(folder)
 

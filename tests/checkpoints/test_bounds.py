@@ -186,5 +186,23 @@ def test_a_pickle_that_asks_for_memory_by_a_number_is_refused_unread(tmp_path):
         for entry in plain.infolist():
             content = b"\x80\x02](" + call + b"e." if entry.filename.endswith(".pkl") else plain.read(entry)
             bomb.writestr(entry.filename, content)
-    with pytest.raises(MisuseError, match=r"bomb\.ckpt.*expand"):
+    with pytest.raises(MisuseError, match=r"bomb\.ckpt.*builtins\.bytearray"):
         read_checkpoint(tmp_path / "bomb.ckpt")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda zipped: b"PK\x03\x04" + zipped,  # Python's reader allows what stands before, and shifts all places
+        lambda zipped: zipped[:-22] + b"between" + zipped[-22:],
+        lambda zipped: zipped[:-2] + b"\x05\x00hello",
+        lambda zipped: zipped + b"\0",
+    ],
+    ids=["before", "between", "comment", "after"],
+)
+def test_a_directory_that_readers_find_in_two_places_is_refused(tmp_path, change):
+    path = written(tmp_path / "a.ckpt", splits={"train": [], "val": [], "test": []})
+    assert read_checkpoint(path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(MisuseError, match=r"a\.ckpt: no checkpoint, or a damaged"):
+        read_checkpoint(path)

@@ -1,5 +1,7 @@
 """Checkpoints and bundles have one version, and their spec is read in one way."""
 
+import re
+
 import pytest
 import torch
 
@@ -11,11 +13,15 @@ from segapp.training.module import SegmentationModule
 from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
 
 
-@pytest.mark.parametrize("found", [VERSION - 1, VERSION + 1, str(VERSION), None])
+@pytest.mark.parametrize(
+    "found", [VERSION - 1, VERSION + 1, str(VERSION), None, float(VERSION), torch.tensor([VERSION, VERSION])]
+)
 @pytest.mark.parametrize("kind", ["checkpoint", "bundle"])
 def test_another_version_is_refused_with_both_numbers(kind, found):
     require_version("x", kind, {"version": VERSION}, "do so")
-    with pytest.raises(MisuseError, match=f"x: a {kind} of version {found!r}; .* version {VERSION}: do so"):
+    with pytest.raises(
+        MisuseError, match=rf"x: a {kind} of version {re.escape(repr(found))}; .* version {VERSION}: do so"
+    ):
         require_version("x", kind, {"version": found}, "do so")
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonargparse import Namespace
 
-from segapp.cli.checkpoint_settings import read_checkpoint_settings
+from segapp.cli.checkpoint_settings import RUN_FOLDER, place_loggers, read_checkpoint_settings
 from segapp.errors import MisuseError
 from tests.cli import hostile
 
@@ -276,3 +277,11 @@ def test_the_look_of_a_progress_bar_is_the_users_own(capsys):
     found = read(hostile.planted(bar, ("trainer", "callbacks", 0)))
     assert found["trainer"]["callbacks"][0]["init_args"] == {"leave": True}
     assert "theme" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_logger_of_a_checkpoint_writes_to_the_run_s_folder(count):
+    loggers = [Namespace(class_path="l", init_args=Namespace(save_dir=RUN_FOLDER)) for _ in range(count)]
+    trainer = Namespace(logger=loggers if count > 1 else loggers[0])
+    place_loggers(trainer, Path("runs/a"))
+    assert {logger.init_args.save_dir for logger in loggers} == {str(Path("runs/a"))}

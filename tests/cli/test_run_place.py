@@ -42,6 +42,13 @@ def test_a_fit_that_goes_on_stays_in_its_folder(checkpoint):
         place_fit(make_settings(checkpoint), Arguments("fit", ["--name", "x"]))
 
 
+def test_a_fit_goes_on_in_no_folder_with_links_out(checkpoint, tmp_path):
+    (tmp_path / "home").mkdir()
+    (Path(checkpoint).parents[1] / "samples").symlink_to(tmp_path / "home")
+    with pytest.raises(MisuseError, match="samples: a link"):
+        place_fit(make_settings(checkpoint), Arguments("fit", []))
+
+
 def test_results_lie_in_the_run_of_their_checkpoint(checkpoint):
     assert place_results(make_settings(checkpoint), Arguments("test", [])) == Path(checkpoint).parents[1] / "test-1"
     assert place_results(make_settings(), Arguments("test", [])) == Path("runs/new/test-1")

@@ -20,6 +20,7 @@ from segapp.lab.landscape.hessian import Eigenvalues
 from segapp.lab.landscape.points import Opened, Request, compute_losses, open_all
 from segapp.lab.landscape.surface import LINE, Plan, measure_sharpness, require_sensible
 from segapp.lab.landscape.trajectory import make_axis
+from segapp.system.regular_files import refuse_links_out
 from segapp.system.text_files import read_json
 from segapp.terminal.progress import Progress
 
@@ -107,6 +108,8 @@ def _folder(checkpoint: Path, output: str | None) -> Path:
     if output is not None:
         return Path(output)
     inside = checkpoint.resolve().parent
+    if inside.name == "checkpoints":
+        refuse_links_out(inside.parent)
     return inside.parent / "landscape" if inside.name == "checkpoints" else Path("landscape")
 
 
