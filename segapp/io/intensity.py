@@ -9,6 +9,8 @@ from segapp.spec import Intensity
 
 TOLERANCE = 1e-3
 """How far values may lie outside [0, 1]: interpolation and half precision overshoot a little."""
+BAND = 2**20
+"""Values that are scaled at once."""
 
 
 def require_range(pixels: np.ndarray, name: str) -> None:
@@ -49,7 +51,14 @@ def _compute_ends(intensity: Intensity, values: np.ndarray) -> tuple[float, floa
 
 
 def scale_values(pixels: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Scale to (…, C) float32 in [0, 1]; a channel of one value (low = high) becomes 0."""
+    """Scale to (…, C) float32 in [0, 1]; a channel of one value (low = high) becomes 0.
+
+    Computed in double precision, a band of rows at a time: all of a large image would take four times its memory.
+    """
     width = np.where(high > low, high - low, np.inf)
-    scaled = ((pixels - low) / width).astype(np.float32)
+    scaled = np.empty(pixels.shape, np.float32)
+    rows = max(1, BAND * len(pixels) // max(1, pixels.size))
+    for first in range(0, len(pixels), rows):
+        band = slice(first, first + rows)
+        scaled[band] = (pixels[band] - low) / width
     return np.clip(scaled, 0, 1, out=scaled)

@@ -1,5 +1,6 @@
 """Stored values become [0, 1] by the range asked for, or by the statistics of the whole image."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,16 @@ def test_pixels_that_no_network_takes_are_refused(pixels: np.ndarray) -> None:
         require_range(pixels, "scan.png")
     require_range(np.full((2, 2), 255, np.uint8), "scan.png")
     require_range(np.array([[-1e-4, 1 + 1e-4]]), "scan.png")  # what interpolation leaves
+
+
+def test_scaling_in_bands_is_exact_and_takes_little_more_than_its_result() -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (1500, 2000, 3)).astype(np.uint16)
+    low, high = np.array([5.0, 100.0, 7.0]), np.array([60000.0, 40000.0, 7.0])
+    tracemalloc.start()
+    scaled = scale_values(pixels, low, high)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * scaled.nbytes
+    expected = np.clip(((pixels - low) / np.where(high > low, high - low, np.inf)).astype(np.float32), 0, 1)
+    assert np.array_equal(scaled, expected)
+    assert scale_values(np.zeros((0, 3), np.uint16), low, high).shape == (0, 3)
