@@ -1,4 +1,4 @@
-"""What a checkpoint's settings may do: name listed classes, in their roles, and give them plain values."""
+"""Checks of an untrusted file's settings: name listed classes, in their roles, and give them plain values."""
 
 import inspect
 import re

@@ -8,7 +8,11 @@ from segapp.metrics.evaluator import Evaluator
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
 from segapp.metrics.score import Comparison, Score, Value, mean_over_classes
 
+TEST_SCORES: tuple[type[Score], ...] = (Boundary,)
+"""What a test scores beside Dice and IoU, which are always there."""
+
 __all__ = [
+    "TEST_SCORES",
     "Boundary",
     "BoundaryScore",
     "Comparison",

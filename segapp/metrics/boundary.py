@@ -36,10 +36,11 @@ class BoundaryScore(NamedTuple):
 
 
 class Boundary(Score):
-    """Surface Dice at 2 pixels, and HD95 in pixels, of every class (`score_boundaries`)."""
+    """Surface Dice with a tolerance of 2 pixels, and HD95 in pixels, of every class (`score_boundaries`)."""
 
     columns = BoundaryScore._fields
     measures = BoundaryScore._fields
+    lower_is_better = ("hd95",)
 
     def update(self, comparison: Comparison) -> Tensor:
         """Return (2, K) float64: surface Dice and HD95; NaN where the class is in neither mask."""

@@ -21,7 +21,7 @@ def compute_iou(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
 
 
 RATES = {"dice": compute_dice, "iou": compute_iou}
-"""Values of counts: a new one is a function and one line here."""
+"""Scores computed from tp, fp and fn: a new one is a function and one line here."""
 
 
 class Overlap(Score):

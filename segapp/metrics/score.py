@@ -39,7 +39,8 @@ class Value(NamedTuple):
 class Score(ABC):
     """A family of values per image and class, and their reduction over images.
 
-    A new score is a class derived from this one; `Evaluator` and everything that reports values take it from there.
+    A new score is a class derived from this one, named in `TEST_SCORES` (metrics/__init__.py): tests, `segapp.evaluate`
+    and everything that reports values take it from there.
 
     Args:
         classes: The K class names.
@@ -50,6 +51,8 @@ class Score(ABC):
     """The entries of a row, each per class: columns of `per_image.csv`."""
     measures: ClassVar[tuple[str, ...]]
     """The values of an image that have a mean over classes and over images."""
+    lower_is_better: ClassVar[tuple[str, ...]] = ()
+    """Those of which less is better; `LOWER_IS_BETTER` of report/results.py, which reads files only, has them too."""
 
     def __init__(self, classes: Sequence[str], background: int | None) -> None:
         self.classes, self.background = tuple(classes), background

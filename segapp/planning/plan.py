@@ -23,7 +23,7 @@ from segapp.planning.trial import TooLargeError, Trial
 CACHED = 0.25
 """Fraction of the main memory that decoded images may take."""
 WIDER = 2
-"""How many times as long a step of twice the channels takes at least."""
+"""A step of twice the channels takes at least so many times as long."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     ]
     model = [*network.decide(), *([] if network.brings_statistics else choose_normalisation(fingerprint))]
     model += choose_loss(fingerprint, network.deep_supervision)
-    ended = decide_schedule(schedule, pace, budget, trial.training_images, geometry.batch_size)
-    return Plan(name, (*decisions, *data, *model, *ended), fingerprint, geometry, source, machine)
+    schedule_decisions = decide_schedule(schedule, pace, budget, trial.training_images, geometry.batch_size)
+    return Plan(name, (*decisions, *data, *model, *schedule_decisions), fingerprint, geometry, source, machine)
 
 
 def _fit_into_memory(

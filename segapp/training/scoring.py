@@ -16,7 +16,7 @@ from segapp.inference.postprocess import clean
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime
 from segapp.losses import DeepSupervision, PixelwiseLoss
-from segapp.metrics import Boundary, Evaluation, Evaluator
+from segapp.metrics import TEST_SCORES, Evaluation, Evaluator
 from segapp.spec import Spec
 
 
@@ -45,7 +45,7 @@ class ScoringModule(pl.LightningModule):
 
     def on_test_epoch_start(self) -> None:
         """Start an evaluation that scores boundaries too and keeps every image's confusion matrix."""
-        self._begin(Evaluator(self.spec.classes, self.spec.background, [Boundary], keep_confusion=True))
+        self._begin(Evaluator(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score one whole image; return its predicted class indices for the callbacks that draw them."""

@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from segapp.metrics import Comparison, Evaluation, Evaluator, Score
+from segapp.metrics import TEST_SCORES, Comparison, Evaluation, Evaluator, Overlap, Score
 from segapp.metrics.score import mean_over_classes
+from segapp.report.results import LOWER_IS_BETTER
 
 
 class Area(Score):
@@ -61,3 +62,9 @@ def test_a_comparison_counts_its_confusion_once():
     comparison = Comparison(torch.tensor([[0, 1, 1]]), torch.tensor([[0, 0, 255]]), 2)
     assert comparison.confusion.tolist() == [[1, 1], [0, 0]]
     assert comparison.confusion is comparison.confusion
+
+
+def test_reports_know_of_every_score_whether_less_is_better():
+    lower = {name for score in (Overlap, *TEST_SCORES) for name in score.lower_is_better}
+    assert lower <= {name for score in TEST_SCORES for name in score.measures}
+    assert set(LOWER_IS_BETTER) == lower | {f"{name}/image" for name in lower} | {"loss"}

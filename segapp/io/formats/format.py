@@ -54,7 +54,7 @@ class Format(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     """Lower-case endings of file names, with the dot; the first is the usual one."""
     magic: ClassVar[tuple[bytes, ...]] = ()
-    """Bytes of which a file begins with one; a format without any is recognised by its suffix."""
+    """A file of this format begins with one of these; a format without any is recognised by its suffix."""
     is_folder: ClassVar[bool] = False
     """Whether an image is a folder, recognised by its suffix."""
     has_windows: ClassVar[bool] = False
@@ -62,7 +62,7 @@ class Format(ABC):
     max_pixels: ClassVar[int] = MAX_PIXELS
     """Height x width that is decoded at once at most: of a window where there are windows, else of the image."""
     writes_images: ClassVar[bool] = False
-    """Whether `write_image` is there."""
+    """Whether `write_image` is implemented."""
     writes_masks: ClassVar[bool] = False
     """Whether masks can be written; else the masks of such images are written in another format."""
     holds_parts: ClassVar[bool] = False

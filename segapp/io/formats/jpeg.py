@@ -1,4 +1,4 @@
-"""JPEG, whose values are not those that were saved."""
+"""JPEG, lossy: pixel values change when they are saved."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -45,7 +45,7 @@ ONE_SEED = (
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to tell."""
+    """Input of the page: results, questions and texts."""
 
     title: str
     about: str
@@ -78,7 +78,7 @@ def write_report(report: Report, folder: Path) -> Path:
     _add_landscapes(page, folder, finished)
     add_examples(page, finished, report.pairs)
     _add_settings(page, report)
-    _runs(page, report, runs)
+    _add_runs(page, report, runs)
     page.add_section("Again")
     page.add_text("Every table, figure and this page are drawn anew from the saved numbers by")
     page.add(f"<pre>{for_html(report.command)}</pre>")
@@ -232,7 +232,7 @@ def _add_settings(page: Page, report: Report) -> None:
         page.add(format_html(report.differences))
 
 
-def _runs(page: Page, report: Report, runs: list[TableRow]) -> None:
+def _add_runs(page: Page, report: Report, runs: list[TableRow]) -> None:
     page.add_section("Every run")
     page.add(format_html([{key: value for key, value in row.items() if "gradient/" not in key} for row in runs]))
     for result in report.results:
