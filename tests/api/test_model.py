@@ -12,22 +12,8 @@ from segapp.cli import main
 from segapp.errors import MisuseError, SegappError
 from segapp.io import read_raw
 from segapp.spec import Intensity
+from tests.api.conftest import PIXELS
 from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
-
-RNG = np.random.default_rng(0)
-
-
-PIXELS = cv2.GaussianBlur(RNG.integers(0, 256, (90, 70, 3), np.uint8), (0, 0), 3) // 2 + 60
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(write_checkpoint(tmp_path_factory.mktemp("model") / "best.ckpt"))
-
-
-@pytest.fixture
-def model(checkpoint: Path) -> segapp.Model:
-    return segapp.load(checkpoint, device="cpu", allow=[THRESHOLD])
 
 
 def save(path: Path, pixels: np.ndarray) -> Path:

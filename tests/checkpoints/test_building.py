@@ -7,17 +7,8 @@ from segapp.checkpoints.building import offline
 from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.errors import MisuseError
 from segapp.models import BlockStyle, PlainEncoder, UNet
+from tests.checkpoints.refusal import ALLOWED, refusal
 from tests.inference.checkpoints import THRESHOLD, record, write_checkpoint
-
-ALLOWED = ["tests.inference.checkpoints"]
-
-
-def refusal(path, allowed=ALLOWED):
-    with pytest.raises(MisuseError) as caught:
-        load_checkpoint(path, allowed)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_a_unet_with_an_injected_encoder_is_rebuilt_bit_for_bit(tmp_path):

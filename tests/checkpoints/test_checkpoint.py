@@ -10,17 +10,8 @@ import torch
 
 from segapp.checkpoints.checkpoint import load_checkpoint, read_checkpoint
 from segapp.errors import MisuseError
+from tests.checkpoints.refusal import ALLOWED, refusal
 from tests.inference.checkpoints import THRESHOLD, make_spec, record, write_checkpoint
-
-ALLOWED = ["tests.inference.checkpoints"]
-
-
-def refusal(path, allowed=ALLOWED):
-    with pytest.raises(MisuseError) as caught:
-        load_checkpoint(path, allowed)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_a_checkpoint_gives_spec_network_and_record(tmp_path):

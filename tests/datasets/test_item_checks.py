@@ -1,6 +1,5 @@
 """Checks that read images and masks."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,28 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from segapp.datasets import Item, Problem, item_checks
+from segapp.datasets import Item, item_checks
 from segapp.datasets.item_checks import check_items
 from segapp.datasets.problems import raise_first
 from segapp.errors import SegappError
 from tests.datasets.folders import folder
-from tests.datasets.look_alikes import save
+from tests.datasets.pairs import MASK, kinds, write_pairs
 from tests.loading.conftest import Pixels
-
-GREY = np.zeros((8, 9), np.uint8)
-
-
-MASK = np.eye(8, 9, dtype=np.uint8)
-
-
-def write_pairs(root: Path, names: Sequence[str]) -> None:
-    for name in names:
-        save(root / f"images/{name}.png", GREY)
-        save(root / f"masks/{name}.png", MASK)
-
-
-def kinds(found: Sequence[Problem]) -> list[str]:
-    return sorted(problem.kind for problem in found)
 
 
 def test_a_class_that_a_split_lacks_is_a_warning(tmp_path: Path) -> None:

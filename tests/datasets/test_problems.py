@@ -1,31 +1,16 @@
 """Everything that is wrong with a data set, from one call."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from segapp.datasets import Cells, KFold, Problem
+from segapp.datasets import Cells, KFold
 from segapp.errors import MisuseError
 from tests.datasets.folders import folder
 from tests.datasets.look_alikes import save
-
-GREY = np.zeros((8, 9), np.uint8)
-
-
-MASK = np.eye(8, 9, dtype=np.uint8)
-
-
-def write_pairs(root: Path, names: Sequence[str]) -> None:
-    for name in names:
-        save(root / f"images/{name}.png", GREY)
-        save(root / f"masks/{name}.png", MASK)
-
-
-def kinds(found: Sequence[Problem]) -> list[str]:
-    return sorted(problem.kind for problem in found)
+from tests.datasets.pairs import GREY, MASK, kinds, write_pairs
 
 
 def test_a_sound_data_set_has_none(tmp_path: Path) -> None:

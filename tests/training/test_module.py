@@ -6,27 +6,12 @@ from typing import Any, cast
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from segapp.callbacks import EMA
 from segapp.errors import MisuseError
 from segapp.losses import CrossEntropy, DeepSupervision, Lovasz
-from segapp.spec import Spec
 from segapp.training.module import SegmentationModule
-
-
-class PerPixel(nn.Module):
-    """Each pixel's logits depend on it alone, so that windows change none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(1, 2, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.conv(image / 255)
-
-
-SPEC = Spec(classes=("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=None, channels=1, window=(16, 16))
+from tests.training.per_pixel import SPEC, PerPixel
 
 
 @pytest.mark.parametrize(

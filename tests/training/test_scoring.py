@@ -4,28 +4,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from segapp.batch import Batch
 from segapp.losses import CrossEntropy, DeepSupervision, Focal
-from segapp.spec import Spec
 from segapp.training.module import SegmentationModule
+from tests.training.per_pixel import SPEC, PerPixel
 
 WEIGHTS = [1.0, 9.0]
-
-
-class PerPixel(nn.Module):
-    """Each pixel's logits depend on it alone, so that windows change none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(1, 2, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.conv(image / 255)
-
-
-SPEC = Spec(classes=("a", "b"), palette=((0, 0, 0), (9, 9, 9)), background=None, channels=1, window=(16, 16))
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(WEIGHTS), DeepSupervision(CrossEntropy(WEIGHTS)), Focal(0.0, WEIGHTS)])
