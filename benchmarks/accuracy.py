@@ -34,6 +34,7 @@ from accuracy_task import Task
 from arms import Arm, Budget, Frames, train_smp
 from torch import nn
 
+from segapp.io import read_table
 from segapp.loading.source_building import build_source
 from segapp.models.pretrained import find_package
 
@@ -94,7 +95,8 @@ def read_options() -> argparse.Namespace:
 def run(arm: str, name: str, section: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return the scores of one training."""
     if arm in ("plan", "plan-scratch"):
-        return run_plan(make_plan(arm, name, section, options), f"{name}-{arm}", seed, options.output)
+        words = ["--config", str(make_plan(arm, name, section, options).resolve())]
+        return run_fit(words, f"{name}-{arm}", seed, options.output)
     if arm == "former":
         words = ["--config", str(CONFIGS / "unet.yaml"), "--data", str(section)]
         return run_fit(words, f"{name}-{arm}", seed, options.output)
@@ -110,10 +112,6 @@ def make_plan(arm: str, name: str, section: Path, options: argparse.Namespace) -
         words = ["plan", "--data", str(section), "--output", path.name, "--budget", f"{options.minutes * 60:g}s"]
         call([sys.executable, *program, *words], options.output)
     return path
-
-
-def run_plan(plan: Path, name: str, seed: int, output: Path) -> dict[str, Any]:
-    return run_fit(["--config", str(plan.resolve())], name, seed, output)
 
 
 def run_fit(words: Sequence[str], name: str, seed: int, output: Path) -> dict[str, Any]:
@@ -188,10 +186,7 @@ def call(command: Sequence[str], folder: Path) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    return read_table(path) if path.is_file() else []
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """A checkpoint becomes a network again: safely, offline, and complete."""
 
-import pickle
 import re
 import warnings
 from collections.abc import Sequence
@@ -87,8 +86,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         records = check_archive(file)
         with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise MisuseError(_explain_refused(file, str(error))) from error
     except MisuseError:
         raise
     except PermissionError as error:
@@ -127,16 +124,6 @@ def _check_content(file: Path, checkpoint: dict[str, Any], records: int) -> None
             check_plain(checkpoint["segapp"].get(section))
     except MisuseError as error:
         raise MisuseError(f"{file}: {error} It was refused.") from error
-
-
-def _explain_refused(file: Path, message: str) -> str:
-    code = re.search(r"GLOBAL (\S+)|global `?([\w.]+)", message)
-    if code is None:
-        return _explain_damaged(file)
-    return (
-        f"{file}: holds code ({next(filter(None, code.groups()))}) instead of plain data, which would run when "
-        "loaded; it was refused. Checkpoints of `segapp fit` hold none."
-    )
 
 
 def _explain_damaged(file: Path) -> str:

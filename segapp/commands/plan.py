@@ -105,7 +105,7 @@ def _tune(count: int, request: Request) -> int:
     from segapp.lab.tune.halving import compare, describe_outcome
 
     try:
-        outcome = compare(request.path.stem, config, alternatives[:count], seconds, Processes(), print)
+        outcome = compare(folder, config, alternatives[:count], seconds, Processes(), print)
     except KeyboardInterrupt:
         print("interrupted; the same command continues.")
         return 130

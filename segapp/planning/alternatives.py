@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from segapp.checkpoints.merge import get_value
+from segapp.planning.sampling import OVERSAMPLED
 
 RATE = "model.optimizer.init_args.lr"
 WIDTHS = "model.net.init_args.encoder.init_args.widths"
-LOSS = "model.loss"
+LOSSES = ("model.loss.init_args", "model.loss.init_args.loss.init_args")
+"""Where the settings of the loss are: alone, and inside deep supervision."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def _change_sampling(config: dict[str, Any]) -> Alternative | None:
         return None  # a sample shows the whole image
     if get_value(config, "data.oversample"):
         return Alternative("random crops", {"data.oversample": 0.0})
-    return Alternative("a third of the crops centred on classes", {"data.oversample": 0.33})
+    return Alternative("a third of the crops centred on classes", {"data.oversample": OVERSAMPLED})
 
 
 def _mirror_only(config: dict[str, Any]) -> Alternative | None:
@@ -54,20 +56,13 @@ def _mirror_only(config: dict[str, Any]) -> Alternative | None:
 
 
 def _sum_over_image(config: dict[str, Any]) -> Alternative | None:
-    """Return the loss whose Dice is of each image, inside deep supervision too."""
-    key = f"{LOSS}.init_args.reduce"
-    inner = f"{LOSS}.init_args.loss.init_args.reduce"
-    for place in (key, inner):
-        if get_value(config, place) == "batch":
-            return Alternative("Dice of each image", {place: "image"})
-    return None
+    found = [place for place in LOSSES if get_value(config, f"{place}.reduce") == "batch"]
+    return Alternative("Dice of each image", {f"{found[0]}.reduce": "image"}) if found else None
 
 
 def _weigh_alike(config: dict[str, Any]) -> Alternative | None:
-    for place in (f"{LOSS}.init_args.class_weights", f"{LOSS}.init_args.loss.init_args.class_weights"):
-        if get_value(config, place) is not None:
-            return Alternative("classes of equal weight", {place: None})
-    return None
+    found = [place for place in LOSSES if get_value(config, f"{place}.class_weights") is not None]
+    return Alternative("classes of equal weight", {f"{found[0]}.class_weights": None}) if found else None
 
 
 def _halve_channels(config: dict[str, Any]) -> Alternative | None:

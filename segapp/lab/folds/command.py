@@ -11,9 +11,8 @@ from segapp.export.write import Order, Trained, write_bundle
 from segapp.lab.folds.config import read_folds
 from segapp.lab.folds.page import write_page
 from segapp.lab.folds.tables import make_fold_rows, make_image_rows, make_score_rows
-from segapp.lab.study.command import open_executor
+from segapp.lab.study.command import carry_out
 from segapp.lab.study.jobs import StudyJob, plan_jobs
-from segapp.lab.study.queue import run_all
 from segapp.lab.study.results import read_result
 from segapp.loading.source_building import build_source
 from segapp.report.results import Result
@@ -43,11 +42,7 @@ def folds(config: str, folds: int = 5, workers: int | None = None, ray: str | No
     folder = Path("runs") / plan.name
     print(f"{plan.name}: {folds} folds; preparing their networks", flush=True)
     jobs = plan_jobs(plan, folder)
-    try:
-        with open_executor(ray, workers) as place:
-            run_all(jobs, folder, place)
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues.")
+    if not carry_out(jobs, folder, workers, ray):
         return 130
     results = [read_result(job, plan) for job in jobs]
     failed = [result for result in results if result.status != "finished"]
@@ -63,8 +58,9 @@ def folds(config: str, folds: int = 5, workers: int | None = None, ray: str | No
 
 def _write_results(config: str, jobs: Sequence[StudyJob], results: Sequence[Result], folder: Path) -> None:
     source = build_source(config, read_yaml(Path(config))["data"])
-    scores = make_score_rows(results, source.classes, source.background)
-    tables = {"scores": scores, "folds": make_fold_rows(results), "images": make_image_rows(results)}
+    images = make_image_rows(results)
+    scores = make_score_rows(results, images, source.classes, source.background)
+    tables = {"scores": scores, "folds": make_fold_rows(results), "images": images}
     for name, rows in tables.items():
         write_csv(folder / f"{name}.csv", rows)
     command = shlex.join(["segapp", "folds", "--config", config, "--folds", str(len(jobs))])
@@ -74,7 +70,7 @@ def _write_results(config: str, jobs: Sequence[StudyJob], results: Sequence[Resu
             low, high = row.get("low"), row.get("high")
             interval = "" if low is None else f"  (95 %: {low:.4f} … {high:.4f})"
             print(f"{row['score']:<14} {row['value']:.4f}{interval}")
-    print(f"{len(tables['images'])} images, each scored by the network that has not seen it: {page}")
+    print(f"{len(images)} images, each scored by the network that has not seen it: {page}")
 
 
 def _write_ensemble(jobs: Sequence[StudyJob], results: Sequence[Result], folder: Path) -> None:

@@ -28,13 +28,15 @@ def make_image_rows(results: Sequence[Result]) -> list[TableRow]:
     return [rows[image] for image in sorted(rows, key=sort_key_natural)]
 
 
-def make_score_rows(results: Sequence[Result], classes: Sequence[str], background: int | None) -> list[TableRow]:
+def make_score_rows(
+    results: Sequence[Result], images: Sequence[TableRow], classes: Sequence[str], background: int | None
+) -> list[TableRow]:
     """Make one row per score, over the images of all folds together.
 
     Means over images have a 95 % interval: Student's t over groups of images, for networks that are each trained once.
-    Dice and IoU over the set are those of the counts of all images together.
+    Dice and IoU over the set are those of the counts of all images together. `images` are the rows of
+    `make_image_rows`.
     """
-    images = make_image_rows(results)
     rows: list[TableRow] = []
     for score in list_scores(results):
         found = estimate_mean(np.array([[row[score] for row in images]]), [row["group"] for row in images])

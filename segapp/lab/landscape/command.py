@@ -108,9 +108,10 @@ def _folder(checkpoint: Path, output: str | None) -> Path:
     if output is not None:
         return Path(output)
     inside = checkpoint.resolve().parent
-    if inside.name == "checkpoints":
-        refuse_links_out(inside.parent)
-    return inside.parent / "landscape" if inside.name == "checkpoints" else Path("landscape")
+    if inside.name != "checkpoints":
+        return Path("landscape")
+    refuse_links_out(inside.parent)
+    return inside.parent / "landscape"
 
 
 def _plan(opened: Opened, seeds: int, points: int, radius: float) -> Plan:

@@ -49,11 +49,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     print(f"{plan.name}: {len(plan.variants)} variants, {len(plan.seeds)} seeds; preparing their networks", flush=True)
     jobs = plan_jobs(plan, folder)
     if not redraw:
-        try:
-            with open_executor(ray, workers) as place:
-                run_all(jobs, folder, place)
-        except KeyboardInterrupt:
-            print("interrupted; the same command continues.")
+        if not carry_out(jobs, folder, workers, ray):
             return 130
         kept = folder / "study.yaml"
         if not (kept.exists() and kept.samefile(config)):
@@ -83,8 +79,18 @@ def _require_sensible_landscape(config: str, plan: Study) -> None:
         raise MisuseError(f"{config}: landscape: {error}") from error
 
 
-def open_executor(ray: str | None, workers: int | None) -> AbstractContextManager[Executor]:
-    """Open what runs jobs: processes of this machine, or a Ray cluster."""
+def carry_out(jobs: Sequence[StudyJob], folder: Path, workers: int | None, ray: str | None) -> bool:
+    """Run what is left of the jobs, on this machine or a Ray cluster; return False where the user interrupts them."""
+    try:
+        with _open_executor(ray, workers) as place:
+            run_all(jobs, folder, place)
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues.")
+        return False
+    return True
+
+
+def _open_executor(ray: str | None, workers: int | None) -> AbstractContextManager[Executor]:
     return nullcontext(Processes(workers)) if ray is None else open_cluster(ray, workers)
 
 

@@ -87,7 +87,7 @@ def plan_rounds(count: int, seconds: float, slots: int) -> list[tuple[int, int, 
 
 
 def compare(
-    name: str,
+    folder: Path,
     config: dict[str, Any],
     alternatives: Sequence[Alternative],
     seconds: float,
@@ -97,7 +97,7 @@ def compare(
     """Train the plan and its alternatives in rounds, and return what came of it; runs that are finished are kept.
 
     Args:
-        name: Of the plan; runs are written to runs/<name>_tune/round-<n>.
+        folder: Of the comparison, below runs/; each round is written to round-<n> in it.
         config: The plan's configuration.
         alternatives: What it is compared with.
         seconds: Of all rounds together.
@@ -115,7 +115,7 @@ def compare(
         left = left[:size]
         this = Round(number, (PLAN, *left), FINAL_SEEDS[:seeds], each)
         tell(f"round {number}: {', '.join(this.competitors)}; {seeds} x {each:.0f} s each")
-        results = _run(name, this, config, settings, budget, place)
+        results = _run(folder, this, config, settings, budget, place)
         means = _rank(results, this)
         rows += [
             {"round": number, "variant": variant, "seeds": seeds, "seconds": round(each), "score": means.get(variant)}
@@ -146,7 +146,7 @@ def shorten(config: dict[str, Any], seconds: float, budget: float) -> dict[str, 
 
 
 def _run(
-    name: str,
+    folder: Path,
     this: Round,
     config: dict[str, Any],
     settings: dict[str, dict[str, Any]],
@@ -155,9 +155,10 @@ def _run(
 ) -> list[Result]:
     short = shorten(config, this.seconds, budget)
     variants = tuple(Variant(one, {}, changed(short, settings[one])) for one in this.competitors)
-    study = Study(f"{name}_tune/round-{this.number}", "", "", variants, this.seeds, score_on="validate")
-    jobs = plan_jobs(study, Path("runs") / study.name)
-    run_all(jobs, Path("runs") / study.name, place)
+    place_of_round = folder / f"round-{this.number}"
+    study = Study(place_of_round.name, "", "", variants, this.seeds, score_on="validate")
+    jobs = plan_jobs(study, place_of_round)
+    run_all(jobs, place_of_round, place)
     results = [read_result(job, study) for job in jobs]
     failed = [result for result in results if result.variant == PLAN and result.status != "finished"]
     if failed:

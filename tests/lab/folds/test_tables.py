@@ -50,7 +50,7 @@ def test_an_image_in_two_folds_is_refused(results, tmp_path):
 
 
 def test_scores_are_means_over_images_and_of_pooled_counts(results):
-    found = {row["score"]: row for row in make_score_rows(results, CLASSES, 0)}
+    found = {row["score"]: row for row in make_score_rows(results, make_image_rows(results), CLASSES, 0)}
     mean = found["dice/image"]
     assert mean["value"] == pytest.approx((6 / 7 + 2 / 3 + 0) / 3)
     expected = estimate_mean(np.array([[6 / 7, 2 / 3, 0]]), ["a", "a", "b"])

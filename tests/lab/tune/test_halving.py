@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -63,21 +64,21 @@ def run_with(monkeypatch, tmp_path, level, spread):
     """Let every run have, on five images, the score of its variant plus a spread that depends on its seed."""
     seen = []
 
-    def run(name, this, config, settings, budget, place):
+    def run(folder, this, config, settings, budget, place):
         seen.append(this)
         results = []
         for seed in this.seeds:
             for variant in this.competitors:
-                folder = tmp_path / f"{this.number}{variant}{seed}"
-                folder.mkdir()
-                with (folder / "per_image.csv").open("w", newline="") as file:
+                place_of = tmp_path / f"{this.number}{variant}{seed}"
+                place_of.mkdir()
+                with (place_of / "per_image.csv").open("w", newline="") as file:
                     writer = csv.writer(file)
                     writer.writerow(["name", "dice"])
                     rise = spread * (seed - 1) * (1 if variant == PLAN else -1)
                     writer.writerows([f"i{i}", level[variant] + rise + 0.001 * i] for i in range(5))
-                (folder / "metrics.json").write_text(json.dumps({"loss": 0, "scores": {}}))
+                (place_of / "metrics.json").write_text(json.dumps({"loss": 0, "scores": {}}))
                 status = "failed" if math.isnan(level[variant]) else "finished"
-                results.append(Result(variant, seed, status, evaluation=None if status == "failed" else folder))
+                results.append(Result(variant, seed, status, evaluation=None if status == "failed" else place_of))
         return results
 
     monkeypatch.setattr(halving, "_run", run)
@@ -90,7 +91,7 @@ LEVELS = {PLAN: 0.7, "good": 0.8, "bad": 0.5, "worse": 0.4, "same": 0.6}
 def test_the_best_alternative_is_taken_where_it_is_better_beyond_the_noise(monkeypatch, tmp_path):
     seen = run_with(monkeypatch, tmp_path, LEVELS, 0.001)
     told = []
-    outcome = compare("mine", CONFIG, ALTERNATIVES, 3600, Place(), told.append)
+    outcome = compare(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), told.append)
     assert [this.competitors for this in seen] == [
         (PLAN, "good", "bad", "worse", "same"),
         (PLAN, "good", "same"),
@@ -105,18 +106,18 @@ def test_the_best_alternative_is_taken_where_it_is_better_beyond_the_noise(monke
 
 def test_inside_the_noise_the_plan_stays(monkeypatch, tmp_path):
     run_with(monkeypatch, tmp_path, LEVELS | {"good": 0.71}, 0.02)
-    outcome = compare("mine", CONFIG, ALTERNATIVES, 3600, Place(), print)
+    outcome = compare(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), print)
     assert outcome.winner == PLAN and outcome.best == "good"
     assert "inside the noise" in describe_outcome(outcome)
 
 
 def test_an_alternative_that_fails_is_out(monkeypatch, tmp_path):
     run_with(monkeypatch, tmp_path, LEVELS | {"good": math.nan}, 0.001)
-    outcome = compare("mine", CONFIG, ALTERNATIVES, 3600, Place(), print)
+    outcome = compare(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), print)
     assert outcome.best == "same" and outcome.winner == PLAN
     assert "worse" in describe_outcome(outcome)
 
 
 def test_a_plan_without_its_budget_is_an_error():
     with pytest.raises(SegappError, match="TimeBudget"):
-        compare("mine", {"trainer": {}}, ALTERNATIVES, 3600, Place(), print)
+        compare(Path("mine"), {"trainer": {}}, ALTERNATIVES, 3600, Place(), print)
