@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from segapp.checkpoints.roles import CALLBACK, LOGGER, NETWORK, PROFILER, SOURCE, STRATEGY, TRANSFORM, Role
+from segapp.checkpoints.roles import (
+    CALLBACK,
+    LOGGER,
+    NETWORK,
+    OPTIMIZER,
+    PROFILER,
+    SCHEDULER,
+    SOURCE,
+    STRATEGY,
+    TRANSFORM,
+    Role,
+)
 from segapp.errors import MisuseError
 from segapp.spec import LARGEST_WINDOW
 
@@ -20,13 +31,14 @@ SECTIONS: dict[str, int] = {
 ROLES: dict[str, int] = {
     NETWORK.name: 2**12,
     TRANSFORM.name: 2**12,
-    **{role.name: 10**7 for role in (CALLBACK, LOGGER, PROFILER, STRATEGY)},
+    **{role.name: 10**7 for role in (CALLBACK, LOGGER, OPTIMIZER, PROFILER, SCHEDULER, STRATEGY)},
 }
 """Of every number of a part."""
 
 ARGUMENTS: dict[tuple[str, str], int] = {
     (SOURCE.name, "size"): 2**12,  # of generated images
     **{(SOURCE.name, split): 10**5 for split in ("train", "val", "test")},
+    **{(OPTIMIZER.name, name): 1000 for name in ("history_size", "max_eval", "max_iter")},  # LBFGS, within one step
     **{(TRANSFORM.name, name): 16 for name in ("scale", "scale_limit", "scale_range", "percent", "max_factor")},
 }
 """Of single arguments, where a part's limit is too high or there is none."""
@@ -44,9 +56,9 @@ def require_modest(value: float, role: Role | None, place: str) -> None:
     name = "" if role is None else role.name
     limit = SECTIONS.get(place, ARGUMENTS.get((name, key), ROLES.get(name)))
     if limit is not None and abs(value) > limit:
-        raise MisuseError(f"{place}: {value:,} is more than a file may ask for ({limit:,}).{_suggest(place)}")
+        raise MisuseError(f"{place}: {value:,} is more than a file may ask for ({limit:,}).{suggest_option(place)}")
     if abs(value) < SMALLEST.get((name, key), 0):
-        raise MisuseError(f"{place}: {value} is less than a file may ask for.{_suggest(place)}")
+        raise MisuseError(f"{place}: {value} is less than a file may ask for.{suggest_option(place)}")
 
 
 def require_modest_batch(data: Mapping[str, Any]) -> None:
@@ -62,7 +74,7 @@ def require_modest_batch(data: Mapping[str, Any]) -> None:
             )
 
 
-def _suggest(place: str) -> str:
+def suggest_option(place: str) -> str:
     """Suggest the option that takes the place of a setting; none outside a config's sections."""
     section, *keys = place.split(".")
     if section not in ("data", "trainer") or not keys:

@@ -17,6 +17,7 @@ from jsonargparse._util import get_import_path
 from segapp.checkpoints import parameter_types as kinds
 from segapp.checkpoints import stub_search  # noqa: F401 - before the first signature is resolved
 from segapp.checkpoints.number_limits import require_modest
+from segapp.checkpoints.regex_limits import require_simple
 from segapp.checkpoints.roles import (
     LOGGER,
     ROOMS,
@@ -196,6 +197,8 @@ class Review:
     def _is_harmless(self, text: str, kind: Any, place: str, role: Role | None) -> bool:
         """Return whether text stays what it is: it is not imported, opened or parsed into something else."""
         key = place.rpartition(".")[2]
+        if key == "group" and role is SOURCE:
+            require_simple(text, place)
         if kinds.is_choice(kind, text):
             return True
         if kinds.is_called(kind) or any(True for member in kinds.members(kind) for _ in roles_for(member)):

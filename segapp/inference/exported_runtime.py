@@ -2,9 +2,10 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from math import prod
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -20,6 +21,9 @@ BRANCHES = frozenset({"If", "Loop", "Scan", "SequenceMap", "TensorIterator"})
 
 FOLDED, LARGEST_CONSTANT = "optimization.constant_folding_max_output_size_in_bytes", 2**28
 """ONNX Runtime computes constants while it loads a network, but none beyond so many bytes."""
+
+CONVERTED = 16
+"""Bytes of constants that OpenVINO may compute from one byte of weights: int8 is made float32 in three steps."""
 
 
 class NumpyRuntime:
@@ -130,6 +134,7 @@ class OpenVinoRuntime(NumpyRuntime):
         try:
             model = core.read_model(path, path.with_suffix(".bin"))
             _require_known_end(path, {one.get_type_name() for one in model.get_ops()} & BRANCHES)
+            _require_small_constants(path, model)
             self._model = core.compile_model(model, "CPU", settings)
         except MisuseError:
             raise
@@ -180,6 +185,39 @@ def _require_known_end(path: Path, found: set[str]) -> None:
             f"{path}: its graph has {', '.join(sorted(found)[:5])}, which can compute without end; it was refused. "
             "A network of your own with branches or loops is exported with --format weights."
         )
+
+
+def _require_small_constants(path: Path, model: Any) -> None:
+    """Raise MisuseError for an OpenVINO network whose constants, computed while it is compiled, are far larger than it.
+
+    A constant is what depends on no image, or only on the sizes of images that the network knows by itself.
+    """
+    variable, sized, computed = set(), set(), 0
+    for one in model.get_ordered_ops():
+        kind, name = one.get_type_name(), one.get_name()
+        sources = {value.get_source_output().get_node().get_name() for value in one.inputs()}
+        if kind == "Parameter" or (sources & variable and kind != "ShapeOf"):
+            variable.add(name)
+        elif kind != "Constant":
+            if kind == "ShapeOf" or sources & sized:
+                sized.add(name)
+            elif any(output.get_partial_shape().is_dynamic for output in one.outputs()):
+                _refuse_constant(path, one, "of unknown size")
+            computed += sum(_count_bytes(output) for output in one.outputs() if output.get_partial_shape().is_static)
+            if computed > LARGEST_CONSTANT + CONVERTED * path.with_suffix(".bin").stat().st_size:
+                _refuse_constant(path, one, f"of {computed:,} bytes")
+
+
+def _count_bytes(output: Any) -> int:
+    return prod(output.get_partial_shape().to_shape()) * max(1, output.get_element_type().size)
+
+
+def _refuse_constant(path: Path, operator: Any, size: str) -> NoReturn:
+    raise MisuseError(
+        f"{path}: {operator.get_type_name()} {operator.get_name()[:80]!r} would make constants {size} while the "
+        "network is loaded; it was refused. A network of your own with such constants is exported with "
+        "--format weights."
+    )
 
 
 def _require_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:

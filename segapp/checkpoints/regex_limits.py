@@ -1,0 +1,32 @@
+"""How much a regular expression of a file's settings may ask for: some take longer than anyone waits for."""
+
+import re
+
+from segapp.checkpoints.number_limits import suggest_option
+from segapp.errors import MisuseError
+
+LONGEST = 200
+"""Characters."""
+REPEATS = 4
+"""Parts of it that match any number of characters: each multiplies the time by the length of the text."""
+CHOICES = 8
+"""Parts that are optional, or have alternatives: each may double the time."""
+
+TOKEN = re.compile(r"(?s)\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[:=!P<#]*|\)?[*+]|\)?\{\d*,?\d*\}|\?|\|")
+
+
+def require_simple(pattern: str, place: str) -> None:
+    """Raise MisuseError for a regular expression whose time could grow exponentially; `place` names the setting.
+
+    Python's `re` tries every way to divide a text among the repeats of an expression. Where none repeats a group, and
+    there are few, that is soon done for a file's name.
+    """
+    tokens = [token for token in TOKEN.findall(pattern) if token[0] not in "\\[("]
+    groups = [token for token in tokens if token[0] == ")"]
+    repeats = [token for token in tokens if token[-1] in "*+" or "," in token]
+    choices = [token for token in tokens if token in "?|"]
+    if groups or len(pattern) > LONGEST or len(repeats) > REPEATS or len(choices) > CHOICES:
+        raise MisuseError(
+            f"{place}: {pattern[:80]!r} could take very long to match; a file's settings may repeat no group, and "
+            f"have {REPEATS} repeats and {CHOICES} choices.{suggest_option(place)}"
+        )
