@@ -192,7 +192,9 @@ def _require_small_constants(path: Path, model: Any) -> None:
 
     A constant is what depends on no image, or only on the sizes of images that the network knows by itself.
     """
-    variable, sized, computed = set(), set(), 0
+    variable: set[str] = set()
+    sized: set[str] = set()
+    computed = 0
     for one in model.get_ordered_ops():
         kind, name = one.get_type_name(), one.get_name()
         sources = {value.get_source_output().get_node().get_name() for value in one.inputs()}
