@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
+from lightning.pytorch.strategies import FSDPStrategy
 
 from segapp.io import write_atomically
 from segapp.io.unfinished import remove_left_overs
@@ -65,6 +66,20 @@ class BestCheckpoint(ModelCheckpoint):
         super().load_state_dict({**state_dict, **here, **known})
 
 
+def format_resume(path: Path, devices: Any = 1, nodes: int = 1, strategy: str = "auto") -> str:
+    """Return the command that resumes a run from its checkpoint, with the options that no checkpoint brings.
+
+    Args:
+        path: The checkpoint.
+        devices: The trainer's `devices`: left out for one, and for "auto".
+        nodes: Its `num_nodes`.
+        strategy: Its `strategy`: left out for "auto".
+    """
+    given = (("devices", devices, (1, "1", "auto")), ("num_nodes", nodes, (1,)), ("strategy", strategy, ("auto",)))
+    options = [f" --trainer.{name} {shlex.quote(str(value))}" for name, value, usual in given if value not in usual]
+    return f"segapp fit --ckpt_path {shlex.quote(str(path))}{''.join(options)}"
+
+
 class LastCheckpoint(Checkpoint):
     """`last.ckpt`, to continue an interrupted run from: every so many steps and minutes, and after every epoch.
 
@@ -87,12 +102,13 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.every_n_seconds = 60 * every_n_minutes
         self._saved_step = 0
+        self._machine: tuple[int, int, str] = (1, 1, "auto")
         self._saved_time = time.monotonic()
 
     @property
     def command(self) -> str:
-        """What to type to go on from it."""
-        return f"segapp fit --ckpt_path {shlex.quote(str(self.path))}"
+        """What to type to resume from it, on as many devices."""
+        return format_resume(self.path, *self._machine)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count from here, also when resuming; what a kill in the middle of a write left behind goes."""
@@ -100,6 +116,8 @@ class LastCheckpoint(Checkpoint):
             remove_left_overs(self.path.parent)
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
         self._put_off = self.cut = False
+        strategy = "fsdp" if isinstance(trainer.strategy, FSDPStrategy) else "auto"
+        self._machine = (trainer.num_devices, trainer.num_nodes, strategy)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

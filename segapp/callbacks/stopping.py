@@ -81,7 +81,7 @@ class StopWhenAsked(Checkpoint):
     def explain_stop(self, error: SegappError) -> StoppedError:
         """Explain a signal that also ended workers, so that the step it should have waited for never came."""
         number = self.asked or signal.SIGTERM
-        kept = f"; go on with: {self.last.command}" if self.last.path.is_file() else ""
+        kept = f"; resume with: {self.last.command}" if self.last.path.is_file() else ""
         return StoppedError(f"stopped by {_NAMES[signal.Signals(number)]} ({error}){kept}", number)
 
     def _listen(self) -> None:
@@ -108,6 +108,6 @@ class StopWhenAsked(Checkpoint):
         if not self.last.path.is_file():
             raise StoppedError(f"{what} before the first step; nothing was saved.", number)
         raise StoppedError(
-            f"{what} after {trainer.global_step} steps; go on with: {self.last.command}",
+            f"{what} after {trainer.global_step} steps; resume with: {self.last.command}",
             number,
         )

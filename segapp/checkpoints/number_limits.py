@@ -12,7 +12,6 @@ from segapp.checkpoints.roles import (
     PROFILER,
     SCHEDULER,
     SOURCE,
-    STRATEGY,
     TRANSFORM,
     Role,
 )
@@ -31,7 +30,7 @@ SECTIONS: dict[str, int] = {
 ROLES: dict[str, int] = {
     NETWORK.name: 2**12,
     TRANSFORM.name: 2**12,
-    **{role.name: 10**7 for role in (CALLBACK, LOGGER, OPTIMIZER, PROFILER, SCHEDULER, STRATEGY)},
+    **{role.name: 10**7 for role in (CALLBACK, LOGGER, OPTIMIZER, PROFILER, SCHEDULER)},
 }
 """Of every number of a part."""
 

@@ -87,12 +87,6 @@ LOGGER = Role(
     ("lightning.pytorch.loggers",),
     only=("lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.loggers.TensorBoardLogger"),
 )
-STRATEGY = Role(
-    "strategy",
-    ("lightning.pytorch.strategies.Strategy",),
-    ("lightning.pytorch.strategies",),
-    only=("lightning.pytorch.strategies.DDPStrategy", "lightning.pytorch.strategies.FSDPStrategy"),
-)
 PROFILER = Role(
     "profiler",
     ("lightning.pytorch.profilers.Profiler",),
@@ -111,7 +105,6 @@ ROLES = (
     TRANSFORM,
     CALLBACK,
     LOGGER,
-    STRATEGY,
     PROFILER,
 )
 ROOMS = tuple(dict.fromkeys(room for role in ROLES for room in role.rooms))

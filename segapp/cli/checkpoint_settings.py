@@ -20,7 +20,6 @@ from segapp.checkpoints.roles import (
     ROOMS,
     SCHEDULER,
     SOURCE,
-    STRATEGY,
     TRANSFORM,
     find_class,
     is_below,
@@ -41,7 +40,7 @@ NOT_OF_A_FILE = ("default_root_dir", "model_registry", "plugins", "enable_autolo
 """Settings of the trainer that no checkpoint chooses: where is written, and what replaces its parts."""
 
 MACHINE: dict[str, dict[str, Any]] = {
-    "trainer": {"accelerator": "auto", "devices": "auto", "num_nodes": 1},
+    "trainer": {"accelerator": "auto", "devices": "auto", "num_nodes": 1, "strategy": "auto"},
     "data": {"num_workers": None, "cache_gb": 0.0},
 }
 """Settings that are about a machine: those of the user's machine, or what the user gives."""
@@ -51,7 +50,6 @@ RUN_FOLDER = "{run}"
 
 TRAINER: dict[str, Any] = {
     "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps"],
-    "strategy": (Literal["auto", "ddp", "ddp_find_unused_parameters_true", "ddp_spawn", "fsdp"], STRATEGY),
     "logger": (bool, LOGGER, list[LOGGER]),  # type: ignore[valid-type]
     "callbacks": (CALLBACK, list[CALLBACK]),  # type: ignore[valid-type]
     "profiler": (Literal["simple", "advanced"], PROFILER),

@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import shlex
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 
+from segapp.callbacks.keep_checkpoints import format_resume
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_atomically
 from segapp.io.write import explain_full_disk
@@ -34,7 +34,7 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
     for cause in _iterate_causes(error):
         message = _find_message(cause, _suggest_smaller(verb, settings), folder)
         if message is not None:
-            return SegappError(f"{message}{_go_on(folder)}")
+            return SegappError(f"{message}{_explain_resume(folder, settings.trainer)}")
     return None
 
 
@@ -120,6 +120,9 @@ def _suggest_smaller(verb: str, settings: Any) -> str:
     return f"Set {', or '.join(options)}.{same}"
 
 
-def _go_on(folder: Path) -> str:
+def _explain_resume(folder: Path, trainer: Any) -> str:
     last = folder / "checkpoints" / "last.ckpt"
-    return f" Then go on with: segapp fit --ckpt_path {shlex.quote(str(last))}" if last.is_file() else ""
+    if not last.is_file():
+        return ""
+    strategy = trainer.strategy if isinstance(trainer.strategy, str) else "auto"  # a class: set again by the user
+    return f" Then resume with: {format_resume(last, trainer.devices, trainer.num_nodes, strategy)}"

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from segapp.callbacks import BestCheckpoint, LastCheckpoint, WholeFiles
+from segapp.callbacks.keep_checkpoints import format_resume
 
 
 class Unwritable:
@@ -48,6 +49,23 @@ def test_the_best_score_of_a_moved_run_counts_where_its_file_is(tmp_path) -> Non
 def test_the_command_to_resume_is_one_word_a_path(tmp_path) -> None:
     last = LastCheckpoint(tmp_path / "my run")
     assert shlex.split(last.command) == ["segapp", "fit", "--ckpt_path", str(tmp_path / "my run/last.ckpt")]
+
+
+@pytest.mark.parametrize(
+    ("machine", "options"),
+    [
+        ((1, 1, "auto"), []),
+        (("auto", 1, "auto"), []),
+        ((2, 1, "auto"), ["--trainer.devices", "2"]),
+        (
+            ([0, 3], 2, "fsdp"),
+            ["--trainer.devices", "[0, 3]", "--trainer.num_nodes", "2", "--trainer.strategy", "fsdp"],
+        ),
+    ],
+)
+def test_the_command_to_resume_names_the_machine(machine, options) -> None:
+    words = shlex.split(format_resume(Path("last.ckpt"), *machine))
+    assert words == ["segapp", "fit", "--ckpt_path", "last.ckpt", *options]
 
 
 def run_batches(last: LastCheckpoint, count: int, accumulate: int = 1, validate_every: int = 100) -> list[int]:

@@ -233,7 +233,7 @@ def test_ctrl_c_waits_for_the_step_and_a_second_one_does_not(times, saved, tmp_p
     assert "Traceback" not in error
     if saved:
         assert torch.load(found[0], weights_only=True)["global_step"] == 2
-        assert "stopped by Ctrl-C after 2 steps; go on with" in error
+        assert "stopped by Ctrl-C after 2 steps; resume with" in error
 
 
 def test_sigterm_before_anything_was_trained_saves_nothing(tmp_path, monkeypatch, capsys):
@@ -262,5 +262,5 @@ def test_a_signal_to_the_whole_group_is_taken_by_the_training_process(tmp_path):
     os.killpg(process.pid, signal.SIGTERM)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "go on with: segapp fit --ckpt_path" in error
+    assert "resume with: segapp fit --ckpt_path" in error
     assert "Traceback" not in error

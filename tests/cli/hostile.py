@@ -111,7 +111,6 @@ SLOTS = (
     ("data", "augment", 0),
     ("trainer", "callbacks", 0),
     ("trainer", "logger"),
-    ("trainer", "strategy"),
     ("trainer", "profiler"),
     ("trainer", "deterministic"),
     ("trainer", "max_epochs"),

@@ -103,7 +103,6 @@ def part(path, /, **settings):
         ("data.source.init_args.split", part(f"{DATASETS}.Lists", train="/x")),
         ("trainer.logger", part(f"{LOGGERS}.CSVLogger", name="../../x")),
         ("trainer.callbacks", [part(f"{CALLBACKS}.ModelCheckpoint", filename="/x")]),
-        ("trainer.strategy", part("lightning.pytorch.strategies.DDPStrategy", ddp_comm_hook="evil.run")),
         ("model.net.init_args.encoder.init_args.widths", [10**9]),
         ("model.net.init_args.encoder.init_args.block.norm", True),
         ("model.net.init_args._instantiator", "evil.run"),
@@ -182,7 +181,6 @@ FOLDER = part(
         ("data.source", FOLDER),
         ("trainer.callbacks", [part(f"{CALLBACKS}.EarlyStopping", monitor="val/dice/dataset")]),
         ("trainer.callbacks", [part("segapp.lab.gradient_flow.GradientFlow")]),
-        ("trainer.strategy", "ddp"),
         ("trainer.max_time", "00:01:00:00"),
     ],
     ids=lambda value: str(value)[:60],
@@ -219,14 +217,21 @@ def test_whatever_stands_wherever_nothing_runs(value, place, verb):
 def test_the_machine_is_the_users_own(capsys):
     """Where a run was trained says nothing of where it goes on: 1,000 devices are a process each."""
     config = hostile.config()
-    machine = {"accelerator": "cuda", "devices": [0, 1, 2], "num_nodes": 8}
+    hook = part("lightning.pytorch.strategies.DDPStrategy", ddp_comm_hook="evil.run")
+    machine = {"accelerator": "cuda", "devices": [0, 1, 2], "num_nodes": 8, "strategy": hook}
     config["trainer"] |= machine
     config["data"] |= {"num_workers": 10**5, "cache_gb": 1e9}
     found = read(config, given={"trainer": {"devices": "1"}})
     assert not found["trainer"].keys() & machine.keys()
     assert not found["data"].keys() & {"num_workers", "cache_gb"}
     told = "".join(capsys.readouterr())
-    for option in ("--trainer.accelerator", "--trainer.num_nodes", "--data.num_workers", "--data.cache_gb"):
+    for option in (
+        "--trainer.accelerator",
+        "--trainer.num_nodes",
+        "--trainer.strategy",
+        "--data.num_workers",
+        "--data.cache_gb",
+    ):
         assert option in told
     assert "--trainer.devices" not in told  # given already
 

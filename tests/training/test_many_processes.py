@@ -128,6 +128,7 @@ def test_sigterm_to_one_process_stops_all_where_nothing_is_lost(tmp_path):
     os.kill(second, signal.SIGTERM)
     _, error = first.communicate(timeout=60)
     assert first.returncode == 143, error[-3000:]
+    assert "last.ckpt --trainer.devices 2" in error  # the command to resume: no checkpoint brings the devices
     assert "stopped by SIGTERM" in error
     assert "Traceback" not in error
     ended(tmp_path, second)
