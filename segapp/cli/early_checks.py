@@ -194,6 +194,6 @@ def _check_root(arguments: Arguments) -> None:
     root = arguments.get("--data.source.init_args.root") or arguments.get("--data.source.root") or root
     is_folder = get_value(settings, "data.source.class_path") == _FOLDER
     if is_folder and isinstance(root, str) and not Path(root).expanduser().is_dir():
-        from segapp.datasets.layout import require_folder
+        from segapp.datasets.file_search import require_folder
 
         require_folder(Path(root).expanduser())

@@ -1,4 +1,4 @@
-"""A microscopy set that is generated once and from then on is a folder like anyone's."""
+"""A microscopy data set that is generated once and then read like any folder."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from segapp.datasets.file_search import FoundImage
 from segapp.datasets.folder import Folder
-from segapp.datasets.layout import Found
-from segapp.datasets.microscopy import draw
+from segapp.datasets.microscopy import draw_image
 from segapp.datasets.source import SPLITS, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.io import write_image, write_mask
@@ -21,12 +21,12 @@ from segapp.system.text_files import read_text
 
 CLASSES = ("background", "cell", "border")
 PALETTE = ((0, 0, 0), (64, 196, 255), (255, 112, 67))
-RECORD = "cells.txt"
-SMALLEST = 32  # pixels: a nucleus and something around it
+RECIPE_FILE = "cells.txt"
+MIN_SIZE = 32  # pixels: a nucleus and its surroundings
 
 
 class Cells(Folder):
-    """Bright nuclei that touch and overlap, among debris that is none: generated once, then read like any folder.
+    """Bright nuclei that touch and overlap, among debris: generated once, then read like any folder.
 
     The first use of `items` writes `root`/{train,val,test}/{images,masks}/*.png, in seconds; making the
     object touches nothing. A `root` that holds anything else is refused, never overwritten.
@@ -38,11 +38,11 @@ class Cells(Folder):
         val: Images to validate on.
         test: Images to test on; 0 for none.
         channels: 1 (grey) or 3 (as a colour camera sees it).
-        border: Whether the rim of every nucleus is a class of its own, which keeps touching ones apart.
-        seed: Other images for another seed; the same ones for the same.
+        border: Whether the rim of every nucleus is a separate class, which keeps touching nuclei apart.
+        seed: Of the generator; the same seed gives the same images.
     """
 
-    _place_setting = "root"
+    _location_setting = "root"
 
     def __init__(
         self,
@@ -67,15 +67,15 @@ class Cells(Folder):
         )
 
     @cached_property
-    def _found(self) -> dict[str, Found]:
+    def _found(self) -> dict[str, FoundImage]:
         """Find the images, which are generated first where they are not there yet."""
-        prepare(self.root, self.recipe)
+        generate_set(self.root, self.recipe)
         return super()._found
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything the images depend on."""
+    """Every parameter that the images depend on."""
 
     size: int
     train: int
@@ -88,8 +88,8 @@ class Recipe:
     """Counts the changes of `microscopy.py` that change images."""
 
     def __post_init__(self) -> None:
-        if self.size < SMALLEST:
-            raise MisuseError(f"Cells generates images of {SMALLEST} pixels or more, got size={self.size}.")
+        if self.size < MIN_SIZE:
+            raise MisuseError(f"Cells generates images of {MIN_SIZE} pixels or more, got size={self.size}.")
         if self.channels not in (1, 3):
             raise MisuseError(f"Cells draws 1 or 3 channels, got channels={self.channels}.")
         if min(self.train, self.val) < 1 or self.test < 0:
@@ -100,35 +100,35 @@ class Recipe:
         if self.seed < 0:
             raise MisuseError(f"the seed of Cells is 0 or more, got seed={self.seed}.")
 
-    def record(self) -> str:
-        """Return the text that is kept beside the images."""
+    def to_text(self) -> str:
+        """Return the text that is stored beside the images."""
         lines = "".join(f"{name}: {value}\n" for name, value in asdict(self).items())
         return f"# Drawn by segapp.datasets.Cells with these arguments.\n{lines}"
 
 
-def prepare(root: Path, recipe: Recipe) -> None:
-    """Draw the set into `root` unless it is there; all of it or nothing, however many processes try.
+def generate_set(root: Path, recipe: Recipe) -> None:
+    """Generate the set in `root` unless it is there; complete or not at all, however many processes try.
 
     Raises MisuseError when `root` holds something else: nothing is ever overwritten.
     """
-    if not _is_there(root, recipe):
+    if not _is_generated(root, recipe):
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
             with open_unfinished(root, is_folder=True) as temporary:
                 try:
                     _draw_all(temporary, recipe)
-                    _move(temporary, root, recipe)
+                    _move_into_place(temporary, root, recipe)
                 finally:
                     shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
             raise SegappError(f"{root}: the cells cannot be written ({error}).") from error
 
 
-def _is_there(root: Path, recipe: Recipe) -> bool:
-    record = root / RECORD
+def _is_generated(root: Path, recipe: Recipe) -> bool:
+    record = root / RECIPE_FILE
     if record.is_file():
-        if (found := read_text(record)) != recipe.record():
-            differing = ", ".join(_find_differences(found, recipe.record()))
+        if (found := read_text(record)) != recipe.to_text():
+            differing = ", ".join(_find_differences(found, recipe.to_text()))
             raise MisuseError(
                 f"{root}: holds cells generated otherwise ({differing}); name another `root`, or remove this "
                 "folder to have them generated anew."
@@ -152,19 +152,19 @@ def _draw_all(folder: Path, recipe: Recipe) -> None:
     with tqdm(total=sum(counts.values()), desc="drawing cells", unit="image", delay=2, disable=None) as progress:
         for number, split in enumerate(SPLITS):
             for index in range(counts[split]):
-                # An image depends on its own place alone, so a larger set begins like a smaller one.
+                # An image depends on its own number only, so a larger set begins with the images of a smaller one.
                 rng = np.random.Generator(np.random.PCG64([recipe.seed, number, index]))
-                image, mask = draw(recipe.size, recipe.channels, recipe.border, rng)
+                image, mask = draw_image(recipe.size, recipe.channels, recipe.border, rng)
                 name = f"cells_{index:04d}.png"
                 write_image(folder / split / "images" / name, image[..., 0] if recipe.channels == 1 else image)
                 write_mask(folder / split / "masks" / name, mask, PALETTE[: 2 + recipe.border])
                 progress.update()
-    (folder / RECORD).write_text(recipe.record(), encoding="utf-8")
+    (folder / RECIPE_FILE).write_text(recipe.to_text(), encoding="utf-8")
 
 
-def _move(temporary: Path, root: Path, recipe: Recipe) -> None:
+def _move_into_place(temporary: Path, root: Path, recipe: Recipe) -> None:
     try:
         temporary.rename(root)
     except OSError:
-        if not _is_there(root, recipe):  # else another process generated the same set meanwhile
+        if not _is_generated(root, recipe):  # else another process generated the same set meanwhile
             raise

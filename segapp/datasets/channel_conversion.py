@@ -1,4 +1,4 @@
-"""Images that are turned from grey into colour or back because a data set has one number of channels."""
+"""Report images that are converted between grey and colour because a data set has one number of channels."""
 
 import logging
 from collections import Counter
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 def report_converted(paths: Sequence[Path], channels: int, first: Path) -> None:
-    """Log how many images have other channels than the first one, which decided on `channels`, and the setting."""
+    """Log how many images have other channels than the first image, which set `channels`, and how to change that."""
     with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
-        stored = Counter(pool.map(_channels, paths))
+        stored = Counter(pool.map(_read_channels, paths))
     for other, count in sorted(stored.items()):
         if other not in (0, channels):
             logger.warning(
@@ -27,8 +27,8 @@ def report_converted(paths: Sequence[Path], channels: int, first: Path) -> None:
             )
 
 
-def _channels(path: Path) -> int:
-    """Return an image's channels; 0 where its header cannot be read: whoever reads the image reports that."""
+def _read_channels(path: Path) -> int:
+    """Return an image's channels; 0 where its header cannot be read: the code that reads the image reports that."""
     try:
         return Image(path).shape[2]
     except SegappError:

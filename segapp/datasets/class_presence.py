@@ -11,29 +11,31 @@ from segapp.batch import IGNORE_INDEX
 from segapp.datasets.source import MaskReference
 from segapp.system.limits import count_usable_cores
 
-SLOW = 2.0  # seconds after which a progress bar appears
-WHOLE = 2**24  # pixels (4096 x 4096): larger masks are sampled by windows
-GRID, SIDE = 8, 512  # windows along each axis, and their height and width
+PROGRESS_DELAY = 2.0  # seconds until a progress bar appears
+MAX_FULL_PIXELS = 2**24  # 4096 x 4096: of larger masks only windows are read
+WINDOWS_PER_AXIS, WINDOW_SIDE = 8, 512  # windows along each axis, and their height and width
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def classes_held(masks: Sequence[MaskReference]) -> list[set[int]]:
+def find_classes_of_each(masks: Sequence[MaskReference]) -> list[set[int]]:
     """Return the class indices in each mask; 255 is none."""
-    return list(tqdm(in_threads(classes_in, masks), "masks", len(masks), leave=False, delay=SLOW, disable=None))
+    return list(
+        tqdm(map_in_threads(find_classes, masks), "masks", len(masks), leave=False, delay=PROGRESS_DELAY, disable=None)
+    )
 
 
-def classes_in(mask: MaskReference) -> set[int]:
-    """Return the class indices in one mask: of all of it, or of an even grid of windows of a very large one."""
+def find_classes(mask: MaskReference) -> set[int]:
+    """Return the class indices in one mask; in a very large one, those in an even grid of windows."""
     height, width = mask.shape
-    if height * width <= WHOLE:
-        return _values(mask.read())
-    return {value for window in _windows(height, width) for value in _values(mask.window(*window))}
+    if height * width <= MAX_FULL_PIXELS:
+        return _list_values(mask.read())
+    return {value for window in _iterate_windows(height, width) for value in _list_values(mask.window(*window))}
 
 
-def in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:
-    """Yield the results in order; decoding releases the GIL. The first error ends it."""
+def map_in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:
+    """Yield `function` of each value, in order, computed by threads: decoding releases the GIL. Stop at an error."""
     with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
         futures = [pool.submit(function, value) for value in values]
         try:
@@ -43,12 +45,12 @@ def in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _values(mask: np.ndarray) -> set[int]:
+def _list_values(mask: np.ndarray) -> set[int]:
     return set(np.flatnonzero(np.bincount(mask.ravel(), minlength=1)).tolist()) - {IGNORE_INDEX}
 
 
-def _windows(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
-    h, w = min(SIDE, height), min(SIDE, width)
-    for y in np.linspace(0, height - h, min(GRID, -(-height // h))).astype(int):
-        for x in np.linspace(0, width - w, min(GRID, -(-width // w))).astype(int):
+def _iterate_windows(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
+    h, w = min(WINDOW_SIDE, height), min(WINDOW_SIDE, width)
+    for y in np.linspace(0, height - h, min(WINDOWS_PER_AXIS, -(-height // h))).astype(int):
+        for x in np.linspace(0, width - w, min(WINDOWS_PER_AXIS, -(-width // w))).astype(int):
             yield int(y), int(x), h, w

@@ -1,4 +1,4 @@
-"""A folder of images and masks, however it is laid out."""
+"""A data set of images and masks in a folder, in any layout."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from segapp.datasets.channel_conversion import report_converted
-from segapp.datasets.layout import Found, MaskPattern, find_images
-from segapp.datasets.masks.encoding import EncodedMask, Encoding, Labels, MaskFile
+from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
+from segapp.datasets.masks.encoded_mask import EncodedMask
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
 from segapp.datasets.problems import Problem, raise_first
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
-from segapp.datasets.splits import Candidate, Folders, Fraction, Split, sort_key_natural
+from segapp.datasets.splits import Candidate, Folders, Fraction, Split
 from segapp.errors import MisuseError, SegappError
 from segapp.io import Image
+from segapp.natural_order import make_natural_key
 from segapp.palette import choose_palette
 from segapp.spec import Intensity
 
@@ -37,20 +39,20 @@ class Folder(Source):
         split: How images are divided into train, val and test. Default: by folder if `images` has `{split}`,
             else a random fifth for val.
         mask: How masks are written. Default: class indices.
-        background: The class left out of macro means, and what no object covers; null if every class counts.
+        background: The class left out of macro means, and of pixels that no object covers; null if every class counts.
         palette: RGB 0 … 255, one colour per class. Default: black for the background, bright ones for the others.
         channels: Of every image; default: what the first image has (grey and RGB are turned into each other, which is
-            logged). A fourth band that calls itself alpha is used with 4, pages of a TIFF that it does not call
-            channels with their number.
-        intensity: How stored values become the network's range. Default: 8-bit files as they are, others from
+            logged). A fourth band tagged as alpha is used with 4; TIFF pages that are not tagged as
+            channels are used with their number.
+        intensity: How stored values become the network's range. Default: 8-bit files unchanged, others from
             percentile 0.5 to 99.5 of each image.
         group: A regular expression with one group, searched in an image's name; images that share what it
             matches (a patient, a slide) stay in one split.
         exclude: Names of images to leave out, without suffix, with * and ?.
     """
 
-    _place_setting = "images"
-    """The setting that says where the images are."""
+    _location_setting = "images"
+    """The setting that gives the location of the images."""
 
     def __init__(
         self,
@@ -82,12 +84,12 @@ class Folder(Source):
 
     @cached_property
     def channels(self) -> int:
-        """As given, or what the first image's header says."""
+        """As given, or those of the first image."""
         return self._channels or Image(self._first).shape[2]
 
     @cached_property
     def intensity(self) -> Intensity:
-        """As given, or what suits the first image's stored numbers."""
+        """As given, or by the first image's dtype."""
         if self._intensity is not None:
             return self._intensity
         if Image(self._first).stored_dtype == np.uint8:
@@ -103,9 +105,9 @@ class Folder(Source):
         try:
             names = self.item_names()
         except SegappError as error:
-            yield Problem("layout", str(error), self.root, self._place_setting)
+            yield Problem("layout", str(error), self.root, self._location_setting)
             return
-        found = [*self._find_name_problems(), *self._pairing.problems(names)]
+        found = [*self._find_name_problems(), *self._pairing.find_problems(names)]
         yield from found
         if not found:
             try:
@@ -118,9 +120,9 @@ class Folder(Source):
         try:
             return dict(self._items)
         except SegappError:
-            pass  # `layout_problems` reports it
+            pass  # reported by `layout_problems`
         try:
-            paired = self._pairing.files(self.item_names())
+            paired = self._pairing.find_masks(self.item_names())
             alone = {name: files for name, files in paired.items() if len(files) == 1 or (files and self.mask.several)}
             return {"train": self._make_items(alone)}
         except SegappError:
@@ -148,12 +150,12 @@ class Folder(Source):
         return first
 
     @cached_property
-    def _found(self) -> dict[str, Found]:
+    def _found(self) -> dict[str, FoundImage]:
         """Every image by its name, in natural order."""
         images = find_images(self.root, self.images)
-        masks = MaskPattern(self.root, self.masks, self.classes).everything()
-        found: dict[str, Found] = {}
-        for image in sorted(images, key=lambda image: (sort_key_natural(image.name), image.name)):
+        masks = MaskPattern(self.root, self.masks, self.classes).find_all_files()
+        found: dict[str, FoundImage] = {}
+        for image in sorted(images, key=lambda image: (make_natural_key(image.name), image.name)):
             if image.path in masks and len(masks) < len(images):  # images and masks may share a folder
                 continue
             if image.name in found:
@@ -168,7 +170,7 @@ class Folder(Source):
 
     def select(self, names: Sequence[str]) -> list[Item]:
         """Return the items of these names, whatever the split; MisuseError where one has no mask."""
-        return self._make_items(self._pairing.masks(names))
+        return self._make_items(self._pairing.require_masks(names))
 
     def _make_items(self, masks: Mapping[str, list[MaskFile]]) -> list[Item]:
         """Return the items of images with their mask files."""
@@ -188,14 +190,14 @@ class Folder(Source):
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:
         raise_first(self._find_name_problems())
-        division = self.split.divide(self._candidates(), self.root)
+        division = self.split.divide(self._make_candidates(), self.root)
         if not division.get("train"):
             raise MisuseError(f"{self.root}: the split leaves none of {len(self.item_names())} images to train on.")
         names = {split: [candidate.name for candidate in division.get(split, ())] for split in SPLITS}
         items = {item.name: item for item in self.select(list(dict.fromkeys(chain.from_iterable(names.values()))))}
         return {split: [items[name] for name in names[split]] for split in SPLITS}
 
-    def _candidates(self) -> list[Candidate]:
+    def _make_candidates(self) -> list[Candidate]:
         names = self.item_names()
         masks = {item.name: item.mask for item in self.select(names)} if self.split.reads_masks else {}
         return [

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from segapp.datasets.class_presence import classes_in, in_threads
+from segapp.datasets.class_presence import find_classes, map_in_threads
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import Item, SplitName
 from segapp.errors import SegappError
 
-STRIPE = 2**22
+STRIPE_PIXELS = 2**22
 """Pixels of an image that are read at a time."""
 
 
@@ -24,7 +24,7 @@ def check_items(items: Mapping[SplitName, Sequence[Item]], classes: Sequence[str
     """
     for split, members in items.items():
         seen: set[int] = set()
-        for problems, held in in_threads(lambda item: _check_item(item, len(classes)), members):
+        for problems, held in map_in_threads(lambda item: _check_item(item, len(classes)), members):
             yield from problems
             seen |= held
         if members and (absent := [name for index, name in enumerate(classes) if index not in seen]):
@@ -56,7 +56,7 @@ def _check_item(item: Item, num_classes: int) -> tuple[list[Problem], set[int]]:
                 "the same size, or correct `masks` if it is the mask of another image."
             )
             problems.append(Problem("mask", message, _find_path(item.mask), "masks"))
-        held = classes_in(item.mask)
+        held = find_classes(item.mask)
         if unknown := sorted(index for index in held if index >= num_classes):
             message = f"the mask of {item.name!r} holds {unknown}; classes are 0 … {num_classes - 1}, 255 is ignored."
             problems.append(Problem("mask", message, _find_path(item.mask), "classes"))
@@ -68,7 +68,7 @@ def _check_item(item: Item, num_classes: int) -> tuple[list[Problem], set[int]]:
 def _read_through(item: Item) -> None:
     """Read all pixels of an image in stripes."""
     height, width, _ = item.image.shape
-    rows = max(1, STRIPE // width)
+    rows = max(1, STRIPE_PIXELS // width)
     for y in range(0, height, rows):
         item.image.window(y, 0, min(rows, height - y), width)
 

@@ -1,4 +1,4 @@
-"""Draws fluorescence microscopy: nuclei to be found, and things that are bright but no nuclei.
+"""Draw fluorescence microscopy: nuclei to be segmented, and bright things that are no nuclei.
 
 Every image is a function of one seed. Lengths are in pixels, light in fractions of a bright nucleus.
 """
@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 BACKGROUND, CELL, BORDER = 0, 1, 2
-RIM = 2  # pixels of a nucleus that are its border, where that class is asked for
+RIM = 2  # pixels: width of a nucleus' border, where that is a class
 
-BEYOND = 8  # pixels outside the image where a nucleus may still be centred
-MARGIN = BEYOND + 32  # and drawn whole before the image is cut out
+OUTSIDE = 8  # pixels outside the image where a nucleus may still be centred
+MARGIN = OUTSIDE + 32  # and is drawn completely before the image is cropped
 
 SATURATION = 1.6  # light that becomes white
 PHOTONS = 140.0  # counted for a light of 1: the shot noise
@@ -26,14 +26,14 @@ TINTS = {  # what a colour camera sees of each kind of light, as R, G, B
 
 @dataclass(frozen=True)
 class Field:
-    """What lies under the microscope, before optics: (size, size) each."""
+    """The specimen before optics: (size, size) each."""
 
     nuclei: np.ndarray  # float32 light
     instances: np.ndarray  # int32: 0, or the number of the topmost nucleus
     debris: np.ndarray  # float32 light
 
 
-def draw(size: int, channels: int, border: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_image(size: int, channels: int, border: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Render one image and its target: (size, size, channels) uint8 and (size, size) uint8 class indices."""
     field = draw_field(size, rng)
     return render_photograph(field, channels, rng), label_classes(field.instances, border)
@@ -46,7 +46,7 @@ def draw_field(size: int, rng: np.random.Generator) -> Field:
     instances = np.zeros((canvas, canvas), np.int32)
     texture = _draw_chromatin(canvas, rng)
     stain = rng.uniform(0.75, 1.1)
-    for number, (y, x, radius) in enumerate(_places(size, rng), start=1):
+    for number, (y, x, radius) in enumerate(_place_nuclei(size, rng), start=1):
         _draw_nucleus(nuclei, instances, texture, number, (y, x, radius), stain, rng)
     seen = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
     return Field(nuclei[seen], instances[seen], _draw_debris(size, rng))
@@ -68,7 +68,9 @@ def render_photograph(field: Field, channels: int, rng: np.random.Generator) -> 
     size = len(field.nuclei)
     lamp = 1 - rng.uniform(0.35, 0.6) * _draw_ramp(size, rng)
     haze = (
-        rng.uniform(0.05, 0.12) + rng.uniform(0.2, 0.45) * _draw_ramp(size, rng) + 0.05 * _smooth(size, size / 3, rng)
+        rng.uniform(0.05, 0.12)
+        + rng.uniform(0.2, 0.45) * _draw_ramp(size, rng)
+        + 0.05 * _draw_cloud(size, size / 3, rng)
     )
     focus = rng.uniform(0.8, 1.4)
     nuclei = _filter_gaussian(field.nuclei, focus)
@@ -77,18 +79,18 @@ def render_photograph(field: Field, channels: int, rng: np.random.Generator) -> 
     tints = {kind: (1.0,) if channels == 1 else tint for kind, tint in TINTS.items()}
     light = sum(layer[..., None] * np.array(tints[kind]) for kind, layer in layers.items())
     light = np.maximum(light, 0)
-    # The normal law instead of Poisson's: as many draws whatever the light, so that rounding in another
-    # version of a library changes a pixel, never the rest of the image.
+    # Normal instead of Poisson noise: it uses as many random numbers whatever the light, so that rounding in
+    # another version of a library changes a pixel, never the rest of the image.
     noise = rng.standard_normal(light.shape) * np.sqrt(light / PHOTONS + READ_NOISE**2)
     return np.clip(np.rint((light + noise) * (255 / SATURATION)), 0, 255).astype(np.uint8)
 
 
-def _places(size: int, rng: np.random.Generator) -> list[tuple[float, float, float]]:
+def _place_nuclei(size: int, rng: np.random.Generator) -> list[tuple[float, float, float]]:
     """Place every nucleus on the canvas (y, x, radius): clusters whose members touch, and single ones."""
     area = (size / 256) ** 2
-    low, high = MARGIN - BEYOND, MARGIN + size + BEYOND
+    low, high = MARGIN - OUTSIDE, MARGIN + size + OUTSIDE
     scale = rng.uniform(0.8, 1.25)
-    places: list[tuple[float, float, float]] = []
+    discs: list[tuple[float, float, float]] = []
     for _ in range(max(1, round(rng.uniform(8, 15) * area))):
         y, x = rng.uniform(low, high, 2)
         for _ in range(int(rng.integers(1, 8))):
@@ -97,12 +99,12 @@ def _places(size: int, rng: np.random.Generator) -> list[tuple[float, float, flo
             if (
                 low < min(y, x)
                 and max(y, x) < high
-                and all(_measure_gap(candidate, other) > -0.45 * min(radius, other[2]) for other in places)
+                and all(_measure_gap(candidate, other) > -0.45 * min(radius, other[2]) for other in discs)
             ):
-                places.append(candidate)
+                discs.append(candidate)
             angle, step = rng.uniform(0, 2 * np.pi), scale * rng.uniform(14, 24)
             y, x = y + step * np.sin(angle), x + step * np.cos(angle)
-    return places
+    return discs
 
 
 def _measure_gap(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
@@ -114,29 +116,29 @@ def _draw_nucleus(
     instances: np.ndarray,
     texture: np.ndarray,
     number: int,
-    place: tuple[float, float, float],
+    disc: tuple[float, float, float],
     stain: float,
     rng: np.random.Generator,
 ) -> None:
-    y, x, radius = place
+    y, x, radius = disc
     reach = int(1.7 * radius)
     window = tuple(slice(int(centre) - reach, int(centre) + reach + 1) for centre in (y, x))
-    rho = _draw_outline(window, place, rng)
+    rho = _draw_outline(window, disc, rng)
     inside = rho < 1
     v, u = rng.integers(0, len(texture) - len(rho) + 1, 2)
     grain = texture[v : v + len(rho), u : u + len(rho)]
     light = stain * np.exp(rng.uniform(np.log(0.28), 0)) * (1.05 - 0.35 * rho**2) * (1 + 0.33 * grain)
     for _ in range(int(rng.integers(0, 4))):  # nucleoli: dark spots
-        light *= 1 - rng.uniform(0.25, 0.5) * _draw_spot(window, place, rng)
+        light *= 1 - rng.uniform(0.25, 0.5) * _draw_spot(window, disc, rng)
     covered = instances[window] > 0
     light = np.where(covered, 0.6, 1.0) * np.maximum(light, 0.05)  # stacked nuclei shine through each other
     nuclei[window] += np.where(inside, light, 0).astype(np.float32)
     instances[window][inside] = number
 
 
-def _draw_outline(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
+def _draw_outline(window: tuple[slice, ...], disc: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
     """Draw 0 at the centre and 1 on the outline of a stretched, slightly lobed disc."""
-    y, x, radius = place
+    y, x, radius = disc
     rows, columns = np.mgrid[window]
     tilt, stretch = rng.uniform(0, np.pi), rng.uniform(1.0, 1.6)
     dy, dx = rows - y, columns - x
@@ -147,8 +149,8 @@ def _draw_outline(window: tuple[slice, ...], place: tuple[float, float, float], 
     return np.hypot(along, across) / (radius * np.clip(1 + lobes, 0.6, 1.35))
 
 
-def _draw_spot(window: tuple[slice, ...], place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
-    y, x, radius = place
+def _draw_spot(window: tuple[slice, ...], disc: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
+    y, x, radius = disc
     rows, columns = np.mgrid[window]
     y, x = y + rng.uniform(-0.5, 0.5) * radius, x + rng.uniform(-0.5, 0.5) * radius
     return np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * (0.14 * radius) ** 2))
@@ -160,7 +162,7 @@ def _draw_debris(size: int, rng: np.random.Generator) -> np.ndarray:
     debris = _draw_specks(size, round(rng.uniform(8, 25) * area), rng)
     debris += _draw_fibres(size, round(rng.uniform(0, 2.5) * area), rng)
     debris += _draw_rings(size, round(rng.uniform(1, 5) * area), rng)
-    debris *= 1 + 0.3 * _smooth(size, 12, rng)
+    debris *= 1 + 0.3 * _draw_cloud(size, 12, rng)
     return debris + _draw_out_of_focus(size, round(rng.uniform(2, 6) * area), rng)
 
 
@@ -228,7 +230,7 @@ def _draw_ramp(size: int, rng: np.random.Generator) -> np.ndarray:
     return (distance / distance.max()) ** 1.5
 
 
-def _smooth(size: int, period: float, rng: np.random.Generator) -> np.ndarray:
+def _draw_cloud(size: int, period: float, rng: np.random.Generator) -> np.ndarray:
     """Draw clouds: values of about -1 … 1 that change over `period` pixels."""
     cells = max(2, round(size / period)) + 1
     coarse = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)

@@ -1,9 +1,9 @@
-"""Images and their masks: every image has some, every mask an image."""
+"""Pair images with their masks, and check that every image has a mask and every mask an image."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from segapp.datasets.layout import Found, MaskPattern
+from segapp.datasets.file_search import FoundImage, MaskPattern
 from segapp.datasets.masks.encoding import MaskFile
 from segapp.datasets.pairing_advice import describe_missing_masks
 from segapp.datasets.problems import Problem, raise_first
@@ -21,24 +21,24 @@ class Pairing:
         several: Whether one image may have several.
     """
 
-    def __init__(self, found: Mapping[str, Found], images: str, pattern: MaskPattern, several: bool) -> None:
+    def __init__(self, found: Mapping[str, FoundImage], images: str, pattern: MaskPattern, several: bool) -> None:
         self.found, self.images, self.pattern, self.several = found, images, pattern, several
 
-    def masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
+    def require_masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
         """Return the mask files of each image; MisuseError unless every image has some, and every mask an image."""
-        masks = self.files(names)
-        raise_first(self._find_problems(masks))
+        masks = self.find_masks(names)
+        raise_first(self._check_masks(masks))
         return masks
 
-    def files(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
+    def find_masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
         """Return the mask files of each image, which may be none or too many."""
-        return {name: self.pattern.files(self.found[name]) for name in names}
+        return {name: self.pattern.find_files(self.found[name]) for name in names}
 
-    def problems(self, names: Sequence[str]) -> Iterator[Problem]:
-        """Yield every image and mask that does not pair; the first of a kind tells of all of them."""
-        return self._find_problems(self.files(names))
+    def find_problems(self, names: Sequence[str]) -> Iterator[Problem]:
+        """Yield every image and mask that does not pair; the first of a kind reports all of them."""
+        return self._check_masks(self.find_masks(names))
 
-    def _find_problems(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
+    def _check_masks(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
         yield from self._find_missing_masks(masks)
         if not self.several:
             yield from self._find_several_masks(masks)
@@ -51,7 +51,7 @@ class Pairing:
             message = (
                 describe_missing_masks(without, len(masks), self.images, self.pattern)
                 if image is without[0]
-                else f"{image.path}: has no mask; {self.pattern.paths_tried(image)[0]!r} was looked for."
+                else f"{image.path}: has no mask; {self.pattern.list_tried_paths(image)[0]!r} was looked for."
             )
             yield Problem("mask missing", message, image.path, "masks")
 
@@ -68,7 +68,7 @@ class Pairing:
             yield Problem("mask missing", message, self.found[name].path, "mask")
 
     def _find_claimed_twice(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
-        """Yield what two names claim: of `{name}_*` both `cell_1` and `cell_1_2` would take what is cell_1_2's."""
+        """Yield masks that two images claim: `{name}_*` of `cell_1` also matches the masks of `cell_1_2`."""
         owner: dict[Path, str] = {}
         for name, files in masks.items():
             for file in files:
@@ -81,9 +81,9 @@ class Pairing:
                     yield Problem("name", message, file.path, "masks")
 
     def _find_missing_images(self) -> Iterator[Problem]:
-        known = {file.path for image in self.found.values() for file in self.pattern.files(image)}
+        known = {file.path for image in self.found.values() for file in self.pattern.find_files(image)}
         known |= {image.path for image in self.found.values()}
-        orphans = sorted(self.pattern.everything() - known)
+        orphans = sorted(self.pattern.find_all_files() - known)
         names = [str(path.relative_to(self.pattern.root)) for path in orphans]
         more = f" … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         for path in orphans:

@@ -1,4 +1,4 @@
-"""Which items a data set has and what its classes are: the contract every data set fulfils."""
+"""The contract of a data set: its items, classes, channels and problems."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -85,11 +85,11 @@ class Source(Recorded, ABC):
         """Return the items of one split, always in the same order; empty where the data set has no such split."""
 
     def problems(self) -> Iterator[Problem]:
-        """Yield everything that is wrong with the data set: first what names tell, then what files hold.
+        """Yield everything that is wrong with the data set: first by file names, then by their content.
 
-        Every image and mask is read once. A source of one's own that knows more derives `layout_problems`.
+        Every image and mask is read once. A user-defined source that knows more overrides `layout_problems`.
         """
-        from segapp.datasets.item_checks import check_items  # which knows `Item`
+        from segapp.datasets.item_checks import check_items  # imports `Item` from here
 
         yield from self.layout_problems()
         yield from check_items(self.checkable_items(), self.classes)

@@ -1,4 +1,4 @@
-"""A split that text files name."""
+"""A split given by text files that list the images of each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -10,7 +10,7 @@ from segapp.system.text_files import read_text
 
 
 class Lists(Split):
-    """By list files, relative to the data set's folder, one image per line.
+    """Split by list files, relative to the data set's folder, one image per line.
 
     A line holds a name, a file name, a path or "image mask" as CamVid's; a prefix from another machine is ignored, if
     it is that of the whole list. Empty lines and lines that start with # are skipped. Images in no list are left out.
@@ -21,13 +21,13 @@ class Lists(Split):
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Raise MisuseError for a missing list, an entry without an image, an ambiguous one, an image twice."""
-        endings = _by_ending(candidates)
+        endings = _index_endings(candidates)
         return require_whole_groups(
             {split: _find_all(root / file, endings) for split, file in self.files.items() if file}
         )
 
 
-def _entries(file: Path) -> Iterable[str]:
+def _read_entries(file: Path) -> Iterable[str]:
     if not file.exists():
         there = ", ".join(sorted(str(p.relative_to(file.parent)) for p in file.parent.glob("*.txt"))[:8])
         raise MisuseError(f"{file}: there is no such list; there is: {there or 'no .txt file there'}.")
@@ -35,7 +35,7 @@ def _entries(file: Path) -> Iterable[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _by_ending(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+def _index_endings(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
     """Index every ending of every path, with and without suffix: 'b.png', 'a/b', … → candidates."""
     endings: dict[str, list[Candidate]] = {}
     for candidate in candidates:
@@ -53,8 +53,8 @@ def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candid
     found: dict[str, Candidate] = {}
     lines: dict[str, str] = {}
     prefixes: dict[str, str] = {}  # an image of another folder may have the name of one that is missing
-    for line in _entries(file):
-        candidate, prefix = _find(line, endings, file)
+    for line in _read_entries(file):
+        candidate, prefix = _find_candidate(line, endings, file)
         if candidate.name in found:
             other = lines[candidate.name]
             raise MisuseError(f"{file}: {other!r} and {line!r} are both the image {candidate.path}; leave one of them.")
@@ -70,7 +70,7 @@ def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candid
     return list(found.values())
 
 
-def _find(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> tuple[Candidate, str]:
+def _find_candidate(line: str, endings: Mapping[str, list[Candidate]], file: Path) -> tuple[Candidate, str]:
     """Find the candidate that shares the longest ending with an entry.
 
     The entry's mask may follow it; the part before it is ignored.

@@ -1,13 +1,12 @@
-"""How a data set is divided into train, val and test."""
+"""Divide a data set into train, val and test."""
 
-import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segapp.datasets.class_presence import classes_held
+from segapp.datasets.class_presence import find_classes_of_each
 from segapp.datasets.source import SPLITS, MaskReference, SplitName
 from segapp.datasets.split_dealing import Group, deal_at_random, deal_evenly, deal_in_order, deal_stratified
 from segapp.errors import MisuseError
@@ -16,13 +15,13 @@ from segapp.init_args import Recorded
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a split may look at: no pixels, unless it stratifies."""
+    """One image that a split assigns; pixels are read only by splits that stratify."""
 
     name: str
     group: str
     path: Path
     folder: str | None
-    """What stood for `{split}` in the images' pattern, if it has one."""
+    """Value of `{split}` in the images' pattern, if it has one."""
     mask: MaskReference | None = field(default=None, compare=False)
     """Read only by a split that stratifies."""
 
@@ -42,7 +41,7 @@ class Split(Recorded, ABC):
 
 
 class Folders(Split):
-    """By folder: what stands for `{split}` in the images' pattern. A name of None means: no such split."""
+    """Split by folder: the value of `{split}` in the images' pattern. A name of None means: no such split."""
 
     def __init__(self, train: str = "train", val: str = "val", test: str | None = "test") -> None:
         self.names: dict[SplitName, str | None] = {"train": train, "val": val, "test": test}
@@ -68,35 +67,35 @@ class Folders(Split):
 
 
 class Fraction(Split):
-    """At random, by a hash of `seed` and the group's name; a new image moves hardly any other to another split.
+    """Split at random, by a hash of `seed` and the group's name; a new image moves hardly any other to another split.
 
     No split gets a group that is larger than its fraction of the images while a smaller one fits, and none is empty.
 
     Args:
         val: Fraction of the images, 0 … 1.
         test: The same.
-        seed: Another seed divides otherwise.
+        seed: Of the random division.
         stratify: Spread the images of every class over the splits by these fractions, the rarest class first, as far
             as groups allow. Reads every mask once, at every start.
     """
 
     def __init__(self, val: float = 0.2, test: float = 0.0, seed: int = 0, stratify: bool = False) -> None:
         _check_fractions(val, test)
-        self.val, self.test, self.seed = val, test, _seed(seed)
+        self.val, self.test, self.seed = val, test, _check_seed(seed)
         self.stratify = self.reads_masks = stratify
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Raise MisuseError when there are fewer groups than splits."""
-        fractions = _wanted({"test": self.test, "val": self.val})
-        groups = _groups(candidates, with_classes=self.stratify)
-        _require_enough(groups, fractions, root)
+        fractions = _keep_positive({"test": self.test, "val": self.val})
+        groups = _make_groups(candidates, with_classes=self.stratify)
+        _require_enough_groups(groups, fractions, root)
         images = {split: fraction * len(candidates) for split, fraction in fractions.items()}
         deal = deal_stratified if self.stratify else deal_at_random
-        return _as_division(deal(groups, images, self.seed), candidates)
+        return _make_division(deal(groups, images, self.seed), candidates)
 
 
 class Contiguous(Split):
-    """In order of the names, 2 before 10: train first, then val, then test.
+    """Split in order of the names, 2 before 10: train first, then val, then test.
 
     For slices of a volume or frames of a video, where neighbours nearly agree and a random split leaks.
     """
@@ -107,11 +106,11 @@ class Contiguous(Split):
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Divide between groups, at least one for each split; MisuseError when there are fewer groups than splits."""
-        fractions = _wanted({"test": self.test, "val": self.val})
-        groups = _groups(candidates)
-        _require_enough(groups, fractions, root)
+        fractions = _keep_positive({"test": self.test, "val": self.val})
+        groups = _make_groups(candidates)
+        _require_enough_groups(groups, fractions, root)
         images = {split: fraction * len(candidates) for split, fraction in fractions.items()}
-        return _as_division(deal_in_order(groups, images), candidates)
+        return _make_division(deal_in_order(groups, images), candidates)
 
 
 class KFold(Split):
@@ -120,7 +119,7 @@ class KFold(Split):
     Args:
         fold: Which one is val, from 0.
         folds: How many there are.
-        seed: Another seed divides otherwise.
+        seed: Of the random division.
         stratify: Spread the images of every class over the folds. Reads every mask once, at every start.
         contiguous: Folds are ranges of the names in their order, for slices of a volume or frames of a video.
         within: Divide what this split leaves for training and validation; its test images stay the test images.
@@ -141,19 +140,19 @@ class KFold(Split):
             raise MisuseError(f"k folds need at least 2, got folds={folds}.")
         if stratify and contiguous:
             raise MisuseError("folds are contiguous or stratified, not both: set one of the two to false.")
-        self.fold, self.folds, self.seed = fold, folds, _seed(seed)
+        self.fold, self.folds, self.seed = fold, folds, _check_seed(seed)
         self.stratify, self.contiguous, self.within = stratify, contiguous, within
         self.reads_masks = stratify or (within is not None and within.reads_masks)
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Divide into folds of nearly equal size; MisuseError when there are fewer groups than folds."""
         held, divided = self._hold_out(candidates, root)
-        groups = _groups(divided, with_classes=self.stratify)
+        groups = _make_groups(divided, with_classes=self.stratify)
         if len(groups) < self.folds:
             raise MisuseError(f"{len(groups)} groups of images cannot make {self.folds} folds; use fewer.")
         folds = self._deal(groups)
         rest = [group for number, fold in enumerate(folds) if number != self.fold for group in fold]
-        return {**_as_division({"train": rest, "val": folds[self.fold]}, divided), "test": held}
+        return {**_make_division({"train": rest, "val": folds[self.fold]}, divided), "test": held}
 
     def _hold_out(self, candidates: Sequence[Candidate], root: Path) -> tuple[list[Candidate], list[Candidate]]:
         """Return the test images, and those that become folds, both in the order of the candidates."""
@@ -176,21 +175,12 @@ class KFold(Split):
         return list(parts.values())
 
 
-def sort_key_natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sorting key under which 2 comes before 10.
-
-    >>> sorted(["10", "2", "a10", "a9"], key=natural)
-    ['2', '10', 'a9', 'a10']
-    """
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.findall(r"\d+|\D+", name)]
-
-
 def require_whole_groups(division: Division) -> Division:
     """Return the same division, once no group lies in two splits; MisuseError otherwise."""
     where: dict[str, SplitName] = {}
     for split in SPLITS:
         if split == "test" and division.get("test") == division.get("val"):
-            continue  # asked for by name, where there are no test images; nothing leaks into training
+            continue  # lists may name the validation images as test images; nothing leaks into training
         for candidate in division.get(split, ()):
             if where.setdefault(candidate.group, split) != split:
                 raise MisuseError(
@@ -205,11 +195,11 @@ def _check_fractions(val: float, test: float) -> None:
         raise MisuseError(f"val={val} and test={test} are fractions of the images: each in [0, 1), together < 1.")
 
 
-def _wanted(fractions: Mapping[str, float]) -> dict[str, float]:
+def _keep_positive(fractions: Mapping[str, float]) -> dict[str, float]:
     return {split: fraction for split, fraction in fractions.items() if fraction > 0}
 
 
-def _groups(candidates: Sequence[Candidate], with_classes: bool = False) -> list[Group]:
+def _make_groups(candidates: Sequence[Candidate], with_classes: bool = False) -> list[Group]:
     """Return the groups in order of their first member."""
     members: dict[str, list[Candidate]] = {}
     for candidate in candidates:
@@ -217,11 +207,11 @@ def _groups(candidates: Sequence[Candidate], with_classes: bool = False) -> list
     if not with_classes:
         return [Group(name, len(own)) for name, own in members.items()]
     masks = [candidate.mask for candidate in candidates if candidate.mask is not None]
-    held = dict(zip((candidate.name for candidate in candidates), classes_held(masks), strict=True))
+    held = dict(zip((candidate.name for candidate in candidates), find_classes_of_each(masks), strict=True))
     return [Group(name, len(own), Counter(k for c in own for k in held[c.name])) for name, own in members.items()]
 
 
-def _require_enough(groups: Sequence[Group], fractions: Mapping[str, float], root: Path) -> None:
+def _require_enough_groups(groups: Sequence[Group], fractions: Mapping[str, float], root: Path) -> None:
     parts = [split for split in SPLITS if split == "train" or split in fractions]
     if len(groups) >= len(parts) or not groups:
         return
@@ -235,13 +225,13 @@ def _require_enough(groups: Sequence[Group], fractions: Mapping[str, float], roo
     )
 
 
-def _as_division(parts: Mapping[str, Sequence[Group]], candidates: Sequence[Candidate]) -> Division:
+def _make_division(parts: Mapping[str, Sequence[Group]], candidates: Sequence[Candidate]) -> Division:
     """Return the members of the groups, in the order of the candidates."""
     home = {group.name: split for split, groups in parts.items() for group in groups}
     return {split: [c for c in candidates if home[c.group] == split] for split in SPLITS}
 
 
-def _seed(seed: int) -> int:
+def _check_seed(seed: int) -> int:
     if seed < 0:
         raise MisuseError(f"the seed of a split is 0 or more, got {seed}.")
     return seed

@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.class_presence import SLOW, in_threads
+from segapp.datasets.class_presence import PROGRESS_DELAY, map_in_threads
 from segapp.errors import MisuseError
 from segapp.loading.reader import Reader
 
@@ -21,8 +21,8 @@ class Scan:
 
     def __init__(self, reader: Reader, num_classes: int, without: int | None = None) -> None:
         self._reader, self._num_classes = reader, num_classes
-        results = in_threads(self._look, range(len(reader)))
-        found = list(tqdm(results, "masks", len(reader), leave=False, delay=SLOW, disable=None))
+        results = map_in_threads(self._look, range(len(reader)))
+        found = list(tqdm(results, "masks", len(reader), leave=False, delay=PROGRESS_DELAY, disable=None))
         self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
         """(K,) int64: pixels of each class."""
         self._places = [

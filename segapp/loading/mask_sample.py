@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.class_presence import classes_in, in_threads
+from segapp.datasets.class_presence import find_classes, map_in_threads
 from segapp.datasets.source import Item, SplitName
 from segapp.errors import MisuseError
 from segapp.loading.messages import format_some, report
@@ -41,7 +41,7 @@ def look_at_masks(reader: Reader, num_classes: int, limit: int = LIMIT) -> Look:
     seen, done = np.zeros(num_classes, bool), 0
     while done < min(len(order), limit) and (done < SAMPLE or not seen.all()):
         chunk = order[done : done + CHUNK]
-        for held in in_threads(lambda number: _held(reader, number, num_classes), chunk):
+        for held in map_in_threads(lambda number: _held(reader, number, num_classes), chunk):
             seen[list(held)] = True
         done += len(chunk)
     return Look(seen, done, done == len(order))
@@ -77,7 +77,7 @@ def _held(reader: Reader, number: int, num_classes: int) -> set[int]:
     with reader.naming(number):
         reader.size(number)
         mask = reader.items[number].mask
-        held = classes_in(mask) if mask is not None else set()
+        held = find_classes(mask) if mask is not None else set()
         if unknown := [index for index in sorted(held) if index >= num_classes]:
             raise MisuseError(
                 f"its mask holds {', '.join(map(str, unknown[:8]))}; the classes are 0 … {num_classes - 1}, and 255 is "

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.masks.encoding import EncodedMask
+from segapp.datasets.masks.encoded_mask import EncodedMask
 from segapp.datasets.source import Item
 from segapp.errors import MisuseError, SegappError
 from segapp.io import Image, require_range

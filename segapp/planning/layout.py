@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segapp.datasets.layout import Found, MaskPattern, find_images
+from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
 from segapp.errors import MisuseError
 
 LOOKED_AT = 60
@@ -36,7 +36,7 @@ class FolderLayout:
     """The folders that stand for `{class}` in `masks`."""
     reason: str
 
-    def find(self) -> list[Found]:
+    def find(self) -> list[FoundImage]:
         """Return the images of all splits in the order of their names."""
         found = _find(self.root, self.images, self.masks)
         return [image for image in found if self.split_folders is None or image.split in self.split_folders.values()]
@@ -71,7 +71,7 @@ def list_masks(layout: FolderLayout, limit: int) -> list[Path]:
     pattern = MaskPattern(layout.root, layout.masks, layout.classes)
     if len(found) > limit:
         found = [found[number * len(found) // limit] for number in range(limit)]
-    return [file.path for image in found for file in pattern.files(image)[:FILES_EACH]]
+    return [file.path for image in found for file in pattern.find_files(image)[:FILES_EACH]]
 
 
 def _find_common_root(images: str, masks: str) -> Path:
@@ -173,7 +173,7 @@ def _try(
     sample = (
         [found[number * len(found) // LOOKED_AT] for number in range(LOOKED_AT)] if len(found) > LOOKED_AT else found
     )
-    files = [pattern.files(image) for image in sample]
+    files = [pattern.find_files(image) for image in sample]
     paired = sum(bool(own) for own in files)
     if not paired or len({path.path for own in files for path in own}) < paired:
         return None
@@ -185,10 +185,10 @@ def _try(
     return paired / len(sample), sum(map(len, files)), layout
 
 
-def _find(root: Path, images: str, masks: str) -> list[Found]:
+def _find(root: Path, images: str, masks: str) -> list[FoundImage]:
     """Return the images in order of their names, without masks that lie in the same folders."""
     found = sorted(find_images(root, images), key=lambda image: image.name)
-    everything = MaskPattern(root, masks, ()).everything() if "{class}" not in masks else set()
+    everything = MaskPattern(root, masks, ()).find_all_files() if "{class}" not in masks else set()
     rest = [image for image in found if image.path not in everything]
     return rest if rest else found
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.split_lists import Lists
-from segapp.datasets.splits import Candidate, sort_key_natural
+from segapp.datasets.splits import Candidate
 from segapp.errors import MisuseError
 from segapp.io import Image
 from segapp.loading.source_building import build_source
+from segapp.natural_order import make_natural_key
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import FEWEST
 from segapp.planning.intensity import choose_intensity
@@ -82,7 +83,7 @@ def build_planned_source(decisions: Sequence[Decision]) -> Source:
 def list_items(source: Source) -> list[Item]:
     """Return the items of all splits in the order of their names."""
     items = {item.name: item for split in SPLITS for item in source.items(split)}
-    return [items[name] for name in sorted(items, key=sort_key_natural)]
+    return [items[name] for name in sorted(items, key=make_natural_key)]
 
 
 def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:

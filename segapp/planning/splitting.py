@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segapp.datasets.splits import sort_key_natural
+from segapp.natural_order import make_natural_key
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint, ImageFacts
 
@@ -99,7 +99,7 @@ def measure_likeness(images: Sequence[ImageFacts]) -> float | None:
     """
     if len(images) < 6:
         return None
-    order = sorted(range(len(images)), key=lambda i: sort_key_natural(images[i].name))
+    order = sorted(range(len(images)), key=lambda i: make_natural_key(images[i].name))
     thumbnails = np.stack([images[i].thumbnail.ravel() for i in order]).astype(np.float64)
     thumbnails -= thumbnails.mean(axis=0)
     thumbnails -= thumbnails.mean(axis=1, keepdims=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import read_table
+from segapp.natural_order import make_natural_key
 from segapp.report.gradient_flow_table import FlowTable, read_flow
 from segapp.system.text_files import read_json
 
@@ -112,12 +113,7 @@ def select_scores(results: Sequence[Result], variant: str, score: str, images: S
 def find_common_images(results: Sequence[Result]) -> list[str]:
     """Find the images that every finished run was scored on, in natural order."""
     named = [set(result.images) for result in results if result.images]
-    return sorted(set.intersection(*named), key=sort_key_natural) if named else []
-
-
-def sort_key_natural(name: str) -> list[Any]:
-    """Sort 10 after 9."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return sorted(set.intersection(*named), key=make_natural_key) if named else []
 
 
 def assign_groups(images: Sequence[str], known: Mapping[str, str], rule: Mapping[str, Any]) -> list[str]:

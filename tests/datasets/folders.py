@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segapp.datasets import Contiguous, Folder
-from segapp.datasets.masks.encoding import EncodedMask
+from segapp.datasets.masks.encoded_mask import EncodedMask
 from tests.datasets.look_alikes import write_pair
 
 GREY = np.zeros((8, 9), np.uint8)

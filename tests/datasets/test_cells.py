@@ -113,7 +113,7 @@ def test_an_interrupted_generation_leaves_nothing(
             raise stop
         return np.zeros((48, 48, 1), np.uint8), np.zeros((48, 48), np.uint8)
 
-    monkeypatch.setattr(room, "draw", draw)
+    monkeypatch.setattr(room, "draw_image", draw)
     with pytest.raises((KeyboardInterrupt, SegappError)):
         Cells(tmp_path / "cells", **SMALL).items("train")
     assert len(calls) == 4 and list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from segapp.datasets.class_presence import classes_held, classes_in, in_threads
+from segapp.datasets.class_presence import find_classes, find_classes_of_each, map_in_threads
 from segapp.errors import MisuseError
 from tests.loading.conftest import Pixels
 
@@ -26,12 +26,12 @@ def test_a_very_large_mask_is_sampled_in_windows() -> None:
             assert h <= 512 and w <= 512
             return np.full((h, w), 1 if y else 0, np.uint8)
 
-    assert classes_in(Large()) == {0, 1}
+    assert find_classes(Large()) == {0, 1}
 
 
 def test_classes_are_those_of_each_mask_without_what_is_ignored() -> None:
     masks = [Pixels(np.array([row], np.uint8)) for row in ([0, 0, 3], [255, 255, 255], [7, 255, 0])]
-    assert classes_held(masks) == [{0, 3}, set(), {0, 7}]
+    assert find_classes_of_each(masks) == [{0, 3}, set(), {0, 7}]
 
 
 def test_results_come_in_order_and_the_first_error_ends_the_rest() -> None:
@@ -44,8 +44,8 @@ def test_results_come_in_order_and_the_first_error_ends_the_rest() -> None:
         done.append(number)
         return 10 * number
 
-    assert list(in_threads(work, [0, 1])) == [0, 10]
-    found = in_threads(work, range(1000))
+    assert list(map_in_threads(work, [0, 1])) == [0, 10]
+    found = map_in_threads(work, range(1000))
     assert (next(found), next(found)) == (0, 10)
     with pytest.raises(MisuseError, match="of the third"):
         next(found)

@@ -66,7 +66,7 @@ def test_a_problem_names_its_kind_its_file_and_its_setting(member: Item, expecte
 
 
 def test_large_images_are_read_in_stripes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_checks, "STRIPE", 20)
+    monkeypatch.setattr(item_checks, "STRIPE_PIXELS", 20)
     seen: list[tuple[int, int]] = []
 
     class Seen(Pixels):

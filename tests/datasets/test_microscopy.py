@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from segapp.datasets.cells import Cells
-from segapp.datasets.microscopy import draw, draw_field, label_classes, render_photograph
+from segapp.datasets.microscopy import draw_field, draw_image, label_classes, render_photograph
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def dice(found: list[np.ndarray], truth: list[np.ndarray]) -> float:
 
 
 def test_an_image_is_a_function_of_its_generator() -> None:
-    first, second, other = (draw(48, 3, True, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, second, other = (draw_image(48, 3, True, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(first, second, strict=True))
     assert not (first[0] == other[0]).all()
     assert first[0].shape == (48, 48, 3) and first[0].dtype == first[1].dtype == np.uint8

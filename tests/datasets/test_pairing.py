@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segapp.datasets import Instances, PerClass
-from segapp.datasets.layout import MaskPattern, find_images
+from segapp.datasets.file_search import MaskPattern, find_images
 from segapp.datasets.pairing import Pairing
 from segapp.errors import MisuseError
 from tests.datasets.folders import GREY, folder, mask_names, names, pairs
@@ -54,11 +54,11 @@ def test_every_image_and_mask_without_a_partner_is_a_problem(tmp_path: Path) -> 
         save(tmp_path / f"masks/{name}.png", GREY)
     found = {image.name: image for image in find_images(tmp_path, "images")}
     pairing = Pairing(found, "images", MaskPattern(tmp_path, "masks", ()), several=False)
-    problems = list(pairing.problems(list(found)))
+    problems = list(pairing.find_problems(list(found)))
     assert sorted((problem.kind, problem.path.name) for problem in problems if problem.path) == [
         ("image missing", "x.png"),
         ("image missing", "y.png"),
         ("mask missing", "b.png"),
         ("mask missing", "c.png"),
     ]
-    assert [file.path.name for file in pairing.files(["a"])["a"]] == ["a.png"]
+    assert [file.path.name for file in pairing.find_masks(["a"])["a"]] == ["a.png"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segapp.datasets import Contiguous, Folders, Fraction, KFold, Split
 from segapp.datasets.source import SPLITS
-from segapp.datasets.splits import Candidate, sort_key_natural
+from segapp.datasets.splits import Candidate
 from segapp.errors import MisuseError
 
 ROOT = Path("/data")
@@ -188,10 +188,6 @@ def test_stratified_folds_share_a_rare_class() -> None:
         assert [sum(int(c.name) < 5 for c in fold) for fold in folds] == [1] * 5
         assert {len(fold) for fold in folds} == {8}
     assert KFold(0, stratify=True).reads_masks and KFold(0, within=Fraction(stratify=True)).reads_masks
-
-
-def test_natural_order_counts() -> None:
-    assert sorted(["b10", "b9", "a", "b09x"], key=sort_key_natural) == ["a", "b9", "b09x", "b10"]
 
 
 def test_folders_need_their_folders() -> None:

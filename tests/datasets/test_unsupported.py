@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segapp.datasets.unsupported import annotations_under, unread_format
+from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.errors import MisuseError
 from tests.datasets.folders import GREY, folder, names
 from tests.datasets.look_alikes import save
@@ -27,7 +27,7 @@ def test_annotations_that_are_not_read_are_named(tmp_path: Path) -> None:
     ("suffix", "named"), [(".xml", "Pascal VOC"), (".mat", "MATLAB"), (".npy", "NumPy"), (".png", "")]
 )
 def test_annotations_are_named_by_their_suffix(suffix: str, named: str) -> None:
-    assert named in unread_format(suffix) and bool(unread_format(suffix)) == bool(named)
+    assert named in explain_unread(suffix) and bool(explain_unread(suffix)) == bool(named)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_annotations_are_named_by_their_suffix(suffix: str, named: str) -> None:
 def test_json_is_named_by_its_tool(tmp_path: Path, content: str, tool: str | None) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/a.json").write_text(content)
-    found = annotations_under(tmp_path)
+    found = describe_annotations(tmp_path)
     assert (tool in found and str(tmp_path / "deep/a.json") in found) if tool else found == ""
 
 
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.json")
-    assert annotations_under(tmp_path) == ""
+    assert describe_annotations(tmp_path) == ""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from segapp.errors import SegappError
+from segapp.natural_order import make_natural_key
 from segapp.report.results import (
     Result,
     assign_groups,
@@ -14,7 +15,6 @@ from segapp.report.results import (
     find_common_images,
     list_scores,
     select_scores,
-    sort_key_natural,
 )
 from tests.lab.study.runs_by_hand import results, run, write_csv, write_landscape
 
@@ -33,7 +33,7 @@ def test_an_arm_is_scored_by_seed(tmp_path):
 
 
 def test_groups_by_neighbours_pattern_and_data():
-    names = sorted(["s10", "s9", "s1", "s2", "other"], key=sort_key_natural)
+    names = sorted(["s10", "s9", "s1", "s2", "other"], key=make_natural_key)
     assert names == ["other", "s1", "s2", "s9", "s10"]
     assert assign_groups(names, {}, {"neighbours": 2}) == ["000000", "000000", "000001", "000001", "000002"]
     assert assign_groups(names, {}, {"pattern": r"^s(\d)"}) == ["other", "1", "2", "9", "1"]

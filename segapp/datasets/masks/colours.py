@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.masks.decided import Decided
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, require_painted
+from segapp.datasets.masks.decision_log import DecisionLog
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.pixel_checks import require_opaque
 from segapp.datasets.masks.values import INDICES
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
-MANY = 2**16
-"""Pixels that are compared with all colours at a time."""
+CHUNK = 2**16
+"""Pixels that are compared with all colours at once."""
 
 
 class Colours(Encoding):
@@ -31,42 +32,42 @@ class Colours(Encoding):
         transparent: str | None = None,
         nearest: bool = False,
     ) -> None:
-        self.colours = {name: _several(given) for name, given in colours.items()}
+        self.colours = {name: _to_colour_list(given) for name, given in colours.items()}
         for name, several in self.colours.items():
             if not several or any(not 0 <= value < 256 for colour in several for value in colour):
                 raise MisuseError(f"colours: {name!r} needs a colour, three numbers in 0 … 255, got {colours[name]}.")
         self.transparent, self.nearest = transparent, nearest
         self.tolerant = nearest
-        self._decided = Decided("The nearest colour")
+        self._decided = DecisionLog("The nearest colour")
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
         """Raise MisuseError for unknown colours, with how many and how often."""
         path, window = files[0].path, pixels[0]
-        hidden = self._hidden(path, window)
-        keys, indices = self._table(labels)
-        coded = _colours_of(path, window)
-        place = np.minimum(np.searchsorted(keys, coded), len(keys) - 1)
-        mask = indices[place]
-        unknown = keys[place] != coded
-        if hidden is not None:
-            mask[hidden] = self._index(self.transparent or "", labels, "mask.transparent")
-            unknown &= ~hidden
+        transparent = self._find_transparent(path, window)
+        keys, indices = self._build_table(labels)
+        packed = _get_packed_colours(path, window)
+        position = np.minimum(np.searchsorted(keys, packed), len(keys) - 1)
+        mask = indices[position]
+        unknown = keys[position] != packed
+        if transparent is not None:
+            mask[transparent] = self._find_index(self.transparent or "", labels, "mask.transparent")
+            unknown &= ~transparent
         if window.missing is not None:
             mask[unknown & window.missing] = IGNORE_INDEX
             unknown &= ~window.missing
         if self.nearest:
             self._decided.add(path, int(unknown.sum()), unknown.size)
-            mask[unknown] = indices[_nearest(coded[unknown], keys)]
+            mask[unknown] = indices[_find_nearest(packed[unknown], keys)]
         elif unknown.any():
-            raise self._unknown(path, coded[unknown], window)
+            raise self._explain_unknown(path, packed[unknown], window)
         return mask
 
-    def _hidden(self, path: Path, pixels: MaskPixels) -> np.ndarray | None:
-        """Return where nothing is painted; MisuseError where that has no class, or is half so."""
+    def _find_transparent(self, path: Path, pixels: MaskPixels) -> np.ndarray | None:
+        """Return the transparent pixels; MisuseError where they have no class, or are half transparent."""
         if pixels.transparency is None:
             return None
         if self.transparent is None:
-            require_painted(path, pixels)
+            require_opaque(path, pixels)
         half = (pixels.transparency > 0) & (pixels.transparency < 1)
         if half.any() and not self.nearest:
             raise MisuseError(
@@ -75,18 +76,18 @@ class Colours(Encoding):
             )
         return pixels.transparency >= 0.5
 
-    def _index(self, name: str, labels: Labels, setting: str) -> int:
+    def _find_index(self, name: str, labels: Labels, setting: str) -> int:
         return IGNORE_INDEX if name == "ignore" else labels.index(name, setting)
 
-    def _table(self, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    def _build_table(self, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
         if "ignore" in labels.classes:
             raise MisuseError(
                 "colours: `ignore` stands for what is not learnt; rename the class 'ignore' or leave it out."
             )
         pairs = sorted(
             (
-                _coded(np.array([[colour]])).item(),
-                self._index(name, labels, "colours"),
+                _pack_colours(np.array([[colour]])).item(),
+                self._find_index(name, labels, "colours"),
             )
             for name, colours in self.colours.items()
             for colour in colours
@@ -96,10 +97,10 @@ class Colours(Encoding):
             raise MisuseError("colours: the same colour stands for two classes.")
         return keys.astype(np.int32), indices.astype(np.uint8)
 
-    def _unknown(self, path: Path, coded: np.ndarray, pixels: MaskPixels) -> MisuseError:
-        colours, counts = np.unique(coded, return_counts=True)
+    def _explain_unknown(self, path: Path, packed: np.ndarray, pixels: MaskPixels) -> MisuseError:
+        colours, counts = np.unique(packed, return_counts=True)
         often = np.argsort(-counts)[:5]
-        shown = ", ".join(f"{_decoded(int(colours[i]))} ({counts[i]:,} pixels)" for i in often)
+        shown = ", ".join(f"{_unpack_colours(int(colours[i]))} ({counts[i]:,} pixels)" for i in often)
         more = f" and {len(colours) - 5} more" if len(colours) > 5 else ""
         cause = "Add them to colours, or name them under `ignore` there."
         if pixels.palette is None and pixels.values.shape[2] == 1:
@@ -112,40 +113,40 @@ class Colours(Encoding):
         return MisuseError(f"{path}: colours that stand for no class: {shown}{more}. {cause}")
 
 
-def _several(given: tuple[int, int, int] | list[tuple[int, int, int]]) -> list[tuple[int, ...]]:
+def _to_colour_list(given: tuple[int, int, int] | list[tuple[int, int, int]]) -> list[tuple[int, ...]]:
     return [tuple(given)] if given and isinstance(given[0], int) else [tuple(colour) for colour in given]
 
 
-def _colours_of(path: Path, pixels: MaskPixels) -> np.ndarray:
+def _get_packed_colours(path: Path, pixels: MaskPixels) -> np.ndarray:
     """Return (H, W) int32, one number per colour; MisuseError for what has no colours of 8 bits."""
     values = pixels.values
     if pixels.palette is not None:
-        return _coded(pixels.palette)[values[..., 0]]
+        return _pack_colours(pixels.palette)[values[..., 0]]
     if values.dtype != np.uint8 or values.shape[2] not in (1, 3):
         raise MisuseError(
             f"{path}: {values.shape[2]} channels of {values.dtype}, not the 8-bit colours that Colours reads."
         )
     if values.shape[2] == 1:
         values = np.repeat(values * np.uint8(255 // int(pixels.largest)), 3, axis=2)
-    return _coded(values)
+    return _pack_colours(values)
 
 
-def _nearest(coded: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Return for each of (n,) colours the place of the closest among the keys."""
-    known = np.stack(_decoded(keys), axis=1).astype(np.int32)
-    places = np.empty(len(coded), np.intp)
-    for start in range(0, len(coded), MANY):
-        colours = np.stack(_decoded(coded[start : start + MANY]), axis=1).astype(np.int32)
-        places[start : start + MANY] = ((colours[:, None] - known) ** 2).sum(axis=2).argmin(axis=1)
-    return places
+def _find_nearest(packed: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Return for each of (n,) colours the position of the closest among the keys."""
+    known = np.stack(_unpack_colours(keys), axis=1).astype(np.int32)
+    positions = np.empty(len(packed), np.intp)
+    for start in range(0, len(packed), CHUNK):
+        colours = np.stack(_unpack_colours(packed[start : start + CHUNK]), axis=1).astype(np.int32)
+        positions[start : start + CHUNK] = ((colours[:, None] - known) ** 2).sum(axis=2).argmin(axis=1)
+    return positions
 
 
-def _coded(colours: np.ndarray) -> np.ndarray:
+def _pack_colours(colours: np.ndarray) -> np.ndarray:
     """Return (…,) int32, one number per colour of (…, 3)."""
     red, green, blue = (colours[..., i].astype(np.int32) for i in range(3))
     return (red << 16) | (green << 8) | blue
 
 
-def _decoded(coded: Any) -> tuple[Any, Any, Any]:
+def _unpack_colours(packed: Any) -> tuple[Any, Any, Any]:
     """Return red, green and blue of a number, or of an array of them."""
-    return coded >> 16, coded >> 8 & 255, coded & 255
+    return packed >> 16, packed >> 8 & 255, packed & 255

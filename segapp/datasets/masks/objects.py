@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, listed, take_one_band
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
 from segapp.datasets.masks.palettes import BLACK
-from segapp.datasets.masks.threshold import Binary
+from segapp.datasets.masks.pixel_checks import ignore_missing, list_values, take_one_band
+from segapp.datasets.masks.threshold import BinaryReader
 from segapp.datasets.masks.values import suggest_cause
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
 
 class Instances(Encoding):
-    """Objects, all of one class: one binary file per object, or one file with a value per object; 0 is none.
+    """Objects of one class: one binary file per object, or one file with a value per object; 0 is no object.
 
     `instance` is the objects' class (default: the first that is not the background); pixels of one object
     that touch or overlap another become `border` where that is given. `threshold` reads files that JPEG or smoothing
@@ -26,14 +27,14 @@ class Instances(Encoding):
 
     def __init__(self, instance: str | None = None, border: str | None = None, threshold: float | None = None) -> None:
         self.instance, self.border = instance, border
-        self._binary = None if threshold is None else Binary(threshold)
+        self._binary = None if threshold is None else BinaryReader(threshold)
         self.tolerant = threshold is not None
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
         """Raise MisuseError when one of several files is not binary."""
         default = next(name for i, name in enumerate(labels.classes) if i != labels.background)
         foreground = labels.index(self.instance or default, "mask.instance")
-        bands = [_band(file.path, window, self._binary) for file, window in zip(files, pixels, strict=True)]
+        bands = [_read_band(file.path, window, self._binary) for file, window in zip(files, pixels, strict=True)]
         if len(bands) > 1:
             for file, band in zip(files, bands, strict=True):
                 _require_binary(file.path, band)
@@ -45,7 +46,7 @@ class Instances(Encoding):
 
 
 class PerClass(Encoding):
-    """One binary file per class, found by `{class}` in the masks' pattern; a missing file means: not there.
+    """One binary file per class, found by `{class}` in the masks' pattern; a missing file: no such pixels.
 
     Where files overlap, a later class in `order` (default: that of the classes) lies above, and those it does not
     name lie below; the rest is background. `threshold` reads files that JPEG or smoothing changed: brighter is the
@@ -56,7 +57,7 @@ class PerClass(Encoding):
 
     def __init__(self, order: list[str] | None = None, threshold: float | None = None) -> None:
         self.order = order
-        self._binary = None if threshold is None else Binary(threshold)
+        self._binary = None if threshold is None else BinaryReader(threshold)
         self.tolerant = threshold is not None
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
@@ -65,20 +66,20 @@ class PerClass(Encoding):
         order = [name for name in labels.classes if name not in named] + named
         indices = {name: labels.index(name, "mask.order") for name in order}
         mask = np.full(pixels[0].shape, labels.background, np.uint8)
-        of_class: dict[str | None, np.ndarray] = {}
+        by_class: dict[str | None, np.ndarray] = {}
         for file, window in zip(files, pixels, strict=True):
             if file.class_name is None:
                 raise MisuseError("mask PerClass needs {class} in `masks`, such as 'masks/{class}/{name}.*'.")
-            _require_binary(file.path, band := _band(file.path, window, self._binary))
-            of_class[file.class_name] = band > 0
+            _require_binary(file.path, band := _read_band(file.path, window, self._binary))
+            by_class[file.class_name] = band > 0
         for name, index in indices.items():
-            if name in of_class:
-                mask[of_class[name]] = index
+            if name in by_class:
+                mask[by_class[name]] = index
         return _ignore_missing(mask, pixels)
 
 
-def _band(path: Path, pixels: MaskPixels, binary: Binary | None) -> np.ndarray:
-    """Return (H, W), 0 where no object is: also where nothing was measured."""
+def _read_band(path: Path, pixels: MaskPixels, binary: BinaryReader | None) -> np.ndarray:
+    """Return (H, W), 0 where no object is and where nothing was measured."""
     band = take_one_band(path, pixels) if binary is None else binary.read(path, pixels)
     if pixels.palette is not None and binary is None:
         _require_black(path, band, pixels.palette)
@@ -86,7 +87,7 @@ def _band(path: Path, pixels: MaskPixels, binary: Binary | None) -> np.ndarray:
 
 
 def _require_black(path: Path, band: np.ndarray, palette: np.ndarray) -> None:
-    """Raise MisuseError if a palette paints 0, which is no object, and what is one the other way round."""
+    """Raise MisuseError if a palette paints 0, which is no object, and an object 0, as if exchanged."""
     colours = {int(value): tuple(int(v) for v in palette[value]) for value in np.unique(band)}
     if colours.get(0, BLACK) != BLACK and (len(colours) == 1 or BLACK in colours.values()):
         raise MisuseError(
@@ -96,7 +97,7 @@ def _require_black(path: Path, band: np.ndarray, palette: np.ndarray) -> None:
 
 
 def _ignore_missing(mask: np.ndarray, pixels: Sequence[MaskPixels]) -> np.ndarray:
-    """Return the mask with 255 where a file says that nothing was measured, unless it does so by 0: no object."""
+    """Return the mask with 255 where a file marks pixels as not measured, except by 0, which is no object."""
     return ignore_missing(mask, [window for window in pixels if window.nodata != 0])
 
 
@@ -104,7 +105,7 @@ def _require_binary(path: Path, band: np.ndarray) -> None:
     if not ((band == 0) | (band == band.max())).all():
         values = np.unique(band)
         raise MisuseError(
-            f"{path}: holds {listed(band)} where 0 and one other value are expected. "
+            f"{path}: holds {list_values(band)} where 0 and one other value are expected. "
             f"{suggest_cause(band, 2) if len(values) > 20 else 'Save it as a binary mask.'}"
         )
 

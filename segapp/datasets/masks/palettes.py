@@ -1,4 +1,4 @@
-"""The colours of palette masks: where files disagree on them, the order of a palette says nothing about classes."""
+"""Check the palettes of masks: where files disagree on the colours, palette indices are no class indices."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -13,7 +13,7 @@ BLACK = (0, 0, 0)
 
 
 class Palettes:
-    """What colour each index had in the masks seen so far, by this process."""
+    """The colour of each index in the masks that this process has read so far."""
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[tuple[int, ...], Path]] = {}
@@ -23,8 +23,8 @@ class Palettes:
     ) -> None:
         """Raise MisuseError if the (H, W) indices have other colours than in another file, or look exchanged.
 
-        Programs that save or shrink palettes sort them as they like. `listed` are the indices of which the user said
-        which class they are.
+        Programs that save or shrink palettes sort them as they like. `listed` are the indices whose class the
+        user gave.
         """
         used = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
         colours = {int(index): tuple(int(v) for v in palette[index]) for index in used}
@@ -33,18 +33,18 @@ class Palettes:
             if known != colour:
                 raise MisuseError(
                     f"{path}: its palette paints {index} {colour}, that of {other} {known}, so the order of the "
-                    f"palettes says nothing about classes. {_remedy(colours)}"
+                    f"palettes says nothing about classes. {_suggest_fix(colours)}"
                 )
         black = [index for index, colour in colours.items() if colour == BLACK and index != IGNORE_INDEX]
         base = colours.get(labels.background, BLACK)
         if base != BLACK and [index for index in black if index not in listed]:
             raise MisuseError(
                 f"{path}: its palette paints {labels.background}, which is {labels.classes[labels.background]!r}, "
-                f"{base} and {black[0]} black, as if they were exchanged. {_remedy(colours)} If the numbers are the "
-                f"classes, say so: mask segapp.datasets.Indices with values {{{black[0]}: {black[0]}}}."
+                f"{base} and {black[0]} black, as if they were exchanged. {_suggest_fix(colours)} If the numbers "
+                f"are the classes, say so: mask segapp.datasets.Indices with values {{{black[0]}: {black[0]}}}."
             )
 
 
-def _remedy(colours: dict[int, tuple[int, ...]]) -> str:
+def _suggest_fix(colours: dict[int, tuple[int, ...]]) -> str:
     shown = ", ".join(str(list(colour)) for colour in list(colours.values())[:6])
     return f"Read the colours: mask segapp.datasets.Colours, with the class of each (here {shown})."

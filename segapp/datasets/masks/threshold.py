@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.datasets.masks.decided import Decided
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, require_painted, take_one_band
+from segapp.datasets.masks.decision_log import DecisionLog
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.pixel_checks import ignore_missing, require_opaque, take_one_band
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
@@ -17,15 +18,15 @@ SPREAD = 64
 class Threshold(Encoding):
     """One kind of object in grey masks of JPEG or smoothed origin: brighter than `threshold` is the object.
 
-    `above` is the objects' class (default: the first that is not the background), the rest is background. The log says
-    how many pixels were neither 0 nor white and so were decided.
+    `above` is the objects' class (default: the first that is not the background), the rest is background. It is logged
+    how many pixels were neither 0 nor white and so were decided by the threshold.
     """
 
     tolerant = True
 
     def __init__(self, threshold: float = 127, above: str | None = None) -> None:
         self.threshold, self.above = threshold, above
-        self._binary = Binary(threshold)
+        self._binary = BinaryReader(threshold)
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
         """Raise MisuseError for colours."""
@@ -35,25 +36,25 @@ class Threshold(Encoding):
         return ignore_missing(mask, pixels)
 
 
-class Binary:
-    """Where a grey mask file shows an object, by a threshold; counts what that decided."""
+class BinaryReader:
+    """Reads grey mask files as binary by a threshold, and logs how many pixels that decided."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._decided = Decided(f"The threshold of {threshold:g}")
+        self._decided = DecisionLog(f"The threshold of {threshold:g}")
 
     def read(self, path: Path, pixels: MaskPixels) -> np.ndarray:
         """Return (H, W) bool; MisuseError for colours."""
-        band = _grey(path, pixels)
+        band = _to_grey(path, pixels)
         decided = int(((band != 0) & (band != pixels.largest)).sum())
         self._decided.add(path, decided, band.size)
         return band > self._threshold
 
 
-def _grey(path: Path, pixels: MaskPixels) -> np.ndarray:
+def _to_grey(path: Path, pixels: MaskPixels) -> np.ndarray:
     if pixels.palette is not None or pixels.values.shape[2] == 1:
         return take_one_band(path, pixels)
-    require_painted(path, pixels)
+    require_opaque(path, pixels)
     values = pixels.values.astype(np.float32)
     spread = values.max(axis=2) - values.min(axis=2)
     if spread.max(initial=0) > SPREAD / 255 * pixels.largest:

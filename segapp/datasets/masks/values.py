@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile, ignore_missing, listed, take_one_band
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
 from segapp.datasets.masks.palettes import Palettes
+from segapp.datasets.masks.pixel_checks import ignore_missing, list_values, take_one_band
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
@@ -28,7 +29,7 @@ class Indices(Encoding):
         outside = [v for v in self.values if not 0 <= v < 2**16]
         if outside:
             raise MisuseError(f"{INDICES}: stored values lie in 0 … 65535, got {outside}.")
-        self.tolerant = all(value in self.values for value in range(256))  # the user decided each of them
+        self.tolerant = all(value in self.values for value in range(256))  # the user assigned each of them
         self._palettes = Palettes()
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
@@ -38,11 +39,11 @@ class Indices(Encoding):
             self._palettes.check(path, stored, pixels[0].palette, labels, self.values)
         if pixels[0].missing is not None and not self._is_listed(path, pixels[0], labels):
             stored = np.where(pixels[0].missing, labels.background, stored)
-            return ignore_missing(self._indices(path, stored, labels), pixels)
-        return self._indices(path, stored, labels)
+            return ignore_missing(self._map_values(path, stored, labels), pixels)
+        return self._map_values(path, stored, labels)
 
     def _is_listed(self, path: Path, pixels: MaskPixels, labels: Labels) -> bool:
-        """Return whether `values` say what the nodata value is; MisuseError where it could be a class."""
+        """Return whether `values` map the nodata value; MisuseError where it could be a class."""
         value = pixels.nodata
         if value is None or not 0 <= value < 2**16:
             return False
@@ -56,7 +57,7 @@ class Indices(Encoding):
             f"class, or {{{value:g}: {IGNORE_INDEX}}} to ignore these pixels."
         )
 
-    def _indices(self, path: Path, stored: np.ndarray, labels: Labels) -> np.ndarray:
+    def _map_values(self, path: Path, stored: np.ndarray, labels: Labels) -> np.ndarray:
         if stored.dtype.kind == "f":
             stored = _require_whole_numbers(path, stored)
         if stored.size and (int(stored.min()) < 0 or int(stored.max()) >= 2**16):
@@ -100,7 +101,7 @@ class Indices(Encoding):
             return
         _, second = labels.classes
         raise MisuseError(
-            f"{files[0].path}: holds {listed(indices)} and no 1; with two classes 255 may mean {second!r} or "
+            f"{files[0].path}: holds {list_values(indices)} and no 1; with two classes 255 may mean {second!r} or "
             f"'ignore'. Say which: mask {INDICES} with values {{0: 0, 255: 1}} if 255 is {second!r}, "
             f"or {{0: 0, 1: 1, 255: 255}} if 255 is to be ignored."
         )
@@ -112,7 +113,7 @@ class Indices(Encoding):
         bad = ~inside | (table[np.where(inside, stored, 0)] == UNKNOWN)
         known = ", ".join(map(str, np.flatnonzero(table != UNKNOWN)[:12])) + (" …" if count > 11 else "")
         return MisuseError(
-            f"{path}: {int(bad.sum()):,} pixels hold {listed(stored[bad])}, which "
+            f"{path}: {int(bad.sum()):,} pixels hold {list_values(stored[bad])}, which "
             f"{'is' if len(np.unique(stored[bad])) == 1 else 'are'} no class (known: {known}; "
             f"255 is ignored). {suggest_cause(stored, count)}"
         )

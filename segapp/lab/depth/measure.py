@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from segapp.datasets.microscopy import draw
+from segapp.datasets.microscopy import draw_image
 from segapp.errors import MisuseError
 from segapp.models import BlockStyle, PlainEncoder, UNet
 from segapp.models.skips import Dense, Residual
@@ -142,7 +142,7 @@ def compute_fans(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
 def make_images(seed: int, scale: Scale) -> tuple[Tensor, Tensor]:
     """Make (N, 1, H, W) uint8 images of cells and (N, H, W) int64 masks from a seed."""
     streams = [np.random.Generator(np.random.PCG64([seed, index])) for index in range(scale.batch)]
-    pairs = [draw(scale.size, 1, False, stream) for stream in streams]
+    pairs = [draw_image(scale.size, 1, False, stream) for stream in streams]
     images = torch.stack([torch.from_numpy(image.transpose(2, 0, 1).copy()) for image, _ in pairs])
     return images, torch.stack([torch.from_numpy(mask).long() for _, mask in pairs])
 

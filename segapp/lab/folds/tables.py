@@ -9,7 +9,8 @@ from segapp.errors import SegappError
 from segapp.io import read_table
 from segapp.lab.study.effects import TableRow
 from segapp.metrics import Overlap
-from segapp.report.results import Result, list_scores, name_score, sort_key_natural
+from segapp.natural_order import make_natural_key
+from segapp.report.results import Result, list_scores, name_score
 from segapp.report.statistics import estimate_mean
 
 
@@ -25,7 +26,7 @@ def make_image_rows(results: Sequence[Result]) -> list[TableRow]:
             if image in rows:
                 raise SegappError(f"{image} was scored in {rows[image]['fold']} and in {result.variant}.")
             rows[image] = {"image": image, "fold": result.variant, "group": groups.get(image, image), **scores}
-    return [rows[image] for image in sorted(rows, key=sort_key_natural)]
+    return [rows[image] for image in sorted(rows, key=make_natural_key)]
 
 
 def make_score_rows(

@@ -6,7 +6,8 @@ import numpy as np
 import PIL.Image
 
 from segapp.datasets import Encoding
-from segapp.datasets.masks.encoding import EncodedMask, Labels, MaskFile
+from segapp.datasets.masks.encoded_mask import EncodedMask
+from segapp.datasets.masks.encoding import Labels, MaskFile
 
 TRUTH = np.zeros((32, 32), np.uint8)
 TRUTH[8:16, 8:20] = 1

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from segapp.datasets import Encoding
-from segapp.datasets.masks.encoding import EncodedMask, Labels, MaskFile
+from segapp.datasets.masks.encoded_mask import EncodedMask
+from segapp.datasets.masks.encoding import Labels, MaskFile
 from tests.datasets.look_alikes import save
 
 

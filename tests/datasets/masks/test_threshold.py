@@ -9,8 +9,9 @@ import pytest
 import tifffile
 
 from segapp.datasets import Colours, Indices, Instances, PerClass, Threshold
-from segapp.datasets.masks.encoding import EncodedMask, Labels, MaskFile
-from segapp.datasets.masks.threshold import Binary
+from segapp.datasets.masks.encoded_mask import EncodedMask
+from segapp.datasets.masks.encoding import Labels, MaskFile
+from segapp.datasets.masks.threshold import BinaryReader
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 from tests.datasets.masks.coloured import RED, TRUTH, read
@@ -54,6 +55,6 @@ def test_what_is_brighter_than_the_threshold_is_the_class_that_is_named(tmp_path
 
 def test_a_tint_is_grey_and_a_colour_is_not() -> None:
     tinted = MaskPixels(np.array([[[200, 180, 190], [10, 0, 20]]], np.uint8), 255)
-    assert Binary(127).read(Path("m.png"), tinted).tolist() == [[True, False]]
+    assert BinaryReader(127).read(Path("m.png"), tinted).tolist() == [[True, False]]
     with pytest.raises(MisuseError, match=r"m\.png"):
-        Binary(127).read(Path("m.png"), MaskPixels(np.array([[[200, 100, 190]]], np.uint8), 255))
+        BinaryReader(127).read(Path("m.png"), MaskPixels(np.array([[[200, 100, 190]]], np.uint8), 255))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segapp.datasets import Folder, PerClass
-from segapp.datasets.layout import MaskPattern, find_images, fixed_start
+from segapp.datasets.file_search import MaskPattern, find_images
 from segapp.errors import MisuseError
 from tests.datasets.folders import CLASSES, GREY, folder, mask_names, names, pairs
 from tests.datasets.look_alikes import save
@@ -97,31 +97,16 @@ def test_a_missing_root_names_its_neighbours(tmp_path: Path) -> None:
         names(folder(tmp_path / "camvd"))
 
 
-@pytest.mark.parametrize(
-    ("pattern", "start"),
-    [
-        ("images", "images"),
-        ("a/b/*.png", "a/b"),
-        ("a/{split}/b", "a"),
-        ("*/a", ""),
-        ("a/x{name}.png", "a"),
-        ("a/b[12]", "a"),
-    ],
-)
-def test_the_fixed_start_of_a_pattern_is_its_folders_before_anything_that_varies(pattern: str, start: str) -> None:
-    assert fixed_start(pattern) == start
-
-
 def test_words_of_the_images_fill_the_pattern_of_the_masks(tmp_path: Path) -> None:
     save(tmp_path / "train/img/p1/a.png", GREY)
     for name in ("train/gt/p1/a_1.png", "train/gt/p1/a_2.png", "train/gt/p1/ab_1.png"):
         save(tmp_path / name, GREY)
     (found,) = find_images(tmp_path, "{split}/img")
-    assert (found.name, found.inner, found.split) == ("train/img/p1/a", "p1/a", "train")
+    assert (found.name, found.mask_name, found.split) == ("train/img/p1/a", "p1/a", "train")
     pattern = MaskPattern(tmp_path, "{split}/gt/{parent}/{stem}_*", ())
-    assert [file.path.name for file in pattern.files(found)] == ["a_1.png", "a_2.png"]
-    assert pattern.paths_tried(found) == ["train/gt/p1/a_*"]
-    assert len(pattern.everything()) == 3
+    assert [file.path.name for file in pattern.find_files(found)] == ["a_1.png", "a_2.png"]
+    assert pattern.list_tried_paths(found) == ["train/gt/p1/a_*"]
+    assert len(pattern.find_all_files()) == 3
 
 
 def test_names_with_wildcards_in_them_are_taken_literally(tmp_path: Path) -> None:
@@ -130,6 +115,6 @@ def test_names_with_wildcards_in_them_are_taken_literally(tmp_path: Path) -> Non
         save(tmp_path / f"masks/{name}.png", GREY)
     pattern = MaskPattern(tmp_path, "masks", ())
     by_name = {
-        found.name: [file.path.name for file in pattern.files(found)] for found in find_images(tmp_path, "images")
+        found.name: [file.path.name for file in pattern.find_files(found)] for found in find_images(tmp_path, "images")
     }
     assert by_name == {"a[1]": ["a[1].png"], "a1": ["a1.png"]}

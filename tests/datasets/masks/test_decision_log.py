@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segapp.datasets import Threshold
-from segapp.datasets.masks.decided import Decided
+from segapp.datasets.masks.decision_log import DecisionLog
 from tests.datasets.look_alikes import save
 from tests.datasets.masks.coloured import TRUTH, read
 
@@ -26,7 +26,7 @@ def test_the_log_says_how_many_pixels_were_decided(tmp_path: Path, caplog: pytes
 
 
 def test_masks_are_counted_once_and_told_after_1_10_and_100(caplog: pytest.LogCaptureFixture) -> None:
-    decided = Decided("The rule")
+    decided = DecisionLog("The rule")
     for number in range(150):
         for _ in range(2):  # seen again: windows of one mask
             decided.add(Path(f"{number}.png"), 1, 100)
@@ -36,7 +36,7 @@ def test_masks_are_counted_once_and_told_after_1_10_and_100(caplog: pytest.LogCa
 
 
 def test_nothing_is_told_while_nothing_was_decided(caplog: pytest.LogCaptureFixture) -> None:
-    decided = Decided("The rule")
+    decided = DecisionLog("The rule")
     for number in range(12):
         decided.add(Path(f"{number}.png"), 0, 100)
     assert not caplog.records

@@ -1,4 +1,4 @@
-"""How many pixels of masks hold no class exactly and were decided by a rule: the user is told."""
+"""Log how many mask pixels hold no class exactly and were assigned to one by a rule."""
 
 import logging
 from pathlib import Path
@@ -8,8 +8,8 @@ from segapp.terminal.text import for_terminal
 logger = logging.getLogger(__name__)
 
 
-class Decided:
-    """Counts over the masks that this process has seen, logged after 1, 10, 100, … of them."""
+class DecisionLog:
+    """Counts decided pixels over the masks that this process has read; logs after 1, 10, 100, … masks."""
 
     def __init__(self, rule: str) -> None:
         self._rule = rule
@@ -18,7 +18,7 @@ class Decided:
         self._next = 1
 
     def add(self, path: Path, decided: int, pixels: int) -> None:
-        """Count a mask when it is first seen; `decided` of its `pixels` were."""
+        """Count a mask when it is first read: the rule assigned `decided` of its `pixels`."""
         if path in self._paths:
             return
         self._paths.add(path)

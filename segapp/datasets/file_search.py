@@ -1,0 +1,188 @@
+"""Find the images and masks that path patterns match."""
+
+import difflib
+import glob
+import os
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from segapp.datasets.file_patterns import (
+    WILDCARDS,
+    check_pattern,
+    compile_pattern,
+    extend_to_files,
+    fill_pattern,
+    get_fixed_start,
+    separate_parents,
+    to_glob,
+)
+from segapp.datasets.masks.encoding import MaskFile
+from segapp.datasets.unsupported import describe_annotations, explain_unread
+from segapp.errors import MisuseError
+from segapp.io import find_suffix, list_suffixes, walk_folders
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One image file, and the values that fill the placeholders of its masks' pattern."""
+
+    path: Path
+    name: str
+    """Unique: relative to the fixed start of the images' pattern, without suffix."""
+    mask_name: str
+    """Value of `{name}` in the masks' pattern: that of the images' pattern, else the path inside their folder."""
+    split: str | None
+
+
+def find_images(root: Path, pattern: str) -> list[FoundImage]:
+    """Return images under every folder, or every file, that `pattern` (relative to root) matches; any order.
+
+    Raises MisuseError when there is none.
+    """
+    check_pattern("images", pattern, {"split", "name"})
+    require_folder(root)
+    fixed = root / get_fixed_start(pattern)
+    require_folder(fixed)
+    named = "{name}" in pattern
+    files = extend_to_files(pattern)[0] if named else pattern
+    expression = compile_pattern(files)
+    found = []
+    for match in _find_matches(root, to_glob(files)):
+        relative = expression.fullmatch(match.relative_to(root).as_posix())
+        if named and (relative is None or match.is_dir()):
+            continue
+        values = relative.groupdict() if relative else {}
+        folder = match if match.is_dir() else fixed
+        paths = _walk_files(match) if match.is_dir() else [match]
+        for path in filter(_is_image, paths):
+            mask_name = _get_mask_name(values) if named else _make_name(path, folder)
+            found.append(FoundImage(path, _make_name(path, fixed), mask_name, values.get("split")))
+    if not found:
+        raise MisuseError(
+            f"{fixed}: no images ({_format_suffixes()}) match {pattern!r}; there is: {_list_folder(fixed)}."
+        )
+    return found
+
+
+class MaskPattern:
+    """Finds the masks of an image; directories are listed once."""
+
+    def __init__(self, root: Path, pattern: str, classes: Sequence[str]) -> None:
+        check_pattern("masks", pattern, {"split", "name", "stem", "parent", "class"})
+        require_folder(root / get_fixed_start(pattern), root)
+        self.root, self.classes, self.pattern = root, classes, pattern
+        self._patterns = extend_to_files(separate_parents(pattern))
+        self._listings: dict[Path, list[str]] = {}
+
+    def find_files(self, image: FoundImage) -> list[MaskFile]:
+        """Return the mask files in order of the classes, then of the names; none where there are none."""
+        return [
+            MaskFile(path, class_name)
+            for class_name, filled in self._fill_patterns(_get_placeholder_values(image), glob.escape)
+            for path in self._find_matching(filled)
+            if path != image.path
+        ]
+
+    def list_tried_paths(self, image: FoundImage) -> list[str]:
+        """Return where masks of an image are looked for, relative to root."""
+        return [filled for _, filled in self._fill_patterns(_get_placeholder_values(image), str)]
+
+    def find_all_files(self) -> set[Path]:
+        """Return every file that may be some image's mask."""
+        every = (to_glob(filled) for _, filled in self._fill_patterns({}, glob.escape))
+        return {p for filled in every for p in _find_matches(self.root, filled) if _is_image(p) and p.is_file()}
+
+    def _fill_patterns(self, values: dict[str, str], escape: Callable[[str], str]) -> Iterator[tuple[str | None, str]]:
+        for name in self.classes if "{class}" in self.pattern else [None]:
+            known = values if name is None else values | {"class": name}
+            for pattern in self._patterns:
+                yield name, fill_pattern(pattern, known, escape)
+
+    def _find_matching(self, pattern: str) -> list[Path]:
+        folder, _, last = pattern.rpartition("/")
+        if WILDCARDS.search(folder.replace("[[]", "").replace("[?]", "").replace("[*]", "")):
+            return [path for path in _find_matches(self.root, pattern) if _is_image(path)]
+        directory = self.root / re.sub(r"\[([*?\[])\]", r"\1", folder)
+        return [directory / name for name in self._iterate_listing(directory, last)]
+
+    def _iterate_listing(self, directory: Path, pattern: str) -> Iterator[str]:
+        names = self._listings.get(directory)
+        if names is None:
+            names = sorted(entry.name for entry in os.scandir(directory)) if directory.is_dir() else []
+            self._listings[directory] = names
+        start = WILDCARDS.split(pattern, maxsplit=1)[0]
+        for name in names[bisect_left(names, start) :]:
+            if not name.startswith(start):
+                return
+            if _is_match(name, pattern):
+                yield name
+
+
+def require_folder(folder: Path, root: Path | None = None) -> None:
+    """Raise MisuseError unless `folder` is a folder.
+
+    The message lists what its parent holds, and annotations under `root` that segapp does not read.
+    """
+    if folder.is_dir():
+        return
+    if folder.exists():
+        note = f" {message}." if (message := explain_unread(folder.suffix.lower())) else ""
+        raise MisuseError(f"{folder}: is a file; a folder is needed.{note}")
+    parent = next(p for p in folder.absolute().parents if p.is_dir())
+    missing = folder.absolute().relative_to(parent).parts[0]
+    names = sorted(entry.name for entry in parent.iterdir())
+    near = difflib.get_close_matches(missing, names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise MisuseError(
+        f"{folder}: there is no such folder{hint}; {parent} holds: {_list_folder(parent)}."
+        f"{describe_annotations(root) if root and root.is_dir() else ''}"
+    )
+
+
+def _list_folder(folder: Path) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    return ", ".join(names[:8]) + (f" … ({len(names)} in all)" if len(names) > 8 else "") or "nothing"
+
+
+def _format_suffixes() -> str:
+    return ", ".join(list_suffixes())
+
+
+def _get_placeholder_values(image: FoundImage) -> dict[str, str]:
+    parent, _, stem = image.mask_name.rpartition("/")
+    return {"name": image.mask_name, "stem": stem, "parent": parent, "split": image.split or ""}
+
+
+def _get_mask_name(values: dict[str, str | None]) -> str:
+    return values.get("name") or f"{values.get('parent') or ''}{values.get('stem') or ''}"
+
+
+def _find_matches(root: Path, pattern: str) -> Iterable[Path]:
+    pattern = pattern.strip("/")
+    return [root] if pattern in ("", ".") else root.glob(pattern)
+
+
+def _walk_files(folder: Path) -> Iterator[Path]:
+    for directory, names in walk_folders(folder):
+        yield from (directory / name for name in names)
+
+
+def _is_image(path: Path) -> bool:
+    return bool(find_suffix(path)) and not path.name.startswith(".")
+
+
+def _is_match(name: str, pattern: str) -> bool:
+    path = Path(name)
+    if not _is_image(path):
+        return False
+    if pattern.endswith(".*"):  # 'a.*' is a.png, not a.b.png, which belongs to the image a.b
+        return fnmatchcase(path.stem, pattern.removesuffix(".*"))
+    return fnmatchcase(name, pattern)
+
+
+def _make_name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()

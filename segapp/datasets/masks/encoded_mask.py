@@ -1,0 +1,84 @@
+"""A mask made of one or several files, read through an encoding."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.errors import MisuseError
+from segapp.io import has_windows, read_header, read_mask_window, read_shape
+
+FULL_CHECK_PIXELS = 2**22
+"""Pixels (2048 x 2048) up to which a complete mask is checked when first read, also in formats with windows."""
+
+
+class EncodedMask:
+    """A mask made of one or several files of one size."""
+
+    def __init__(self, files: Sequence[MaskFile], encoding: Encoding, labels: Labels) -> None:
+        self.files, self.encoding, self.labels = tuple(files), encoding, labels
+        self._was_checked = False
+
+    def __repr__(self) -> str:
+        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"{self.files[0].path}{more}"
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Height, width, from the first file's header."""
+        return read_shape(self.files[0].path)
+
+    @property
+    def orientation(self) -> int:
+        """EXIF's 1 … 8 of the first file."""
+        return read_header(self.files[0].path).orientation
+
+    def read(self) -> np.ndarray:
+        """Return (H, W) uint8."""
+        indices = self._decode(0, 0, *self.shape)
+        self.encoding.check_meaning(self.files, indices, self.labels)
+        self._was_checked = True
+        return indices
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """Read (h, w) uint8, inside the mask only."""
+        if not self.encoding.local:
+            return self.read()[y : y + h, x : x + w]
+        if not self._was_checked and self._is_checked_in_full():
+            self.read()  # a wrong value is found at the first read, wherever that crop lies
+        indices = self._decode(y, x, h, w)
+        if not self._was_checked and self.encoding.is_doubtful(indices, self.labels):
+            self.read()
+        return indices
+
+    def _is_checked_in_full(self) -> bool:
+        """Return whether reading a window decodes the complete mask anyway, or the complete mask is small."""
+        height, width = self.shape
+        return height * width <= FULL_CHECK_PIXELS or not has_windows(self.files[0].path)
+
+    def _decode(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        for file in self.files[1:]:
+            if read_shape(file.path) != self.shape:
+                raise MisuseError(
+                    f"{file.path}: {_format_size(read_shape(file.path))} pixels, but {self.files[0].path} of the "
+                    f"same image has {_format_size(self.shape)}; the masks of one image must have its size."
+                )
+        pixels = [read_mask_window(file.path, y, x, h, w) for file in self.files]
+        for file, window in zip(self.files, pixels, strict=True):
+            if window.lossy is not None and not self.encoding.tolerant:
+                raise _explain_lossy(file.path, window.lossy)
+        return self.encoding.decode(self.files, pixels, self.labels)
+
+
+def _format_size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} x {shape[1]}"
+
+
+def _explain_lossy(path: Path, codec: str) -> MisuseError:
+    return MisuseError(
+        f"{path}: {codec} changes values, so a class mask in it is not what was saved. Save masks as PNG from the "
+        "original annotation. Where there is none: mask segapp.datasets.Threshold for one kind of object (Instances "
+        "and PerClass have a `threshold`), Colours with `nearest: true` for colours."
+    )
