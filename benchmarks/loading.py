@@ -53,7 +53,7 @@ def loaders(options: argparse.Namespace) -> str:
 def plain_transforms() -> list[A.BasicTransform]:
     """Return the transforms of `Microscopy`, written with albumentations: flips, turns, zoom, rotation, intensity."""
     zoom = A.Affine(scale=(0.75, 1.33), rotate=(-45, 45), border_mode=cv2.BORDER_REFLECT_101, p=0.3)
-    return [A.RandomCrop(CROP, CROP), A.D4(), zoom, *Microscopy().values(1)]
+    return [A.RandomCrop(CROP, CROP), A.D4(), zoom, *Microscopy().make_transforms(1)]
 
 
 def plain(change: A.Compose) -> Iterator[dict[str, torch.Tensor]]:

@@ -33,7 +33,7 @@ from segapp.inference.open import Networks, open_networks
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.metrics import Evaluator
+from segapp.metrics import ScoreCollector
 from segapp.spec import Spec
 
 ENCODERS = ("resnet18", "resnet34")
@@ -109,7 +109,7 @@ def bundles(path: Path, data: SegmentationDataModule) -> dict[str, Networks]:
 
 
 def score(runtime: Runtime, spec: Spec, data: SegmentationDataModule, images: int) -> float:
-    scores = Evaluator(spec.classes, spec.background)
+    scores = ScoreCollector(spec.classes, spec.background)
     engine = Engine(runtime, replace(spec, window=(512, 512)))
     for index, batch in enumerate(data.test_dataloader()):
         if index == images:

@@ -37,7 +37,7 @@ import torch
 from interleaved import Step, interleaved, interval, machine, raised_by, ratio, table
 
 import segapp.commands.predict as command
-from segapp.datasets.microscopy import draw
+from segapp.datasets.microscopy import draw_image
 from segapp.inference.open import Networks
 from segapp.inference.windows import list_window_starts
 
@@ -100,7 +100,7 @@ def picture(height: int, width: int) -> Path:
     path = prepared.DATA / f"cells-{height}x{width}.tif"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        pieces = [draw(TILE, 3, False, np.random.Generator(np.random.PCG64(seed)))[0] for seed in range(16)]
+        pieces = [draw_image(TILE, 3, False, np.random.Generator(np.random.PCG64(seed)))[0] for seed in range(16)]
         chance = np.random.default_rng(0)
 
         def tiles() -> Iterator[np.ndarray]:

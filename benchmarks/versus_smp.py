@@ -22,7 +22,7 @@ from segapp.inference.engine import Engine
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.metrics import Evaluator
+from segapp.metrics import ScoreCollector
 from segapp.schedules import WarmupCosine
 from segapp.spec import Spec
 
@@ -91,7 +91,7 @@ def train(net: nn.Module, data: SegmentationDataModule, spec: Spec, config: dict
 
 
 def validate(net: nn.Module, data: SegmentationDataModule, spec: Spec, precision: str) -> dict[str, float]:
-    scores = Evaluator(spec.classes, spec.background)
+    scores = ScoreCollector(spec.classes, spec.background)
     engine = Engine(TorchRuntime(net.eval(), "cpu", precision), spec)
     for batch in data.val_dataloader():
         prediction = engine.segment(ArrayImage(batch["image"][0].numpy().transpose(1, 2, 0)))

@@ -14,7 +14,7 @@ from segapp.inference.engine import Engine
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
 from segapp.loading.source_building import build_source
-from segapp.metrics import Evaluator
+from segapp.metrics import ScoreCollector
 from segapp.spec import Spec
 from segapp.training.precision import choose_precision
 
@@ -40,7 +40,7 @@ class Task:
 
     def score(self, net: nn.Module, pairs: Sequence["Pair"]) -> dict[str, float]:
         """Return the scores of a network on images at their stored size."""
-        scores = Evaluator(self.spec.classes, self.spec.background)
+        scores = ScoreCollector(self.spec.classes, self.spec.background)
         training = net.training
         engine = Engine(TorchRuntime(net.eval(), DEVICE, self.spec.precision), self.spec, BATCH)
         for (image, mask), (_, blocks) in zip(pairs, engine.stream([image for image, _ in pairs]), strict=True):

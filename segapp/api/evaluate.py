@@ -11,7 +11,7 @@ import torch
 from segapp.api.prediction import Prediction
 from segapp.errors import MisuseError
 from segapp.io import find_suffix, read_raw, walk_folders
-from segapp.metrics import TEST_SCORES, Evaluation, Evaluator
+from segapp.metrics import TEST_SCORES, Evaluation, ScoreCollector
 
 Labels = np.ndarray | Prediction | str | Path
 """(H, W) class indices: an array, a prediction, or the path of an image file of one channel."""
@@ -44,10 +44,10 @@ def evaluate(
     if background is not None and background not in classes:
         raise MisuseError(f"background {background!r} is none of the classes {', '.join(classes)}.")
     scores = TEST_SCORES if boundaries else ()
-    evaluator = Evaluator(classes, None if background is None else list(classes).index(background), scores)
+    collector = ScoreCollector(classes, None if background is None else list(classes).index(background), scores)
     for name, prediction, mask in _pair(predictions, masks):
-        evaluator.update(_read(prediction), _read(mask), name)
-    return evaluator.compute()
+        collector.update(_read(prediction), _read(mask), name)
+    return collector.compute()
 
 
 def _pair(

@@ -41,7 +41,7 @@ class EvaluationReport(Callback):
         self._write_json(trainer, spec, evaluation)
         header, rows = evaluation.tabulate()
         write_table(self.folder / "per_image.csv", header, [list(map(_cell, row)) for row in rows])
-        if pl_module.evaluator.keep_confusion:  # type: ignore[union-attr]
+        if pl_module.collector.keep_confusion:  # type: ignore[union-attr]
             self._write_confusion(evaluation)
         print(evaluation)
         print(f"written: {self.folder}")

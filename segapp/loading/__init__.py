@@ -1,1 +1,1 @@
-"""From a Source to batches."""
+"""Make batches of a Source."""

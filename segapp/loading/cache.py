@@ -14,7 +14,7 @@ ALIGNMENT = 64  # bytes: a slot's first pixel is aligned for any dtype
 
 
 class SharedCache:
-    """Slots of given sizes in order, as many as fit into `limit` bytes; filled by whoever needs one first.
+    """Slots of given sizes in order, as many as fit into `limit` bytes; each filled by the first worker that needs it.
 
     The memory is anonymous where the system can (Linux: independent of the size of /dev/shm, gone with the
     process however that ends), else a temporary file. Two workers that fill one slot at once write the same bytes.
@@ -33,15 +33,15 @@ class SharedCache:
         os.ftruncate(self._file, max(self._flags + self.count, 1))
         self._map()
 
-    def holds(self, number: int) -> bool:
+    def has_slot(self, number: int) -> bool:
         """Return whether there is a slot of this number."""
         return number < self.count
 
     def is_filled(self, number: int) -> bool:
         """Return whether there is such a slot and `fill` was done, by any process."""
-        return self.holds(number) and bool(self._memory[self._flags + number])
+        return self.has_slot(number) and bool(self._memory[self._flags + number])
 
-    def slot(self, number: int) -> np.ndarray:
+    def get_slot(self, number: int) -> np.ndarray:
         """Return a slot, (size,) uint8, not to be written to."""
         start = self._starts[number]
         view = self._memory[start : start + self._sizes[number]]
@@ -49,12 +49,12 @@ class SharedCache:
         return view
 
     def fill(self, number: int, *arrays: np.ndarray) -> None:
-        """Store the arrays' bytes one behind the other; the flag comes last."""
-        place = self._starts[number]
+        """Store the arrays' bytes one after the other, then set the flag."""
+        offset = self._starts[number]
         for array in arrays:
             flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            self._memory[place : place + flat.size] = flat
-            place += flat.size
+            self._memory[offset : offset + flat.size] = flat
+            offset += flat.size
         self._memory[self._flags + number] = 1
 
     def _map(self) -> None:

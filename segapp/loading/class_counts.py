@@ -1,4 +1,4 @@
-"""One pass over the training masks: how often each class occurs, and where."""
+"""Scan the training masks once: how often each class occurs, and at which pixels."""
 
 from collections.abc import Sequence
 
@@ -10,53 +10,53 @@ from segapp.datasets.class_presence import PROGRESS_DELAY, map_in_threads
 from segapp.errors import MisuseError
 from segapp.loading.reader import Reader
 
-PER_MASK = 64  # places remembered per class and mask: enough variety, 12 bytes each
+PIXELS_PER_MASK = 64  # pixels remembered per class and mask: enough variety, 12 bytes each
 
 
-class Scan:
-    """Counts and places of the classes in the masks of a reader's items; the same for the same masks.
+class ClassScan:
+    """Counts and pixels of the classes in the masks of a reader's items; the same for the same masks.
 
-    `pixel` does not sample the class `without`, mostly the background.
+    `sample_pixel` does not sample the class `excluded`, mostly the background.
     """
 
-    def __init__(self, reader: Reader, num_classes: int, without: int | None = None) -> None:
+    def __init__(self, reader: Reader, num_classes: int, excluded: int | None = None) -> None:
         self._reader, self._num_classes = reader, num_classes
-        results = map_in_threads(self._look, range(len(reader)))
+        results = map_in_threads(self._scan_mask, range(len(reader)))
         found = list(tqdm(results, "masks", len(reader), leave=False, delay=PROGRESS_DELAY, disable=None))
         self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
         """(K,) int64: pixels of each class."""
-        self._places = [
-            [(item, places[k]) for item, (_, places) in enumerate(found) if len(places[k])] for k in range(num_classes)
+        self._pixels = [
+            [(item, pixels[k]) for item, (_, pixels) in enumerate(found) if len(pixels[k])] for k in range(num_classes)
         ]
-        self._sampled = [k for k in range(num_classes) if self._places[k] and k != without]
+        self._sampled = [k for k in range(num_classes) if self._pixels[k] and k != excluded]
         if not self.counts.any():
             raise MisuseError("the training masks hold no class at all, only 255 (ignore).")
 
     @property
     def has_samples(self) -> bool:
-        """Whether any class occurs that `pixel` may sample."""
+        """Whether any class occurs that `sample_pixel` may sample."""
         return bool(self._sampled)
 
-    def pixel(self, uniform: Sequence[float]) -> tuple[int, tuple[int, int]]:
-        """Return item and pixel (y, x) for three numbers in [0, 1): for the class, the image, the place in it."""
-        images = self._places[self._sampled[int(uniform[0] * len(self._sampled))]]
-        item, places = images[int(uniform[1] * len(images))]
-        y, x = places[int(uniform[2] * len(places))]
+    def sample_pixel(self, uniform: Sequence[float]) -> tuple[int, tuple[int, int]]:
+        """Return item and pixel (y, x) for three numbers in [0, 1): for the class, the image, the pixel in it."""
+        images = self._pixels[self._sampled[int(uniform[0] * len(self._sampled))]]
+        item, pixels = images[int(uniform[1] * len(images))]
+        y, x = pixels[int(uniform[2] * len(pixels))]
         return item, (int(y), int(x))
 
-    def _look(self, number: int) -> tuple[np.ndarray, list[np.ndarray]]:
-        with self._reader.naming(number):
-            self._reader.size(number)
+    def _scan_mask(self, number: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        with self._reader.name_in_errors(number):
+            self._reader.read_size(number)
             mask = self._reader.items[number].mask.read()  # type: ignore[union-attr]
         counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)[: self._num_classes]
         rng = np.random.default_rng(number)
         return counts.astype(np.int64), [
-            _sample_places(mask, k, rng) if counts[k] else np.empty((0, 2), np.int32) for k in range(self._num_classes)
+            _sample_pixels(mask, k, rng) if counts[k] else np.empty((0, 2), np.int32) for k in range(self._num_classes)
         ]
 
 
-def _sample_places(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
-    """Sample up to PER_MASK pixels (y, x) of one class evenly with replacement; (n, 2) int32."""
+def _sample_pixels(mask: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
+    """Sample up to PIXELS_PER_MASK pixels (y, x) of one class evenly with replacement; (n, 2) int32."""
     flat = np.flatnonzero(mask.ravel() == index)
-    sampled = flat[rng.integers(len(flat), size=min(PER_MASK, len(flat)))]
+    sampled = flat[rng.integers(len(flat), size=min(PIXELS_PER_MASK, len(flat)))]
     return np.column_stack(np.divmod(sampled, mask.shape[1])).astype(np.int32)

@@ -1,4 +1,4 @@
-"""The data module: make loaders of a Source for training and for evaluation."""
+"""The data module: loaders of a Source for training and for evaluation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,12 +12,12 @@ from lightning.pytorch import LightningDataModule
 from segapp.batch import Batch
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError, SegappError
-from segapp.loading.class_counts import Scan
+from segapp.loading.class_counts import ClassScan
 from segapp.loading.loader import EvaluationOrder, Loader, TrainOrder, explain_dead_worker, find_position
-from segapp.loading.mask_sample import SAMPLE, look_at_masks, report_absent, require_scorable
+from segapp.loading.mask_sample import SAMPLE, check_masks, report_absent, require_scorable
 from segapp.loading.reader import Reader, require_images
 from segapp.loading.recorded_split import select_recorded
-from segapp.loading.samples import Cut, EvaluationSet, TrainSet
+from segapp.loading.samples import EvaluationSet, Sampling, TrainSet
 from segapp.loading.settings_checks import Size, check_settings, to_pair
 from segapp.loading.training_set import make_cached_reader, require_samples, stack_fixed, try_augmenter
 from segapp.loading.worker_processes import choose_workers, start_worker
@@ -43,12 +43,12 @@ class SegmentationDataModule(LightningDataModule):
         num_workers: Processes that prepare batches; null chooses by the machine.
         cache_gb: Memory for decoded training images, per training process, shared by its workers.
         window: Height and width of evaluation windows; default: those of a training sample.
-        overlap: Share of an evaluation window that its neighbour also sees.
+        overlap: Fraction of an evaluation window that the next one covers too.
         blend: How overlapping windows are weighted.
         seed: Of everything random in training samples.
     """
 
-    # A process without a share of the evaluation images is refused below, with a message that says why.
+    # A process without evaluation images is refused below, with a message that explains it.
     allow_zero_length_dataloader_with_multiple_devices = True
 
     def __init__(
@@ -70,15 +70,15 @@ class SegmentationDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.source, self.batch_size, self.augment = source, batch_size, tuple(augment)
-        self.cut = Cut(to_pair(crop), to_pair(resize), crops_per_image, oversample, seed)
+        self.sampling = Sampling(to_pair(crop), to_pair(resize), crops_per_image, oversample, seed)
         self._unsampled = None if oversample_background else source.background
         self.num_workers, self.cache_gb = num_workers, cache_gb
-        self.window = to_pair(window) or self.cut.crop or self.cut.resize or WINDOW
+        self.window = to_pair(window) or self.sampling.crop or self.sampling.resize or WINDOW
         self.overlap, self.blend = overlap, blend
         self.split_is_kept = False
         """Whether a checkpoint that a Trainer loads leaves the split alone."""
         self._loaders: list[Loader] = []  # made so far
-        check_settings(batch_size, self.cut, self.window, num_workers, cache_gb)
+        check_settings(batch_size, self.sampling, self.window, num_workers, cache_gb)
 
     @classmethod
     def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:
@@ -108,7 +108,7 @@ class SegmentationDataModule(LightningDataModule):
             palette=source.palette,
             channels=source.channels,
             intensity=source.intensity,
-            resize=self.cut.resize,
+            resize=self.sampling.resize,
             window=self.window,
             overlap=self.overlap,
             blend=self.blend,
@@ -127,53 +127,53 @@ class SegmentationDataModule(LightningDataModule):
         return {split: [item.name for item in self._items[split]] for split in SPLITS}
 
     def restore_splits(self, names: Mapping[str, Sequence[str]]) -> None:
-        """Take the items that `split_names` once gave; MisuseError for missing ones, new ones are left out."""
+        """Use the split that `split_names` returned earlier; MisuseError for missing images, new ones are left out."""
         items = select_recorded(self.source, names)
-        for made_of_old in ("_reader", "_scan", "_train_set"):
-            self.__dict__.pop(made_of_old, None)
+        for stale in ("_reader", "_scan", "_train_set"):
+            self.__dict__.pop(stale, None)
         self._items = items
 
     def keep_split(self) -> None:
-        """Keep the split as it is when a Trainer goes on from a checkpoint or scores it, as --new_split does.
+        """Keep the present split when a Trainer resumes from a checkpoint or scores it, as --new_split does.
 
         Images that the checkpoint was trained on may then be scored.
         """
         self.split_is_kept = True
 
     def fixed_batches(self, split: SplitName, count: int) -> list[Batch]:
-        """`count` samples, cut as in training but not augmented, spread over the split: the same in every call.
+        """Return `count` samples, cropped as in training but not augmented, spread over the split: always the same.
 
         Raises MisuseError when the split has no images.
         """
-        cut = replace(self.cut, oversample=0.0)
-        samples = TrainSet(Reader(require_images(self._items[split], split)), cut, Augmenter((), self.channels))
+        sampling = replace(self.sampling, oversample=0.0)
+        samples = TrainSet(Reader(require_images(self._items[split], split)), sampling, Augmenter((), self.channels))
         return stack_fixed(samples, count, self.batch_size)
 
     def setup(self, stage: str) -> None:
-        """Look at masks before the first step, so that a bad one does not end a run after hours.
+        """Check masks before the first step, so that a faulty one does not end a run after hours.
 
-        Raises SegappError for one that cannot be used, and where all that would be scored is to be ignored. Classes
+        Raises SegappError for one that cannot be used, and where every pixel that would be scored is ignored. Classes
         that no validation or test image holds are logged.
         """
         if stage == "fit":
             _ = self._train_set
             if "_scan" not in self.__dict__:
-                look_at_masks(self._reader, self.num_classes, limit=SAMPLE)
-            if look := require_scorable(self._items["val"], "val", self.num_classes):
-                report_absent(look, "val", self.source.classes)
+                check_masks(self._reader, self.num_classes, limit=SAMPLE)
+            if seen := require_scorable(self._items["val"], "val", self.num_classes):
+                report_absent(seen, "val", self.source.classes)
             if test := self._items["test"]:
-                report_absent(look_at_masks(Reader(test), self.num_classes), "test", self.source.classes)
+                report_absent(check_masks(Reader(test), self.num_classes), "test", self.source.classes)
         elif stage in ("validate", "test"):
             split: SplitName = "val" if stage == "validate" else "test"
             require_scorable(self._items[split], split, self.num_classes, SAMPLE)
 
     def train_dataloader(self) -> Loader:
         """Return batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
-        order = TrainOrder(len(self._train_set), self.batch_size, self.cut.seed, *self._share)
-        return self._loader(self._train_set, order, lambda: find_position(self.trainer))
+        order = TrainOrder(len(self._train_set), self.batch_size, self.sampling.seed, *self._rank_and_world)
+        return self._make_loader(self._train_set, order, lambda: find_position(self.trainer))
 
     def val_dataloader(self) -> Loader:
-        """Return the complete images of this process's part, one per batch, on the CPU."""
+        """Return this process's share of the complete images, one per batch, on the CPU."""
         return self._make_evaluation_loader("val")
 
     def test_dataloader(self) -> Loader:
@@ -199,7 +199,7 @@ class SegmentationDataModule(LightningDataModule):
         return moved
 
     def on_exception(self, exception: BaseException) -> None:
-        """End every worker: Lightning ends those of the loop it is in, and a validation is in none of training's."""
+        """End every worker: Lightning ends those of the current loop only, and validation has its own."""
         for loader in self._loaders:
             loader.close()
 
@@ -216,31 +216,31 @@ class SegmentationDataModule(LightningDataModule):
         return make_cached_reader(self._items["train"], self.cache_gb)
 
     @cached_property
-    def _scan(self) -> Scan:
-        return Scan(self._reader, self.num_classes, self._unsampled)
+    def _scan(self) -> ClassScan:
+        return ClassScan(self._reader, self.num_classes, self._unsampled)
 
     @cached_property
     def _train_set(self) -> TrainSet:
         augmenter = Augmenter(self.augment, self.channels, self.num_classes)
-        try_augmenter(augmenter, self._reader, self.cut)
-        if not self.cut.oversample:
-            return TrainSet(self._reader, self.cut, augmenter)
-        require_samples(self._scan, self.cut.oversample, self.source.background)
-        return TrainSet(self._reader, self.cut, augmenter, self._scan)
+        try_augmenter(augmenter, self._reader, self.sampling)
+        if not self.sampling.oversample:
+            return TrainSet(self._reader, self.sampling, augmenter)
+        require_samples(self._scan, self.sampling.oversample, self.source.background)
+        return TrainSet(self._reader, self.sampling, augmenter, self._scan)
 
     @property
-    def _share(self) -> tuple[int, int]:
-        """Rank and number of the processes that train."""
+    def _rank_and_world(self) -> tuple[int, int]:
+        """The rank of this process and the number of processes that train."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def _make_evaluation_loader(self, split: SplitName) -> Loader:
-        rank, world = self._share
+        rank, world = self._rank_and_world
         items = require_images(self._items[split], split, world)
-        return self._loader(EvaluationSet(Reader(items)), EvaluationOrder(len(items), rank, world))
+        return self._make_loader(EvaluationSet(Reader(items)), EvaluationOrder(len(items), rank, world))
 
-    def _loader(self, samples: TrainSet | EvaluationSet, order: Any, position: Any = lambda: (0, 0)) -> Loader:
+    def _make_loader(self, samples: TrainSet | EvaluationSet, order: Any, position: Any = lambda: (0, 0)) -> Loader:
         on_gpu = self.trainer.strategy.root_device.type == "cuda" if self.trainer else torch.cuda.is_available()
-        workers = choose_workers(on_gpu, self._share[1]) if self.num_workers is None else self.num_workers
+        workers = choose_workers(on_gpu, self._rank_and_world[1]) if self.num_workers is None else self.num_workers
         loader = Loader(samples, order, position, min(workers, len(order)), on_gpu, start_worker)
         self._loaders.append(loader)
         return loader

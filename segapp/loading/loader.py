@@ -16,11 +16,11 @@ from segapp.loading.reader import Reader
 from segapp.loading.samples import EvaluationSet, Failure, Key, TrainSet
 
 Position = tuple[int, int]
-"""Epoch, and number of its batches that are done."""
+"""Epoch, and how many of its batches are done."""
 
 
 class TrainOrder:
-    """Batches of keys: an own permutation for each (seed, epoch), of which every process takes its share.
+    """Batches of keys: a permutation for each (seed, epoch), divided among the processes.
 
     Batches are full; what is left over is left out, other samples in every epoch. A set smaller than one batch is
     one batch. All processes have the same number of batches and no sample twice.
@@ -61,11 +61,11 @@ class EvaluationOrder:
 
 
 class Loader:
-    """Batches of a data set in an order, from the position that `position` tells when the first one is asked for.
+    """Batches of a data set in an order, from the position that `position()` returns when the first batch is requested.
 
     Not a DataLoader: Lightning makes iterators before it knows the epoch, and would replace samplers. This one
-    looks when it must, so resuming, persistent workers and prefetching all see one truth. It draws nothing from
-    torch's global random numbers, so that those are the same with and without it.
+    asks late, so resuming, persistent workers and prefetching all use the same position. It takes nothing from
+    torch's global random numbers, which are the same with and without it.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Loader:
         self._order.position = self._position()  # runs with the first `next`, since this is a generator
         batches = iter(self._loader)
         while True:
-            batch = self._next(batches)
+            batch = self._get_next(batches)
             if batch is None:
                 return
             yield batch
@@ -133,7 +133,7 @@ class Loader:
     def _iterator(self, iterator: Any) -> None:
         self._loader._iterator = iterator
 
-    def _next(self, batches: Iterator[Any]) -> Batch | None:
+    def _get_next(self, batches: Iterator[Any]) -> Batch | None:
         try:
             batch = next(batches, None)
         except RuntimeError as error:
@@ -168,13 +168,13 @@ def require_short_temporary_folder() -> None:
 def explain_dead_worker(error: Exception, readers: Sequence[Reader]) -> SegappError | None:
     """Explain PyTorch's error about a worker that was killed; return None for another error.
 
-    A worker that is killed says nothing: the system took it, mostly for want of memory.
+    A worker that is killed reports nothing: mostly the system killed it because memory ran out.
     """
     if not isinstance(error, RuntimeError) or not str(error).startswith("DataLoader worker"):
         return None
     processes = [int(number) for number in re.findall(r"\d+", str(error))]
-    trails = [(reader, trail) for reader in readers for process in processes if (trail := reader.trail.of(process))]
-    traces = [f" while the image {reader.items[number].name!r} was {done}" for reader, (number, done) in trails]
+    steps = [(reader, step) for reader in readers for process in processes if (step := reader.trace.find_step(process))]
+    traces = [f" while the image {reader.items[number].name!r} was {done}" for reader, (number, done) in steps]
     return SegappError(
         f"a worker that loads images died{''.join(traces[:1])} ({str(error).splitlines()[0].rstrip('. ')}). Mostly "
         "memory ran out: set data.num_workers to fewer (0 needs none) or data.cache_gb to less; in a container "
@@ -188,7 +188,7 @@ def _return_batch(batch: Any) -> Any:
 
 
 def find_position(trainer: Any) -> Position:
-    """Return where a Trainer stands, also after resuming in the middle of an epoch; the start without a Trainer."""
+    """Return a Trainer's position, also after resuming in the middle of an epoch; (0, 0) without a Trainer."""
     if trainer is None or trainer.overfit_batches:  # overfitting wants the same batches in every epoch
         return 0, 0
     loop = trainer.fit_loop

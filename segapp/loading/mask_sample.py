@@ -1,4 +1,4 @@
-"""A look at a split's masks before the first step: a bad one is found at once, and so is a class that is missing."""
+"""Check a sample of a split's masks before the first step: masks that cannot be read, classes that are absent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from segapp.loading.messages import format_some, report
 from segapp.loading.reader import Reader
 
 SAMPLE = 32  # masks of every split that are always decoded
-LIMIT = 512  # masks that are decoded at most, in search of classes that were not seen yet
+LIMIT = 512  # masks that are decoded at most, to find classes that are still absent
 CHUNK = 16
 
 
 @dataclass(frozen=True)
-class Look:
-    """What was seen.
+class SeenClasses:
+    """The classes found in a sample of masks.
 
     Attributes:
-        classes: (K,) bool: the classes that some mask holds.
+        classes: (K,) bool: those that some mask contains.
         masks: Number of masks that were decoded.
-        complete: Whether these are all.
+        complete: Whether these are all masks of the split.
     """
 
     classes: np.ndarray
@@ -32,50 +32,52 @@ class Look:
     complete: bool
 
 
-def look_at_masks(reader: Reader, num_classes: int, limit: int = LIMIT) -> Look:
-    """Decode a sample of the masks, and more while a class was in none; the same ones for the same set.
+def check_masks(reader: Reader, num_classes: int, limit: int = LIMIT) -> SeenClasses:
+    """Decode a sample of the masks, and more while some class is absent; the same ones for the same set.
 
-    Raises SegappError naming the image whose mask cannot be read, has another size or holds what is no class.
+    Raises SegappError naming the image whose mask cannot be read, has another size or a value that is no class.
     """
     order = np.random.default_rng(0).permutation(len(reader)).tolist()
     seen, done = np.zeros(num_classes, bool), 0
     while done < min(len(order), limit) and (done < SAMPLE or not seen.all()):
         chunk = order[done : done + CHUNK]
-        for held in map_in_threads(lambda number: _held(reader, number, num_classes), chunk):
+        for held in map_in_threads(lambda number: _read_classes(reader, number, num_classes), chunk):
             seen[list(held)] = True
         done += len(chunk)
-    return Look(seen, done, done == len(order))
+    return SeenClasses(seen, done, done == len(order))
 
 
-def require_scorable(items: Sequence[Item], split: SplitName, num_classes: int, limit: int = LIMIT) -> Look | None:
-    """Look at the masks of a split and return what was seen; None where it has no items.
+def require_scorable(
+    items: Sequence[Item], split: SplitName, num_classes: int, limit: int = LIMIT
+) -> SeenClasses | None:
+    """Check the masks of a split and return the classes seen; None where it has no items.
 
-    Raises MisuseError where all pixels are to be ignored, and SegappError as `look_at_masks` does.
+    Raises MisuseError where all pixels are to be ignored, and SegappError as `check_masks` does.
     """
-    look = look_at_masks(Reader(items), num_classes, limit) if items else None
-    if look is not None and look.complete and not look.classes.any():
+    seen = check_masks(Reader(items), num_classes, limit) if items else None
+    if seen is not None and seen.complete and not seen.classes.any():
         raise MisuseError(
-            f"all pixels of the {look.masks} {split} masks are {IGNORE_INDEX} (ignore), so nothing can be scored: "
+            f"all pixels of the {seen.masks} {split} masks are {IGNORE_INDEX} (ignore), so nothing can be scored: "
             "look at the masks and at how `mask` reads them, or give `split` other images."
         )
-    return look
+    return seen
 
 
-def report_absent(look: Look, split: SplitName, classes: Sequence[str]) -> None:
+def report_absent(seen: SeenClasses, split: SplitName, classes: Sequence[str]) -> None:
     """Log which classes no image of a split shows."""
-    if look.classes.all():
+    if seen.classes.all():
         return
-    names = [f"{classes[k]} ({k})" for k in np.flatnonzero(~look.classes).tolist()]
-    whose = f"no {split} image shows" if look.complete else f"none of {look.masks} {split} images looked at shows"
+    names = [f"{classes[k]} ({k})" for k in np.flatnonzero(~seen.classes).tolist()]
+    whose = f"no {split} image shows" if seen.complete else f"none of {seen.masks} {split} images looked at shows"
     report(
         f"{whose} {format_some(names, 10)}: there is no score for it. Other images, another `seed`, or "
         "segapp.datasets.Fraction with `stratify: true` may change that."
     )
 
 
-def _held(reader: Reader, number: int, num_classes: int) -> set[int]:
-    with reader.naming(number):
-        reader.size(number)
+def _read_classes(reader: Reader, number: int, num_classes: int) -> set[int]:
+    with reader.name_in_errors(number):
+        reader.read_size(number)
         mask = reader.items[number].mask
         held = find_classes(mask) if mask is not None else set()
         if unknown := [index for index in sorted(held) if index >= num_classes]:

@@ -1,4 +1,4 @@
-"""Pixels of items by their number: checked, from the cache where it has them, padded beyond the edges."""
+"""Read the pixels of items by number: checked, from the cache where possible, padded beyond the edges."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from segapp.datasets.source import Item
 from segapp.errors import MisuseError, SegappError
 from segapp.io import Image, require_range
 from segapp.loading.cache import SharedCache
-from segapp.loading.worker_trace import Trail
+from segapp.loading.worker_trace import WorkerTrace
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Reader:
 
     def __init__(self, items: Sequence[Item], cache_bytes: int = 0) -> None:
         self.items = items
-        self.trail = Trail()
+        self.trace = WorkerTrace()
         self.bytes_needed = 0
         """Of all decoded images and masks; 0 where no cache was asked for."""
         self._cache: SharedCache | None = None
@@ -38,49 +38,49 @@ class Reader:
 
     @property
     def cached(self) -> int:
-        """How many images there is room for."""
+        """How many images the cache has room for."""
         return self._cache.count if self._cache else 0
 
-    def size(self, number: int) -> tuple[int, int]:
-        """Stored height and width; MisuseError when the mask has another size."""
+    def read_size(self, number: int) -> tuple[int, int]:
+        """Return the stored height and width; MisuseError when the mask has another size."""
         item = self.items[number]
         height, width, _ = item.image.shape
-        if self._cache is not None and self._cache.is_filled(number):  # was checked before
+        if self._cache is not None and self._cache.is_filled(number):  # checked when it was filled
             return height, width
         if item.mask is None:
             raise MisuseError(f"{item.name}: has no mask.")
         if item.mask.shape != (height, width):
             raise MisuseError(
                 f"{item.name}: the image has {height} x {width} pixels, its mask {item.mask} "
-                f"{item.mask.shape[0]} x {item.mask.shape[1]}; they must agree.{_turned(item)}"
+                f"{item.mask.shape[0]} x {item.mask.shape[1]}; they must agree.{_explain_rotation(item)}"
             )
         return height, width
 
-    def window(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
+    def read_window(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
         """Read (h, w, C) uint8 or float32 and (h, w) uint8, inside the image only; not to be written to."""
         item = self.items[number]
         assert item.mask is not None
-        if self._cache is None or not self._cache.holds(number):
+        if self._cache is None or not self._cache.has_slot(number):
             image = item.image.window(y, x, h, w)
             require_range(image, item.name)
             return image, item.mask.window(y, x, h, w)
-        image, mask = self._cached(number)
+        image, mask = self._read_cached(number)
         return image[y : y + h, x : x + w], mask[y : y + h, x : x + w]
 
-    def padded(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
-        """Read what `window` reads, also beyond the edges: the reflected image there, and mask 255."""
-        height, width = self.size(number)
+    def read_padded(self, number: int, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read what `read_window` reads, also beyond the edges: the reflected image there, and mask 255."""
+        height, width = self.read_size(number)
         if y >= 0 and x >= 0 and y + h <= height and x + w <= width:
-            return self.window(number, y, x, h, w)
-        rows, columns = _Reach(y, h, height), _Reach(x, w, width)
-        image, mask = self.window(number, rows.first, columns.first, rows.length, columns.length)
-        return _extended(image, rows, columns), _blanked(mask, rows, columns)
+            return self.read_window(number, y, x, h, w)
+        rows, columns = _AxisRange(y, h, height), _AxisRange(x, w, width)
+        image, mask = self.read_window(number, rows.first, columns.first, rows.length, columns.length)
+        return _reflect_edges(image, rows, columns), _ignore_outside(mask, rows, columns)
 
     @contextmanager
-    def naming(self, number: int) -> Iterator[None]:
+    def name_in_errors(self, number: int) -> Iterator[None]:
         """Name the image in every error that is raised inside."""
         name = self.items[number].name
-        self.trail.reads(number)
+        self.trace.start_reading(number)
         try:
             yield
         except SegappError as error:
@@ -91,9 +91,9 @@ class Reader:
             logger.debug("image %r", name, exc_info=True)
             raise SegappError(f"image {name!r}: {type(error).__name__}: {error}") from error
         finally:
-            self.trail.rests()
+            self.trace.finish()
 
-    def _cached(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def _read_cached(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         assert self._cache is not None
         item = self.items[number]
         shape, dtype = item.image.shape, item.image.dtype
@@ -102,13 +102,13 @@ class Reader:
             image = item.image.read()
             require_range(image, item.name)
             self._cache.fill(number, image, item.mask.read())
-        stored = self._cache.slot(number)
+        stored = self._cache.get_slot(number)
         pixels = int(np.prod(shape)) * dtype.itemsize
         return stored[:pixels].view(dtype).reshape(shape), stored[pixels:].reshape(shape[:2])
 
 
-def _turned(item: Item) -> str:
-    """Return the cause where one of image and mask is turned by its orientation tag, and that is all the difference."""
+def _explain_rotation(item: Item) -> str:
+    """Return an explanation where only an orientation tag makes the sizes of image and mask differ; else nothing."""
     turned = [item.image, item.mask]
     tags = [reference.orientation if isinstance(reference, Image | EncodedMask) else 1 for reference in turned]
     assert item.mask is not None
@@ -122,8 +122,8 @@ def _turned(item: Item) -> str:
 
 
 @dataclass(frozen=True)
-class _Reach:
-    """`count` pixels from `start` on along an axis of an image of `size`, and the stored ones that they are made of."""
+class _AxisRange:
+    """`count` pixels from `start` along an axis of `size` pixels, and the stored pixels that they are made of."""
 
     start: int
     count: int
@@ -153,24 +153,24 @@ class _Reach:
 
     @property
     def wanted(self) -> slice:
-        """Return which of the stored pixels, extended at both ends, are asked for."""
+        """Return which of the stored pixels, extended at both ends, are wanted."""
         start = max(self.start - self.first, 0)
         return slice(start, start + self.count)
 
     @property
     def inside(self) -> slice:
-        """Return which of the stored pixels lie in the image at the place that is asked for."""
+        """Return which of the stored pixels lie in the image inside the wanted range."""
         return slice(max(self.start, 0) - self.first, min(self.start + self.count, self.size) - self.first)
 
 
-def _extended(image: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
+def _reflect_edges(image: np.ndarray, rows: _AxisRange, columns: _AxisRange) -> np.ndarray:
     """Reflect an image at its edges; OpenCV takes a twentieth of the time of indexing."""
     sides = rows.before, rows.after, columns.before, columns.after
     extended = cv2.copyMakeBorder(image, *sides, cv2.BORDER_REFLECT_101)
     return extended.reshape(*extended.shape[:2], image.shape[2])[rows.wanted, columns.wanted]
 
 
-def _blanked(mask: np.ndarray, rows: _Reach, columns: _Reach) -> np.ndarray:
+def _ignore_outside(mask: np.ndarray, rows: _AxisRange, columns: _AxisRange) -> np.ndarray:
     """Surround the part inside the image by 255."""
     sides = rows.before, rows.after, columns.before, columns.after
     return cv2.copyMakeBorder(mask[rows.inside, columns.inside], *sides, cv2.BORDER_CONSTANT, value=IGNORE_INDEX)

@@ -1,4 +1,4 @@
-"""The split that a checkpoint records: its names decide, whatever a folder holds by now."""
+"""Restore the split that a checkpoint records, by the names of its images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,10 +30,10 @@ def select_recorded(source: Source, names: Mapping[str, Sequence[str]]) -> dict[
 
 
 def restore_recorded(data: Any, checkpoint: Mapping[str, Any]) -> None:
-    """Give a Trainer's data the split of the checkpoint that it loads, so that no training image is scored.
+    """Restore the split of the checkpoint that a Trainer loads, so that no training image is scored.
 
     Nothing changes for data that are no SegmentationDataModule or whose split is kept (`keep_split`), and for a
-    checkpoint that records no split, or the one that the data have.
+    checkpoint that records no split, or the split that the data have already.
 
     Args:
         data: The Trainer's data module, or None.

@@ -1,4 +1,4 @@
-"""Training samples: where a crop lies is sampled first, then just the pixels that it needs are read."""
+"""Make training samples: sample the position of a crop, then read only the pixels that it needs."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import torch
 
 from segapp.batch import IGNORE_INDEX, Batch, Sample
 from segapp.errors import SegappError
-from segapp.loading.class_counts import Scan
+from segapp.loading.class_counts import ClassScan
 from segapp.loading.reader import Reader
 from segapp.mirror import mirror_indices
 
@@ -18,20 +18,20 @@ Size = tuple[int, int]
 Pair = tuple[np.ndarray, np.ndarray]
 """An image (H, W, C) and its mask (H, W)."""
 
-BEYOND = 16
-"""A random crop reaches beyond the image by at most one part in so many of its size."""
+OUTSIDE_DIVISOR = 16
+"""A random crop reaches beyond the image by at most its size divided by this."""
 
 Key = tuple[int, int]
-"""Epoch and index of a sample: together with the seed, all that is random in it."""
+"""Epoch and index of a sample: with the seed they determine everything random in it."""
 
 
 class Augment(Protocol):
-    """What `segapp.transforms.Augmenter` does."""
+    """The interface of `segapp.transforms.Augmenter`."""
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
+    def sample_matrix(self, rng: np.random.Generator) -> np.ndarray:
         """Sample (2, 2): from the crop's (x, y) to the stored image's, both relative to the centre."""
 
-    def change(self, image: np.ndarray, mask: np.ndarray, seed: int) -> Pair:
+    def change_values(self, image: np.ndarray, mask: np.ndarray, seed: int) -> Pair:
         """Change the values; the size may change too."""
 
     def warp(
@@ -44,8 +44,8 @@ class Augment(Protocol):
 
 
 @dataclass(frozen=True)
-class Cut:
-    """How training samples are cut: by `crop` or by `resize`, or whole images if both are None."""
+class Sampling:
+    """How training samples are taken from images: by `crop` or by `resize`; complete images if both are None."""
 
     crop: Size | None = None
     resize: Size | None = None
@@ -58,7 +58,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Failure:
-    """What a worker delivers in place of a batch: a message, not a traceback."""
+    """What a worker returns instead of a batch: an error whose message the trainer reports."""
 
     error: SegappError
 
@@ -66,54 +66,56 @@ class Failure:
 class TrainSet(torch.utils.data.Dataset[Sample]):
     """Samples as a function of (seed, epoch, index): no state, so any worker may make any of them at any time."""
 
-    def __init__(self, reader: Reader, cut: Cut, augment: Augment, scan: Scan | None = None) -> None:
-        self.reader, self.cut, self.augment, self.scan = reader, cut, augment, scan
+    def __init__(self, reader: Reader, sampling: Sampling, augment: Augment, scan: ClassScan | None = None) -> None:
+        self.reader, self.sampling, self.augment, self.scan = reader, sampling, augment, scan
 
     def __len__(self) -> int:
-        return len(self.reader) * self.cut.per_image
+        return len(self.reader) * self.sampling.per_image
 
     def __getitem__(self, key: Key) -> Sample:
         """Sample of (epoch, index); SegappError names the image and a transform that fails."""
         epoch, index = key
-        rng = np.random.default_rng([self.cut.seed, epoch, index])
+        rng = np.random.default_rng([self.sampling.seed, epoch, index])
         rare, *uniform = rng.random(4)
-        seed, matrix = int(rng.integers(2**32)), self.augment.draw(rng)
+        seed, matrix = int(rng.integers(2**32)), self.augment.sample_matrix(rng)
         item, middle = index % len(self.reader), None
-        if self.scan is not None and rare < self.cut.oversample:
-            item, middle = self.scan.pixel(uniform)
-        with self.reader.naming(item):
-            size = self.reader.size(item)
+        if self.scan is not None and rare < self.sampling.oversample:
+            item, middle = self.scan.sample_pixel(uniform)
+        with self.reader.name_in_errors(item):
+            size = self.reader.read_size(item)
             image, mask = self._crop(item, matrix, middle, uniform)
-            self.reader.trail.augments(item)
-            image, mask = self.augment.change(image, mask, seed)
-            if (fixed := self.cut.crop or self.cut.resize) is not None:
-                image, mask = fit(image, mask, fixed)
+            self.reader.trace.start_augmenting(item)
+            image, mask = self.augment.change_values(image, mask, seed)
+            if (fixed := self.sampling.crop or self.sampling.resize) is not None:
+                image, mask = crop_or_pad(image, mask, fixed)
         name = self.reader.items[item].name
         return Sample(image=image.transpose(2, 0, 1), mask=mask, name=name, size=size)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
-        """Return a complete batch: its pixels are copied once, into their place."""
+        """Return a complete batch: its pixels are copied only once."""
         return make_batch(self, keys)
 
     def _crop(self, item: int, matrix: np.ndarray, middle: Size | None, uniform: Sequence[float]) -> Pair:
-        size = self.reader.size(item)
-        if self.cut.resize is not None:
-            small = self.augment.resize(*self.reader.window(item, 0, 0, *size), self.cut.resize)
+        size = self.reader.read_size(item)
+        if self.sampling.resize is not None:
+            small = self.augment.resize(*self.reader.read_window(item, 0, 0, *size), self.sampling.resize)
             if np.array_equal(matrix, np.eye(2)):
                 return small
-            height, width = self.cut.resize
-            return self.augment.warp(*small, matrix, (height / 2, width / 2), self.cut.resize)
-        crop = self.cut.crop or size
+            height, width = self.sampling.resize
+            return self.augment.warp(*small, matrix, (height / 2, width / 2), self.sampling.resize)
+        crop = self.sampling.crop or size
         exact = _is_permutation(matrix)
-        # a whole image that is turned by quarters keeps its pixels and changes its shape
-        covered = crop if exact and self.cut.crop is None else _covered(matrix, crop)
-        centre = _random_centre(size, covered, uniform) if middle is None else _centre_on(middle, matrix, crop)
+        # a complete image that is rotated by quarter turns keeps its pixels and changes its shape
+        covered = crop if exact and self.sampling.crop is None else _measure_covered(matrix, crop)
+        centre = _sample_centre(size, covered, uniform) if middle is None else _find_centre(middle, matrix, crop)
         if exact:
             y, x = _choose_corner(size, covered, centre)
-            pixels = self.reader.padded(item, y, x, *covered)
-            return _permuted(pixels[0], matrix), _permuted(pixels[1], matrix)
+            pixels = self.reader.read_padded(item, y, x, *covered)
+            return _permute(pixels[0], matrix), _permute(pixels[1], matrix)
         y, x, h, w = _locate_window(matrix, centre, crop)
-        return self.augment.warp(*self.reader.padded(item, y, x, h, w), matrix, (centre[0] - y, centre[1] - x), crop)
+        return self.augment.warp(
+            *self.reader.read_padded(item, y, x, h, w), matrix, (centre[0] - y, centre[1] - x), crop
+        )
 
 
 class EvaluationSet(torch.utils.data.Dataset[Sample]):
@@ -128,9 +130,9 @@ class EvaluationSet(torch.utils.data.Dataset[Sample]):
     def __getitem__(self, key: Key) -> Sample:
         """Sample of (epoch, index): the epoch makes no difference."""
         _, index = key
-        with self.reader.naming(index):
-            size = self.reader.size(index)
-            image, mask = self.reader.window(index, 0, 0, *size)
+        with self.reader.name_in_errors(index):
+            size = self.reader.read_size(index)
+            image, mask = self.reader.read_window(index, 0, 0, *size)
         return Sample(image=image.transpose(2, 0, 1), mask=mask, name=self.reader.items[index].name, size=size)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
@@ -139,21 +141,21 @@ class EvaluationSet(torch.utils.data.Dataset[Sample]):
 
 
 def make_batch(samples: "TrainSet | EvaluationSet", keys: Sequence[Key]) -> Batch | Failure:
-    """Stack the samples, or return what went wrong; only SegappError is expected."""
+    """Stack the samples, or return the SegappError of one as a Failure."""
     try:
-        return stack([samples[key] for key in keys])
+        return stack_samples([samples[key] for key in keys])
     except SegappError as error:
         return Failure(error)
 
 
-def stack(samples: Sequence[Sample]) -> Batch:
+def stack_samples(samples: Sequence[Sample]) -> Batch:
     """Stack one batch, channels last in memory; smaller samples are padded by reflection, their masks with 255."""
     height, width = (max(sample["mask"].shape[axis] for sample in samples) for axis in (0, 1))
     first = samples[0]["image"]
     images = np.empty((len(samples), height, width, len(first)), first.dtype)
     masks = np.empty((len(samples), height, width), np.uint8)
-    for place, sample in enumerate(samples):
-        images[place], masks[place] = fit(sample["image"].transpose(1, 2, 0), sample["mask"], (height, width))
+    for index, sample in enumerate(samples):
+        images[index], masks[index] = crop_or_pad(sample["image"].transpose(1, 2, 0), sample["mask"], (height, width))
     return Batch(
         image=torch.from_numpy(images).permute(0, 3, 1, 2),
         mask=torch.from_numpy(masks),
@@ -162,7 +164,7 @@ def stack(samples: Sequence[Sample]) -> Batch:
     )
 
 
-def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
+def crop_or_pad(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
     """Crop the middle of a larger pair, or pad a smaller one: the image by reflection, the mask with 255."""
     for axis, length in enumerate(size):
         stored = mask.shape[axis]
@@ -171,31 +173,31 @@ def fit(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:
         start = (stored - length) // 2
         indices = mirror_indices(start, start + length, stored)
         image, mask = image.take(indices, axis), mask.take(indices, axis)
-        place = np.arange(start, start + length)
-        outside = (place < 0) | (place >= stored)
+        position = np.arange(start, start + length)
+        outside = (position < 0) | (position >= stored)
         mask[outside if axis == 0 else (slice(None), outside)] = IGNORE_INDEX
     return image, mask
 
 
-def _random_centre(size: Size, covered: Size, uniform: Sequence[float]) -> tuple[float, float]:
+def _sample_centre(size: Size, covered: Size, uniform: Sequence[float]) -> tuple[float, float]:
     """Return the centre (y, x) of a random crop that covers (height, width) of an image.
 
     It is any pixel of the image, moved until the crop reaches beyond the image by a sixteenth of its size at most: so
-    pixels at the edges are learnt about as often as others, and little is spent on what lies outside.
+    pixels at the edges are sampled as often as others, and few samples lie outside.
     """
 
-    def along(axis: int) -> float:
+    def sample_along(axis: int) -> float:
         length = covered[axis]
         room = size[axis] - length
         if room <= 0:
             return size[axis] / 2
-        reach = min(length // BEYOND, room)
+        reach = min(length // OUTSIDE_DIVISOR, room)
         return min(max(int(uniform[axis] * size[axis]) - length // 2, -reach), room + reach) + length / 2
 
-    return along(0), along(1)
+    return sample_along(0), sample_along(1)
 
 
-def _centre_on(middle: Size, matrix: np.ndarray, crop: Size) -> tuple[float, float]:
+def _find_centre(middle: Size, matrix: np.ndarray, crop: Size) -> tuple[float, float]:
     """Return the centre (y, x) of the mapped crop whose pixel (height // 2, width // 2) is this one of the image."""
     beside = np.array([0.0 if length % 2 else 0.5 for length in crop[::-1]])  # of even crops, from the centre
     x, y = matrix @ beside
@@ -209,7 +211,7 @@ def _choose_corner(size: Size, covered: Size, centre: tuple[float, float]) -> Si
     return (min(max(y, room[0]), 0) if room[0] <= 0 else y, min(max(x, room[1]), 0) if room[1] <= 0 else x)
 
 
-def _covered(matrix: np.ndarray, crop: Size) -> Size:
+def _measure_covered(matrix: np.ndarray, crop: Size) -> Size:
     """Return the height and width of a mapped crop's bounding box in the stored image."""
     (xx, xy), (yx, yy) = np.abs(matrix).tolist()
     return round(yx * crop[1] + yy * crop[0]), round(xx * crop[1] + xy * crop[0])
@@ -227,7 +229,7 @@ def _is_permutation(matrix: np.ndarray) -> bool:
     return all(value in (-1, 0, 1) for row in matrix.tolist() for value in row)
 
 
-def _permuted(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _permute(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Permute pixels so that their (x, y) is matrix @ (x, y), for a matrix of mirrorings and quarter turns; a view."""
     if matrix[0, 0] == 0:
         pixels = pixels.swapaxes(0, 1)

@@ -1,38 +1,38 @@
-"""Settings of the data module: sizes as pairs, and what is refused."""
+"""Check the settings of the data module."""
 
 from segapp.errors import MisuseError
-from segapp.loading.samples import Cut
+from segapp.loading.samples import Sampling
 
 Size = int | tuple[int, int]
 
 
 def check_settings(
-    batch_size: int, cut: Cut, window: tuple[int, int], num_workers: int | None, cache_gb: float
+    batch_size: int, sampling: Sampling, window: tuple[int, int], num_workers: int | None, cache_gb: float
 ) -> None:
     """Raise MisuseError for the first setting that is out of its range or excludes another.
 
     Args:
         batch_size: Training samples per process and step.
-        cut: How samples are cut out of images.
+        sampling: How samples are taken from images.
         window: Height and width of evaluation windows.
         num_workers: Processes that prepare batches; None where the machine decides.
         cache_gb: Memory for decoded images in GB.
     """
     if batch_size < 1:
         raise MisuseError(f"batch_size is 1 or more, got {batch_size}.")
-    if cut.crop and cut.resize:
-        raise MisuseError(f"crop={cut.crop} and resize={cut.resize} exclude each other; set one of them to null.")
-    for name, size in (("crop", cut.crop), ("resize", cut.resize), ("window", window)):
+    if sampling.crop and sampling.resize:
+        raise MisuseError(f"crop={sampling.crop} and resize={sampling.resize} exclude each other; set one to null.")
+    for name, size in (("crop", sampling.crop), ("resize", sampling.resize), ("window", window)):
         if size is not None and min(size) < 1:
             raise MisuseError(f"{name} needs a height and width of 1 or more, got {size}.")
-    if cut.per_image < 1:
-        raise MisuseError(f"crops_per_image is 1 or more, got {cut.per_image}.")
-    if not 0 <= cut.oversample <= 1:
-        raise MisuseError(f"oversample is a fraction, 0 … 1, got {cut.oversample}.")
-    if cut.oversample and not cut.crop:
+    if sampling.per_image < 1:
+        raise MisuseError(f"crops_per_image is 1 or more, got {sampling.per_image}.")
+    if not 0 <= sampling.oversample <= 1:
+        raise MisuseError(f"oversample is a fraction, 0 … 1, got {sampling.oversample}.")
+    if sampling.oversample and not sampling.crop:
         raise MisuseError("oversample centres crops on rare classes: set crop, or oversample to 0.")
-    if cut.seed < 0:
-        raise MisuseError(f"seed is 0 or more, got {cut.seed}.")
+    if sampling.seed < 0:
+        raise MisuseError(f"seed is 0 or more, got {sampling.seed}.")
     if cache_gb < 0 or (num_workers or 0) < 0:
         raise MisuseError(f"cache_gb and num_workers are 0 or more, got {cache_gb} and {num_workers}.")
 

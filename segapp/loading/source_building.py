@@ -14,9 +14,9 @@ from segapp.loading.messages import report
 def build_source(where: str | Path, data: Mapping[str, Any], allowed: Sequence[str] | None = None) -> Source:
     """Return the data set that a config's data section describes; `where` is for the errors.
 
-    `allowed` are the classes or packages outside segapp's own that it may use: default all that it names, for a config
-    of the user's own. What came with a file must not choose which code runs, nor where is written: give what the user
-    named. Its root must be there, and is told where it lies outside the current folder.
+    `allowed` are the classes or packages outside segapp that it may use; by default all that it names, for a config
+    of the user. A section from an untrusted file must not choose which code runs, nor where is written: pass what the
+    user named. Its root must exist, and is logged where it lies outside the current folder.
     """
     source = data.get("source") or {}
     if allowed is None:
@@ -27,9 +27,9 @@ def build_source(where: str | Path, data: Mapping[str, Any], allowed: Sequence[s
 
 
 def check_root(where: str | Path, root: Any, remedy: str) -> None:
-    """Raise MisuseError unless the root that a file names is a folder with something in it; say one that is elsewhere.
+    """Raise MisuseError unless the root that a file names is a folder with content; log one outside the current folder.
 
-    Nothing is written there, as generated data would be: that is for the user to ask for.
+    Nothing is written there, as generated data would be: only the user may request that.
     """
     if not isinstance(root, str):
         return

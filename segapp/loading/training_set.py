@@ -1,14 +1,14 @@
-"""What training samples are made of: decoded images, augmentation that was tried, and pixels to centre crops on."""
+"""Prepare what training samples are made of: cached images, tried augmentation, and pixels to centre crops on."""
 
 from collections.abc import Sequence
 
 from segapp.batch import Batch
 from segapp.datasets.source import Item
 from segapp.errors import MisuseError
-from segapp.loading.class_counts import Scan
+from segapp.loading.class_counts import ClassScan
 from segapp.loading.messages import report
 from segapp.loading.reader import Reader
-from segapp.loading.samples import Cut, TrainSet, stack
+from segapp.loading.samples import Sampling, TrainSet, stack_samples
 from segapp.transforms import Augmenter
 
 
@@ -23,15 +23,15 @@ def make_cached_reader(items: Sequence[Item], cache_gb: float) -> Reader:
     return reader
 
 
-def try_augmenter(augmenter: Augmenter, reader: Reader, cut: Cut) -> None:
+def try_augmenter(augmenter: Augmenter, reader: Reader, sampling: Sampling) -> None:
     """Try every transform once on noise of a sample's size and dtype; MisuseError for one that cannot be used."""
-    fixed = cut.crop or cut.resize
-    with reader.naming(0):
-        size, dtype = fixed or reader.size(0), reader.items[0].image.dtype
+    fixed = sampling.crop or sampling.resize
+    with reader.name_in_errors(0):
+        size, dtype = fixed or reader.read_size(0), reader.items[0].image.dtype
     augmenter.try_once(size, dtype, size_matters=fixed is not None)
 
 
-def require_samples(scan: Scan, oversample: float, background: int | None) -> None:
+def require_samples(scan: ClassScan, oversample: float, background: int | None) -> None:
     """Raise MisuseError unless the training masks hold a class that crops can be centred on."""
     if not scan.has_samples:
         raise MisuseError(
@@ -47,4 +47,4 @@ def stack_fixed(samples: TrainSet, count: int, batch_size: int) -> list[Batch]:
     few = count < images
     keys = [(0, n * images // count) if few else divmod(n, len(samples)) for n in range(count)]
     parts = (keys[start : start + batch_size] for start in range(0, count, batch_size))
-    return [stack([samples[key] for key in part]) for part in parts]
+    return [stack_samples([samples[key] for key in part]) for part in parts]

@@ -1,4 +1,4 @@
-"""The processes that prepare batches: how many there are, and how each begins."""
+"""Choose the number of loader processes, and set up each when it starts."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def choose_workers(on_gpu: bool, processes: int) -> int:
 
 
 def start_worker(number: int) -> None:
-    """Make a new process one that prepares batches, with one thread, and that leaves signals to training."""
+    """Set up a loader process: one thread, and signals are left to the training process."""
     use_one_thread()
     # Ctrl-C in a terminal and `timeout` send their signals to the whole group: only the training process decides.
     if hasattr(os, "setpgid"):
@@ -31,12 +31,12 @@ def start_worker(number: int) -> None:
 
 
 def _silence_when_orphaned() -> None:
-    """Silence a worker whose training process was killed: what it still does can only fail."""
-    parent, tell = os.getppid(), sys.excepthook
+    """Silence a worker whose training process was killed: everything it still does fails."""
+    parent, report = os.getppid(), sys.excepthook
 
-    def tell_while_parent_lives(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def report_while_parent_lives(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         time.sleep(0.2)  # its sockets close a moment before it is gone
         if os.getppid() == parent:
-            tell(kind, error, trace)
+            report(kind, error, trace)
 
-    sys.excepthook = tell_while_parent_lives
+    sys.excepthook = report_while_parent_lives

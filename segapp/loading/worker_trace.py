@@ -1,16 +1,16 @@
-"""What each worker of a loader is doing, in memory that outlives it: so that its death can name an image."""
+"""Record what each loader worker is doing, in memory that outlives it, so that an error can name the image."""
 
 import os
 from multiprocessing.sharedctypes import RawArray
 
 import torch
 
-_WORKERS = 512  # a row each; those beyond leave no trail
+_WORKERS = 512  # a row each; those beyond leave no trace
 _READING, _AUGMENTING = 1, 2
 
 
-class Trail:
-    """Rows (process, number of the item, what is done with it), written by workers and read after one has died.
+class WorkerTrace:
+    """Rows (process, number of the item, step), written by workers and read after one has died.
 
     Nothing is locked: a row belongs to one worker. Outside workers it does nothing.
     """
@@ -18,19 +18,19 @@ class Trail:
     def __init__(self) -> None:
         self._rows = RawArray("q", 3 * _WORKERS)
 
-    def reads(self, number: int) -> None:
-        """Note that this worker begins with an item."""
+    def start_reading(self, number: int) -> None:
+        """Record that this worker reads an item."""
         self._write(number, _READING)
 
-    def augments(self, number: int) -> None:
-        """Note that this worker has read the item and augments it."""
+    def start_augmenting(self, number: int) -> None:
+        """Record that this worker augments the item."""
         self._write(number, _AUGMENTING)
 
-    def rests(self) -> None:
-        """Note that this worker is done with its item."""
+    def finish(self) -> None:
+        """Record that this worker is done with its item."""
         self._write(0, 0)
 
-    def of(self, process: int) -> tuple[int, str] | None:
+    def find_step(self, process: int) -> tuple[int, str] | None:
         """Return what the worker of this process id was doing: the item's number, and the step in words."""
         for start in range(0, 3 * _WORKERS, 3):
             owner, number, stage = self._rows[start : start + 3]

@@ -23,13 +23,13 @@ class DeepSupervision(Recorded, nn.Module):
             return self.loss(logits, mask)
         weights = [2.0**-level for level in range(len(logits))]
         losses = [
-            weight * self.loss(output, _resized(mask, output.shape[-2:]))
+            weight * self.loss(output, _resize_mask(mask, output.shape[-2:]))
             for weight, output in zip(weights, logits, strict=True)
         ]
         return torch.stack(losses).sum() / sum(weights)
 
 
-def _resized(mask: Tensor, size: torch.Size) -> Tensor:
+def _resize_mask(mask: Tensor, size: torch.Size) -> Tensor:
     """Resize (N, H, W) → (N, *size), each pixel that of the mask under its centre: class indices and 255 stay."""
     if mask.shape[-2:] == size:
         return mask

@@ -1,4 +1,4 @@
-"""One batch over several processes: sums of which each process has a part."""
+"""Sum values over the processes that share one batch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,12 +24,12 @@ def share_batch() -> Iterator[None]:
 def sum_over_processes(*values: Tensor) -> tuple[Tensor, ...]:
     """Sum tensors of any shapes and dtypes over all processes, with one exchange in float64.
 
-    Outside `share_batch`, and in a process by itself, the values as they are. DistributedDataParallel averages the
-    gradients of the W processes; a sum's gradient is therefore W times that of this process's own value, so that what
-    is computed from sums has, after averaging, the gradient that one process with the whole batch would have.
+    Outside `share_batch`, and in a process by itself, the values unchanged. DistributedDataParallel averages the
+    gradients of the W processes; a sum's gradient is therefore W times that of this process's value, so that
+    after averaging the gradient is the one of a single process with the complete batch.
     """
-    together = _shared and distributed.is_available() and distributed.is_initialized()
-    processes = distributed.get_world_size() if together else 1
+    is_distributed = _shared and distributed.is_available() and distributed.is_initialized()
+    processes = distributed.get_world_size() if is_distributed else 1
     if processes == 1:
         return values
     flat = torch.cat([value.detach().double().flatten() for value in values])

@@ -1,4 +1,4 @@
-"""The surrogate of IoU that sorts its pixels."""
+"""The Lovász-softmax loss."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from segapp.batch import IGNORE_INDEX
 from segapp.init_args import Recorded
 from segapp.losses.distributed import sum_over_processes
-from segapp.losses.weights import checked
+from segapp.losses.weights import check_shapes
 
 
 class Lovasz(Recorded, nn.Module):
@@ -24,9 +24,9 @@ class Lovasz(Recorded, nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Compute the scalar loss in [0, 1]."""
-        p = checked(logits, mask).softmax(1).movedim(1, -1)
+        p = check_shapes(logits, mask).softmax(1).movedim(1, -1)
         pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
-        losses = [self._compute_surrogate(probabilities, truth) for probabilities, truth in pairs]
+        losses = [self._compute_surrogate(probabilities, target) for probabilities, target in pairs]
         kept = [loss for loss in losses if loss is not None]
         total, count = torch.stack(kept).sum() if kept else (p * 0).sum(), mask.new_tensor(len(kept))
         if self.reduce == "image":
@@ -37,24 +37,24 @@ class Lovasz(Recorded, nn.Module):
     def _compute_surrogate(p: Tensor, mask: Tensor) -> Tensor | None:
         """Compute the mean over present classes of errors · Lovász gradient; None where all pixels are ignored."""
         valid = mask != IGNORE_INDEX
-        p, truth = p[valid], mask[valid]
+        p, target = p[valid], mask[valid]
         losses = []
-        for index in truth.bincount().nonzero()[:, 0].tolist():
-            foreground = truth == index
+        for index in target.bincount().nonzero()[:, 0].tolist():
+            foreground = target == index
             errors, order = (foreground.to(p) - p[:, index]).abs().sort(descending=True)
             # Not `@`, which autocast would take to bfloat16.
             losses.append((errors * _compute_jaccard_gradient(foreground[order], p.dtype)).sum())
         return torch.stack(losses).mean() if losses else None
 
 
-def _compute_jaccard_gradient(truth: Tensor, dtype: torch.dtype) -> Tensor:
+def _compute_jaccard_gradient(target: Tensor, dtype: torch.dtype) -> Tensor:
     """Compute the gradient of the Lovász extension of the Jaccard loss at sorted errors (algorithm 1 of the paper).
 
-    The differences of successive Jaccard losses are written out, 1 / union where the truth is foreground and
+    The differences of successive Jaccard losses are written out, 1 / union where the target is foreground and
     intersection / (union · (union - 1)) elsewhere: subtracted as float32, those of a large image would be lost to
     rounding.
     """
-    intersection = truth.sum() - truth.cumsum(0)
-    union = truth.sum() + (~truth).cumsum(0)
-    numerator, denominator = torch.where(truth, 1, intersection), torch.where(truth, union, union * (union - 1))
+    intersection = target.sum() - target.cumsum(0)
+    union = target.sum() + (~target).cumsum(0)
+    numerator, denominator = torch.where(target, 1, intersection), torch.where(target, union, union * (union - 1))
     return numerator.to(dtype) / denominator.to(dtype)

@@ -10,16 +10,16 @@ from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.losses.distributed import sum_over_processes
 from segapp.losses.pixelwise import CrossEntropy
-from segapp.losses.weights import ClassWeights, Weights, checked
+from segapp.losses.weights import ClassWeights, Weights, check_shapes
 
 
 class Tversky(Recorded, nn.Module):
     """1 - soft Tversky index, averaged over classes (Salehi et al. 2017).
 
-    Per class 1 - (TP + s) / (TP + α·FP + β·FN + s), from softmax probabilities p and one-hot truth g over valid
+    Per class 1 - (TP + s) / (TP + α·FP + β·FN + s), from softmax probabilities p and one-hot target g over valid
     pixels: TP = Σ p·g, FP = Σ p·(1 - g), FN = Σ (1 - p)·g.
 
-    A class absent from the truth is kept, so that what is wrongly predicted of it has a gradient: its loss is
+    A class absent from the target is kept, so that its wrong predictions have a gradient: its loss is
     α·FP / (α·FP + s), 0 where none of it is predicted.
 
     Args:
@@ -56,14 +56,14 @@ class Tversky(Recorded, nn.Module):
         k = logits.shape[1]
         if self.background is not None and not 0 <= self.background < k:
             raise MisuseError(f"background is a class, 0 … {k - 1}, or none; got {self.background}.")
-        logits = checked(logits, mask)
+        logits = check_shapes(logits, mask)
         indices = torch.arange(k, device=mask.device)
         valid = (mask != IGNORE_INDEX)[:, None]
-        truth = mask[:, None] == indices[:, None, None]  # (N, K, H, W), nowhere true where ignored
+        target = mask[:, None] == indices[:, None, None]  # (N, K, H, W), nowhere true where ignored
         p = logits.softmax(1)
         over = (2, 3) if self.reduce == "image" else (0, 2, 3)
-        hits, predicted = (p * truth).sum(over), (p * valid).sum(over)  # (N, K) or (K,)
-        true, pixels = truth.sum(over), valid.sum(over)
+        hits, predicted = (p * target).sum(over), (p * valid).sum(over)  # (N, K) or (K,)
+        true, pixels = target.sum(over), valid.sum(over)
         if self.reduce == "batch":
             hits, predicted, true, pixels = sum_over_processes(hits, predicted, true, pixels)
         wrong = self.alpha * (predicted - hits) + self.beta * (true - hits)
@@ -104,7 +104,7 @@ class DiceCrossEntropy(Recorded, nn.Module):
 
     Args:
         reduce: Whether Dice sums per `image` or over the whole `batch`.
-        dice_weight: What Dice is multiplied by.
+        dice_weight: Factor of Dice.
         class_weights: The cross-entropy's, one per class, or `balanced`.
         label_smoothing: The cross-entropy's.
         background: A class that Dice leaves out, if any.
@@ -125,5 +125,5 @@ class DiceCrossEntropy(Recorded, nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Compute the scalar loss."""
-        logits = checked(logits, mask)  # here, so that two gradients are added before they are rounded to 16 bits
+        logits = check_shapes(logits, mask)  # here, so that two gradients are added before they are rounded to 16 bits
         return self.dice_weight * self.dice(logits, mask) + self.cross_entropy(logits, mask)

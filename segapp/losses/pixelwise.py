@@ -10,7 +10,7 @@ from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.losses.distributed import sum_over_processes
-from segapp.losses.weights import ClassWeights, Weights, checked
+from segapp.losses.weights import ClassWeights, Weights, check_shapes
 
 
 class PixelwiseLoss(Recorded, nn.Module, ABC):
@@ -21,7 +21,7 @@ class PixelwiseLoss(Recorded, nn.Module, ABC):
     """
 
     @abstractmethod
-    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def compute_sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Compute two scalars.
 
         They are Σ weight · loss over valid pixels, and Σ weight (the number of pixels, where all are equal).
@@ -29,7 +29,7 @@ class PixelwiseLoss(Recorded, nn.Module, ABC):
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Compute the scalar loss."""
-        total, weight = sum_over_processes(*self.sums(logits, mask))
+        total, weight = sum_over_processes(*self.compute_sums(logits, mask))
         # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
         return total * (weight > 0) / torch.where(weight > 0, weight, 1)
 
@@ -52,9 +52,9 @@ class CrossEntropy(PixelwiseLoss):
         self.class_weights = ClassWeights(class_weights)
         self.label_smoothing = label_smoothing
 
-    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the two scalars of `PixelLoss.sums`."""
-        logits = checked(logits, mask)
+    def compute_sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the two scalars of `PixelwiseLoss.compute_sums`."""
+        logits = check_shapes(logits, mask)
         weights = self.class_weights(logits)
         total = F.cross_entropy(
             logits,
@@ -83,9 +83,9 @@ class Focal(PixelwiseLoss):
         self.gamma = gamma
         self.class_weights = ClassWeights(class_weights)
 
-    def sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the two scalars of `PixelLoss.sums`."""
-        logits = checked(logits, mask)
+    def compute_sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the two scalars of `PixelwiseLoss.compute_sums`."""
+        logits = check_shapes(logits, mask)
         valid = mask != IGNORE_INDEX
         target = torch.where(valid, mask, 0)
         log_p = logits.log_softmax(1).gather(1, target[:, None])[:, 0]

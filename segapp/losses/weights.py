@@ -1,4 +1,4 @@
-"""What every loss shares: weights of the classes, and a look at the shapes."""
+"""Weights of the classes, and the check of shapes, for every loss."""
 
 import math
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from segapp.errors import MisuseError, SegappError
 
 Weights = Sequence[float] | Literal["balanced"] | None
 
-_LARGEST_BALANCED = 100.0
-"""A handful of pixels must not steer a batch; it binds for classes below a share of 1 % / (number of classes)."""
+_MAX_BALANCED = 100.0
+"""A handful of pixels must not steer a batch; classes below 1 % / (number of classes) of the pixels reach it."""
 
 
 class ClassWeights(nn.Module):
@@ -35,8 +35,8 @@ class ClassWeights(nn.Module):
             raise MisuseError(f"class_weights must be finite, ≥ 0 and not all 0, got {values}.")
         self._values = None if values is None else torch.tensor(values)
         if self.balanced:
-            # What checkpoints hold, -1 where there is no class. Its size is fixed, since moving averages copy a loss
-            # before its classes are known; they also swap it in validation, so it is never what a loss computes with.
+            # What checkpoints store, -1 where there is no class. Its size is fixed, since moving averages copy a loss
+            # before its classes are known; they also swap it in validation, so no loss computes with it.
             self.register_buffer("weights", torch.full((IGNORE_INDEX,), -1.0))
 
     def set_counts(self, counts: Tensor) -> None:
@@ -48,7 +48,7 @@ class ClassWeights(nn.Module):
         counts = counts.double()
         present = counts > 0
         weights = torch.ones_like(counts)
-        weights[present] = (counts.sum() / (present.sum() * counts[present])).clamp(max=_LARGEST_BALANCED)
+        weights[present] = (counts.sum() / (present.sum() * counts[present])).clamp(max=_MAX_BALANCED)
         self._set(weights.float())
 
     def forward(self, logits: Tensor) -> Tensor | None:
@@ -76,7 +76,7 @@ class ClassWeights(nn.Module):
             self._set(stored[stored >= 0].detach().clone().float())
 
 
-def checked(logits: Tensor, mask: Tensor) -> Tensor:
+def check_shapes(logits: Tensor, mask: Tensor) -> Tensor:
     """Check that the logits' shape agrees with the mask's, and return them in at least float32.
 
     Other shapes would broadcast silently.

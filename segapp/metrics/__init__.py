@@ -4,12 +4,12 @@ from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
 from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.epoch_mean import EpochMean
 from segapp.metrics.evaluation import Evaluation, ImageRows
-from segapp.metrics.evaluator import Evaluator
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
-from segapp.metrics.score import Comparison, Score, Value, mean_over_classes
+from segapp.metrics.score import Comparison, Score, Value, average_over_classes
+from segapp.metrics.score_collector import ScoreCollector
 
 TEST_SCORES: tuple[type[Score], ...] = (Boundary,)
-"""What a test scores beside Dice and IoU, which are always there."""
+"""Scores of a test beside Dice and IoU, which are always computed."""
 
 __all__ = [
     "TEST_SCORES",
@@ -18,7 +18,7 @@ __all__ = [
     "Comparison",
     "EpochMean",
     "Evaluation",
-    "Evaluator",
+    "ScoreCollector",
     "ImageRows",
     "Overlap",
     "Score",
@@ -26,7 +26,7 @@ __all__ = [
     "compute_dice",
     "compute_iou",
     "count_confusion",
-    "mean_over_classes",
+    "average_over_classes",
     "score_boundaries",
     "split_confusion",
 ]

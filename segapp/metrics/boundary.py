@@ -1,13 +1,13 @@
 """Scores of outlines: how much of two masks' boundaries agree, and how far apart the rest is.
 
 The boundary of a class is its pixels with a neighbour above, below, left or right that is another class. The frame of
-the image and ignored pixels end what is known, not the object: a pixel is no boundary because of them.
+the image and ignored pixels hide where an object ends: a pixel is no boundary because of them.
 
 Rules for empty masks, per image and class:
 
-* in neither truth nor prediction: no score (NaN), left out of every mean;
+* in neither target nor prediction: no score (NaN), left out of every mean;
 * in one of them only: surface Dice 0, and HD95 the diagonal of the image, as no two pixels are further apart;
-* in both, but without a boundary in either (each fills all that is known): surface Dice 1, HD95 0;
+* in both, but without a boundary in either (each fills all pixels that are not ignored): surface Dice 1, HD95 0;
 * in both, with a boundary in only one: surface Dice 0, HD95 the diagonal.
 """
 
@@ -79,14 +79,14 @@ def score_boundaries(
             "both must be (height, width), and equal."
         )
     known = mask != IGNORE_INDEX
-    truths = _Outlines(mask, known)
-    guesses = _Outlines(prediction, known)
+    targets = _Outlines(mask, known)
+    predictions = _Outlines(prediction, known)
     diagonal = math.hypot(*(size * step for size, step in zip(mask.shape, spacing, strict=True)))
-    return [_score(truths, guesses, label, tolerance, spacing, diagonal) for label in range(num_classes)]
+    return [_score(targets, predictions, label, tolerance, spacing, diagonal) for label in range(num_classes)]
 
 
 class _Outlines:
-    """Where a class map changes: found once for all classes."""
+    """Pixels where a class map changes, found once for all classes."""
 
     def __init__(self, indices: np.ndarray, known: np.ndarray) -> None:
         edge = np.zeros(indices.shape, bool)
@@ -101,31 +101,31 @@ class _Outlines:
         self.labels = indices[edge]
         self.present = set(np.unique(indices[known]).tolist())
 
-    def of(self, label: int, spacing: tuple[float, float]) -> np.ndarray:
+    def get_points(self, label: int, spacing: tuple[float, float]) -> np.ndarray:
         """Return (points, 2) float64 positions of a class's boundary."""
         return self.points[self.labels == label] * np.asarray(spacing, np.float64)
 
 
 def _score(
-    truths: _Outlines,
-    guesses: _Outlines,
+    targets: _Outlines,
+    predictions: _Outlines,
     label: int,
     tolerance: float,
     spacing: tuple[float, float],
     diagonal: float,
 ) -> BoundaryScore:
-    where = [outlines for outlines in (truths, guesses) if label in outlines.present]
+    where = [outlines for outlines in (targets, predictions) if label in outlines.present]
     if not where:
         return BoundaryScore(math.nan, math.nan)
-    truth, guess = truths.of(label, spacing), guesses.of(label, spacing)
-    if len(where) == 2 and not len(truth) and not len(guess):
+    target, predicted = targets.get_points(label, spacing), predictions.get_points(label, spacing)
+    if len(where) == 2 and not len(target) and not len(predicted):
         return BoundaryScore(1.0, 0.0)
-    if len(where) < 2 or not len(truth) or not len(guess):
+    if len(where) < 2 or not len(target) or not len(predicted):
         return BoundaryScore(0.0, diagonal)
-    there, back = _measure_distances(truth, guess), _measure_distances(guess, truth)
+    there, back = _measure_distances(target, predicted), _measure_distances(predicted, target)
     close = int(np.count_nonzero(there <= tolerance) + np.count_nonzero(back <= tolerance))
     far = max(float(np.percentile(distances, 95)) for distances in (there, back))
-    return BoundaryScore(close / (len(truth) + len(guess)), far)
+    return BoundaryScore(close / (len(target) + len(predicted)), far)
 
 
 def _measure_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:

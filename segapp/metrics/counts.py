@@ -1,4 +1,4 @@
-"""Integer counts of predictions against truth: what every score is derived from."""
+"""Count predictions against targets: the integers that overlap scores are derived from."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
 
-_PIECE = 1 << 19
+_CHUNK = 1 << 19
 """Pixels counted at a time: their pairs stay in the cache, and a large image needs no large temporaries."""
 
 
@@ -19,7 +19,7 @@ def count_confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tenso
         num_classes: K ≤ 255.
 
     Returns:
-        (K, K) int64 on the inputs' device; rows are the truth, columns the prediction.
+        (K, K) int64 on the inputs' device; rows are the target, columns the prediction.
 
     Raises:
         SegappError: a class index outside 0 … K-1, or shapes that differ.
@@ -29,25 +29,25 @@ def count_confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tenso
             f"a prediction of shape {tuple(prediction.shape)} and {prediction.dtype} cannot be scored against a mask "
             f"of shape {tuple(mask.shape)} and {mask.dtype}: both must be class indices of one shape."
         )
-    truths, guesses = _flatten_to_bytes(mask), _flatten_to_bytes(prediction)
+    targets, predictions = _flatten_to_bytes(mask), _flatten_to_bytes(prediction)
     pairs = torch.zeros(256 * 256, dtype=torch.int64, device=mask.device)
-    for truth, guess in zip(truths.split(_PIECE), guesses.split(_PIECE), strict=True):
-        pairs += torch.bincount(truth.int() * 256 + guess.int(), minlength=256 * 256)
+    for target, predicted in zip(targets.split(_CHUNK), predictions.split(_CHUNK), strict=True):
+        pairs += torch.bincount(target.int() * 256 + predicted.int(), minlength=256 * 256)
     counts = pairs.view(256, 256)[:num_classes, :num_classes].contiguous()
     if int(counts.sum()) != int((mask != IGNORE_INDEX).sum()):
-        _refuse(prediction, mask, num_classes)
+        _refuse_unknown_classes(prediction, mask, num_classes)
     return counts
 
 
 def _flatten_to_bytes(indices: Tensor) -> Tensor:
-    """Flatten to uint8; what does not fit becomes 255, which is no class, so that it is missed in the counts."""
+    """Flatten to uint8; values that do not fit become 255, which is no class and so missing in the counts."""
     if indices.dtype != torch.uint8:
         wide = indices.long()
         indices = torch.where((wide < 0) | (wide > 255), 255, wide).to(torch.uint8)
     return indices.flatten()
 
 
-def _refuse(prediction: Tensor, mask: Tensor, num_classes: int) -> None:
+def _refuse_unknown_classes(prediction: Tensor, mask: Tensor, num_classes: int) -> None:
     """Raise for the class indices that are not 0 … K-1."""
     valid = mask != IGNORE_INDEX
     for indices, what in ((mask[valid], "the mask holds"), (prediction[valid], "the prediction holds")):

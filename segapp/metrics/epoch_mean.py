@@ -1,4 +1,4 @@
-"""The mean of a value over the samples of an epoch, also of one that was interrupted."""
+"""The mean of a value over the samples of an epoch, also after an interruption."""
 
 from torch import Tensor, zeros
 from torchmetrics import Metric

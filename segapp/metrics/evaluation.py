@@ -1,19 +1,17 @@
-"""The scores of a data set: values, the table of images, and a readable table."""
+"""The scores of a data set: reduced values and a table of images."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from segapp.metrics.score import Score, Value, mean_over_classes
-from segapp.terminal.text import for_terminal
+from segapp.metrics.evaluation_table import format_table
+from segapp.metrics.score import Score, Value, average_over_classes
 
 
 class ImageRows(NamedTuple):
-    """What is kept of one image."""
+    """The rows and the confusion matrix of one image."""
 
     name: str
     rows: tuple[list[list[float]], ...]
@@ -78,7 +76,7 @@ class Evaluation:
             measures |= own
             columns |= dict(zip(score.columns, rows.unbind(1), strict=True)) | own
         header = ["name", *measures, *(f"{column}/{label}" for label in self.classes for column in columns)]
-        means = [mean_over_classes(each, self.background).tolist() for each in measures.values()]
+        means = [average_over_classes(each, self.background).tolist() for each in measures.values()]
         by_class = torch.stack(list(columns.values()), dim=2).flatten(1).tolist()  # (images, classes · columns)
         lines = [
             [image.name, *(mean[index] for mean in means), *by_class[index]] for index, image in enumerate(self.images)
@@ -88,38 +86,3 @@ class Evaluation:
     def __str__(self) -> str:
         """Return the table of `format_table`."""
         return format_table(self)
-
-
-def format_table(evaluation: Evaluation) -> str:
-    """Format a readable table; `-` where a class was in neither target nor prediction."""
-    names = [for_terminal(name) for name in evaluation.classes]
-    support, images = evaluation.support, len(evaluation.images)
-    width = max(len(name) for name in (*names, "mean"))
-    lines = [
-        f"{images} images",
-        f"  {'class':<{width}}  " + "  ".join(f"{c:>{_measure_width(c)}}" for c in evaluation.values) + "   images",
-    ]
-    for index, name in enumerate(names):
-        values = {column: value.per_class[index] for column, value in evaluation.values.items()}
-        lines.append(f"  {name:<{width}}  {_format_row(values)}  {support[evaluation.classes[index]]:>7}")
-    means = {column: value.mean for column, value in evaluation.values.items()}
-    lines.append(f"  {'mean':<{width}}  {_format_row(means)}")
-    if evaluation.background is not None:
-        lines.append(f"  (the mean leaves out {names[evaluation.background]}, the background)")
-    if any(count != images for count in support.values()):
-        lines.append("  (the mean of …/image is over images, of each the mean over the classes that occur in it)")
-    if math.isnan(means["dice/dataset"]):
-        lines.append("  nothing to score: no class of the mean occurs in the truth or the predictions")
-    return "\n".join(lines)
-
-
-def _format_row(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{_format_score(value):>{_measure_width(column)}}" for column, value in values.items())
-
-
-def _measure_width(column: str) -> int:
-    return max(12, len(column))
-
-
-def _format_score(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4f}"

@@ -7,7 +7,7 @@ the target but predicted scores 0.
 from torch import Tensor
 
 from segapp.metrics.counts import split_confusion
-from segapp.metrics.score import Comparison, Score, Value, mean_over_classes
+from segapp.metrics.score import Comparison, Score, Value, average_over_classes
 
 
 def compute_dice(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class Overlap(Score):
         total = rows.long().sum(0)
         for name, rate in RATES.items():
             per_class = rate(*total)
-            mean = float(mean_over_classes(per_class, self.background))
+            mean = float(average_over_classes(per_class, self.background))
             values[f"{name}/dataset"] = Value(mean, tuple(per_class.tolist()))
             values[f"{name}/image"] = per_image[f"{name}/image"]
         return values

@@ -83,10 +83,10 @@ class Score(ABC):
 
     def _average_images(self, values: Tensor) -> Value:
         """Average (I, K) values over classes and images."""
-        return Value(float(mean_over_classes(values, self.background).nanmean()), tuple(values.nanmean(0).tolist()))
+        return Value(float(average_over_classes(values, self.background).nanmean()), tuple(values.nanmean(0).tolist()))
 
 
-def mean_over_classes(values: Tensor, background: int | None) -> Tensor:
+def average_over_classes(values: Tensor, background: int | None) -> Tensor:
     """Return the mean of (…, K) scores over the classes that have one, the background left out; NaN where none has.
 
     Of one image this is *the* score of the image, and `<score>/image` is its mean over images: the one definition that

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.models.options import ActivationKind, LayerOrder, NormKind, ShortSkipMode, require_choice, require_whole
+from segapp.models.options import ActivationKind, LayerOrder, NormKind, ShortSkipMode, require_at_least, require_choice
 from segapp.models.skips import Dense, Residual
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -40,7 +40,7 @@ def choose_groups(channels: int) -> int:
 
 
 def initialise(conv: nn.Conv2d | nn.ConvTranspose2d, fan_in: int, gain: float) -> None:
-    """Draw weights with standard deviation `gain` / √fan_in (He et al. 2015); biases are 0.
+    """Sample weights with standard deviation `gain` / √fan_in (He et al. 2015); biases are 0.
 
     With the gain of its activation a layer keeps the mean square of its input, exactly for ReLU and away from the
     border, so that a plain chain needs no norm to neither grow nor fade. A sum grows: its mean square is that of both
@@ -80,9 +80,9 @@ class BlockStyle:
         require_choice("norm", self.norm, NormKind)
         require_choice("activation", self.activation, ActivationKind)
         require_choice("order", self.order, LayerOrder)
-        require_whole("layers", self.layers)
+        require_at_least("layers", self.layers)
         if not 0 <= self.dropout < 1:
-            raise MisuseError(f"dropout is a share in [0, 1), got {self.dropout}.")
+            raise MisuseError(f"dropout is a fraction in [0, 1), got {self.dropout}.")
         if self.order == "post" and self.short_skip != "none":
             raise MisuseError(
                 f"order=post takes short_skip=none only, got {self.short_skip}: an activation after the sum "
@@ -96,7 +96,7 @@ class BlockStyle:
 
     def make_stack(self, in_channels: int, out_channels: int, blocks: int, on_image: bool = False) -> nn.Sequential:
         """Stack `blocks` blocks; `on_image` when the first one sees the image itself."""
-        require_whole("blocks", blocks)
+        require_at_least("blocks", blocks)
         first = self.make_block(in_channels, out_channels, on_image)
         return nn.Sequential(first, *(self.make_block(out_channels, out_channels) for _ in range(blocks - 1)))
 

@@ -1,4 +1,4 @@
-"""From an image to features, level by level."""
+"""Encoders: features of an image, level by level."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle
-from segapp.models.options import expand_levels, require_whole
+from segapp.models.options import expand_levels, require_at_least
 
-PLAIN = BlockStyle()
+DEFAULT_STYLE = BlockStyle()
 """The style of blocks when none is given: no short skip, batch norm, ReLU, two layers."""
 
 
 class Encoder(Recorded, nn.Module):
-    """What `UNet` needs of an encoder; everything is listed finest level first.
+    """The contract of an encoder for `UNet`; everything is listed finest level first.
 
     `forward(images)`: normalised images (N, C, H, W) → features, one tensor per level. All but the last are
     offered to the long skips, the last enters the bottleneck. Level i flows through the submodule named `str(i)`.
@@ -25,12 +25,12 @@ class Encoder(Recorded, nn.Module):
     reductions: list[int]
     """How many times smaller than the image each level is."""
     decoder_widths: list[int]
-    """Decoder channels per level (one fewer than levels) when nobody says otherwise."""
-    block: BlockStyle = PLAIN
-    """How its blocks are built. A decoder's are built the same way unless `UNet` is told otherwise."""
+    """Decoder channels per level (one fewer than levels) by default."""
+    block: BlockStyle = DEFAULT_STYLE
+    """How its blocks are built. A decoder's are built the same way by default."""
     mean: float | list[float] = 0.5
     std: float | list[float] = 0.25
-    """What the encoder's weights expect of the image, in units of [0, 1]."""
+    """Mean and std of the image that the encoder's weights expect, in units of [0, 1]."""
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Compute the features of images (N, C, H, W), finest first."""
@@ -54,12 +54,12 @@ class PlainEncoder(Encoder):
         in_channels: int,
         widths: Sequence[int] = (32, 64, 128, 256, 512),
         blocks_per_level: int | Sequence[int] = 1,
-        block: BlockStyle = PLAIN,
+        block: BlockStyle = DEFAULT_STYLE,
     ) -> None:
         super().__init__()
         if not widths:
             raise MisuseError("widths needs at least one number, the bottleneck's channels, got an empty list.")
-        self.out_channels = [require_whole("widths", width) for width in widths]
+        self.out_channels = [require_at_least("widths", width) for width in widths]
         self.reductions = [2**level for level in range(len(widths))]
         self.decoder_widths = self.out_channels[:-1]
         self.block = block

@@ -1,4 +1,4 @@
-"""Widths at which two variants of a network are equally large."""
+"""Find widths at which two variants of a network have the same number of parameters."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,13 +18,13 @@ def count_params(net: nn.Module) -> int:
 def match_params(build: Build, widths: Sequence[int], target: int, tolerance: float = 0.01) -> list[int]:
     """Find widths shaped like `widths` at which `build(widths)` has `target` parameters, within the tolerance.
 
-    All widths are scaled together, then single levels are adjusted: one step of a common factor is already
+    All widths are scale_widths together, then single levels are adjusted: one step of a common factor is already
     6 to 13 %. They stay multiples of 16 where that suffices, else of 8, 4, 2, 1 (fast kernels, even groups).
     Nothing is allocated. Raises MisuseError with the nearest widths when the target is out of reach.
 
         match_params(lambda widths: UNet(3, 2, partial(PlainEncoder, widths=widths)), (32, 64, 128), 500_000)
     """
-    count = _counter(build)
+    count = _make_counter(build)
     best: list[int] = []
     for step in (16, 8, 4, 2, 1):
         found = _adjust(count, _scale(count, widths, target, step), target, step)
@@ -38,7 +38,7 @@ def match_params(build: Build, widths: Sequence[int], target: int, tolerance: fl
     )
 
 
-def _counter(build: Build) -> Callable[[Sequence[int]], int]:
+def _make_counter(build: Build) -> Callable[[Sequence[int]], int]:
     known: dict[tuple[int, ...], int] = {}
 
     def count(widths: Sequence[int]) -> int:
@@ -54,16 +54,16 @@ def _counter(build: Build) -> Callable[[Sequence[int]], int]:
 def _scale(count: Callable[[Sequence[int]], int], widths: Sequence[int], target: int, step: int) -> list[int]:
     """Scale to the widest multiples of `step`, in the shape of `widths`, that do not exceed the target."""
 
-    def scaled(factor: float) -> list[int]:
+    def scale_widths(factor: float) -> list[int]:
         return [max(step, round(width * factor / step) * step) for width in widths]
 
     low, high = 0.0, 1.0
-    while count(scaled(high)) <= target and high < 1024:
+    while count(scale_widths(high)) <= target and high < 1024:
         low, high = high, 2 * high
-    while high - low > 1e-4 * high and scaled(low) != scaled(high):
+    while high - low > 1e-4 * high and scale_widths(low) != scale_widths(high):
         middle = (low + high) / 2
-        low, high = (middle, high) if count(scaled(middle)) <= target else (low, middle)
-    return scaled(low)
+        low, high = (middle, high) if count(scale_widths(middle)) <= target else (low, middle)
+    return scale_widths(low)
 
 
 def _adjust(count: Callable[[Sequence[int]], int], widths: list[int], target: int, step: int) -> list[int]:

@@ -30,11 +30,11 @@ class NamedInit(TorchDispatchMode):
 
     What an initialiser does to a parameter is recorded below Python (`normal_`, or `uniform_`, `erfinv_`, `mul_`,
     `add_`, `clamp_` for a truncated normal), then done again with the parameter's own generator. So every
-    initialiser keeps its distribution, and none has to know about names: PyTorch's, timm's, a stranger's.
+    initialiser keeps its distribution, and none has to know about names: PyTorch's, timm's, or any other library's.
 
-        with NamedInit() as sampled:
+        with NamedInit() as initial:
             net = UNet(3, 2)
-        sampled.resample(net, seed=0)
+        initial.resample(net, seed=0)
 
     Constants, and values copied from elsewhere (pretrained weights; also `orthogonal_`, which computes them), stay.
     """
@@ -47,7 +47,7 @@ class NamedInit(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Do what was asked, and note what concerns initial values."""
+        """Run the operation, and record it where it sets initial values."""
         options = kwargs or {}
         result = func(*args, **options)
         if not args or not isinstance(args[0], Tensor) or args[0].device.type == "meta":
@@ -82,7 +82,7 @@ class NamedInit(TorchDispatchMode):
         self._alive.append(tensor.untyped_storage())
 
     def resample(self, net: nn.Module, seed: int) -> list[str]:
-        """Draw every random initial value of `net` again, from a generator seeded by (seed, the parameter's name).
+        """Sample every random initial value of `net` again, from a generator seeded by (seed, the parameter's name).
 
         Returns the names of the parameters that were filled in parts and therefore keep the values they had.
         """
@@ -92,14 +92,14 @@ class NamedInit(TorchDispatchMode):
             if fills is None:
                 kept.append(name)
             elif fills:
-                _draw(parameter, fills, torch.Generator().manual_seed(derive_seed(seed, name)))
+                _resample_parameter(parameter, fills, torch.Generator().manual_seed(derive_seed(seed, name)))
         self._fills.clear()
         self._alive.clear()
         return kept
 
 
 _CONSTANT = (torch.ops.aten.zero_, torch.ops.aten.fill_, torch.ops.aten.copy_)
-"""They leave nothing of what was sampled before."""
+"""Operations that overwrite everything that was sampled before."""
 
 
 def derive_seed(seed: int, name: str) -> int:
@@ -109,7 +109,7 @@ def derive_seed(seed: int, name: str) -> int:
 
 
 @torch.no_grad()
-def _draw(parameter: Tensor, fills: list[_Fill], generator: torch.Generator) -> None:
+def _resample_parameter(parameter: Tensor, fills: list[_Fill], generator: torch.Generator) -> None:
     """Sample in contiguous memory on the CPU, so that the values do not depend on the parameter's layout."""
     values = torch.empty(fills[0].shape, dtype=parameter.dtype)
     for fill in fills:

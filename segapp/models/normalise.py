@@ -1,4 +1,4 @@
-"""The first layer of every network, so that training, export and every runtime agree on the input's scale."""
+"""Normalisation as the first layer of every network, so that all runtimes agree on the input's scale."""
 
 from collections.abc import Sequence
 

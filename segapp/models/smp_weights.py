@@ -1,4 +1,4 @@
-"""Weights that SMP's and timm's encoders start from, with the mean and std these expect."""
+"""Load pretrained weights into SMP's and timm's encoders, with the mean and std that they expect."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,13 +22,13 @@ from segapp.models.encoders import Encoder
 from segapp.models.pretrained import (
     PACKAGE_ENCODER,
     PACKAGE_STATISTICS,
-    fetch,
-    fill,
+    fetch_from_hub,
     find_package,
     is_package_file,
+    load_encoder,
     open_weights,
     read_statistics,
-    rename,
+    rename_weights,
 )
 
 Pretrained = bool | str
@@ -47,7 +47,7 @@ def build_with_weights(
     pretrained: Pretrained,
     weights: str,
 ) -> tuple[Any, Statistics]:
-    """Return what `build` makes, its encoder filled with the weights that were asked for, and their statistics.
+    """Return what `build` makes, its encoder filled with the chosen weights, and their statistics.
 
     Args:
         build: Makes the network from the hub's name of the weights (None: without).
@@ -59,7 +59,7 @@ def build_with_weights(
 
     Raises:
         MisuseError: for unknown names, and files that do not fit.
-        SegappError: when the hub's weights cannot be had.
+        SegappError: when the hub's weights cannot be fetched.
     """
     if not (timm.is_model(encoder[3:]) if encoder.startswith("tu-") else encoder in smp_encoders):
         raise MisuseError(
@@ -89,7 +89,7 @@ def load_from_hub(
         raise MisuseError(f"weights for encoder {encoder} take {offered}, got {weights!r}.")
     # timm's own are True to SMP: a name would only be warned about.
     chosen = True if timms else weights
-    return fetch(
+    return fetch_from_hub(
         encoder, lambda: (build(chosen), repeat_statistics(get_preprocessing_params(encoder, weights), in_channels))
     )
 
@@ -100,21 +100,21 @@ def load_from_file(
     """Return what `build` makes, its encoder filled from the package's file or the user's, and the statistics."""
     path = find_package() if pretrained == "package" else Path(pretrained)
     weights = open_weights(path)
-    names = list_whole(encoder)
+    names = list_network_shapes(encoder)
     if from_package := pretrained == "package" or is_package_file(path):
         if encoder.partition(".")[0] != PACKAGE_ENCODER:
             raise MisuseError(
                 f"pretrained: {pretrained} holds the weights of {PACKAGE_ENCODER}, and the encoder is {encoder}: "
                 f"set name: {PACKAGE_ENCODER} (SMP's encoder of a like name pads otherwise), or pretrained: false."
             )
-        weights = rename(weights, names)
+        weights = rename_weights(weights, names)
     network = build(None)
-    fill(network.get_submodule(part), weights, list(names), pretrained)
+    load_encoder(network.get_submodule(part), weights, list(names), pretrained)
     settings = PACKAGE_STATISTICS if from_package else read_statistics(path) or look_up_statistics(encoder)
     return network, repeat_statistics(settings, in_channels)
 
 
-def list_whole(encoder: str) -> dict[str, torch.Size]:
+def list_network_shapes(encoder: str) -> dict[str, torch.Size]:
     """Return names and shapes of the classification network that an encoder of timm's is a part of; {} for SMP's."""
     if not encoder.startswith("tu-"):
         return {}

@@ -1,4 +1,4 @@
-"""Start a network from the weights of another one: of other classes, other channels or another depth."""
+"""Start a network from the weights of another one, with other classes, other channels or another depth."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ class Learned:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a network took over; names of tensors are its own, but for `unused`."""
+    """The tensors that a network took over, by its own names; `unused` by the other network's."""
 
     taken: list[str]
     initial: list[str]
     """Tensors that keep their initial values: the other network has none of that name and shape."""
     unused: list[str]
-    """Tensors of the other network that have no place here."""
+    """Tensors of the other network that this one does not have."""
     classes: list[str]
     """Classes that both know."""
     new_classes: list[str]
@@ -66,15 +66,15 @@ def transfer_weights(net: nn.Module, learned: Learned, classes: Sequence[str], c
         )
     rows = [learned.classes.index(name) if name in learned.classes else None for name in classes]
     found: dict[str, Tensor] = {}
-    for place, name in names.items():
-        if place in given:
-            value = learned.weights[given[place]]
+    for key, name in names.items():
+        if key in given:
+            value = learned.weights[given[key]]
             adapted = _fit_tensor(
                 name, value, own[name], rows, layers, (len(learned.classes), learned.channels, channels)
             )
             if adapted is not None:
                 found[name] = adapted
-    used = {given[place] for place, name in names.items() if name in found}
+    used = {given[key] for key, name in names.items() if name in found}
     initial = [name for name in own if name not in found]
     unused = [name for name in learned.weights if name not in used]
     _refuse_other_architecture(own, found, initial, unused, by_level)
@@ -93,10 +93,10 @@ def find_class_layers(net: nn.Module) -> set[str]:
         part for part in net.named_modules() if re.fullmatch(r"head|auxiliary\.\d+|(.*\.)?segmentation_head", part[0])
     ]
     layers = set()
-    for place, head in heads:
+    for prefix, head in heads:
         convolutions = [name for name, part in head.named_modules() if isinstance(part, nn.Conv2d)]
         if convolutions:
-            layers.add(f"{place}.{convolutions[-1]}".rstrip("."))
+            layers.add(f"{prefix}.{convolutions[-1]}".rstrip("."))
     return layers
 
 
@@ -148,15 +148,15 @@ def _refuse_other_architecture(
 ) -> None:
     """Raise MisuseError unless the tensors that do not agree are those that may differ."""
     missing = [name for name in initial if not name.startswith("auxiliary.")]
-    strange = [name for name in unused if not name.startswith("auxiliary.")]
+    surplus = [name for name in unused if not name.startswith("auxiliary.")]
     first_level = [name for name in own if name.startswith("encoder.0.")] or [
         name for name in own if name.startswith("bottleneck.")
     ]
     if by_level and found and all(name in found for name in first_level):
         return
-    if missing or strange or not found:
-        shown = missing[0] if missing else strange[0] if strange else "all"
+    if missing or surplus or not found:
+        shown = missing[0] if missing else surplus[0] if surplus else "all"
         raise MisuseError(
             f"its weights are those of another network: {len(missing)} of the {len(own)} tensors here have none of "
-            f"their name and shape, {len(strange)} there have no place (first {shown})."
+            f"their name and shape, {len(surplus)} there have no place (first {shown})."
         )

@@ -11,7 +11,7 @@ from segapp.init_args import Recorded
 from segapp.models.blocks import BlockStyle, initialise
 from segapp.models.encoders import Encoder, PlainEncoder
 from segapp.models.normalise import Normalise
-from segapp.models.options import LongSkipMode, UpsampleMode, expand_levels, require_choice, require_whole
+from segapp.models.options import LongSkipMode, UpsampleMode, expand_levels, require_at_least, require_choice
 from segapp.models.skips import LongSkip
 
 
@@ -93,14 +93,14 @@ class UNet(Recorded, nn.Module):
         std: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        require_whole("in_channels", in_channels)
-        require_whole("num_classes", num_classes)
+        require_at_least("in_channels", in_channels)
+        require_at_least("num_classes", num_classes)
         made = encoder(in_channels)
         style = decoder_block or made.block
         levels = len(made.out_channels) - 1
         widths = expand_levels("decoder_widths", decoder_widths or made.decoder_widths, levels)
         for width in widths:
-            require_whole("decoder_widths", width)
+            require_at_least("decoder_widths", width)
         self.long_skip = expand_levels("long_skip", long_skip, levels)
         self.normalise = Normalise(in_channels, made.mean if mean is None else mean, made.std if std is None else std)
         self.encoder = made

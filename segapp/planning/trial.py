@@ -72,7 +72,7 @@ class Trial:
         alone = step if self.machine.kind == "cuda" else step / len(self.batch["image"])  # launches cost the time there
         window = alone * FORWARD * max(1.0, data.window[0] * data.window[1] / area)
         items = data.source.items("val")
-        sizes = [data.cut.resize or item.image.shape[:2] for item in items]
+        sizes = [data.sampling.resize or item.image.shape[:2] for item in items]
         windows = sum(_count_windows(size, data.window, data.overlap) for size in sizes)
         return windows * window + len(items) * self.loading / len(self.batch["image"])
 

@@ -248,7 +248,7 @@ class SegmentationModule(ScoringModule):
     @property
     def validated(self) -> list[str]:
         """The names of what a validation logs."""
-        return ["val/loss", *(f"val/{name}" for name in self.evaluator.names)]
+        return ["val/loss", *(f"val/{name}" for name in self.collector.names)]
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""

@@ -16,7 +16,7 @@ from segapp.inference.postprocess import clean
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime
 from segapp.losses import DeepSupervision, PixelwiseLoss
-from segapp.metrics import TEST_SCORES, Evaluation, Evaluator
+from segapp.metrics import TEST_SCORES, Evaluation, ScoreCollector
 from segapp.spec import Spec
 
 
@@ -31,7 +31,7 @@ class ScoringModule(pl.LightningModule):
         super().__init__()
         self.spec = spec
         self.loss: nn.Module | None = None  # scores have one only where the module is trained with one
-        self.evaluator = Evaluator(spec.classes, spec.background)
+        self.collector = ScoreCollector(spec.classes, spec.background)
         self.evaluation: Evaluation | None = None  # of the last validation or test
         self.eval_loss = MeanMetric()
 
@@ -41,11 +41,11 @@ class ScoringModule(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Start an evaluation by Dice and IoU."""
-        self._begin(Evaluator(self.spec.classes, self.spec.background))
+        self._begin(ScoreCollector(self.spec.classes, self.spec.background))
 
     def on_test_epoch_start(self) -> None:
         """Start an evaluation that scores boundaries too and keeps every image's confusion matrix."""
-        self._begin(Evaluator(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True))
+        self._begin(ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score one whole image; return its predicted class indices for the callbacks that draw them."""
@@ -79,7 +79,7 @@ class ScoringModule(pl.LightningModule):
 
         Every process logs the same numbers.
         """
-        self.evaluation = self.evaluator.compute()
+        self.evaluation = self.collector.compute()
         scores = {f"{stage}/{name}": value for name, value in self.evaluation.flat.items()}
         if self.loss is not None:
             scores[f"{stage}/loss"] = float(self.eval_loss.compute())
@@ -87,8 +87,8 @@ class ScoringModule(pl.LightningModule):
             self.log(name, score, sync_dist=False, rank_zero_only=False)
         return scores
 
-    def _begin(self, evaluator: Evaluator) -> None:
-        self.evaluator, self.evaluation = evaluator, None
+    def _begin(self, collector: ScoreCollector) -> None:
+        self.collector, self.evaluation = collector, None
         self.eval_loss.reset()
 
     def _score(self, batch: Batch) -> np.ndarray:
@@ -103,7 +103,7 @@ class ScoringModule(pl.LightningModule):
                 self._add_loss(self.loss, band.logits, mask[rows].to(band.logits.device))
             prediction[rows] = engine.indices(band)
         prediction = clean(prediction, self.spec)
-        self.evaluator.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
+        self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
         return prediction
 
     def _add_loss(self, loss: nn.Module, logits: Tensor, target: Tensor) -> None:
@@ -115,6 +115,6 @@ class ScoringModule(pl.LightningModule):
         logits, target = logits[None], target[None].long()
         weight: Tensor = (target != IGNORE_INDEX).sum()
         if isinstance(loss, PixelwiseLoss):
-            total, weight = loss.sums(logits, target)
+            total, weight = loss.compute_sums(logits, target)
         if weight > 0:
             self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, target), weight)

@@ -1,7 +1,7 @@
-"""Augmentation: presets of ours and any transform of albumentations, as a function of a seed.
+"""Augmentation: segapp's presets and any transform of albumentations, as a function of a seed.
 
-Ours that move pixels (`Flips`, `Affine`, the first half of a preset) are sampled before a crop is read, so that exactly
-the pixels they need are read and one interpolation does all of it.
+segapp's that move pixels (`Flips`, `Affine`, the first half of a preset) are sampled before a crop is read, so that
+exactly the pixels they need are read and interpolated once.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A list of transforms as two functions without state: one of where pixels lie, one of their values."""
+"""Apply a list of transforms: first those of positions, as one matrix, then those of values."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError, SegappError
-from segapp.transforms.contract import Contract, require_contract, transform_that_failed
+from segapp.transforms.contract import Contract, find_failed_transform, require_contract
 from segapp.transforms.geometry import Geometry
 from segapp.transforms.presets import Preset
 
@@ -20,16 +20,16 @@ Transform: TypeAlias = Geometry | Preset | A.BasicTransform | A.BaseCompose
 
 
 class Augmenter:
-    """A list of transforms as two functions without state: one of where pixels lie, one of their values."""
+    """A list of transforms as two functions without state: one of pixel positions, one of pixel values."""
 
     def __init__(self, transforms: Sequence[Transform], channels: int, num_classes: int = IGNORE_INDEX) -> None:
-        self._geometry = tuple(chain.from_iterable(_geometries(t) for t in transforms))
-        values = list(chain.from_iterable(_values(t, channels) for t in transforms))
-        for transform in _leaves(values):
+        self._geometry = tuple(chain.from_iterable(_get_geometries(t) for t in transforms))
+        values = list(chain.from_iterable(_get_value_transforms(t, channels) for t in transforms))
+        for transform in _iterate_leaves(values):
             _require_known_arguments(transform)
             _ignore_outside(transform, num_classes)
         self._values = A.Compose(values) if values else None
-        self._foreign = [t for t in transforms if isinstance(t, A.BasicTransform | A.BaseCompose)]
+        self._library_transforms = [t for t in transforms if isinstance(t, A.BasicTransform | A.BaseCompose)]
         self._channels, self._num_classes = channels, num_classes
 
     def try_once(self, size: tuple[int, int], dtype: np.dtype, size_matters: bool) -> None:
@@ -40,21 +40,21 @@ class Augmenter:
             dtype: What images are stored as, uint8 or float32.
             size_matters: Whether all samples have this size.
         """
-        matrix = self.draw(np.random.default_rng(0))
+        matrix = self.sample_matrix(np.random.default_rng(0))
         if matrix.shape != (2, 2) or not np.isfinite(matrix).all() or not np.linalg.det(matrix):
             names = ", ".join(type(geometry).__name__ for geometry in self._geometry)
             raise MisuseError(f"augment: {names} must make invertible 2 x 2 matrices, got {matrix.tolist()}.")
         contract = Contract(size, self._channels, np.dtype(dtype), self._num_classes, size_matters)
-        require_contract(self._foreign, contract)
+        require_contract(self._library_transforms, contract)
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
+    def sample_matrix(self, rng: np.random.Generator) -> np.ndarray:
         """Sample (2, 2): from the crop's pixels to the stored image's, both relative to the centre."""
         matrix = np.eye(2)
         for geometry in self._geometry:
-            matrix = matrix @ geometry.draw(rng)
+            matrix = matrix @ geometry.sample(rng)
         return matrix
 
-    def change(self, image: np.ndarray, mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def change_values(self, image: np.ndarray, mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Change (H, W, C) uint8 or float32 and (H, W) uint8; the size may change too.
 
         Raises SegappError naming the transform that fails.
@@ -67,7 +67,7 @@ class Augmenter:
         except Exception as error:
             height, width, channels = image.shape
             raise SegappError(
-                f"the transform {transform_that_failed(error)} fails on {height} x {width} x {channels} {image.dtype}: "
+                f"the transform {find_failed_transform(error)} fails on {height} x {width} x {channels} {image.dtype}: "
                 f"{str(error).strip() or type(error).__name__}"
             ) from error
         return changed["image"].reshape(*changed["image"].shape[:2], -1), changed["mask"]
@@ -82,7 +82,7 @@ class Augmenter:
         """
         shift = np.array(centre[::-1]) - 0.5 - matrix @ (np.array(size[::-1]) / 2 - 0.5)
         inverse = np.column_stack([matrix, shift])
-        pixels = _by_fours(
+        pixels = _apply_to_channels(
             image,
             lambda part: cv2.warpAffine(
                 part,
@@ -107,16 +107,16 @@ class Augmenter:
         """Resize both to `size` (height, width): by area when it shrinks, else linearly; masks by nearest."""
         shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
         smooth = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = _by_fours(image, lambda part: cv2.resize(part, size[::-1], interpolation=smooth))
+        resized = _apply_to_channels(image, lambda part: cv2.resize(part, size[::-1], interpolation=smooth))
         return resized, cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def use_one_thread() -> None:
-    """Keep OpenCV from starting threads of its own: for the workers of a loader, which are many already."""
+    """Keep OpenCV from starting threads, in the workers of a loader, which are many already."""
     cv2.setNumThreads(0)
 
 
-def _by_fours(image: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _apply_to_channels(image: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Apply a function to four channels at a time.
 
     OpenCV's geometry takes up to 4, and returns one channel without its axis.
@@ -128,38 +128,38 @@ def _by_fours(image: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 
-def _geometries(transform: Transform) -> Sequence[Geometry]:
+def _get_geometries(transform: Transform) -> Sequence[Geometry]:
     if isinstance(transform, Geometry):
         return [transform]
     return transform.geometry if isinstance(transform, Preset) else []
 
 
-def _values(transform: Transform, channels: int) -> Sequence[A.BasicTransform | A.BaseCompose]:
+def _get_value_transforms(transform: Transform, channels: int) -> Sequence[A.BasicTransform | A.BaseCompose]:
     if isinstance(transform, Preset):
-        return transform.values(channels)
+        return transform.make_transforms(channels)
     return [] if isinstance(transform, Geometry) else [transform]
 
 
-def _leaves(transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> Iterator[A.BasicTransform]:
+def _iterate_leaves(transforms: Sequence[A.BasicTransform | A.BaseCompose]) -> Iterator[A.BasicTransform]:
     for transform in transforms:
         if isinstance(transform, A.BaseCompose):
-            yield from _leaves(transform.transforms)
+            yield from _iterate_leaves(transform.transforms)
         else:
             yield transform
 
 
 def _require_known_arguments(transform: A.BasicTransform) -> None:
-    """Require known arguments: albumentations only warns of a misspelt one and goes on without it."""
+    """Require known arguments: albumentations only warns of a misspelt one and ignores it."""
     if transform.invalid_args:
         names = ", ".join(transform.invalid_args)
         raise MisuseError(f"albumentations.{type(transform).__name__} has no argument {names}.")
 
 
 def _ignore_outside(transform: A.BasicTransform, num_classes: int) -> None:
-    """Ignore what albumentations pulls into a mask from outside: it becomes 255, not its default, class 0.
+    """Ignore the pixels that albumentations adds to a mask from outside: they become 255, not its default, class 0.
 
-    None says of what is only hidden (`CoarseDropout`) that the mask stays: it is to be recognised all the same. What
-    a user gives is kept.
+    Hidden pixels (`fill_mask` None of `CoarseDropout`) keep their class, which is to be recognised all the same. A
+    value that the user gives is kept.
     """
     value = vars(transform).get("fill_mask")
     if value is None:

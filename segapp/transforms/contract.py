@@ -1,4 +1,4 @@
-"""Transforms of albumentations tried once, before training: what they deliver must be what validation delivers."""
+"""Try transforms of albumentations once before training: their images must be like those of validation."""
 
 import copy
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ import numpy as np
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 
-Foreign: TypeAlias = A.BasicTransform | A.BaseCompose
+LibraryTransform: TypeAlias = A.BasicTransform | A.BaseCompose
 
 RESCALING = (A.Resize, A.LongestMaxSize, A.SmallestMaxSize)
-"""Bring every image to one size, so that training would see another scale than validation."""
+"""Transforms that bring every image to one size, so that training would see another scale than validation."""
 
 TOLERANCE = 1e-3  # of the range of float images: what rounding may add
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What transforms are given and have to deliver.
+    """The images and masks that transforms take and must return.
 
     Attributes:
         size: Height and width.
@@ -41,7 +41,7 @@ class Contract:
         values = "in 0 … 255" if self.dtype == np.uint8 else "in 0 … 1"
         return f"height x width x {self.channels} {self.dtype} {values}"
 
-    def sample(self) -> "_Pair":
+    def make_noise(self) -> "_Pair":
         """Return noise with a mask of every class."""
         rng = np.random.default_rng(0)
         noise = rng.random((*self.size, self.channels), np.float32)
@@ -49,7 +49,7 @@ class Contract:
         known = np.array([*range(min(self.num_classes, IGNORE_INDEX)), IGNORE_INDEX], np.uint8)
         return _Pair(image, np.resize(known, self.size))
 
-    def fault(self, pair: "_Pair") -> str | None:
+    def find_fault(self, pair: "_Pair") -> str | None:
         """Return what is wrong with an image or its mask, or None."""
         image, mask = pair.image, pair.mask
         for what, pixels in (("image", image), ("mask", mask)):
@@ -61,9 +61,9 @@ class Contract:
             return f"makes images of shape {image.shape}, where height x width x {self.channels} is needed"
         if self.dtype != np.uint8 and not (image.min() >= -TOLERANCE and image.max() <= 1 + TOLERANCE):
             return f"makes values of {image.min():.3g} … {image.max():.3g}"
-        return self._fault_of_mask(mask, image.shape[:2])
+        return self._find_mask_fault(mask, image.shape[:2])
 
-    def _fault_of_mask(self, mask: np.ndarray, size: tuple[int, ...]) -> str | None:
+    def _find_mask_fault(self, mask: np.ndarray, size: tuple[int, ...]) -> str | None:
         if mask.dtype != np.uint8 or mask.shape != size:
             return f"makes a mask of shape {mask.shape} and {mask.dtype} for an image of {size[0]} x {size[1]}"
         unknown = sorted({int(value) for value in np.unique(mask) if self.num_classes <= value < IGNORE_INDEX})
@@ -76,113 +76,115 @@ class _Pair:
     mask: Any
 
 
-def require_contract(transforms: Sequence[Foreign], contract: Contract) -> None:
-    """Raise MisuseError naming the transform that fails, or changes what it must not, however rarely it acts."""
-    own = copy.deepcopy(list(transforms))
-    _, broken = _run_all(own, contract.sample(), contract)
+def require_contract(transforms: Sequence[LibraryTransform], contract: Contract) -> None:
+    """Raise MisuseError naming a transform that fails or breaks the contract, however rarely it acts."""
+    copies = copy.deepcopy(list(transforms))
+    _, broken = _run_all(copies, contract.make_noise(), contract)
     if broken is not None:
-        raise _refused(*broken, contract)
-    sizes = {_sized(own, contract, seed) for seed in range(3)} if contract.size_matters else {contract.size}
+        raise _explain_fault(*broken, contract)
+    sizes = {_measure_size(copies, contract, seed) for seed in range(3)} if contract.size_matters else {contract.size}
     if len(sizes) == 1 and sizes != {contract.size}:
         height, width = sizes.pop()
-        culprit = next((t for t in _leaves(own) if _sized([t], contract, 0) == (height, width)), own[-1])
+        culprit = next(
+            (t for t in _list_leaves(copies) if _measure_size([t], contract, 0) == (height, width)), copies[-1]
+        )
         raise MisuseError(
-            f"augment: {_name(culprit)} makes {height} x {width} pixels of a sample of {contract.size[0]} x "
+            f"augment: {_format_name(culprit)} makes {height} x {width} pixels of a sample of {contract.size[0]} x "
             f"{contract.size[1]}: set data.crop (or data.resize) to the size that you want, and leave it out."
         )
 
 
-def transform_that_failed(error: BaseException) -> str:
+def find_failed_transform(error: BaseException) -> str:
     """Return the class of the innermost transform whose method raised."""
     name, trace = "albumentations.Compose", error.__traceback__
     while trace is not None:
         owner = trace.tb_frame.f_locals.get("self")
         if isinstance(owner, A.BasicTransform):
-            name = _name(owner)
+            name = _format_name(owner)
         trace = trace.tb_next
     return name
 
 
-_Broken: TypeAlias = tuple[Foreign, str] | None
-"""The transform after which an image or its mask is not as it has to be, and how."""
+_Fault: TypeAlias = tuple[LibraryTransform, str] | None
+"""The transform after which an image or its mask breaks the contract, and how."""
 
 
 def _run_all(
-    transforms: Sequence[Foreign], pair: _Pair, contract: Contract, certain: bool = True
-) -> tuple[_Pair, _Broken]:
-    """Run transforms one after the other, each for certain; what one breaks a later one may restore."""
-    broken: _Broken = None
+    transforms: Sequence[LibraryTransform], pair: _Pair, contract: Contract, certain: bool = True
+) -> tuple[_Pair, _Fault]:
+    """Run transforms one after the other, each with probability 1; a later one may restore what one breaks."""
+    broken: _Fault = None
     for transform in transforms:
         pair, found = _run(transform, pair, contract, certain)
         if found is not None and not isinstance(pair.image, np.ndarray):
             return pair, found
-        broken = None if contract.fault(pair) is None else broken or found
+        broken = None if contract.find_fault(pair) is None else broken or found
     return pair, broken
 
 
-def _run(transform: Foreign, pair: _Pair, contract: Contract, certain: bool) -> tuple[_Pair, _Broken]:
+def _run(transform: LibraryTransform, pair: _Pair, contract: Contract, certain: bool) -> tuple[_Pair, _Fault]:
     certain = certain and transform.p == 1
     if isinstance(transform, A.OneOf | A.SomeOf | A.OneOrOther):
         for child in transform.transforms:
             if (found := _run(child, pair, contract, certain=False)[1]) is not None:
-                raise _refused(*found, contract)
+                raise _explain_fault(*found, contract)
         return pair, None
     if isinstance(transform, A.Compose | A.Sequential):
         return _run_all(transform.transforms, pair, contract, certain)
-    after = _applied(transform, pair)
+    after = _apply(transform, pair)
     if isinstance(transform, RESCALING) and after.image.shape[:2] != pair.image.shape[:2]:
         raise MisuseError(
-            f"augment: {_name(transform)} rescales every training image to {after.image.shape[0]} x "
+            f"augment: {_format_name(transform)} rescales every training image to {after.image.shape[0]} x "
             f"{after.image.shape[1]}, and validation and prediction see another scale: leave it out, and set "
             "data.resize, which acts on all."
         )
-    fault = contract.fault(after)
-    if not certain and contract.fault(pair) is not None:
+    fault = contract.find_fault(after)
+    if not certain and contract.find_fault(pair) is not None:
         return pair, None  # it may not act, so it restores nothing
     if not certain and fault is not None:
-        raise _refused(transform, fault, contract)
+        raise _explain_fault(transform, fault, contract)
     return after, None if fault is None else (transform, fault)
 
 
-def _applied(transform: Foreign, pair: _Pair) -> _Pair:
+def _apply(transform: LibraryTransform, pair: _Pair) -> _Pair:
     transform.p = 1.0
-    return _composed([transform], pair, 0)
+    return _run_composed([transform], pair, 0)
 
 
-def _sized(transforms: Sequence[Foreign], contract: Contract, seed: int) -> tuple[int, int]:
-    height, width = _composed(transforms, contract.sample(), seed).image.shape[:2]
+def _measure_size(transforms: Sequence[LibraryTransform], contract: Contract, seed: int) -> tuple[int, int]:
+    height, width = _run_composed(transforms, contract.make_noise(), seed).image.shape[:2]
     return height, width
 
 
-def _composed(transforms: Sequence[Foreign], pair: _Pair, seed: int) -> _Pair:
+def _run_composed(transforms: Sequence[LibraryTransform], pair: _Pair, seed: int) -> _Pair:
     try:
         found = A.Compose(list(transforms), seed=seed)(image=pair.image.copy(), mask=pair.mask.copy())
     except Exception as error:
         height, width = pair.image.shape[:2]
         channels = pair.image.shape[2] if pair.image.ndim > 2 else 1
         raise MisuseError(
-            f"augment: the transform {transform_that_failed(error)} fails on {height} x {width} x {channels} "
+            f"augment: the transform {find_failed_transform(error)} fails on {height} x {width} x {channels} "
             f"{pair.image.dtype}: {str(error).strip() or type(error).__name__}"
         ) from error
     return _Pair(found["image"], found["mask"])
 
 
-def _leaves(transforms: Sequence[Foreign]) -> list[A.BasicTransform]:
+def _list_leaves(transforms: Sequence[LibraryTransform]) -> list[A.BasicTransform]:
     return [
         leaf
         for transform in transforms
-        for leaf in (_leaves(transform.transforms) if isinstance(transform, A.BaseCompose) else [transform])
+        for leaf in (_list_leaves(transform.transforms) if isinstance(transform, A.BaseCompose) else [transform])
     ]
 
 
-def _refused(transform: Foreign, fault: str, contract: Contract) -> MisuseError:
+def _explain_fault(transform: LibraryTransform, fault: str, contract: Contract) -> MisuseError:
     inside = isinstance(transform, A.Normalize | A.ToFloat | A.ToTensorV2)
     hint = " (the network normalises its input itself)" if inside else ""
     return MisuseError(
-        f"augment: {_name(transform)} {fault}, while validation and prediction feed the network {contract}: leave it "
-        f"out{hint}."
+        f"augment: {_format_name(transform)} {fault}, while validation and prediction feed the network {contract}: "
+        f"leave it out{hint}."
     )
 
 
-def _name(transform: Foreign) -> str:
+def _format_name(transform: LibraryTransform) -> str:
     return f"{type(transform).__module__.split('.')[0]}.{type(transform).__name__}"

@@ -1,4 +1,4 @@
-"""Geometries: where the pixels of a crop come from, decided before it is read."""
+"""Geometric augmentations: linear maps that are sampled before a crop is read."""
 
 from abc import ABC, abstractmethod
 
@@ -8,10 +8,10 @@ from segapp.errors import MisuseError
 
 
 class Geometry(ABC):
-    """Where the pixels of a crop come from: a linear map about its centre, sampled before it is read."""
+    """A linear map about the centre of a crop, sampled before the crop is read."""
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Sample (2, 2) float: from (x, y) relative to the crop's centre to the same in the stored image."""
 
 
@@ -21,12 +21,12 @@ class Flips(Geometry):
     def __init__(self, horizontal: bool = True, vertical: bool = False, turns: bool = False) -> None:
         self.horizontal, self.vertical, self.turns = horizontal, vertical, turns
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Sample one of up to eight signed permutations: no pixel is interpolated."""
         left, up = rng.integers(2, size=2)
         turns = int(rng.integers(4))
         mirrored = np.diag([1 - 2.0 * (self.horizontal and left), 1 - 2.0 * (self.vertical and up)])
-        return mirrored @ _quarter_turns(turns if self.turns else 0)
+        return mirrored @ _make_quarter_turns(turns if self.turns else 0)
 
 
 class Affine(Geometry):
@@ -54,7 +54,7 @@ class Affine(Geometry):
             raise MisuseError(f"Affine: p is a probability, got {p}.")
         self.rotate, self.scale, self.shear, self.p = rotate, scale, shear, p
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Sample the identity with probability 1 - p."""
         uniform, *even = rng.random(4)
         if uniform >= self.p:
@@ -65,5 +65,5 @@ class Affine(Geometry):
         return turn @ np.array([[1, np.tan(shear)], [0, 1]]) / zoom
 
 
-def _quarter_turns(count: int) -> np.ndarray:
+def _make_quarter_turns(count: int) -> np.ndarray:
     return np.rint(np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), count))

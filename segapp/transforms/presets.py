@@ -1,4 +1,4 @@
-"""Augmentations that suit one kind of image each."""
+"""Presets of augmentations, each for one kind of image."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ class Preset(ABC):
     geometry: tuple[Geometry, ...]
 
     @abstractmethod
-    def values(self, channels: int) -> Sequence[A.BasicTransform | A.BaseCompose]:
-        """Return what changes values, for images of so many channels."""
+    def make_transforms(self, channels: int) -> Sequence[A.BasicTransform | A.BaseCompose]:
+        """Return the transforms of pixel values, for images of so many channels."""
 
 
 class Natural(Preset):
@@ -25,7 +25,7 @@ class Natural(Preset):
     def __init__(self) -> None:
         self.geometry = (Flips(), Affine(rotate=10, scale=(0.75, 1.5)))
 
-    def values(self, channels: int) -> list[A.BasicTransform]:
+    def make_transforms(self, channels: int) -> list[A.BasicTransform]:
         """List the value transforms: hue and saturation exist for 3 channels.
 
         Other images vary in brightness and contrast.
@@ -47,7 +47,7 @@ class Microscopy(Preset):
             Affine(rotate=45, scale=(0.75, 1.33), p=0.3),
         )
 
-    def values(self, channels: int) -> list[A.BasicTransform]:
+    def make_transforms(self, channels: int) -> list[A.BasicTransform]:
         """List the value transforms, the same for any number of channels."""
         return [
             A.RandomBrightnessContrast(0.2, 0.2, p=0.5),
@@ -63,7 +63,7 @@ class Medical(Preset):
     def __init__(self) -> None:
         self.geometry = (Affine(rotate=15, scale=(0.7, 1.4), p=0.4),)
 
-    def values(self, channels: int) -> list[A.BasicTransform]:
+    def make_transforms(self, channels: int) -> list[A.BasicTransform]:
         """List the value transforms, the same for any number of channels."""
         return [
             A.GaussNoise(std_range=(0.01, 0.1), p=0.1),
@@ -86,7 +86,7 @@ class Photometric(Preset):
         self.geometry = ()
         self.noise = noise
 
-    def values(self, channels: int) -> list[A.BasicTransform | A.BaseCompose]:
+    def make_transforms(self, channels: int) -> list[A.BasicTransform | A.BaseCompose]:
         """Return colour jitter for 3 channels; for others brightness, contrast, and gamma of the image or its negative.
 
         The gamma of the negative, the blur and the lower resolution are those of nnU-Net (Isensee et al. 2021).

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import torch
 
 from segapp.callbacks import EvaluationReport
-from segapp.metrics import Comparison, Evaluator, Score
+from segapp.metrics import Comparison, Score, ScoreCollector
 from segapp.spec import Spec
 
 SPEC = Spec(("ground", "cell"), 0, ((0, 0, 0), (255, 0, 0)), 1)
@@ -24,9 +24,9 @@ class Area(Score):
 
 
 def write(folder, scores=(), keep_confusion=False, **state) -> None:
-    evaluator = Evaluator(SPEC.classes, SPEC.background, scores, keep_confusion)
-    evaluator.update(torch.tensor([[1, 1, 0, 0]]), torch.tensor([[1, 0, 0, 255]]), "a")
-    evaluator.update(torch.tensor([[0, 0, 0, 0]]), torch.tensor([[0, 0, 0, 0]]), "b")
+    collector = ScoreCollector(SPEC.classes, SPEC.background, scores, keep_confusion)
+    collector.update(torch.tensor([[1, 1, 0, 0]]), torch.tensor([[1, 0, 0, 255]]), "a")
+    collector.update(torch.tensor([[0, 0, 0, 0]]), torch.tensor([[0, 0, 0, 0]]), "b")
     trainer = SimpleNamespace(
         sanity_checking=False,
         is_global_zero=True,
@@ -34,7 +34,7 @@ def write(folder, scores=(), keep_confusion=False, **state) -> None:
         ckpt_path=str(folder.parent / "checkpoints/best.ckpt"),
     )
     vars(trainer).update(state)
-    module = SimpleNamespace(spec=SPEC, evaluator=evaluator, evaluation=evaluator.compute())
+    module = SimpleNamespace(spec=SPEC, collector=collector, evaluation=collector.compute())
     folder.mkdir()
     EvaluationReport(folder).on_test_end(trainer, module)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.inference.windows import GRID, find_image_start, list_window_ends, list_window_starts, pad_crop
-from segapp.loading.samples import fit
+from segapp.loading.samples import crop_or_pad
 
 lengths = st.integers(1, 3000)
 sides = st.integers(1, 600)
@@ -89,7 +89,7 @@ def test_a_small_image_is_padded_as_in_training(height, width, window):
     image = np.random.default_rng(0).integers(0, 255, (height, width, 1), np.uint8)
     mask = np.zeros((height, width), np.uint8)
     window = max(window[0], height), max(window[1], width)
-    trained, _ = fit(image, mask, window)
+    trained, _ = crop_or_pad(image, mask, window)
     np.testing.assert_array_equal(pad_crop(image, window, find_image_start((height, width), window)), trained)
 
 

@@ -46,7 +46,7 @@ def test_a_spawned_process_sees_the_cache() -> None:
     cache.fill(1, np.arange(12, dtype=np.uint8), np.ones(2, np.float32))
     other = pickle.loads(pickle.dumps(cache))
     assert other.is_filled(1) and not other.is_filled(0)
-    np.testing.assert_array_equal(other.slot(1)[:12], np.arange(12))
+    np.testing.assert_array_equal(other.get_slot(1)[:12], np.arange(12))
     other.fill(2, np.full(30, 7, np.uint8))
-    assert cache.slot(2).tolist() == [7] * 30
+    assert cache.get_slot(2).tolist() == [7] * 30
     assert SharedCache([100, 100], 130).count == 1

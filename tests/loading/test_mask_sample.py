@@ -8,7 +8,7 @@ import pytest
 from segapp.datasets import Contiguous, Folder, Indices, Item
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.loading.mask_sample import SAMPLE, look_at_masks
+from segapp.loading.mask_sample import SAMPLE, check_masks
 from segapp.loading.reader import Reader
 from tests.datasets.look_alikes import save, write_pair
 from tests.loading.conftest import Pixels, data_module
@@ -59,11 +59,11 @@ def test_a_large_split_is_sampled_and_searched_for_missing_classes() -> None:
     def item(i: int, mask: np.ndarray) -> Item:
         return Item(f"{i}", f"{i}", Pixels(np.zeros((1, 9, 1), np.uint8)), Pixels(mask[:1]))
 
-    everywhere = look_at_masks(Reader([item(i, DOT) for i in range(99)]), 2)
+    everywhere = check_masks(Reader([item(i, DOT) for i in range(99)]), 2)
     assert (everywhere.masks, everywhere.complete, everywhere.classes.tolist()) == (SAMPLE, False, [True, True])
-    once = look_at_masks(Reader([item(i, DOT if i == 70 else NOTHING) for i in range(99)]), 2)
+    once = check_masks(Reader([item(i, DOT if i == 70 else NOTHING) for i in range(99)]), 2)
     assert once.classes.all()
-    never = look_at_masks(Reader([item(i, NOTHING) for i in range(99)]), 2)
+    never = check_masks(Reader([item(i, NOTHING) for i in range(99)]), 2)
     assert (never.masks, never.complete, never.classes.tolist()) == (99, True, [True, False])
     with pytest.raises(MisuseError, match="'0': its mask holds 2"):
-        look_at_masks(Reader([item(0, DOT * 2)]), 2)
+        check_masks(Reader([item(0, DOT * 2)]), 2)

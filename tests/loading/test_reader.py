@@ -35,7 +35,7 @@ def test_beyond_the_image_it_is_reflected_and_the_mask_is_255(
     mask = np.ones(shape[:2], np.uint8)
     y = int(before[0] * shape[0]) - int(before[1] * window[0])  # some pixel of the image lies inside
     x = int(before[2] * shape[1]) - int(before[3] * window[1])
-    got, indices = Reader([Item("a", "a", Pixels(image), Pixels(mask))]).padded(0, y, x, *window)
+    got, indices = Reader([Item("a", "a", Pixels(image), Pixels(mask))]).read_padded(0, y, x, *window)
     corners = zip((y, x), window, shape, strict=False)
     rows, columns = (mirror_indices(start, start + n, size) for start, n, size in corners)
     np.testing.assert_array_equal(got, image[np.ix_(rows, columns)])
@@ -83,4 +83,4 @@ def test_a_source_that_delivers_another_range_is_refused() -> None:
     image, mask = Pixels(np.full((4, 4, 1), 255, np.float32)), Pixels(np.zeros((4, 4), np.uint8))
     for cache_bytes in (0, 1000):
         with pytest.raises(SegappError, match="floating point values"):
-            Reader([Item("a", "a", image, mask)], cache_bytes).window(0, 0, 0, 4, 4)
+            Reader([Item("a", "a", image, mask)], cache_bytes).read_window(0, 0, 0, 4, 4)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from segapp.datasets import Contiguous, Folder, Item
-from segapp.loading.class_counts import Scan
+from segapp.loading.class_counts import ClassScan
 from segapp.loading.reader import Reader
-from segapp.loading.samples import Cut, TrainSet
+from segapp.loading.samples import Sampling, TrainSet
 from segapp.transforms import Affine, Augmenter, Flips, Geometry, Microscopy
 from tests.datasets.look_alikes import write_pair
 from tests.loading.conftest import Pixels, batches, data_module
@@ -42,9 +42,9 @@ class Spy:
         return np.stack(np.mgrid[y : y + h, x : x + w] / 1000, axis=2).astype(np.float32)
 
 
-def spied(height: int, width: int, cut: Cut, augment: list[Any]) -> tuple[TrainSet, Spy]:
+def spied(height: int, width: int, sampling: Sampling, augment: list[Any]) -> tuple[TrainSet, Spy]:
     image, mask = Spy(height, width, 2), Spy(height, width, 0)
-    return TrainSet(Reader([Item("spy", "spy", image, mask)]), cut, Augmenter(augment, 2)), image
+    return TrainSet(Reader([Item("spy", "spy", image, mask)]), sampling, Augmenter(augment, 2)), image
 
 
 class Fixed(Geometry):
@@ -53,7 +53,7 @@ class Fixed(Geometry):
     def __init__(self, matrix: np.ndarray) -> None:
         self.matrix = matrix
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
         return self.matrix
 
 
@@ -62,7 +62,7 @@ GEOMETRIES = [[], [Flips(True, True, True)], [Affine(45, (0.5, 2), p=1)], [Flips
 
 @pytest.mark.parametrize("augment", [[], [Flips(True, True, True)]])
 def test_a_crop_reads_its_own_pixels_only(augment: list[Any]) -> None:
-    samples, image = spied(1000, 800, Cut(crop=(20, 30)), augment)
+    samples, image = spied(1000, 800, Sampling(crop=(20, 30)), augment)
     for epoch in range(40):
         sample = samples[epoch, 0]
         assert sample["image"].shape == (2, 20, 30)
@@ -79,14 +79,14 @@ def test_turning_pixels_is_what_interpolating_them_would_give(
     mirror: np.ndarray, turn: np.ndarray, crop: tuple[int, int]
 ) -> None:
     matrix = mirror @ turn
-    exact, _ = spied(100, 90, Cut(crop=crop), [Fixed(matrix)])
-    warped, _ = spied(100, 90, Cut(crop=crop), [Fixed(matrix * (1 + 1e-9))])
+    exact, _ = spied(100, 90, Sampling(crop=crop), [Fixed(matrix)])
+    warped, _ = spied(100, 90, Sampling(crop=crop), [Fixed(matrix * (1 + 1e-9))])
     for epoch in range(5):
         np.testing.assert_allclose(exact[epoch, 0]["image"], warped[epoch, 0]["image"], atol=6e-4)
 
 
 def test_a_turned_crop_reads_little_more_and_interpolates_the_right_place() -> None:
-    samples, image = spied(1000, 800, Cut(crop=(20, 30)), [Affine(45, (0.8, 1.25), p=1)])
+    samples, image = spied(1000, 800, Sampling(crop=(20, 30)), [Affine(45, (0.8, 1.25), p=1)])
     for epoch in range(40):
         middle = samples[epoch, 0]["image"][:, 9:11, 14:16].mean(axis=(1, 2)) * 1000
         y, x, h, w = image.windows[-1]
@@ -97,7 +97,7 @@ def test_a_turned_crop_reads_little_more_and_interpolates_the_right_place() -> N
 @pytest.mark.parametrize("augment", [[], [Affine(30, (0.5, 2), p=1)], [Microscopy()]])
 @pytest.mark.parametrize("size", [(10, 12), (1, 1), (10, 90), (31, 40)])
 def test_images_smaller_than_the_crop_are_padded(size: tuple[int, int], augment: list[Any]) -> None:
-    samples, _ = spied(*size, Cut(crop=(32, 40)), augment)
+    samples, _ = spied(*size, Sampling(crop=(32, 40)), augment)
     for epoch in range(10):
         sample = samples[epoch, 0]
         assert sample["image"].shape == (2, 32, 40) and sample["mask"].shape == (32, 40)
@@ -116,8 +116,8 @@ def test_a_sampled_pixel_is_at_the_centre_of_its_crop_also_at_the_border(
     mask = np.zeros((40, 50), np.uint8)
     mask[pixel] = 1
     reader = Reader([Item("a", "a", Pixels(np.zeros((40, 50, 1), np.uint8)), Pixels(mask))])
-    cut = Cut(crop=crop, oversample=1.0)
-    samples = TrainSet(reader, cut, Augmenter(augment, 1), Scan(reader, 2, without=0))
+    sampling = Sampling(crop=crop, oversample=1.0)
+    samples = TrainSet(reader, sampling, Augmenter(augment, 1), ClassScan(reader, 2, excluded=0))
     for epoch in range(12):
         sample = samples[epoch, 0]["mask"]
         if max(crop) < 40 or (augment and isinstance(augment[0], Affine)):
@@ -130,7 +130,7 @@ def test_pixels_at_the_edges_are_learnt_too() -> None:
     image = np.zeros((64, 64, 1), np.uint8)
     image[2:-2, 2:-2] = 1
     reader = Reader([Item("a", "a", Pixels(image), Pixels(np.zeros((64, 64), np.uint8)))])
-    samples = TrainSet(reader, Cut(crop=(32, 32)), Augmenter([], 1))
+    samples = TrainSet(reader, Sampling(crop=(32, 32)), Augmenter([], 1))
     drawn = [samples[epoch, 0] for epoch in range(300)]
     learnt = [sample["mask"] == 0 for sample in drawn]
     outer = sum(int((sample["image"][0][inside] == 0).sum()) for sample, inside in zip(drawn, learnt, strict=True))

@@ -9,7 +9,7 @@ import torch
 
 from segapp.datasets import Folder
 from segapp.errors import MisuseError
-from segapp.loading.samples import Cut, TrainSet
+from segapp.loading.samples import Sampling, TrainSet
 from segapp.loading.training_set import make_cached_reader, stack_fixed
 from segapp.transforms import Augmenter
 from tests.datasets.look_alikes import write_pair
@@ -55,7 +55,7 @@ def test_fixed_samples_are_spread_over_the_images_and_always_the_same(
     folder: Folder, count: int, sizes: list[int]
 ) -> None:
     items = folder.items("train")
-    samples = TrainSet(make_cached_reader(items, 0.0), Cut(crop=(16, 16)), Augmenter([], 3))
+    samples = TrainSet(make_cached_reader(items, 0.0), Sampling(crop=(16, 16)), Augmenter([], 3))
     first, second = (stack_fixed(samples, count, 2) for _ in range(2))
     assert [len(batch["image"]) for batch in first] == sizes
     assert all(torch.equal(a["image"], b["image"]) for a, b in zip(first, second, strict=True))

@@ -7,7 +7,7 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from segapp.loading import worker_trace
-from segapp.loading.worker_trace import Trail
+from segapp.loading.worker_trace import WorkerTrace
 
 
 @pytest.fixture
@@ -22,41 +22,41 @@ def worker(monkeypatch):
 
 
 def test_a_trail_says_which_item_and_which_step(worker):
-    trail = Trail()
+    trace = WorkerTrace()
     worker(3)
-    assert trail.of(os.getpid()) is None
-    trail.reads(7)
-    assert trail.of(os.getpid()) == (7, "read")
-    trail.augments(7)
-    assert trail.of(os.getpid()) == (7, "augmented (data.augment)")
-    assert trail.of(os.getpid() + 1) is None
-    trail.rests()
-    assert trail.of(os.getpid()) is None
+    assert trace.find_step(os.getpid()) is None
+    trace.start_reading(7)
+    assert trace.find_step(os.getpid()) == (7, "read")
+    trace.start_augmenting(7)
+    assert trace.find_step(os.getpid()) == (7, "augmented (data.augment)")
+    assert trace.find_step(os.getpid() + 1) is None
+    trace.finish()
+    assert trace.find_step(os.getpid()) is None
 
 
 @pytest.mark.parametrize("number", [None, 512])
 def test_outside_workers_and_beyond_its_rows_it_notes_nothing(worker, number):
-    trail = Trail()
+    trace = WorkerTrace()
     worker(number)
-    trail.reads(7)
-    assert trail.of(os.getpid()) is None
+    trace.start_reading(7)
+    assert trace.find_step(os.getpid()) is None
 
 
 class Leaving(Dataset):
     """Items that a worker notes and is never done with."""
 
-    def __init__(self, trail):
-        self.trail = trail
+    def __init__(self, trace):
+        self.trace = trace
 
     def __len__(self):
         return 2
 
     def __getitem__(self, index):
-        self.trail.reads(index)
+        self.trace.start_reading(index)
         return os.getpid()
 
 
 def test_the_note_of_a_worker_outlives_it():
-    trail = Trail()
-    processes = list(DataLoader(Leaving(trail), batch_size=None, num_workers=2))
-    assert [trail.of(process) for process in processes] == [(0, "read"), (1, "read")]
+    trace = WorkerTrace()
+    processes = list(DataLoader(Leaving(trace), batch_size=None, num_workers=2))
+    assert [trace.find_step(process) for process in processes] == [(0, "read"), (1, "read")]

@@ -78,7 +78,7 @@ def test_sums_of_parts_give_value_and_gradient_of_the_whole(loss: PixelwiseLoss)
     logits, mask = pair()
     mask[0, :4] = 255
     logits.requires_grad_()
-    parts = [loss.sums(logits[part], mask[part]) for part in (slice(0, 1), slice(1, 3))]
+    parts = [loss.compute_sums(logits[part], mask[part]) for part in (slice(0, 1), slice(1, 3))]
     total, weight = (sum(values, start=torch.tensor(0)) for values in zip(*parts, strict=True))
     value, slope = gradient(loss, logits, mask)
     assert float((total / weight).detach()) == pytest.approx(value, rel=1e-12)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from segapp.metrics import Evaluator
+from segapp.metrics import ScoreCollector
 
 CLASSES = ("ground", "cell", "border", "debris")
 
@@ -26,8 +26,8 @@ def images(seed: int, count: int, k: int = 4) -> list[Pair]:
     return pairs
 
 
-def filled(pairs: list[Pair], background: int | None = None, keep_confusion: bool = False) -> Evaluator:
-    scores = Evaluator(CLASSES, background, keep_confusion=keep_confusion)
+def filled(pairs: list[Pair], background: int | None = None, keep_confusion: bool = False) -> ScoreCollector:
+    scores = ScoreCollector(CLASSES, background, keep_confusion=keep_confusion)
     for index, (prediction, mask) in enumerate(pairs):
         scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
     return scores

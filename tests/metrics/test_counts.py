@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from segapp.errors import SegappError
 from segapp.metrics import count_confusion, split_confusion
-from segapp.metrics.counts import _PIECE
+from segapp.metrics.counts import _CHUNK
 
 
 def loop(prediction: np.ndarray, mask: np.ndarray, k: int) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_rows_are_the_truth_by_hand() -> None:
 
 def test_an_image_larger_than_one_piece_is_counted_whole() -> None:
     rng = np.random.default_rng(0)
-    shape = (2, _PIECE // 2 + 333)
+    shape = (2, _CHUNK // 2 + 333)
     prediction, mask = rng.integers(0, 3, shape), rng.integers(0, 3, shape)
     mask[:, -5:] = 255
     expected = [[int(((mask == i) & (prediction == j)).sum()) for j in range(3)] for i in range(3)]

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from segapp.metrics import TEST_SCORES, Comparison, Evaluation, Evaluator, Overlap, Score
-from segapp.metrics.score import mean_over_classes
+from segapp.metrics import TEST_SCORES, Comparison, Evaluation, Overlap, Score, ScoreCollector
+from segapp.metrics.score import average_over_classes
 from segapp.report.results import LOWER_IS_BETTER
 
 
@@ -21,7 +21,7 @@ class Area(Score):
 
 
 def test_a_new_score_is_one_class() -> None:
-    scores = Evaluator(("ground", "cell"), 0, [Area])
+    scores = ScoreCollector(("ground", "cell"), 0, [Area])
     scores.update(torch.tensor([[1, 1, 0, 1]]), torch.tensor([[1, 0, 0, 255]]), "b")
     scores.update(torch.tensor([[1, 0, 0, 0]]), torch.tensor([[1, 1, 1, 1]]), "a")
     evaluation = scores.compute()
@@ -47,7 +47,7 @@ def test_a_new_score_is_one_class() -> None:
     ],
 )
 def test_the_mean_over_classes_leaves_out_the_background_and_what_has_no_value(values, background, expected):
-    found = float(mean_over_classes(torch.tensor(values, dtype=torch.float64), background))
+    found = float(average_over_classes(torch.tensor(values, dtype=torch.float64), background))
     assert found == pytest.approx(expected, nan_ok=True)
 
 

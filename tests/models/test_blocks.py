@@ -151,7 +151,7 @@ def test_the_head_gives_logits_and_starts_without_bias():
         ({"short_skip": "sum"}, "short_skip takes none | add | concat, got 'sum'"),
         ({"norm": "layer"}, "norm takes batch | group | instance | none, got 'layer'"),
         ({"activation": "swish"}, "got 'swish'"),
-        ({"dropout": 1.0}, "dropout is a share in [0, 1), got 1.0"),
+        ({"dropout": 1.0}, "dropout is a fraction in [0, 1), got 1.0"),
         ({"layers": 0}, "layers takes whole numbers from 1 up, got 0"),
     ],
 )

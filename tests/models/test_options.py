@@ -1,7 +1,7 @@
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.models.options import LongSkipMode, expand_levels, require_choice, require_whole
+from segapp.models.options import LongSkipMode, expand_levels, require_at_least, require_choice
 
 
 def test_a_word_outside_the_choices_is_refused_with_the_words_allowed():
@@ -19,4 +19,4 @@ def test_one_value_serves_every_level_and_a_list_must_fit():
 
 def test_whole_numbers_have_a_least():
     with pytest.raises(MisuseError, match="layers takes whole numbers from 1 up, got 0"):
-        require_whole("layers", 0)
+        require_at_least("layers", 0)

@@ -15,9 +15,9 @@ from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main
 from segapp.errors import MisuseError
 from segapp.models import Normalise, UNet, pretrained
-from segapp.models.pretrained import adapt_channels, fill, find_package, open_weights, rename
+from segapp.models.pretrained import adapt_channels, find_package, load_encoder, open_weights, rename_weights
 from segapp.models.smp import SmpEncoder, SmpNet
-from segapp.models.smp_weights import list_whole
+from segapp.models.smp_weights import list_network_shapes
 from tests.inference.checkpoints import record
 
 LITE0 = "tu-tf_efficientnet_lite0"
@@ -69,7 +69,7 @@ def test_the_packages_encoder_normalises_pads_and_divides_as_it_was_trained(lite
 
 
 def test_every_tensor_of_the_encoder_is_the_packages(lite0):
-    theirs = rename(open_weights(find_package()), list_whole(LITE0))
+    theirs = rename_weights(open_weights(find_package()), list_network_shapes(LITE0))
     own = lite0.model.state_dict()
     assert len(own) == 288  # all but the last 1×1 convolution, its norm and the classifier
     assert all(torch.equal(value, theirs[name.removeprefix("model.")]) for name, value in own.items())
@@ -205,8 +205,8 @@ def test_tensors_in_another_order_are_not_renamed():
     weights = {"_bn0.bias": torch.zeros(2), "_bn0.weight": torch.ones(2)}
     shapes = {"bn1.weight": torch.Size([2]), "bn1.bias": torch.Size([2])}
     with pytest.raises(MisuseError):
-        rename(weights, shapes)
-    assert rename(dict(reversed(weights.items())), shapes)["bn1.weight"].tolist() == [1, 1]
+        rename_weights(weights, shapes)
+    assert rename_weights(dict(reversed(weights.items())), shapes)["bn1.weight"].tolist() == [1, 1]
 
 
 def test_a_first_convolution_is_summed_or_repeated():
@@ -219,14 +219,14 @@ def test_a_first_convolution_is_summed_or_repeated():
 def test_counters_that_older_files_lack_are_not_needed():
     norm = nn.BatchNorm2d(2)
     weights = {name: value + 1 for name, value in nn.BatchNorm2d(2).state_dict().items() if "batches" not in name}
-    fill(norm, weights, [], "old.pth")
+    load_encoder(norm, weights, [], "old.pth")
     assert norm.weight.tolist() == [2, 2]
 
 
 def test_the_classification_network_is_listed_without_making_it():
-    names = list_whole(LITE0)
+    names = list_network_shapes(LITE0)
     assert len(names) == 296 and names["conv_stem.weight"] == (32, 3, 3, 3)
-    assert list_whole("resnet18") == {}
+    assert list_network_shapes("resnet18") == {}
 
 
 def test_the_net_trains_on_from_the_package(lite0):

@@ -92,4 +92,6 @@ def test_trying_changes_no_sample() -> None:
     tried_first, fresh = (Augmenter([A.GaussNoise(p=0.5), A.D4(p=0.5)], 3) for _ in range(2))
     tried_first.try_once((40, 40), np.dtype(np.uint8), True)
     for seed in range(6):
-        np.testing.assert_array_equal(tried_first.change(image, mask, seed)[0], fresh.change(image, mask, seed)[0])
+        np.testing.assert_array_equal(
+            tried_first.change_values(image, mask, seed)[0], fresh.change_values(image, mask, seed)[0]
+        )

@@ -22,15 +22,15 @@ def test_zoom_and_rotation_by_hand() -> None:
 
 def test_draws_stay_in_their_ranges() -> None:
     rng = np.random.default_rng(0)
-    drawn = np.array([Affine(15, (0.5, 2), p=0.5).draw(rng) for _ in range(400)])
+    drawn = np.array([Affine(15, (0.5, 2), p=0.5).sample(rng) for _ in range(400)])
     zoom = np.sqrt(np.linalg.det(drawn))
     angle = np.degrees(np.arctan2(drawn[:, 1, 0], drawn[:, 0, 0]))
     assert 0.5 <= zoom.min() < 0.6 and 1.8 < zoom.max() <= 2
     assert -15 <= angle.min() < -12 and 12 < angle.max() <= 15
     assert 0.4 < (zoom == 1).mean() < 0.6
-    flips = {tuple(Flips(True, True, True).draw(rng).ravel() + 0.0) for _ in range(200)}
+    flips = {tuple(Flips(True, True, True).sample(rng).ravel() + 0.0) for _ in range(200)}
     assert len(flips) == 8
-    assert {tuple(Flips().draw(rng).ravel()) for _ in range(50)} == {(1, 0, 0, 1), (-1, 0, 0, 1)}
+    assert {tuple(Flips().sample(rng).ravel()) for _ in range(50)} == {(1, 0, 0, 1), (-1, 0, 0, 1)}
 
 
 @pytest.mark.parametrize("settings", [{"scale": (0, 1)}, {"scale": (2, 1)}, {"shear": 90}, {"p": 2}])
@@ -41,7 +41,7 @@ def test_impossible_affines(settings: dict[str, Any]) -> None:
 
 def test_a_geometry_that_is_no_matrix_is_refused() -> None:
     class Flat(Affine):
-        def draw(self, rng: np.random.Generator) -> np.ndarray:
+        def sample(self, rng: np.random.Generator) -> np.ndarray:
             return np.zeros((2, 2))
 
     with pytest.raises(MisuseError, match="Flat"):

@@ -16,8 +16,8 @@ def test_presets_take_any_channels_and_repeat_with_the_seed(preset: type[Preset]
     image, mask = pair(channels, dtype)
     given = image.copy()
     one, other = Augmenter([preset()], channels), Augmenter([preset()], channels)
-    changed = [one.change(image, mask, seed) for seed in range(20)]
-    again = [other.change(image, mask, seed) for seed in reversed(range(20))][::-1]
+    changed = [one.change_values(image, mask, seed) for seed in range(20)]
+    again = [other.change_values(image, mask, seed) for seed in reversed(range(20))][::-1]
     for (first, first_mask), (second, _) in zip(changed, again, strict=True):
         assert (first.shape, first.dtype) == (image.shape, image.dtype)
         np.testing.assert_array_equal(first, second)

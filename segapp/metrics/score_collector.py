@@ -1,4 +1,4 @@
-"""Scores of whole images over a data set, exact on any number of processes."""
+"""Collect the scores of complete images over a data set, exact on any number of processes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from segapp.metrics.overlap import Overlap
 from segapp.metrics.score import Comparison, Score
 
 
-class Evaluator:
+class ScoreCollector:
     """Collects the images of a data set and computes their scores.
 
     Holds, on the CPU, one (K, K) int64 confusion sum of this process and, per image, its name and the row of every
@@ -24,7 +24,7 @@ class Evaluator:
     Args:
         classes: The K class names.
         background: The class left out of means over classes, if any.
-        scores: What is scored beside Dice and IoU, as `Boundary`, which takes time.
+        scores: Further scores beside Dice and IoU, such as `Boundary`, which takes time.
         keep_confusion: Also keep every image's own confusion matrix, as sparse rows (target, prediction, count).
 
     Raises:
@@ -69,11 +69,13 @@ class Evaluator:
         except SegappError as error:
             raise SegappError(f"{name}: {error}") from None
         counts = comparison.confusion
-        self.confusion = self.confusion + counts  # not in place: spawned processes share what they began with
+        self.confusion = self.confusion + counts  # not in place: spawned processes share their initial tensors
         cells = []
         if self.keep_confusion:
-            truth, guess = counts.nonzero(as_tuple=True)
-            cells = list(zip(truth.tolist(), guess.tolist(), counts[truth, guess].tolist(), strict=True))
+            targets, predictions = counts.nonzero(as_tuple=True)
+            cells = list(
+                zip(targets.tolist(), predictions.tolist(), counts[targets, predictions].tolist(), strict=True)
+            )
         self.images.append(ImageRows(name, rows, cells))
 
     def compute(self) -> Evaluation:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.metrics import Boundary, Evaluator
+from segapp.metrics import Boundary, ScoreCollector
 from tests.metrics.image_sets import CLASSES, Pair, filled, images, mean, rates
 
 
@@ -64,7 +64,7 @@ def test_sparse_rows_sum_to_the_totals(seed: int) -> None:
 
 def test_the_order_of_images_changes_nothing() -> None:
     pairs = images(3, 30)
-    forward, backward = filled(pairs), Evaluator(CLASSES, None)
+    forward, backward = filled(pairs), ScoreCollector(CLASSES, None)
     for index, (prediction, mask) in reversed(list(enumerate(pairs))):
         backward.update(torch.from_numpy(prediction), torch.from_numpy(mask), f"{index:03}")
     same(forward.compute().flat, backward.compute().flat)
@@ -76,7 +76,7 @@ def same(one: dict[str, float], other: dict[str, float]) -> None:
 
 
 def test_images_of_one_name_are_all_counted() -> None:
-    scores = Evaluator(CLASSES, None)
+    scores = ScoreCollector(CLASSES, None)
     for prediction, mask in images(0, 4):
         scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), "same")
     assert len(scores.compute().images) == 4
@@ -110,7 +110,7 @@ def test_what_was_read_before_an_update_stays() -> None:
 
 
 def test_an_image_that_cannot_be_scored_is_named_and_counts_nothing() -> None:
-    scores = Evaluator(CLASSES, None)
+    scores = ScoreCollector(CLASSES, None)
     with pytest.raises(SegappError, match=r"^folder/img_7: the mask holds class 9; expected 0 … 3"):
         scores.update(torch.zeros(1, 2, dtype=torch.uint8), torch.tensor([[9, 0]]), "folder/img_7")
     assert not scores.images and not scores.confusion.any()
@@ -119,19 +119,19 @@ def test_an_image_that_cannot_be_scored_is_named_and_counts_nothing() -> None:
 @pytest.mark.parametrize("background", [-1, 4])
 def test_a_background_outside_the_classes_is_refused(background: int) -> None:
     with pytest.raises(SegappError, match="background"):
-        Evaluator(CLASSES, background)
+        ScoreCollector(CLASSES, background)
 
 
 PROCESSES = """
     import multiprocessing, pickle, sys
     import torch, torch.distributed as distributed
-    from segapp.metrics import Boundary, Comparison, Evaluation, Evaluator, Score
+    from segapp.metrics import Boundary, Comparison, Evaluation, ScoreCollector, Score
 
     def epochs(folder, rank, world, classes, shares):
         distributed.init_process_group("gloo", init_method=f"file://{folder}/{world}", rank=rank, world_size=world)
         results = []
         for share in shares:
-            scores = Evaluator(classes, 0, [Boundary], keep_confusion=True)
+            scores = ScoreCollector(classes, 0, [Boundary], keep_confusion=True)
             for name, prediction, mask in share[rank]:
                 scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
             results.append((scores.compute(), scores.compute()))
@@ -175,7 +175,7 @@ def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
     subprocess.run(command, check=True, timeout=200)
 
     for epoch, content in enumerate([named, named, [], named, [*named, ("zzz", *named[0][1:])]]):
-        alone = Evaluator(CLASSES, 0, [Boundary], keep_confusion=True)
+        alone = ScoreCollector(CLASSES, 0, [Boundary], keep_confusion=True)
         for name, prediction, mask in content:
             alone.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
         expected = alone.compute()
