@@ -42,7 +42,7 @@ def _config(module: Any, data: Any, net: dict[str, Any]) -> dict[str, Any]:
     spec = module.spec.to_dict()
     windows = {name: spec[name] for name in ("resize", "window", "overlap", "blend")}
     return {
-        "seed_everything": data.cut.seed,
+        "seed_everything": data.sampling.seed,
         "model": {"net": {**net, "init_args": own}, "loss": described["loss"]},
         "data": {"source": described["source"], **windows},
     }
