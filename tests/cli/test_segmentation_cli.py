@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from segapp.cli import main
+from segapp.cli.arguments import Arguments
 from segapp.cli.segmentation_cli import SegmentationCLI
 from tests.cli.tiny import TINY
 
@@ -13,8 +14,13 @@ def print_config(capsys, *words: str) -> dict:
     return yaml.safe_load(capsys.readouterr().out)
 
 
-def test_the_verbs_are_those_that_a_trainer_runs():
-    assert set(SegmentationCLI.subcommands()) == {"fit", "validate", "test"}
+@pytest.mark.parametrize("command", ["fit", "validate", "test"])
+def test_a_parser_is_made_of_the_given_command_only(command, monkeypatch):
+    made = []
+    monkeypatch.setattr(SegmentationCLI, "_prepare_subcommand_parser", lambda self, _, name, **__: made.append(name))
+    with pytest.raises(AttributeError):  # no parser was made
+        SegmentationCLI(Arguments(command, []))
+    assert made == [command]
 
 
 def test_what_is_typed_is_in_the_printed_config(capsys):

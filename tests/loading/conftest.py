@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp.datasets import Contiguous, Folder
 from segapp.loading.datamodule import SegmentationDataModule
+from segapp.loading.loader import Loader
 from segapp.transforms import Microscopy
 from tests.datasets.look_alikes import write_pair
 
@@ -31,10 +32,16 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def batches(data: SegmentationDataModule) -> list[Any]:
-    return [
-        (batch["name"], batch["image"].numpy().copy(), batch["mask"].numpy().copy())
-        for batch in data.train_dataloader()
-    ]
+    """Return the batches of an epoch; end the workers, for which the garbage collector would wait 5 s each."""
+    loader = data.train_dataloader()
+    try:
+        return read_all(loader)
+    finally:
+        loader.close()
+
+
+def read_all(loader: Loader) -> list[Any]:
+    return [(batch["name"], batch["image"].numpy().copy(), batch["mask"].numpy().copy()) for batch in loader]
 
 
 def same(first: list[Any], second: list[Any]) -> bool:

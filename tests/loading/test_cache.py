@@ -8,7 +8,7 @@ import pytest
 
 from segapp.loading.cache import SharedCache
 from segapp.loading.samples import TrainSet
-from tests.loading.conftest import batches, data_module, same, ten_images
+from tests.loading.conftest import batches, data_module, read_all, same, ten_images
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # Lightning 2.6.6 on this torch
@@ -24,9 +24,9 @@ def test_the_cache_changes_nothing_and_saves_reading(
     folder = ten_images(tmp_path)
     expected = [batches(data_module(folder)) for _ in range(2)]
     loader = data_module(folder, cache_gb=gigabytes, num_workers=workers).train_dataloader()
-    for epoch in range(2):
-        got = [(b["name"], b["image"].numpy().copy(), b["mask"].numpy().copy()) for b in loader]
-        assert same(got, expected[epoch])
+    got = [read_all(loader) for _ in range(2)]
+    loader.close()
+    assert same(got[0], expected[0]) and same(got[1], expected[1])
     assert ("holds 2 of 7 training images" in caplog.text) == (gigabytes < 1)
 
 
@@ -34,6 +34,7 @@ def test_workers_share_one_cache(tmp_path: Path) -> None:
     folder = ten_images(tmp_path)
     loader = data_module(folder, batch_size=7, cache_gb=1.0, num_workers=1, crop=None).train_dataloader()
     assert len(list(loader)) == 1  # the worker has filled it
+    loader.close()
     samples = loader._loader.dataset
     for path in tmp_path.glob("*/*.png"):
         path.unlink()

@@ -95,7 +95,7 @@ def test_batches_are_a_function_of_seed_and_epoch_not_of_workers(folder: Folder,
 
 def test_loading_draws_nothing_from_the_global_random_numbers(folder: Folder) -> None:
     state = torch.get_rng_state()
-    list(data_module(folder, num_workers=1).train_dataloader())
+    batches(data_module(folder, num_workers=1))
     assert torch.equal(state, torch.get_rng_state())
 
 
