@@ -16,7 +16,7 @@ from segapp.lab.study.examples import make_slug, write_examples
 from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.sizes import measure_size
 from segapp.loading.source_building import build_source
-from segapp.report.results import LOWER_IS_BETTER, Result, find_common_images
+from segapp.report.results import Result, find_common_images, is_lower_better
 from segapp.system.text_files import read_json
 from segapp.system.yaml_files import read_yaml
 
@@ -177,7 +177,7 @@ def _rank_images(
 
     Where no class is there and none was found there is no score; beside a false alarm that is the best one.
     """
-    less = score in LOWER_IS_BETTER
+    less = is_lower_better(score)
     of_each = [np.array([result.images[name][score] for name in images]) for result in results]
     known = [np.nan_to_num(values, nan=0.0 if less else 1.0) for values in of_each]
     pairs = []

@@ -39,7 +39,6 @@ class Boundary(Score):
     """Surface Dice with a tolerance of 2 pixels, and HD95 in pixels, of every class (`score_boundaries`)."""
 
     columns = BoundaryScore._fields
-    measures = BoundaryScore._fields
     lower_is_better = ("hd95",)
 
     def update(self, comparison: Comparison) -> Tensor:

@@ -32,7 +32,6 @@ class Overlap(Score):
     """
 
     columns = ("tp", "fp", "fn")
-    measures = tuple(RATES)
 
     def update(self, comparison: Comparison) -> Tensor:
         """Return (3, K) int64: true positives, false positives and false negatives per class."""

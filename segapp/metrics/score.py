@@ -49,10 +49,8 @@ class Score(ABC):
 
     columns: ClassVar[tuple[str, ...]]
     """The entries of a row, each per class: columns of `per_image.csv`."""
-    measures: ClassVar[tuple[str, ...]]
-    """The values of an image that have a mean over classes and over images."""
     lower_is_better: ClassVar[tuple[str, ...]] = ()
-    """Those of which less is better; `LOWER_IS_BETTER` of report/results.py, which reads files only, has them too."""
+    """The names of `measure` of which less is better; reports ask for them."""
 
     def __init__(self, classes: Sequence[str], background: int | None) -> None:
         self.classes, self.background = tuple(classes), background
@@ -65,7 +63,10 @@ class Score(ABC):
         """
 
     def measure(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return every measure of every image and class, (I, K) float64, from rows (I, len(columns), K)."""
+        """Return the named values of every image and class, (I, K) float64, from rows (I, len(columns), K).
+
+        They are the columns, unless a score computes something else from them, as Dice from counts.
+        """
         return dict(zip(self.columns, rows.to(float64).unbind(1), strict=True))
 
     def reduce(self, rows: Tensor) -> dict[str, Value]:

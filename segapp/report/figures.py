@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from segapp.io import write_atomically
-from segapp.report.results import LOWER_IS_BETTER, Result
+from segapp.report.results import Result, is_lower_better
 from segapp.terminal.text import for_plot, for_terminal
 
 matplotlib.use("agg")
@@ -146,7 +146,7 @@ def draw_intervals(
             _draw_interval(axes, labels.index(row[label]), row, points.get((score, row[label]), []))
         if zero:
             axes.axvline(0, color=INK, linewidth=0.8, linestyle=":")
-        better = "less is better" if score in LOWER_IS_BETTER else "more is better"
+        better = "less is better" if is_lower_better(score) else "more is better"
         axes.set_title(f"{for_plot(score)}\n({better})", fontsize=10)
         axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)))
         axes.set_yticklabels(shown, fontsize=9)

@@ -12,12 +12,16 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import read_table
+from segapp.metrics import TEST_SCORES, Overlap
 from segapp.natural_order import make_natural_key
 from segapp.report.gradient_flow_table import FlowTable, read_flow
 from segapp.system.text_files import read_json
 
-LOWER_IS_BETTER = ("hd95", "hd95/image", "loss")
-"""Scores of which less is more."""
+
+def is_lower_better(score: str) -> bool:
+    """Return whether less is better: of a score per image (`hd95`), of its mean (`hd95/image`) and of the loss."""
+    measure = score.partition("/")[0]
+    return measure == "loss" or any(measure in kind.lower_is_better for kind in (Overlap, *TEST_SCORES))
 
 
 def name_score(score: str) -> str:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segapp.metrics import compute_dice, compute_iou
-from segapp.metrics.overlap import RATES
 
 counts = st.integers(0, 2**40)
 
@@ -20,10 +19,9 @@ def tensors(*numbers: int) -> list[torch.Tensor]:
 def test_by_hand() -> None:
     assert float(compute_dice(*tensors(3, 1, 2))) == pytest.approx(6 / 9)
     assert float(compute_iou(*tensors(3, 1, 2))) == pytest.approx(3 / 6)
-    assert set(RATES) == {"dice", "iou"}
 
 
-@pytest.mark.parametrize("score", RATES.values())
+@pytest.mark.parametrize("score", [compute_dice, compute_iou])
 def test_absent_has_no_score_and_predicted_without_truth_has_zero(score) -> None:
     assert math.isnan(float(score(*tensors(0, 0, 0))))
     assert float(score(*tensors(0, 5, 0))) == 0

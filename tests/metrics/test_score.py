@@ -1,19 +1,25 @@
 """A score is one class."""
 
 import math
+import re
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from segapp.metrics import TEST_SCORES, Comparison, Evaluation, Overlap, Score, ScoreCollector
+from segapp.api.evaluate import evaluate
+from segapp.metrics import Comparison, Evaluation, Score, ScoreCollector
+from segapp.metrics.overlap import RATES
 from segapp.metrics.score import average_over_classes
-from segapp.report.results import LOWER_IS_BETTER
+from segapp.report.results import is_lower_better
 
 
 class Area(Score):
     """The predicted pixels of every class."""
 
-    columns = measures = ("area",)
+    columns = ("area",)
 
     def update(self, comparison: Comparison) -> torch.Tensor:
         known = comparison.prediction[comparison.target != 255]
@@ -64,7 +70,28 @@ def test_a_comparison_counts_its_confusion_once():
     assert comparison.confusion is comparison.confusion
 
 
-def test_reports_know_of_every_score_whether_less_is_better():
-    lower = {name for score in (Overlap, *TEST_SCORES) for name in score.lower_is_better}
-    assert lower <= {name for score in TEST_SCORES for name in score.measures}
-    assert set(LOWER_IS_BETTER) == lower | {f"{name}/image" for name in lower} | {"loss"}
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [("hd95", True), ("hd95/image", True), ("loss", True), ("surface_dice/image", False), ("dice/dataset", False)],
+)
+def test_reports_ask_the_scores_whether_less_is_better(score: str, expected: bool) -> None:
+    assert is_lower_better(score) == expected
+
+
+def test_the_scores_of_the_guide_are_scored_and_reported_by_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Follow docs/scores.md, section "Add a score"."""
+    page = (Path(__file__).parents[2] / "docs" / "scores.md").read_text()
+    defined: dict[str, Any] = {"Tensor": torch.Tensor}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, defined)
+    for module in ("segapp.api.evaluate", "segapp.report.results"):
+        monkeypatch.setattr(f"{module}.TEST_SCORES", (defined["AreaError"],))
+    monkeypatch.setitem(RATES, "recall", defined["compute_recall"])
+    target, prediction = np.array([[1, 1, 1, 255], [0, 0, 0, 2]]), np.array([[1, 0, 0, 1], [0, 0, 0, 1]])
+    values = evaluate([prediction], [target], ("ground", "cell", "dirt", "none")).flat
+    assert [values[f"area_error/image/{name}"] for name in ("ground", "cell", "dirt")] == [2, 1, 1]
+    assert values["area_error/image"] == pytest.approx(4 / 3)
+    assert math.isnan(values["area_error/image/none"])
+    assert values["recall/dataset/cell"] == pytest.approx(1 / 3)
+    assert is_lower_better("area_error/image")
+    assert not is_lower_better("recall/image")
