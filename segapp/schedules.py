@@ -12,12 +12,12 @@ from segapp.errors import MisuseError
 
 @dataclass(frozen=True)
 class Bend:
-    """Another end of a cosine, decided on its way."""
+    """Another end of a cosine, decided during the run."""
 
     start: int
     """Steps that were done then."""
     progress: float
-    """Fraction of the cosine that was behind then."""
+    """Fraction of the cosine that was done then."""
     end: int
     """Steps after which it is over."""
 
@@ -33,19 +33,19 @@ class WarmupCosine(LambdaLR):
     The last step of the warm-up (without one, the run's first step) has the base rate, the run's last step `final` ×
     it.
 
-    torch's schedules must be told the number of steps; this one is told by the module (`span`) from the epochs, the
-    data and the accumulation, so that changing `--trainer.max_epochs` cannot leave it behind.
+    torch's schedules take the number of steps as an argument; here the module sets it (`span`) from the epochs, the
+    data and the accumulation, so that it always agrees with `--trainer.max_epochs`.
 
     Args:
         optimizer: Whose learning rates are scheduled.
-        warmup: Share of the run spent rising from 0, in [0, 1).
-        final: Where the cosine ends, as a share of the base rate, 0 or more.
+        warmup: Fraction of the run spent rising from 0, in [0, 1).
+        final: Where the cosine ends, as a fraction of the base rate, 0 or more.
     """
 
     def __init__(self, optimizer: Optimizer, warmup: float = 0.05, final: float = 0.0) -> None:
         if not 0 <= warmup < 1 or final < 0:
             raise MisuseError(
-                f"WarmupCosine takes warmup, a share of the run, in [0, 1), and final ≥ 0; got {warmup} and {final}."
+                f"WarmupCosine takes warmup, a fraction of the run, in [0, 1), and final ≥ 0; got {warmup} and {final}."
             )
         self.warmup = warmup
         self.final = final
@@ -99,41 +99,23 @@ class WarmupCosine(LambdaLR):
         return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, self._progress(step + 1))))
 
     def _progress(self, done: int) -> float:
-        """Return the fraction of the cosine that is behind after so many steps."""
+        """Return the fraction of the cosine that is done after so many steps."""
         if self._bend is not None:
             return self._bend.progress + (1 - self._bend.progress) * (done - self._bend.start) / self._bend.length
         return (done - self._rise) / max(1, self.total_steps - self._rise)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the position, and an end that was changed with the number of steps for which it was."""
+        """Return the position, and a changed end with the number of steps that it was computed for."""
         bend = None if self._bend is None else [*astuple(self._bend), self.total_steps]
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs), "bend": bend}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a position; the optimiser's rates follow, which were those of the interrupted run.
+        """Restore a position, and set the optimiser's rates by it.
 
-        A resumed run may be longer or shorter than the interrupted one was meant to be: then an end that was changed
-        on the way does not hold.
+        A changed end is dropped where the resumed run has another number of steps than the interrupted one.
         """
         self.last_epoch = state_dict["last_epoch"]
         self.base_lrs = list(state_dict["base_lrs"])
         bend = state_dict.get("bend")
         self._bend = Bend(*bend[:3]) if bend and bend[3] == self.total_steps else None
         self._apply()
-
-
-def scale_rates(optimizer: Optimizer) -> None:
-    """Multiply the rate of each group of parameters with its `lr_scale`, before a scheduler takes it as the base."""
-    for group in optimizer.param_groups:
-        group["lr"] *= group.get("lr_scale", 1.0)
-
-
-def check_rates(optimizer: Optimizer, scheduler: object) -> None:
-    """Raise MisuseError for a scheduler that has given all groups one rate, whatever their `lr_scale`."""
-    groups = optimizer.param_groups
-    bases = [group.get("initial_lr", group["lr"]) / group.get("lr_scale", 1.0) for group in groups]
-    if not all(math.isclose(base, bases[0], rel_tol=1e-6) for base in bases):
-        raise MisuseError(
-            f"model.lr_scheduler: {type(scheduler).__name__} sets one learning rate for the whole network, and "
-            "model.encoder_lr or model.layer_decay ask for several: take segapp.schedules.WarmupCosine."
-        )

@@ -1,15 +1,15 @@
-"""What watches training; add others by their `class_path` under `trainer.callbacks`."""
+"""Callbacks of training; add others by their `class_path` under `trainer.callbacks`."""
 
 from segapp.callbacks.absent_classes import AbsentClasses
 from segapp.callbacks.changed_options import RetunedOptimizer
 from segapp.callbacks.curves import Curves
 from segapp.callbacks.ema import EMA
-from segapp.callbacks.evaluation import EvaluationReport
+from segapp.callbacks.evaluation_report import EvaluationReport
 from segapp.callbacks.finite import StopAtNaN
 from segapp.callbacks.freeze import FreezeEncoder
 from segapp.callbacks.keep_checkpoints import BestCheckpoint, LastCheckpoint, WholeFiles
 from segapp.callbacks.progress import ProgressBar
-from segapp.callbacks.record import RunRecord
+from segapp.callbacks.run_record import RunRecord
 from segapp.callbacks.samples import SamplePictures
 from segapp.callbacks.seeding import SeedEachStep
 from segapp.callbacks.stop_rules import StopWhenFlat, TimeBudget

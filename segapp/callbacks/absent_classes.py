@@ -1,4 +1,4 @@
-"""A class that is declared and never occurs in the training masks cannot be learnt, and nothing else says so."""
+"""Report classes that never occur in the training masks and so cannot be learnt."""
 
 import sys
 from typing import Any
@@ -16,26 +16,24 @@ from segapp.terminal.text import for_terminal
 
 
 class AbsentClasses(Callback):
-    """Says once which classes have no pixel.
+    """Reports once which classes have no pixel.
 
-    Of the training masks where they were read through anyway (oversampling, balanced weights), else of the samples of
-    the first epoch, which cost nothing more to look at.
-
-    A run that goes on from a checkpoint has been told.
+    Uses the training masks where they are read anyway (oversampling, balanced weights), else the samples of the first
+    epoch, which costs nothing. A resumed run does not report it again.
     """
 
     def __init__(self) -> None:
         self._seen: Tensor | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the counts, or begin to look at samples."""
+        """Check the known counts, or begin to watch samples."""
         if trainer.global_step:
             return
         counts = trainer.datamodule.get_known_counts()  # type: ignore[attr-defined]
         if counts is None:
             self._seen = torch.zeros(256, dtype=torch.bool, device=pl_module.device)
         elif trainer.is_global_zero:
-            _tell(pl_module, counts > 0, "the training masks hold no pixel of {}: it cannot be learnt.")
+            _report(pl_module, counts > 0, "the training masks hold no pixel of {}: it cannot be learnt.")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -45,17 +43,17 @@ class AbsentClasses(Callback):
             self._seen[batch["mask"].long()] = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add up over the processes, and say it."""
+        """Add up over the processes, and report."""
         if self._seen is None:
             return
         seen = trainer.strategy.reduce(self._seen.float(), reduce_op="sum")
         self._seen = None
         if trainer.is_global_zero:
             message = "no sample of epoch 1 shows a pixel of {}: if the training masks hold none, it cannot be learnt."
-            _tell(pl_module, seen.cpu().numpy() > 0, message)
+            _report(pl_module, seen.cpu().numpy() > 0, message)
 
 
-def _tell(pl_module: LightningModule, occurs: np.ndarray, message: str) -> None:
+def _report(pl_module: LightningModule, occurs: np.ndarray, message: str) -> None:
     spec: Spec = pl_module.spec  # type: ignore[assignment]
     absent = [f"{for_terminal(name)} ({index})" for index, name in enumerate(spec.classes) if not occurs[index]]
     if absent:

@@ -1,4 +1,4 @@
-"""What a user changes of the optimiser when a run goes on, though its state is that of the checkpoint."""
+"""Apply changed settings of the optimiser when a run resumes with the optimiser state of its checkpoint."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from segapp.errors import MisuseError
 
 SCHEDULE = "segapp.schedules.WarmupCosine"
-"""Keeps of the checkpoint only where it was: its settings are those that were typed."""
+"""A scheduler that takes only its position from the checkpoint, and its settings from the command line."""
 
 
 class RetunedOptimizer(Callback):
-    """Puts changed settings of the optimiser into the state that it is restored from, which holds the old ones.
+    """Puts changed settings of the optimiser into the checkpoint's state, which holds the old ones.
 
-    A new learning rate scales the rates at hand, so that a schedule goes on from where it was. Raises MisuseError for
+    A new learning rate scales the current rates, so that a schedule continues from its position. Raises MisuseError for
     another class of optimiser or scheduler, for changed settings of a scheduler that would not take them, and for
     other factors of the encoder's rate.
 
@@ -30,15 +30,15 @@ class RetunedOptimizer(Callback):
         for name in ("encoder_lr", "layer_decay"):
             if (was := before.get(name, 1.0)) != (now := self.model.get(name, 1.0)):
                 raise MisuseError(
-                    f"model.{name} was {was} and is {now} now, and a run that goes on keeps it: leave it as it was, "
+                    f"model.{name} was {was} and is {now} now, and a resumed run keeps it: leave it unchanged, "
                     "or start a new run from these weights: segapp fit --init_from."
                 )
-        changed = _changed("optimizer", before, self.model)
-        schedule = _changed("lr_scheduler", before, self.model)
+        changed = _find_changes("optimizer", before, self.model)
+        schedule = _find_changes("lr_scheduler", before, self.model)
         if schedule and self.model["lr_scheduler"]["class_path"] != SCHEDULE:
             raise MisuseError(
-                f"a run that goes on keeps its scheduler's settings, and {', '.join(schedule)} of model.lr_scheduler "
-                f"changed; leave them as they were, or start a new run. {SCHEDULE} takes new ones."
+                f"a resumed run keeps its scheduler's settings, and {', '.join(schedule)} of model.lr_scheduler "
+                f"changed; leave them unchanged, or start a new run. {SCHEDULE} takes new ones."
             )
         ratio = changed["lr"] / before["optimizer"]["init_args"]["lr"] if "lr" in changed else 1.0
         for state in checkpoint["optimizer_states"]:
@@ -49,14 +49,14 @@ class RetunedOptimizer(Callback):
             state |= {key: [rate * ratio for rate in state[key]] for key in ("base_lrs", "_last_lr") if key in state}
 
 
-def _changed(part: str, before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+def _find_changes(part: str, before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of `part` that differ, with their present values."""
     old, new = ((section.get(part) or {}) for section in (before, now))
     was, is_ = old.get("class_path"), new.get("class_path")
     if was != is_:
         raise MisuseError(
-            f"model.{part} was {was or 'null'} and is {is_ or 'null'} now, and the state of one says nothing to the "
-            "other: leave it as it was, or start a new run (segapp fit without --ckpt_path)."
+            f"model.{part} was {was or 'null'} and is {is_ or 'null'} now, and the state of one does not fit the "
+            "other: leave it unchanged, or start a new run (segapp fit without --ckpt_path)."
         )
     settings, known = new.get("init_args") or {}, old.get("init_args") or {}
     return {key: value for key, value in settings.items() if known.get(key) != value}

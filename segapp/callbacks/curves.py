@@ -1,4 +1,4 @@
-"""Learning curves: `metrics.csv`, one row per epoch, and `curves.png` drawn from it."""
+"""Learning curves: `metrics.csv`, one row per epoch, and `curves.png`, plotted from it."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Curves(Callback):
         self._validated = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take up the rows of an interrupted run."""
+        """Read the rows of an interrupted run."""
         if self.csv.is_file():
             self._rows = [row for row in read_table(self.csv) if int(row["step"]) <= trainer.global_step]
 
@@ -56,7 +56,7 @@ class Curves(Callback):
         self._rows = [old for old in self._rows if int(old["epoch"]) <= trainer.current_epoch] + [row]
         write_rows(self.csv, self._rows)
         spec: Spec = pl_module.spec  # type: ignore[assignment]
-        draw(self._rows, self.png, spec)
+        draw_curves(self._rows, self.png, spec)
 
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
@@ -65,10 +65,10 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
     write_table(path, columns, ([row.get(column, "") for column in columns] for row in rows))
 
 
-def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
+def draw_curves(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
     """Draw losses on the left, Dice per class in the classes' order and colours on the right, over epochs.
 
-    The mean is that of the classes but the background; where there is one such class, its line says so.
+    The mean is that of the classes but the background; where there is one such class, its label names it.
     """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     losses, dice = figure.subplots(1, 2)
@@ -79,7 +79,7 @@ def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
     for name, colour in list(zip(spec.classes, spec.palette, strict=True))[:20]:
         alone = [name] == counted
         label, width = (f"{for_plot(name)} (the mean)", 2.5) if alone else (for_plot(name), 1.2)
-        _plot(dice, rows, f"val/dice/dataset/{name}", label=label, color=_on_white(colour), linewidth=width)
+        _plot(dice, rows, f"val/dice/dataset/{name}", label=label, color=_darken(colour), linewidth=width)
     if len(counted) > 1:
         _plot(dice, rows, "val/dice/dataset", label="mean", color="black", linewidth=2.5, linestyle="--")
     dice.set(title="Validation Dice (whole set)", xlabel="epoch", ylim=(0, 1))
@@ -93,8 +93,8 @@ def draw(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
         figure.savefig(temporary, dpi=110)
 
 
-def _on_white(colour: tuple[int, int, int]) -> tuple[float, ...]:
-    """Return RGB in [0, 1] of a class, darkened as far as a line on white paper needs it."""
+def _darken(colour: tuple[int, int, int]) -> tuple[float, ...]:
+    """Return RGB in [0, 1] of a class, darkened so that a line is visible on white."""
     luminance = sum(weight * (value / 255) ** 2.2 for weight, value in zip((0.21, 0.72, 0.07), colour, strict=True))
     scale = min(1.0, (LIGHTEST / max(luminance, LIGHTEST)) ** (1 / 2.2))
     return tuple(value / 255 * scale for value in colour)

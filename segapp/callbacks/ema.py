@@ -12,14 +12,14 @@ from segapp.errors import MisuseError
 
 
 class EMA(WeightAveraging):
-    """Scores and keeps an exponential moving average of the weights; training goes on with the raw ones.
+    """Scores and keeps an exponential moving average of the weights; training continues with the raw ones.
 
     The decay warms up, min(decay, (1 + n) / (10 + n)) after n updates, so that short runs are not held back by
     their initial weights. `best.ckpt` holds the averaged weights (those that were scored) as its `state_dict` and
     the raw ones beside, from which a resumed run continues.
 
     Args:
-        decay: The share of the average that one update keeps, in [0, 1).
+        decay: The fraction of the average that one update keeps, in [0, 1).
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -33,14 +33,14 @@ class EMA(WeightAveraging):
         self._buffers: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Average where and in the precision that the weights will be: Lightning moves and converts them after this."""
+        """Move and convert the average as Lightning moves and converts the weights after this."""
         super().setup(trainer, pl_module, stage)
         if self._average_model is not None:
             trainer.precision_plugin.convert_module(self._average_model)
             self._average_model.to(trainer.strategy.root_device)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Pair what is averaged, once: torch's `update_parameters` does it at every step, for a third of the time.
+        """Pair the tensors to average, once: torch's `update_parameters` does it at every step, a third of its time.
 
         The number of updates is kept here as well, since reading it from a GPU would wait for all its work.
         """
@@ -68,9 +68,9 @@ class EMA(WeightAveraging):
         for average, current in self._buffers:
             for name, value in average.items():
                 if value is not None and (other := current[name]) is not None:
-                    ours, theirs = (averages, currents) if value.is_floating_point() else counters
-                    ours.append(value)
-                    theirs.append(other)
+                    own, others = (averages, currents) if value.is_floating_point() else counters
+                    own.append(value)
+                    others.append(other)
         decay = min(self.decay, (1 + self._updates) / (10 + self._updates)) if self._updates else 0.0
         torch._foreach_lerp_(averages, currents, 1 - decay)
         if counters[0]:

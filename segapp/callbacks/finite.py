@@ -1,4 +1,4 @@
-"""A loss, weight or running statistic that is no longer a number ends the run, before it reaches a checkpoint."""
+"""Stop a run whose loss, weights or running statistics are not finite, before they reach a checkpoint."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ _HALF_PRECISION_STEPS = 50
 class StopAtNaN(Callback):
     """Ends a fit whose loss, weights or buffers are NaN or infinite; a checkpoint with such is never written.
 
-    The loss is tested where it lies and the result kept there. A CPU reads it every step, for nothing; a GPU would have
-    to be waited for, so it is read with every `trainer.log_every_n_steps`-th step, when the loggers read the loss, and
-    before a validation. Weights are tested only before they are scored or written, and so are buffers: in fp16 a step
-    that overflowed is skipped, but batch norm's running statistics have seen it.
+    The loss is tested on its device and the result kept there. On a CPU it is read every step, at no cost; reading from
+    a GPU waits for its work, so it is read with every `trainer.log_every_n_steps`-th step, when the loggers read the
+    loss, and before a validation. Weights are tested only before they are scored or written, and so are buffers: in
+    fp16 a step that overflowed is skipped, but batch norm's running statistics have seen it.
 
     Args:
-        last: Whose file holds the last good weights.
+        last: The callback whose file holds the last good weights.
     """
 
     def __init__(self, last: LastCheckpoint) -> None:
@@ -32,26 +32,26 @@ class StopAtNaN(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count this loss, and look when looking is free."""
+        """Count a loss that is not finite, and check the count when that is free."""
         loss = outputs["loss"].detach()
         streak = self._streak if self._streak is not None else torch.zeros((), dtype=torch.int64, device=loss.device)
         self._streak = (streak + 1) * ~loss.isfinite()
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if loss.device.type == "cpu" or (every and (batch_idx + 1) % every == 0):
-            self._look(trainer, batch["name"] if loss.device.type == "cpu" else ())
+            self._check_losses(trainer, batch["name"] if loss.device.type == "cpu" else ())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look before anything is scored."""
+        """Check before anything is scored."""
         if not trainer.sanity_checking:
-            self._look(trainer)
-            self._look_at_weights(trainer, pl_module)
+            self._check_losses(trainer)
+            self._check_weights(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Look before anything is written."""
-        self._look(trainer)
-        self._look_at_weights(trainer, pl_module)
+        """Check before anything is written."""
+        self._check_losses(trainer)
+        self._check_weights(trainer, pl_module)
 
-    def _look(self, trainer: Trainer, names: Any = ()) -> None:
+    def _check_losses(self, trainer: Trainer, names: Any = ()) -> None:
         limit = _HALF_PRECISION_STEPS if trainer.precision == "16-mixed" else 1
         streak = 0 if self._streak is None else int(self._streak)
         if streak >= limit:
@@ -59,7 +59,7 @@ class StopAtNaN(Callback):
             at = max(trainer.global_step - (streak - 1) // trainer.accumulate_grad_batches, 1)
             raise self._make_error(trainer, f"the loss is not a number (NaN or infinite) since step {at}{images}")
 
-    def _look_at_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
         buffers = [buffer for buffer in pl_module.buffers() if buffer.is_floating_point()]
         for kind, found in {"weights": pl_module.parameters(), "running statistics": buffers}.items():
             tensors = [tensor.detach() for tensor in found if tensor.numel()]

@@ -1,4 +1,4 @@
-"""Which weights are kept: the best that were scored, and the last to continue from."""
+"""Write `best.ckpt`, the best weights that were scored, and `last.ckpt`, to resume from."""
 
 import math
 import os
@@ -18,7 +18,7 @@ from segapp.io.unfinished import remove_left_overs
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and moves it there once it is on the disk.
+    """Writes a checkpoint to a temporary file beside its path and renames it once it is on the disk.
 
     Lightning makes a copy in memory, writes it to the system's temporary folder and moves that: from one file system
     to another this is a copy over the old checkpoint, and a full disk or a killed process leaves neither.
@@ -56,7 +56,7 @@ class BestCheckpoint(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the best score, also of a run that was moved.
 
-        It counts where the best checkpoint is, else it starts afresh.
+        Without a `best.ckpt` in the folder it starts afresh.
         """
         if not (Path(str(self.dirpath)) / "best.ckpt").is_file():
             return
@@ -67,7 +67,7 @@ class BestCheckpoint(ModelCheckpoint):
 
 
 def format_resume(path: Path, devices: Any = 1, nodes: int = 1, strategy: str = "auto") -> str:
-    """Return the command that resumes a run from its checkpoint, with the options that no checkpoint brings.
+    """Return the command that resumes a run from its checkpoint, with the options that no checkpoint stores.
 
     Args:
         path: The checkpoint.
@@ -85,7 +85,7 @@ class LastCheckpoint(Checkpoint):
 
     Within an epoch it is written where an optimiser step has just ended, so that no accumulated gradient is lost,
     and never just before a validation, which a resumed run would skip. Where a limit (`max_steps`, `max_time`) ends the
-    run in the middle of an epoch, it is written there, between two steps: the rest of the epoch is to come.
+    run in the middle of an epoch, it is written there, between two steps.
 
     Args:
         folder: Where it is written.
@@ -95,9 +95,9 @@ class LastCheckpoint(Checkpoint):
 
     def __init__(self, folder: Path, every_n_steps: int = 1000, every_n_minutes: float = 10.0) -> None:
         self.path = folder / "last.ckpt"
-        self._validates_again = False
-        self._put_off = False  # an end that waits for the optimiser's next step
-        self.cut = False
+        self._repeats_validation = False
+        self._is_postponed = False  # whether an end waits for the optimiser's next step
+        self.ended_within_epoch = False
         """Whether a limit ended the run in the middle of an epoch."""
         self.every_n_steps = every_n_steps
         self.every_n_seconds = 60 * every_n_minutes
@@ -107,15 +107,15 @@ class LastCheckpoint(Checkpoint):
 
     @property
     def command(self) -> str:
-        """What to type to resume from it, on as many devices."""
+        """The command that resumes from it, on as many devices."""
         return format_resume(self.path, *self._machine)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from here, also when resuming; what a kill in the middle of a write left behind goes."""
+        """Start counting, also when resuming, and remove temporary files that a killed process left."""
         if trainer.is_global_zero:
             remove_left_overs(self.path.parent)
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
-        self._put_off = self.cut = False
+        self._is_postponed = self.ended_within_epoch = False
         strategy = "fsdp" if isinstance(trainer.strategy, FSDPStrategy) else "auto"
         self._machine = (trainer.num_devices, trainer.num_nodes, strategy)
 
@@ -123,9 +123,9 @@ class LastCheckpoint(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save when due, between two optimiser steps, and where Lightning ends an epoch early."""
-        if self._ends_early(trainer, batch_idx):
-            self.cut = True
-            (self.save_before_validation if _validates_next(trainer, batch_idx) else self.save)(trainer)
+        if self._is_ending_early(trainer, batch_idx):
+            self.ended_within_epoch = True
+            (self.save_before_validation if _is_validation_next(trainer, batch_idx) else self.save)(trainer)
             return
         steps = trainer.global_step - self._saved_step
         due = steps >= self.every_n_steps or self._is_due(trainer)
@@ -133,13 +133,13 @@ class LastCheckpoint(Checkpoint):
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after every epoch, once its validation is done; Lightning counts one that was cut as done, too."""
-        if not self.cut:
+        """Save after every epoch, once its validation is done; Lightning also calls it for one that ended early."""
+        if not self.ended_within_epoch:
             self.save(trainer)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Say in the loops' counters that the validation is still to come."""
-        if not self._validates_again:
+        """Set the loops' counters so that a resumed run repeats the validation."""
+        if not self._repeats_validation:
             return
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
         # Lightning's sign of a validation that was interrupted: one image begun and not ended. It begins with the
@@ -151,7 +151,9 @@ class LastCheckpoint(Checkpoint):
     @staticmethod
     def is_safe_point(trainer: Trainer, batch_idx: int) -> bool:
         """Return whether at the end of this batch no gradient is half accumulated and no validation comes next."""
-        return _has_stepped(trainer, batch_idx) and not (trainer.is_last_batch or _validates_next(trainer, batch_idx))
+        return _has_stepped(trainer, batch_idx) and not (
+            trainer.is_last_batch or _is_validation_next(trainer, batch_idx)
+        )
 
     def save(self, trainer: Trainer) -> None:
         """Write `last.ckpt`; all processes must call it together. A trial (`fast_dev_run`) keeps nothing."""
@@ -161,22 +163,22 @@ class LastCheckpoint(Checkpoint):
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
 
     def save_before_validation(self, trainer: Trainer) -> None:
-        """Write `last.ckpt` before or within a validation so that a resumed run begins with the whole of it."""
-        self._validates_again = True
+        """Write `last.ckpt` before or within a validation so that a resumed run repeats all of it."""
+        self._repeats_validation = True
         try:
             self.save(trainer)
         finally:
-            self._validates_again = False
+            self._repeats_validation = False
 
-    def _ends_early(self, trainer: Trainer, batch_idx: int) -> bool:
+    def _is_ending_early(self, trainer: Trainer, batch_idx: int) -> bool:
         """Return whether the run ends with this batch, which is not the epoch's last.
 
         Not while gradients are accumulated.
         """
-        stops = self._put_off or (trainer.should_stop and trainer.fit_loop._can_stop_early)
+        stops = self._is_postponed or (trainer.should_stop and trainer.fit_loop._can_stop_early)
         if stops:
             trainer.should_stop = trainer.is_last_batch or _has_stepped(trainer, batch_idx)
-            self._put_off = not trainer.should_stop
+            self._is_postponed = not trainer.should_stop
         has_all_steps = 0 <= trainer.max_steps <= trainer.global_step
         return not trainer.is_last_batch and (has_all_steps or (stops and trainer.should_stop))
 
@@ -190,7 +192,7 @@ def _has_stepped(trainer: Trainer, batch_idx: int) -> bool:
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
 
 
-def _validates_next(trainer: Trainer, batch_idx: int) -> bool:
-    every = trainer.val_check_batch or math.inf  # none where validations are so many minutes apart
+def _is_validation_next(trainer: Trainer, batch_idx: int) -> bool:
+    every = trainer.val_check_batch or math.inf  # None where validations are scheduled by minutes
     over_epochs = trainer.check_val_every_n_epoch is None
     return ((trainer.fit_loop.total_batch_idx if over_epochs else batch_idx) + 1) % every == 0

@@ -1,4 +1,4 @@
-"""The progress of training: a bar in a terminal, lines in a log file."""
+"""Show the progress of training: a bar in a terminal, lines in a log file."""
 
 import sys
 import time
@@ -40,8 +40,8 @@ class ProgressBar(TQDMProgressBar):
         return {name: f"{float(value):.4f}" for name, value in shown.items() if value is not None}
 
     def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
-        """Do what Lightning does, with epochs counted from 1, as in `metrics.csv` and the pictures."""
-        self.train_progress_bar.set_description(_name(trainer), refresh=False)
+        """Do what Lightning does, with epochs counted from 1, as in `metrics.csv` and the figures."""
+        self.train_progress_bar.set_description(_format_epoch(trainer), refresh=False)
         self.train_progress_bar.reset(convert_inf(self.total_train_batches))
         self.train_progress_bar.initial = 0
         self._logged = time.monotonic()
@@ -52,19 +52,19 @@ class ProgressBar(TQDMProgressBar):
         """Advance the bar, or write a line once a minute."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         if self._logs and time.monotonic() - self._logged >= LINE_EVERY_SECONDS:
-            self._log(trainer, pl_module, f"{batch_idx + 1} of {self.total_train_batches} batches")
+            self._write_line(trainer, pl_module, f"{batch_idx + 1} of {self.total_train_batches} batches")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the bar as it stands, or write the epoch's line."""
+        """Leave the bar unchanged, or write the epoch's line."""
         self.get_metrics(trainer, pl_module)  # in every process: the epoch's loss is gathered where it is read first
         super().on_train_epoch_end(trainer, pl_module)
         if self._logs:
-            self._log(trainer, pl_module, f"{self.total_train_batches} batches")
+            self._write_line(trainer, pl_module, f"{self.total_train_batches} batches")
 
-    def _log(self, trainer: Trainer, pl_module: LightningModule, what: str) -> None:
+    def _write_line(self, trainer: Trainer, pl_module: LightningModule, what: str) -> None:
         metrics = [f"{name} {value}" for name, value in self.get_metrics(trainer, pl_module).items()]
-        sys.stdout.write(f"{_name(trainer)}: {', '.join([what, *metrics])}\n")
-        sys.stdout.flush()  # whoever follows a log file waits for it
+        sys.stdout.write(f"{_format_epoch(trainer)}: {', '.join([what, *metrics])}\n")
+        sys.stdout.flush()  # so that `tail -f` shows it at once
         self._logged = time.monotonic()
 
     def init_validation_tqdm(self) -> Tqdm:
@@ -74,6 +74,6 @@ class ProgressBar(TQDMProgressBar):
         return bar
 
 
-def _name(trainer: Trainer) -> str:
+def _format_epoch(trainer: Trainer) -> str:
     last = f" of {trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
     return f"Epoch {trainer.current_epoch + 1}{last}"

@@ -1,4 +1,4 @@
-"""Sample pictures: image, truth and prediction side by side, as PNG and in the loggers that hold images."""
+"""Sample images: image, target and prediction side by side, as PNG and in loggers that take images."""
 
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class SamplePictures(Callback):
 
 
 def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
-    """Log an image (H, W, 3) uint8 in the way of each of Lightning's loggers that can hold one.
+    """Log an image (H, W, 3) uint8 in the way of each of Lightning's loggers that takes images.
 
     Their names are UTF-8; those of files are bytes, and may be anything.
     """
@@ -73,15 +73,15 @@ def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
         logger.experiment.log_image(image, name=name, step=step)
 
 
-def draw_sample(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:
+def draw_sample(image: np.ndarray, target: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:
     """Draw three RGB uint8 images (H, W, 3): the image (C, H, W), the target and the predicted classes' colours.
 
-    Ignored pixels are grey in the truth and drawn as predicted in the prediction.
+    Ignored pixels are grey in the target and drawn as predicted in the prediction.
     """
-    return [to_rgb(image), apply_palette(truth, spec), apply_palette(prediction, spec)]
+    return [convert_to_rgb(image), apply_palette(target, spec), apply_palette(prediction, spec)]
 
 
-def to_rgb(image: np.ndarray) -> np.ndarray:
+def convert_to_rgb(image: np.ndarray) -> np.ndarray:
     """Convert (C, H, W) uint8 in [0, 255] or float in [0, 1] to (H, W, 3) uint8: its first one or three channels."""
     pixels = image if image.dtype == np.uint8 else np.round(image.clip(0, 1) * 255).astype(np.uint8)
     channels = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)
@@ -100,8 +100,8 @@ def save_panels(panels: list[np.ndarray], path: Path, spec: Spec) -> None:
     """Save titled panels with a legend of the classes."""
     height, width = panels[0].shape[:2]
     figure = Figure(figsize=(9.6, 3.2 * height / width + 0.8), layout="constrained")
-    for axes, picture, title in zip(figure.subplots(1, 3), panels, ("image", "truth", "prediction"), strict=True):
-        axes.imshow(picture, interpolation="nearest")
+    for axes, panel, title in zip(figure.subplots(1, 3), panels, ("image", "truth", "prediction"), strict=True):
+        axes.imshow(panel, interpolation="nearest")
         axes.set_title(title)
         axes.axis("off")
     patches = [_patch(colour) for colour in spec.palette[:20]]

@@ -1,4 +1,4 @@
-"""Randomness without state, so that an interrupted run continues as if it had not stopped."""
+"""Seed each training step, so that an interrupted run continues as if it had not stopped."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 class SeedEachStep(Callback):
     """Seeds torch before every training batch from (seed, process, epoch, batch).
 
-    Dropout and whatever else draws from torch's generators is thereby a function of the batch alone: nothing has to
+    Dropout and everything else that uses torch's generators is thereby a function of the batch alone: nothing has to
     be stored for a run to resume bit for bit, and validation cannot disturb it.
     """
 

@@ -1,6 +1,6 @@
-"""When a run ends before its last step: when its time is over, or when validation no longer improves.
+"""End a run early: when its time is over, or when validation no longer improves.
 
-Either way the learning rate falls to its end first: the best weights are mostly the last.
+Either way the learning rate first falls to its end: the best weights are mostly the last.
 """
 
 import math
@@ -14,16 +14,16 @@ from lightning.pytorch.utilities import rank_zero_info
 from segapp.errors import MisuseError
 from segapp.schedules import WarmupCosine
 
-WARM = 10
-"""Steps of a session before its pace is known: the first ones also start workers and choose kernels."""
-EARLY = 0.1
-"""Fraction of the budget after which the pace of fewer steps counts too, so that slow ones keep to a short budget."""
-CHECKS = 100
-"""How often in a run its pace is compared with what is left of the budget."""
+WARM_UP_STEPS = 10
+"""First steps of a session, which are not timed: they also start workers and choose kernels."""
+EARLY_FRACTION = 0.1
+"""Fraction of the budget after which fewer steps are timed too, so that slow steps keep to a short budget."""
+MAX_CHECKS = 100
+"""How often in a run the end is adjusted to the rest of the budget, at most."""
 
 
 class EarlyEnd(Callback):
-    """Stops a run after a step that is decided on its way, and with which the schedule's rate arrives at its end."""
+    """Stops a run after a step that is decided during the run, when the learning rate has reached its end."""
 
     def __init__(self) -> None:
         self.end: int | None = None
@@ -44,11 +44,11 @@ class EarlyEnd(Callback):
         self._find_schedule(trainer).end_at(steps)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs to end as the interrupted one would have."""
+        """Return the end, so that a resumed run ends as the interrupted one would have."""
         return {"end": self.end}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up what was decided."""
+        """Restore the end."""
         self.end = state_dict["end"]
 
     def _find_schedule(self, trainer: Trainer) -> WarmupCosine:
@@ -66,7 +66,7 @@ class TimeBudget(EarlyEnd):
     """Ends a run within so many minutes, validations included, with the learning rate at its end exactly then.
 
     Where steps are slower than `trainer.max_steps` supposes, the rest of the schedule is shortened, and again when the
-    pace changes. A resumed run has what the interrupted one left.
+    speed changes. A resumed run has the rest of the interrupted one's budget.
 
     Args:
         minutes: From the first step on, without the time between an interruption and resuming.
@@ -78,13 +78,13 @@ class TimeBudget(EarlyEnd):
         super().__init__()
         self.seconds = 60 * minutes
         self._spent = 0.0  # in the sessions before this one
-        self._session = _Pace(0)
+        self._session = _Stopwatch(0)
         self._started_at = self._next_check = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         super().on_train_start(trainer, pl_module)
-        self._session = _Pace(trainer.global_step)
+        self._session = _Stopwatch(trainer.global_step)
         self._started_at = trainer.global_step
         self._next_check = trainer.global_step + 2
 
@@ -92,7 +92,7 @@ class TimeBudget(EarlyEnd):
         """Shorten the schedule where the rest of it would take too long, and stop where it ends."""
         self._session.count(trainer.global_step)
         if trainer.global_step >= self._next_check:
-            self._compare(trainer)
+            self._adjust_end(trainer)
         super().on_train_batch_end(trainer, *rest)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -108,26 +108,26 @@ class TimeBudget(EarlyEnd):
         return {**super().state_dict(), "spent": self._spent + self._session.elapsed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the end and the seconds that were used."""
+        """Restore the end and the seconds that were used."""
         super().load_state_dict(state_dict)
         self._spent = state_dict["spent"]
 
-    def _compare(self, trainer: Trainer) -> None:
-        """Move the end to where the budget is used up, the same in all processes; later again only if it was ours."""
+    def _adjust_end(self, trainer: Trainer) -> None:
+        """Move the end to where the budget is used up, in all processes alike; later only if this callback set it."""
         schedule = self._find_schedule(trainer)
         done = trainer.global_step
         left = self.seconds - self._spent - self._session.elapsed
-        counts = done - self._started_at >= 2 * WARM or self._session.elapsed > EARLY * self.seconds
+        counts = done - self._started_at >= 2 * WARM_UP_STEPS or self._session.elapsed > EARLY_FRACTION * self.seconds
         affordable = done + self._session.count_affordable(left) if counts else schedule.total_steps
         affordable = trainer.strategy.broadcast(affordable)
-        is_ours = schedule.end in (self.end, schedule.total_steps)
-        wanted = min(schedule.total_steps if is_ours else schedule.end, affordable)
+        is_own_end = schedule.end in (self.end, schedule.total_steps)
+        wanted = min(schedule.total_steps if is_own_end else schedule.end, affordable)
         if abs(wanted - schedule.end) > 0.01 * (schedule.end - done):
             self.end_after(trainer, max(done, wanted))
-        if done - self._started_at < 2 * WARM:
-            self._next_check = min(self._started_at + 2 * WARM, done + 2)
+        if done - self._started_at < 2 * WARM_UP_STEPS:
+            self._next_check = min(self._started_at + 2 * WARM_UP_STEPS, done + 2)
         else:
-            self._next_check = done + max(1, min(schedule.total_steps // CHECKS, (schedule.end - done) // 4))
+            self._next_check = done + max(1, min(schedule.total_steps // MAX_CHECKS, (schedule.end - done) // 4))
 
 
 class StopWhenFlat(EarlyEnd):
@@ -137,7 +137,7 @@ class StopWhenFlat(EarlyEnd):
         patience: Validations without a better score, after which the end begins.
         cooldown: Fraction of the run's steps in which the learning rate falls then.
         monitor: Name of the score.
-        min_delta: What a score must be better by.
+        min_delta: By how much a score must be better.
     """
 
     def __init__(
@@ -169,17 +169,17 @@ class StopWhenFlat(EarlyEnd):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the end, the best score and how long it has been waited for a better one."""
+        """Return the end, the best score and the number of validations without a better one."""
         return {**super().state_dict(), "best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up what was waited for."""
+        """Restore the end, the best score and the validations without a better one."""
         super().load_state_dict(state_dict)
         self.best, self.waited = state_dict["best"], state_dict["waited"]
 
 
-class _Pace:
-    """How long the steps of one session take, their validations included."""
+class _Stopwatch:
+    """Measures how long the steps of one session take, their validations included."""
 
     def __init__(self, first: int) -> None:
         self._begun = self._measured = self._validation_begun = time.monotonic()
@@ -194,19 +194,19 @@ class _Pace:
     def count(self, step: int) -> None:
         """Count a step; the first ones are left out."""
         self._last = step
-        if step - self._first == WARM and self._measured == self._begun:
+        if step - self._first == WARM_UP_STEPS and self._measured == self._begun:
             self._first, self._measured = step, time.monotonic()
 
     def begin_validation(self) -> None:
-        """Note when a validation begins."""
+        """Record when a validation begins."""
         self._validation_begun = time.monotonic()
 
     def end_validation(self) -> None:
-        """Note how long a validation took, at most: the last one comes after the last step."""
+        """Record the longest time of a validation, of which one more comes after the last step."""
         self._longest = max(self._longest, time.monotonic() - self._validation_begun)
 
     def count_affordable(self, seconds: float) -> int:
-        """Return how many steps, with their validations and the last one, so many seconds hold."""
+        """Return how many steps fit into so many seconds, with their validations and the last one."""
         now, steps = time.monotonic(), self._last - self._first
         step = (now - self._measured) / steps if steps else (now - self._begun) / max(1, self._last - self._start)
         return max(0, int((seconds - self._longest) / step))

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: a fit stops where it loses nothing."""
+"""Stop a fit on SIGTERM or Ctrl-C at a point where nothing is lost."""
 
 import os
 import signal
@@ -19,28 +19,28 @@ _HINT = b"\nsegapp: saving and stopping after this step; Ctrl-C again stops at o
 class StopWhenAsked(Checkpoint):
     """On SIGTERM or Ctrl-C saves `last.ckpt` at the next point that loses nothing, and ends with `StoppedError`.
 
-    Such points lie after an optimiser step and after every validation image; a validation is begun again on resuming.
-    Several processes decide together, whichever was told: after a step and before a validation, not within one, where
-    they have different numbers of images. A second Ctrl-C does not wait.
+    Such points lie after an optimiser step and after every validation image; a resumed run repeats the validation.
+    Several processes decide together, whichever received the signal: after a step and before a validation, not within
+    one, where they have different numbers of images. A second Ctrl-C does not wait.
 
     It takes the place of Lightning's own handling of SIGTERM, which saves nothing and calls a collective from a signal
     handler. Lightning restores every handler when it ends.
 
     Args:
-        last: What saves.
+        last: The callback that saves.
     """
 
     def __init__(self, last: LastCheckpoint) -> None:
         self.last = last
         self.asked: int | None = None
-        """The signal that came."""
+        """The signal that was received."""
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen from here on."""
+        """Install the signal handlers."""
         self._listen()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen also where there was no sanity check."""
+        """Install the signal handlers also where there was no sanity check."""
         self._listen()
 
     def on_train_batch_end(
@@ -79,7 +79,7 @@ class StopWhenAsked(Checkpoint):
             self._stop(trainer, number)
 
     def explain_stop(self, error: SegappError) -> StoppedError:
-        """Explain a signal that also ended workers, so that the step it should have waited for never came."""
+        """Explain a signal that also ended workers, so that the current step cannot be finished."""
         number = self.asked or signal.SIGTERM
         kept = f"; resume with: {self.last.command}" if self.last.path.is_file() else ""
         return StoppedError(f"stopped by {_NAMES[signal.Signals(number)]} ({error}){kept}", number)
@@ -97,11 +97,13 @@ class StopWhenAsked(Checkpoint):
         self.asked = number
 
     def _share_signal(self, trainer: Trainer) -> int:
-        """Share the signal that any process got, or 0; a collective."""
+        """Return the signal that any process received, or 0; a collective."""
         if trainer.world_size == 1:
             return self.asked or 0
-        told = [trainer.strategy.reduce_boolean_decision(self.asked == number, all=False) for number in sorted(_NAMES)]
-        return next((number for number, one in zip(sorted(_NAMES), told, strict=True) if one), 0)
+        received = [
+            trainer.strategy.reduce_boolean_decision(self.asked == number, all=False) for number in sorted(_NAMES)
+        ]
+        return next((number for number, one in zip(sorted(_NAMES), received, strict=True) if one), 0)
 
     def _stop(self, trainer: Trainer, number: int) -> NoReturn:
         what = f"stopped by {_NAMES[signal.Signals(number)]}"

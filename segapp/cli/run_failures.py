@@ -7,7 +7,7 @@ from jsonargparse import Namespace
 
 from segapp.cli.resume import explain_unfit_weights, explain_unrestored
 from segapp.errors import MisuseError, SegappError
-from segapp.training.failures import explained
+from segapp.training.failures import explain_known_failure
 from segapp.training.watchdog import explain_lost_process
 
 CHECKED_LATE = ("val_check_interval", "accumulate_grad_batches")
@@ -36,7 +36,7 @@ def explain_failure(
         return MisuseError(" ".join(str(error).split()))
     return (
         explain_unfit_weights(error, settings.ckpt_path, *models)
-        or explained(error, verb, settings, folder)
+        or explain_known_failure(error, verb, settings, folder)
         or explain_unrestored(error, settings.ckpt_path)
         or (explain_lost_process(error) if processes > 1 else None)
     )

@@ -8,12 +8,12 @@ from jsonargparse import Namespace
 from segapp.cli.arguments import Arguments
 from segapp.system.regular_files import refuse_links_out
 from segapp.training.run_folder import (
-    PLACE,
+    FOLDER_OPTIONS,
     find_job,
     find_run,
     make_results_folder,
     make_run_folder,
-    refuse_other_place,
+    refuse_other_folder,
 )
 
 
@@ -24,7 +24,7 @@ def place_fit(settings: Namespace, arguments: Arguments) -> tuple[Path, bool]:
     """
     run = _find_run(settings)
     if run is not None:
-        refuse_other_place(run, [name for name in PLACE if arguments.get(name)])
+        refuse_other_folder(run, [name for name in FOLDER_OPTIONS if arguments.get(name)])
         refuse_links_out(run)  # a folder from elsewhere could have the run's files written anywhere
         return run, False
     return make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ)), True

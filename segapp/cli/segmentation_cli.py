@@ -37,12 +37,17 @@ from segapp.loading.datamodule import SegmentationDataModule
 from segapp.models import NamedInit
 from segapp.training.bundle_module import BundleModule
 from segapp.training.console import print_message
-from segapp.training.dry_run import Measure, make_scratch_folder, report, shorten_trainer
-from segapp.training.failures import keep_traceback, refused
+from segapp.training.dry_run import Measure, format_report, make_scratch_folder, shorten_trainer
+from segapp.training.failures import explain_refusal, keep_traceback
 from segapp.training.module import SegmentationModule
 from segapp.training.run_folder import find_last_checkpoint, link_latest
 from segapp.training.summary import format_summary
-from segapp.training.trainer_settings import find_stop, make_fit_callbacks, refuse_unknown_monitors, trainer_settings
+from segapp.training.trainer_settings import (
+    make_fit_callbacks,
+    make_stop_callback,
+    make_trainer_settings,
+    refuse_unknown_monitors,
+)
 
 
 class SegmentationParser(ClearErrors, LightningArgumentParser):
@@ -156,7 +161,7 @@ class SegmentationCLI(LightningCLI):
             with self._imports(classes_of(self._collect_config())), NamedInit() as drawn:
                 super().instantiate_classes()
         except (ValueError, TypeError) as error:
-            raise refused(error) from error
+            raise explain_refusal(error) from error
         if self.subcommand != "fit":
             return
         kept = drawn.resample(self.model.net, int(self._get(self.config, "seed_everything")))
@@ -197,7 +202,7 @@ class SegmentationCLI(LightningCLI):
         fit = self.subcommand == "fit"
         if fit:
             refuse_unknown_monitors(settings["callbacks"] or [], self.model.validated)
-        settings = trainer_settings(settings, self.folder, fit, self._make_callbacks(fit))
+        settings = make_trainer_settings(settings, self.folder, fit, self._make_callbacks(fit))
         if self.measure is not None:
             settings = shorten_trainer(settings) | {"callbacks": [*settings["callbacks"], self.measure]}
         return self.trainer_class(**settings)
@@ -205,7 +210,7 @@ class SegmentationCLI(LightningCLI):
     def _make_callbacks(self, fit: bool) -> list[Any]:
         if not fit:
             return [EvaluationReport(self.folder)]
-        self._stop = find_stop(self.folder)
+        self._stop = make_stop_callback(self.folder)
         seed = int(self._get(self.config, "seed_everything"))
         watchers = make_fit_callbacks(self.folder, seed, self._collect_config(), self._stop)
         return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses)]
@@ -253,8 +258,8 @@ class SegmentationCLI(LightningCLI):
         if not self.trainer.is_global_zero:
             return
         if self.measure is not None:
-            print(report(self.measure, self.trainer, self.config["fit"], self.folder))
+            print(format_report(self.measure, self.trainer, self.config["fit"], self.folder))
         else:
             print(format_summary(self.folder, self.datamodule.spec.classes))
-        if self.measure is None and self._stop is not None and self._stop.last.cut:
+        if self.measure is None and self._stop is not None and self._stop.last.ended_within_epoch:
             print(explain_cut(self.trainer.global_step, self._stop.last.command))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 TOLERANCE = 0.5
-"""ImageCounts by which a split may be larger than asked for."""
+"""Images by which a split may exceed its wanted number."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """ImageCounts that stay together.
+    """Images that stay together.
 
     Attributes:
         name: Determines its position in a random order.

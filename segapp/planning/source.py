@@ -37,7 +37,7 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     if len(paths) < FEWEST:
         raise MisuseError(
             f"{len(paths)} image{'s are' if len(paths) > 1 else ' is'} too few to train on some and validate on "
-            f"others: {FEWEST} are the least. Sampling large ones into several files."
+            f"others: {FEWEST} are the least. Cut large ones into several files."
         )
     meaning = _read_meaning(layout, classes)
     root = os.path.relpath(layout.root)

@@ -1,1 +1,1 @@
-"""Training and evaluation: the Lightning module and what a run needs around it."""
+"""Training and evaluation: the Lightning module, the run folder, and the settings of the trainer."""

@@ -1,4 +1,4 @@
-"""The Lightning module that scores a bundle: its networks are exported already, so nothing of it can be trained."""
+"""The Lightning module that scores a bundle, whose exported networks cannot be trained."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +12,11 @@ from segapp.spec import Spec
 from segapp.training.scoring import ScoringModule
 
 PREDICTION = ("symmetries", "scales", "average", "min_object", "min_hole")
-"""What a bundle's spec says about its predictions; they are scored the same way."""
+"""Settings of predictions that are taken from the bundle's spec."""
 
 
 class BundleModule(ScoringModule):
-    """Scores the networks of a bundle, averaged and cleaned as its spec says.
+    """Scores the networks of a bundle, averaged and cleaned by its spec.
 
     Args:
         bundle: Its folder.
@@ -43,10 +43,10 @@ class BundleModule(ScoringModule):
 
 
 def list_settings(bundle: Bundle, allow: Sequence[str] = ()) -> dict[str, Any]:
-    """List the settings with which a bundle is scored: its windows, and no precision of Lightning's.
+    """Return the settings for scoring a bundle: its windows, and no precision of Lightning's.
 
     Args:
-        bundle: It knows its windows.
+        bundle: Its spec has the windows.
         allow: Classes or packages that the user named.
     """
     spec = bundle.spec

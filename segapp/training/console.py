@@ -1,4 +1,4 @@
-"""What is printed, and what is not."""
+"""Print messages once per run, and silence those of libraries."""
 
 import logging
 import warnings
@@ -8,16 +8,16 @@ from lightning.pytorch.utilities import rank_zero_only
 
 @rank_zero_only
 def print_message(message: str) -> None:
-    """Print, once for all the processes of a run."""
+    """Print a message in one process of the run only."""
     print(message)
 
 
 def silence_libraries() -> None:
-    """Silence what a user can do nothing about, and Lightning's advertisements."""
+    """Silence warnings that a user can do nothing about, and Lightning's advertisements."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("callbacks.early_stopping", "callbacks.timer", "callbacks.model_summary", "profilers.profiler"):
-        logging.getLogger(f"lightning.pytorch.{name}").setLevel(logging.INFO)  # asked for: why a run ended, what it is
+        logging.getLogger(f"lightning.pytorch.{name}").setLevel(logging.INFO)  # useful: why a run ended, its summary
     for message, category in (
         (r".*isinstance\(treespec, LeafSpec\).*", FutureWarning),
         (r".*does not have many workers.*", UserWarning),

@@ -1,4 +1,4 @@
-"""How many devices a run has, and what they cannot do, said before anything starts."""
+"""Check the devices and the strategy of a run before anything starts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,19 +10,19 @@ from segapp.inference.runtime import choose_device
 
 
 def refuse_what_needs_a_gpu(trainer: Any) -> None:
-    """Raise MisuseError for what needs a GPU.
+    """Raise MisuseError for settings that need a GPU.
 
-    That is sharding and synchronised batch norm on a CPU, and an average of sharded weights.
+    They are sharding and synchronised batch norm on a CPU, and an average of sharded weights.
     """
     kind = trainer.accelerator if trainer.accelerator in ("cpu", "mps") else choose_device("auto").type
-    strategy = _name(trainer.strategy)
+    strategy = _get_name(trainer.strategy)
     shards = "fsdp" in strategy.lower() or "ModelParallel" in strategy
     if shards and kind != "cuda":
         raise MisuseError(
             f"--trainer.strategy {strategy} shards a network over GPUs, and this run is on the {kind}: use "
             "--trainer.strategy ddp, or a machine with GPUs."
         )
-    if shards and any(_name(callback).endswith("EMA") for callback in trainer.callbacks or []):
+    if shards and any(_get_name(callback).endswith("EMA") for callback in trainer.callbacks or []):
         raise MisuseError(
             f"segapp.callbacks.EMA averages whole weights, and --trainer.strategy {strategy} shards them: leave it out "
             "(--trainer.callbacks null), or use --trainer.strategy ddp."
@@ -46,7 +46,7 @@ def refuse_unknown_strategy(strategy: Any) -> None:
 
 
 def apply_torchrun(trainer: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Apply torchrun's numbers of devices and nodes where the user left them open."""
+    """Return torchrun's numbers of devices and nodes where the user did not set them."""
     if "TORCHELASTIC_RUN_ID" not in environment:
         return {}
     world, local = (int(environment[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
@@ -54,6 +54,6 @@ def apply_torchrun(trainer: Mapping[str, Any], environment: Mapping[str, str]) -
     return {"devices": devices, "num_nodes": world // local if trainer["num_nodes"] == 1 else trainer["num_nodes"]}
 
 
-def _name(part: Any) -> str:
+def _get_name(part: Any) -> str:
     """Return a name, or the class path of an injected object."""
     return str(part.get("class_path") if hasattr(part, "get") else part)

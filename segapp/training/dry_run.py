@@ -1,4 +1,4 @@
-"""`segapp fit … --dry_run true`: what a training would cost, measured with a few of its steps; nothing is kept."""
+"""`segapp fit … --dry_run true`: measure the cost of a training by a few of its steps; nothing is kept."""
 
 import math
 import resource
@@ -18,21 +18,21 @@ from torch.utils.flop_counter import FlopCounterMode
 from segapp.batch import Batch
 
 STEPS = 10
-"""Training steps that are run; the first `_WARM_UP` are slower and not counted."""
+"""Training steps that are executed; the first `_WARM_UP` are slower and not counted."""
 IMAGES = 4
-"""Validation images that are run."""
+"""Validation images that are scored."""
 _WARM_UP = 3
 _scratch: list[Path] = []
 
 
 def make_scratch_folder() -> Path:
-    """Make a folder in which the steps write what a run writes, so that it costs them the same."""
+    """Make a temporary run folder, so that the steps also write files, as in a real run."""
     _scratch.append(Path(tempfile.mkdtemp(prefix="segapp-dry-run-")))
     return _scratch[-1]
 
 
 def remove_scratch() -> None:
-    """Remove every such folder."""
+    """Remove every temporary run folder."""
     while _scratch:
         shutil.rmtree(_scratch.pop())
 
@@ -48,7 +48,7 @@ def shorten_trainer(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 class Measure(Callback):
-    """Times steps and validation images, and keeps a batch to look at."""
+    """Times steps and validation images, and keeps one batch for its size."""
 
     def __init__(self) -> None:
         self.steps: list[float] = []
@@ -58,24 +58,24 @@ class Measure(Callback):
         self._before = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from here."""
+        """Start the clock."""
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
         self._before = time.perf_counter()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Note the time at which the batch is available."""
+        """Record the time at which the batch is available."""
         self.waits.append(time.perf_counter() - self._before)
         self.batch = batch
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the time of a step."""
+        """Record the time of a step."""
         self.steps.append(self._measure_interval())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from here."""
+        """Start the clock."""
         self._measure_interval()
 
     def on_validation_batch_end(
@@ -87,7 +87,7 @@ class Measure(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Note the time of a scored image."""
+        """Record the time of a scored image."""
         self.images.append(self._measure_interval())
 
     def _measure_interval(self) -> float:
@@ -98,15 +98,15 @@ class Measure(Callback):
         return seconds
 
 
-def report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> str:
+def format_report(measure: Measure, trainer: Trainer, settings: Any, folder: Path) -> str:
     """Format the table that is printed."""
     assert measure.batch is not None
     module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
     net: torch.nn.Module = module.net  # type: ignore[assignment]
     images = measure.batch["image"]
     size, shape = len(images), " × ".join(map(str, images.shape[1:]))
-    steps = _limited(len(data.train_dataloader()), settings.trainer.limit_train_batches)
-    scored = _limited(len(data.val_dataloader()), settings.trainer.limit_val_batches)
+    steps = _apply_limit(len(data.train_dataloader()), settings.trainer.limit_train_batches)
+    scored = _apply_limit(len(data.val_dataloader()), settings.trainer.limit_val_batches)
     kept, flops = _measure_forward(module, images, trainer)
     parameters = sum(parameter.numel() for parameter in net.parameters())
     step, wait = (_compute_median(times[_WARM_UP:] or times) for times in (measure.steps, measure.waits))
@@ -131,7 +131,7 @@ def _measure_forward(module: LightningModule, images: torch.Tensor, trainer: Tra
     storages: dict[int, torch.UntypedStorage] = {}  # held, so that no address is used twice
     parameters = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
+    def keep_storage(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in parameters:
             storages[storage.data_ptr()] = storage
@@ -139,7 +139,7 @@ def _measure_forward(module: LightningModule, images: torch.Tensor, trainer: Tra
 
     module.train()
     counter = FlopCounterMode(display=False)
-    with trainer.precision_plugin.forward_context(), counter, saved_tensors_hooks(pack, lambda tensor: tensor):
+    with trainer.precision_plugin.forward_context(), counter, saved_tensors_hooks(keep_storage, lambda tensor: tensor):
         output = module.net(images.to(module.device))  # type: ignore[operator]
     del output
     return sum(storage.nbytes() for storage in storages.values()), counter.get_total_flops()
@@ -160,7 +160,7 @@ def _read_peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _limited(count: int, limit: float | None) -> int:
+def _apply_limit(count: int, limit: float | None) -> int:
     """Apply Lightning's limits: a number of batches, or a fraction of them."""
     if limit is None:
         return count

@@ -1,4 +1,4 @@
-"""What goes wrong outside our code while a network trains or is scored, said in one message with a remedy."""
+"""Explain errors from other libraries during training and scoring, in one message with a remedy."""
 
 import errno
 import os
@@ -22,14 +22,14 @@ _BYTES = re.compile(r"tried to allocate (\d+) bytes")
 _NO_SHARED_MEMORY = re.compile(r"shared memory|unable to (?:mmap|write to file) </torch_|unable to open shared")
 
 
-def explained(error: Exception, verb: str, settings: Any, folder: Path) -> SegappError | None:
-    """Explain a failure that the user can do something about, or return None: then it is a defect of segapp.
+def explain_known_failure(error: Exception, verb: str, settings: Any, folder: Path) -> SegappError | None:
+    """Explain a failure that the user can do something about, or return None: then it is a bug of segapp.
 
     Args:
-        error: What was raised; what it arose from is looked at too.
+        error: The exception; its causes are examined too.
         verb: fit, validate or test.
         settings: The verb's configuration, for its batch size.
-        folder: The run folder, for the checkpoint to go on from.
+        folder: The run folder, for the checkpoint to resume from.
     """
     for cause in _iterate_causes(error):
         message = _find_message(cause, _suggest_smaller(verb, settings), folder)
@@ -38,19 +38,19 @@ def explained(error: Exception, verb: str, settings: Any, folder: Path) -> Segap
     return None
 
 
-def refused(error: Exception) -> SegappError:
+def explain_refusal(error: Exception) -> SegappError:
     """Explain settings that a constructor refused, by segapp's message where there is one, else by the library's."""
     for cause in _iterate_causes(error):
         if isinstance(cause, SegappError):
             return cause
-    _, named, inner = str(error).rpartition(_RAISED_BY)  # the last is the innermost: what its constructor said
+    _, named, inner = str(error).rpartition(_RAISED_BY)  # the last is the innermost: the message of its constructor
     lines = [line.strip().removeprefix("- ") for line in inner.splitlines()[bool(named) :]]
-    said = [line for line in lines if line and not line.startswith(_JSONARGPARSE)]
-    return MisuseError(f"a setting is refused: {(said or lines)[0].rstrip('.')}.")
+    messages = [line for line in lines if line and not line.startswith(_JSONARGPARSE)]
+    return MisuseError(f"a setting is refused: {(messages or lines)[0].rstrip('.')}.")
 
 
 def keep_traceback(error: Exception, folder: Path) -> Path | None:
-    """Write the whole of `error` to `<folder>/error.log`, processes after the first to one of their own.
+    """Write the traceback of `error` to `<folder>/error.log`, processes after the first to `error-<rank>.log`.
 
     None where that fails too, as on a full disk.
     """
@@ -124,5 +124,5 @@ def _explain_resume(folder: Path, trainer: Any) -> str:
     last = folder / "checkpoints" / "last.ckpt"
     if not last.is_file():
         return ""
-    strategy = trainer.strategy if isinstance(trainer.strategy, str) else "auto"  # a class: set again by the user
+    strategy = trainer.strategy if isinstance(trainer.strategy, str) else "auto"  # a class: the user sets it again
     return f" Then resume with: {format_resume(last, trainer.devices, trainer.num_nodes, strategy)}"

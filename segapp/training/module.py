@@ -1,7 +1,6 @@
-"""The Lightning module: a network and a loss become steps, scores and an optimiser."""
+"""The Lightning module that trains a network with a loss and an optimiser."""
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,6 @@ from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.strategies import FSDPStrategy
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from segapp.batch import Batch
 from segapp.checkpoints.building import build_part
@@ -29,15 +26,21 @@ from segapp.losses import ClassWeights, DeepSupervision, Lovasz
 from segapp.losses.distributed import share_batch
 from segapp.metrics import EpochMean
 from segapp.models.rates import group_parameters
-from segapp.schedules import WarmupCosine, check_rates, scale_rates
+from segapp.schedules import WarmupCosine
 from segapp.spec import Precision, Spec
+from segapp.training.optimizers import (
+    configure_scheduler,
+    fuse_steps,
+    make_optimizer,
+    make_scheduler,
+    scale_rates,
+    step_plateau_schedulers,
+)
 from segapp.training.scoring import ScoringModule
-
-FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
 class SegmentationModule(ScoringModule):
-    """Trains `net` with `loss`, and scores whole images at their stored size.
+    """Trains `net` with `loss`, and scores complete images at their stored size.
 
     Args:
         net: (N, C, H, W) uint8 in [0, 255] or float32 in [0, 1] → logits (N, K, H, W); in training possibly a list,
@@ -46,9 +49,9 @@ class SegmentationModule(ScoringModule):
         optimizer: Made from the parameters, as `torch.optim.AdamW`.
         lr_scheduler: Made from the optimiser. `segapp.schedules.WarmupCosine` is stepped every step, torch's own
             every epoch, `ReduceLROnPlateau` after every validation, with its loss, or what Lightning's `monitor`s.
-        spec: What the network knows about the data; linked from the data module by the command line.
+        spec: Classes, channels and windows of the data; linked from the data module by the command line.
         encoder_lr: The encoder's learning rate as a factor of the optimiser's, above 0, up to 1.
-        layer_decay: What each finer level of the encoder has of the rate of the level below it, above 0, up to 1.
+        layer_decay: The rate of each finer level of the encoder as a factor of the level below it, above 0, up to 1.
     """
 
     loss: nn.Module
@@ -73,7 +76,9 @@ class SegmentationModule(ScoringModule):
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
         self.train_loss = EpochMean()
-        self._restored: dict[str, Any] | None = None  # what a fit goes on from, until its state is restored
+        self._restored: dict[str, Any] | None = (
+            None  # the checkpoint that a fit resumes from, until its state is restored
+        )
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
@@ -88,20 +93,19 @@ class SegmentationModule(ScoringModule):
     ) -> Self:
         """Return the module of a checkpoint; `net`, `loss` and `spec` are those it was trained with, unless given.
 
-        Lightning would make it by whatever the checkpoint's `hyper_parameters` name, and read the file in its own way:
-        here they are not looked at.
+        Lightning's method would import whatever the checkpoint's `hyper_parameters` name; here they are not used.
 
         Args:
             checkpoint_path: A checkpoint of `segapp fit`, or of a Trainer in Python.
             map_location: The device it is moved to; default: the CPU.
             hparams_file: None: the checkpoint holds everything.
-            strict: Whether its weights must be those of the network, all of them; default: they must.
-            weights_only: Whatever it is: code in a checkpoint is refused.
+            strict: Whether the weights must match the network's exactly; default: they must.
+            weights_only: Ignored: code in a checkpoint is always refused.
             allow: Classes or packages outside segapp that the checkpoint may use.
             kwargs: Arguments of the constructor.
 
         Raises:
-            MisuseError: The file is no checkpoint of segapp, or names what may not be imported.
+            MisuseError: The file is no checkpoint of segapp, or names a class that may not be imported.
         """
         checkpoint = read_checkpoint(checkpoint_path)
         record = checkpoint["segapp"]
@@ -123,16 +127,16 @@ class SegmentationModule(ScoringModule):
     # ------------------------------------------------------------------------------------------ training
 
     def setup(self, stage: str) -> None:
-        """Take the trainer's precision into the spec and, before training, the training set's class weights."""
+        """Set the spec's precision to the trainer's and, before training, the class weights by the training masks."""
         if self.trainer.precision in get_args(Precision):
             self.spec = replace(self.spec, precision=cast(Precision, self.trainer.precision))
         if stage == "fit":
-            self._refuse_unshared_loss()
+            self._refuse_loss_over_batch()
             for part in self.loss.modules():
                 if isinstance(part, ClassWeights) and part.balanced:
                     part.set_counts(torch.from_numpy(self.trainer.datamodule.count_classes()))  # type: ignore[attr-defined]
 
-    def _refuse_unshared_loss(self) -> None:
+    def _refuse_loss_over_batch(self) -> None:
         unshared = any(isinstance(part, Lovasz) and part.reduce == "batch" for part in self.loss.modules())
         if unshared and self.trainer.world_size > 1:
             raise MisuseError(
@@ -141,13 +145,13 @@ class SegmentationModule(ScoringModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say what the network is, where `segapp fit` has not done so already, and keep the epoch's loss so far."""
+        """Add the record of the network, unless `segapp fit` has added it, and the epoch's loss so far."""
         if "segapp" not in checkpoint:
             checkpoint["segapp"] = record_of(self)
         checkpoint["segapp"]["train_loss"] = self.train_loss.sums
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the checkpoint's split, and from the raw weights where nothing averages them any more.
+        """Restore the checkpoint's split, and the raw weights where no callback averages them any more.
 
         The optimiser's state is of the raw weights.
         """
@@ -181,57 +185,33 @@ class SegmentationModule(ScoringModule):
             )
         with share_batch():
             loss = self.loss(logits, batch["mask"].long())
-        if batch_idx == 0:  # not where a run goes on in the middle of an epoch
+        if batch_idx == 0:  # not where a run resumes in the middle of an epoch
             self.train_loss.reset()
         self.train_loss(loss.detach(), len(batch["mask"]))
         self.log("train/loss", self.train_loss, on_step=True, on_epoch=True, prog_bar=True)
-        return loss * self._rest_of_a_step(batch_idx)
+        return loss * self._compute_partial_factor(batch_idx)
 
-    def _rest_of_a_step(self, batch_idx: int) -> float:
-        """Return what makes the mean of an epoch's last step one over the batches it has.
+    def _compute_partial_factor(self, batch_idx: int) -> float:
+        """Return the factor that makes the loss of an epoch's last step a mean over the batches that it has.
 
-        Lightning divides every batch's loss by `accumulate_grad_batches`, also where fewer are left.
+        Lightning divides every batch's loss by `accumulate_grad_batches`, also where fewer batches remain.
         """
-        batches, together = self.trainer.num_training_batches, self.trainer.accumulate_grad_batches
-        rest = 0 if math.isinf(batches) else int(batches) % together
-        return together / rest if rest and batch_idx >= batches - rest else 1.0
+        batches, accumulated = self.trainer.num_training_batches, self.trainer.accumulate_grad_batches
+        rest = 0 if math.isinf(batches) else int(batches) % accumulated
+        return accumulated / rest if rest and batch_idx >= batches - rest else 1.0
 
     def configure_optimizers(self) -> Any:
-        """Return the injected optimiser and scheduler."""
-        try:
-            optimizer = self.optimizer(self._list_parameters())
-        except (ValueError, TypeError) as error:
-            raise MisuseError(f"model.optimizer: {error}.") from error
+        """Return the user's optimiser, and the scheduler with the moment at which Lightning steps it."""
+        optimizer = make_optimizer(self.optimizer, self._list_parameters())
         if not isinstance(self.trainer.strategy, FSDPStrategy):  # its gradients may have another dtype than weights
-            fuse(optimizer, self.device.type)
+            fuse_steps(optimizer, self.device.type)
         scale_rates(optimizer)
         if self.lr_scheduler is None:
             return optimizer
-        try:
-            scheduler = self.lr_scheduler(optimizer)
-        except (ValueError, TypeError) as error:
-            raise MisuseError(f"model.lr_scheduler: {error}.") from error
-        check_rates(optimizer, scheduler)
+        scheduler = make_scheduler(self.lr_scheduler, optimizer)
         if isinstance(scheduler, WarmupCosine):
             scheduler.span(self.trainer.estimated_stepping_batches)
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-        if isinstance(scheduler, ReduceLROnPlateau):
-            # Stepped below: Lightning steps it after the checkpoint of an epoch is written, and not at all in the
-            # epoch in which a run was resumed.
-            names = self.validated
-            if _watched(scheduler) not in names:
-                raise MisuseError(
-                    f"model.lr_scheduler: a validation has no {_watched(scheduler)!r} to monitor; "
-                    f"it has {', '.join(name for name in names if name.count('/') < 3)}, and those of every class."
-                )
-            if _watched(scheduler) == "val/loss" and scheduler.mode == "max":
-                raise MisuseError(
-                    "model.lr_scheduler: ReduceLROnPlateau watches val/loss, which falls: leave mode at min, or name a "
-                    "score: class_path lightning.pytorch.cli.ReduceLROnPlateau with monitor, say val/dice/dataset."
-                )
-            never = {"monitor": "val/loss", "strict": False, "frequency": sys.maxsize}
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **never}}
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "epoch"}}
+        return {"optimizer": optimizer, "lr_scheduler": configure_scheduler(scheduler, self.validated)}
 
     def _list_parameters(self) -> Any:
         """Return the trainable parameters, in groups where the encoder's rates differ."""
@@ -247,42 +227,15 @@ class SegmentationModule(ScoringModule):
 
     @property
     def validated(self) -> list[str]:
-        """The names of what a validation logs."""
+        """The names of the values that a validation logs."""
         return ["val/loss", *(f"val/{name}" for name in self.collector.names)]
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation set; a scheduler that waits for plateaus sees its loss."""
         scores = self.log_scores("val")
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
-            for scheduler in _listed(self.lr_schedulers()):
-                if isinstance(scheduler, ReduceLROnPlateau):
-                    scheduler.step(scores[_watched(scheduler)])
+            step_plateau_schedulers(self.lr_schedulers(), scores)
 
     def make_runtime(self) -> Runtime:
         """Return the network as a runtime, on the module's device and in the spec's precision."""
         return TorchRuntime(self.net, self.device, self.spec.precision)
-
-
-def fuse(optimizer: Optimizer, device: str) -> None:
-    """Let torch's own optimisers step in one kernel, unless the user has chosen `fused` or `foreach`.
-
-    A third of the time on a CPU. Said to the groups, not when the optimiser is made: it would then also claim to
-    undo the scaling of fp16 in its step, after gradients are clipped, and Lightning would refuse to clip.
-    """
-    if not isinstance(optimizer, FUSED) or device not in ("cpu", "cuda"):
-        return
-    for group in optimizer.param_groups:
-        if group["fused"] is None and group["foreach"] is None and not group["differentiable"]:
-            group["fused"] = True
-
-
-def _watched(scheduler: ReduceLROnPlateau) -> str:
-    """Return what the scheduler monitors; Lightning's scheduler of that name says so."""
-    return str(getattr(scheduler, "monitor", "val/loss"))
-
-
-def _listed(schedulers: Any) -> list[Any]:
-    """List what Lightning's `lr_schedulers()` returns: none, one or several."""
-    if schedulers is None:
-        return []
-    return schedulers if isinstance(schedulers, list) else [schedulers]

@@ -1,4 +1,4 @@
-"""The fastest safe arithmetic of a device, when the user left it open, and what is refused."""
+"""Choose the fastest safe precision of a device, and refuse precisions that lose information."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""Where a run lives: `runs/<name>/<YYYYmmdd-HHMMSS>/`, of a job `runs/<name>/<job>/`, and the verdicts beside it."""
+"""Make the folder of a run, `runs/<name>/<YYYYmmdd-HHMMSS>/` or `runs/<name>/<job>/`, and those of its results."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ from segapp.errors import MisuseError
 from segapp.io import require_writable
 
 LATEST = "latest"
-"""A link beside the runs of a name to the one that was begun last."""
+"""A link beside the runs of a name to the newest one."""
 
-PLACE = ("--name", "--job", "--trainer.default_root_dir")
-"""Options that say where a new run lives."""
+FOLDER_OPTIONS = ("--name", "--job", "--trainer.default_root_dir")
+"""Options that determine the folder of a new run."""
 
 _SHARED = "SEGAPP_RUN_FOLDER"  # so that the processes of one run on one machine agree on its folder
 
@@ -22,13 +22,13 @@ _SHARED = "SEGAPP_RUN_FOLDER"  # so that the processes of one run on one machine
 def find_job(given: str | None, environment: Mapping[str, str]) -> str | None:
     """Find the name of the folder of a run whose processes a launcher starts, and perhaps restarts.
 
-    The job given, else torchrun's own name of the run, else None. Raises MisuseError where processes that a launcher
-    started could only guess each other's folder.
+    The job given, else torchrun's own name of the run, else None. Raises MisuseError where the processes of a
+    launcher could not agree on a folder.
     """
     if given is not None:
         return _require_plain_name("job", given)
     torchrun, tasks = environment.get("TORCHELASTIC_RUN_ID"), int(environment.get("SLURM_NTASKS", "1"))
-    if torchrun == "none":  # so torchrun calls every run on several hosts, unless it is told otherwise
+    if torchrun == "none":  # torchrun's default name for every run on several hosts
         raise MisuseError("the processes must agree on the run's folder: give torchrun --rdzv_id or segapp --job.")
     if torchrun is None and tasks > 1 and "SLURM_STEP_ID" in environment and "LOCAL_RANK" not in environment:
         raise MisuseError(f'{tasks} tasks of SLURM must agree on the run\'s folder: give --job "$SLURM_JOB_ID".')
@@ -36,7 +36,7 @@ def find_job(given: str | None, environment: Mapping[str, str]) -> str | None:
 
 
 def make_run_folder(root: Path, name: str, job: str | None = None) -> Path:
-    """Make a folder that does not exist yet; for a job, its own folder, whichever process makes it first."""
+    """Make a folder that does not exist yet; for a job, its own folder, whichever process comes first."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     attempts = (stamp if attempt == 1 else f"{stamp}-{attempt}" for attempt in count(1))
     if job == LATEST:
@@ -68,14 +68,14 @@ def _make_first_free(parent: Path, attempts: Iterator[str], job: str | None) -> 
     except OSError as error:
         raise MisuseError(
             f"no folder can be made in {parent} ({error.strerror}: {error.filename}); "
-            "name another place with --trainer.default_root_dir."
+            "choose another folder with --trainer.default_root_dir."
         ) from error
     os.environ[_SHARED] = str(folder)
     return folder
 
 
 def link_latest(run: Path) -> None:
-    """Make `latest` beside a run a link to it; nothing where `latest` is no link, or links are not to be had."""
+    """Make `latest` beside a run a link to it; do nothing where `latest` is no link, or the file system has none."""
     link = run.parent / LATEST
     if os.environ.get("LOCAL_RANK", "0") != "0" or (link.exists() and not link.is_symlink()):
         return
@@ -87,10 +87,10 @@ def link_latest(run: Path) -> None:
 
 
 def remove_if_empty() -> None:
-    """Remove the folder made for this process's run or results when nothing came to lie in it, and a link to it."""
+    """Remove the folder made for this process's run or results when it is empty, and a link to it."""
     if _SHARED in os.environ and "LOCAL_RANK" not in os.environ:
         folder = Path(os.environ[_SHARED])
-        with suppress(OSError):  # not empty, as it should be, or gone already
+        with suppress(OSError):  # not empty, as usual, or removed already
             folder.rmdir()
             if (link := folder.parent / LATEST).is_symlink() and not link.exists():
                 link.unlink()
@@ -118,14 +118,11 @@ def find_run(checkpoint: Path) -> Path | None:
     return run if (run / "config.yaml").is_file() and checkpoint.resolve().parent.name == "checkpoints" else None
 
 
-def refuse_other_place(run: Path, typed: list[str]) -> None:
-    """Raise MisuseError for options that would put a resumed run elsewhere.
-
-    Also for a folder that cannot be written to.
-    """
+def refuse_other_folder(run: Path, typed: list[str]) -> None:
+    """Raise MisuseError for options that would move a resumed run, and for a folder that cannot be written to."""
     if typed:
-        raise MisuseError(f"a run that goes on stays in its folder, {run}: leave {' and '.join(typed)} out.")
-    require_writable(run, "copy the run to where you may write, and go on there")
+        raise MisuseError(f"a resumed run stays in its folder, {run}: leave {' and '.join(typed)} out.")
+    require_writable(run, "copy the run to where you may write, and resume it there")
 
 
 def suggest_newest_best(root: Path = Path("runs")) -> str:

@@ -1,4 +1,4 @@
-"""The part of the Lightning module that scores whole images, shared by networks in training and bundles."""
+"""The Lightning module that scores complete images: the base of those for networks and for bundles."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ from segapp.spec import Spec
 
 
 class ScoringModule(pl.LightningModule):
-    """Scores whole images at their stored size, as `segapp predict` segments them.
+    """Scores complete images at their stored size, as `segapp predict` segments them.
 
     Args:
-        spec: The classes, the windows and what is done to predictions.
+        spec: The classes, the windows and the postprocessing.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -37,7 +37,7 @@ class ScoringModule(pl.LightningModule):
 
     @abstractmethod
     def make_runtime(self) -> Runtime:
-        """Return what computes logits."""
+        """Return the runtime that computes logits."""
 
     def on_validation_epoch_start(self) -> None:
         """Start an evaluation by Dice and IoU."""
@@ -48,11 +48,11 @@ class ScoringModule(pl.LightningModule):
         self._begin(ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Score one whole image; return its predicted class indices for the callbacks that draw them."""
+        """Score one complete image; return its predicted class indices for the callbacks that draw them."""
         return {"prediction": self._score(batch)}
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Score one whole image."""
+        """Score one complete image."""
         return {"prediction": self._score(batch)}
 
     def predict_step(self, batch: Batch | Tensor | Sequence[Tensor], batch_idx: int) -> Tensor:
@@ -109,7 +109,7 @@ class ScoringModule(pl.LightningModule):
     def _add_loss(self, loss: nn.Module, logits: Tensor, target: Tensor) -> None:
         """Add the loss of a band (K, h, W), weighted by its number of valid pixels.
 
-        A loss that is a mean over weighted pixels is weighted by what it divides by.
+        A loss that is a mean over weighted pixels is weighted by its divisor.
         """
         loss = loss.loss if isinstance(loss, DeepSupervision) else loss
         logits, target = logits[None], target[None].long()

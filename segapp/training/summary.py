@@ -1,4 +1,4 @@
-"""What a fit ends with: its best scores, and what to type next."""
+"""Format the end of a fit: its best scores and the next commands."""
 
 import shlex
 from collections.abc import Sequence

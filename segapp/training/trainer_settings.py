@@ -1,4 +1,4 @@
-"""What every run's trainer is made of, beside what the user asked for."""
+"""Complete the user's trainer settings with the callbacks, loggers and plugins of every run, and check them."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def refuse_impossible(trainer: Any) -> None:
 
 
 def refuse_addresses(settings: Any) -> None:
-    """Raise MisuseError for a folder on another machine, which would become one of that name here."""
+    """Raise MisuseError for an address, of which a folder of that name would be made here."""
     source = settings.data.source.get("init_args") or {}
     for name, folder in (
         ("trainer.default_root_dir", settings.trainer.default_root_dir),
@@ -65,28 +65,28 @@ def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> 
     Lightning would report it only after the first epoch.
 
     Args:
-        callbacks: The user's; one of their own may log anything.
-        validated: The names of what a validation logs.
+        callbacks: The user's; a user-defined one may log anything.
+        validated: The names of the values that a validation logs.
     """
     names = [*validated, "train/loss", "train/loss_epoch", "train/loss_step"]
-    ours = all(type(callback).__module__.split(".")[0] in ("segapp", "lightning") for callback in callbacks)
+    are_known = all(type(callback).__module__.split(".")[0] in ("segapp", "lightning") for callback in callbacks)
     for callback in callbacks:
-        if ours and isinstance(callback, EarlyStopping) and callback.monitor not in names:
+        if are_known and isinstance(callback, EarlyStopping) and callback.monitor not in names:
             raise MisuseError(
-                f"EarlyStopping monitors {callback.monitor!r}, which nobody logs{suggest(callback.monitor, names)}: "
+                f"EarlyStopping monitors {callback.monitor!r}, which nothing logs{suggest(callback.monitor, names)}: "
                 f"take {', '.join(name for name in names if name.count('/') < 3)}, or that of a class."
             )
 
 
 UNFIT = {
-    "BatchSizeFinder": "segapp fit … --dry_run says what a batch size takes of memory and time",
+    "BatchSizeFinder": "segapp fit … --dry_run prints the memory and time that a batch size takes",
     "LearningRateFinder": "compare rates by a study: grid over model.optimizer.init_args.lr (segapp study)",
     "BackboneFinetuning": "take segapp.callbacks.FreezeEncoder, which trains the encoder after so many `epochs`, and "
     "model.encoder_lr for its rate",
     "ModelPruning": "networks are kept channels last, which torch's pruning cannot handle; take smaller widths",
     "StochasticWeightAveraging": "take segapp.callbacks.EMA, whose average is scored and kept in best.ckpt",
 }
-"""Callbacks of Lightning that change a module which holds its own rate or batches, and what does the same here."""
+"""Callbacks of Lightning that change a module which holds its own rate or batches, and what to use instead."""
 
 
 def refuse_unfit_callbacks(callbacks: list[Any]) -> None:
@@ -101,16 +101,18 @@ def refuse_unfit_callbacks(callbacks: list[Any]) -> None:
             raise MisuseError(f"trainer.callbacks: {name} does not work with segapp: {UNFIT[name]}.")
 
 
-def trainer_settings(settings: dict[str, Any], folder: Path, fit: bool, watchers: list[Callback]) -> dict[str, Any]:
+def make_trainer_settings(
+    settings: dict[str, Any], folder: Path, fit: bool, watchers: list[Callback]
+) -> dict[str, Any]:
     """Return the arguments of Lightning's Trainer: the user's settings and callbacks, and those that every run has."""
-    own = any(isinstance(callback, LightningBar) for callback in settings["callbacks"] or [])
-    shown = [] if own or settings["enable_progress_bar"] is False else [ProgressBar()]
+    has_bar = any(isinstance(callback, LightningBar) for callback in settings["callbacks"] or [])
+    shown = [] if has_bar or settings["enable_progress_bar"] is False else [ProgressBar()]
     return {
         **settings,
         "callbacks": [*(settings["callbacks"] or []), *shown, *watchers],
-        "logger": _loggers(settings["logger"], folder) if fit else False,
+        "logger": _make_loggers(settings["logger"], folder) if fit else False,
         "enable_checkpointing": fit,
-        "plugins": _add_checkpoint_plugin(_listed(settings["plugins"])),
+        "plugins": _add_checkpoint_plugin(_to_list(settings["plugins"])),
         "enable_model_summary": bool(settings["enable_model_summary"]),
         "default_root_dir": str(folder),
     }
@@ -122,8 +124,8 @@ def make_fit_callbacks(folder: Path, seed: int, config: dict[str, Any], stop: St
     Args:
         folder: The run's.
         seed: Of every step.
-        config: What the run is made of, which its checkpoints keep.
-        stop: What ends it where it loses nothing, with the last checkpoint.
+        config: The complete configuration, which its checkpoints store.
+        stop: The callback that saves the last checkpoint and stops the run on a signal.
     """
     return [
         AbsentClasses(),
@@ -138,19 +140,19 @@ def make_fit_callbacks(folder: Path, seed: int, config: dict[str, Any], stop: St
     ]
 
 
-def find_stop(folder: Path) -> StopWhenAsked:
+def make_stop_callback(folder: Path) -> StopWhenAsked:
     """Make the callback that saves a run's last checkpoint and stops there."""
     return StopWhenAsked(LastCheckpoint(folder / "checkpoints"))
 
 
-def _loggers(given: Any, folder: Path) -> list[Any] | bool:
-    """Return the user's loggers, and TensorBoard's beside them unless it is among them; none where it is `false`."""
+def _make_loggers(given: Any, folder: Path) -> list[Any] | bool:
+    """Return the user's loggers, and TensorBoard's beside them unless it is among them; none for `false`."""
     if given is False:
         return False
-    own = [] if given is True else _listed(given)
-    if any(isinstance(logger, TensorBoardLogger) for logger in own):
-        return own
-    return [*own, TensorBoardLogger(str(folder), name="", version="tensorboard")]
+    loggers = [] if given is True else _to_list(given)
+    if any(isinstance(logger, TensorBoardLogger) for logger in loggers):
+        return loggers
+    return [*loggers, TensorBoardLogger(str(folder), name="", version="tensorboard")]
 
 
 def _add_checkpoint_plugin(plugins: list[Any]) -> list[Any]:
@@ -158,7 +160,7 @@ def _add_checkpoint_plugin(plugins: list[Any]) -> list[Any]:
     return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
 
 
-def _listed(value: Any) -> list[Any]:
+def _to_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]

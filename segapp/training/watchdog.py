@@ -1,7 +1,8 @@
-"""The processes of a training on several devices watch one another: one that dies ends the run, with a message.
+"""Watch the processes of a training on several devices: one that dies ends the run, with a message.
 
-Lightning's own watch kills the first process without a word, and nothing watches the first: the others would wait for
-it in a collective, for half an hour. Where another launcher started the processes (torchrun, SLURM), it watches them.
+Lightning's own watch kills the first process without a message, and nothing watches the first: the others would wait
+for it in a collective, for half an hour. Where another launcher started the processes (torchrun, SLURM), it watches
+them.
 """
 
 import os
@@ -18,10 +19,10 @@ from lightning.pytorch.strategies.launchers import subprocess_script
 from segapp.errors import SegappError, StoppedError
 from segapp.terminal.text import for_terminal
 
-_LAUNCHER = "SEGAPP_LAUNCHER"  # the process id of the first process, told to those it starts
+_LAUNCHER = "SEGAPP_LAUNCHER"  # the process id of the first process, for those it starts
 _EVERY_SECONDS = 0.5
 _PATIENCE_SECONDS = 20.0
-"""How long a process that failed or stopped leaves the others to end by themselves, saying why."""
+"""How long a process that failed or stopped waits for the others to end by themselves and report why."""
 
 _children: list[subprocess.Popen[Any]] = []
 
@@ -45,9 +46,9 @@ def is_child() -> bool:
 def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool:
     """Return whether the first process on this machine reports an error of this process. Mostly it has the same error.
 
-    The first ends those it started, who wait for that so long; what is then still there has an error of its own.
-    torchrun ends its processes in the same way. A first one that was killed says nothing. All stop together, so that a
-    stop needs no waiting.
+    The first process ends those it started, which wait `patience` seconds for that; a process that is still alive then
+    reports its own error. torchrun ends its processes in the same way. A first process that was killed reports
+    nothing. All processes stop together, so that a stop needs no waiting.
     """
     if os.environ.get("LOCAL_RANK", "0") == "0":
         for child in _children:
@@ -57,7 +58,7 @@ def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool
         return True
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # everything is unwound
     deadline = time.monotonic() + patience
-    # The first, while it lives: one that has something to say ends its children before it goes.
+    # While the first lives: one that reports an error ends its children before it exits.
     while time.monotonic() < deadline and os.environ.get(_LAUNCHER) in (str(os.getpid()), str(os.getppid())):
         time.sleep(0.1)
     return False
@@ -66,7 +67,7 @@ def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool
 def explain_lost_process(error: BaseException) -> SegappError | None:
     """Explain a failed exchange after another process has died; return None for other errors.
 
-    Waits for what the other one has to say, and for its exit code.
+    Waits for the message of the other process, and for its exit code.
     """
     if not any(word in str(error) for word in ("gloo", "NCCL", "Connection closed by peer", "Connection reset")):
         return None
@@ -75,7 +76,9 @@ def explain_lost_process(error: BaseException) -> SegappError | None:
         if (found := _find_failed(_children)) is not None:
             return SegappError(_format_message(*found))
         time.sleep(0.1)
-    return SegappError("another training process has ended, so this one cannot go on; the first message says why.")
+    return SegappError(
+        "another training process has ended, so this one cannot continue; the first message explains it."
+    )
 
 
 def _watch_children(child_processes: list[subprocess.Popen[Any]]) -> None:
@@ -89,18 +92,18 @@ def _watch(children: list[subprocess.Popen[Any]]) -> None:
             return
         time.sleep(_EVERY_SECONDS)
     _, code = found
-    time.sleep(_PATIENCE_SECONDS)  # it may be ending too, and then says better why; this thread ends with it
+    time.sleep(_PATIENCE_SECONDS)  # this process may be ending too, with a better message; this thread ends with it
     _end(_format_message(*found), children, code if code in (130, 143) else 1)
 
 
 def _find_failed(children: Sequence[subprocess.Popen[Any]]) -> tuple[int, int] | None:
-    """Rank and exit code of one that failed."""
+    """Return the rank and exit code of a process that failed."""
     return next(((rank, code) for rank, child in enumerate(children, 1) if (code := child.poll())), None)
 
 
 def _format_message(rank: int, code: int) -> str:
     if code > 0:
-        return f"training process {rank} failed (exit code {code}), so the others were ended; its message says why."
+        return f"training process {rank} failed (exit code {code}), so the others were ended; its message explains it."
     name = signal.Signals(-code).name
     memory = " Mostly memory ran out: lower --data.batch_size or --data.num_workers." if name == "SIGKILL" else ""
     return f"training process {rank} was killed ({name}), so the others were ended.{memory}"
@@ -114,7 +117,7 @@ def _watch_parent(parent: int) -> None:
 
 
 def _end(message: str, children: Sequence[subprocess.Popen[Any]], code: int) -> NoReturn:
-    """End at once what waits in a collective and hears no exception."""
+    """End this process at once: in a collective it would not see an exception."""
     print(f"segapp: {for_terminal(message)}", file=sys.stderr, flush=True)
     for child in children:
         child.kill()

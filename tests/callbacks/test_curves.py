@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from segapp.callbacks.curves import draw
+from segapp.callbacks.curves import draw_curves
 from segapp.callbacks.samples import draw_sample, save_panels
 from segapp.palette import choose_palette
 from segapp.spec import Spec
@@ -42,7 +42,7 @@ def rows_of(spec):
 
 def test_every_name_is_drawn_as_text(tmp_path, legends):
     spec = spec_of("background", *filter(str.isprintable, HOSTILE))  # a Spec takes no others
-    draw(rows_of(spec), tmp_path / "curves.png", spec)
+    draw_curves(rows_of(spec), tmp_path / "curves.png", spec)
     assert legends == ["train/loss", *map(for_terminal, spec.classes), "mean"]
     legends.clear()
     mask = np.zeros((8, 8), np.uint8)
@@ -52,9 +52,9 @@ def test_every_name_is_drawn_as_text(tmp_path, legends):
 
 def test_the_mean_does_not_hide_the_only_class(tmp_path, legends):
     spec = spec_of("background", "cell")
-    draw(rows_of(spec), tmp_path / "curves.png", spec)
+    draw_curves(rows_of(spec), tmp_path / "curves.png", spec)
     assert legends == ["train/loss", "background", "cell (the mean)"]
     legends.clear()
     spec = spec_of("cell", "border", background=None)
-    draw(rows_of(spec), tmp_path / "curves.png", spec)
+    draw_curves(rows_of(spec), tmp_path / "curves.png", spec)
     assert legends == ["train/loss", "cell", "border", "mean"]

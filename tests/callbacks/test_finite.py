@@ -65,7 +65,7 @@ def test_on_a_gpu_the_loss_is_looked_at_only_when_that_costs_nothing(every, expe
     """The device is only said to be one: what counts is how often the value is fetched."""
     callback = watch()
     looks = []
-    monkeypatch.setattr(StopAtNaN, "_look", lambda self, *rest: looks.append(int(self._streak)))
+    monkeypatch.setattr(StopAtNaN, "_check_losses", lambda self, *rest: looks.append(int(self._streak)))
 
     class OnDevice(torch.Tensor):
         @property

@@ -82,6 +82,9 @@ def run_batches(last: LastCheckpoint, count: int, accumulate: int = 1, validate_
         accumulate_grad_batches=accumulate,
         val_check_batch=validate_every,
         check_val_every_n_epoch=1,
+        strategy=None,
+        num_devices=1,
+        num_nodes=1,
     )
     trainer.save_checkpoint = lambda path: saved.append(batch + 1)
     last.on_train_start(trainer, None)

@@ -25,7 +25,7 @@ def make_module(net=None, loss=None, data=None):
 def make_data():
     splits = {"train": ["a"], "val": ["b"], "test": []}
     source = Folder("data", ["background", "cell"])
-    return SimpleNamespace(source=source, cut=SimpleNamespace(seed=3), split_names=lambda: splits)
+    return SimpleNamespace(source=source, sampling=SimpleNamespace(seed=3), split_names=lambda: splits)
 
 
 def test_with_data_the_record_holds_all_that_scoring_needs():

@@ -8,7 +8,6 @@ from segapp.errors import MisuseError
 from segapp.models import PlainEncoder, UNet
 from segapp.models.rates import find_levels, group_parameters
 from segapp.models.smp import SmpEncoder, SmpNet
-from segapp.schedules import WarmupCosine, check_rates, scale_rates
 
 
 def plain() -> UNet:
@@ -54,33 +53,6 @@ def test_looking_for_levels_changes_nothing():
     find_levels(net, 3)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert net.encoder.training and all(value.grad is None for value in net.parameters())
-
-
-def test_a_step_moves_each_level_by_its_own_rate():
-    """SGD at rate 0.1, all gradients 1: a weight falls by 0.1 times its scale."""
-    net = plain()
-    optimizer = torch.optim.SGD(group_parameters(net, 3, 0.5, 0.5), lr=0.1)
-    scale_rates(optimizer)
-    schedule = WarmupCosine(optimizer, warmup=0.0)
-    schedule.span(3)
-    check_rates(optimizer, schedule)
-    names = {"head.conv.weight": 1, "bottleneck.0.0.conv.weight": 0.5, "encoder.0.0.0.conv.weight": 0.125}
-    before = {name: net.get_parameter(name).detach().clone() for name in names}
-    for value in net.parameters():
-        value.grad = torch.ones_like(value)
-    optimizer.step()
-    for name, scale in names.items():
-        torch.testing.assert_close(before[name] - net.get_parameter(name), torch.full_like(before[name], 0.1 * scale))
-    schedule.step()  # half of the cosine
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.05, 0.025, 0.0125, 0.00625])
-
-
-def test_a_schedule_that_sets_one_rate_for_all_is_refused():
-    optimizer = torch.optim.SGD(group_parameters(plain(), 3, 0.5, 1.0), lr=0.1)
-    scale_rates(optimizer)
-    check_rates(optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 1))
-    with pytest.raises(MisuseError, match="OneCycleLR sets one learning rate"):
-        check_rates(optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=3))
 
 
 def test_misuse_is_told():

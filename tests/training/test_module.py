@@ -33,7 +33,7 @@ def test_without_the_average_a_run_goes_on_from_the_raw_weights(verb: str, callb
 def test_the_last_step_of_an_epoch_is_the_mean_of_the_batches_it_has(batches: int, together: int, factors: Any) -> None:
     module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
     module._trainer = cast(Any, SimpleNamespace(num_training_batches=batches, accumulate_grad_batches=together))
-    assert [module._rest_of_a_step(index) for index in range(batches)] == factors
+    assert [module._compute_partial_factor(index) for index in range(batches)] == factors
 
 
 @pytest.mark.parametrize(("processes", "refused"), [(1, False), (2, True)])

@@ -5,7 +5,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from segapp.cli import main
 from segapp.errors import MisuseError
-from segapp.training.trainer_settings import UNFIT, refuse_unfit_callbacks, trainer_settings
+from segapp.training.trainer_settings import UNFIT, make_trainer_settings, refuse_unfit_callbacks
 from tests.cli.tiny import TINY
 
 PLAIN = {"callbacks": None, "enable_progress_bar": False, "plugins": None, "enable_model_summary": None}
@@ -23,12 +23,12 @@ PLAIN = {"callbacks": None, "enable_progress_bar": False, "plugins": None, "enab
     ids=["none", "true", "another", "a list", "its own"],
 )
 def test_tensorboard_stays_beside_another_logger(given, kinds, tmp_path):
-    settings = trainer_settings({**PLAIN, "logger": given}, tmp_path, True, [])
+    settings = make_trainer_settings({**PLAIN, "logger": given}, tmp_path, True, [])
     assert [type(logger) for logger in settings["logger"]] == kinds
 
 
 def test_no_logger_is_none(tmp_path):
-    assert trainer_settings({**PLAIN, "logger": False}, tmp_path, True, [])["logger"] is False
+    assert make_trainer_settings({**PLAIN, "logger": False}, tmp_path, True, [])["logger"] is False
 
 
 @pytest.mark.parametrize("name", UNFIT)

@@ -1,4 +1,4 @@
-"""The results of `segapp validate` and `segapp test`, on the screen and in files."""
+"""Print the results of `segapp validate` and `segapp test`, and write them to files."""
 
 import json
 import math
@@ -24,11 +24,11 @@ class EvaluationReport(Callback):
         self.folder = folder
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report."""
+        """Print and write the results."""
         self._report(trainer, pl_module)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report."""
+        """Print and write the results."""
         self._report(trainer, pl_module)
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -40,7 +40,7 @@ class EvaluationReport(Callback):
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         self._write_json(trainer, spec, evaluation)
         header, rows = evaluation.tabulate()
-        write_table(self.folder / "per_image.csv", header, [list(map(_cell, row)) for row in rows])
+        write_table(self.folder / "per_image.csv", header, [list(map(_format_cell, row)) for row in rows])
         if pl_module.collector.keep_confusion:  # type: ignore[union-attr]
             self._write_confusion(evaluation)
         print(evaluation)
@@ -49,7 +49,7 @@ class EvaluationReport(Callback):
     def _write_json(self, trainer: Trainer, spec: Spec, evaluation: Evaluation) -> None:
         loss = trainer.callback_metrics.get("val/loss", trainer.callback_metrics.get("test/loss"))
         results = {
-            "checkpoint": self._relative(trainer.ckpt_path),  # None: a bundle was scored
+            "checkpoint": self._make_relative(trainer.ckpt_path),  # None: a bundle was scored
             "images": len(evaluation.images),
             "images_per_class": evaluation.support,
             "classes": list(spec.classes),
@@ -62,15 +62,15 @@ class EvaluationReport(Callback):
         with write_atomically(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(results, indent=1))
 
-    def _relative(self, checkpoint: Any) -> str | None:
-        """Return where a checkpoint lies, seen from the folder: it tells nothing of the machine, and moves with it."""
+    def _make_relative(self, checkpoint: Any) -> str | None:
+        """Return a checkpoint's path relative to the folder, so that it names no folder of the machine."""
         return None if checkpoint is None else os.path.relpath(checkpoint, self.folder)
 
     def _write_confusion(self, evaluation: Evaluation) -> None:
         rows = [
-            [image.name, evaluation.classes[target], evaluation.classes[guess], count]
+            [image.name, evaluation.classes[target], evaluation.classes[predicted], count]
             for image in evaluation.images
-            for target, guess, count in image.cells
+            for target, predicted, count in image.cells
         ]
         write_table(self.folder / "confusion.csv", ["name", "truth", "prediction", "pixels"], rows)
 
@@ -80,7 +80,7 @@ def _to_json_number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _cell(value: str | float) -> str:
+def _format_cell(value: str | float) -> str:
     """Return text unchanged, and a number to ten digits, counts in full; empty where there is none."""
     if isinstance(value, str):
         return value

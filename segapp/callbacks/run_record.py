@@ -1,4 +1,4 @@
-"""What makes a checkpoint self-contained."""
+"""Make checkpoints and the run folder self-contained: spec, configuration and split."""
 
 import os
 import shlex
@@ -29,7 +29,7 @@ class RunRecord(Callback):
         self._validated_step = -1
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write config.yaml and split.yaml, once nothing was refused."""
+        """Write config.yaml and split.yaml, after all checks."""
         if trainer.is_global_zero:
             splits = trainer.datamodule.split_names()  # type: ignore[attr-defined]
             path = self.folder / "config.yaml"
@@ -38,13 +38,13 @@ class RunRecord(Callback):
             _write_yaml(self.folder / "split.yaml", splits, "# The images of each split, as they were used.\n")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note which weights the scores belong to."""
+        """Record the step that the scores belong to."""
         self._validated_step = trainer.global_step
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Put the files that callbacks keep into this run's folder, whatever the checkpoint says: worse ones go."""
-        for state in _kept(checkpoint):
-            _rename(state, lambda path: str(self.folder.resolve() / _below(path, self.folder)))
+        """Move the paths of callbacks' files into this run's folder: Lightning deletes files that are not best."""
+        for state in _copy_file_states(checkpoint):
+            _change_paths(state, lambda path: str(self.folder.resolve() / _make_relative(path, self.folder)))
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the one key that `segapp predict`, `test` and a resumed `fit` read."""
@@ -54,8 +54,8 @@ class RunRecord(Callback):
         scored = trainer.global_step == self._validated_step
         metrics = trainer.callback_metrics.items() if scored else ()
         scores = {name: float(value) for name, value in metrics if name.startswith("val/")}
-        for state in _kept(checkpoint):
-            _rename(state, lambda path: str(_below(path, self.folder)))
+        for state in _copy_file_states(checkpoint):
+            _change_paths(state, lambda path: str(_make_relative(path, self.folder)))
         checkpoint["segapp"] = {
             "version": VERSION,
             "spec": spec.to_dict(),
@@ -67,11 +67,11 @@ class RunRecord(Callback):
 
 
 PATHS = ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path")
-"""What the state of a callback that keeps files holds of them, beside `best_k_models`."""
+"""Keys of a callback's state that are paths of its files, beside `best_k_models`."""
 
 
-def _kept(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the states of the callbacks that keep files, as copies that stand in the checkpoint.
+def _copy_file_states(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the states of the callbacks that keep files, as copies that replace them in the checkpoint.
 
     One of these keys is enough: Lightning takes the others' defaults, and deletes what they name.
     """
@@ -82,16 +82,16 @@ def _kept(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
     return list(keeping.values())
 
 
-def _rename(state: dict[str, Any], place: Callable[[str], str]) -> None:
+def _change_paths(state: dict[str, Any], change: Callable[[str], str]) -> None:
     for key in PATHS:
         if state.get(key):
-            state[key] = place(str(state[key]))
+            state[key] = change(str(state[key]))
     if "best_k_models" in state:
-        state["best_k_models"] = {place(str(path)): score for path, score in (state["best_k_models"] or {}).items()}
+        state["best_k_models"] = {change(str(path)): score for path, score in (state["best_k_models"] or {}).items()}
 
 
-def _below(path: str, folder: Path) -> Path:
-    """Return a path relative to the run's folder; of one that lies elsewhere, or is an address, the name."""
+def _make_relative(path: str, folder: Path) -> Path:
+    """Return a path relative to the run's folder; of one outside it, or an address, the name."""
     real = os.path.realpath(folder.resolve() / path)  # a link in the run may lead out of it
     inside = Path(os.path.relpath(real, folder.resolve()))
     is_elsewhere = ".." in inside.parts or any(mark in path for mark in ("://", "::"))
