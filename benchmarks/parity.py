@@ -18,7 +18,7 @@ import numpy as np
 from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
 from segapp.export.convert import convert_to_onnx, convert_to_openvino, save_weights, store_half
 from segapp.export.quantise import quantise
-from segapp.export.sample_images import given, read_windows
+from segapp.export.sample_images import read_windows, select_images
 from segapp.inference.engine import Engine
 from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime
 from segapp.inference.readable_image import ArrayImage
@@ -67,7 +67,7 @@ def main() -> None:
     for checkpoint in settings.checkpoints:
         spec, net, _ = load_checkpoint(checkpoint)
         spec = replace(spec, precision="32-true")
-        verify, calibrate = given(settings.images, spec, calibrate=True)
+        verify, calibrate = select_images(settings.images, spec, calibrate=True)
         verify = verify[:VERIFIED]
         expected = logits(TorchRuntime(net), spec, verify)
         largest = max(float(np.abs(one).max()) for one in expected)

@@ -7,8 +7,8 @@ from pathlib import Path
 from segapp.checkpoints.bundle import Dtype, Format, is_bundle
 from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.errors import MisuseError
-from segapp.export.sample_images import generated, given
-from segapp.export.write import Order, Trained, write_bundle
+from segapp.export.sample_images import generate_images, select_images
+from segapp.export.write import ExportRequest, TrainedNetwork, write_bundle
 from segapp.inference.open import check_alike
 from segapp.inference.options import Augmentation, apply_options, format_summary
 from segapp.spec import Average, Spec
@@ -62,9 +62,9 @@ def export(
     for path, (other, _) in zip(paths[1:], opened[1:], strict=True):
         check_alike(paths[0], opened[0][0], path, other)
     spec = apply_options(opened[0][0], augment, scales, average, min_object, min_hole)
-    verify, calibrate = given(Path(images), spec, dtype == "int8") if images else (generated(spec), [])
-    order = Order(format, dtype, verify, calibrate, images is not None, max_delta, max_changed, allow)
-    write_bundle([network for _, network in opened], spec, order, target, print)
+    verify, calibrate = select_images(Path(images), spec, dtype == "int8") if images else (generate_images(spec), [])
+    request = ExportRequest(format, dtype, verify, calibrate, images is not None, max_delta, max_changed, allow)
+    write_bundle([network for _, network in opened], spec, request, target, print)
     better = for_terminal(format_summary(spec, len(opened)))
     print(f"written: {target}{f' ({better})' if better else ''}")
     if format != "pt2":
@@ -72,8 +72,8 @@ def export(
     return 0
 
 
-def _load(path: str, allow: Sequence[str]) -> tuple[Spec, Trained]:
+def _load(path: str, allow: Sequence[str]) -> tuple[Spec, TrainedNetwork]:
     if is_bundle(path):
         raise MisuseError(f"{path} is a bundle already; export takes the checkpoint that it was made from.")
     spec, net, record = load_checkpoint(path, allow)
-    return spec, Trained(net, record["net"])
+    return spec, TrainedNetwork(net, record["net"])

@@ -9,7 +9,7 @@ from segapp.io import require_writable
 from segapp.lab.tune.record import Begun, read_begun, write_begun
 from segapp.planning.alternatives import list_alternatives
 from segapp.planning.decisions import Decision, build_config, change_decisions
-from segapp.planning.machine import look_at_machine
+from segapp.planning.machine import describe_machine
 from segapp.planning.page import write_page
 from segapp.planning.plan import Plan, make_plan
 from segapp.planning.source import describe_folder, describe_section
@@ -83,7 +83,7 @@ def _begin(request: Request) -> Begun:
     _require_free(path, request.overwrite)
     names = [name.strip() for name in request.classes.split(",") if name.strip()]
     decisions = _describe_source(request.images, request.masks, request.data, names)
-    made = make_plan(path.stem, decisions, look_at_machine(), seconds)
+    made = make_plan(path.stem, decisions, describe_machine(), seconds)
     write_page(request.page, made, path)
     return Begun(asdict(request), _head(made, path, request.budget), made.decisions)
 

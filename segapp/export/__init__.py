@@ -1,1 +1,1 @@
-"""From a trained network to files that run elsewhere, and the proof that they do the same."""
+"""Export trained networks to files that run elsewhere, and verify that they compute the same."""

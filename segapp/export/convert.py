@@ -1,4 +1,4 @@
-"""One network becomes the files of a format: its normalisation inside, batch and size left open."""
+"""Convert one network to the files of a format, with its normalisation inside and for any batch and size."""
 
 import json
 import logging
@@ -18,8 +18,8 @@ from segapp.errors import SegappError
 from segapp.spec import Spec
 
 EXAMPLE = (2, 128, 192)  # batch, height, width to trace with: all different, and divisible by every encoder's stride
-LARGEST = 2**31 - 2**20  # a protobuf, and so a self-contained .onnx, holds less than 2 GiB
-SMALL = 64  # constants of fewer numbers stay float32: shapes, scales, the normalisation
+MAX_BYTES = 2**31 - 2**20  # a protobuf, and so a self-contained .onnx, holds less than 2 GiB
+MIN_HALF_SIZE = 64  # constants of fewer numbers stay float32: shapes, scales, the normalisation
 
 
 def convert_to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
@@ -27,9 +27,9 @@ def convert_to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
 
     Raises SegappError for a network that torch cannot trace for every size.
     """
-    if sum(part.numel() * part.element_size() for part in net.state_dict().values()) > LARGEST:
+    if sum(part.numel() * part.element_size() for part in net.state_dict().values()) > MAX_BYTES:
         raise SegappError("a .onnx holds less than 2 GiB, this network is larger; export --format weights.")
-    with _explained("ONNX"):
+    with _explain_errors("ONNX"):
         torch.onnx.export(
             net,
             (_make_example(spec),),
@@ -48,7 +48,7 @@ def convert_to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
 
 
 def _remove_paths(model: onnx.ModelProto) -> None:
-    """Drop the notes of torch's tracing: they hold this machine's paths and source lines."""
+    """Remove the metadata of torch's tracing: they contain this machine's paths and source lines."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         part.ClearField("metadata_props")
@@ -56,13 +56,13 @@ def _remove_paths(model: onnx.ModelProto) -> None:
 
 
 def store_half(path: Path) -> None:
-    """Store the float32 weights of a `.onnx` as float16, in place; they are computed with in float32."""
+    """Store the float32 weights of a `.onnx` as float16, in place; they are cast back to float32 when computed with."""
     model = onnx.load(path)
     graph = model.graph
     casts = []
     for weight in graph.initializer:
         values = numpy_helper.to_array(weight)
-        if weight.data_type != TensorProto.FLOAT or values.size < SMALL:
+        if weight.data_type != TensorProto.FLOAT or values.size < MIN_HALF_SIZE:
             continue
         name = weight.name
         weight.CopyFrom(numpy_helper.from_array(values.astype("float16"), f"{name}.half"))
@@ -78,7 +78,7 @@ def convert_to_openvino(source: Path, path: Path, half: bool) -> None:
 
     OpenVINO reads the file itself: its converter for Python models, which can report its use, is not called.
     """
-    import openvino  # here: the other formats are written where it is not installed
+    import openvino  # here, as the other formats do not need it
 
     openvino.save_model(openvino.Core().read_model(source), path, compress_to_fp16=half)
 
@@ -86,16 +86,18 @@ def convert_to_openvino(source: Path, path: Path, half: bool) -> None:
 def save_weights(net: nn.Module, config: dict[str, Any], path: Path, half: bool) -> None:
     """Write the weights as `.safetensors`, and beside them the class_path and init_args that they belong to."""
     weights = {
-        name: (value.half() if half and value.dtype == torch.float32 and value.numel() >= SMALL else value)
+        name: (value.half() if half and value.dtype == torch.float32 and value.numel() >= MIN_HALF_SIZE else value)
         for name, value in net.state_dict().items()
     }
-    path.write_bytes(save({name: value.contiguous() for name, value in weights.items()}))  # save_file's is private
+    path.write_bytes(
+        save({name: value.contiguous() for name, value in weights.items()})
+    )  # save_file makes private files
     path.with_suffix(".json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
 def export_program(net: nn.Module, spec: Spec) -> torch.export.ExportedProgram:
     """Export the network as a program of `torch.export`, for any batch and size, without paths of this machine."""
-    with _explained("torch.export"):
+    with _explain_errors("torch.export"):
         program = torch.export.export(net, (_make_example(spec),), dynamic_shapes=_describe_sizes(), strict=False)
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
@@ -115,8 +117,8 @@ def _describe_sizes() -> tuple[dict[int, Any]]:
 
 
 @contextmanager
-def _explained(target: str) -> Iterator[None]:
-    """Silence what torch says to its developers; an error becomes one message."""
+def _explain_errors(target: str) -> Iterator[None]:
+    """Silence torch's messages to its developers, and turn an error into one message."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -124,7 +126,7 @@ def _explained(target: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
-    except Exception as error:  # whatever torch's tracing stumbles over is this network's doing
+    except Exception as error:  # any error of torch's tracing is caused by this network
         cause = error.__cause__ or error
         raise SegappError(
             f"this network cannot be exported through {target} for images of every size "

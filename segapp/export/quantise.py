@@ -1,4 +1,4 @@
-"""A network in int8: its weights and features rounded to 256 steps, which real images have measured out."""
+"""Quantise a network to int8: weights and features rounded to 256 steps, calibrated on real images."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,11 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
 
-HEAVY = ["Conv", "ConvTranspose", "MatMul", "Gemm", "Add", "MaxPool", "Relu", "Resize"]
-"""Operations that run in int8; the normalisation, which takes the image's own values, stays float32.
+INT8_OPERATIONS = ["Conv", "ConvTranspose", "MatMul", "Gemm", "Add", "MaxPool", "Relu", "Resize"]
+"""Operations that run in int8; the normalisation, which takes the image's values, stays float32.
 
-So does what joins a long skip: in int8 both features would have one scale, and the smaller of them few of its steps.
+So does the operation that joins a long skip: in int8 both features would share one scale, which leaves the smaller one
+few steps.
 """
 
 
@@ -23,7 +24,7 @@ def quantise(source: Path, path: Path, windows: Sequence[np.ndarray], scratch: P
     Weights are rounded per output channel, features between the smallest and largest value that they take over
     `windows`, each (1, C, h, w); where `symmetric`, up to their largest magnitude on either side of zero. ONNX Runtime
     computes such a file in int8, and so does OpenVINO: the first is faster where it is not symmetric, the second then
-    gives other classes. `scratch` is a folder for files on the way.
+    gives other classes. `scratch` is a folder for intermediate files.
     """
     prepared = scratch / "prepared.onnx"
     logging.getLogger().addFilter(_filter_advice)
@@ -34,7 +35,7 @@ def quantise(source: Path, path: Path, windows: Sequence[np.ndarray], scratch: P
             path,
             _Windows(windows),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=HEAVY,
+            op_types_to_quantize=INT8_OPERATIONS,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -45,7 +46,7 @@ def quantise(source: Path, path: Path, windows: Sequence[np.ndarray], scratch: P
 
 
 class _Windows(CalibrationDataReader):
-    """One window after the other, as ONNX Runtime asks for them."""
+    """Gives ONNX Runtime one window after the other."""
 
     def __init__(self, windows: Sequence[np.ndarray]) -> None:
         bar = tqdm(windows, desc="calibrating", unit="image", leave=False, disable=None)

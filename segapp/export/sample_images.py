@@ -1,4 +1,4 @@
-"""The images that an export is measured on."""
+"""Select or generate the images on which an export is verified and calibrated."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ from segapp.io import Image, find_suffix, list_suffixes
 from segapp.prediction.intensity import require_trained_kind
 from segapp.spec import Spec
 
-MOST = 1024
-"""Of larger images the middle is taken: windows are alike, and time is short."""
+MAX_SIDE = 1024
+"""Larger images are cropped to their middle, to save time: their windows are alike."""
 
-VERIFIED, CALIBRATED = 8, 32
-"""Images at most."""
+MAX_VERIFIED, MAX_CALIBRATED = 8, 32
+"""Most images that are verified, and calibrated, on."""
 
 
-def given(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], list[ArrayImage]]:
+def select_images(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], list[ArrayImage]]:
     """Select images to verify on, and images to calibrate on, spread evenly over a folder and its sub-folders.
 
     No image is in both, where there are two or more. Raises MisuseError when there is none.
@@ -32,19 +32,19 @@ def given(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[ArrayImage], 
     if not paths:
         raise MisuseError(f"images: there is no image in {folder}; segapp reads {', '.join(list_suffixes())}.")
     if not calibrate:
-        return [_read(path, spec) for path in _select_spread(paths, VERIFIED)], []
+        return [_read(path, spec) for path in _select_spread(paths, MAX_VERIFIED)], []
     verify, other = (paths[::2], paths[1::2]) if len(paths) > 1 else (paths, paths)
-    chosen = _select_spread(verify, VERIFIED), _select_spread(other, CALIBRATED)
+    chosen = _select_spread(verify, MAX_VERIFIED), _select_spread(other, MAX_CALIBRATED)
     return [_read(path, spec) for path in chosen[0]], [_read(path, spec) for path in chosen[1]]
 
 
-def generated(spec: Spec) -> list[ArrayImage]:
+def generate_images(spec: Spec) -> list[ArrayImage]:
     """Generate three images of soft noise with discs and edges, in the spec's channels and dtype."""
     height, width = spec.window
     sizes = (spec.window, (height + height // 3, width + width // 2), (max(8, height // 2), max(8, width // 3)))
     return [
         ArrayImage(_draw_scene(size, spec, seed), f"generated image {seed + 1}")
-        for seed, size in enumerate((min(h, MOST), min(w, MOST)) for h, w in sizes)
+        for seed, size in enumerate((min(h, MAX_SIDE), min(w, MAX_SIDE)) for h, w in sizes)
     ]
 
 
@@ -63,7 +63,7 @@ def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
 def _read(path: Path, spec: Spec) -> ArrayImage:
     image = Image(path, spec.channels, spec.intensity)
     require_trained_kind(image, spec.channels, "give --images like those it was trained on")
-    (height, width, _), side = image.shape, MOST if spec.resize is None else max(image.shape)
+    (height, width, _), side = image.shape, MAX_SIDE if spec.resize is None else max(image.shape)
     h, w = min(height, side), min(width, side)
     return ArrayImage(image.window((height - h) // 2, (width - w) // 2, h, w), str(path))
 

@@ -1,4 +1,4 @@
-"""How far an exported network is from the one it came from."""
+"""Compare an exported network with the original one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,12 +16,12 @@ from segapp.spec import Precision, Spec
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What is still the same network."""
+    """Differences up to which an exported network counts as the same."""
 
     delta: float
-    """Largest |Δlogit|, as a share of the largest |logit|."""
+    """Largest |Δlogit|, as a fraction of the largest |logit|."""
     changed: float
-    """Share of the pixels whose class changes."""
+    """Fraction of the pixels whose class changes."""
 
 
 TOLERANCES = {
@@ -30,7 +30,7 @@ TOLERANCES = {
     "bf16": Tolerance(2.5e-1, 1.5e-2),  # weights and features of 8 bits: seen up to 6e-2 and 6e-3
     "int8": Tolerance(5e-1, 4e-2),  # features of 256 steps: seen up to 3.2e-1, in single pixels, and 3.9e-2
 }
-"""About twice and more what three networks showed on two real sets: the table in docs/export.md."""
+"""At least about twice the differences of three networks on two real data sets: the table in docs/export.md."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Check:
         )
 
 
-def compare(
+def compare_runtimes(
     reference: Runtime, exported: Runtime, spec: Spec, images: Sequence[ArrayImage], tolerance: Tolerance
 ) -> Check:
-    """Run both through the inference path on every image, and on one batch of another size."""
+    """Compare both on every image through the engine of inference, and on one batch of another size."""
     plain = replace(spec, symmetries=(), scales=(1.0,), min_object=(), min_hole=())
     first, second = Engine(reference, plain), Engine(exported, plain)
     pairs = [

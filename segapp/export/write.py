@@ -1,4 +1,4 @@
-"""One or several networks become a bundle: converted, verified, and only then put in place."""
+"""Write one or several networks as a bundle: converted, verified, and only then moved to its folder."""
 
 import json
 import tempfile
@@ -17,7 +17,7 @@ from segapp.errors import MisuseError, SegappError
 from segapp.export.convert import convert_to_onnx, convert_to_openvino, export_program, save_weights, store_half
 from segapp.export.quantise import quantise
 from segapp.export.sample_images import read_windows
-from segapp.export.verify import TOLERANCES, Check, Tolerance, compare
+from segapp.export.verify import TOLERANCES, Check, Tolerance, compare_runtimes
 from segapp.inference.exported_runtime import OnnxRuntime, OpenVinoRuntime, choose_openvino_precision
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime, TorchRuntime, has_window_statistics
@@ -26,22 +26,22 @@ from segapp.spec import Precision, Spec
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A network of a checkpoint."""
+class TrainedNetwork:
+    """A network of a checkpoint, with its class and arguments."""
 
     net: nn.Module
     config: dict[str, Any]  # class_path and init_args
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be written."""
+class ExportRequest:
+    """The format of an export, the images to verify and calibrate on, and the tolerances."""
 
     format: Format
     dtype: Dtype
     verify: Sequence[ArrayImage]
     calibrate: Sequence[ArrayImage]
-    given: bool  # the images are the user's
+    user_images: bool  # whether the images are the user's
     max_delta: float | None
     max_changed: float | None
     allowed: Sequence[str]
@@ -53,11 +53,8 @@ class Order:
         if self.dtype == "int8" and not self.calibrate:
             raise MisuseError("dtype int8 needs images to calibrate on: give --images FOLDER, images like yours.")
 
-    def tolerance(self, precision: Precision) -> Tolerance:
-        """Return the tolerance of the precision.
-
-        That of the coarser of storage and arithmetic, unless one was asked for.
-        """
+    def get_tolerance(self, precision: Precision) -> Tolerance:
+        """Return the user's tolerance, or that of the coarser of storage and arithmetic."""
         computed = {"32-true": "fp32", "16-mixed": "fp16", "bf16-mixed": "bf16"}[precision]
         usual = TOLERANCES[max(self.dtype, computed, key=list(TOLERANCES).index)]
         return Tolerance(
@@ -67,27 +64,29 @@ class Order:
 
 
 def write_bundle(
-    networks: Sequence[Trained], spec: Spec, order: Order, output: Path, say: Callable[[str], None]
+    networks: Sequence[TrainedNetwork], spec: Spec, request: ExportRequest, output: Path, report: Callable[[str], None]
 ) -> list[Check]:
-    """Write the bundle; returns how it was verified.
+    """Write the bundle, and return the checks that it passed.
 
-    Raises SegappError, leaving nothing behind, when a network cannot be converted or is not the same afterwards.
+    Raises SegappError, and writes nothing, when a network cannot be converted or differs afterwards.
     """
     with write_folder_atomically(output) as folder:
         checks: list[Check] = []
-        for number, (network, name) in enumerate(zip(networks, names(order.format, len(networks)), strict=True)):
-            say(f"network {number + 1} of {len(networks)}: converting to {order.format}, {order.dtype}")
+        for number, (network, name) in enumerate(zip(networks, names(request.format, len(networks)), strict=True)):
+            report(f"network {number + 1} of {len(networks)}: converting to {request.format}, {request.dtype}")
             path = folder / name
-            exported = _convert(network, spec, order, path)
-            say(f"network {number + 1} of {len(networks)}: verifying on {_describe_images(order)}")
+            exported = _convert(network, spec, request, path)
+            report(f"network {number + 1} of {len(networks)}: verifying on {_describe_images(request)}")
             for precision, runtime in exported():
                 computed = replace(spec, precision=precision)
-                check = compare(TorchRuntime(network.net), runtime, computed, order.verify, order.tolerance(precision))
-                say(f"  {check}")
+                check = compare_runtimes(
+                    TorchRuntime(network.net), runtime, computed, request.verify, request.get_tolerance(precision)
+                )
+                report(f"  {check}")
                 checks.append(check)
         verification = {
-            "images": len(order.verify),
-            "given": order.given,
+            "images": len(request.verify),
+            "given": request.user_images,
             "checks": [check.to_dict() for check in checks],
         }
         failed = [check for check in checks if not check.passed]
@@ -97,53 +96,57 @@ def write_bundle(
                 "Try another --dtype or --format, images like yours with --images, or allow more with --max_delta "
                 "and --max_changed."
             )
-        _write(folder / VERIFICATION, verification)
-        _write(folder / SPEC, spec.to_dict())
-        _write(folder / MANIFEST, _make_manifest(networks, order))
+        _write_json(folder / VERIFICATION, verification)
+        _write_json(folder / SPEC, spec.to_dict())
+        _write_json(folder / MANIFEST, _make_manifest(networks, request))
     return checks
 
 
-def _make_manifest(networks: Sequence[Trained], order: Order) -> dict[str, Any]:
+def _make_manifest(networks: Sequence[TrainedNetwork], request: ExportRequest) -> dict[str, Any]:
     statistics = any(has_window_statistics(network.net) for network in networks)
-    return make_manifest(order.format, order.dtype, len(networks), __version__, statistics)
+    return make_manifest(request.format, request.dtype, len(networks), __version__, statistics)
 
 
 Opened = Callable[[], list[tuple[Precision, Runtime]]]
-"""Opens what was written, once per precision that it will be computed in."""
+"""Opens the exported network, once for each precision that it will be computed in."""
 
 
-def _convert(network: Trained, spec: Spec, order: Order, path: Path) -> Opened:
-    """Write the files of one network."""
-    half = order.dtype == "fp16"
-    if order.format == "weights":
+def _convert(network: TrainedNetwork, spec: Spec, request: ExportRequest, path: Path) -> Opened:
+    """Write the files of one network, and return a function that opens them."""
+    half = request.dtype == "fp16"
+    if request.format == "weights":
         save_weights(network.net, network.config, path, half)
-        return lambda: [("32-true", TorchRuntime(load_weights(path, order.allowed)))]
-    if order.format == "pt2":
+        return lambda: [("32-true", TorchRuntime(load_weights(path, request.allowed)))]
+    if request.format == "pt2":
         program = export_program(network.net, spec)
         torch.export.save(program, path)
         return lambda: [("32-true", TorchRuntime(program.module()))]
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        graph = path if order.format == "onnx" and order.dtype != "int8" else Path(scratch) / "network.onnx"
+        graph = path if request.format == "onnx" and request.dtype != "int8" else Path(scratch) / "network.onnx"
         convert_to_onnx(network.net, spec, graph)
-        if order.dtype == "int8":
-            target = path if order.format == "onnx" else Path(scratch) / "int8.onnx"
+        if request.dtype == "int8":
+            target = path if request.format == "onnx" else Path(scratch) / "int8.onnx"
             quantise(
-                graph, target, read_windows(order.calibrate, spec), Path(scratch), symmetric=order.format == "openvino"
+                graph,
+                target,
+                read_windows(request.calibrate, spec),
+                Path(scratch),
+                symmetric=request.format == "openvino",
             )
             graph = target
-        if order.format == "openvino":
+        if request.format == "openvino":
             convert_to_openvino(graph, path, half)
         elif half:
             store_half(graph)
-    if order.format == "onnx":
+    if request.format == "onnx":
         return lambda: [("32-true", OnnxRuntime(path))]
     chosen: list[Precision] = ["32-true", choose_openvino_precision(None, spec.precision)]
     return lambda: [(precision, OpenVinoRuntime(path, precision)) for precision in dict.fromkeys(chosen)]
 
 
-def _describe_images(order: Order) -> str:
-    return f"{len(order.verify)} {'images of yours' if order.given else 'generated images'}"
+def _describe_images(request: ExportRequest) -> str:
+    return f"{len(request.verify)} {'images of yours' if request.user_images else 'generated images'}"
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What else a plan might have decided: declared alternatives, to be compared by training them."""
+"""Alternatives to the decisions of a plan, to be compared by training them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from segapp.planning.sampling import OVERSAMPLED
 RATE = "model.optimizer.init_args.lr"
 WIDTHS = "model.net.init_args.encoder.init_args.widths"
 LOSSES = ("model.loss.init_args", "model.loss.init_args.loss.init_args")
-"""Where the settings of the loss are: alone, and inside deep supervision."""
+"""Prefixes of the settings of the loss: alone, and inside deep supervision."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _scale_rate(config: dict[str, Any], factor: float, name: str) -> Alternative
 
 def _change_sampling(config: dict[str, Any]) -> Alternative | None:
     if get_value(config, "data.crop") is None:
-        return None  # a sample shows the whole image
+        return None  # a sample shows the complete image
     if get_value(config, "data.oversample"):
         return Alternative("random crops", {"data.oversample": 0.0})
     return Alternative("a third of the crops centred on classes", {"data.oversample": OVERSAMPLED})
@@ -56,12 +56,12 @@ def _mirror_only(config: dict[str, Any]) -> Alternative | None:
 
 
 def _sum_over_image(config: dict[str, Any]) -> Alternative | None:
-    found = [place for place in LOSSES if get_value(config, f"{place}.reduce") == "batch"]
+    found = [prefix for prefix in LOSSES if get_value(config, f"{prefix}.reduce") == "batch"]
     return Alternative("Dice of each image", {f"{found[0]}.reduce": "image"}) if found else None
 
 
 def _weigh_alike(config: dict[str, Any]) -> Alternative | None:
-    found = [place for place in LOSSES if get_value(config, f"{place}.class_weights") is not None]
+    found = [prefix for prefix in LOSSES if get_value(config, f"{prefix}.class_weights") is not None]
     return Alternative("classes of equal weight", {f"{found[0]}.class_weights": None}) if found else None
 
 

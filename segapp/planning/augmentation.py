@@ -1,4 +1,4 @@
-"""Which changes of an image give one that could belong to the data set."""
+"""Choose the augmentations whose images could belong to the data set."""
 
 import math
 from typing import Any
@@ -7,13 +7,13 @@ from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.symmetry import Symmetry
 
-WIDEST, NARROWEST = math.log(1.5), math.log(1.15)
+MAX_LOG_ZOOM, MIN_LOG_ZOOM = math.log(1.5), math.log(1.15)
 """Bounds of the logarithm of the largest zoom."""
 
 
 def choose_augmentation(fingerprint: Fingerprint) -> list[Decision]:
-    """Choose mirrorings and turns that are measured to be safe, a zoom as wide as sizes vary, and changes of values."""
-    flips, told = _choose_flips(fingerprint)
+    """Choose mirrorings and turns that are measured to be safe, zooms by the variation of sizes, and value changes."""
+    flips, reason = _choose_flips(fingerprint)
     turned = 45 if flips["turns"] else 15
     zoom, spread = _choose_zoom(fingerprint)
     parts = [
@@ -21,11 +21,11 @@ def choose_augmentation(fingerprint: Fingerprint) -> list[Decision]:
         _make_part("segapp.transforms.Affine", rotate=turned, scale=zoom, p=0.5 if not fingerprint.is_grey else 0.3),
         _make_part("segapp.transforms.Photometric", noise=_choose_noise(fingerprint)),
     ]
-    told += (
+    reason += (
         f" Objects vary in length by a factor of {spread:.2g} (first to third quartile), so zooms by {zoom[0]} to "
         f"{zoom[1]} stay within what occurs."
     )
-    return [Decision("data.augment", parts, told)]
+    return [Decision("data.augment", parts, reason)]
 
 
 def _choose_flips(fingerprint: Fingerprint) -> tuple[dict[str, bool], str]:
@@ -33,18 +33,18 @@ def _choose_flips(fingerprint: Fingerprint) -> tuple[dict[str, bool], str]:
     if math.isnan(left.asymmetry):
         both = fingerprint.is_grey
         words = "both mirrorings, as of grey images without an up" if both else "left and right only, as of photographs"
-        told = f"{len(fingerprint.images)} images are too few to measure which mirrorings are safe; {words}."
-        return {"horizontal": True, "vertical": both, "turns": False}, told
+        reason = f"{len(fingerprint.images)} images are too few to measure which mirrorings are safe; {words}."
+        return {"horizontal": True, "vertical": both, "turns": False}, reason
     flips = {
         "horizontal": left.is_safe,
         "vertical": up.is_safe,
         "turns": left.is_safe and up.is_safe and quarter.is_safe,
     }
-    told = ", ".join(_tell(symmetry) for symmetry in fingerprint.symmetries)
-    return flips, f"How much of the images' layout is lost: {told}."
+    reason = ", ".join(_format_symmetry(symmetry) for symmetry in fingerprint.symmetries)
+    return flips, f"How much of the images' layout is lost: {reason}."
 
 
-def _tell(symmetry: Symmetry) -> str:
+def _format_symmetry(symmetry: Symmetry) -> str:
     return f"{symmetry.motion} {symmetry.asymmetry:.2f} ({'safe' if symmetry.is_safe else 'not safe'})"
 
 
@@ -52,7 +52,7 @@ def _choose_zoom(fingerprint: Fingerprint) -> tuple[list[float], float]:
     """Return the zooms, and the factor between the quartiles of the objects' lengths."""
     low, high = fingerprint.measure_extent(0.25), fingerprint.measure_extent(0.75)
     spread = high / low if low > 0 else 1.0
-    reach = min(WIDEST, max(NARROWEST, math.log(spread) / 2))
+    reach = min(MAX_LOG_ZOOM, max(MIN_LOG_ZOOM, math.log(spread) / 2))
     return [round(math.exp(-reach), 2), round(math.exp(reach), 2)], spread
 
 

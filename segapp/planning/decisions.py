@@ -22,10 +22,10 @@ def build_config(decisions: Iterable[Decision]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for decision in decisions:
         *sections, name = decision.setting.split(".")
-        place = config
+        level = config
         for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = decision.value
+            level = level.setdefault(section, {})
+        level[name] = decision.value
     return config
 
 

@@ -1,4 +1,4 @@
-"""What a data set is like: one pass over its images and masks."""
+"""Measure a data set in one pass over its images and masks."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,24 +13,24 @@ from segapp.batch import IGNORE_INDEX
 from segapp.datasets.source import Item
 from segapp.errors import MisuseError, SegappError
 from segapp.planning.object_sizes import ObjectSizes, measure_objects
-from segapp.planning.symmetry import MOTIONS, Layout, Symmetry, describe_layout, measure_symmetry
+from segapp.planning.symmetry import MOTIONS, Arrangement, Symmetry, describe_arrangement, measure_symmetry
 from segapp.system.limits import count_usable_cores
 
-MOST_IMAGES = 5000
-"""Images that are read at most: beyond, fractions and sizes change no more."""
+MAX_IMAGES = 5000
+"""Images that are read at most: with more, fractions and sizes hardly change."""
 THUMBNAIL = 24
 """Side of the images by which neighbours are compared."""
-FEWEST = 3
-"""Images from which some can be trained on and others validated on, with a spread."""
-UNREADABLE = 0.05
-"""Where a larger fraction of the images cannot be read, the data set is at fault."""
-DETAIL = 1024
-"""Longest side at which an image is looked at; larger ones are reduced, and their objects' sizes scaled back."""
+MIN_IMAGES = 3
+"""Fewest images of which some can be trained on and others validated on."""
+MAX_UNREADABLE = 0.05
+"""Where a larger fraction of the images cannot be read, the plan fails."""
+MAX_SIDE = 1024
+"""Longest side at which an image is measured; larger ones are reduced, and their objects' sizes scaled back."""
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What one image and its mask are like."""
+    """Measurements of one image and its mask."""
 
     name: str
     group: str
@@ -45,38 +45,38 @@ class ImageFacts:
     variance: np.ndarray
     """(C,) variance per channel, in units of [0, 1] squared."""
     histogram: np.ndarray
-    """(32,) share of values in each of 32 equal bins of [0, 1], over all channels."""
+    """(32,) fraction of values in each of 32 equal bins of [0, 1], over all channels."""
     counts: np.ndarray
     """(K,) int64 pixels of each class, in stored pixels."""
     ignored: int
     """Pixels that are 255 (ignore)."""
     objects: tuple[ObjectSizes, ...]
-    layout: Layout
+    arrangement: Arrangement
     thumbnail: np.ndarray
     """(THUMBNAIL, THUMBNAIL) float32 mean of the channels in [0, 1]."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a data set is like, for the decisions of `segapp plan`."""
+    """Measurements of a data set, for the decisions of `segapp plan`."""
 
     classes: tuple[str, ...]
     background: int | None
     images: tuple[ImageFacts, ...]
-    """Those that were looked at, in the order of their names."""
+    """The measured images, in the order of their names."""
     total: int
-    """Images of the data set, of which a very large one is looked at in part."""
+    """Number of images in the data set, of which some are measured if it is very large."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Name and error of images that are left out."""
 
     @cached_property
     def class_fractions(self) -> np.ndarray:
-        """(K,) share of each class among the labelled pixels."""
-        counts = self.count_classes
+        """(K,) fraction of each class among the labelled pixels."""
+        counts = self.class_counts
         return counts / max(int(counts.sum()), 1)
 
     @cached_property
-    def count_classes(self) -> np.ndarray:
+    def class_counts(self) -> np.ndarray:
         """(K,) int64 pixels of each class over all images."""
         return np.sum([image.counts for image in self.images], axis=0)
 
@@ -104,7 +104,7 @@ class Fingerprint:
 
     @cached_property
     def is_grey(self) -> bool:
-        """All channels are equal in every image."""
+        """Whether all channels are equal in every image."""
         return all(image.is_grey for image in self.images)
 
     def convert_to_grey(self) -> "Fingerprint":
@@ -115,7 +115,7 @@ class Fingerprint:
     def measure_extent(self, quantile: float) -> float:
         """Return a quantile of the objects' longer sides, in stored pixels; every object counts by its area.
 
-        Counting objects by their area asks how large an object a pixel of an object lies in: specks do not matter.
+        Weighted by area, small specks do not matter: it is the size of the object that a pixel of an object lies in.
         """
         objects = [o for image in self.images for o in image.objects if o.class_index != self.background]
         extents = np.concatenate([o.extents for o in objects] or [np.zeros(0)])
@@ -139,8 +139,8 @@ class Fingerprint:
     @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:
         """How the data set changes when its images are mirrored or turned."""
-        layouts = [image.layout for image in self.images]
-        return tuple(measure_symmetry(layouts, motion) for motion in MOTIONS)
+        arrangements = [image.arrangement for image in self.images]
+        return tuple(measure_symmetry(arrangements, motion) for motion in MOTIONS)
 
 
 def read_fingerprint(
@@ -148,7 +148,7 @@ def read_fingerprint(
 ) -> Fingerprint:
     """Read images and masks once, in parallel threads, with a progress bar; pixels are not kept.
 
-    Of more than `MOST_IMAGES` items so many are read, evenly over their order.
+    Of more than `MAX_IMAGES` items so many are read, evenly over their order.
 
     A few images that cannot be read are left out.
 
@@ -156,30 +156,32 @@ def read_fingerprint(
         MisuseError: there is nothing to learn; reading a file raises its own errors, which name it.
     """
 
-    def look(item: Item) -> ImageFacts | SegappError:
+    def describe_or_fail(item: Item) -> ImageFacts | SegappError:
         try:
-            return _describe(item, len(classes))
+            return _describe_item(item, len(classes))
         except SegappError as error:
             return error
 
-    sample = [items[number * len(items) // MOST_IMAGES] for number in range(MOST_IMAGES)]
-    sample = list(items) if len(items) <= MOST_IMAGES else sample
+    sample = [items[number * len(items) // MAX_IMAGES] for number in range(MAX_IMAGES)]
+    sample = list(items) if len(items) <= MAX_IMAGES else sample
     with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
-        found = pool.map(look, sample)
-        looks = list(tqdm(found, "reading images and masks", len(sample), leave=False, disable=not progress, delay=1))
-    facts = tuple(found for found in looks if isinstance(found, ImageFacts))
+        found = pool.map(describe_or_fail, sample)
+        described = list(
+            tqdm(found, "reading images and masks", len(sample), leave=False, disable=not progress, delay=1)
+        )
+    facts = tuple(found for found in described if isinstance(found, ImageFacts))
     failed = tuple(
-        (item.name, found) for item, found in zip(sample, looks, strict=True) if isinstance(found, SegappError)
+        (item.name, found) for item, found in zip(sample, described, strict=True) if isinstance(found, SegappError)
     )
-    if len(failed) > max(1, UNREADABLE * len(sample)) or len(facts) < FEWEST:
+    if len(failed) > max(1, MAX_UNREADABLE * len(sample)) or len(facts) < MIN_IMAGES:
         raise failed[0][1] if failed else MisuseError(f"{len(facts)} images are too few.")
     unreadable = tuple((name, str(error)) for name, error in failed)
     fingerprint = Fingerprint(tuple(classes), background, facts, len(items) - len(failed), unreadable)
-    _require_something_to_learn(fingerprint)
+    _require_two_classes(fingerprint)
     return fingerprint
 
 
-def _describe(item: Item, num_classes: int) -> ImageFacts:
+def _describe_item(item: Item, num_classes: int) -> ImageFacts:
     if item.mask is None:
         raise MisuseError("has no mask; a plan is made from images with masks.")
     height, width, channels = item.image.shape
@@ -189,7 +191,7 @@ def _describe(item: Item, num_classes: int) -> ImageFacts:
         )
     image, mask = item.image.read(), item.mask.read()
     counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)
-    scale = max(1.0, max(height, width) / DETAIL)
+    scale = max(1.0, max(height, width) / MAX_SIDE)
     if scale > 1:
         size = max(1, round(width / scale)), max(1, round(height / scale))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], channels)
@@ -208,7 +210,7 @@ def _describe(item: Item, num_classes: int) -> ImageFacts:
         counts=counts[:num_classes].astype(np.int64),
         ignored=int(counts[IGNORE_INDEX]),
         objects=tuple(measure_objects(mask, None, scale)),
-        layout=describe_layout(grey, mask, num_classes),
+        arrangement=describe_arrangement(grey, mask, num_classes),
         thumbnail=cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
     )
 
@@ -226,7 +228,7 @@ def _average_channels(image: np.ndarray) -> np.ndarray:
 def _describe_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean (C,), variance (C,) and the histogram (32,) of an image (H, W, C), in units of [0, 1].
 
-    All three follow from counts of 256 values, which of an 8-bit image takes a tenth of the time of numpy's own.
+    All three follow from counts of 256 values, which takes a tenth of the time of numpy's functions for an 8-bit image.
     """
     stored = image if image.dtype == np.uint8 else np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
     counts = np.stack([np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(stored, 2, 0)])
@@ -236,8 +238,8 @@ def _describe_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     return mean, fractions @ values**2 - mean**2, fractions.mean(axis=0).reshape(32, 8).sum(axis=1)
 
 
-def _require_something_to_learn(fingerprint: Fingerprint) -> None:
-    present = [name for name, count in zip(fingerprint.classes, fingerprint.count_classes, strict=True) if count]
+def _require_two_classes(fingerprint: Fingerprint) -> None:
+    present = [name for name, count in zip(fingerprint.classes, fingerprint.class_counts, strict=True) if count]
     if len(present) > 1:
         return
     found = f"only the class {present[0]!r}" if present else "no labelled pixel at all"

@@ -1,4 +1,4 @@
-"""Where images and masks lie: patterns of `segapp.datasets.Folder`, found by trying those that are usual."""
+"""Find the patterns of `segapp.datasets.Folder` for images and masks by trying the usual ones."""
 
 import os
 import re
@@ -10,15 +10,15 @@ from pathlib import Path
 from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
 from segapp.errors import MisuseError
 
-LOOKED_AT = 60
+MAX_IMAGES = 60
 """Images on which patterns are tried."""
-ENOUGH = 0.9
-"""A pattern that finds the masks of fewer images than this loses to none: the names do not agree."""
-FILES_EACH = 4
-"""Masks of one image whose values are counted: one for each object, they are all alike."""
+MIN_PAIRED = 0.9
+"""A pattern must find the masks of this fraction of the images, or the names do not agree."""
+MASKS_PER_IMAGE = 4
+"""Masks of one image whose values are counted: those of one object each are all alike."""
 VALIDATION = ("val", "valid", "validation", "dev")
 TRAINING = re.compile(r"train(?:ing)?", re.IGNORECASE)
-PART = re.compile(r"[*?\[{]")
+PLACEHOLDER = re.compile(r"[*?\[{]")
 
 
 @dataclass(frozen=True)
@@ -36,50 +36,50 @@ class FolderLayout:
     """The folders that stand for `{class}` in `masks`."""
     reason: str
 
-    def find(self) -> list[FoundImage]:
+    def find_images(self) -> list[FoundImage]:
         """Return the images of all splits in the order of their names."""
-        found = _find(self.root, self.images, self.masks)
+        found = _find_images(self.root, self.images, self.masks)
         return [image for image in found if self.split_folders is None or image.split in self.split_folders.values()]
 
 
 def find_layout(images: str, masks: str) -> FolderLayout:
-    """Return the patterns that pair most images with masks, or raise MisuseError saying what was tried.
+    """Return the patterns that pair most images with masks, or raise MisuseError with what was tried.
 
     Args:
         images: A folder, or a pattern with * that matches folders or files.
         masks: The same, or a pattern of `segapp.datasets.Folder` with `{name}`, `{stem}` or `{parent}`.
     """
     root = _find_common_root(images, masks)
-    inner = [os.path.relpath(Path(given).expanduser().absolute(), root) for given in (images, masks)]
-    pairs = list(_yield_split_patterns(root, *inner)) or [(inner[0], inner[1], None)]
+    relative = [os.path.relpath(Path(given).expanduser().absolute(), root) for given in (images, masks)]
+    pairs = list(_yield_split_patterns(root, *relative)) or [(relative[0], relative[1], None)]
     best: tuple[float, int, FolderLayout] | None = None
     for image_pattern, mask_pattern, folders in pairs:
         for candidate in _list_candidates(root, image_pattern, mask_pattern, folders):
-            tried = _try(root, *candidate, folders)
+            tried = _try_patterns(root, *candidate, folders)
             if tried is not None and (best is None or tried[:2] > best[:2]):
                 best = tried
             if best is not None and best[0] == 1:
                 return best[2]
-    if best is None or best[0] < ENOUGH:
-        raise MisuseError(_tell_unpaired(root, inner[0], inner[1], best))
+    if best is None or best[0] < MIN_PAIRED:
+        raise MisuseError(_explain_unpaired(root, relative[0], relative[1], best))
     return best[2]
 
 
 def list_masks(layout: FolderLayout, limit: int) -> list[Path]:
     """Return mask files: of `limit` images at most, evenly over all of them, and a few of each."""
-    found = layout.find()
+    found = layout.find_images()
     pattern = MaskPattern(layout.root, layout.masks, layout.classes)
     if len(found) > limit:
         found = [found[number * len(found) // limit] for number in range(limit)]
-    return [file.path for image in found for file in pattern.find_files(image)[:FILES_EACH]]
+    return [file.path for image in found for file in pattern.find_files(image)[:MASKS_PER_IMAGE]]
 
 
 def _find_common_root(images: str, masks: str) -> Path:
-    """Return the deepest folder that holds both, and is neither."""
+    """Return the deepest folder that contains both and is neither of them."""
     fixed = []
     for given in (images, masks):
         parts = Path(given).expanduser().absolute().parts
-        moving = next((i for i, part in enumerate(parts) if PART.search(part)), len(parts))
+        moving = next((i for i, part in enumerate(parts) if PLACEHOLDER.search(part)), len(parts))
         fixed.append(Path(*parts[:moving]))
     common = Path(os.path.commonpath(fixed))
     if common in fixed and len(common.parts) > 1:
@@ -92,10 +92,10 @@ def _find_common_root(images: str, masks: str) -> Path:
 
 def _yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str, dict[str, str] | None]]:
     """Yield the patterns with `{split}` in them where folders of a split are there, then those without."""
-    if PART.search(images + masks):
+    if PLACEHOLDER.search(images + masks):
         yield images, masks, None
         return
-    for image_pattern, mask_pattern in _split_patterns(root, images, masks):
+    for image_pattern, mask_pattern in _propose_split_patterns(root, images, masks):
         names: dict[str, str] = {}
         for split, words in (("train", ("train", "training")), ("val", VALIDATION), ("test", ("test", "testing"))):
             there = [
@@ -111,7 +111,7 @@ def _yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple
     yield images, masks, None
 
 
-def _split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str]]:
+def _propose_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str]]:
     """Yield patterns in which `{split}` may stand: in place of 'train' in both paths, or inside both folders."""
     if TRAINING.search(images) and TRAINING.search(masks):
         yield TRAINING.sub("{split}", images, count=1), TRAINING.sub("{split}", masks, count=1)
@@ -159,19 +159,19 @@ def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
     return [affix for affix, _ in counts.most_common(3)]
 
 
-def _try(
+def _try_patterns(
     root: Path, images: str, masks: str, classes: tuple[str, ...], folders: dict[str, str] | None
 ) -> tuple[float, int, FolderLayout] | None:
     """Return the fraction of images with masks, how many masks are used, and the layout; None without any."""
     try:
-        found = _find(root, images, masks)
+        found = _find_images(root, images, masks)
         pattern = MaskPattern(root, masks, classes)
-    except MisuseError:  # a folder of this pattern is not there: it is not the one
+    except MisuseError:  # a folder of this pattern does not exist
         return None
     if folders is not None:
         found = [image for image in found if image.split in folders.values()]
     sample = (
-        [found[number * len(found) // LOOKED_AT] for number in range(LOOKED_AT)] if len(found) > LOOKED_AT else found
+        [found[number * len(found) // MAX_IMAGES] for number in range(MAX_IMAGES)] if len(found) > MAX_IMAGES else found
     )
     files = [pattern.find_files(image) for image in sample]
     paired = sum(bool(own) for own in files)
@@ -185,7 +185,7 @@ def _try(
     return paired / len(sample), sum(map(len, files)), layout
 
 
-def _find(root: Path, images: str, masks: str) -> list[FoundImage]:
+def _find_images(root: Path, images: str, masks: str) -> list[FoundImage]:
     """Return the images in order of their names, without masks that lie in the same folders."""
     found = sorted(find_images(root, images), key=lambda image: image.name)
     everything = MaskPattern(root, masks, ()).find_all_files() if "{class}" not in masks else set()
@@ -204,7 +204,7 @@ def _list_folders(folder: Path) -> list[Path]:
     return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
 
 
-def _tell_unpaired(root: Path, images: str, masks: str, best: tuple[float, int, FolderLayout] | None) -> str:
+def _explain_unpaired(root: Path, images: str, masks: str, best: tuple[float, int, FolderLayout] | None) -> str:
     names = [
         ", ".join(path.name for path in _list_some_files(root / where)[:3]) or "no files" for where in (images, masks)
     ]

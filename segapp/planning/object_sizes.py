@@ -1,4 +1,4 @@
-"""Sizes of the objects in a mask."""
+"""Measure the sizes of the objects in a mask."""
 
 from dataclasses import dataclass
 
@@ -57,8 +57,8 @@ def _measure_class(pixels: np.ndarray, index: int, distances: np.ndarray, scale:
 def _measure_distances(mask: np.ndarray) -> np.ndarray:
     """Return the distance of every pixel to the nearest one of another class, (H, W) float32.
 
-    In a band of width w these distances run from 1 to w / 2 + 1/2, so their mean is w / 4 + 1/2. What lies beyond
-    the image is like its edge: a road that leaves the image is not thinner there.
+    In a band of width w these distances run from 1 to w / 2 + 1/2, so their mean is w / 4 + 1/2. Outside
+    the image the classes continue as at its edge: a road that leaves the image is not thinner there.
     """
     inner = np.ones(mask.shape, np.uint8)
     across, down = mask[:, 1:] != mask[:, :-1], mask[1:] != mask[:-1]

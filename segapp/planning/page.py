@@ -1,4 +1,4 @@
-"""`plan.html`: what was measured, drawn, beside every decision and its reason."""
+"""Write `plan.html`: figures of the measurements, and every decision with its reason."""
 
 import base64
 from collections.abc import Sequence
@@ -18,53 +18,54 @@ from segapp.report.figures import COLOURS, INK, make_figure, render_svg, use_sty
 from segapp.report.page import Page, format_facts
 from segapp.terminal.text import for_html, for_plot
 
-SHOWN = 4
+MAX_SHOWN = 4
 """Images with their crops."""
-SIDE = 320
+MAX_SIDE = 320
 """Pixels of the longer side of an image in the page."""
-MOST_CLASSES = 40
-"""Classes that are drawn, the most frequent ones."""
+MAX_CLASSES = 40
+"""Classes that are plotted, the most frequent ones."""
 
 
-def write_page(path: Path, made: Plan, config: Path) -> None:
+def write_page(path: Path, plan: Plan, config: Path) -> None:
     """Write one HTML file with the figures and the decisions of a plan."""
-    fingerprint = made.fingerprint
+    fingerprint = plan.fingerprint
     lead = (
         f"<p>What <code>segapp plan</code> measured for <code>{for_html(str(config))}</code>, and what it decided.</p>"
     )
-    page = Page(f"Plan: {made.name}", lead + format_facts(_list_facts(made)))
+    page = Page(f"Plan: {plan.name}", lead + format_facts(_list_facts(plan)))
     page.add_section("Sizes")
     with use_style():
         page.add_figure(
-            render_svg(draw_sizes(fingerprint, made.geometry.sample), "sizes"),
-            _tell(made.decisions, "data.crop", "data.resize"),
+            render_svg(draw_sizes(fingerprint, plan.sizes.sample), "sizes"),
+            _join_reasons(plan.decisions, "data.crop", "data.resize"),
         )
         page.add_section("Classes")
         page.add_figure(
-            render_svg(draw_classes(fingerprint), "classes"), _tell(made.decisions, "model.loss", "data.oversample")
+            render_svg(draw_classes(fingerprint), "classes"),
+            _join_reasons(plan.decisions, "model.loss", "data.oversample"),
         )
         page.add_section("Objects")
         page.add_figure(
-            render_svg(draw_objects(fingerprint, made.geometry.sample), "objects"),
+            render_svg(draw_objects(fingerprint, plan.sizes.sample), "objects"),
             "Longer sides of connected regions; every region counts by its area. Dashed: the longer side of a sample.",
         )
         page.add_section("Intensities")
         page.add_figure(
             render_svg(draw_intensities(fingerprint), "values"),
-            _tell(made.decisions, "data.source.init_args.intensity"),
+            _join_reasons(plan.decisions, "data.source.init_args.intensity"),
         )
     page.add_section("What a sample sees")
     page.add_text(
         "The framed part of each image is one training sample; the outlines are those of its mask.", note=True
     )
-    page.add(_show_samples(made))
+    page.add(_show_samples(plan))
     page.add_section("Decisions")
-    page.add(_list_decisions(made.decisions))
+    page.add(_list_decisions(plan.decisions))
     page.write(path)
 
 
 def draw_sizes(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
-    """Return widths against heights of the images, and the sample."""
+    """Draw widths against heights of the images, and the sample."""
     figure = make_figure(6, 3.6)
     axes = figure.subplots()
     sizes, counts = np.unique(fingerprint.sizes, axis=0, return_counts=True)
@@ -79,8 +80,8 @@ def draw_sizes(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
 
 
 def draw_classes(fingerprint: Fingerprint) -> Figure:
-    """Return the fraction of the pixels and of the images of each class."""
-    order = np.argsort(-fingerprint.class_fractions, kind="stable")[:MOST_CLASSES]
+    """Draw the fraction of the pixels and of the images of each class."""
+    order = np.argsort(-fingerprint.class_fractions, kind="stable")[:MAX_CLASSES]
     names = [for_plot(fingerprint.classes[index]) for index in order]
     figure = make_figure(9, 1.4 + 0.24 * len(order))
     pixels, images = figure.subplots(1, 2, sharey=True)
@@ -95,7 +96,7 @@ def draw_classes(fingerprint: Fingerprint) -> Figure:
 
 
 def draw_objects(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
-    """Return the distribution of the objects' lengths, class by class."""
+    """Draw the distribution of the objects' lengths, class by class."""
     present = [index for index in range(len(fingerprint.classes)) if index != fingerprint.background]
     present = sorted(present, key=lambda index: -fingerprint.class_fractions[index])[: len(COLOURS)]
     figure = make_figure(9, 3.4)
@@ -115,7 +116,7 @@ def draw_objects(fingerprint: Fingerprint, sample: tuple[int, int]) -> Figure:
 
 
 def draw_intensities(fingerprint: Fingerprint) -> Figure:
-    """Return the histograms of values over all images: their median and where half of them lie."""
+    """Draw the histograms of values over all images: their median and quartiles."""
     figure = make_figure(9, 3)
     axes: Axes = figure.subplots()
     histograms = np.stack([image.histogram for image in fingerprint.images])
@@ -129,31 +130,35 @@ def draw_intensities(fingerprint: Fingerprint) -> Figure:
     return figure
 
 
-def draw_sample(item: Item, made: Plan) -> np.ndarray:
-    """Return an image (h, w, 3) with the outlines of its mask and the frame of one sample in the middle."""
+def draw_sample(item: Item, plan: Plan) -> np.ndarray:
+    """Draw an image (h, w, 3) with the outlines of its mask and the frame of one sample in the middle."""
     assert item.mask is not None
     image, mask = item.image.read(), item.mask.read()
-    factor = min(1.0, SIDE / max(mask.shape))
+    factor = min(1.0, MAX_SIDE / max(mask.shape))
     size = max(1, round(mask.shape[1] * factor)), max(1, round(mask.shape[0] * factor))
     pixels = image if image.dtype == np.uint8 else np.clip(image * 255, 0, 255).astype(np.uint8)
     pixels = pixels[..., :3] if image.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
     shown = np.ascontiguousarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     for index in np.unique(small):
-        if index not in (IGNORE_INDEX, made.fingerprint.background):
+        if index not in (IGNORE_INDEX, plan.fingerprint.background):
             outlines, _ = cv2.findContours((small == index).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-            cv2.drawContours(shown, outlines, -1, made.source.palette[index], 1)
-    if not made.geometry.is_reduced:
-        height, width = (round(side * factor) for side in made.geometry.sample)
+            cv2.drawContours(shown, outlines, -1, plan.source.palette[index], 1)
+    if not plan.sizes.is_reduced:
+        height, width = (round(side * factor) for side in plan.sizes.sample)
         top, left = (max(0, (length - side) // 2) for length, side in ((size[1], height), (size[0], width)))
         cv2.rectangle(shown, (left, top), (left + width - 1, top + height - 1), (255, 255, 255), 2)
     return shown
 
 
-def _show_samples(made: Plan) -> str:
-    items = made.source.items("train")
-    chosen = [items[number * len(items) // SHOWN] for number in range(SHOWN)] if len(items) > SHOWN else list(items)
-    figures = [_embed_pixels(draw_sample(item, made), item.name) for item in chosen]
+def _show_samples(plan: Plan) -> str:
+    items = plan.source.items("train")
+    chosen = (
+        [items[number * len(items) // MAX_SHOWN] for number in range(MAX_SHOWN)]
+        if len(items) > MAX_SHOWN
+        else list(items)
+    )
+    figures = [_embed_pixels(draw_sample(item, plan), item.name) for item in chosen]
     return f'<div class="samples">{"".join(figures)}</div>'
 
 
@@ -166,19 +171,19 @@ def _embed_pixels(pixels: np.ndarray, name: str) -> str:
     )
 
 
-def _list_facts(made: Plan) -> dict[str, str]:
-    fingerprint = made.fingerprint
+def _list_facts(plan: Plan) -> dict[str, str]:
+    fingerprint = plan.fingerprint
     return {
         "images": str(fingerprint.total),
         "classes": str(len(fingerprint.classes)),
-        "a sample": f"{made.geometry.sample[0]} × {made.geometry.sample[1]}",
-        "samples a step": str(made.geometry.batch_size),
-        "levels": str(made.geometry.levels),
-        "measured on": made.machine.name,
+        "a sample": f"{plan.sizes.sample[0]} × {plan.sizes.sample[1]}",
+        "samples a step": str(plan.sizes.batch_size),
+        "levels": str(plan.sizes.levels),
+        "measured on": plan.machine.name,
     }
 
 
-def _tell(decisions: Sequence[Decision], *settings: str) -> str:
+def _join_reasons(decisions: Sequence[Decision], *settings: str) -> str:
     return " ".join(decision.reason for decision in decisions if decision.setting in settings and decision.reason)
 
 

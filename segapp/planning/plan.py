@@ -1,4 +1,4 @@
-"""All decisions of a plan, from data and a budget."""
+"""Make all decisions of a plan, from data and a budget."""
 
 import glob
 from collections.abc import Sequence
@@ -10,30 +10,30 @@ from segapp.errors import MisuseError
 from segapp.planning.augmentation import choose_augmentation
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import Fingerprint, read_fingerprint
-from segapp.planning.geometry import MIN_CROP, PIXELS_PER_STEP, Geometry, choose_geometry
 from segapp.planning.intensity import choose_normalisation
 from segapp.planning.machine import Machine
 from segapp.planning.network import MIN_STEPS, Network, list_networks
+from segapp.planning.run_length import Pace, RunLength, choose_run_length, count_affordable_steps, decide_training
 from segapp.planning.sampling import choose_loss, choose_sampling
-from segapp.planning.schedule import Pace, Schedule, count_affordable_steps, decide_schedule, plan_schedule
-from segapp.planning.source import PLACE, build_planned_source, list_items
+from segapp.planning.sizes import MIN_CROP, PIXELS_PER_STEP, PlannedSizes, choose_sizes
+from segapp.planning.source import SOURCE_KEY, build_planned_source, list_items
 from segapp.planning.splitting import choose_split
 from segapp.planning.trial import TooLargeError, Trial
 
-CACHED = 0.25
+CACHE_FRACTION = 0.25
 """Fraction of the main memory that decoded images may take."""
-WIDER = 2
+MIN_WIDER_COST = 2
 """A step of twice the channels takes at least so many times as long."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A complete configuration, and what led to it."""
+    """A complete configuration, and the measurements behind it."""
 
     name: str
     decisions: tuple[Decision, ...]
     fingerprint: Fingerprint
-    geometry: Geometry
+    sizes: PlannedSizes
     source: Source
     machine: Machine
 
@@ -44,7 +44,7 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     Args:
         name: Of the runs.
         source_decisions: Those of the data set; a split is added where they have none.
-        machine: That will train.
+        machine: The machine that will train.
         budget: Seconds.
 
     Raises:
@@ -53,47 +53,47 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     source = build_planned_source(source_decisions)
     items = list_items(source)
     fingerprint = read_fingerprint(items, source.classes, source.background)
-    settled = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
+    decided = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
     grey = _merge_grey_channels(fingerprint, source_decisions)
-    settled += grey
+    decided += grey
     fingerprint = fingerprint.convert_to_grey() if grey else fingerprint
-    if _is_undivided(settled):
-        settled += choose_split(fingerprint)
-    source = build_planned_source(settled)
+    if _is_undivided(decided):
+        decided += choose_split(fingerprint)
+    source = build_planned_source(decided)
     _require_splits(source)
-    start = [Decision("name", name, ""), Decision("seed_everything", 0, ""), *settled]
-    geometry, network, pace, decisions, trial = _fit_into_memory(start, fingerprint, machine, budget)
-    schedule = plan_schedule(pace, budget, trial.training_images, geometry.batch_size)
+    start = [Decision("name", name, ""), Decision("seed_everything", 0, ""), *decided]
+    sizes, network, pace, decisions, trial = _fit_into_memory(start, fingerprint, machine, budget)
+    length = choose_run_length(pace, budget, trial.training_images, sizes.batch_size)
     data = [
-        Decision("data.crops_per_image", schedule.crops_per_image, _tell_epoch(schedule)),
+        Decision("data.crops_per_image", length.crops_per_image, _explain_epoch(length)),
         *_choose_cache(source, machine),
     ]
-    model = [*network.decide(), *([] if network.brings_statistics else choose_normalisation(fingerprint))]
+    model = [*network.decide(), *([] if network.has_statistics else choose_normalisation(fingerprint))]
     model += choose_loss(fingerprint, network.deep_supervision)
-    schedule_decisions = decide_schedule(schedule, pace, budget, trial.training_images, geometry.batch_size)
-    return Plan(name, (*decisions, *data, *model, *schedule_decisions), fingerprint, geometry, source, machine)
+    training = decide_training(length, pace, budget, trial.training_images, sizes.batch_size)
+    return Plan(name, (*decisions, *data, *model, *training), fingerprint, sizes, source, machine)
 
 
 def _fit_into_memory(
     start: Sequence[Decision], fingerprint: Fingerprint, machine: Machine, budget: float
-) -> tuple[Geometry, Network, Pace, list[Decision], Trial]:
+) -> tuple[PlannedSizes, Network, Pace, list[Decision], Trial]:
     """Choose sizes and a network, with half the pixels a step until a step fits; MisuseError where none does."""
     pixels = PIXELS_PER_STEP[machine.kind]
     while pixels >= MIN_CROP**2:
-        geometry = choose_geometry(fingerprint, machine.kind, pixels)
+        sizes = choose_sizes(fingerprint, machine.kind, pixels)
         decisions = [
             *start,
-            *geometry.decide(),
-            *choose_sampling(fingerprint, geometry),
+            *sizes.decide(),
+            *choose_sampling(fingerprint, sizes),
             *choose_augmentation(fingerprint),
         ]
         trial = Trial(decisions, machine)
         try:
-            network, pace = _measure_networks(trial, fingerprint, geometry, budget)
+            network, pace = _measure_networks(trial, fingerprint, sizes, budget)
         except TooLargeError:
             pixels //= 2
             continue
-        return geometry, network, pace, decisions, trial
+        return sizes, network, pace, decisions, trial
     raise MisuseError(
         f"{machine.name} has {machine.memory / 1e9:.2g} GB of memory, too little to train on a crop of {MIN_CROP} x "
         f"{MIN_CROP} pixels; use another machine, or write a smaller network by hand (configs/unet.yaml)."
@@ -101,15 +101,15 @@ def _fit_into_memory(
 
 
 def _measure_networks(
-    trial: Trial, fingerprint: Fingerprint, geometry: Geometry, budget: float
+    trial: Trial, fingerprint: Fingerprint, sizes: PlannedSizes, budget: float
 ) -> tuple[Network, Pace]:
     """Measure the cheapest network, and a wider one where the budget may hold enough steps of it."""
-    networks = list_networks(fingerprint, geometry, trial.training_images, trial.machine.kind)
+    networks = list_networks(fingerprint, sizes, trial.training_images, trial.machine.kind)
     chosen = networks[-1]
     pace = trial.measure(chosen.settings, _build_loss(fingerprint, chosen))
     for network in reversed(networks[:-1]):
         steps = count_affordable_steps(pace, budget)
-        if steps < WIDER * MIN_STEPS:
+        if steps < MIN_WIDER_COST * MIN_STEPS:
             more = f"With twice the channels the budget would hold too few steps ({steps:.0f} of this network fit)."
             return replace(chosen, reason=f"{chosen.reason} {more}"), pace
         wider = trial.measure(network.settings, _build_loss(fingerprint, network))
@@ -125,15 +125,15 @@ def _build_loss(fingerprint: Fingerprint, network: Network) -> dict[str, Any]:
 
 
 def _exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
-    """Leave out images that cannot be read, and say why; raises where the data set is not a folder's."""
+    """Leave out images that cannot be read, with the reason; raise MisuseError where the source is no `Folder`."""
     if not fingerprint.unreadable:
         return []
     (_, first), count = fingerprint.unreadable[0], len(fingerprint.unreadable)
     if not _is_folder(decisions):
         raise MisuseError(first)
-    former: list[str] = next((d.value for d in decisions if d.setting == f"{PLACE}.exclude"), [])
+    former: list[str] = next((d.value for d in decisions if d.setting == f"{SOURCE_KEY}.exclude"), [])
     names = [*former, *(glob.escape(name) for name, _ in fingerprint.unreadable)]
-    return [Decision(f"{PLACE}.exclude", names, f"Left out, {count} of {fingerprint.total + count}: {first}")]
+    return [Decision(f"{SOURCE_KEY}.exclude", names, f"Left out, {count} of {fingerprint.total + count}: {first}")]
 
 
 def _is_folder(decisions: Sequence[Decision]) -> bool:
@@ -146,16 +146,16 @@ def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]
         return []
     if not _is_folder(decisions):
         return []
-    return [Decision(f"{PLACE}.channels", 1, "The channels of every image are equal: one of them is enough.")]
+    return [Decision(f"{SOURCE_KEY}.channels", 1, "The channels of every image are equal: one of them is enough.")]
 
 
 def _is_undivided(decisions: Sequence[Decision]) -> bool:
-    """Return whether the images of a folder are to be divided, by neither a split nor folders of one."""
+    """Return whether a `Folder` has neither a split nor folders for the splits."""
     settings = {decision.setting: decision.value for decision in decisions}
     return (
         _is_folder(decisions)
-        and f"{PLACE}.split" not in settings
-        and "{split}" not in settings.get(f"{PLACE}.images", "")
+        and f"{SOURCE_KEY}.split" not in settings
+        and "{split}" not in settings.get(f"{SOURCE_KEY}.images", "")
     )
 
 
@@ -173,13 +173,13 @@ def _choose_cache(source: Source, machine: Machine) -> list[Decision]:
     for item in source.items("train"):
         height, width, channels = item.image.shape
         needed += height * width * (channels * item.image.dtype.itemsize + 1)
-    if needed > CACHED * machine.main_memory:
+    if needed > CACHE_FRACTION * machine.main_memory:
         reason = f"The decoded training images take {needed / 1e9:.3g} GB, too much to keep in memory."
         return [Decision("data.cache_gb", 0.0, reason)]
     reason = f"All decoded training images: {needed / 1e9:.2g} of {machine.main_memory / 1e9:.3g} GB."
     return [Decision("data.cache_gb", round(1.05 * needed / 1e9 + 0.005, 2), reason)]
 
 
-def _tell_epoch(schedule: Schedule) -> str:
-    told = f"Samples of every image in an epoch, which so has {schedule.epoch} steps"
-    return f"{told} and ends with a validation." if schedule.epoch == schedule.interval else f"{told}."
+def _explain_epoch(length: RunLength) -> str:
+    reason = f"Samples of every image in an epoch, which so has {length.epoch} steps"
+    return f"{reason} and ends with a validation." if length.epoch == length.interval else f"{reason}."

@@ -1,4 +1,4 @@
-"""How often rare classes are seen, and how much they weigh."""
+"""Choose how often crops are centred on rare classes, and the weights of classes in the loss."""
 
 import math
 
@@ -6,27 +6,27 @@ import numpy as np
 
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
-from segapp.planning.geometry import Geometry
+from segapp.planning.sizes import PlannedSizes
 
 RARE = 0.01
 """A class of fewer pixels than this gets a weight in the cross-entropy."""
 SPARSE = 0.05
-"""Where less than this is anything but background, random crops often show nothing."""
+"""Where less than this fraction is foreground, random crops often show only background."""
 OVERSAMPLED = 0.33
 """Fraction of crops centred on a class, as nnU-Net's."""
-LARGEST_WEIGHT = 4.0
+MAX_WEIGHT = 4.0
 
 
-def choose_sampling(fingerprint: Fingerprint, geometry: Geometry) -> list[Decision]:
+def choose_sampling(fingerprint: Fingerprint, sizes: PlannedSizes) -> list[Decision]:
     """Centre a third of the crops on the classes where random crops would miss some of them."""
     fractions = fingerprint.class_fractions
     foreground = [i for i in range(len(fractions)) if i != fingerprint.background and fractions[i] > 0]
     rarest = min(foreground, key=lambda i: fractions[i])
     covered = float(fractions[foreground].sum())
-    if geometry.is_reduced or geometry.visible >= 0.9:
+    if sizes.is_reduced or sizes.visible >= 0.9:
         reason = "A sample shows the whole image, and so all of its classes."
         return [Decision("data.oversample", 0.0, reason)]
-    if covered < SPARSE or fractions[rarest] < RARE or _is_in_few(fingerprint, rarest):
+    if covered < SPARSE or fractions[rarest] < RARE or _is_in_few_images(fingerprint, rarest):
         reason = (
             f"{fingerprint.classes[rarest]} has {fractions[rarest]:.2%} of the pixels and is in "
             f"{fingerprint.images_with[rarest]} of {len(fingerprint.images)} images: a third of the crops is centred "
@@ -50,7 +50,7 @@ def choose_loss(fingerprint: Fingerprint, deep_supervision: int) -> list[Decisio
     )
     if rare:
         weights = np.ones(len(fractions))
-        weights[rare] = [min(LARGEST_WEIGHT, math.sqrt(RARE / fractions[i])) for i in rare]
+        weights[rare] = [min(MAX_WEIGHT, math.sqrt(RARE / fractions[i])) for i in rare]
         settings["class_weights"] = [round(float(weight), 2) for weight in weights]
         names = ", ".join(f"{fingerprint.classes[i]} ({fractions[i]:.2%})" for i in rare[:4])
         reason += f" Classes under {RARE:.0%} weigh more in the cross-entropy: {names}."
@@ -62,5 +62,5 @@ def choose_loss(fingerprint: Fingerprint, deep_supervision: int) -> list[Decisio
     return [Decision("model.loss", loss, reason)]
 
 
-def _is_in_few(fingerprint: Fingerprint, index: int) -> bool:
+def _is_in_few_images(fingerprint: Fingerprint, index: int) -> bool:
     return bool(fingerprint.images_with[index] < 0.3 * len(fingerprint.images))

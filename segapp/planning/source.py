@@ -1,4 +1,4 @@
-"""From two folders to a data set: its layout, what its masks mean, and every setting of it with a reason."""
+"""Describe the data set of two folders: its layout, the meaning of its masks, and the reason of each setting."""
 
 import os
 from collections import Counter
@@ -14,16 +14,17 @@ from segapp.io import Image
 from segapp.loading.source_building import build_source
 from segapp.natural_order import make_natural_key
 from segapp.planning.decisions import Decision, build_config
-from segapp.planning.fingerprint import FEWEST
+from segapp.planning.fingerprint import MIN_IMAGES
 from segapp.planning.intensity import choose_intensity
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
-from segapp.planning.masks import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning, read_mask_values
+from segapp.planning.mask_meaning import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning
+from segapp.planning.mask_values import read_mask_values
 from segapp.planning.names import find_names
 from segapp.system.yaml_files import read_yaml
 
-PLACE = "data.source.init_args"
-MOST_MASKS = 5000
-"""Images whose masks are looked at for their values."""
+SOURCE_KEY = "data.source.init_args"
+MAX_MASKS = 5000
+"""Images whose masks' values are counted."""
 LIST_FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
 
 
@@ -33,26 +34,26 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     Raises MisuseError where the names do not agree, the masks are ambiguous or there is nothing to learn.
     """
     layout = find_layout(images, masks)
-    paths = [image.path for image in layout.find()]
-    if len(paths) < FEWEST:
+    paths = [image.path for image in layout.find_images()]
+    if len(paths) < MIN_IMAGES:
         raise MisuseError(
             f"{len(paths)} image{'s are' if len(paths) > 1 else ' is'} too few to train on some and validate on "
-            f"others: {FEWEST} are the least. Cut large ones into several files."
+            f"others: {MIN_IMAGES} are the least. Cut large ones into several files."
         )
     meaning = _read_meaning(layout, classes)
     root = os.path.relpath(layout.root)
     decisions = [
         Decision("data.source.class_path", "segapp.datasets.Folder", ""),
-        Decision(f"{PLACE}.root", str(layout.root) if root.startswith("..") else root, ""),
-        Decision(f"{PLACE}.images", layout.images, layout.reason),
-        Decision(f"{PLACE}.masks", layout.masks, ""),
-        Decision(f"{PLACE}.classes", list(meaning.classes), meaning.reason),
-        Decision(f"{PLACE}.background", meaning.background, _tell_background(meaning)),
+        Decision(f"{SOURCE_KEY}.root", str(layout.root) if root.startswith("..") else root, ""),
+        Decision(f"{SOURCE_KEY}.images", layout.images, layout.reason),
+        Decision(f"{SOURCE_KEY}.masks", layout.masks, ""),
+        Decision(f"{SOURCE_KEY}.classes", list(meaning.classes), meaning.reason),
+        Decision(f"{SOURCE_KEY}.background", meaning.background, _explain_background(meaning)),
     ]
     if meaning.mask is not None:
-        decisions.append(Decision(f"{PLACE}.mask", meaning.mask, ""))
+        decisions.append(Decision(f"{SOURCE_KEY}.mask", meaning.mask, ""))
     if meaning.palette is not None:
-        decisions.append(Decision(f"{PLACE}.palette", [list(colour) for colour in meaning.palette], ""))
+        decisions.append(Decision(f"{SOURCE_KEY}.palette", [list(colour) for colour in meaning.palette], ""))
     return [*decisions, *_choose_channels(paths), *choose_intensity(paths), *_find_published_split(layout)]
 
 
@@ -68,10 +69,10 @@ def describe_section(path: Path) -> list[Decision]:
     decisions = [Decision("data.source.class_path", source["class_path"], f"From {path}. {told}")]
     if settings.get("split") is None and source["class_path"].endswith(".Folder"):
         settings.pop("split", None)
-    decisions += [Decision(f"{PLACE}.{key}", value, "") for key, value in settings.items()]
+    decisions += [Decision(f"{SOURCE_KEY}.{key}", value, "") for key, value in settings.items()]
     made = build_planned_source(decisions)
-    if len(list_items(made)) < FEWEST:
-        raise MisuseError(f"{path}: {FEWEST} images are the least to train on some and validate on others.")
+    if len(list_items(made)) < MIN_IMAGES:
+        raise MisuseError(f"{path}: {MIN_IMAGES} images are the least to train on some and validate on others.")
     return decisions
 
 
@@ -87,7 +88,7 @@ def list_items(source: Source) -> list[Item]:
 
 
 def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
-    values = read_mask_values(list_masks(layout, MOST_MASKS))
+    values = read_mask_values(list_masks(layout, MAX_MASKS))
     if layout.classes:
         names = ("background", *layout.classes)
         reason = (
@@ -103,14 +104,14 @@ def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
     return infer_meaning(values, table, classes)
 
 
-def _tell_background(meaning: MaskMeaning) -> str:
+def _explain_background(meaning: MaskMeaning) -> str:
     if meaning.background is None:
         return "Every class counts in mean scores."
     return f"{meaning.classes[meaning.background]} is left out of mean scores."
 
 
 def _choose_channels(paths: Sequence[Path]) -> list[Decision]:
-    """Name the channels where images differ in them: grey among colours becomes colour."""
+    """Set the number of channels where images differ: grey images among colour images become colour."""
     found = Counter(Image(path).shape[2] for path in paths)
     if len(found) == 1:
         return []
@@ -119,29 +120,31 @@ def _choose_channels(paths: Sequence[Path]) -> list[Decision]:
         raise MisuseError(
             f"the images have different channels ({counted}); bring them into one form, or plan for those that agree."
         )
-    return [Decision(f"{PLACE}.channels", 3, f"{found[1]} images are grey and {found[3]} in colour.")]
+    return [Decision(f"{SOURCE_KEY}.channels", 3, f"{found[1]} images are grey and {found[3]} in colour.")]
 
 
 def _find_published_split(layout: FolderLayout) -> list[Decision]:
-    """Return the split that folders or lists beside the images make, if there is one."""
+    """Return the split by folders or by lists beside the images, if there is one."""
     if layout.split_folders is not None:
         names = layout.split_folders
         settings: dict[str, Any] = {split: names.get(split) for split in SPLITS}
         reason = f"The folders {', '.join(names.values())} divide the images."
-        return [Decision(f"{PLACE}.split", {"class_path": "segapp.datasets.Folders", "init_args": settings}, reason)]
-    candidates = [Candidate(image.name, image.name, image.path, image.split) for image in layout.find()]
+        return [
+            Decision(f"{SOURCE_KEY}.split", {"class_path": "segapp.datasets.Folders", "init_args": settings}, reason)
+        ]
+    candidates = [Candidate(image.name, image.name, image.path, image.split) for image in layout.find_images()]
     for folder in LIST_FOLDERS:
         files = {split: layout.root / folder / f"{split}.txt" for split in SPLITS}
         there = {split: os.path.relpath(file, layout.root) for split, file in files.items() if file.is_file()}
         if {"train", "val"} <= there.keys():
-            return [_take_lists(there, candidates, layout.root)]
+            return [_make_list_split(there, candidates, layout.root)]
     return []
 
 
-def _take_lists(files: dict[SplitName, str], candidates: Sequence[Candidate], root: Path) -> Decision:
-    """Return the split that lists make; MisuseError where they do not name the images."""
+def _make_list_split(files: dict[SplitName, str], candidates: Sequence[Candidate], root: Path) -> Decision:
+    """Return the split by lists; MisuseError where they do not name the images."""
     division = Lists(files["train"], files["val"], files.get("test")).divide(candidates, root)
     counted = ", ".join(f"{len(division[split])} in {files[split]}" for split in SPLITS if split in files)
     left = len(candidates) - sum(map(len, division.values()))
     reason = f"Lists beside the images divide them: {counted}{f'; {left} are in none' if left else ''}."
-    return Decision(f"{PLACE}.split", {"class_path": "segapp.datasets.Lists", "init_args": files}, reason)
+    return Decision(f"{SOURCE_KEY}.split", {"class_path": "segapp.datasets.Lists", "init_args": files}, reason)

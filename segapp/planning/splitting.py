@@ -1,4 +1,4 @@
-"""Which images belong together, and how they are divided into train, val and test."""
+"""Choose the groups of images, and how they are divided into train, val and test."""
 
 import re
 from collections import Counter
@@ -13,20 +13,20 @@ from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint, ImageFacts
 
 MIN_GROUPS = 3
-"""Groups from which training and validation can have their own."""
+"""Fewest groups that can be divided into training and validation."""
 FEW = 30
 """With fewer images none is kept for a test: `segapp folds` scores all of them out of fold."""
 FRACTION = 0.2
-MOST_EVALUATED = 500
-"""More images than this say no more about a score, and cost time at every validation."""
+MAX_EVALUATED = 500
+"""More images than this hardly make a score more certain, and cost time at every validation."""
 RARE = 0.3
 """A class in a smaller fraction of the images may be missing in a split that is random."""
-MORE_ALIKE = 0.3
+MIN_LIKENESS = 0.3
 """By how much neighbours' correlation exceeds that of other pairs in slices or frames; see docs/plan.md."""
 
 PARENT = r"^(.*)/[^/]*$"
 BEFORE_NUMBER = r"^(.*\d.*?)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$"
-"""All before the last number, where it holds a number itself: patient12_slice034, 0001TP_006690."""
+"""Everything before the last number, if it contains a number: patient12_slice034, 0001TP_006690."""
 
 
 @dataclass(frozen=True)
@@ -38,43 +38,43 @@ class Grouping:
     example: str
 
 
-def choose_split(fingerprint: Fingerprint, place: str = "data.source.init_args") -> list[Decision]:
+def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args") -> list[Decision]:
     """Choose groups and split from the names, the likeness of neighbours, and the images that hold each class."""
     images = fingerprint.images
     count, names = fingerprint.total, [image.name for image in images]
     grouping = find_groups(names)
     alike = measure_likeness(images)
-    parts = min(FRACTION, MOST_EVALUATED / count)
+    parts = min(FRACTION, MAX_EVALUATED / count)
     fractions = {"val": round(parts, 4), "test": round(parts, 4) if count >= FEW else 0.0}
     kept = (
         f"{parts:.2g} of the images are kept for validation and as many for the test"
         if fractions["test"]
         else f"{parts:.2g} of the {count} images are kept for validation; with so few, none for a test"
     )
-    if grouping is None and alike is not None and alike >= MORE_ALIKE:
+    if grouping is None and alike is not None and alike >= MIN_LIKENESS:
         reason = (
             f"Neighbours in the order of the names are more alike than other pairs (their correlation is higher by "
             f"{alike:.2f}): slices or frames, which a random split would leak. Train, val and test are ranges; {kept}."
         )
-        return [Decision(f"{place}.split", _make_part("Contiguous", fractions), reason)]
+        return [Decision(f"{prefix}.split", _make_part("Contiguous", fractions), reason)]
     rare = _find_rare_classes(fingerprint)
     settings: dict[str, Any] = {**fractions, "seed": 0}
-    told = f"Random; {kept}."
+    reason = f"Random; {kept}."
     if rare and count >= 10:
         settings["stratify"] = True
-        told += f" Stratified, since {', '.join(rare[:3])} {'is' if len(rare) == 1 else 'are'} in few images."
+        reason += f" Stratified, since {', '.join(rare[:3])} {'is' if len(rare) == 1 else 'are'} in few images."
     decisions = []
     if grouping is not None:
         reason = (
             f"The {count} names make {grouping.groups} groups, such as {grouping.example}: a patient, slide or video, "
             "which no split divides."
         )
-        decisions.append(Decision(f"{place}.group", grouping.expression, reason))
-    return [*decisions, Decision(f"{place}.split", _make_part("Fraction", settings), told)]
+        decisions.append(Decision(f"{prefix}.group", grouping.expression, reason))
+    return [*decisions, Decision(f"{prefix}.split", _make_part("Fraction", settings), reason)]
 
 
 def find_groups(names: Sequence[str]) -> Grouping | None:
-    """Return the groups that folders or the beginnings of names make; None where names tell of none."""
+    """Return the groups that folders or the beginnings of names make; None where the names show none."""
     for expression in (PARENT, BEFORE_NUMBER):
         found = [re.search(expression, name) for name in names]
         if sum(match is not None for match in found) < 0.9 * len(names):
@@ -94,8 +94,8 @@ def find_groups(names: Sequence[str]) -> Grouping | None:
 def measure_likeness(images: Sequence[ImageFacts]) -> float | None:
     """Return by how much the correlation of neighbours exceeds that of images far apart; None with fewer than 6.
 
-    Images are compared as thumbnails, whose mean over all images is taken off, so that what they all share (a dark
-    border, sky above road) does not count.
+    Images are compared as thumbnails, whose mean over all images is subtracted, so that features common to all (a dark
+    border, sky above road) do not count.
     """
     if len(images) < 6:
         return None

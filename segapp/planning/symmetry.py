@@ -1,4 +1,4 @@
-"""Which mirrorings and turns leave the statistics of a data set as they are."""
+"""Measure which mirrorings and turns leave the statistics of a data set unchanged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ ROUNDS = 999
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the classes lie in one image, and which way its intensities rise."""
+class Arrangement:
+    """The positions of the classes in one image, and the directions in which its intensities rise."""
 
     class_map: np.ndarray
     """(K, GRID, GRID) float32: fraction of each cell that belongs to each class."""
     directions: np.ndarray
-    """(DIRECTIONS,) float32: share of the gradient's magnitude in each direction; sums to 1, or all 0."""
+    """(DIRECTIONS,) float32: fraction of the gradient's magnitude in each direction; sums to 1, or all 0."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Symmetry:
 
 
 MAX_ASYMMETRY = 0.4
-"""Above, what an image has in common with the others is mostly lost by the motion; see docs/plan.md."""
+"""Above this, a motion loses most of what an image has in common with the others; see docs/plan.md."""
 
 
-def describe_layout(grey: np.ndarray, mask: np.ndarray, num_classes: int) -> Layout:
+def describe_arrangement(grey: np.ndarray, mask: np.ndarray, num_classes: int) -> Arrangement:
     """Describe one image by its class map and its gradient directions.
 
     Args:
@@ -75,21 +75,25 @@ def describe_layout(grey: np.ndarray, mask: np.ndarray, num_classes: int) -> Lay
     # Half a bin of shift: the axes are in the middle of a bin, so that mirroring and turning map bins onto bins.
     bins = (angle * (DIRECTIONS / (2 * np.pi)) + 0.5).astype(np.int32) % DIRECTIONS
     directions = np.bincount(bins.ravel(), magnitude.ravel(), DIRECTIONS)
-    return Layout(np.stack(maps), (directions / max(directions.sum(), 1e-12)).astype(np.float32))
+    return Arrangement(np.stack(maps), (directions / max(directions.sum(), 1e-12)).astype(np.float32))
 
 
-def move_layout(layout: Layout, motion: Motion) -> Layout:
-    """Return the layout of the mirrored or turned image (a quarter turn is counter-clockwise on the screen)."""
+def move_arrangement(arrangement: Arrangement, motion: Motion) -> Arrangement:
+    """Return the arrangement of the mirrored or turned image (a quarter turn is counter-clockwise on the screen)."""
     bins = np.arange(DIRECTIONS)
     if motion == "mirror left-right":
-        return Layout(layout.class_map[:, :, ::-1], layout.directions[(DIRECTIONS // 2 - bins) % DIRECTIONS])
+        return Arrangement(
+            arrangement.class_map[:, :, ::-1], arrangement.directions[(DIRECTIONS // 2 - bins) % DIRECTIONS]
+        )
     if motion == "mirror up-down":
-        return Layout(layout.class_map[:, ::-1], layout.directions[-bins % DIRECTIONS])
+        return Arrangement(arrangement.class_map[:, ::-1], arrangement.directions[-bins % DIRECTIONS])
     quarter = DIRECTIONS // 4
-    return Layout(np.rot90(layout.class_map, axes=(1, 2)), layout.directions[(bins + quarter) % DIRECTIONS])
+    return Arrangement(
+        np.rot90(arrangement.class_map, axes=(1, 2)), arrangement.directions[(bins + quarter) % DIRECTIONS]
+    )
 
 
-def measure_symmetry(layouts: Sequence[Layout], motion: Motion, seed: int = 0) -> Symmetry:
+def measure_symmetry(arrangements: Sequence[Arrangement], motion: Motion, seed: int = 0) -> Symmetry:
     """Test whether a motion changes all images of a data set in the same way.
 
     Let d be the change of an image's description by the motion. If images and their moved copies are equally likely,
@@ -97,10 +101,13 @@ def measure_symmetry(layouts: Sequence[Layout], motion: Motion, seed: int = 0) -
     asymmetry is (n |mean d|² - mean |d|²) / ((n - 1) mean |d|²), an unbiased estimate of the part of |d|² that all
     images share. Class maps and gradient directions have equal weight.
     """
-    count = len(layouts)
+    count = len(arrangements)
     if count < MIN_IMAGES:
         return Symmetry(motion, float("nan"), float("nan"))
-    changes = [_normalised(np.stack([_change(layout, motion)[part] for layout in layouts])) for part in range(2)]
+    changes = [
+        _normalise(np.stack([_measure_change(arrangement, motion)[part] for arrangement in arrangements]))
+        for part in range(2)
+    ]
     change = np.concatenate(changes, axis=1)
     power = float((change**2).sum(axis=1).mean())
     if power < 1e-12:
@@ -113,12 +120,12 @@ def measure_symmetry(layouts: Sequence[Layout], motion: Motion, seed: int = 0) -
     return Symmetry(motion, max(0.0, asymmetry), p_value)
 
 
-def _change(layout: Layout, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-    moved = move_layout(layout, motion)
-    return (layout.class_map - moved.class_map).ravel(), layout.directions - moved.directions
+def _measure_change(arrangement: Arrangement, motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    moved = move_arrangement(arrangement, motion)
+    return (arrangement.class_map - moved.class_map).ravel(), arrangement.directions - moved.directions
 
 
-def _normalised(changes: np.ndarray) -> np.ndarray:
+def _normalise(changes: np.ndarray) -> np.ndarray:
     """Scale (n, d) so that the mean squared length of a row is 1; all zeros stay."""
     power = (changes**2).sum(axis=1).mean()
     return changes / np.sqrt(power) if power > 1e-12 else np.zeros_like(changes)

@@ -1,4 +1,4 @@
-"""A few training steps with the settings of a plan: what they take, and that they work."""
+"""Run a few training steps with the settings of a plan, to test them and to measure their time."""
 
 import copy
 import math
@@ -14,12 +14,12 @@ from segapp.checkpoints.building import build_own
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.worker_processes import choose_workers
 from segapp.planning.decisions import Decision, build_config
-from segapp.planning.machine import USABLE, Machine, estimate_memory, measure_step
-from segapp.planning.schedule import Pace
+from segapp.planning.machine import USABLE_FRACTION, Machine, estimate_memory, measure_step
+from segapp.planning.run_length import Pace
 
-WHERE = "the plan"
-FORWARD = 1 / 3
-"""Of a training step's time."""
+ORIGIN = "the plan"
+FORWARD_FRACTION = 1 / 3
+"""Fraction of a training step's time that the forward pass takes."""
 
 
 class TooLargeError(Exception):
@@ -47,7 +47,7 @@ class Trial:
         """Return the seconds of a step and of a validation; raises TooLargeError where a step needs too much memory."""
         sizes = {"in_channels": self.data.channels, "num_classes": self.data.num_classes}
         net = _build(nn.Module, network["class_path"], {**network["init_args"], **sizes})
-        if estimate_memory(net, self.batch["image"]) > USABLE * self.machine.memory:
+        if estimate_memory(net, self.batch["image"]) > USABLE_FRACTION * self.machine.memory:
             raise TooLargeError
         criterion = _build(nn.Module, loss["class_path"], loss["init_args"])
         try:
@@ -66,11 +66,11 @@ class Trial:
         return max(step, self.loading / workers) if workers else step + self.loading
 
     def _estimate_validation(self, step: float) -> float:
-        """Return the time for all windows of the validation images, and for reading these."""
+        """Return the time for all windows of the validation images, and for reading the images."""
         data = self.data
         area = self.batch["image"].shape[2] * self.batch["image"].shape[3]
         alone = step if self.machine.kind == "cuda" else step / len(self.batch["image"])  # launches cost the time there
-        window = alone * FORWARD * max(1.0, data.window[0] * data.window[1] / area)
+        window = alone * FORWARD_FRACTION * max(1.0, data.window[0] * data.window[1] / area)
         items = data.source.items("val")
         sizes = [data.sampling.resize or item.image.shape[:2] for item in items]
         windows = sum(_count_windows(size, data.window, data.overlap) for size in sizes)
@@ -79,12 +79,12 @@ class Trial:
 
 def _count_windows(size: tuple[int, ...], window: tuple[int, int], overlap: float) -> int:
     counts = [
-        max(1, math.ceil((side - along * overlap) / (along * (1 - overlap))))
-        for side, along in zip(size, window, strict=True)
+        max(1, math.ceil((side - length * overlap) / (length * (1 - overlap))))
+        for side, length in zip(size, window, strict=True)
     ]
     return counts[0] * counts[1]
 
 
 def _build(kind: Any, class_path: str, init_args: dict[str, Any]) -> Any:
     settings = {"class_path": class_path, "init_args": init_args}
-    return build_own(WHERE, kind, class_path.rsplit(".", 1)[-1], settings)
+    return build_own(ORIGIN, kind, class_path.rsplit(".", 1)[-1], settings)

@@ -1,4 +1,4 @@
-"""The configuration of a plan as YAML, every decision with its reason above it."""
+"""Write the configuration of a plan as YAML, every decision with its reason above it."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ WIDTH = 110
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes mappings as blocks, lists of numbers or words on one line, and what occurs twice twice."""
+    """Writes mappings as blocks, lists of numbers or words on one line, and no references to repeated values."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Return that nothing is written as a reference."""
+        """Return True: no value is written as a reference to another."""
         return True
 
 

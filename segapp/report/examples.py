@@ -1,4 +1,4 @@
-"""Example predictions on a page, variant beside variant, with what their colours mean."""
+"""Add example predictions to a page, variant beside variant, with a legend of their colours."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Figures of a study, each drawn once: as PNG for documents, as SVG that takes the page's ink."""
+"""Draw the figures of a study, as PNG for documents and as SVG in the page's text colour."""
 
 import io
 import math
@@ -22,13 +22,13 @@ from segapp.terminal.text import for_plot, for_terminal
 matplotlib.use("agg")
 
 INK = "#24272d"
-"""In a PNG this colour; in a page whatever the text's colour is, so that figures suit light and dark."""
+"""Text colour of a PNG; in a page it is replaced by the page's, so that figures suit light and dark."""
 
 COLOURS = ("#2f7fc1", "#e08a1e", "#1f9e77", "#c8559a", "#8a6fd1", "#d4502f", "#5fa8b8", "#8b8f3a", "#8c8c8c")
 """Distinct to most eyes, readable on white and on near-black."""
 
-PANELS = 3
-"""Scores beside each other: with more, their numbers run into each other."""
+MAX_PANELS = 3
+"""Scores beside each other: with more, their tick labels overlap."""
 
 STYLE: Any = {
     "text.color": INK,
@@ -129,15 +129,15 @@ def _read_line(result: Result, name: str) -> list[float]:
 def draw_intervals(
     rows: Sequence[Mapping[str, Any]], label: str, zero: bool, points: Mapping[tuple[str, str], list[float]]
 ) -> Figure:
-    """Return estimates with their 95 % intervals, one per line, three panels (scores) beside each other.
+    """Draw estimates with their 95 % intervals, one per line, three panels (scores) beside each other.
 
-    `points` (score, label) lie behind, faintly. With `zero` the line of no difference is drawn.
+    `points` (score, label) are drawn faintly behind. With `zero` the line of no difference is drawn.
     """
     scores = list(dict.fromkeys(row["score"] for row in rows))
     labels = list(dict.fromkeys(row[label] for row in rows))
     shown = [wrap_label(name) for name in labels]
     lines = max(name.count("\n") for name in shown) + 1
-    across = min(len(scores), PANELS)
+    across = min(len(scores), MAX_PANELS)
     down = math.ceil(len(scores) / across)
     figure = make_figure(10, down * (1.3 + (0.14 + 0.16 * lines) * len(labels)))
     panels = np.atleast_1d(figure.subplots(down, across, sharey=True)).ravel()

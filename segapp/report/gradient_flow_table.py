@@ -48,8 +48,8 @@ def read_rows(path: Path) -> list[FlowRow]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:] if len(row) == len(COLUMNS)]
 
 
-def begin_table(path: Path, last_step: int) -> None:
-    """Make `path` a table that ends with `last_step`: new, or what an interrupted run left up to there."""
+def start_table(path: Path, last_step: int) -> None:
+    """Start a table, or truncate that of an interrupted run after `last_step`."""
     kept = [row for row in read_rows(path) if int(row["step"]) <= last_step] if path.is_file() and last_step else []
     with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -58,7 +58,7 @@ def begin_table(path: Path, last_step: int) -> None:
 
 
 def append_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Add a step's rows in one write."""
+    """Append the rows of a step in one write."""
     lines = "".join(",".join(_format_field(value) for value in row) + "\n" for row in rows)
     with path.open("a", newline="", encoding="utf-8") as file:
         file.write(lines)
@@ -72,7 +72,7 @@ def _format_field(value: object) -> str:
 
 @dataclass(frozen=True)
 class FlowTable:
-    """What a run's table holds, as arrays."""
+    """The table of a run, as arrays."""
 
     steps: list[int]
     modules: list[str]

@@ -1,4 +1,4 @@
-"""One HTML file that needs nothing else: no request leaves it, pictures are inside."""
+"""Write one HTML file that needs no other: images are embedded, and nothing is requested."""
 
 import base64
 from collections.abc import Iterable
@@ -34,9 +34,9 @@ th { font-weight: 600; vertical-align: bottom } .number { text-align: right }
 tbody tr:hover { background: var(--tint) } td:first-child, th:first-child { padding-left: .2rem }
 figure { margin: .8rem 0 } figure svg { width: 100%; height: auto; min-width: 40rem; display: block }
 figure > img { max-width: 100%; height: auto }
-.pictures { display: flex; flex-wrap: wrap; gap: .6rem; margin: .8rem 0 1.8rem }
-.pictures figure { width: 10.3rem; margin: 0 }
-.pictures img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block }
+.images { display: flex; flex-wrap: wrap; gap: .6rem; margin: .8rem 0 1.8rem }
+.images figure { width: 10.3rem; margin: 0 }
+.images img { width: 100%; image-rendering: pixelated; border-radius: .25rem; display: block }
 .legend span { display: inline-block; margin-right: 1rem } .legend i { display: inline-block; width: .8em; height: .8em;
   margin-right: .35em; border: 1px solid var(--soft); vertical-align: -.05em }
 pre { background: var(--tint); padding: .8rem; border-radius: .5rem; overflow-x: auto; font-size: .82rem }
@@ -53,7 +53,7 @@ class Page:
         self._sections: list[tuple[str, str, list[str]]] = []
 
     def add_section(self, title: str) -> None:
-        """Start a section: what is added from here stands under this heading."""
+        """Start a section: further content is added under this heading."""
         self._sections.append((f"s{len(self._sections) + 1}", title, []))
 
     def add(self, markup: str) -> None:
@@ -114,6 +114,6 @@ def format_legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = ""
     return f'<p class="note legend">{for_html(lead)} {squares}</p>'
 
 
-def arrange_in_row(pictures: list[str]) -> str:
+def arrange_in_row(images: list[str]) -> str:
     """Arrange images side by side, in a second row where they do not fit."""
-    return f'<div class="pictures">{"".join(pictures)}</div>'
+    return f'<div class="images">{"".join(images)}</div>'

@@ -1,4 +1,4 @@
-"""What finished runs left on the disk, as numbers."""
+"""Read the results of finished runs from their files."""
 
 import math
 import re
@@ -12,7 +12,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import read_table
-from segapp.metrics import TEST_SCORES, Overlap
+from segapp.metrics import TEST_SCORES, Overlap, Score
 from segapp.natural_order import make_natural_key
 from segapp.report.gradient_flow_table import FlowTable, read_flow
 from segapp.system.text_files import read_json
@@ -21,7 +21,8 @@ from segapp.system.text_files import read_json
 def is_lower_better(score: str) -> bool:
     """Return whether less is better: of a score per image (`hd95`), of its mean (`hd95/image`) and of the loss."""
     measure = score.partition("/")[0]
-    return measure == "loss" or any(measure in kind.lower_is_better for kind in (Overlap, *TEST_SCORES))
+    kinds: tuple[type[Score], ...] = (Overlap, *TEST_SCORES)
+    return measure == "loss" or any(measure in kind.lower_is_better for kind in kinds)
 
 
 def name_score(score: str) -> str:

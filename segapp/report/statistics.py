@@ -1,4 +1,4 @@
-"""How sure a difference between variants is, from scores per seed and image."""
+"""Estimate differences between variants and their uncertainty, from scores per seed and image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from scipy.stats import t
 class Interval:
     """An estimate, its 95 % interval, and the two-sided p of it being 0; NaN where there is nothing to estimate.
 
-    With a single seed of a single group nothing is known of the spread: the estimate stands alone.
+    With a single seed of a single group the spread is unknown: only the estimate is given.
     """
 
     estimate: float
@@ -22,9 +22,9 @@ class Interval:
 
 def sum_groups(scores: np.ndarray, groups: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return sums and counts (S, G) of (S, I) scores, NaN where undefined, over the images of each group."""
-    _, place = np.unique(np.asarray(groups), return_inverse=True)
-    member = np.zeros((scores.shape[1], place.max(initial=-1) + 1))
-    member[np.arange(len(place)), place] = 1
+    _, index = np.unique(np.asarray(groups), return_inverse=True)
+    member = np.zeros((scores.shape[1], index.max(initial=-1) + 1))
+    member[np.arange(len(index)), index] = 1
     return np.nan_to_num(scores) @ member, (~np.isnan(scores)).astype(float) @ member
 
 
@@ -36,38 +36,38 @@ def estimate_mean(scores: np.ndarray, groups: Sequence[str]) -> Interval:
     return _estimate(_compute_influences(scores[None], groups))
 
 
-def estimate_difference(ours: np.ndarray, theirs: np.ndarray, groups: Sequence[str]) -> Interval:
-    """Return the mean over `ours` (V variants, S seeds, I images) minus that over `theirs` (W, S, I), with its p.
+def estimate_difference(first: np.ndarray, second: np.ndarray, groups: Sequence[str]) -> Interval:
+    """Return the mean over `first` (V variants, S seeds, I images) minus that over `second` (W, S, I), with its p.
 
     Paired by seed and group. A variant's NaN scores are left out of its own mean, not of the other variants': where the
     target has no class, a prediction without one has no score, and a prediction with one scores 0.
     """
-    known = ~np.isnan(np.concatenate([ours, theirs])).all((0, 1))
+    known = ~np.isnan(np.concatenate([first, second])).all((0, 1))
     names = np.asarray(groups)[known].tolist()
-    return _estimate(_compute_influences(ours[..., known], names) - _compute_influences(theirs[..., known], names))
+    return _estimate(_compute_influences(first[..., known], names) - _compute_influences(second[..., known], names))
 
 
 def _compute_influences(scores: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     """Return (S, G) values whose mean is that over the variants of `scores` (V, S, I) of each variant's mean.
 
-    A variant's mean is a ratio: the sum of its scores over their number. Each value is that mean plus what this seed
-    and group change in it (the linear approximation of the ratio). Without NaN, and with groups of equal size, it is
-    the mean over variants and over the group's images.
+    A variant's mean is a ratio: the sum of its scores over their number. Each value is that mean plus the influence
+    of this seed and group on it (the linear approximation of the ratio). Without NaN, and with groups of equal size, it
+    is the mean over variants and over the group's images.
     """
-    of_variants = []
+    variant_values = []
     for variant in scores:
         sums, counts = sum_groups(variant, groups)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = sums.sum() / counts.sum()
-            of_variants.append(mean + (sums - mean * counts) * sums.size / counts.sum())
-    return np.mean(of_variants, axis=0)
+            variant_values.append(mean + (sums - mean * counts) * sums.size / counts.sum())
+    return np.mean(variant_values, axis=0)
 
 
 def _estimate(values: np.ndarray) -> Interval:
     """Return the mean of (S, G) values with the interval and p of Student's t, seeds and groups both being random.
 
     The variance of the mean is (MS_seeds + max(MS_groups - MS_rest, 0)) / (S G), of the mean squares of a two-way
-    analysis of variance, with Satterthwaite's degrees of freedom: what is done with readers and cases in diagnostic
+    analysis of variance, with Satterthwaite's degrees of freedom: as for readers and cases in diagnostic
     studies (Dorfman, Berbaum and Metz 1992, in the form of Hillis 2007, groups counted as few).
     """
     seeds, groups = values.shape

@@ -1,4 +1,4 @@
-"""The same rows as CSV, LaTeX and HTML."""
+"""Write the same rows as CSV, LaTeX and HTML."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ import yaml
 from segapp.cli import main
 from segapp.commands.plan import read_budget
 from segapp.errors import MisuseError
-from segapp.planning.geometry import PIXELS_PER_STEP
+from segapp.planning.sizes import PIXELS_PER_STEP
 from tests.planning.discs import plan, write_discs
 
 

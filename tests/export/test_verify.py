@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segapp.export.verify import TOLERANCES, compare
+from segapp.export.verify import TOLERANCES, compare_runtimes
 from segapp.inference.readable_image import ArrayImage
 from tests.inference.checkpoints import make_spec
 from tests.inference.runtimes import LocalRuntime
@@ -19,5 +19,5 @@ class OddSizesFail(LocalRuntime):
 def test_numbers_that_are_none_do_not_pass_wherever_they_are():
     spec = make_spec()
     images = [ArrayImage(np.zeros((64, 64, 3), np.uint8))]
-    assert compare(LocalRuntime(2), LocalRuntime(2), spec, images, TOLERANCES["fp32"]).passed
-    assert not compare(LocalRuntime(2), OddSizesFail(2), spec, images, TOLERANCES["fp32"]).passed
+    assert compare_runtimes(LocalRuntime(2), LocalRuntime(2), spec, images, TOLERANCES["fp32"]).passed
+    assert not compare_runtimes(LocalRuntime(2), OddSizesFail(2), spec, images, TOLERANCES["fp32"]).passed

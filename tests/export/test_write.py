@@ -29,7 +29,7 @@ def test_nothing_is_overwritten_and_interruptions_leave_nothing(exports, tmp_pat
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "compare", interrupted)
+    monkeypatch.setattr(writing, "compare_runtimes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export(str(exports / "0.ckpt"), "weights", str(tmp_path / "new"))
     assert list(tmp_path.iterdir()) == []

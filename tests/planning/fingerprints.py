@@ -4,7 +4,7 @@ import numpy as np
 
 from segapp.planning.fingerprint import Fingerprint, ImageFacts
 from segapp.planning.object_sizes import ObjectSizes
-from segapp.planning.symmetry import Layout
+from segapp.planning.symmetry import Arrangement
 
 
 def facts(name, size=(64, 64), counts=(90, 10), thumbnail=None, extents=(20,), dtype="uint8", mean=(0.5,)):
@@ -22,7 +22,7 @@ def facts(name, size=(64, 64), counts=(90, 10), thumbnail=None, extents=(20,), d
         counts=np.array(counts),
         ignored=0,
         objects=(objects,),
-        layout=Layout(np.zeros((2, 8, 8), np.float32), np.zeros(16, np.float32)),
+        arrangement=Arrangement(np.zeros((2, 8, 8), np.float32), np.zeros(16, np.float32)),
         thumbnail=np.zeros((4, 4), np.float32) if thumbnail is None else thumbnail,
     )
 

@@ -36,7 +36,7 @@ def write_items(count=4):
 
 def test_counts_and_moments_are_those_of_all_pixels():
     found = read_fingerprint(write_items(), ["a", "b"], 0, progress=False)
-    assert found.count_classes.tolist() == [32, 16] and found.class_fractions == pytest.approx([2 / 3, 1 / 3])
+    assert found.class_counts.tolist() == [32, 16] and found.class_fractions == pytest.approx([2 / 3, 1 / 3])
     assert found.images_with.tolist() == [4, 4] and found.images[0].ignored == 4
     values = np.array([0, 0.2, 0.4, 0.6])
     assert found.mean == pytest.approx([values.mean()]) and found.std == pytest.approx([values.std()])
@@ -63,7 +63,7 @@ def test_items_without_anything_to_learn_are_refused(mask, told):
 
 
 def test_of_very_many_images_some_are_read_evenly(monkeypatch):
-    monkeypatch.setattr("segapp.planning.fingerprint.MOST_IMAGES", 3)
+    monkeypatch.setattr("segapp.planning.fingerprint.MAX_IMAGES", 3)
     found = read_fingerprint(write_items(5), ["a", "b"], 0, progress=False)
     assert ([image.name for image in found.images], found.total) == (["0", "1", "3"], 5)
 
@@ -75,11 +75,11 @@ def test_an_extent_is_that_of_the_object_in_which_a_pixel_lies():
 
 
 def test_a_large_image_is_reduced_and_its_objects_are_not(monkeypatch):
-    monkeypatch.setattr("segapp.planning.fingerprint.DETAIL", 32)
+    monkeypatch.setattr("segapp.planning.fingerprint.MAX_SIDE", 32)
     mask = np.zeros((64, 64), np.uint8)
     mask[16:48, 16:32] = 1
     found = read_fingerprint([item(f"{i}", np.zeros((64, 64, 3), np.uint8), mask) for i in range(3)], ["a", "b"], 0)
     (objects,) = [o for o in found.images[0].objects if o.class_index == 1]
     assert (objects.areas.tolist(), objects.extents.tolist()) == ([512], [32])
-    assert found.count_classes.tolist() == [3 * (64 * 64 - 512), 3 * 512]
+    assert found.class_counts.tolist() == [3 * (64 * 64 - 512), 3 * 512]
     assert found.convert_to_grey().mean.shape == (1,)

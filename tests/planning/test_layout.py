@@ -33,7 +33,7 @@ def test_folders_of_train_and_val_are_found_from_those_of_train(tmp_path):
             cv2.imwrite(str(tmp_path / split / kind / f"{split}.png"), np.zeros((4, 4), np.uint8))
     layout = find_layout(str(tmp_path / "train" / "img"), str(tmp_path / "train" / "ann"))
     assert layout.split_folders == {"train": "train", "val": "valid"}
-    assert len(layout.find()) == 2
+    assert len(layout.find_images()) == 2
 
 
 def test_names_that_do_not_agree_are_told(tmp_path):
@@ -60,4 +60,4 @@ def test_masks_beside_their_images_are_no_images(tmp_path):
         for suffix in ("", "_mask"):
             cv2.imwrite(str(tmp_path / f"{name}{suffix}.png"), np.zeros((4, 4), np.uint8))
     layout = find_layout(str(tmp_path), str(tmp_path / "{stem}_mask.*"))
-    assert [image.name for image in layout.find()] == ["a", "b"]
+    assert [image.name for image in layout.find_images()] == ["a", "b"]

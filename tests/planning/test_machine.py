@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from segapp.planning import machine
-from segapp.planning.machine import Machine, estimate_memory, look_at_machine, measure_step
+from segapp.planning.machine import Machine, describe_machine, estimate_memory, measure_step
 
 CPU = Machine("cpu", "a machine", 2**30, 2**30, 1)
 
@@ -18,7 +18,7 @@ def test_a_machine_without_gpu_has_the_memory_and_cores_of_its_container(monkeyp
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(machine, "read_memory_limit", lambda: 2**20)
     monkeypatch.setattr(machine, "count_usable_cores", lambda: 3)
-    found = look_at_machine()
+    found = describe_machine()
     assert (found.kind, found.memory, found.main_memory, found.cores) == ("cpu", 2**20, 2**20, 3)
     assert found.name.startswith("3 cores")
 
@@ -27,7 +27,7 @@ def test_a_gpu_s_own_memory_counts(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(name="GPU", total_memory=2**33))
     monkeypatch.setattr(machine, "read_memory_limit", lambda: 2**20)
-    found = look_at_machine()
+    found = describe_machine()
     assert (found.kind, found.name, found.memory, found.main_memory) == ("cuda", "GPU", 2**33, 2**20)
 
 

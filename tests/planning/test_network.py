@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.planning.geometry import choose_geometry
 from segapp.planning.network import list_networks
+from segapp.planning.sizes import choose_sizes
 from tests.planning.fingerprints import facts, fingerprint
 
 
@@ -22,14 +22,14 @@ from tests.planning.fingerprints import facts, fingerprint
 def test_photographs_start_from_weights(monkeypatch, mean, dtype, count, expected):
     monkeypatch.setattr("segapp.planning.network.find_package", lambda: None)
     one = fingerprint(facts("a", mean=mean, dtype=dtype))
-    network = list_networks(one, choose_geometry(one, "cpu"), count, "cpu")[0]
+    network = list_networks(one, choose_sizes(one, "cpu"), count, "cpu")[0]
     assert network.settings["init_args"]["encoder"]["class_path"].endswith(expected)
 
 
 def test_without_the_package_a_plan_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("segapp.planning.network.find_package", _raise_missing)
     one = fingerprint(facts("a", mean=(0.4, 0.5, 0.6)))
-    assert "segapp[pretrained]" in list_networks(one, choose_geometry(one, "cpu"), 100, "cpu")[0].reason
+    assert "segapp[pretrained]" in list_networks(one, choose_sizes(one, "cpu"), 100, "cpu")[0].reason
 
 
 def _raise_missing():
@@ -45,7 +45,7 @@ def _raise_missing():
 )
 def test_a_network_follows_from_levels_and_batch(levels, batch, norm, deep, widths):
     one = fingerprint(facts("a"))
-    geometry = replace(choose_geometry(one, "cpu"), levels=levels, batch_size=batch)
+    geometry = replace(choose_sizes(one, "cpu"), levels=levels, batch_size=batch)
     wide, narrow = list_networks(one, geometry, 100, "cpu")
     settings = narrow.settings["init_args"]
     assert settings["encoder"]["init_args"] == {"widths": widths, "block": {"short_skip": "add", "norm": norm}}

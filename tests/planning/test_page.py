@@ -10,10 +10,10 @@ import pytest
 from segapp.datasets.source import Item
 from segapp.planning import page
 from segapp.planning.decisions import Decision
-from segapp.planning.geometry import choose_geometry
 from segapp.planning.machine import Machine
 from segapp.planning.page import draw_classes, draw_intensities, draw_objects, draw_sample, draw_sizes, write_page
 from segapp.planning.plan import Plan
+from segapp.planning.sizes import choose_sizes
 from segapp.report.figures import make_figure
 from tests.loading.conftest import Pixels
 from tests.planning.fingerprints import facts, fingerprint
@@ -28,7 +28,7 @@ def make_plan(name="mine", item_name="a", sample=(64, 64)):
     mask[:, 200:] = 1
     item = Item(item_name, item_name, Pixels(np.full((200, 400, 1), 100, np.uint8)), Pixels(mask))
     source = SimpleNamespace(items=lambda split: [item] if split == "train" else [], palette=((0, 0, 0), GREEN))
-    geometry = choose_geometry(one, "cpu", pixels=2 * 128**2)
+    geometry = choose_sizes(one, "cpu", pixels=2 * 128**2)
     geometry = SimpleNamespace(**{**vars(geometry), "sample": sample, "is_reduced": False})
     machine = Machine("cpu", "a machine", 2**30, 2**30, 2)
     decisions = (Decision("data.crop", [64, 64], "since <b>objects</b> are small"),)

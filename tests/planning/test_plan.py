@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from segapp.planning.geometry import PIXELS_PER_STEP
 from segapp.planning.machine import Machine
+from segapp.planning.sizes import PIXELS_PER_STEP
 from tests.planning.discs import plan, write_discs
 
 
@@ -25,7 +25,7 @@ def test_an_unreadable_image_is_left_out_by_name(discs, monkeypatch):
 
 def test_too_little_memory_is_told(discs, monkeypatch, capsys):
     tiny = Machine("cpu", "a small machine", memory=2**20, main_memory=2**20, cores=1)
-    monkeypatch.setattr("segapp.commands.plan.look_at_machine", lambda: tiny)
+    monkeypatch.setattr("segapp.commands.plan.describe_machine", lambda: tiny)
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 128**2)
     assert plan(discs) == 2
     assert "a small machine" in capsys.readouterr().err

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segapp.planning.geometry import choose_geometry
 from segapp.planning.sampling import choose_loss, choose_sampling
+from segapp.planning.sizes import choose_sizes
 from tests.planning.fingerprints import facts, fingerprint
 
 
 def test_crops_are_centred_on_what_is_rare_and_it_weighs_more():
     image = facts("a", (512, 512), counts=(99_900, 100))
     one = fingerprint(image)
-    oversample, *_ = choose_sampling(one, choose_geometry(one, "cpu"))
+    oversample, *_ = choose_sampling(one, choose_sizes(one, "cpu"))
     (loss,) = choose_loss(one, deep_supervision=0)
     assert oversample.value == 0.33
     assert loss.value["init_args"]["class_weights"] == [1.0, pytest.approx(np.sqrt(10), abs=0.01)]
@@ -21,15 +21,15 @@ def test_crops_are_centred_on_what_is_rare_and_it_weighs_more():
 
 def test_crops_of_common_classes_and_whole_images_are_random():
     common = fingerprint(facts("a", (512, 512), counts=(60, 40)))
-    assert choose_sampling(common, choose_geometry(common, "cpu"))[0].value == 0
+    assert choose_sampling(common, choose_sizes(common, "cpu"))[0].value == 0
     rare = fingerprint(facts("a", (64, 64), counts=(99_900, 100)))
-    assert choose_sampling(rare, choose_geometry(rare, "cpu"))[0].value == 0  # a sample is the whole image
+    assert choose_sampling(rare, choose_sizes(rare, "cpu"))[0].value == 0  # a sample is the whole image
 
 
 def test_a_class_in_few_images_is_oversampled():
     images = [facts(f"{i}", (512, 512), counts=(70, 30 * (i == 0))) for i in range(4)]
     one = fingerprint(*images)
-    assert choose_sampling(one, choose_geometry(one, "cpu"))[0].value == 0.33
+    assert choose_sampling(one, choose_sizes(one, "cpu"))[0].value == 0.33
 
 
 def test_weights_are_bounded_and_only_of_rare_classes():

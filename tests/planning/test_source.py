@@ -9,7 +9,7 @@ import yaml
 from segapp.cli import main
 from segapp.errors import MisuseError
 from segapp.planning.decisions import build_config
-from segapp.planning.geometry import PIXELS_PER_STEP
+from segapp.planning.sizes import PIXELS_PER_STEP
 from segapp.planning.source import describe_folder, describe_section
 from tests.planning.discs import plan, write_discs
 

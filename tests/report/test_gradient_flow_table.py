@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.report.gradient_flow_table import COLUMNS, append_rows, begin_table, read_flow, read_rows
+from segapp.report.gradient_flow_table import COLUMNS, append_rows, read_flow, read_rows, start_table
 
 
 def step(number: int) -> list[list[object]]:
@@ -19,14 +19,14 @@ def step(number: int) -> list[list[object]]:
 @pytest.fixture
 def table(tmp_path):
     path = tmp_path / "gradient_flow.csv"
-    begin_table(path, 0)
+    start_table(path, 0)
     for number in (1, 10, 20):
         append_rows(path, step(number))
     return path
 
 
 def test_a_new_table_has_only_its_columns(tmp_path):
-    begin_table(tmp_path / "new.csv", 0)
+    start_table(tmp_path / "new.csv", 0)
     assert (tmp_path / "new.csv").read_text() == (
         "epoch,step,order,module,gradient_norm,clip_coefficient,weight_norm,update_ratio,"
         "dead_channels,activation_mean,activation_variance,skipped\n"
@@ -41,9 +41,9 @@ def test_what_does_not_exist_is_empty(table):
 
 def test_a_resumed_run_keeps_the_rows_up_to_its_step(table):
     whole = table.read_text()
-    begin_table(table, 10)
+    start_table(table, 10)
     assert table.read_text() == "".join(whole.splitlines(keepends=True)[:5])
-    begin_table(table, 0)
+    start_table(table, 0)
     assert read_rows(table) == []
 
 
@@ -52,7 +52,7 @@ def test_the_torn_line_of_a_killed_run_is_left_out(table, torn):
     with table.open("a") as file:
         file.write(torn)
     assert len(read_rows(table)) == 6
-    begin_table(table, 100)
+    start_table(table, 100)
     append_rows(table, step(30))
     assert [row["step"] for row in read_rows(table)][-3:] == ["20", "30", "30"]
 
@@ -73,6 +73,6 @@ def test_files_that_are_no_such_table_are_named(tmp_path):
     (tmp_path / "b.csv").write_text("step,loss\n1,2\n")
     with pytest.raises(SegappError, match=r"b\.csv: is no table of gradient flow"):
         read_rows(tmp_path / "b.csv")
-    begin_table(tmp_path / "c.csv", 0)
+    start_table(tmp_path / "c.csv", 0)
     with pytest.raises(SegappError, match="holds no measured step"):
         read_flow(tmp_path / "c.csv")

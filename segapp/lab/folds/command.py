@@ -6,8 +6,8 @@ from pathlib import Path
 
 from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.errors import MisuseError
-from segapp.export.sample_images import generated
-from segapp.export.write import Order, Trained, write_bundle
+from segapp.export.sample_images import generate_images
+from segapp.export.write import ExportRequest, TrainedNetwork, write_bundle
 from segapp.lab.folds.config import read_folds
 from segapp.lab.folds.page import write_page
 from segapp.lab.folds.tables import make_fold_rows, make_image_rows, make_score_rows
@@ -81,8 +81,8 @@ def _write_ensemble(jobs: Sequence[StudyJob], results: Sequence[Result], folder:
         allow = sorted({name for job in jobs for name in job.classes})
         opened = [load_checkpoint(path, allow) for path in best]
         spec = opened[0][0]
-        order = Order("weights", "fp32", generated(spec), [], False, None, None, allow)
-        write_bundle([Trained(net, record["net"]) for _, net, record in opened], spec, order, target, print)
+        request = ExportRequest("weights", "fp32", generate_images(spec), [], False, None, None, allow)
+        write_bundle([TrainedNetwork(net, record["net"]) for _, net, record in opened], spec, request, target, print)
     elif not target.is_dir():
         raise MisuseError(f"{target} is no folder; remove it, and the same command writes the ensemble there.")
     print(f"ensemble: {target}")

@@ -15,7 +15,7 @@ from segapp.errors import MisuseError
 from segapp.lab.gradient_flow.activations import ActivationWatch, is_compiled, list_own_parameters, watched_modules
 from segapp.lab.gradient_flow.figures import draw_run
 from segapp.lab.gradient_flow.norms import clip_coefficients, compute_norm, list_gradients, snapshot, update_ratio
-from segapp.report.gradient_flow_table import append_rows, begin_table, read_rows
+from segapp.report.gradient_flow_table import append_rows, read_rows, start_table
 
 
 class GradientFlow(Callback):
@@ -64,7 +64,7 @@ class GradientFlow(Callback):
         self._watch = ActivationWatch(watched_modules(net), compiled)
         self._order = {}
         if trainer.is_global_zero:
-            begin_table(self._locate_csv(trainer), trainer.global_step)
+            start_table(self._locate_csv(trainer), trainer.global_step)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Watch the forward pass of a step that is due."""

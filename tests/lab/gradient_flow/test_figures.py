@@ -9,11 +9,11 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.lab.gradient_flow.figures import NORM, draw_heatmaps, draw_profiles, draw_run, draw_runs, log_scale
-from segapp.report.gradient_flow_table import append_rows, begin_table, compute_median, read_flow
+from segapp.report.gradient_flow_table import append_rows, compute_median, read_flow, start_table
 
 
 def table(path, scale: float, modules: int = 3):
-    begin_table(path, 0)
+    start_table(path, 0)
     for number in (1, 5, 10):
         rows = [[0, number, m, f"m.{m}", scale * 10.0**-m, 1.0, 1.0, 1e-3, 0.0, 0.0, 1.0, 0] for m in range(modules)]
         append_rows(path, rows)

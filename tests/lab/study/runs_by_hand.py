@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from segapp.io import write_image, write_mask
-from segapp.report.gradient_flow_table import append_rows, begin_table
+from segapp.report.gradient_flow_table import append_rows, start_table
 from segapp.report.results import Result
 
 SCORES = {  # variant → seed → (tp, fp, fn) of class b and hd95 per image
@@ -41,7 +41,7 @@ def run(folder: Path, variant: str, seed: int, flow: bool) -> Result:
         place / "metrics.csv", "epoch,step,train/loss,val/loss,val/dice/dataset", ["0,1,1,2,0.3", "1,2,0.5,1,0.2"]
     )
     if flow:
-        begin_table(place / "gradient_flow.csv", 0)
+        start_table(place / "gradient_flow.csv", 0)
         for step, first in ((1, 1.0), (9, 4.0), (18, None)):
             measured = [("encoder.0", first), ("head", 2.0)]
             rows = [[0, step, o, m, norm, 1.0, 1.0, 1e-3, 0.0, 0.0, 1.0, 0] for o, (m, norm) in enumerate(measured)]

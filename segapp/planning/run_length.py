@@ -1,4 +1,4 @@
-"""How many steps, how often validated, and with what rate."""
+"""Choose how many steps a run has and how often it is validated, by a budget."""
 
 import math
 from dataclasses import dataclass
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from segapp.errors import MisuseError
 from segapp.planning.decisions import Decision
 
-VALIDATIONS = 20
-"""A run is validated so many times, or less often where that would take more than `VALIDATING` of its time."""
-VALIDATING = 0.15
-FEWEST = 4
-START = 15.0
+MAX_VALIDATIONS = 20
+"""Validations of a run, or fewer where they would take more than `MAX_VALIDATION_FRACTION` of its time."""
+MAX_VALIDATION_FRACTION = 0.15
+MIN_VALIDATIONS = 4
+START_SECONDS = 15.0
 """Seconds until the first step, from reading settings to filling the loader."""
-SPARED = 0.05
-"""Fraction of the budget that is kept for what is slower than measured; what is left of it is not used."""
+RESERVED_FRACTION = 0.05
+"""Fraction of the budget that is reserved for steps slower than measured; the rest of it is not used."""
 FEW_STEPS = 300
 PATIENCE = 8
-"""Validations without a better one, of 20, after which a run is ended: more than noise, less than half a run."""
+"""Validations without a better one, of 20, after which a run ends: more than noise, less than half a run."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What one step and one validation take, in seconds."""
+    """Seconds of one step and of one validation."""
 
     step: float
     validation: float
 
 
 @dataclass(frozen=True)
-class Schedule:
+class RunLength:
     """How long a run is."""
 
     steps: int
@@ -41,18 +41,18 @@ class Schedule:
 
 def count_affordable_steps(pace: Pace, budget: float) -> float:
     """Return how many steps fit into a budget of seconds, with their validations."""
-    seconds = (budget - START) * (1 - SPARED)
+    seconds = (budget - START_SECONDS) * (1 - RESERVED_FRACTION)
     return max(0.0, seconds - count_validations(pace, budget) * pace.validation) / pace.step
 
 
 def count_validations(pace: Pace, budget: float) -> int:
     """Return how often a run is validated."""
-    affordable = int(VALIDATING * budget / max(pace.validation, 1e-9))
-    return min(VALIDATIONS, max(FEWEST, affordable))
+    affordable = int(MAX_VALIDATION_FRACTION * budget / max(pace.validation, 1e-9))
+    return min(MAX_VALIDATIONS, max(MIN_VALIDATIONS, affordable))
 
 
-def plan_schedule(pace: Pace, budget: float, images: int, batch_size: int) -> Schedule:
-    """Return the schedule of a budget; MisuseError where it is too small for one look at every image.
+def choose_run_length(pace: Pace, budget: float, images: int, batch_size: int) -> RunLength:
+    """Return the run that fills a budget; MisuseError where it is too small for one epoch.
 
     Args:
         pace: As measured.
@@ -61,9 +61,9 @@ def plan_schedule(pace: Pace, budget: float, images: int, batch_size: int) -> Sc
         batch_size: Samples a step.
     """
     affordable = int(count_affordable_steps(pace, budget))
-    if affordable * batch_size < images or affordable < FEWEST:
-        least = max(math.ceil(images / batch_size), FEWEST) * pace.step + FEWEST * pace.validation
-        minutes = math.ceil(1.2 * (least / (1 - SPARED) + START) / 60)
+    if affordable * batch_size < images or affordable < MIN_VALIDATIONS:
+        least = max(math.ceil(images / batch_size), MIN_VALIDATIONS) * pace.step + MIN_VALIDATIONS * pace.validation
+        minutes = math.ceil(1.2 * (least / (1 - RESERVED_FRACTION) + START_SECONDS) / 60)
         raise MisuseError(
             f"a budget of {budget / 60:.3g} minutes is too small for one epoch: {images} images take "
             f"{math.ceil(images / batch_size)} steps of {pace.step:.2g} s, and a validation {pace.validation:.2g} s; "
@@ -73,22 +73,22 @@ def plan_schedule(pace: Pace, budget: float, images: int, batch_size: int) -> Sc
     crops = max(1, round(interval * batch_size / images))
     epoch = max(1, images * crops // batch_size)
     if crops == 1 and epoch > 1.5 * interval:
-        return Schedule(interval * (affordable // interval), interval, 1, epoch)
-    return Schedule(epoch * max(1, affordable // epoch), epoch, crops, epoch)
+        return RunLength(interval * (affordable // interval), interval, 1, epoch)
+    return RunLength(epoch * max(1, affordable // epoch), epoch, crops, epoch)
 
 
-def decide_schedule(schedule: Schedule, pace: Pace, budget: float, images: int, batch_size: int) -> list[Decision]:
+def decide_training(length: RunLength, pace: Pace, budget: float, images: int, batch_size: int) -> list[Decision]:
     """Return the settings of optimiser, rate and trainer."""
-    samples = schedule.steps * batch_size
-    told = (
-        f"{schedule.steps} steps of {batch_size} samples see each of {images} images {samples / images:.3g} times. "
+    samples = length.steps * batch_size
+    reason = (
+        f"{length.steps} steps of {batch_size} samples see each of {images} images {samples / images:.3g} times. "
         f"On this device a step took {pace.step:.2g} s and a validation {pace.validation:.2g} s: about "
-        f"{(schedule.steps * pace.step + schedule.steps / schedule.interval * pace.validation) / 60:.3g} of "
+        f"{(length.steps * pace.step + length.steps / length.interval * pace.validation) / 60:.3g} of "
         f"{budget / 60:.3g} minutes."
     )
-    if schedule.steps < FEW_STEPS:
-        told += " These are few: a larger --budget will give a better network."
-    decay = round(min(0.999, max(0.99, 1 - 50 / schedule.steps)), 4)
+    if length.steps < FEW_STEPS:
+        reason += " These are few: a larger --budget will give a better network."
+    decay = round(min(0.999, max(0.99, 1 - 50 / length.steps)), 4)
     return [
         Decision("model.optimizer", _make_part("torch.optim.AdamW", lr=1e-3, weight_decay=1e-4), ""),
         Decision(
@@ -96,8 +96,8 @@ def decide_schedule(schedule: Schedule, pace: Pace, budget: float, images: int, 
             _make_part("segapp.schedules.WarmupCosine", warmup=0.05),
             "Rises for a twentieth of the steps and falls to zero with the last one.",
         ),
-        Decision("trainer.max_steps", schedule.steps, told),
-        *_decide_validation(schedule),
+        Decision("trainer.max_steps", length.steps, reason),
+        *_decide_validation(length),
         Decision("trainer.gradient_clip_val", 1.0, ""),
         Decision(
             "trainer.callbacks",
@@ -114,12 +114,12 @@ def decide_schedule(schedule: Schedule, pace: Pace, budget: float, images: int, 
     ]
 
 
-def _decide_validation(schedule: Schedule) -> list[Decision]:
-    if schedule.interval == schedule.epoch:
+def _decide_validation(length: RunLength) -> list[Decision]:
+    if length.interval == length.epoch:
         return []
-    reason = f"An epoch has {schedule.epoch} steps, so validations come within it."
+    reason = f"An epoch has {length.epoch} steps, so validations come within it."
     return [
-        Decision("trainer.val_check_interval", schedule.interval, reason),
+        Decision("trainer.val_check_interval", length.interval, reason),
         Decision("trainer.check_val_every_n_epoch", None, ""),
     ]
 

@@ -1,4 +1,4 @@
-"""How large crops are, whether images are reduced, and how many levels a network has."""
+"""Choose the size of crops or reduced images, the batch size, and the number of levels of the network."""
 
 import math
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from segapp.planning.fingerprint import Fingerprint
 MIN_CROP, MAX_CROP = 128, 1024
 OBJECTS_PER_CROP = 4
 """A crop is so many times as long as the objects of the 90th percentile, where images and the step's pixels allow."""
-THIN = 8.0
+MIN_THICKNESS = 8.0
 """Images are reduced only as far as every class keeps this mean width, in pixels."""
-DEEPEST = 8
-"""Smallest side of the deepest level's features, in pixels: less is all padding."""
+MIN_DEEPEST_SIDE = 8
+"""Smallest side of the deepest level's features, in pixels: smaller ones are mostly padding."""
 MIN_LEVELS, MAX_LEVELS = 4, 7
 STRIDE = 32
 """Crops are multiples of it, so that encoders of five halvings divide them."""
 PIXELS_PER_STEP = {"cpu": 8 * 256**2, "cuda": 16 * 512**2, "mps": 8 * 384**2}
-"""Pixels in the batch of one step: what keeps the device busy, and enough for batch statistics."""
-CROPS_PER_STEP, WHOLE_PER_STEP = 8, 4
-"""Samples that a step holds at least: crops of images, and reduced whole images."""
+"""Pixels in the batch of one step: enough to keep the device busy and for batch statistics."""
+MIN_CROPS_PER_STEP, MIN_IMAGES_PER_STEP = 8, 4
+"""Fewest samples of a step: crops of images, and reduced images."""
 MIN_BATCH, MAX_BATCH = 2, 64
 
 
 @dataclass(frozen=True)
-class Geometry:
+class PlannedSizes:
     """The sizes that a plan has chosen."""
 
     sample: tuple[int, int]
@@ -55,90 +55,90 @@ class Geometry:
         ]
 
 
-def choose_geometry(fingerprint: Fingerprint, device: str, pixels: int | None = None) -> Geometry:
+def choose_sizes(fingerprint: Fingerprint, device: str, pixels: int | None = None) -> PlannedSizes:
     """Choose crop, levels and batch from the sizes of images and objects and the pixels that a step may hold.
 
     Args:
         fingerprint: Of the data set.
         device: cpu, cuda or mps.
-        pixels: Of one step; default: what keeps the device busy. Less where its memory is too small for that.
+        pixels: Of one step; default: enough to keep the device busy. Fewer where its memory is too small.
     """
     pixels = pixels or PIXELS_PER_STEP[device]
     typical = int(np.median(fingerprint.sizes[:, 0])), int(np.median(fingerprint.sizes[:, 1]))
     extent = fingerprint.measure_extent(0.9)
-    longest = min(MAX_CROP, max(MIN_CROP, math.sqrt(pixels / CROPS_PER_STEP)))
-    reduced = _reduce(fingerprint, typical, extent, longest, pixels)
+    longest = min(MAX_CROP, max(MIN_CROP, math.sqrt(pixels / MIN_CROPS_PER_STEP)))
+    reduced = _choose_reduced_size(fingerprint, typical, extent, longest, pixels)
     if reduced is not None:
         sample, factor = reduced, max(reduced) / max(typical)
-        told = _tell_reduced(fingerprint, sample, factor, extent)
+        reason = _explain_reduced(fingerprint, sample, factor, extent)
     else:
         wanted = max(MIN_CROP, OBJECTS_PER_CROP * extent)
         sample = (
             _round_crop(min(typical[0], longest, wanted), typical[0]),
             _round_crop(min(typical[1], longest, wanted), typical[1]),
         )
-        factor, told = (
+        factor, reason = (
             1.0,
-            _tell_crop(fingerprint, sample, typical, extent, wanted > longest and max(typical) > longest),
+            _explain_crop(fingerprint, sample, typical, extent, wanted > longest and max(typical) > longest),
         )
     batch = int(min(MAX_BATCH, max(MIN_BATCH, pixels // (sample[0] * sample[1]))))
     levels = _choose_levels(extent * factor, min(sample))
     visible = 1.0 if reduced else min(1.0, sample[0] / typical[0]) * min(1.0, sample[1] / typical[1])
     filled = f"{batch} samples fill a step of {pixels / 1e6:.2g} million pixels, enough to keep the device busy."
-    return Geometry(sample, reduced is not None, levels, batch, visible, (told, filled))
+    return PlannedSizes(sample, reduced is not None, levels, batch, visible, (reason, filled))
 
 
-def _reduce(
+def _choose_reduced_size(
     fingerprint: Fingerprint, typical: tuple[int, int], extent: float, longest: float, pixels: int
 ) -> tuple[int, int] | None:
     """Return the size that images are reduced to, where they are larger than need be; None where they are not.
 
-    They are if a crop of the stored pixels would show less than half of an object, and all that is thin stays wide.
+    They are where a crop of the stored pixels would show less than half of an object, and thin classes stay wide.
     """
     if extent <= 2 * longest or max(typical) <= 2 * longest:
         return None
-    factor = min(1.0, math.sqrt(pixels / WHOLE_PER_STEP / (typical[0] * typical[1])), MAX_CROP / max(typical))
-    if fingerprint.thinnest * factor < THIN:
+    factor = min(1.0, math.sqrt(pixels / MIN_IMAGES_PER_STEP / (typical[0] * typical[1])), MAX_CROP / max(typical))
+    if fingerprint.thinnest * factor < MIN_THICKNESS:
         return None
     return _round_crop(typical[0] * factor, 0), _round_crop(typical[1] * factor, 0)
 
 
 def _choose_levels(extent: float, side: int) -> int:
-    """Return so many levels that one position of the deepest sees the largest objects, and keeps `DEEPEST` positions.
+    """Return so many levels that one position of the deepest sees the largest objects, and its sides stay long enough.
 
     Two 3×3 convolutions at each level see 4 of its pixels more: with L levels about 4 (2^L - 1) pixels of the image.
     """
-    seeing = math.ceil(math.log2(max(extent, 1) / 4 + 1))
-    fitting = int(math.log2(max(side, DEEPEST) / DEEPEST)) + 1
-    return max(2, min(max(seeing, MIN_LEVELS), fitting, MAX_LEVELS))
+    needed = math.ceil(math.log2(max(extent, 1) / 4 + 1))
+    fitting = int(math.log2(max(side, MIN_DEEPEST_SIDE) / MIN_DEEPEST_SIDE)) + 1
+    return max(2, min(max(needed, MIN_LEVELS), fitting, MAX_LEVELS))
 
 
 def _round_crop(size: float, side: int) -> int:
-    """Return a multiple of `STRIDE`: up where the whole side is seen, else the nearest one."""
+    """Return a multiple of `STRIDE`: rounded up where the complete side is shown, else to the nearest."""
     count = math.ceil(size / STRIDE) if size >= side > 0 else round(size / STRIDE)
     return STRIDE * max(1, count)
 
 
-def _tell_crop(
+def _explain_crop(
     fingerprint: Fingerprint, crop: tuple[int, int], typical: tuple[int, int], extent: float, is_limited: bool
 ) -> str:
     sees = "The whole image" if all(c >= t for c, t in zip(crop, typical, strict=True)) else "A part of an image"
     limited = f", of which a step of this device's size allows {max(crop) / max(extent, 1):.2g}" if is_limited else ""
     return (
-        f"{sees}: images have {_tell_sizes(fingerprint)}, and 90 % of the object pixels lie in objects up to "
+        f"{sees}: images have {_format_sizes(fingerprint)}, and 90 % of the object pixels lie in objects up to "
         f"{extent:.0f} pixels long; a crop should hold {OBJECTS_PER_CROP}{limited}."
     )
 
 
-def _tell_reduced(fingerprint: Fingerprint, size: tuple[int, int], factor: float, extent: float) -> str:
+def _explain_reduced(fingerprint: Fingerprint, size: tuple[int, int], factor: float, extent: float) -> str:
     return (
-        f"Images have {_tell_sizes(fingerprint)} and their objects (up to {extent:.0f} pixels long) fill them: reduced "
-        f"to {factor:.0%}, a sample shows all of it, and the thinnest class is {fingerprint.thinnest * factor:.0f} "
-        "pixels wide. Masks are written at the stored size."
+        f"Images have {_format_sizes(fingerprint)} and their objects (up to {extent:.0f} pixels long) fill them: "
+        f"reduced to {factor:.0%}, a sample shows all of it, and the thinnest class is "
+        f"{fingerprint.thinnest * factor:.0f} pixels wide. Masks are written at the stored size."
     )
 
 
-def _tell_sizes(fingerprint: Fingerprint) -> str:
+def _format_sizes(fingerprint: Fingerprint) -> str:
     low, high = fingerprint.sizes.min(axis=0), fingerprint.sizes.max(axis=0)
     if (low == high).all():
         return f"{low[0]} x {low[1]} pixels"

@@ -4,25 +4,25 @@ import pytest
 
 from segapp.errors import MisuseError
 from segapp.planning.decisions import build_config
-from segapp.planning.schedule import (
+from segapp.planning.run_length import (
     Pace,
-    Schedule,
+    RunLength,
+    choose_run_length,
     count_affordable_steps,
     count_validations,
-    decide_schedule,
-    plan_schedule,
+    decide_training,
 )
 
 
 def test_a_budget_holds_its_validations_and_ends_with_one():
-    schedule = plan_schedule(Pace(step=1.0, validation=10.0), budget=1800, images=40, batch_size=8)
+    schedule = choose_run_length(Pace(step=1.0, validation=10.0), budget=1800, images=40, batch_size=8)
     # (1800 - 15) x 0.95 s less 20 x 10 s are 1495 steps, 74 for each validation: 15 crops of an image, 75 steps
     assert (schedule.epoch, schedule.crops_per_image, schedule.interval) == (75, 15, 75)
     assert schedule.steps == 1425
 
 
 def test_a_large_set_is_validated_within_its_epochs():
-    schedule = plan_schedule(Pace(step=0.1, validation=5.0), budget=1800, images=60_000, batch_size=8)
+    schedule = choose_run_length(Pace(step=0.1, validation=5.0), budget=1800, images=60_000, batch_size=8)
     assert schedule.crops_per_image == 1
     assert schedule.steps % schedule.interval == 0 and schedule.interval < schedule.epoch == 7500
 
@@ -40,14 +40,14 @@ def test_affordable_steps_are_what_the_validations_leave():
 def test_a_budget_under_one_epoch_names_one_that_is_enough():
     pace = Pace(step=1.0, validation=5.0)
     with pytest.raises(MisuseError, match="--budget 2m") as error:
-        plan_schedule(pace, budget=60, images=400, batch_size=8)
+        choose_run_length(pace, budget=60, images=400, batch_size=8)
     assert "400 images take 50 steps" in str(error.value)
-    assert plan_schedule(pace, budget=120, images=400, batch_size=8).steps >= 50
+    assert choose_run_length(pace, budget=120, images=400, batch_size=8).steps >= 50
 
 
 @pytest.mark.parametrize(("interval", "within"), [(75, False), (25, True)])
 def test_validations_within_an_epoch_are_counted_in_steps(interval, within):
-    decided = decide_schedule(Schedule(10_000, interval, 1, 75), Pace(0.1, 1.0), 600, images=600, batch_size=8)
+    decided = decide_training(RunLength(10_000, interval, 1, 75), Pace(0.1, 1.0), 600, images=600, batch_size=8)
     config = build_config(decided)
     assert config["trainer"]["max_steps"] == 10_000
     assert config["trainer"].get("val_check_interval") == (25 if within else None)

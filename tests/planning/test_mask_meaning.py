@@ -4,18 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
 from segapp.errors import MisuseError
-from segapp.planning.masks import MaskValues, infer_meaning, read_mask_values
+from segapp.planning.mask_meaning import infer_meaning
+from segapp.planning.mask_values import MaskValues
 from segapp.planning.names import NameTable
-
-
-def mask_of(*masks):
-    values = MaskValues()
-    for mask in masks:
-        values.add(np.asarray(mask, np.uint8), "mask.png")
-    return values
+from tests.planning.stored_masks import mask_of
 
 
 def table(names, *values, colours=None):
@@ -71,19 +65,6 @@ def test_colours_become_classes_by_their_table():
     meaning = infer_meaning(masks, known)
     assert meaning.classes == ("other", "tree")
     assert meaning.mask["init_args"]["colours"]["ignore"] == [0, 0, 255]
-
-
-def test_values_of_files_are_counted_together(tmp_path):
-    for number, values in enumerate(([0, 1], [0, 3])):
-        tifffile.imwrite(tmp_path / f"{number}.tif", np.array([values] * 2, np.uint8))
-    found = read_mask_values([tmp_path / "0.tif", tmp_path / "1.tif"])
-    assert (found.files, dict(found.values), found.most_in_one, found.run_from_one) == (2, {0: 4, 1: 2, 3: 2}, 2, False)
-
-
-def test_an_alpha_and_equal_bands_are_one_value():
-    grey = np.full((2, 2, 4), 255, np.uint8)
-    grey[0, 0, :3] = 7
-    assert dict(mask_of(grey).values) == {7: 1, 255: 3}
 
 
 @pytest.mark.parametrize("bands", [[[0.5, 1]], [[-1.0, 1]]])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from segapp.planning.decisions import build_config
-from segapp.planning.geometry import choose_geometry
+from segapp.planning.sizes import choose_sizes
 from tests.planning.fingerprints import facts, fingerprint
 
 
@@ -20,25 +20,25 @@ from tests.planning.fingerprints import facts, fingerprint
     ],
 )
 def test_sizes_follow_from_images_and_objects(size, extents, sample, is_reduced, levels):
-    geometry = choose_geometry(fingerprint(facts("a", size, extents=extents)), "cpu")
+    geometry = choose_sizes(fingerprint(facts("a", size, extents=extents)), "cpu")
     assert (geometry.sample, geometry.is_reduced, geometry.levels) == (sample, is_reduced, levels)
 
 
 def test_thin_structures_are_never_reduced():
     image = facts("a", (2048, 1024), extents=(900,))
     thin = replace(image, objects=(replace(image.objects[0], thickness=12.0),))
-    assert not choose_geometry(fingerprint(thin), "cpu").is_reduced
+    assert not choose_sizes(fingerprint(thin), "cpu").is_reduced
 
 
 def test_a_crop_and_a_reduction_exclude_each_other():
     small = fingerprint(facts("a", (512, 512), extents=(20,)))
-    decided = build_config(choose_geometry(small, "cpu").decide())["data"]
+    decided = build_config(choose_sizes(small, "cpu").decide())["data"]
     assert decided == {"crop": [128, 128], "resize": None, "window": [256, 256], "batch_size": 32}
     large = fingerprint(facts("a", (2048, 1024), extents=(900,)))
-    decided = build_config(choose_geometry(large, "cpu").decide())["data"]
+    decided = build_config(choose_sizes(large, "cpu").decide())["data"]
     assert decided == {"crop": None, "resize": [512, 256], "window": None, "batch_size": 4}
 
 
 def test_a_smaller_step_has_fewer_samples_but_two_at_least():
     image = fingerprint(facts("a", (512, 512), extents=(20,)))
-    assert [choose_geometry(image, "cpu", pixels).batch_size for pixels in (8 * 128**2, 128**2)] == [8, 2]
+    assert [choose_sizes(image, "cpu", pixels).batch_size for pixels in (8 * 128**2, 128**2)] == [8, 2]

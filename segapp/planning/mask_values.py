@@ -1,0 +1,97 @@
+"""Count the stored values of mask files."""
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from segapp.io import read_raw
+from segapp.system.limits import count_usable_cores
+
+MAX_VALUES = 64
+"""More different values than this in indices, or colours, are not classes but numbered objects or smoothed edges."""
+
+Colour = tuple[int, int, int]
+
+
+@dataclass
+class MaskValues:
+    """The stored values of many mask files."""
+
+    files: int = 0
+    values: Counter[int] = field(default_factory=Counter)
+    """Pixels of each stored value of single-band masks."""
+    colours: Counter[Colour] = field(default_factory=Counter)
+    """Pixels of each colour of masks with three different bands."""
+    most_in_one: int = 0
+    """Largest number of different values in one file."""
+    counts_in_one: set[int] = field(default_factory=set)
+    """How many values other than 0 the files hold."""
+    run_from_one: bool = True
+    """In every file the values other than 0 are 1, 2, … without a gap."""
+    coherence: float = 1.0
+    """The smallest of all files with many values; see `MIN_COHERENCE` of mask_meaning.py."""
+    has_fractions: str | None = None
+    """A file with values that are no whole numbers from 0."""
+
+    def add(self, stored: np.ndarray, name: str) -> None:
+        """Count the values of one mask, (H, W) or (H, W, C) as stored."""
+        self.files += 1
+        bands = stored[..., None] if stored.ndim == 2 else stored
+        if bands.shape[2] in (2, 4) and (bands[..., -1] == bands[0, 0, -1]).all():
+            bands = bands[..., :-1]  # a constant alpha
+        if bands.shape[2] >= 3 and not (bands[..., :1] == bands[..., :3]).all():
+            self._add_colours(bands[..., :3])
+        else:
+            self._add_values(bands[..., 0], name)
+
+    def _add_colours(self, bands: np.ndarray) -> None:
+        packed = bands.astype(np.int64) @ np.array([65536, 256, 1])
+        found, counts = np.unique(packed, return_counts=True)
+        self.most_in_one = max(self.most_in_one, len(found))
+        for code, count in list(zip(found.tolist(), counts.tolist(), strict=True))[: 4 * MAX_VALUES]:
+            self.colours[code >> 16, code >> 8 & 255, code & 255] += count
+
+    def _add_values(self, band: np.ndarray, name: str) -> None:
+        found, counts = _count_values(band)
+        if (found < 0).any() or (found != np.floor(found)).any():
+            self.has_fractions = name
+            return
+        self.most_in_one = max(self.most_in_one, len(found))
+        if len(found) > MAX_VALUES // 2:
+            self.coherence = min(self.coherence, _measure_coherence(band))
+        objects = found[found > 0].astype(np.int64)
+        self.counts_in_one.add(len(objects))
+        self.run_from_one &= len(objects) == 0 or (int(objects[0]) == 1 and int(objects[-1]) == len(objects))
+        for value, count in list(zip(found.tolist(), counts.tolist(), strict=True))[: 4 * MAX_VALUES]:
+            self.values[int(value)] += count
+
+
+def read_mask_values(files: Sequence[Path]) -> MaskValues:
+    """Count the stored values of mask files, in threads; an error of reading names the file."""
+    values = MaskValues()
+    with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
+        for start in range(0, len(files), 256):  # a bounded number of masks in memory
+            part = files[start : start + 256]
+            for file, stored in zip(part, pool.map(read_raw, part), strict=True):
+                values.add(stored, str(file))
+    return values
+
+
+def _count_values(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different values and their pixels; of 8 and 16 bits without sorting them."""
+    if band.dtype in (np.uint8, np.uint16):
+        counts = np.bincount(band.ravel())
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+    return np.unique(band, return_counts=True)
+
+
+def _measure_coherence(band: np.ndarray) -> float:
+    """Return the median over the values of the fraction of their pixels whose right neighbour is equal."""
+    _, inverse = np.unique(band[:, :-1], return_inverse=True)
+    equal = (band[:, 1:] == band[:, :-1]).ravel()
+    return float(np.median(np.bincount(inverse.ravel(), equal) / np.bincount(inverse.ravel())))
