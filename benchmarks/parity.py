@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
+from segapp.checkpoints.bundle_weights import load_weights
+from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.export.convert import convert_to_onnx, convert_to_openvino, save_weights, store_half
 from segapp.export.quantise import quantise
 from segapp.export.sample_images import read_windows, select_images

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from segapp.checkpoints.building import build_network
-from segapp.checkpoints.settings import VERSION
+from segapp.checkpoints.version import VERSION
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.lab.folds.sample import write_data

@@ -88,7 +88,8 @@ def test_one_that_ends_early_ends_all(how, error, exit_code, found, tmp_path):
 
 PARENT = """
 import sys
-from segapp import cli, workers
+from segapp import workers
+from segapp.cli import entry_point
 from tests.test_workers import send_then
 
 workers.PATIENCE_SECONDS = 0.5
@@ -97,8 +98,8 @@ def run(arguments):
         for _, process in group:
             print(process, flush=True)
     return 0
-cli._dispatch = run
-sys.exit(cli.main([]))
+entry_point._dispatch = run
+sys.exit(entry_point.main([]))
 """
 
 

@@ -25,7 +25,8 @@ from kit import CONFIGS, DEVICE, Results, Values, describe_cells, make_batch, re
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
-from segapp.checkpoints.checkpoint import load_checkpoint, load_weights
+from segapp.checkpoints.bundle_weights import load_weights
+from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main as segapp
 from segapp.datasets import Cells
 from segapp.export.convert import convert_to_onnx, export_program, save_weights

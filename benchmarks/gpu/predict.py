@@ -35,7 +35,7 @@ from kit import (
     time_steps,
 )
 
-from segapp.checkpoints.settings import VERSION
+from segapp.checkpoints.version import VERSION
 from segapp.cli import main as segapp
 from segapp.inference.open import open_networks
 from segapp.inference.windows import list_window_starts

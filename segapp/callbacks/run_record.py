@@ -10,7 +10,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp import __version__
-from segapp.checkpoints.settings import VERSION
+from segapp.checkpoints.version import VERSION
 from segapp.io import write_atomically
 from segapp.spec import Spec
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from segapp.checkpoints.settings import VERSION, read_spec, require_version
+from segapp.checkpoints.version import VERSION, read_spec, require_version
 from segapp.errors import MisuseError
 from segapp.spec import Spec
 from segapp.system.text_files import read_json

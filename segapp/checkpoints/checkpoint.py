@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segapp.checkpoints.bounds import MOST_RECORDS, check_archive, check_content, check_plain
-from segapp.checkpoints.building import brief, filled_network
+from segapp.checkpoints.building import filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
 from segapp.checkpoints.pickle_content import check_pickle
-from segapp.checkpoints.settings import read_spec, require_version
 from segapp.checkpoints.training_state import require_training_state
+from segapp.checkpoints.version import read_spec, require_version
 from segapp.errors import MisuseError
 from segapp.spec import Spec
-from segapp.system.text_files import read_json
 
-SECTIONS = ("spec", "net", "config", "splits", "scores")
+RECORD_KEYS = ("spec", "net", "config", "splits", "scores")
+"""What a checkpoint's `segapp` entry holds."""
 
 
 def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec, nn.Module, dict[str, Any]]:
@@ -50,30 +49,14 @@ def select_weights(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]
     return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
-def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
-    """Load the network of a bundle of format `weights`, in evaluation mode on the CPU.
-
-    `path` is its `.safetensors`; the class_path and init_args lie beside it in a `.json`. As safe as
-    `load_checkpoint`; raises MisuseError with one message.
-    """
-    net = read_json(path.with_suffix(".json"))
-    try:
-        weights = load_file(path)
-    except Exception as error:  # a cut or altered file fails in whatever part meets it first
-        files = f"{path} with {path.stem}.json"
-        raise MisuseError(f"{files}: cannot be loaded, or is damaged ({brief(error)}).") from error
-    return filled_network(path, net, weights, allowed)
-
-
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read the checkpoint's content on the CPU, plain types and tensors only.
 
-    `segapp` holds the sections of `SECTIONS`.
+    `segapp` holds the keys of `RECORD_KEYS`.
 
     Raises MisuseError for a URL, a missing file, one that is no checkpoint, holds code, or is not segapp's.
     """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(path)):
-        raise MisuseError(f"{path}: checkpoints are read from this machine only; download it first.")
+    _refuse_url(path)
     file = Path(path)
     if not file.is_file():
         raise MisuseError(describe_missing_checkpoint(file))
@@ -95,6 +78,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return _check_checkpoint(file, checkpoint, records)
 
 
+def _refuse_url(path: str | Path) -> None:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(path)):
+        raise MisuseError(f"{path}: checkpoints are read from this machine only; download it first.")
+
+
 def _check_checkpoint(file: Path, checkpoint: Any, records: int) -> dict[str, Any]:
     record = checkpoint.get("segapp") if isinstance(checkpoint, dict) else None
     if record is None:
@@ -104,9 +92,9 @@ def _check_checkpoint(file: Path, checkpoint: Any, records: int) -> dict[str, An
         )
     require_version(file, "checkpoint", record if isinstance(record, dict) else {}, "install the segapp that wrote it")
     _check_content(file, checkpoint, records)
-    sections = [*(record.get(name) for name in SECTIONS), checkpoint.get("state_dict")]
+    sections = [*(record.get(name) for name in RECORD_KEYS), checkpoint.get("state_dict")]
     if not all(isinstance(section, dict) for section in sections):
-        raise MisuseError(f"{file}: a damaged checkpoint, one of {', '.join(SECTIONS)}, state_dict is missing.")
+        raise MisuseError(f"{file}: a damaged checkpoint, one of {', '.join(RECORD_KEYS)}, state_dict is missing.")
     names = [name for split in record["splits"].values() for name in (split if isinstance(split, list) else [split])]
     if not all(isinstance(name, str) for name in (*checkpoint["state_dict"], *record["splits"], *names)):
         raise MisuseError(f"{file}: a damaged checkpoint, its weights or images have names that are no text.")

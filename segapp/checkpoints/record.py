@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from segapp.checkpoints.settings import VERSION
+from segapp.checkpoints.version import VERSION
 from segapp.errors import MisuseError
 from segapp.init_args import describe
 

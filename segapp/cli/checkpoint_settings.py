@@ -30,8 +30,10 @@ from segapp.loading.datamodule import SegmentationDataModule
 from segapp.training.console import print_message
 from segapp.training.module import SegmentationModule
 
-SECTIONS = ("seed_everything", "model", "data", "trainer")
+RESTORED = ("seed_everything", "model", "data", "trainer")
+"""Settings that a checkpoint restores."""
 DEEP = ("model", "data", "trainer")
+"""Those of them that are sections."""
 
 SCORED = ("source", "crop", "resize", "window", "overlap", "blend")
 """All that scoring needs of the data section."""
@@ -80,7 +82,7 @@ def read_checkpoint_settings(
             is missing.
     """
     config = checkpoint["segapp"]["config"]
-    needed = (*SECTIONS[:-1], *(["trainer"] if verb == "fit" else []))  # none of a run in Python
+    needed = (*RESTORED[:-1], *(["trainer"] if verb == "fit" else []))  # none of a run in Python
     missing = [name for name in needed if name not in config or (name in DEEP and not isinstance(config[name], dict))]
     if missing:
         raise MisuseError(
@@ -89,7 +91,7 @@ def read_checkpoint_settings(
         )
     if verb == "fit":
         _refuse_weights_alone(path, checkpoint)
-        wanted = {key: config[key] for key in ("name", *SECTIONS) if key in config}
+        wanted = {key: config[key] for key in ("name", *RESTORED) if key in config}
         wanted["trainer"] = {key: value for key, value in config["trainer"].items() if key not in NOT_OF_A_FILE}
         wanted |= {name: _without_machine(path, wanted, given, name) for name in MACHINE}
     else:
@@ -175,6 +177,28 @@ def place_loggers(trainer: Any, folder: Path) -> None:
     for logger in trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]:
         if isinstance(logger, Namespace) and (logger.get("init_args") or Namespace()).get("save_dir") == RUN_FOLDER:
             logger.init_args.save_dir = str(folder)
+
+
+def replace_network_settings(path: str, net: dict[str, Any], allowed: Sequence[str]) -> Namespace:
+    """Replace the settings of a network, as parsed, by those for which nothing is fetched or read.
+
+    `path` brings the weights.
+
+    Raises MisuseError for what would be looked up elsewhere, except by the classes of `allowed`.
+    """
+    try:
+        return _normalise_settings(offline(net, allowed))
+    except MisuseError as error:
+        raise MisuseError(f"{path}: {error}") from error
+
+
+def _normalise_settings(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_normalise_settings(value) for value in config]
+    if isinstance(config, dict) and "class_path" in config:
+        settings = {key: _normalise_settings(value) for key, value in config["init_args"].items()}
+        return Namespace(class_path=config["class_path"], init_args=Namespace(settings))
+    return config
 
 
 def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:

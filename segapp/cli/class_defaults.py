@@ -13,7 +13,7 @@ from typing import Any, get_origin
 from segapp.checkpoints.parameter_types import members
 from segapp.checkpoints.roles import find_class
 from segapp.checkpoints.trust import arguments_of
-from segapp.cli.parser_errors import ROOMS
+from segapp.cli.parser_errors import CLASS_MODULES
 
 PLAIN = (bool, int, float, str, type(None))
 
@@ -59,7 +59,7 @@ def _find_path(name: str) -> str:
     """Return the path of a class, also of one that is named without its module."""
     if "." in name:
         return name
-    found = [room for room in ROOMS if inspect.isclass(vars(import_module(room)).get(name))]
+    found = [module for module in CLASS_MODULES if inspect.isclass(vars(import_module(module)).get(name))]
     return f"{found[0]}.{name}" if found else name
 
 

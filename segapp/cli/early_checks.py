@@ -12,17 +12,17 @@ from typing import Any
 
 from segapp.checkpoints.merge import get_value
 from segapp.cli.arguments import Arguments
-from segapp.cli.parser_errors import ROOMS, describe_missing_file, describe_unknown_option
-from segapp.cli.settings import has_key, merge_settings
+from segapp.cli.merge_settings import has_key, merge_settings
+from segapp.cli.parser_errors import CLASS_MODULES, describe_missing_file, describe_unknown_option
 from segapp.cli.source_text import file_of, parameters_of, public_names
 from segapp.errors import MisuseError, suggest
 
-SECTIONS = {
+SECTION_SOURCES = {
     "data": ("segapp.loading.datamodule", "SegmentationDataModule"),
     "model": ("segapp.training.module", "SegmentationModule"),
     "trainer": ("lightning.pytorch.trainer.trainer", "Trainer"),
 }
-"""Sections of a config, and the classes whose parameters they hold."""
+"""Sections of a config, each with the module and the name of the class whose parameters it holds."""
 
 PLAIN = ("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run", "ckpt_path")
 """Settings outside any section."""
@@ -45,7 +45,7 @@ def check_verb(arguments: Arguments) -> None:
     configs = list(_configs(arguments))
     _refuse_overridden(arguments)
     for option in arguments.options:
-        if option.value is not None and option.name in ("--config", *(f"--{section}" for section in SECTIONS)):
+        if option.value is not None and option.name in ("--config", *(f"--{section}" for section in SECTION_SOURCES)):
             _check_file(option.name, option.value)
     check_checkpoint(arguments.command, arguments.get("--ckpt_path"))
     _refuse_fragments(arguments)
@@ -89,8 +89,8 @@ def check_checkpoint(command: str, path: str | None) -> None:
 
 
 def _check_options(arguments: Arguments) -> None:
-    known = ["--config", *(f"--{name}" for name in PLAIN), *(f"--{section}" for section in SECTIONS)]
-    for section, path in SECTIONS.items():
+    known = ["--config", *(f"--{name}" for name in PLAIN), *(f"--{section}" for section in SECTION_SOURCES)]
+    for section, path in SECTION_SOURCES.items():
         known += [f"--{section}.{name}" for name in parameters_of(*path) or []]
     for option in arguments.options:
         inside = f"--{'.'.join(option.keys[:2])}"
@@ -100,7 +100,7 @@ def _check_options(arguments: Arguments) -> None:
 
 def _refuse_fragments(arguments: Arguments) -> None:
     """Raise MisuseError for a `--config` that holds only what belongs inside a section, or a study."""
-    parts = {section: parameters_of(*path) or [] for section, path in SECTIONS.items() if section != "trainer"}
+    parts = {section: parameters_of(*path) or [] for section, path in SECTION_SOURCES.items() if section != "trainer"}
     for path in arguments.get_all("--config"):
         config = arguments.configs.get(path)
         if not config:
@@ -139,18 +139,18 @@ def _configs(arguments: Arguments) -> Iterator[tuple[str, str | None, dict[Any, 
     """Yield each YAML file that is named, in order, with the section it fills (None: all of them)."""
     for option in arguments.options:
         section = option.name.removeprefix("--").removesuffix("+")
-        if option.value in arguments.configs and (section in SECTIONS or section == "config"):
-            yield option.value, section if section in SECTIONS else None, arguments.configs[option.value]
+        if option.value in arguments.configs and (section in SECTION_SOURCES or section == "config"):
+            yield option.value, section if section in SECTION_SOURCES else None, arguments.configs[option.value]
 
 
 def _check_keys(where: str, section: str | None, config: dict[Any, Any]) -> None:
     if section is None:
-        _refuse_unknown(where, config, [*PLAIN, *SECTIONS])
-        inside = {name: config[name] for name in SECTIONS if isinstance(config.get(name), dict)}
+        _refuse_unknown(where, config, [*PLAIN, *SECTION_SOURCES])
+        inside = {name: config[name] for name in SECTION_SOURCES if isinstance(config.get(name), dict)}
     else:
         inside = {section: config}
     for name, settings in inside.items():
-        _refuse_unknown(f"{where}: {name}", settings, parameters_of(*SECTIONS[name]))
+        _refuse_unknown(f"{where}: {name}", settings, parameters_of(*SECTION_SOURCES[name]))
 
 
 def _refuse_unknown(where: str, settings: dict[Any, Any], known: Sequence[str] | None) -> None:
@@ -180,7 +180,7 @@ def _check_class(where: str, path: str, arguments: dict[Any, Any]) -> None:
         return
     module, _, name = path.rpartition(".")
     if file_of(module) is None:
-        raise MisuseError(f"{where}: there is no module {module!r}{suggest(module, ROOMS)}.")
+        raise MisuseError(f"{where}: there is no module {module!r}{suggest(module, CLASS_MODULES)}.")
     names = public_names(module)
     if names is not None and name not in names:
         raise MisuseError(f"{where}: there is no {name!r} in {module}{suggest(name, names)}.")

@@ -7,7 +7,7 @@ from torch import nn
 
 from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
-from segapp.checkpoints.settings import read_spec
+from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
 from segapp.models.transfer import Learned, Transfer, transfer_weights
 from segapp.spec import Spec

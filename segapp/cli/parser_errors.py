@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segapp.errors import suggest
 
-ROOMS = (
+CLASS_MODULES = (
     "segapp.models",
     "segapp.losses",
     "segapp.datasets",
@@ -157,7 +157,7 @@ def _explain_wrong_class(text: str) -> str | None:
     if found := _NO_MODULE.search(text):
         named = _CLASS_PATH.search(text)  # Python names the first part that is missing, the person wrote all of it
         module = named.group(1).rpartition(".")[0] if named else found.group(1)
-        return f"there is no module {module!r}{suggest(module, ROOMS)}."
+        return f"there is no module {module!r}{suggest(module, CLASS_MODULES)}."
     if (found := _NO_PATH.search(text)) and not _NUMBER.search(text):
         return _shorten_name(found.group(1))
     if found := _NOT_CALLABLE.search(text):
@@ -168,7 +168,9 @@ def _explain_wrong_class(text: str) -> str | None:
 
 
 def _shorten_name(name: str) -> str:
-    paths = {public: f"{room}.{public}" for room in reversed(ROOMS) for public in _list_public_classes(room)}
+    paths = {
+        public: f"{module}.{public}" for module in reversed(CLASS_MODULES) for public in _list_public_classes(module)
+    }
     nearest = difflib.get_close_matches(name, paths, n=1)
     hint = f" (did you mean {paths[nearest[0]]!r}?)" if nearest else "; write it with its module, package.module.Class"
     return f"there is no class {name!r}{hint}."
@@ -192,7 +194,9 @@ def _class_missing(got: str, offered: Sequence[str]) -> str | None:
     if "class_path" in got or not got.startswith(("{", "Namespace(", "NestedArg(")):
         return None
     bases = {name for kind in offered for name in re.findall(r"(\w+)(?: is abstract)?$", kind)}
-    public = {f"{room}.{name}": value for room in ROOMS for name, value in vars(import_module(room)).items()}
+    public = {
+        f"{module}.{name}": value for module in CLASS_MODULES for name, value in vars(import_module(module)).items()
+    }
     kinds = [value for path, value in public.items() if path.rpartition(".")[2] in bases and inspect.isclass(value)]
     choices = sorted(path for path, value in public.items() if _is_one_of(value, kinds))
     if not choices:

@@ -1,17 +1,21 @@
-"""What others' code raises while a run works, explained to its user."""
+"""Turns exceptions of libraries during a run into errors that the user can act on."""
 
+import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 
-from segapp.cli.resume import explain_unfit_weights, explain_unrestored
+from segapp.checkpoints.building import brief
 from segapp.errors import MisuseError, SegappError
 from segapp.training.failures import explain_known_failure
 from segapp.training.watchdog import explain_lost_process
 
 CHECKED_LATE = ("val_check_interval", "accumulate_grad_batches")
 """Settings of the trainer that Lightning looks at when it trains; its ValueError names them."""
+
+_ABSENT = object()
 
 
 def explain_failure(
@@ -40,3 +44,58 @@ def explain_failure(
         or explain_unrestored(error, settings.ckpt_path)
         or (explain_lost_process(error) if processes > 1 else None)
     )
+
+
+def explain_unfit_weights(
+    error: Exception, path: str | None, old: dict[str, Any] | None, new: dict[str, Any]
+) -> MisuseError | None:
+    """Explain weights that do not fit the network; return None for another error.
+
+    Args:
+        error: As torch raises it when weights are loaded.
+        path: The checkpoint.
+        old: The model section it was trained with.
+        new: The model section of this run.
+    """
+    if old is None or "loading state_dict" not in str(error):
+        return None
+    parts = {name: old.get(name) for name in ("net", "loss")}, {name: new.get(name) for name in ("net", "loss")}
+    changed = [f"{key} was {was} and is {now} now" for key, was, now in _find_differences(*parts, "model")]
+    lines = str(error).splitlines()
+    why = "; ".join(changed) or f"no setting differs, so its class has changed ({lines[-1].strip().rstrip('.')})"
+    return MisuseError(
+        f"the weights of {path} do not fit the network: {why}. "
+        "Leave that as it was; another network is a new run's (segapp fit without --ckpt_path)."
+    )
+
+
+def _find_differences(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any, Any]]:
+    """Find the dotted key, old and new value of every setting that differs."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _find_differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{place}.{key}")
+    elif old != new:
+        was, now = ("not set" if value is _ABSENT else value for value in (old, new))
+        yield place, was, now
+
+
+def explain_unrestored(error: Exception, path: str | None) -> MisuseError | None:
+    """Return the message for a checkpoint with whose state Lightning or the optimiser failed; None for other errors."""
+    frames = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    is_restoring = any(frame.name == "checkpoint_connector.py" for frame in frames)
+    if path is None or not (is_restoring or _is_in_optimizer(frames)):
+        return None
+    return MisuseError(
+        f"{path}: a damaged checkpoint, training cannot go on from it ({type(error).__name__}: {brief(error)}). Give "
+        "another of its run, or start a new one from its weights: segapp fit --init_from."
+    )
+
+
+def _is_in_optimizer(frames: Sequence[Path]) -> bool:
+    """Return whether the innermost frames of an error are of torch, and among them of an optimiser or a scheduler."""
+    for frame in reversed(frames):
+        if "torch" not in frame.parts:
+            return False
+        if "optim" in frame.parts:
+            return True
+    return False

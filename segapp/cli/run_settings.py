@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from segapp.checkpoints.building import planned_network
 from segapp.checkpoints.bundle import Bundle
-from segapp.checkpoints.checkpoint import read_checkpoint, select_weights
+from segapp.checkpoints.checkpoint import read_checkpoint
 from segapp.checkpoints.merge import merged, nest_value
 from segapp.cli.arguments import Arguments, Option
 from segapp.cli.checkpoint_settings import read_checkpoint_settings
 from segapp.cli.class_defaults import takes_mapping, write_out_defaults
-from segapp.cli.settings import SECTION_CLASSES, merge_settings
+from segapp.cli.merge_settings import SECTION_CLASSES, merge_settings
 from segapp.errors import MisuseError
-from segapp.loading.source_building import check_root
 from segapp.system.yaml_files import format_yaml
 from segapp.training.bundle_module import list_settings
 from segapp.training.console import print_message
@@ -86,24 +84,3 @@ def _keep_network(bundle: Bundle, arguments: Arguments) -> tuple[dict[str, Any],
 def _write_out_section(name: str, section: Any) -> Any:
     path = SECTION_CLASSES.get(name)
     return section if path is None or not isinstance(section, dict) else write_out_defaults(section, path)
-
-
-def refuse_costly_parts(
-    path: str, checkpoint: dict[str, Any], net: dict[str, Any], source: dict[str, Any], arguments: Arguments
-) -> None:
-    """Raise MisuseError where a checkpoint's network grows far beyond its weights, or its data are not here.
-
-    Args:
-        path: The checkpoint.
-        checkpoint: What it holds.
-        net: The class_path and init_args of the network that is about to be made.
-        source: Those of the data.
-        arguments: As typed; a folder that the user names is not looked for.
-    """
-    recorded = checkpoint["segapp"]["net"].get("init_args", {})
-    sizes = {name: recorded.get(name) for name in ("in_channels", "num_classes")}
-    net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
-    planned_network(path, net, arguments.named_classes, select_weights("net.", checkpoint))
-    root = (source.get("init_args") or {}).get("root")
-    if root is not None and not arguments.gives(str(root)):
-        check_root(path, root, "name the folder with --data.source.init_args.root")

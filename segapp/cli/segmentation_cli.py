@@ -15,23 +15,18 @@ from segapp.checkpoints.checkpoint import read_checkpoint
 from segapp.checkpoints.roles import ROOMS
 from segapp.checkpoints.trust import limited_imports
 from segapp.cli.arguments import Arguments
-from segapp.cli.checkpoint_settings import classes_of, place_loggers
+from segapp.cli.checkpoint_agreement import refuse_costly_parts, refuse_other_classes, restore_splits
+from segapp.cli.checkpoint_settings import classes_of, place_loggers, replace_network_settings
 from segapp.cli.init_from import init_from
-from segapp.cli.interrupts import unwind_again
+from segapp.cli.interrupts import restore_handlers
 from segapp.cli.parser import ClearErrors
 from segapp.cli.plain_config import collect_config
-from segapp.cli.resume import (
-    explain_cut,
-    explain_finished_run,
-    refuse_other_classes,
-    replace_network_settings,
-    restore_splits,
-)
 from segapp.cli.run_checks import check_run, check_trainer, fill_trainer
 from segapp.cli.run_failures import explain_failure
+from segapp.cli.run_limits import explain_cut, explain_finished_run
 from segapp.cli.run_options import add_run_options
 from segapp.cli.run_place import place_fit, place_results
-from segapp.cli.run_settings import gather_settings, refuse_costly_parts
+from segapp.cli.run_settings import gather_settings
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.models import NamedInit
@@ -124,7 +119,7 @@ class SegmentationCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Resolve what was left open, so that the run's config says what was done."""
-        unwind_again()  # from here on there is something to tidy up
+        restore_handlers()  # from here on there is something to tidy up
         settings = self.config[self.subcommand]
         check_trainer(settings, str(self.subcommand))
         fill_trainer(settings.trainer)

@@ -12,7 +12,7 @@ from torch import nn
 
 from segapp import __version__
 from segapp.checkpoints.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, make_manifest, names
-from segapp.checkpoints.checkpoint import load_weights
+from segapp.checkpoints.bundle_weights import load_weights
 from segapp.errors import MisuseError, SegappError
 from segapp.export.convert import convert_to_onnx, convert_to_openvino, export_program, save_weights, store_half
 from segapp.export.quantise import quantise

@@ -92,7 +92,7 @@ def _open_checkpoint(path: str | Path, allowed: Sequence[str], device: str, prec
 
 
 def _weights(bundle: Bundle, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
-    from segapp.checkpoints.checkpoint import load_weights
+    from segapp.checkpoints.bundle_weights import load_weights
     from segapp.inference.runtime import TorchRuntime, calls_at_once, choose_device, choose_usable_precision
 
     where = choose_device(device)

@@ -18,7 +18,7 @@ from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
 from segapp.checkpoints.optimizer_state import require_fitting_state
 from segapp.checkpoints.record import record_of
 from segapp.checkpoints.roles import LOSS
-from segapp.checkpoints.settings import read_spec
+from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.loading.recorded_split import restore_recorded

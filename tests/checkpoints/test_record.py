@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from segapp.checkpoints.record import record_of
-from segapp.checkpoints.settings import VERSION
+from segapp.checkpoints.version import VERSION
 from segapp.datasets import Folder
 from segapp.losses import DiceCrossEntropy
 from segapp.models import PlainEncoder, UNet

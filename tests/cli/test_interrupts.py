@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 SWALLOWED = """
 import os, signal, sys, time
-import segapp.cli as cli
+from segapp.cli import entry_point
 def load(name):
     try:
         os.kill(os.getpid(), signal.{name})
@@ -19,8 +19,8 @@ def load(name):
     except BaseException:  # as some libraries do while they are imported
         pass
     os._exit(1)
-cli.import_module, sys.argv = load, ["segapp", "doctor"]
-sys.exit(cli.main())
+entry_point.import_module, sys.argv = load, ["segapp", "doctor"]
+sys.exit(entry_point.main())
 """
 
 

@@ -1,6 +1,6 @@
 """Names are read from source text without importing it."""
 
-from segapp.cli.early_checks import PLAIN, SECTIONS
+from segapp.cli.early_checks import PLAIN, SECTION_SOURCES
 from segapp.cli.source_text import file_of, parameters_of, public_names
 
 
@@ -8,7 +8,7 @@ def test_names_read_from_source_are_those_that_python_sees():
     import inspect
     from importlib import import_module
 
-    for path, name in SECTIONS.values():
+    for path, name in SECTION_SOURCES.values():
         kind = getattr(import_module(path), name)
         assert parameters_of(path, name) == list(inspect.signature(kind).parameters)
     for room in ("segapp.models", "segapp.losses", "segapp.datasets", "segapp.transforms", "segapp.callbacks"):

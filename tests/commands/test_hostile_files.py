@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segapp.checkpoints.building import build_network
-from segapp.checkpoints.settings import VERSION
+from segapp.checkpoints.version import VERSION
 from segapp.cli import main
 from segapp.commands.compare import _make_result, _read_config
 from segapp.commands.export import _load

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from segapp.checkpoints.settings import VERSION
+from segapp.checkpoints.version import VERSION
 from segapp.spec import Spec
 
 

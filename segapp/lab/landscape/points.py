@@ -12,8 +12,8 @@ from torch import nn
 from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, load_checkpoint, read_checkpoint, select_weights
 from segapp.checkpoints.roles import LOSS
-from segapp.checkpoints.settings import read_spec
 from segapp.checkpoints.trust import Review, arguments_of
+from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
 from segapp.inference.runtime import choose_device
 from segapp.lab.landscape.directions import filter_normalised_direction

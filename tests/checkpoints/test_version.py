@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from segapp.checkpoints.settings import VERSION, read_spec, require_version
+from segapp.checkpoints.version import VERSION, read_spec, require_version
 from segapp.cli.init_from import read_learned
 from segapp.errors import MisuseError
 from segapp.lab.landscape.points import Request, open_all

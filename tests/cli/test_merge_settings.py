@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from segapp.cli.arguments import Arguments
-from segapp.cli.settings import merge_settings
+from segapp.cli.merge_settings import merge_settings
 from segapp.errors import MisuseError
 
 BASE = {

@@ -1,0 +1,26 @@
+"""Loads the networks of a bundle of format `weights`; `bundle.py` reads its other files, without torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+from segapp.checkpoints.building import brief, filled_network
+from segapp.errors import MisuseError
+from segapp.system.text_files import read_json
+
+
+def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
+    """Load the network of a bundle of format `weights`, in evaluation mode on the CPU.
+
+    `path` is its `.safetensors`; the class_path and init_args lie beside it in a `.json`. As safe as
+    `load_checkpoint`; raises MisuseError with one message.
+    """
+    net = read_json(path.with_suffix(".json"))
+    try:
+        weights = load_file(path)
+    except Exception as error:  # a cut or altered file fails in whatever part meets it first
+        files = f"{path} with {path.stem}.json"
+        raise MisuseError(f"{files}: cannot be loaded, or is damaged ({brief(error)}).") from error
+    return filled_network(path, net, weights, allowed)

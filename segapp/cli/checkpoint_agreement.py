@@ -1,0 +1,67 @@
+"""Checks that a checkpoint fits the run that continues or scores it: its size, its data, its split, its classes."""
+
+from typing import Any
+
+from segapp.checkpoints.building import planned_network
+from segapp.checkpoints.checkpoint import select_weights
+from segapp.cli.arguments import Arguments
+from segapp.errors import MisuseError
+from segapp.loading.datamodule import SegmentationDataModule
+from segapp.loading.source_building import check_root
+from segapp.training.console import print_message
+
+
+def refuse_costly_parts(
+    path: str, checkpoint: dict[str, Any], net: dict[str, Any], source: dict[str, Any], arguments: Arguments
+) -> None:
+    """Raise MisuseError where a checkpoint's network grows far beyond its weights, or its data are not here.
+
+    Args:
+        path: The checkpoint.
+        checkpoint: What it holds.
+        net: The class_path and init_args of the network that is about to be made.
+        source: Those of the data.
+        arguments: As typed; a folder that the user names is not looked for.
+    """
+    recorded = checkpoint["segapp"]["net"].get("init_args", {})
+    sizes = {name: recorded.get(name) for name in ("in_channels", "num_classes")}
+    net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
+    planned_network(path, net, arguments.named_classes, select_weights("net.", checkpoint))
+    root = (source.get("init_args") or {}).get("root")
+    if root is not None and not arguments.gives(str(root)):
+        check_root(path, root, "name the folder with --data.source.init_args.root")
+
+
+def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], record: dict[str, Any], new: bool) -> None:
+    """Give the data the split of a checkpoint, wherever the images are now, so that no training image is scored.
+
+    Args:
+        data: The images of this run.
+        settings: The data section of this run's config.
+        record: What the checkpoint says about itself.
+        new: Whether the user asked for a new split (`--new_split`).
+    """
+    count = len({name for names in record["splits"].values() for name in names})
+    if new or not count:
+        why = "as --new_split asks" if new else "since the checkpoint records none"
+        print_message(f"the images are divided by the data's own `split`, {why}.")
+        data.keep_split()
+        return
+    was, now = record["config"]["data"]["source"], settings["source"]
+    old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))
+    if was["class_path"] == now["class_path"] and old != own:
+        raise MisuseError(
+            f"the checkpoint's split of {count} images holds, and another `split` is given: leave that out, or divide "
+            "the images anew with --new_split, where images that it was trained on may be scored."
+        )
+    data.restore_splits(record["splits"])
+
+
+def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: str = "test") -> None:
+    """Raise MisuseError unless the data have the checkpoint's classes."""
+    if here != there:
+        other = "; for other classes start a new run from its weights: --init_from instead of --ckpt_path"
+        raise MisuseError(
+            f"the network of the checkpoint has the {len(there)} classes {', '.join(there)}; the data has {len(here)}: "
+            f"{', '.join(here)}. Give data with the same classes in the same order{other if verb == 'fit' else ''}."
+        )

@@ -1,0 +1,31 @@
+"""The messages about the limits of a run."""
+
+import pytest
+
+from segapp.cli.run_limits import explain_cut, explain_finished_run
+
+CHECKPOINT = {
+    "loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 2}}}},
+    "global_step": 10,
+    "callbacks": {"Timer{}": {"time_elapsed": {"train": 3600.0}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"max_epochs": 2}, "--trainer.max_epochs, say 4"),
+        ({"max_steps": 10}, "--trainer.max_steps, say 20"),
+        ({"max_time": "00:00:30:00"}, "--trainer.max_time"),
+    ],
+    ids=str,
+)
+def test_a_run_that_has_reached_its_end_is_told_by_the_option(changes, named):
+    trainer = {"max_epochs": 9, "max_steps": -1, "max_time": None} | changes
+    assert named in (explain_finished_run(CHECKPOINT, trainer) or "")
+
+
+def test_a_run_with_something_left_is_told_nothing():
+    trainer = {"max_epochs": 3, "max_steps": 11, "max_time": "00:02:00:00"}
+    assert explain_finished_run(CHECKPOINT, trainer) is None
+    assert "7 steps" in explain_cut(7, "segapp fit") and "segapp fit" in explain_cut(7, "segapp fit")
