@@ -18,7 +18,7 @@ COMMAND = ["fit", "--config", "configs/unet.yaml", "--name", "cluster", "--job",
 
 
 def train(loop: dict[str, Any]) -> None:
-    """What every worker runs: `segapp fit`, told in torchrun's words what Ray has decided."""
+    """Run `segapp fit` in a worker, with the environment variables of torchrun set from those of Ray."""
     from segapp.cli import main
 
     os.chdir(loop["folder"])
@@ -26,13 +26,13 @@ def train(loop: dict[str, Any]) -> None:
     os.environ["GROUP_RANK"] = os.environ["NODE_RANK"]
     code = main(loop["arguments"])
     if code:
-        raise RuntimeError(f"segapp ended with {code}; its reason stands above.")
+        raise RuntimeError(f"segapp ended with {code}; the reason is printed above.")
 
 
 def run() -> None:
-    """Read the command line and wait for the job."""
+    """Read the command line, start the job and wait for it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--job", required=True, help="any new name; the same again goes on where it stopped")
+    parser.add_argument("--job", required=True, help="a new name; the same name again resumes the job")
     parser.add_argument("--workers", type=int, default=2, help="processes, one per GPU")
     parser.add_argument("--cpu", action="store_true", help="without GPUs")
     parser.add_argument("more", nargs="*", help="further options of segapp fit, after --")
