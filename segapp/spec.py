@@ -29,6 +29,12 @@ Blend = Literal["gaussian", "cosine", "none"]
 
 IntensityKind = Literal["stored", "range", "percentile", "zscore"]
 
+SliceAxis = Literal["auto", "axial", "coronal", "sagittal"]
+"""How a volume is cut into slices; auto: across the axis of the largest voxel spacing, if equal axial."""
+
+MOST_NEIGHBOURS = 7
+"""Slices before and after one that may be its channels: 15 of the 16 channels that there are at most."""
+
 
 @dataclass(frozen=True)
 class Intensity:
@@ -90,6 +96,10 @@ class Spec:
     """Pixels per class (or empty): smaller connected objects go to the class that surrounds them most."""
     min_hole: tuple[int, ...] = ()
     """Pixels per class (or empty): smaller holes enclosed by the class are filled with it."""
+    slice_axis: SliceAxis = "auto"
+    """How volumes are cut into slices."""
+    neighbours: int = 0
+    """Slices before and as many after a slice that are channels of it; `channels` counts them all."""
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
@@ -130,9 +140,16 @@ class Spec:
         unknown = set(self.symmetries) - set(get_args(Symmetry))
         if unknown:
             raise MisuseError(f"symmetries are {' | '.join(get_args(Symmetry))}, got {', '.join(sorted(unknown))}.")
-        for name, choices in (("average", Average), ("blend", Blend), ("precision", Precision)):
+        named = (("average", Average), ("blend", Blend), ("precision", Precision), ("slice_axis", SliceAxis))
+        for name, choices in named:
             if getattr(self, name) not in get_args(choices):
                 raise MisuseError(f"{name} takes {' | '.join(get_args(choices))}, got {getattr(self, name)!r}.")
+        check_neighbours(self.neighbours)
+        if self.channels % (2 * self.neighbours + 1):
+            raise MisuseError(
+                f"{self.channels} channels cannot be those of a slice and its {2 * self.neighbours} neighbours: they "
+                f"are a multiple of {2 * self.neighbours + 1}."
+            )
         if len(self.symmetries) > len(set(self.symmetries)):
             raise MisuseError(f"symmetries are given once each, got {', '.join(self.symmetries)}.")
         if not 1 <= len(self.scales) <= MOST_SCALES or not all(0.25 <= scale <= 4 for scale in self.scales):
@@ -172,6 +189,12 @@ class Spec:
         if missing:
             raise MisuseError(f"this model's spec is damaged, it lacks {', '.join(missing)}.")
         return cls(**{key: _READ[key](key, value) for key, value in spec.items()})
+
+
+def check_neighbours(neighbours: int) -> None:
+    """Raise MisuseError for a number of neighbouring slices that no network may take."""
+    if not 0 <= neighbours <= MOST_NEIGHBOURS:
+        raise MisuseError(f"neighbours counts slices on each side, 0 … {MOST_NEIGHBOURS}, got {neighbours}.")
 
 
 def _read_text(key: str, value: Any) -> str:
@@ -234,6 +257,8 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "average": _read_text,
     "min_object": _make_list_reader(_read_whole_number),
     "min_hole": _make_list_reader(_read_whole_number),
+    "slice_axis": _read_text,
+    "neighbours": _read_whole_number,
     "version": _read_whole_number,
 }
 """The readers that turn the values of a file into those of the spec."""

@@ -23,7 +23,7 @@ from segapp.datasets.file_patterns import (
 from segapp.datasets.masks.encoding import MaskFile
 from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.errors import MisuseError
-from segapp.io import find_suffix, list_suffixes, walk_folders
+from segapp.io import FilePart, find_suffix, list_suffixes, remove_suffix, walk_folders
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,18 @@ class FoundImage:
     mask_name: str
     """Value of `{name}` in the masks' pattern: that of the images' pattern, else the path inside their folder."""
     split: str | None
+    part: str = ""
+    """Which slice of the file; empty for a file that is one image."""
+
+    @property
+    def file(self) -> FilePart:
+        """The address of the image."""
+        return FilePart(self.path, self.part)
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file that holds the image: that of all its slices."""
+        return self.name.removesuffix(f"/{self.part}") if self.part else self.name
 
 
 def find_images(root: Path, pattern: str) -> list[FoundImage]:
@@ -81,7 +93,7 @@ class MaskPattern:
     def find_files(self, image: FoundImage) -> list[MaskFile]:
         """Return the mask files in order of the classes, then of the names; none where there are none."""
         return [
-            MaskFile(path, class_name)
+            MaskFile(path, class_name, image.part)
             for class_name, filled in self._fill_patterns(_get_placeholder_values(image), glob.escape)
             for path in self._find_matching(filled)
             if path != image.path
@@ -180,9 +192,9 @@ def _is_match(name: str, pattern: str) -> bool:
     if not _is_image(path):
         return False
     if pattern.endswith(".*"):  # 'a.*' is a.png, not a.b.png, which belongs to the image a.b
-        return fnmatchcase(path.stem, pattern.removesuffix(".*"))
+        return fnmatchcase(remove_suffix(path).name, pattern.removesuffix(".*"))
     return fnmatchcase(name, pattern)
 
 
 def _make_name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()
+    return remove_suffix(path.relative_to(folder)).as_posix()

@@ -1,6 +1,5 @@
 """A data set of images and masks in a folder, in any layout."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -11,6 +10,7 @@ import numpy as np
 
 from segapp.datasets.channel_conversion import report_converted
 from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
+from segapp.datasets.folder_settings import check_classes, check_palette, compile_group
 from segapp.datasets.masks.encoded_mask import EncodedMask
 from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
 from segapp.datasets.masks.values import Indices
@@ -18,15 +18,19 @@ from segapp.datasets.pairing import Pairing
 from segapp.datasets.problems import Problem, raise_first
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split
+from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError, SegappError
-from segapp.io import Image
+from segapp.io import FilePart, Image, open_image
 from segapp.natural_order import make_natural_key
 from segapp.palette import choose_palette
-from segapp.spec import Intensity
+from segapp.spec import Intensity, SliceAxis, check_neighbours
 
 
 class Folder(Source):
-    """Images and masks under `root`, as PNG, JPEG, TIFF, BMP, GIF, WebP or JPEG 2000, with sub-folders.
+    """Images and masks under `root`, as PNG, JPEG, TIFF, BMP, GIF, WebP, JPEG 2000 or NIfTI, with sub-folders.
+
+    Every slice of a volume is an image, `<volume>/axial=012`, and its mask the same slice of the mask's volume; all
+    slices of a volume stay in one split.
 
     Args:
         root: The folder that everything else is relative to.
@@ -49,6 +53,8 @@ class Folder(Source):
         group: A regular expression with one group, searched in an image's name; images that share what it
             matches (a patient, a slide) stay in one split.
         exclude: Names of images to leave out, without suffix, with * and ?.
+        axis: How volumes are cut: axial, coronal or sagittal slices; auto: across the axis of the largest spacing.
+        neighbours: Slices before and as many after each slice that are channels too; `channels` is that of one slice.
     """
 
     _location_setting = "images"
@@ -68,24 +74,28 @@ class Folder(Source):
         intensity: Intensity | None = None,
         group: str | None = None,
         exclude: Sequence[str] = (),
+        axis: SliceAxis = "auto",
+        neighbours: int = 0,
     ) -> None:
         self.root = Path(root).expanduser()
         self.classes = tuple(classes)
-        _check_classes(self.classes, background)
+        check_classes(self.classes, background)
         self.background = background
-        self.palette = choose_palette(len(self.classes), background) if palette is None else _check_palette(palette)
+        self.palette = choose_palette(len(self.classes), background) if palette is None else check_palette(palette)
         self.images, self.masks = images, masks
         self.split = split or (Folders() if "{split}" in images else Fraction())
         self.mask = mask or Indices()
-        self.group = _compile_group(group)
+        self.group = compile_group(group)
         self.exclude = tuple(exclude)
+        check_neighbours(neighbours)
+        self.axis, self.neighbours = axis, neighbours
         self._channels, self._intensity = channels, intensity
         self._same_names: list[tuple[Path, Path]] = []  # filled by `_found`
 
     @cached_property
     def channels(self) -> int:
-        """As given, or those of the first image."""
-        return self._channels or Image(self._first).shape[2]
+        """As given, or those of the first image; of all slices together where neighbours are channels."""
+        return (self._channels or Image(self._first).shape[2]) * (2 * self.neighbours + 1)
 
     @cached_property
     def intensity(self) -> Intensity:
@@ -143,8 +153,8 @@ class Folder(Source):
                 yield Problem("group", str(error), self._found[name].path, "group")
 
     @property
-    def _first(self) -> Path:
-        first = next((image.path for name, image in self._found.items() if not self._is_excluded(name)), None)
+    def _first(self) -> FilePart:
+        first = next((image.file for name, image in self._found.items() if not self._is_excluded(name)), None)
         if first is None:
             raise MisuseError(f"{self.root}: exclude {self.exclude!r} leaves no image of {len(self._found)}.")
         return first
@@ -154,10 +164,11 @@ class Folder(Source):
         """Every image by its name, in natural order."""
         images = find_images(self.root, self.images)
         masks = MaskPattern(self.root, self.masks, self.classes).find_all_files()
+        if len(masks) < len(images):  # images and masks may share a folder
+            images = [image for image in images if image.path not in masks]
         found: dict[str, FoundImage] = {}
-        for image in sorted(images, key=lambda image: (make_natural_key(image.name), image.name)):
-            if image.path in masks and len(masks) < len(images):  # images and masks may share a folder
-                continue
+        images.sort(key=lambda image: (make_natural_key(image.name), image.name))
+        for image in expand_volumes(images, self.axis):
             if image.name in found:
                 self._same_names.append((image.path, found[image.name].path))
             else:
@@ -176,12 +187,13 @@ class Folder(Source):
         """Return the items of images with their mask files."""
         names, labels = list(masks), Labels(self.classes, self.background or 0)
         if self._channels is None:
-            report_converted([self._found[name].path for name in names], self.channels, self._first)
+            files = {self._found[name].path: self._found[name].file for name in names}
+            report_converted(list(files.values()), Image(self._first).shape[2], self._first)
         return [
             Item(
                 name,
                 self._find_group(name),
-                Image(self._found[name].path, self.channels, self.intensity),
+                open_image(self._found[name].file, self.channels, self.intensity, self.neighbours),
                 EncodedMask(masks[name], self.mask, labels),
             )
             for name in names
@@ -214,6 +226,7 @@ class Folder(Source):
         return any(fnmatchcase(name, pattern) for pattern in self.exclude)
 
     def _find_group(self, name: str) -> str:
+        name = self._found[name].file_name
         if self.group is None:
             return name
         match = self.group.search(name)
@@ -224,34 +237,3 @@ class Folder(Source):
                 "every name must match (add '|^(.*)$' to let the others be groups of their own)."
             )
         return words[0]
-
-
-def _check_palette(colours: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
-    if any(len(colour) != 3 or not all(0 <= v <= 255 for v in colour) for colour in colours):
-        raise MisuseError(f"palette: colours are three numbers 0 … 255 each, got {list(colours)}.")
-    return tuple((int(r), int(g), int(b)) for r, g, b in colours)
-
-
-def _check_classes(classes: tuple[str, ...], background: int | None) -> None:
-    if not 2 <= len(classes) <= 255:
-        raise MisuseError(
-            f"classes: 2 to 255 names are needed, got {len(classes)}; "
-            "for one kind of object write [background, that kind]."
-        )
-    if len(set(classes)) < len(classes):
-        twice = next(name for name in classes if classes.count(name) > 1)
-        raise MisuseError(f"classes: {twice!r} is there twice.")
-    if background is not None and not 0 <= background < len(classes):
-        raise MisuseError(f"background={background} is not one of 0 … {len(classes) - 1}; null for none.")
-
-
-def _compile_group(group: str | None) -> re.Pattern[str] | None:
-    if group is None:
-        return None
-    try:
-        expression = re.compile(group)
-    except re.error as error:
-        raise MisuseError(f"group={group!r} is not a regular expression: {error}.") from error
-    if expression.groups < 1:
-        raise MisuseError(f"group={group!r} needs one pair of parentheses around what names the group.")
-    return expression

@@ -7,6 +7,7 @@ from segapp.datasets.file_search import FoundImage, MaskPattern
 from segapp.datasets.masks.encoding import MaskFile
 from segapp.datasets.pairing_advice import describe_missing_masks
 from segapp.datasets.problems import Problem, raise_first
+from segapp.datasets.volume_slices import find_volume_problems
 
 SHOWN = 3
 
@@ -44,6 +45,7 @@ class Pairing:
             yield from self._find_several_masks(masks)
         yield from self._find_missing_images()
         yield from self._find_claimed_twice(masks)
+        yield from find_volume_problems((self.found[name] for name in masks), self.pattern)
 
     def _find_missing_masks(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
         without = [self.found[name] for name, files in masks.items() if not files]
@@ -70,7 +72,8 @@ class Pairing:
     def _find_claimed_twice(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
         """Yield masks that two images claim: `{name}_*` of `cell_1` also matches the masks of `cell_1_2`."""
         owner: dict[Path, str] = {}
-        for name, files in masks.items():
+        for image, files in masks.items():
+            name = self.found[image].file_name
             for file in files:
                 other = owner.setdefault(file.path, name)
                 if other != name and (name.startswith(other) or other.startswith(name)):

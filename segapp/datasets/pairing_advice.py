@@ -11,7 +11,7 @@ from typing import NamedTuple
 from segapp.datasets.file_patterns import get_fixed_start
 from segapp.datasets.file_search import FoundImage, MaskPattern
 from segapp.datasets.unsupported import explain_unread
-from segapp.io import find_suffix, walk_folders
+from segapp.io import find_suffix, remove_suffix, walk_folders
 
 SHOWN = 3
 MAX_FILES = 4000  # files of the masks' folder
@@ -60,24 +60,25 @@ def _suggest_patterns(
 ) -> str | None:
     """Return the settings under which most of the images would have a mask, or None."""
     masks = [path for path in files if find_suffix(path)]
-    stems = {path.stem for path in masks}
-    found = _find_best_affixes([image.path.stem for image in images], stems)
+    stems = {remove_suffix(path).name for path in masks}
+    names = dict.fromkeys(remove_suffix(image.path).name for image in images)  # slices of a volume share one
+    found = _find_best_affixes(list(names), stems)
     base = _get_folder(pattern.pattern)
     if found is None or base is None or "{class}" in pattern.pattern:
         return None
     affixes, count = found
-    suffixes = Counter(path.suffix for path in masks)
+    suffixes = Counter(find_suffix(path) for path in masks)
     suffix = next(iter(suffixes)) if len(suffixes) == 1 else ".*"
     settings = []
     if affixes.before_image or affixes.after_image:
-        endings = Counter(image.path.suffix for image in images)
+        endings = Counter(find_suffix(image.path) for image in images)
         ending = next(iter(endings)) if len(endings) == 1 else ".*"
         folder = _get_folder(pattern_of_images) or ""
         settings.append(
             f"images: {_format_pattern(folder, f'{affixes.before_image}{{name}}{affixes.after_image}{ending}')}"
         )
     settings.append(f"masks: {_format_pattern(base, f'{affixes.before_mask}{{name}}{affixes.after_mask}{suffix}')}")
-    return f"For {count} of these {len(images)} images this would fit: {', '.join(settings)}"
+    return f"For {count} of these {len(names)} images this would fit: {', '.join(settings)}"
 
 
 def _find_best_affixes(images: Sequence[str], masks: set[str]) -> tuple[_Affixes, int] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from segapp.datasets.problems import Problem
 from segapp.errors import SegappError
 from segapp.init_args import Recorded
-from segapp.spec import Intensity
+from segapp.spec import Intensity, SliceAxis
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
@@ -69,6 +69,10 @@ class Source(Recorded, ABC):
     """The class left out of macro means, if any."""
     palette: tuple[tuple[int, int, int], ...]
     """RGB 0 … 255, one colour per class."""
+    axis: SliceAxis = "auto"
+    """How volumes are cut into slices."""
+    neighbours: int = 0
+    """Slices before and as many after a slice that are channels of it."""
 
     @property
     @abstractmethod

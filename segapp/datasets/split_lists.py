@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from segapp.datasets.source import SplitName
 from segapp.datasets.splits import Candidate, Division, Split, require_whole_groups
 from segapp.errors import MisuseError
+from segapp.io import find_suffix
 from segapp.system.text_files import read_text
 
 
@@ -21,9 +22,10 @@ class Lists(Split):
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Raise MisuseError for a missing list, an entry without an image, an ambiguous one, an image twice."""
-        endings = _index_endings(candidates)
+        endings, slices = _index_endings(candidates), _index_files(candidates)
+        listed = {split: _find_all(root / file, endings) for split, file in self.files.items() if file}
         return require_whole_groups(
-            {split: _find_all(root / file, endings) for split, file in self.files.items() if file}
+            {split: [each for one in found for each in slices[one.path]] for split, found in listed.items()}
         )
 
 
@@ -38,14 +40,22 @@ def _read_entries(file: Path) -> Iterable[str]:
 def _index_endings(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
     """Index every ending of every path, with and without suffix: 'b.png', 'a/b', … → candidates."""
     endings: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
+    for candidate in [files[0] for files in _index_files(candidates).values()]:
         parts = candidate.path.parts
         for start in range(1, len(parts)):
             ending = "/".join(parts[start:])
-            without = ending.removesuffix(candidate.path.suffix)
+            without = ending.removesuffix(find_suffix(candidate.path))
             for key in {ending, without}:
                 endings.setdefault(key, []).append(candidate)
     return endings
+
+
+def _index_files(candidates: Sequence[Candidate]) -> dict[Path, list[Candidate]]:
+    """Index all candidates of a file, such as the slices of a volume, which a list names once."""
+    files: dict[Path, list[Candidate]] = {}
+    for candidate in candidates:
+        files.setdefault(candidate.path, []).append(candidate)
+    return files
 
 
 def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candidate]:

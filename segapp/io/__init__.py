@@ -11,11 +11,13 @@ from segapp.io.formats.registry import (
     list_mask_suffixes,
     list_suffixes,
     list_written_suffixes,
+    remove_suffix,
 )
 from segapp.io.image import Image
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
-from segapp.io.raw import has_windows, list_parts, read_header, read_raw, read_shape, read_window
+from segapp.io.raw import has_windows, list_parts, list_slices, read_header, read_raw, read_shape, read_window
+from segapp.io.volumes import explain_unlike_volumes, open_image
 from segapp.io.write import (
     explain_errors,
     require_writable,
@@ -31,13 +33,16 @@ __all__ = [
     "MaskPixels",
     "MaskWriter",
     "explain_errors",
+    "explain_unlike_volumes",
     "find_mask_suffix",
     "find_suffix",
     "has_windows",
     "list_mask_suffixes",
     "list_parts",
+    "list_slices",
     "list_suffixes",
     "list_written_suffixes",
+    "open_image",
     "open_mask",
     "read_header",
     "read_mask_window",
@@ -46,6 +51,7 @@ __all__ = [
     "read_table",
     "read_window",
     "real_path",
+    "remove_suffix",
     "require_range",
     "require_writable",
     "scale_array",

@@ -1,7 +1,9 @@
 """A lazy reference to one image file, as a network sees it."""
 
 import logging
-from functools import cache, cached_property
+from collections.abc import Iterator
+from functools import cache, cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,10 @@ import cv2
 import numpy as np
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io.file_part import FilePart, as_file_part
+from segapp.io.file_part import FilePart, as_file_part, read_stamp
 from segapp.io.header import Header, turn_bright
-from segapp.io.intensity import compute_bounds, scale_values
-from segapp.io.raw import find_missing, has_windows, read_header, read_window
+from segapp.io.intensity import Bounds, compute_bounds, scale_values
+from segapp.io.raw import Stamp, find_missing, has_windows, holds_slices, list_parts, read_header, read_window
 from segapp.spec import Intensity
 
 logger = logging.getLogger(__name__)
@@ -150,9 +152,15 @@ class Image:
         return read_header(self.file)
 
     @cached_property
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+    def _bounds(self) -> Bounds:
+        if self.file.part and self.intensity.kind != "range" and holds_slices(self.path):
+            return _compute_volume_bounds(self.path, read_stamp([self.path]), self.channels, self.intensity)
+        return compute_bounds(self.intensity, self.read_overview())
+
+    def read_overview(self) -> Iterator[np.ndarray]:
+        """Yield the (n, C) values, in stored units, from which statistics of the image come."""
         height, width, _ = self.shape
-        return compute_bounds(self.intensity, (self._measured(*window) for window in _choose_overview(height, width)))
+        return (self._measured(*window) for window in _choose_overview(height, width))
 
     def _measured(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Return the (n, C) values of a window's measured pixels."""
@@ -196,6 +204,18 @@ class Image:
             )
         _say_alpha_dropped(self._header.format)
         return np.delete(pixels, band, axis=2)
+
+
+@lru_cache(maxsize=4096)  # once per process and volume, not once per slice
+def _compute_volume_bounds(path: Path, stamp: Stamp, channels: int | None, intensity: Intensity) -> Bounds:
+    """Return the bounds of a volume, from all of its slices, of a large one from an even choice of them."""
+    parts = list_parts(path)
+    height, width, _ = Image(parts[0], channels).shape
+    count = min(len(parts), max(1, OVERVIEW_FROM // (height * width)))
+    chosen = np.unique(np.linspace(0, len(parts) - 1, count).astype(int))
+    return compute_bounds(
+        intensity, chain.from_iterable(Image(parts[index], channels).read_overview() for index in chosen)
+    )
 
 
 @cache  # once per process and kind of file, not once per image

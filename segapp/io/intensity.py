@@ -12,6 +12,9 @@ TOLERANCE = 1e-3
 BAND = 2**20
 """Values that are scaled at once."""
 
+Bounds = tuple[np.ndarray, np.ndarray]
+"""The stored values, per channel, that become 0 and 1: two (C,) float64."""
+
 
 def require_range(pixels: np.ndarray, name: str) -> None:
     """Raise SegappError unless pixels are what networks take: uint8, or floating point in [0, 1]."""
@@ -27,10 +30,10 @@ def require_range(pixels: np.ndarray, name: str) -> None:
         )
 
 
-def compute_bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def compute_bounds(intensity: Intensity, samples: Iterable[np.ndarray]) -> Bounds:
     """Return the stored values, per channel, that become 0 and 1: two (C,) float64.
 
-    `samples` are (n, C) measured pixels of the image: all of them or an even overview, never one window.
+    `samples` are (n, C) measured pixels of the image or volume: all of them or an even overview, never one window.
     """
     if intensity.kind == "range":
         return np.array([intensity.low]), np.array([intensity.high])

@@ -15,6 +15,7 @@ from segapp.io.formats import registry
 from segapp.io.formats.bounds import require_fitting_bytes
 from segapp.io.formats.format import Format
 from segapp.io.header import Header, Window, find_stored_window, turn_upright
+from segapp.spec import SliceAxis
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,27 @@ def list_parts(path: Path) -> tuple[FilePart, ...]:
         return tuple(FilePart(path, part) for part in found.list_parts(path))
 
 
+def list_slices(path: Path, axis: SliceAxis) -> tuple[FilePart, ...]:
+    """Return the slices of a volume across an axis; the file itself where its name is not that of a volume.
+
+    Other files are not opened: a folder may hold many.
+
+    Raises:
+        SegappError: The volume cannot be read.
+    """
+    named = registry.find_named_format(path)
+    if named is None or not named.holds_parts:
+        return (FilePart(path),)
+    with _explain_errors(FilePart(path)):
+        return tuple(FilePart(path, part) for part in _find_format(path).list_slices(path, axis))
+
+
+def holds_slices(path: Path) -> bool:
+    """Return whether the images of a file are the slices of one volume; raise SegappError."""
+    with _explain_errors(FilePart(path)):
+        return _find_format(path).holds_slices
+
+
 class _Opened(NamedTuple):
     """An image file whose header was read, and the stamp of its files at that time."""
 
@@ -143,8 +165,8 @@ def _log_other_content(suffix: str, name: str) -> None:
 
 @lru_cache(maxsize=1024)
 def _read_header(found: Format, file: FilePart, stamp: Stamp) -> Header:
-    parts = found.list_parts(file.path)
-    if file.part not in parts:
+    if not found.has_part(file):
+        parts = found.list_parts(file.path)
         names = f"{', '.join(parts[:LISTED])}{' …' if len(parts) > LISTED else ''}"
         asked = f"none of them is {file.part}" if file.part else "not one"
         raise SegappError(f"{file.path}: {found.name} of {len(parts)} images ({names}), {asked}; save each as a file.")

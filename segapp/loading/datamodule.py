@@ -108,6 +108,8 @@ class SegmentationDataModule(LightningDataModule):
             palette=source.palette,
             channels=source.channels,
             intensity=source.intensity,
+            slice_axis=source.axis,
+            neighbours=source.neighbours,
             resize=self.sampling.resize,
             window=self.window,
             overlap=self.overlap,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
 from segapp.errors import MisuseError
+from segapp.io import remove_suffix
 
 MAX_IMAGES = 60
 """Images on which patterns are tried."""
@@ -146,15 +147,15 @@ def _list_candidates(
 
 def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
     """Return what most masks' names have before and after an image's, the most frequent first."""
-    stems = {path.stem for path in _list_some_files(root / images)}
+    stems = {remove_suffix(path).name for path in _list_some_files(root / images)}
     counts: Counter[tuple[str, str]] = Counter()
     lengths = sorted({len(stem) for stem in stems}, reverse=True)
-    for path in _list_some_files(root / masks):
+    for name in (remove_suffix(path).name for path in _list_some_files(root / masks)):
         for length in lengths:
-            starts = range(len(path.stem) - length + 1)
-            start = next((s for s in starts if path.stem[s : s + length] in stems), None)
-            if start is not None and length < len(path.stem):
-                counts[path.stem[:start], path.stem[start + length :]] += 1
+            starts = range(len(name) - length + 1)
+            start = next((s for s in starts if name[s : s + length] in stems), None)
+            if start is not None and length < len(name):
+                counts[name[:start], name[start + length :]] += 1
                 break
     return [affix for affix, _ in counts.most_common(3)]
 

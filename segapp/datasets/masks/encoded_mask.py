@@ -23,17 +23,17 @@ class EncodedMask:
 
     def __repr__(self) -> str:
         more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
-        return f"{self.files[0].path}{more}"
+        return f"{self.files[0].file}{more}"
 
     @cached_property
     def shape(self) -> tuple[int, int]:
         """Height, width, from the first file's header."""
-        return read_shape(self.files[0].path)
+        return read_shape(self.files[0].file)
 
     @property
     def orientation(self) -> int:
         """EXIF's 1 … 8 of the first file."""
-        return read_header(self.files[0].path).orientation
+        return read_header(self.files[0].file).orientation
 
     def read(self) -> np.ndarray:
         """Return (H, W) uint8."""
@@ -56,16 +56,16 @@ class EncodedMask:
     def _is_checked_in_full(self) -> bool:
         """Return whether reading a window decodes the complete mask anyway, or the complete mask is small."""
         height, width = self.shape
-        return height * width <= FULL_CHECK_PIXELS or not has_windows(self.files[0].path)
+        return height * width <= FULL_CHECK_PIXELS or not has_windows(self.files[0].file)
 
     def _decode(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         for file in self.files[1:]:
-            if read_shape(file.path) != self.shape:
+            if read_shape(file.file) != self.shape:
                 raise MisuseError(
-                    f"{file.path}: {_format_size(read_shape(file.path))} pixels, but {self.files[0].path} of the "
+                    f"{file.file}: {_format_size(read_shape(file.file))} pixels, but {self.files[0].file} of the "
                     f"same image has {_format_size(self.shape)}; the masks of one image must have its size."
                 )
-        pixels = [read_mask_window(file.path, y, x, h, w) for file in self.files]
+        pixels = [read_mask_window(file.file, y, x, h, w) for file in self.files]
         for file, window in zip(self.files, pixels, strict=True):
             if window.lossy is not None and not self.encoding.tolerant:
                 raise _explain_lossy(file.path, window.lossy)

@@ -9,7 +9,7 @@ import numpy as np
 
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
-from segapp.io import MaskPixels
+from segapp.io import FilePart, MaskPixels
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,13 @@ class MaskFile:
     path: Path
     class_name: str | None
     """Value of `{class}` in the masks' pattern, if it has one."""
+    part: str = ""
+    """Which slice of the file; empty for a file that is one mask."""
+
+    @property
+    def file(self) -> FilePart:
+        """The address of the mask."""
+        return FilePart(self.path, self.part)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
 from segapp.io.header import Header, Window
+from segapp.spec import SliceAxis
 
 MAX_PIXELS = 2**28
 """Height x width that is decoded at once (16,384 x 16,384); larger images are read in windows."""
@@ -67,6 +68,8 @@ class Format(ABC):
     """Whether masks can be written; else the masks of such images are written in another format."""
     holds_parts: ClassVar[bool] = False
     """Whether a file can hold several masks, one for each part of the image."""
+    holds_slices: ClassVar[bool] = False
+    """Whether the parts of a file are the slices of one volume: they stay in one split, and share their intensity."""
     streams_masks: ClassVar[bool] = False
     """Whether rows are written while they come, so that no mask is held in memory."""
 
@@ -77,6 +80,14 @@ class Format(ABC):
     def list_parts(self, path: Path) -> tuple[str, ...]:
         """Return the names of the images in a file, in their order; one empty name if it is one image."""
         return ("",)
+
+    def list_slices(self, path: Path, axis: SliceAxis) -> tuple[str, ...]:
+        """Return the names of a volume's slices across an axis; of other files what `list_parts` returns."""
+        return self.list_parts(path)
+
+    def has_part(self, file: FilePart) -> bool:
+        """Return whether a file has an image of this name."""
+        return file.part in self.list_parts(file.path)
 
     def list_files(self, file: FilePart) -> tuple[Path, ...]:
         """Return the files that hold an image: more than one for a series."""

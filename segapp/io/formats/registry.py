@@ -8,6 +8,7 @@ from segapp.io.formats.format import START, Format
 from segapp.io.formats.gif import Gif
 from segapp.io.formats.jpeg import Jpeg
 from segapp.io.formats.jpeg2000 import Jpeg2000
+from segapp.io.formats.nifti import Nifti
 from segapp.io.formats.png import Png
 from segapp.io.formats.tiff import Tiff
 from segapp.io.formats.webp import WebP
@@ -20,6 +21,7 @@ FORMATS: tuple[Format, ...] = (
     Gif(),
     WebP(),
     Jpeg2000(),
+    Nifti(),
 )
 
 LFS_POINTER = b"version https://git-lfs"
@@ -50,6 +52,12 @@ def find_suffix(path: PurePath) -> str:
     name = path.name.lower()
     found = max((suffix for suffix in list_suffixes() if name.endswith(suffix) and name != suffix), key=len, default="")
     return path.name[len(name) - len(found) :] if found else ""
+
+
+def remove_suffix(path: PurePath) -> PurePath:
+    """Return a path without the ending by which its name is that of an image; other paths as they are."""
+    suffix = find_suffix(path)
+    return path.with_name(path.name[: len(path.name) - len(suffix)]) if suffix else path
 
 
 def find_named_format(path: Path) -> Format | None:

@@ -1,0 +1,85 @@
+"""Slices of volumes: with their neighbours as channels, and masks that lie on them."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from segapp.errors import MisuseError, SegappError
+from segapp.io.file_part import FilePart
+from segapp.io.formats.slices import Grid, describe_difference
+from segapp.io.formats.volume import parse_part
+from segapp.io.image import STORED, Image
+from segapp.io.raw import list_parts, list_slices, read_header
+from segapp.spec import Intensity
+
+
+class SliceWithNeighbours(Image):
+    """A slice whose channels are those of the slices before it, its own, and those of the slices after it.
+
+    At the ends of the volume the last slice is repeated; an image that is no slice is its own neighbour.
+
+    Args:
+        file: The slice.
+        channels: Of all slices together; None for those that the file has.
+        intensity: How stored values become the network's range.
+        neighbours: Slices on each side.
+    """
+
+    def __init__(
+        self, file: Path | FilePart, channels: int | None = None, intensity: Intensity = STORED, neighbours: int = 0
+    ) -> None:
+        self.neighbours, slices = neighbours, 2 * neighbours + 1
+        if channels is not None and channels % slices:
+            raise MisuseError(f"channels: {slices} slices have a multiple of {slices} channels, not {channels}.")
+        super().__init__(file, None if channels is None else channels // slices, intensity)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, and the channels of all slices."""
+        height, width, channels = super().shape
+        return height, width, channels * (2 * self.neighbours + 1)
+
+    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """Read (h, w, C) of `dtype`, the slices in their order."""
+        return np.concatenate([image.window(y, x, h, w) for image in self._slices], axis=2)
+
+    @cached_property
+    def _slices(self) -> list[Image]:
+        parts = self._list_parts()
+        place = parts.index(self.file)
+        wanted = range(place - self.neighbours, place + self.neighbours + 1)
+        chosen = [parts[min(max(index, 0), len(parts) - 1)] for index in wanted]
+        return [Image(part, self.channels, self.intensity) for part in chosen]
+
+    def _list_parts(self) -> tuple[FilePart, ...]:
+        if not self.file.part:
+            return (self.file,)
+        return list_slices(self.path, parse_part(self.file.part)[0])
+
+
+def open_image(
+    file: Path | FilePart, channels: int | None = None, intensity: Intensity = STORED, neighbours: int = 0
+) -> Image:
+    """Return an image, or a slice with its neighbours as channels; `channels` counts them all."""
+    return (
+        SliceWithNeighbours(file, channels, intensity, neighbours) if neighbours else Image(file, channels, intensity)
+    )
+
+
+def explain_unlike_volumes(image: Path, mask: Path) -> str | None:
+    """Return why the slices of a mask's file are not those of an image's, or None."""
+    try:
+        own, other = _read_grid(image), _read_grid(mask)
+    except SegappError as error:
+        return str(error)
+    if other is None:
+        return f"{mask} is one image, and {image} a volume; save a mask for every voxel."
+    if own is None or (difference := describe_difference(own, other)) is None:
+        return None
+    return f"{image} and its mask {mask} have {difference}; save the mask on the grid of its image."
+
+
+def _read_grid(path: Path) -> Grid | None:
+    header = read_header(list_parts(path)[0])
+    return header.meta["volume"].grid if "volume" in header.meta else None
