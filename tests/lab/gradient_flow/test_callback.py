@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from segapp.cli import main
 from segapp.errors import MisuseError
-from segapp.lab.gradient_flow import GradientFlow
+from segapp.lab.gradient_flow import GradientFlow, callback
 
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 RATE, MOMENTUM, DECAY = 0.01, 0.9, 0.1
@@ -40,6 +40,18 @@ class Product(pl.LightningModule):
 
     def configure_optimizers(self):
         return self.make(self.parameters())
+
+
+@pytest.fixture(autouse=True)
+def without_figure(request, monkeypatch):
+    """Draw nothing, which would take longer than these trainings, unless the test asks for `drawn`."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(callback, "draw_run", lambda table, path: None)
+
+
+@pytest.fixture
+def drawn():
+    """Let the callback draw."""
 
 
 def train(
@@ -105,7 +117,7 @@ def check(table: list[dict], expected: list[dict[str, list[float]]]) -> None:
         assert row["skipped"] == "0"
 
 
-def test_sgd_with_momentum_and_decay_by_hand(tmp_path):
+def test_sgd_with_momentum_and_decay_by_hand(tmp_path, drawn):
     table = train(tmp_path)
     check(table, by_hand(XS))
     assert float(table[0]["gradient_norm"]) == 18 and float(table[1]["gradient_norm"]) == 12
@@ -249,8 +261,8 @@ def test_where_no_hook_can_fire_it_says_so_once(tmp_path):
 # ---------------------------------------------------------------------------------------------- runs
 
 
-def test_a_resumed_run_that_ends_before_its_next_measurement_is_drawn(tmp_path):
-    train(tmp_path, Product())
+def test_a_resumed_run_that_ends_before_its_next_measurement_is_drawn(tmp_path, drawn):
+    train(tmp_path, Product(), xs=[1.0])
     (tmp_path / "gradient_flow.png").unlink()
     GradientFlow().on_train_end(SimpleNamespace(is_global_zero=True, default_root_dir=tmp_path), Product())
     assert (tmp_path / "gradient_flow.png").is_file()
