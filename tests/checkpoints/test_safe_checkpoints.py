@@ -18,24 +18,19 @@ TINY = Path(__file__).parents[1] / "tiny.yaml"
 ONE_EPOCH = ["fit", "--config", str(TINY), "--trainer.max_epochs", "1", "--data.num_workers", "0"]
 CROSS_ENTROPY = "segapp.losses.CrossEntropy"
 VARIANTS = {
-    "balanced cross-entropy": [f"--model.loss={CROSS_ENTROPY}", "--model.loss.init_args.class_weights=balanced"],
+    "balanced cross-entropy, SGD in float64": [
+        *(f"--model.loss={CROSS_ENTROPY}", "--model.loss.init_args.class_weights=balanced"),
+        *("--model.optimizer=torch.optim.SGD", "--model.optimizer.init_args.lr=0.01", "--trainer.precision=64-true"),
+    ],
+    "deep supervision by cross-entropy, plateau": [
+        *("--model.net.init_args.deep_supervision=1", "--model.loss=segapp.losses.DeepSupervision"),
+        f"--model.loss.init_args.loss={CROSS_ENTROPY}",
+        "--model.lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau",
+    ],
     "focal": ["--model.loss=segapp.losses.Focal", "--model.loss.init_args.class_weights=[1.0, 2.0]"],
     "tversky": ["--model.loss=segapp.losses.Tversky"],
-    "dice": ["--model.loss=segapp.losses.Dice"],
-    "lovasz": ["--model.loss=segapp.losses.Lovasz"],
-    "deep supervision": [
-        "--model.net.init_args.deep_supervision=1",
-        "--model.loss=segapp.losses.DeepSupervision",
-        f"--model.loss.init_args.loss={CROSS_ENTROPY}",
-    ],
-    "without EMA": ["--trainer.callbacks=null"],
-    "plateau": ["--model.lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau"],
-    "no scheduler": ["--model.lr_scheduler=null"],
-    "sgd in float64": [
-        "--model.optimizer=torch.optim.SGD",
-        "--model.optimizer.init_args.lr=0.01",
-        "--trainer.precision=64-true",
-    ],
+    "dice, no scheduler": ["--model.loss=segapp.losses.Dice", "--model.lr_scheduler=null"],
+    "lovasz, without EMA": ["--model.loss=segapp.losses.Lovasz", "--trainer.callbacks=null"],
 }
 PLAIN = (str, int, float, bool, type(None), torch.Tensor)
 
@@ -61,7 +56,7 @@ def there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-QUICK = ("balanced cross-entropy", "deep supervision", "sgd in float64")
+QUICK = list(VARIANTS)[:2]
 
 
 @pytest.mark.parametrize(

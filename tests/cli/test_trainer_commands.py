@@ -402,9 +402,9 @@ def test_the_path_of_a_checkpoint_vouches_for_no_module_of_that_name(
     record = checkpoint["segapp"]
     record["net"] = record["config"]["model"]["net"] = {"class_path": "model.ckpt.Net", "init_args": {}}
     torch.save(checkpoint, "model.ckpt")
-    for path in ("model.ckpt", "./model.ckpt", str(tmp_path / "model.ckpt")):
-        refused([verb, "--ckpt_path", path, *folders_of(verb, place)], capsys, "--allow model.ckpt.Net")
-        refused([verb, f"--ckpt_path={path}", *folders_of(verb, place)], capsys, "--allow model.ckpt.Net")
+    absolute = str(tmp_path / "model.ckpt")
+    for words in (["--ckpt_path", "model.ckpt"], ["--ckpt_path=./model.ckpt"], ["--ckpt_path", absolute]):
+        refused([verb, *words, *folders_of(verb, place)], capsys, "--allow model.ckpt.Net")
     assert not (tmp_path / "imported").exists()
 
 
@@ -422,11 +422,7 @@ def test_data_that_are_not_under_a_checkpoints_relative_root_are_told_with_the_o
     ("options", "sentences"),
     [
         (["--data.batchsize", "3"], ["--data.batch_size"]),
-        (["--trainer.max_epoch", "3"], ["--trainer.max_epochs"]),
-        (["--data.batch_size", "many"], ["data.batch_size", "many"]),
         (["--model.net.init_args.longskip", "add"], ["longskip", "long_skip"]),
-        (["--model.net.init_args.long_skip", "cat"], ["none | add | concat", "cat"]),
-        (["--weights_only", "false"], ["--weights_only"]),
         (["--config", "nope.yaml"], ["nope.yaml"]),
         (["--name", "../elsewhere"], ["../elsewhere"]),
         (["--trainer.val_check_interval", "0"], ["val_check_interval is 0"]),
@@ -457,7 +453,6 @@ def test_data_that_are_not_under_a_checkpoints_relative_root_are_told_with_the_o
             ],
             ["watches val/loss, which falls", PLATEAU],
         ),
-        (["--data.source", "segapp.datasets.Folder"], ["root", "classes"]),
     ],
     ids=lambda value: " ".join(value),
 )

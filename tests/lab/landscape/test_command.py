@@ -22,6 +22,7 @@ EVERY_EPOCH = {
     "init_args": {"filename": "{epoch}", "save_top_k": -1, "dirpath": "epochs"},
 }
 SMALL = ["--samples", "3", "--points", "3", "--seeds", "2"]
+LINES = ["--samples", "2", "--points", "0", "--seeds", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,24 @@ def best(trained, tmp_path, monkeypatch):
     """The path of its best checkpoint, in a copy of the folder that is the working one."""
     shutil.copytree(trained, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
-    return str(next(Path("runs/tiny").glob("*/checkpoints/best.ckpt")))
+    return str(next(Path("runs/tiny").glob("2*/checkpoints/best.ckpt")))
+
+
+@pytest.fixture(scope="module")
+def computed(trained, tmp_path_factory):
+    """A finished landscape of two lines, of the best checkpoint."""
+    folder = tmp_path_factory.mktemp("computed") / "lines"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(trained)
+        (best,) = Path("runs/tiny").glob("2*/checkpoints/best.ckpt")
+        assert main(["landscape", "--ckpt_path", str(best), *LINES, "--output", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def lines(best, computed):
+    """A copy of it, `lines`, in the working folder."""
+    return shutil.copytree(computed, "lines")
 
 
 def numbers(folder):
@@ -128,8 +146,7 @@ def test_training_is_drawn_on_the_plane_that_it_moved_in(best):
 def test_other_data_may_be_given(best, capsys):
     other = yaml.safe_load(TINY.read_text())["data"]["source"]
     Path("other.yaml").write_text(yaml.safe_dump({"source": other}))
-    lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--split", "test"]
-    assert main(["landscape", "--ckpt_path", best, "--data", "other.yaml", *lines]) == 0
+    assert main(["landscape", "--ckpt_path", best, "--data", "other.yaml", *LINES, "--split", "test"]) == 0
     assert not (folder_of(best) / "contours.png").exists()
     Path("other.yaml").write_text("crop: 3\n")
     assert main(["landscape", "--ckpt_path", best, "--data", "other.yaml", "--output", "new"]) == 2
@@ -171,12 +188,10 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(best, arguments, senten
 
 
 @pytest.mark.parametrize("output", ["file", "file/inside"])
-def test_a_file_cannot_be_the_folder(best, output, capsys):
+def test_a_file_cannot_be_the_folder(best, lines, output, capsys):
     Path("file").touch()
-    lines = ["--points", "0", "--samples", "2", "--seeds", "2"]
-    assert main(["landscape", "--ckpt_path", best, *lines, "--output", output]) == 2
+    assert main(["landscape", "--ckpt_path", best, *LINES, "--output", output]) == 2
     assert f"segapp: nothing can be written to {output} (" in capsys.readouterr().err
-    assert main(["landscape", "--ckpt_path", best, *lines, "--output", "lines"]) == 0
     assert main(["landscape", "--redraw", "lines", "--output", output]) == 2
     said = capsys.readouterr().err
     assert f"segapp: nothing can be written to {output} (" in said and said.endswith("; name another --output.\n")
@@ -197,21 +212,21 @@ def test_a_run_that_may_not_be_written_is_said_before_anything_is_computed(best,
     assert capsys.readouterr().err == sentence
 
 
-def test_another_landscape_is_not_written_over(best, capsys):
-    assert main(["landscape", "--ckpt_path", best, *SMALL]) == 0
+def test_another_landscape_is_not_written_over(best, computed, capsys):
+    shutil.copytree(computed, folder_of(best))
     kept = (folder_of(best) / "landscape.npz").read_bytes()
-    assert main(["landscape", "--ckpt_path", best, "--samples", "4"]) == 2
+    assert main(["landscape", "--ckpt_path", best, *LINES[2:], "--samples", "4"]) == 2
     assert "other samples" in capsys.readouterr().err
     assert (folder_of(best) / "landscape.npz").read_bytes() == kept
 
 
 def test_samples_that_are_cut_otherwise_are_another_landscape(best, capsys):
     source = yaml.safe_load(TINY.read_text())["data"]["source"]
-    lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--data", "other.yaml", "--output", "lines"]
+    again = ["landscape", "--ckpt_path", best, *LINES, "--data", "other.yaml", "--output", "lines"]
     Path("other.yaml").write_text(yaml.safe_dump({"source": source}))
-    assert main(["landscape", "--ckpt_path", best, *lines]) == 0
+    assert main(again) == 0
     Path("other.yaml").write_text(yaml.safe_dump({"source": source, "batch_size": 1}))
-    assert main(["landscape", "--ckpt_path", best, *lines]) == 2
+    assert main(again) == 2
     assert "other settings of its data" in capsys.readouterr().err
 
 
@@ -236,10 +251,8 @@ def test_the_lines_are_finished_before_eigenvalues_are_sought(best, monkeypatch)
     assert main(["landscape", "--redraw", "lines"]) == 0
 
 
-def test_a_folder_with_an_equals_sign_is_drawn_again(best):
-    folder = Path("variants/norm=batch/landscape")
-    lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", str(folder)]
-    assert main(["landscape", "--ckpt_path", best, *lines]) == 0
+def test_a_folder_with_an_equals_sign_is_drawn_again(lines):
+    folder = Path(shutil.copytree(lines, "variants/norm=batch/landscape"))
     assert _named(str(folder)) == (None, folder)
     assert _named(f"with norm={folder}") == ("with norm", folder)
     assert _named(f"norm=batch={folder}") == ("norm=batch", folder)
@@ -248,11 +261,9 @@ def test_a_folder_with_an_equals_sign_is_drawn_again(best):
     assert main(["landscape", "--redraw", str(folder), "--redraw", f"other={folder}", "--output", "both"]) == 0
 
 
-def test_panels_of_different_kinds_say_so(best):
-    for name, more in (("a", []), ("b", ["--recalibrate", "true"])):
-        lines = ["--points", "0", "--samples", "2", "--seeds", "2", "--output", name]
-        assert main(["landscape", "--ckpt_path", best, *lines, *more]) == 0
-    frozen, anew = (read_landscape(Path(name), name) for name in "ab")
+def test_panels_of_different_kinds_say_so(best, lines):
+    assert main(["landscape", "--ckpt_path", best, *LINES, "--output", "b", "--recalibrate", "true"]) == 0
+    frozen, anew = (read_landscape(Path(folder), name) for folder, name in ((lines, "a"), ("b", "b")))
     assert _write_captions([frozen, frozen]) == write_caption(frozen)
     mixed = _write_captions([frozen, anew])
     assert "a: " in mixed and "frozen" in mixed and "b: " in mixed and "counted anew" in mixed

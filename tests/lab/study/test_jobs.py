@@ -1,6 +1,7 @@
 """Variants become jobs: equally large where asked, with configs that say it, in folders that are never mixed."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,23 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_arm_and_seed_has_a_complete_config_of_its_own():
-    jobs = plan()
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """A study's folder and its jobs, as they are before any has run."""
+    folder = tmp_path_factory.mktemp("planned")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return folder, plan()
+
+
+@pytest.fixture
+def jobs(planned, tmp_path):
+    """These jobs, in a copy of that folder."""
+    shutil.copytree(planned[0], tmp_path, dirs_exist_ok=True)
+    return planned[1]
+
+
+def test_every_arm_and_seed_has_a_complete_config_of_its_own(jobs):
     assert [(job.variant, job.seed) for job in jobs] == [
         ("long_skip=concat", 0),
         ("long_skip=none", 0),
@@ -33,8 +49,7 @@ def test_every_arm_and_seed_has_a_complete_config_of_its_own():
     assert len(set(jobs[0].examples)) == 3
 
 
-def test_another_study_in_the_same_folder_is_refused():
-    plan()
+def test_another_study_in_the_same_folder_is_refused(jobs):
     with pytest.raises(MisuseError, match=r"max_epochs=12.*7.*another name"):
         plan(set=STUDY["set"] | {"trainer.max_epochs": 7})
 
@@ -51,8 +66,8 @@ def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
     plan(landscape={"samples": 3})
 
 
-def test_the_time_of_a_running_job_is_noted_beside_its_state():
-    job = plan()[0]
+def test_the_time_of_a_running_job_is_noted_beside_its_state(jobs):
+    job = jobs[0]
     job.write_state(status="running", seconds=5.0)
     job.record_seconds(17.0)
     assert job.state()["seconds"] == 17
@@ -98,9 +113,9 @@ def test_nothing_is_drawn_to_plan():
         '{"status": "finished", "seconds": 1}',
     ],
 )
-def test_a_state_that_no_job_writes_is_one_message(text):
+def test_a_state_that_no_job_writes_is_one_message(text, jobs):
     """Nor does one lead out of the job's folder."""
-    (job, *_) = plan()
+    (job, *_) = jobs
     (job.folder / "state.json").write_text(text)
     with pytest.raises(MisuseError, match=r"state\.json: damaged"):
         job.state()
@@ -108,9 +123,8 @@ def test_a_state_that_no_job_writes_is_one_message(text):
 
 @pytest.mark.parametrize("file", ["variants/x/log.txt", "variants/x/1/metrics.csv", "study.yaml", ".lock"])
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_a_study_folder_from_elsewhere_leads_nowhere(file, kind, capsys):
+def test_a_study_folder_from_elsewhere_leads_nowhere(file, kind, jobs, capsys):
     """Its log would be written through the link, a table of /dev/zero read without end."""
-    plan()
     path = Path("runs/study", file)
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == "link":
