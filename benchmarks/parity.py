@@ -56,7 +56,9 @@ def forms(checkpoint: Path, calibrate: list[ArrayImage], folder: Path) -> Iterat
 def logits(runtime: Runtime, spec: Spec, images: list[ArrayImage]) -> list[np.ndarray]:
     """Return the logits (K, H, W) of every image."""
     engine = Engine(runtime, spec)
-    return [np.concatenate([np.array(runtime.to_numpy(band.logits)) for band in engine.bands(i)], 1) for i in images]
+    return [
+        np.concatenate([np.array(runtime.to_numpy(band.logits)) for band in engine.compute_bands(i)], 1) for i in images
+    ]
 
 
 def main() -> None:

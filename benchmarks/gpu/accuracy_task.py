@@ -46,7 +46,7 @@ class Task:
         for (image, mask), (_, blocks) in zip(pairs, engine.stream([image for image, _ in pairs]), strict=True):
             found = np.empty(mask.shape, np.uint8)
             for block in blocks:
-                part = engine.indices(block)
+                part = engine.compute_indices(block)
                 found[block.y : block.y + part.shape[0], block.x : block.x + part.shape[1]] = part
             scores.update(torch.from_numpy(found), torch.from_numpy(mask), image.name)
         net.train(training)

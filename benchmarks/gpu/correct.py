@@ -320,7 +320,7 @@ def onnx_on_gpu() -> Runtime:
 def compute_logits(runtime: Runtime, spec: Spec, images: list[ArrayImage]) -> list[np.ndarray]:
     """Return the logits (K, H, W) of every image."""
     engine = Engine(runtime, spec)
-    bands = ([runtime.to_numpy(band.logits) for band in engine.bands(image)] for image in images)
+    bands = ([runtime.to_numpy(band.logits) for band in engine.compute_bands(image)] for image in images)
     return [np.concatenate(parts, axis=1) for parts in bands]
 
 

@@ -85,7 +85,7 @@ def _begin(request: Request) -> Begun:
     decisions = _describe_source(request.images, request.masks, request.data, names)
     made = make_plan(path.stem, decisions, describe_machine(), seconds)
     write_page(request.page, made, path)
-    return Begun(asdict(request), _head(made, path, request.budget), made.decisions)
+    return Begun(asdict(request), _format_heading(made, path, request.budget), made.decisions)
 
 
 def _tune(count: int, request: Request) -> int:
@@ -151,7 +151,7 @@ def _describe_source(images: str, masks: str, data: str, classes: list[str]) -> 
     return describe_folder(images, masks, classes)
 
 
-def _head(made: Plan, path: Path, budget: str) -> str:
+def _format_heading(made: Plan, path: Path, budget: str) -> str:
     return (
         f"segapp fit --config {path}\n\nWritten by segapp plan for {made.machine.name} and a budget of {budget}, from "
         f"{made.fingerprint.total} images."

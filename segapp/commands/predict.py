@@ -15,11 +15,11 @@ from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
 from segapp.io import require_writable
 from segapp.prediction.intensity import parse_intensity
-from segapp.prediction.jobs import Job, describe_unread, plan
 from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
 from segapp.prediction.pipeline import Pipeline, choose_pace
 from segapp.prediction.processes import read_rank, run_in_processes
-from segapp.prediction.tables import done_rows, format_least_certain, list_tables, write_classes, write_tables
+from segapp.prediction.tables import format_least_certain, list_done_rows, list_tables, write_classes, write_tables
+from segapp.prediction.tasks import ImageTask, describe_unread, list_tasks
 from segapp.prediction.writers.registry import describe_writers, find_writers
 from segapp.spec import Average, Precision, Spec
 from segapp.system.limits import count_usable_cores
@@ -97,11 +97,11 @@ def predict(
             )
         code = run_in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, devices)
         if flag_uncertain and code in (0, 1):
-            jobs = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
-            tqdm.write(format_least_certain(done_rows(Path(output), jobs), flag_uncertain))
+            tasks = list_tasks(Path(images), Path(output), save, Manifest(Path(output)).stems)
+            tqdm.write(format_least_certain(list_done_rows(Path(output), tasks), flag_uncertain))
         return code
     rank, world_size = read_rank()
-    every = plan(Path(images), Path(output), save, Manifest(Path(output)).stems)
+    every = list_tasks(Path(images), Path(output), save, Manifest(Path(output)).stems)
     if rank == 0 and (unread := describe_unread(Path(images), Path(output))) is not None:
         tqdm.write(for_terminal(unread), file=sys.stderr)
     networks = _open_networks(ckpt_path, allow, device, precision, batch_size)
@@ -114,14 +114,14 @@ def predict(
     model = compute_fingerprint(_check_paths(ckpt_path), engine.spec, save, options)
     tables = list_tables(Path(output), save)
     # before the manifest is read, or another process's newest file would seem foreign
-    there = find_existing([*tables, *(path for job in every for path in job.outputs.values())])
+    there = find_existing([*tables, *(path for task in every for path in task.outputs.values())])
     manifest = Manifest(Path(output), rank, world_size)
-    rows = [(job, make_row(job, Path(output), model)) for job in every]
-    todo = [(job, row) for job, row in rows if not manifest.is_done(row, job)]
+    rows = [(task, make_row(task, Path(output), model)) for task in every]
+    todo = [(task, row) for task, row in rows if not manifest.is_done(row, task)]
     if not overwrite:
         refuse_foreign(todo, manifest, there, tables, model)
-    mine = {job.name for job in every[rank::world_size]}
-    todo = [(job, row) for job, row in todo if job.name in mine]
+    mine = {task.name for task in every[rank::world_size]}
+    todo = [(task, row) for task, row in todo if task.name in mine]
     if world_size > 1:
         tqdm.write(f"process {rank} of {world_size} (RANK, WORLD_SIZE): {len(mine)} of {len(every)} images")
     if len(todo) < len(mine):
@@ -130,21 +130,21 @@ def predict(
     manifest.begin()
     write_classes(Path(output), spec)
     if rank == 0:
-        tqdm.write(_beginning(networks, engine.spec))
-        if longer := [job for job in every if job.stem != str(PurePosixPath(job.name).with_suffix(""))]:
-            tqdm.write(_longer_names(longer))
-    names = {job.name for job in every}
+        tqdm.write(_describe_start(networks, engine.spec))
+        if longer := [task for task in every if task.stem != str(PurePosixPath(task.name).with_suffix(""))]:
+            tqdm.write(_describe_longer_names(longer))
+    names = {task.name for task in every}
     manifest.give_up([row for row in manifest.find_foreign_rows(model) if row.image not in names])
     done, started = 0, time.monotonic()
     try:
         with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
             pipeline = Pipeline(engine, pace, np.dtype(networks.spec.intensity.dtype), options)
-            for (job, _), problem in zip(todo, pipeline.run(todo, manifest), strict=True):
+            for (task, _), problem in zip(todo, pipeline.run(todo, manifest), strict=True):
                 bar.update()
                 if problem is None:
                     done += 1
                 else:
-                    older = ", ".join(str(path) for path in job.outputs.values() if path in there)
+                    older = ", ".join(str(path) for path in task.outputs.values() if path in there)
                     message = f"skipped: {problem}{older and f' An older {older} stays.'}"
                     tqdm.write(for_terminal(message), file=sys.stderr)
     except KeyboardInterrupt:
@@ -157,7 +157,7 @@ def predict(
     if todo:
         tqdm.write(_format_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
     if flag_uncertain:
-        tqdm.write(format_least_certain(done_rows(Path(output), every), flag_uncertain))
+        tqdm.write(format_least_certain(list_done_rows(Path(output), every), flag_uncertain))
     return 0 if done == len(todo) else 1
 
 
@@ -181,7 +181,7 @@ def _open_networks(
     return open_networks(_check_paths(ckpt_path), allow, device, precision)
 
 
-def _beginning(networks: Networks, spec: Spec) -> str:
+def _describe_start(networks: Networks, spec: Spec) -> str:
     height, width = spec.window
     better = format_summary(spec, len(networks.members))
     changed = spec.intensity != networks.spec.intensity
@@ -191,15 +191,15 @@ def _beginning(networks: Networks, spec: Spec) -> str:
     )
 
 
-def _longer_names(jobs: Sequence[Job]) -> str:
-    example = next(iter(jobs[0].outputs.values()))
+def _describe_longer_names(tasks: Sequence[ImageTask]) -> str:
+    example = next(iter(tasks[0].outputs.values()))
     return for_terminal(
-        f"note: {len(jobs)} images share their name without suffix with others, or with one that was here before; "
-        f"their files keep the suffix: {jobs[0].name} becomes {example.name}."
+        f"note: {len(tasks)} images share their name without suffix with others, or with one that was here before; "
+        f"their files keep the suffix: {tasks[0].name} becomes {example.name}."
     )
 
 
-def _format_summary(done: int, total: int, output: str, seconds: float, spec: Spec, example: Job) -> str:
+def _format_summary(done: int, total: int, output: str, seconds: float, spec: Spec, example: ImageTask) -> str:
     lines = [f"{done} of {total} images in {seconds:.1f} s; written to {output}"]
     if not done:
         return f"none of {total} images could be done."

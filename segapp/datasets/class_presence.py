@@ -31,7 +31,7 @@ def find_classes(mask: MaskReference) -> set[int]:
     height, width = mask.shape
     if height * width <= MAX_FULL_PIXELS:
         return _list_values(mask.read())
-    return {value for window in _iterate_windows(height, width) for value in _list_values(mask.window(*window))}
+    return {value for window in _iterate_windows(height, width) for value in _list_values(mask.read_window(*window))}
 
 
 def map_in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:

@@ -70,7 +70,7 @@ def _read_through(item: Item) -> None:
     height, width, _ = item.image.shape
     rows = max(1, STRIPE_PIXELS // width)
     for y in range(0, height, rows):
-        item.image.window(y, 0, min(rows, height - y), width)
+        item.image.read_window(y, 0, min(rows, height - y), width)
 
 
 def _find_path(reference: object) -> Path | None:

@@ -30,7 +30,7 @@ class ImageReference(Protocol):
     def read(self) -> np.ndarray:
         """Read (H, W, C) uint8 in [0, 255] or float32 in [0, 1]."""
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Read (h, w, C), inside the image only."""
 
 
@@ -44,7 +44,7 @@ class MaskReference(Protocol):
     def read(self) -> np.ndarray:
         """Read (H, W) uint8: class indices, or 255 to ignore."""
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Read (h, w), inside the mask only."""
 
 

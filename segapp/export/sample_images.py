@@ -56,7 +56,7 @@ def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
         y, x = (max(0, (have - want) // 2) for have, want in zip(image.shape, spec.window, strict=False))
         h, w = (min(have, want) for have, want in zip(image.shape, spec.window, strict=False))
         start = find_image_start((h, w), spec.window)
-        crops.append(pad_crop(image.window(y, x, h, w), spec.window, start).transpose(2, 0, 1)[None])
+        crops.append(pad_crop(image.read_window(y, x, h, w), spec.window, start).transpose(2, 0, 1)[None])
     return crops
 
 
@@ -65,7 +65,7 @@ def _read(path: Path, spec: Spec) -> ArrayImage:
     require_trained_kind(image, spec.channels, "give --images like those it was trained on")
     (height, width, _), side = image.shape, MAX_SIDE if spec.resize is None else max(image.shape)
     h, w = min(height, side), min(width, side)
-    return ArrayImage(image.window((height - h) // 2, (width - w) // 2, h, w), str(path))
+    return ArrayImage(image.read_window((height - h) // 2, (width - w) // 2, h, w), str(path))
 
 
 def _select_spread(paths: Sequence[Path], most: int) -> list[Path]:

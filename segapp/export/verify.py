@@ -69,7 +69,7 @@ def compare_runtimes(
     pairs = [
         (reference.to_numpy(one.logits), exported.to_numpy(two.logits))
         for image in tqdm(images, desc=f"verifying in {spec.precision}", unit="image", leave=False, disable=None)
-        for one, two in zip(first.bands(image), second.bands(image), strict=True)
+        for one, two in zip(first.compute_bands(image), second.compute_bands(image), strict=True)
     ]
     batch = make_odd_images(images, spec)
     one, two = reference.to_numpy(reference(batch)), exported.to_numpy(exported(batch))

@@ -53,13 +53,13 @@ class Engine:
         self.batch = batch
         self.readers = readers
 
-    def bands(self, image: ReadableImage) -> Iterator[Band]:
+    def compute_bands(self, image: ReadableImage) -> Iterator[Band]:
         """Yield logits (K, h, W) from top to bottom, at the image's stored size.
 
         Raises SegappError that names the image: other channels than the network's, logits that are not finite.
         """
         width = image.shape[1]
-        for y, row in groupby(self.blocks(image), key=lambda block: block.y):
+        for y, row in groupby(self.compute_blocks(image), key=lambda block: block.y):
             first = next(row)
             if first.logits.shape[2] == width:
                 yield first
@@ -69,8 +69,8 @@ class Engine:
                 logits[:, :, block.x : block.x + block.logits.shape[2]] = block.logits
             yield Band(y, logits)
 
-    def blocks(self, image: ReadableImage) -> Iterator[Band]:
-        """Yield what `bands` yields in smaller pieces.
+    def compute_blocks(self, image: ReadableImage) -> Iterator[Band]:
+        """Yield what `compute_bands` yields in smaller pieces.
 
         Each row of windows from left to right, window by window, so less memory is held.
 
@@ -80,7 +80,7 @@ class Engine:
             yield from blocks
 
     def stream(self, images: Iterable[ReadableImage]) -> Generator[tuple[ReadableImage, Iterator[Band]], None, None]:
-        """Yield every image with its `blocks`; a batch that one image leaves unfilled takes windows of the next.
+        """Yield every image with its blocks; a batch that one image leaves unfilled takes windows of the next.
 
         Take the blocks of an image before the next image: what is left of them then is skipped. What is wrong with
         an image is raised by its own blocks, and the next image follows.
@@ -91,11 +91,11 @@ class Engine:
                 yield grid.image, self._blend(grid, logits) if resize is None else self._enlarge(grid, logits)
                 grid.left.set()
 
-    def indices(self, band: Band) -> np.ndarray:
+    def compute_indices(self, band: Band) -> np.ndarray:
         """Return the (h, w) uint8 class indices of a band."""
         return self.runtime.indices(band.logits)
 
-    def probabilities(self, band: Band) -> np.ndarray:
+    def compute_probabilities(self, band: Band) -> np.ndarray:
         """Return (K, h, w) float32: softmax over the classes of a band."""
         return self.runtime.to_numpy(self.runtime.probabilities(band.logits[None]))[0]
 
@@ -111,12 +111,12 @@ class Engine:
             probabilities: (K, H, W) float32 that is filled with the probabilities of the classes, before cleaning.
         """
         indices = np.empty(image.shape[:2], np.uint8)
-        for block in self.blocks(image):
-            found = self.indices(block)
+        for block in self.compute_blocks(image):
+            found = self.compute_indices(block)
             rows, columns = slice(block.y, block.y + found.shape[0]), slice(block.x, block.x + found.shape[1])
             indices[rows, columns] = found
             if probabilities is not None:
-                probabilities[:, rows, columns] = self.probabilities(block)
+                probabilities[:, rows, columns] = self.compute_probabilities(block)
         return clean(indices, self.spec)
 
     def _compute_windows(self, images: Iterable[ReadableImage]) -> Generator["_Window", None, None]:

@@ -22,7 +22,7 @@ class ReadableImage(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Height, width, channels."""
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Return (h, w, C) uint8, or float32 in [0, 1]; inside the image only."""
 
 
@@ -57,6 +57,6 @@ class ArrayImage:
         """Height, width, channels."""
         return self.pixels.shape
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Return (h, w, C), a view."""
         return self.pixels[y : y + h, x : x + w]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from segapp.inference.readable_image import ReadableImage
     from segapp.inference.runtime import Array, Runtime
 
-MAX_PIXELS = 2**28
+MAX_RESIZED_PIXELS = 2**28
 """Height x width that is read whole at most (16,384 x 16,384), as `segapp.io` decodes."""
 
 
@@ -33,12 +33,12 @@ def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def shrink(image: "ReadableImage", size: tuple[int, int]) -> np.ndarray:
     """Shrink the complete image to another size, (*size, C); raise SegappError when it is too large to read."""
     height, width = image.shape[:2]
-    if height * width > MAX_PIXELS:
+    if height * width > MAX_RESIZED_PIXELS:
         raise SegappError(
             f"{image.name}: {height} x {width} pixels; this model resizes its images (data.resize) and so reads "
-            f"them whole, up to {MAX_PIXELS:,} pixels. Make it smaller, or train with data.crop instead."
+            f"them whole, up to {MAX_RESIZED_PIXELS:,} pixels. Make it smaller, or train with data.crop instead."
         )
-    return resized(image.window(0, 0, height, width), size)
+    return resized(image.read_window(0, 0, height, width), size)
 
 
 def enlarge(runtime: "Runtime", logits: "Array", size: tuple[int, int], rows: int) -> Iterator[tuple[int, "Array"]]:

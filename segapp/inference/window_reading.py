@@ -84,7 +84,7 @@ def read_batch(batch: Batch, spec: Spec, size: int) -> tuple[np.ndarray, Errors]
 def _read_window(grid: Grid, y: int, x: int, size: tuple[int, int]) -> np.ndarray:
     """Read the part of the window from (y, x) that lies inside the image."""
     (height, width), (h, w) = grid.seen.shape[:2], size
-    return grid.seen.window(y, x, min(height - y, h), min(width - x, w))
+    return grid.seen.read_window(y, x, min(height - y, h), min(width - x, w))
 
 
 def crop_padding(grid: Grid, logits: "Array", window: tuple[int, int]) -> "Array":

@@ -4,7 +4,7 @@ from segapp.io.array import scale_array
 from segapp.io.csv_table import read_table, write_table
 from segapp.io.file_part import FilePart
 from segapp.io.folders import real_path, walk_folders
-from segapp.io.formats.format import MaskLayout, MaskWriter
+from segapp.io.formats.format import MaskLayout, MaskSink
 from segapp.io.formats.registry import (
     find_mask_suffix,
     find_suffix,
@@ -31,7 +31,7 @@ __all__ = [
     "Image",
     "MaskLayout",
     "MaskPixels",
-    "MaskWriter",
+    "MaskSink",
     "explain_errors",
     "explain_unlike_volumes",
     "find_mask_suffix",

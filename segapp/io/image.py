@@ -130,9 +130,9 @@ class Image:
     def read(self) -> np.ndarray:
         """Read (H, W, C) of `dtype`."""
         height, width, _ = self.shape
-        return self.window(0, 0, height, width)
+        return self.read_window(0, 0, height, width)
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Read (h, w, C) of `dtype`, inside the image only; of a TIFF only what lies under it is decoded."""
         if self.intensity.kind == "stored" and self.stored_dtype != np.uint8:
             raise MisuseError(

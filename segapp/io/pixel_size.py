@@ -22,7 +22,7 @@ LARGEST_DESCRIPTION = 2**24
 """Characters of OME-XML that are parsed: a slide with thousands of planes needs one or two million."""
 
 
-def pixel_size(description: str, density: tuple[float, float] | None) -> tuple[float, float] | None:
+def read_pixel_size(description: str, density: tuple[float, float] | None) -> tuple[float, float] | None:
     """Return height and width of a pixel in µm, or None where the description says nothing of them.
 
     Args:
@@ -32,23 +32,23 @@ def pixel_size(description: str, density: tuple[float, float] | None) -> tuple[f
     if description.startswith("ImageJ=") and density is not None:
         found = re.search(r"^unit=(.*)$", description, re.MULTILINE)
         unit = MICROMETRES.get(found[1].strip().replace("\\u00B5", "µ") if found else "")
-        return None if unit is None else _plausible(*(unit / each if each > 0 else 0 for each in density))
+        return None if unit is None else _drop_implausible(*(unit / each if each > 0 else 0 for each in density))
     if description.rstrip().endswith("OME>") and len(description) <= LARGEST_DESCRIPTION:
-        return _of_ome(description)
+        return _read_ome_size(description)
     return None
 
 
-def _of_ome(description: str) -> tuple[float, float] | None:
+def _read_ome_size(description: str) -> tuple[float, float] | None:
     try:
         pixels = ElementTree.fromstring(description).find("{*}Image/{*}Pixels")
         if pixels is None:
             return None
         units = [MICROMETRES[pixels.get(f"PhysicalSize{axis}Unit", "µm")] for axis in "YX"]
         sizes = [float(pixels.get(f"PhysicalSize{axis}", 0)) for axis in "YX"]
-        return _plausible(sizes[0] * units[0], sizes[1] * units[1])
+        return _drop_implausible(sizes[0] * units[0], sizes[1] * units[1])
     except (ElementTree.ParseError, KeyError, ValueError):  # no XML, a unit that is no length, no number
         return None
 
 
-def _plausible(y: float, x: float) -> tuple[float, float] | None:
+def _drop_implausible(y: float, x: float) -> tuple[float, float] | None:
     return (y, x) if 0 < y < math.inf and 0 < x < math.inf else None

@@ -10,7 +10,7 @@ import numpy as np
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
 from segapp.io.formats import registry
-from segapp.io.formats.format import Format, MaskLayout, MaskWriter, Palette, Through
+from segapp.io.formats.format import Format, MaskLayout, MaskSink, Palette, RowFilter
 from segapp.io.write import explain_errors, write_atomically
 
 
@@ -51,13 +51,13 @@ def write_mask(path: Path, values: np.ndarray, palette: Palette | None, meta: Ma
 
 
 @contextmanager
-def open_mask(path: Path, layout: MaskLayout, through: Through = iter) -> Iterator[MaskWriter]:
+def open_mask(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter) -> Iterator[MaskSink]:
     """Give a writer for the rows of a mask file, which stands at `path` once all are added.
 
     Args:
         path: The file; its suffix decides the format. One of several parts holds a mask for each, such as a volume.
         layout: The sizes of its masks, the geometry and the colours.
-        through: Changes the rows of each part on their way.
+        filter_rows: Changes the rows of each part on their way.
 
     Raises:
         SegappError: The format cannot hold these masks, rows are missing, or writing fails.
@@ -70,7 +70,11 @@ def open_mask(path: Path, layout: MaskLayout, through: Through = iter) -> Iterat
         )
     if len(layout.sizes) != 1 and not found.holds_parts:
         raise SegappError(f"{path}: {found.name} holds one mask a file, not {len(layout.sizes)}.")
-    with explain_errors(path), write_atomically(path) as temporary, found.open_mask(temporary, layout, through) as rows:
+    with (
+        explain_errors(path),
+        write_atomically(path) as temporary,
+        found.open_mask(temporary, layout, filter_rows) as rows,
+    ):
         yield rows
 
 

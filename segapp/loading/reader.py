@@ -61,9 +61,9 @@ class Reader:
         item = self.items[number]
         assert item.mask is not None
         if self._cache is None or not self._cache.has_slot(number):
-            image = item.image.window(y, x, h, w)
+            image = item.image.read_window(y, x, h, w)
             require_range(image, item.name)
-            return image, item.mask.window(y, x, h, w)
+            return image, item.mask.read_window(y, x, h, w)
         image, mask = self._read_cached(number)
         return image[y : y + h, x : x + w], mask[y : y + h, x : x + w]
 

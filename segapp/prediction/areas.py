@@ -39,7 +39,7 @@ class PixelArea:
     """(1,) or (H,) float64."""
     unit: str
 
-    def of(self, indices: np.ndarray, top: int, num_classes: int) -> np.ndarray:
+    def sum_by_class(self, indices: np.ndarray, top: int, num_classes: int) -> np.ndarray:
         """Return the areas (K,) float64 of the classes in (h, w) uint8 indices, whose first row is `top`."""
         if len(self.rows) == 1:
             return np.bincount(indices.ravel(), minlength=num_classes) * self.rows[0]
@@ -47,21 +47,21 @@ class PixelArea:
         return np.bincount(indices.ravel(), weights=of_pixels, minlength=num_classes)
 
 
-def pixel_area(meta: dict[str, Any], height: int) -> PixelArea | None:
+def find_pixel_area(meta: dict[str, Any], height: int) -> PixelArea | None:
     """Return the area of the pixels of an image from its `Image.meta`, or None where nothing was measured.
 
     µm² from a microscope's pixel size; m² from a projected coordinate system whose unit is known, else squared map
     units; m² on the WGS 84 ellipsoid, row by row, from degrees.
     """
     if "affine" in meta:
-        return _of_map(meta["affine"], meta.get("geo_keys", {}), height)
+        return _find_map_area(meta["affine"], meta.get("geo_keys", {}), height)
     if "pixel_size" in meta:
         y, x = meta["pixel_size"]
         return PixelArea(np.array([y * x]), "µm²")
     return None
 
 
-def _of_map(affine: tuple[float, ...], keys: dict[int, int], height: int) -> PixelArea | None:
+def _find_map_area(affine: tuple[float, ...], keys: dict[int, int], height: int) -> PixelArea | None:
     _, xx, xy, top, yx, yy = affine
     kind, projection = keys.get(MODEL), keys.get(PROJECTION)
     if kind == PROJECTED and projection not in MERCATOR and keys.get(METHOD) != MERCATOR_METHOD:
@@ -70,11 +70,11 @@ def _of_map(affine: tuple[float, ...], keys: dict[int, int], height: int) -> Pix
         return PixelArea(np.array([area * (metres or 1) ** 2]), "m²" if metres else "map unit²")
     if kind == GEOGRAPHIC and keys.get(SYSTEM) in ELLIPSOIDAL and keys.get(ANGLE_UNIT) in DEGREES and xy == yx == 0:
         edges = np.clip(top + yy * np.arange(height + 1), -90, 90)
-        return PixelArea(np.abs(np.diff(_area_to(np.radians(edges)))) * np.radians(abs(xx)), "m²")
+        return PixelArea(np.abs(np.diff(_compute_area_to(np.radians(edges)))) * np.radians(abs(xx)), "m²")
     return None
 
 
-def _area_to(latitude: np.ndarray) -> np.ndarray:
+def _compute_area_to(latitude: np.ndarray) -> np.ndarray:
     """Return the ellipsoid's area between the equator and latitudes in radians, in m² per radian of longitude.
 
     Snyder 1987, "Map Projections: A Working Manual", equation 3-12, with the ellipsoid's semi-major axis.

@@ -13,7 +13,7 @@ from typing import Literal
 
 from segapp.errors import MisuseError
 from segapp.io import explain_errors
-from segapp.prediction.jobs import MANIFEST, Job
+from segapp.prediction.tasks import MANIFEST, ImageTask
 from segapp.spec import Spec
 from segapp.system.regular_files import MISSING, describe_irregular
 from segapp.terminal.text import for_csv, from_csv
@@ -109,11 +109,11 @@ class Manifest:
             with explain_errors(self.path):
                 _append(self.path, [for_csv(asdict(row)[column]) for column in COLUMNS])
 
-    def is_done(self, row: Row, job: Job) -> bool:
+    def is_done(self, row: Row, task: ImageTask) -> bool:
         """Return whether the same image was done by the same model, and all its files exist."""
         known = self.rows.get(row.image)
         same = known is not None and _get_identity(known) == _get_identity(row) and known.status == "done"
-        return same and not self._is_elsewhere(row) and all(path.is_file() for path in job.outputs.values())
+        return same and not self._is_elsewhere(row) and all(path.is_file() for path in task.outputs.values())
 
     def is_ours(self, row: Row) -> bool:
         """Return whether the image's files may be written again. They may if they are of the same image and model."""
@@ -183,15 +183,15 @@ def _digest_content(path: Path) -> bytes:
     return digest.digest()
 
 
-def make_row(job: Job, output: Path, model: str) -> Row:
+def make_row(task: ImageTask, output: Path, model: str) -> Row:
     """Return the row with which work on an image begins."""
-    images = Path(str(job.image.absolute()).removesuffix(job.name)).resolve()
+    images = Path(str(task.image.absolute()).removesuffix(task.name)).resolve()
     folder = os.path.relpath(images, output.resolve())
     try:
-        status = job.image.stat()
+        status = task.image.stat()
     except OSError:  # gone since the folder was read, or a dangling link: reading it will say so
-        return Row(job.name, 0, 0, model, "begun", folder=folder, stem=job.stem)
-    return Row(job.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder, stem=job.stem)
+        return Row(task.name, 0, 0, model, "begun", folder=folder, stem=task.stem)
+    return Row(task.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder, stem=task.stem)
 
 
 def find_existing(paths: Iterable[Path]) -> set[Path]:
@@ -200,18 +200,20 @@ def find_existing(paths: Iterable[Path]) -> set[Path]:
 
 
 def refuse_foreign(
-    jobs: Sequence[tuple[Job, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path], model: str
+    tasks: Sequence[tuple[ImageTask, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path], model: str
 ) -> None:
     """Raise MisuseError when a file to write exists that this model has not written, of these images.
 
     So it is with a table of the folder where no manifest says that segapp wrote it, and with a folder that holds
     other files of another model, which would stand beside this one's.
     """
-    foreign = [path for job, row in jobs if not manifest.is_ours(row) for path in job.outputs.values() if path in there]
+    foreign = [
+        path for task, row in tasks if not manifest.is_ours(row) for path in task.outputs.values() if path in there
+    ]
     if foreign:
-        known = any(row.image in manifest.rows for _, row in jobs)
+        known = any(row.image in manifest.rows for _, row in tasks)
         whose = "written by another model or with other settings" if known else "and segapp has not written them"
-        total = sum(len(job.outputs) for job, _ in jobs)
+        total = sum(len(task.outputs) for task, _ in tasks)
         raise MisuseError(
             f"{len(foreign)} of {total} files to write exist already, {whose}, the first is {foreign[0]}; "
             "nothing was done. Choose another --output, or replace them with --overwrite."

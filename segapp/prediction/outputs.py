@@ -10,10 +10,10 @@ import numpy as np
 from segapp.inference.postprocess import clean, clean_bands, cleans
 from segapp.inference.readable_image import ReadableImage
 from segapp.io import streams_masks
-from segapp.prediction.areas import pixel_area
-from segapp.prediction.jobs import Job
+from segapp.prediction.areas import find_pixel_area
 from segapp.prediction.manifest import Row
 from segapp.prediction.overlays import MAX_SIDE
+from segapp.prediction.tasks import ImageTask
 from segapp.prediction.writers.registry import find_writers
 from segapp.prediction.writers.writer import ImageInfo, OutputBlock, Writer
 from segapp.spec import Spec
@@ -28,7 +28,7 @@ class ImageOutputs:
     Use as a context while blocks are added: after an error no file of the image is left.
 
     Args:
-        job: The image and its output files.
+        task: The image and its output files.
         image: Its pixels.
         meta: Georeference and resolution of its file.
         spec: The classes, and how the mask is cleaned.
@@ -39,18 +39,18 @@ class ImageOutputs:
     """
 
     def __init__(
-        self, job: Job, image: ReadableImage, meta: dict[str, Any], spec: Spec, options: Mapping[str, str]
+        self, task: ImageTask, image: ReadableImage, meta: dict[str, Any], spec: Spec, options: Mapping[str, str]
     ) -> None:
-        kinds = find_writers(job.outputs)
+        kinds = find_writers(task.outputs)
         self.spec, self.size = spec, (image.shape[0], image.shape[1])
         self.needs_probabilities = any(kind.uses_probabilities for kind in kinds)
         """True if `add` takes the probabilities of a block; otherwise they need not leave the device."""
         self._counts = np.zeros(spec.num_classes, np.int64)
-        self._area = pixel_area(meta, self.size[0])
+        self._area = find_pixel_area(meta, self.size[0])
         self._areas = np.zeros(spec.num_classes)
         self._confidence = 0.0
         self._open = ExitStack()
-        streamed = _is_streamed(job, self.size, kinds, spec)
+        streamed = _is_streamed(task, self.size, kinds, spec)
         self._step = -(-max(self.size) // MAX_SIDE) if streamed and not _uses(kinds, "full") else 1
         self._counted_by_stream = streamed and cleans(spec)
         self._indices = np.zeros((-(-self.size[0] // self._step), -(-self.size[1] // self._step)), np.uint8)
@@ -58,7 +58,7 @@ class ImageOutputs:
         pixels = image if any(kind.uses_image for kind in kinds) else None
         clean_rows = self._clean_rows if cleans(spec) else iter
         info = ImageInfo(image.name, self.size, spec, meta, pixels, streamed, self._step, clean_rows, options)
-        self._writers: list[Writer] = [kind(job.outputs[kind.name], info) for kind in kinds]
+        self._writers: list[Writer] = [kind(task.outputs[kind.name], info) for kind in kinds]
 
     def __enter__(self) -> "ImageOutputs":
         with ExitStack() as opened:
@@ -111,7 +111,7 @@ class ImageOutputs:
         """Add the pixels and areas of the classes in rows of the mask, the first of which is `top`."""
         self._counts += np.bincount(indices.ravel(), minlength=self.spec.num_classes)
         if self._area is not None:
-            self._areas += self._area.of(indices, top, self.spec.num_classes)
+            self._areas += self._area.sum_by_class(indices, top, self.spec.num_classes)
 
     def _clean_rows(self, rows: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the cleaned rows of a streamed mask, and count them."""
@@ -122,9 +122,9 @@ class ImageOutputs:
             yield band
 
 
-def _is_streamed(job: Job, size: tuple[int, int], kinds: Sequence[type[Writer]], spec: Spec) -> bool:
+def _is_streamed(task: ImageTask, size: tuple[int, int], kinds: Sequence[type[Writer]], spec: Spec) -> bool:
     """Return True for a large image whose masks can be streamed, unless another writer needs the cleaned mask."""
-    if size[0] * size[1] <= STREAMED_FROM or not streams_masks(job.image):
+    if size[0] * size[1] <= STREAMED_FROM or not streams_masks(task.image):
         return False
     return not cleans(spec) or (_uses(kinds, "rows") and not _uses(kinds, "thinned", "full"))
 

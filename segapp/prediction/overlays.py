@@ -41,9 +41,9 @@ def _subsample(image: ReadableImage, step: int) -> np.ndarray:
     """Return every `step`-th pixel of every `step`-th row; a large image is read in stripes."""
     height, width = image.shape[:2]
     if step == 1:
-        return image.window(0, 0, height, width)
+        return image.read_window(0, 0, height, width)
     rows = step * max(1, STRIPE // (width * step))
-    stripes = (image.window(y, 0, min(rows, height - y), width) for y in range(0, height, rows))
+    stripes = (image.read_window(y, 0, min(rows, height - y), width) for y in range(0, height, rows))
     return np.concatenate([stripe[::step, ::step] for stripe in stripes])
 
 

@@ -11,10 +11,10 @@ from segapp.errors import FatalError, SegappError
 from segapp.inference.engine import Band, Engine
 from segapp.inference.prefetch import prefetch
 from segapp.inference.readable_image import ReadableImage
-from segapp.prediction.jobs import Job
 from segapp.prediction.manifest import Manifest, Row
 from segapp.prediction.outputs import ImageOutputs
 from segapp.prediction.stored_image import StoredImage, UnreadableImage, open_image
+from segapp.prediction.tasks import ImageTask
 from segapp.prediction.writers.writer import OutputBlock
 
 
@@ -64,7 +64,7 @@ class Pipeline:
     dtype: np.dtype
     options: Mapping[str, str]
 
-    def run(self, todo: Sequence[tuple[Job, Row]], manifest: Manifest) -> Iterator[SegappError | None]:
+    def run(self, todo: Sequence[tuple[ImageTask, Row]], manifest: Manifest) -> Iterator[SegappError | None]:
         """Yield for each image, in order, the error that it failed with, or None when all its files are written.
 
         Every image is entered in the manifest before its first file and after its last one.
@@ -75,29 +75,29 @@ class Pipeline:
             closing(self._compute(todo, manifest)) as finished,
             closing(prefetch(lambda work: work[0](), finished, self.pace.threads, self.pace.depth)) as results,
         ):
-            for (job, row), (_, written) in zip(todo, results, strict=True):
+            for (task, row), (_, written) in zip(todo, results, strict=True):
                 try:
                     manifest.add(written.result())
                 except FatalError:
                     raise
                 except SegappError as problem:
-                    manifest.add(replace(row, status="failed", problem=_remove_folders(str(problem), job)))
+                    manifest.add(replace(row, status="failed", problem=_remove_folders(str(problem), task)))
                     yield problem
                 else:
                     yield None
 
     def _compute(
-        self, todo: Sequence[tuple[Job, Row]], manifest: Manifest
+        self, todo: Sequence[tuple[ImageTask, Row]], manifest: Manifest
     ) -> Generator[tuple[Callable[[], Row], Row], None, None]:
         """Yield for each image what is left to do after the network: write its files, or raise its error."""
         with (
-            closing(self._open(job for job, _ in todo)) as opened,
+            closing(self._open(task for task, _ in todo)) as opened,
             closing(self.engine.stream(opened)) as images,
         ):
-            for (job, row), (image, blocks) in zip(todo, images, strict=True):
+            for (task, row), (image, blocks) in zip(todo, images, strict=True):
                 manifest.add(row)
                 try:
-                    outputs = self._collect(job, image, blocks)
+                    outputs = self._collect(task, image, blocks)
                 except FatalError:
                     raise
                 except SegappError as problem:
@@ -105,31 +105,31 @@ class Pipeline:
                 else:
                     yield partial(_write, outputs, row), row
 
-    def _collect(self, job: Job, image: ReadableImage, blocks: Iterable[Band]) -> ImageOutputs:
+    def _collect(self, task: ImageTask, image: ReadableImage, blocks: Iterable[Band]) -> ImageOutputs:
         """Return the outputs of an image, all its blocks added."""
         meta = image.meta if isinstance(image, StoredImage) else {}
         engine = self.engine
-        with ImageOutputs(job, image, meta, engine.spec, self.options) as outputs:
+        with ImageOutputs(task, image, meta, engine.spec, self.options) as outputs:
             for block in blocks:
-                probabilities = engine.probabilities(block) if outputs.needs_probabilities else None
+                probabilities = engine.compute_probabilities(block) if outputs.needs_probabilities else None
                 confidence = engine.sum_confidence(block)
-                outputs.add(OutputBlock(block.y, block.x, engine.indices(block), probabilities), confidence)
+                outputs.add(OutputBlock(block.y, block.x, engine.compute_indices(block), probabilities), confidence)
         return outputs
 
-    def _open(self, jobs: Iterable[Job]) -> Generator[ReadableImage, None, None]:
+    def _open(self, tasks: Iterable[ImageTask]) -> Generator[ReadableImage, None, None]:
         """Yield every image, the next few read while one is computed."""
         opener = partial(open_image, spec=self.engine.spec, dtype=self.dtype)
-        for job, opening in prefetch(opener, jobs, self.pace.threads, self.pace.depth):
+        for task, opening in prefetch(opener, tasks, self.pace.threads, self.pace.depth):
             try:
                 yield opening.result()
             except SegappError as error:
-                yield UnreadableImage(str(job.image), error)
+                yield UnreadableImage(str(task.image), error)
 
 
-def _remove_folders(problem: str, job: Job) -> str:
+def _remove_folders(problem: str, task: ImageTask) -> str:
     """Return an error message with names instead of paths, because the manifest may be copied elsewhere."""
-    for path in (job.image, *job.outputs.values()):
-        problem = problem.replace(str(path), path.name if path != job.image else job.name)
+    for path in (task.image, *task.outputs.values()):
+        problem = problem.replace(str(path), path.name if path != task.image else task.name)
     return problem
 
 

@@ -72,10 +72,10 @@ def trace_rings(mask: np.ndarray) -> list[Ring]:
         if left[first]:
             found.append(np.array([(xs[i], ys[i]) for i in _follow_loop(first, along, down, left)]))
     closed = [np.concatenate([ring, ring[:1]]) for ring in found]
-    return sorted(closed, key=lambda ring: -abs(signed_area(ring)))
+    return sorted(closed, key=lambda ring: -abs(compute_signed_area(ring)))
 
 
-def signed_area(ring: Ring) -> float:
+def compute_signed_area(ring: Ring) -> float:
     """Compute the area by the shoelace formula.
 
     Positive where the ring goes clockwise as seen on the screen (y down).
@@ -88,9 +88,9 @@ def make_feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[st
     """Make a GeoJSON Feature: a Polygon, its outer ring counter-clockwise and its holes clockwise where y points up."""
     coordinates = []
     for number, ring in enumerate(trace_rings(region.mask)):
-        placed = _placed(ring + np.array([region.x, region.y]), affine)
+        placed = _place_ring(ring + np.array([region.x, region.y]), affine)
         wanted = 1 if number == 0 else -1
-        placed = placed if np.sign(signed_area(placed)) == wanted else placed[::-1]
+        placed = placed if np.sign(compute_signed_area(placed)) == wanted else placed[::-1]
         coordinates.append(placed.tolist())
     return {
         "type": "Feature",
@@ -114,11 +114,11 @@ def make_annotation(region: Region, size: tuple[int, int]) -> dict[str, Any]:
         "bbox": [region.x, region.y, width, height],
         "area": region.pixels,
         "iscrowd": 0,
-        "segmentation": {"size": list(size), "counts": runs(region, size)},
+        "segmentation": {"size": list(size), "counts": compute_runs(region, size)},
     }
 
 
-def runs(region: Region, size: tuple[int, int]) -> list[int]:
+def compute_runs(region: Region, size: tuple[int, int]) -> list[int]:
     """Compute COCO's run lengths: zeros, ones, zeros, … down the columns of the complete (H, W) image."""
     columns, rows = np.nonzero(region.mask.T)
     flat = (columns + region.x) * size[0] + rows + region.y
@@ -147,7 +147,7 @@ def _follow_loop(first: int, along: np.ndarray, down: np.ndarray, left: np.ndarr
         current = down[other]
 
 
-def _placed(ring: Ring, affine: Affine) -> np.ndarray:
+def _place_ring(ring: Ring, affine: Affine) -> np.ndarray:
     """Place lattice points: (n, 2) float64 coordinates."""
     x0, xx, xy, y0, yx, yy = affine
     x, y = ring[:, 0], ring[:, 1]

@@ -1,4 +1,4 @@
-"""Share the images of a folder among processes."""
+"""Divides the images of a folder among processes."""
 
 import os
 import sys
@@ -50,7 +50,7 @@ def run_in_processes(command: Callable[..., int], settings: dict[str, Any], numb
     names = [{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(number)} for rank in range(number)]
     codes, messages = [0], dict[str, None]()
     try:
-        with Workers(_run_share, [(command, settings)] * number, names, ADVICE) as workers:
+        with Workers(_run_rank, [(command, settings)] * number, names, ADVICE) as workers:
             for _, (code, message) in workers:
                 codes.append(code)
                 messages |= {message: None} if message else {}
@@ -63,8 +63,8 @@ def run_in_processes(command: Callable[..., int], settings: dict[str, Any], numb
     return max(codes)
 
 
-def _run_share(command: Callable[..., int], settings: dict[str, Any]) -> Iterator[tuple[int, str]]:
-    """Yield the exit code of one process's share, and the message of the error that it ended with."""
+def _run_rank(command: Callable[..., int], settings: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield the exit code of one process, and the message of the error that it ended with."""
     try:
         yield command(**settings), ""
     except SegappError as error:

@@ -9,10 +9,10 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io import Image
 from segapp.prediction.intensity import convert, require_trained_kind
-from segapp.prediction.jobs import Job
+from segapp.prediction.tasks import ImageTask
 from segapp.spec import Spec
 
-AHEAD_PIXELS = 2**24
+PREFETCHED_PIXELS = 2**24
 """Pixels (4096 x 4096) up to which images are read while others are computed; larger ones when it is their turn."""
 
 OTHER_DEPTH = (
@@ -59,10 +59,10 @@ class StoredImage:
                     self._problem = problem
                     raise
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Return the pixels (h, w, C) of a window whose upper left corner is row `y`, column `x`."""
         if not self.whole:
-            return convert(self.image.window(y, x, h, w), self.dtype)
+            return convert(self.image.read_window(y, x, h, w), self.dtype)
         self.read()
         assert self._pixels is not None
         return self._pixels[y : y + h, x : x + w]
@@ -80,22 +80,22 @@ class UnreadableImage:
         """Raises `error`."""
         raise self.error
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Raise `error`."""
         raise self.error
 
 
-def open_image(job: Job, spec: Spec, dtype: np.dtype) -> StoredImage:
-    """Return the image of a job: a small one in memory, a large one unread (it is read in windows if it can be).
+def open_image(task: ImageTask, spec: Spec, dtype: np.dtype) -> StoredImage:
+    """Return the image of a task: a small one in memory, a large one unread (it is read in windows if it can be).
 
     Raises SegappError for an image that cannot be read, or is of another kind than the network was trained on.
     """
-    image = Image(job.image, spec.channels, spec.intensity)
+    image = Image(task.image, spec.channels, spec.intensity)
     require_trained_kind(image, spec.channels, OTHER_DEPTH)
     height, width, _ = image.shape
-    large = height * width > AHEAD_PIXELS
+    large = height * width > PREFETCHED_PIXELS
     windowed = large and image.has_windows
-    stored = StoredImage(image, str(job.image), not windowed, dtype)
+    stored = StoredImage(image, str(task.image), not windowed, dtype)
     if not large:
         stored.read()
     return stored

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segapp.io import explain_errors, write_atomically, write_table
-from segapp.prediction.jobs import Job
 from segapp.prediction.manifest import Manifest, Row
+from segapp.prediction.tasks import ImageTask
 from segapp.prediction.writers.registry import find_writers
 from segapp.prediction.writers.writer import FinishedImage
 from segapp.spec import Spec
@@ -32,26 +32,26 @@ def write_classes(output: Path, spec: Spec) -> None:
         temporary.write_text(json.dumps(classes, indent=1))
 
 
-def write_tables(output: Path, every: Sequence[Job], spec: Spec, model: str) -> None:
+def write_tables(output: Path, every: Sequence[ImageTask], spec: Spec, model: str) -> None:
     """Write the tables of the whole folder, from the manifests of all processes; the last to end writes the last ones.
 
     They hold only what `model` did: while several processes replace the files of another model, some are not done yet.
     """
     with _lock_folder(output):
-        rows = [row for row in done_rows(output, every) if row.model == model]
+        rows = [row for row in list_done_rows(output, every) if row.model == model]
         _write_table(output / "per_image.csv", rows, spec)
-        jobs = {job.name: job for job in every}
+        tasks = {task.name: task for task in every}
         for kind in find_writers(every[0].outputs):
             if kind.folder_file is not None:
-                files = [(row, jobs[row.image].outputs[kind.name]) for row in rows]
+                files = [(row, tasks[row.image].outputs[kind.name]) for row in rows]
                 images = [FinishedImage(row.image, row.height, row.width, path) for row, path in files]
                 kind.write_folder_file(output / kind.folder_file, images, spec)
 
 
-def done_rows(output: Path, every: Sequence[Job]) -> list[Row]:
-    """Return the manifest's rows of the images that are finished, in the order of the jobs."""
+def list_done_rows(output: Path, every: Sequence[ImageTask]) -> list[Row]:
+    """Return the manifest's rows of the images that are finished, in the order of the tasks."""
     rows = Manifest(output).rows
-    known = [rows[job.name] for job in every if job.name in rows]
+    known = [rows[task.name] for task in every if task.name in rows]
     return [row for row in known if row.status == "done"]
 
 

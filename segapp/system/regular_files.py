@@ -53,14 +53,14 @@ def refuse_links_out(folder: Path) -> None:
     root = folder.resolve()
     for place, folders, files in os.walk(folder):
         for path in (Path(place, name) for name in (*folders, *files)):
-            if path.is_symlink() and not _leads_inside(path, root):
+            if path.is_symlink() and not _is_inside(path, root):
                 raise MisuseError(f"{path}: a link to {path.readlink()}, out of {folder}; put the file itself there.")
             kind = describe_irregular(path)
             if kind not in (None, IRREGULAR[stat.S_IFDIR]) and not path.is_symlink():
                 raise MisuseError(f"{path}: {kind}, which is neither read nor written; remove it.")
 
 
-def _leads_inside(link: Path, root: Path) -> bool:
+def _is_inside(link: Path, root: Path) -> bool:
     try:
         return link.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # a link that leads back to itself

@@ -22,9 +22,9 @@ def checked_streams() -> Iterator[None]:
     output, error = before = sys.stdout, sys.stderr
     ours = output is sys.__stdout__, error is sys.__stderr__  # else somebody captures them
     if ours[0]:
-        sys.stdout = cast(TextIO, _Checked(output, _end))
+        sys.stdout = cast(TextIO, _Checked(output, _raise_unwritable))
     if ours[1]:
-        sys.stderr = cast(TextIO, _Checked(error, _fall_silent))
+        sys.stderr = cast(TextIO, _Checked(error, _silence_errors))
     try:
         yield
         sys.stdout.flush()
@@ -64,14 +64,14 @@ def silence(descriptor: int) -> None:
     os.close(null)
 
 
-def _end(error: OSError) -> None:
+def _raise_unwritable(error: OSError) -> None:
     if isinstance(error, BrokenPipeError):
         raise error
     silence(1)
     raise FatalError(f"standard output cannot be written ({error.strerror}); what was written before is whole.")
 
 
-def _fall_silent(error: OSError) -> None:
+def _silence_errors(error: OSError) -> None:
     silence(2)
 
 

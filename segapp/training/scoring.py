@@ -97,11 +97,11 @@ class ScoringModule(pl.LightningModule):
         image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
         mask = batch["mask"][0]
         prediction = np.empty(mask.shape, np.uint8)
-        for band in engine.bands(image):
+        for band in engine.compute_bands(image):
             rows = slice(band.y, band.y + band.logits.shape[1])
             if self.loss is not None:
                 self._add_loss(self.loss, band.logits, mask[rows].to(band.logits.device))
-            prediction[rows] = engine.indices(band)
+            prediction[rows] = engine.compute_indices(band)
         prediction = clean(prediction, self.spec)
         self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
         return prediction

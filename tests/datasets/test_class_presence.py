@@ -22,7 +22,7 @@ def test_a_very_large_mask_is_sampled_in_windows() -> None:
         def read(self) -> np.ndarray:
             raise AssertionError("decoded as a whole")
 
-        def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
             assert h <= 512 and w <= 512
             return np.full((h, w), 1 if y else 0, np.uint8)
 

@@ -40,7 +40,7 @@ class Broken(Pixels):
     def read(self) -> np.ndarray:
         raise SegappError("broken.png: is truncated.")
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         return self.read()
 
 
@@ -70,9 +70,9 @@ def test_large_images_are_read_in_stripes(monkeypatch: pytest.MonkeyPatch) -> No
     seen: list[tuple[int, int]] = []
 
     class Seen(Pixels):
-        def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
             seen.append((y, h))
-            return super().window(y, x, h, w)
+            return super().read_window(y, x, h, w)
 
     list(check_items({"val": [item(image=Seen(np.zeros((8, 9, 1), np.uint8)))]}, ["a", "b"]))
     assert seen == [(0, 2), (2, 2), (4, 2), (6, 2)]

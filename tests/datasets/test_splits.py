@@ -51,7 +51,7 @@ class Mask:
     def read(self) -> np.ndarray:
         return self.row
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         return self.row[y : y + h, x : x + w]
 
 

@@ -37,7 +37,9 @@ def picture(height, width, channels=3, seed=0):
 
 
 def whole(engine, pixels):
-    return np.concatenate([engine.runtime.to_numpy(band.logits) for band in engine.bands(ArrayImage(pixels))], axis=1)
+    return np.concatenate(
+        [engine.runtime.to_numpy(band.logits) for band in engine.compute_bands(ArrayImage(pixels))], axis=1
+    )
 
 
 def brute_force(runtime, spec, pixels):
@@ -202,7 +204,7 @@ class Endless:
     def __init__(self, height, width):
         self.shape = (height, width, 1)
 
-    def window(self, y, x, h, w):
+    def read_window(self, y, x, h, w):
         rows, columns = np.arange(y, y + h)[:, None], np.arange(x, x + w)
         return ((rows * 7 + columns * 3) % 251).astype(np.uint8)[..., None]
 
@@ -211,7 +213,7 @@ def peak_of_blocks(height):
     engine = Engine(LocalRuntime(20), make_spec(20, 1, window=(128, 128)), 2)
     gc.collect()
     tracemalloc.start()
-    for block in engine.blocks(Endless(height, 2048)):
+    for block in engine.compute_blocks(Endless(height, 2048)):
         assert block.logits.shape[1] <= 128
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -227,7 +229,7 @@ def test_memory_does_not_grow_with_the_height():
 def test_no_allocation_is_larger_than_a_band():
     runtime = LocalRuntime(5)
     engine = Engine(runtime, make_spec(5, 1, window=(64, 64)))
-    for band in engine.bands(Endless(900, 700)):
+    for band in engine.compute_bands(Endless(900, 700)):
         assert band.logits.shape[::2] == (5, 700)
     assert max(np.prod(shape) for shape in runtime.allocated) <= 5 * 64 * 700
 
@@ -235,8 +237,8 @@ def test_no_allocation_is_larger_than_a_band():
 def test_bands_keep_their_values_when_collected():
     engine = Engine(LocalRuntime(), make_spec(window=(32, 32)))
     image = ArrayImage(picture(100, 90))
-    copied = [band.logits.copy() for band in engine.bands(image)]
-    kept = [band.logits for band in list(engine.bands(image))]
+    copied = [band.logits.copy() for band in engine.compute_bands(image)]
+    kept = [band.logits for band in list(engine.compute_bands(image))]
     assert all((one == other).all() for one, other in zip(copied, kept, strict=True))
 
 
@@ -244,7 +246,7 @@ def test_resized_images_come_back_at_their_stored_size():
     pixels = np.zeros((90, 120, 3), np.uint8)
     pixels[:, 60:] = 200
     engine = Engine(LocalRuntime(), make_spec(window=(32, 32), resize=(32, 32)))
-    bands = list(engine.bands(ArrayImage(pixels)))
+    bands = list(engine.compute_bands(ArrayImage(pixels)))
     assert [band.y for band in bands] == [0, 32, 64]
     logits = np.concatenate([band.logits for band in bands], axis=1)
     assert logits.shape == (3, 90, 120)
@@ -342,10 +344,10 @@ def test_torch_divides_its_cores_among_calls_and_leaves_the_callers_alone():
 
 def test_an_error_of_reading_reaches_the_caller():
     class Torn(Endless):
-        def window(self, y, x, h, w):
+        def read_window(self, y, x, h, w):
             if y > 100:
                 raise SegappError("torn.tif: truncated")
-            return super().window(y, x, h, w)
+            return super().read_window(y, x, h, w)
 
     engine = Engine(LocalRuntime(), make_spec(channels=1, window=(32, 32)))
     with pytest.raises(SegappError, match=r"torn\.tif"):
@@ -379,7 +381,7 @@ def test_windows_of_several_images_share_batches_and_give_what_each_gives_alone(
     windows = sum(len(list_window_starts(h, 32, 0.25)) * len(list_window_starts(w, 32, 0.25)) for h, w in sizes)
     assert runtime.calls == [(4, 3, 32, 32)] * -(-windows // 4)
     for image, (name, blocks) in zip(images, together, strict=True):
-        alone = list(Engine(LocalRuntime(noise=0.5), spec).blocks(image))
+        alone = list(Engine(LocalRuntime(noise=0.5), spec).compute_blocks(image))
         assert name == image.name
         assert [(y, x) for y, x, _ in blocks] == [(block.y, block.x) for block in alone]
         assert all((logits == block.logits).all() for (_, _, logits), block in zip(blocks, alone, strict=True))
@@ -388,7 +390,7 @@ def test_windows_of_several_images_share_batches_and_give_what_each_gives_alone(
 class Broken:
     name, shape = "broken.png", (40, 50, 3)
 
-    def window(self, y, x, h, w):
+    def read_window(self, y, x, h, w):
         raise SegappError("broken.png: torn.")
 
 
@@ -406,10 +408,13 @@ def test_an_image_s_error_is_its_own(batch, resize):
             next(blocks)
             continue  # the rest of it is skipped
         try:
-            found.append(np.concatenate([engine.indices(block).ravel() for block in blocks]))
+            found.append(np.concatenate([engine.compute_indices(block).ravel() for block in blocks]))
         except SegappError as error:
             found.append(str(error))
-    alone = [np.concatenate([engine.indices(block).ravel() for block in engine.blocks(image)]) for image in good]
+    alone = [
+        np.concatenate([engine.compute_indices(block).ravel() for block in engine.compute_blocks(image)])
+        for image in good
+    ]
     assert (found[0] == alone[0]).all() and (found[3] == alone[2]).all()
     assert [found[1], found[4]] == ["broken.png: torn."] * 2
     assert found[2].startswith("four.png: has 4 channels")

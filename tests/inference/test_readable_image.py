@@ -27,5 +27,5 @@ def test_a_grey_image_needs_no_axis_for_its_channel():
 
 def test_a_window_is_a_view_of_the_pixels():
     pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
-    window = ArrayImage(pixels).window(1, 2, 2, 3)
+    window = ArrayImage(pixels).read_window(1, 2, 2, 3)
     assert (window == pixels[1:3, 2:5]).all() and window.base is not None

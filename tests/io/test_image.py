@@ -103,9 +103,9 @@ def test_alpha_that_differs_between_windows_of_a_large_tiff_is_refused(
     alpha[20:] = 0
     pixels = np.dstack([COLOUR, alpha])
     reference = Image(save(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unassalpha"]))
-    reference.window(0, 0, 10, 50)
+    reference.read_window(0, 0, 10, 50)
     with pytest.raises(SegappError, match="alpha channel varies"):
-        reference.window(25, 0, 10, 50)
+        reference.read_window(25, 0, 10, 50)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
@@ -114,7 +114,7 @@ def test_palette_images_become_colours(tmp_path: Path, suffix: str) -> None:
     indexed.save(tmp_path / f"a{suffix}")
     reference = Image(tmp_path / f"a{suffix}")
     np.testing.assert_array_equal(reference.read(), np.asarray(indexed.convert("RGB")))
-    np.testing.assert_array_equal(reference.window(3, 4, 5, 6), np.asarray(indexed.convert("RGB"))[3:8, 4:10])
+    np.testing.assert_array_equal(reference.read_window(3, 4, 5, 6), np.asarray(indexed.convert("RGB"))[3:8, 4:10])
 
 
 def test_transparent_palette_entries_count_as_alpha(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_floats_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> N
     reference = Image(save(tmp_path / "a.tif", pixels), intensity=Intensity("range", 0, 1))
     with pytest.raises(SegappError, match=r"a\.tif: 2 values are NaN or infinite"):
         reference.read()
-    assert (reference.window(10, 10, 5, 5) == 1).all()
+    assert (reference.read_window(10, 10, 5, 5) == 1).all()
 
 
 def test_statistics_of_a_large_image_come_from_an_even_overview(
@@ -187,7 +187,7 @@ def test_a_reference_travels_to_workers(tmp_path: Path) -> None:
     reference = Image(save(tmp_path / "a.tif", DEEP), 3, Intensity("percentile", 1, 99))
     whole = reference.read()
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(reference)).read(), whole)
-    np.testing.assert_array_equal(reference.window(1, 2, 3, 4), whole[1:4, 2:6])
+    np.testing.assert_array_equal(reference.read_window(1, 2, 3, 4), whole[1:4, 2:6])
 
 
 def test_varying_alpha_is_found_wherever_the_first_window_lies(tmp_path: Path) -> None:
@@ -195,4 +195,4 @@ def test_varying_alpha_is_found_wherever_the_first_window_lies(tmp_path: Path) -
     alpha[30:, 40:] = 3
     path = save(tmp_path / "a.png", np.dstack([COLOUR, alpha]))
     with pytest.raises(SegappError, match="its alpha channel varies"):
-        Image(path).window(0, 0, 8, 8)
+        Image(path).read_window(0, 0, 8, 8)

@@ -31,7 +31,7 @@ def test_percentiles_are_per_channel_and_of_the_whole_image(tmp_path: Path) -> N
     np.testing.assert_allclose(whole[..., 0], ramp / 10099, rtol=1e-6)
     np.testing.assert_allclose(whole[..., 0], whole[..., 1], rtol=1e-6)
     fresh = Image(path, 2, Intensity("percentile", 0, 100))
-    np.testing.assert_array_equal(fresh.window(20, 30, 10, 12), whole[20:30, 30:42])
+    np.testing.assert_array_equal(fresh.read_window(20, 30, 10, 12), whole[20:30, 30:42])
 
 
 def test_zscore_puts_the_mean_in_the_middle(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from segapp.io import Image
-from segapp.io.pixel_size import pixel_size
+from segapp.io.pixel_size import read_pixel_size
 
 SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 OME = f'<?xml version="1.0"?><OME xmlns="{SCHEMA}"><Image><Pixels {{}}/></Image></OME>'
@@ -15,13 +15,13 @@ PIXELS = np.zeros((4, 6), np.uint8)
 
 @pytest.mark.parametrize("unit", ["um", "µm", "\\u00B5m", "micron", "microns"])
 def test_imagej_writes_pixels_per_unit(unit):
-    assert pixel_size(f"ImageJ=1.54f\nunit={unit}\nspacing=2\n", (4, 2)) == (0.25, 0.5)
+    assert read_pixel_size(f"ImageJ=1.54f\nunit={unit}\nspacing=2\n", (4, 2)) == (0.25, 0.5)
 
 
 def test_other_units_of_length_become_micrometres():
-    assert pixel_size("ImageJ=1.54f\nunit=nm\n", (0.01, 0.01)) == pytest.approx((0.1, 0.1))
-    assert pixel_size("ImageJ=1.54f\nunit=mm\n", (10, 10)) == pytest.approx((100, 100))
-    assert pixel_size(OME.format('PhysicalSizeX="2" PhysicalSizeXUnit="nm" PhysicalSizeY="3"'), None) == (3, 0.002)
+    assert read_pixel_size("ImageJ=1.54f\nunit=nm\n", (0.01, 0.01)) == pytest.approx((0.1, 0.1))
+    assert read_pixel_size("ImageJ=1.54f\nunit=mm\n", (10, 10)) == pytest.approx((100, 100))
+    assert read_pixel_size(OME.format('PhysicalSizeX="2" PhysicalSizeXUnit="nm" PhysicalSizeY="3"'), None) == (3, 0.002)
 
 
 @pytest.mark.parametrize(
@@ -31,17 +31,17 @@ def test_other_units_of_length_become_micrometres():
     + [OME.format('PhysicalSizeX="1" PhysicalSizeXUnit="pixel" PhysicalSizeY="1"')],
 )
 def test_what_measures_nothing_is_nothing(description):
-    assert pixel_size(description, (300, 300)) is None
+    assert read_pixel_size(description, (300, 300)) is None
 
 
 def test_nothing_is_read_from_a_density_of_zero_or_none():
     for density in (None, (0, 1), (1, 0)):
-        assert pixel_size("ImageJ=1.54f\nunit=um\n", density) is None
+        assert read_pixel_size("ImageJ=1.54f\nunit=um\n", density) is None
 
 
 def test_an_entity_bomb_is_nothing():
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
-    assert pixel_size(f'<!DOCTYPE OME [<!ENTITY e0 "x">{entities}]><OME>&e11;</OME>', None) is None
+    assert read_pixel_size(f'<!DOCTYPE OME [<!ENTITY e0 "x">{entities}]><OME>&e11;</OME>', None) is None
 
 
 def test_files_of_libraries_are_understood(tmp_path):

@@ -105,5 +105,5 @@ class Pixels:
     def read(self) -> np.ndarray:
         return self.pixels.copy()
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         return self.pixels[y : y + h, x : x + w].copy()

@@ -31,9 +31,9 @@ class Spy:
         self.windows: list[tuple[int, int, int, int]] = []
 
     def read(self) -> np.ndarray:
-        return self.window(0, 0, *self.shape[:2])
+        return self.read_window(0, 0, *self.shape[:2])
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         height, width = self.shape[:2]
         assert 0 <= y < y + h <= height and 0 <= x < x + w <= width
         self.windows.append((y, x, h, w))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segapp.prediction.areas import pixel_area
+from segapp.prediction.areas import find_pixel_area
 
 GEOGRAPHIC = {1024: 2, 2048: 4326, 2054: 9102}
 
@@ -22,7 +22,7 @@ def meta(affine, keys):
     ],
 )
 def test_projected_systems(keys, area, unit):
-    found = pixel_area(meta((0, 0.5, 0, 0, 0, -1), keys), 10)
+    found = find_pixel_area(meta((0, 0.5, 0, 0, 0, -1), keys), 10)
     assert found is not None and (found.rows.tolist(), found.unit) == ([pytest.approx(area)], unit)
 
 
@@ -41,11 +41,11 @@ def test_projected_systems(keys, area, unit):
     ],
 )
 def test_where_nothing_was_measured_there_is_no_area(known):
-    assert pixel_area(known, 10) is None
+    assert find_pixel_area(known, 10) is None
 
 
 def test_degrees_become_square_metres_of_the_ellipsoid():
-    whole = pixel_area(meta((-180, 1, 0, 90, 0, -1), GEOGRAPHIC), 180)
+    whole = find_pixel_area(meta((-180, 1, 0, 90, 0, -1), GEOGRAPHIC), 180)
     assert whole is not None and whole.unit == "m²"
     assert whole.rows.sum() * 360 == pytest.approx(510_065_621_724_089, rel=1e-12)  # the surface of WGS 84
     assert whole.rows[90] == pytest.approx(111_319.49 * 110_574.3, rel=1e-3)  # a degree each way at the equator
@@ -54,10 +54,10 @@ def test_degrees_become_square_metres_of_the_ellipsoid():
 
 
 def test_classes_get_the_areas_of_their_rows():
-    area = pixel_area(meta((8, 0.01, 0, 60, 0, -0.01), GEOGRAPHIC), 4)
+    area = find_pixel_area(meta((8, 0.01, 0, 60, 0, -0.01), GEOGRAPHIC), 4)
     indices = np.array([[0, 1], [1, 1], [0, 2], [2, 2]], np.uint8)
     rows = area.rows
     expected = [rows[0] + rows[2], rows[0] + 2 * rows[1], rows[2] + 2 * rows[3]]
-    assert area.of(indices, 0, 3) == pytest.approx(expected)
-    assert area.of(indices[:2], 0, 3) + area.of(indices[2:], 2, 3) == pytest.approx(expected)
-    assert pixel_area({"pixel_size": (0.5, 0.2)}, 4).of(indices, 0, 3) == pytest.approx([0.2, 0.3, 0.3])
+    assert area.sum_by_class(indices, 0, 3) == pytest.approx(expected)
+    assert area.sum_by_class(indices[:2], 0, 3) + area.sum_by_class(indices[2:], 2, 3) == pytest.approx(expected)
+    assert find_pixel_area({"pixel_size": (0.5, 0.2)}, 4).sum_by_class(indices, 0, 3) == pytest.approx([0.2, 0.3, 0.3])

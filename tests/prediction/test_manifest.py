@@ -8,35 +8,35 @@ from pathlib import Path
 import pytest
 
 from segapp.errors import MisuseError, SegappError
-from segapp.prediction.jobs import Job
 from segapp.prediction.manifest import Manifest, Row, compute_fingerprint, find_existing, make_row, refuse_foreign
+from segapp.prediction.tasks import ImageTask
 from tests.inference.checkpoints import make_spec
 
 
 @pytest.fixture
-def job(tmp_path) -> Job:
+def task(tmp_path) -> ImageTask:
     (tmp_path / "a.png").write_bytes(b"image")
-    return Job(tmp_path / "a.png", {"mask": tmp_path / "out" / "a.png"}, "a.png")
+    return ImageTask(tmp_path / "a.png", {"mask": tmp_path / "out" / "a.png"}, "a.png")
 
 
-def written(job: Job) -> None:
-    job.outputs["mask"].parent.mkdir(exist_ok=True)
-    job.outputs["mask"].write_bytes(b"mask")
+def written(task: ImageTask) -> None:
+    task.outputs["mask"].parent.mkdir(exist_ok=True)
+    task.outputs["mask"].write_bytes(b"mask")
 
 
-def test_what_is_done_is_known_afterwards(job, tmp_path):
-    begun = make_row(job, tmp_path / "out", "m")
+def test_what_is_done_is_known_afterwards(task, tmp_path):
+    begun = make_row(task, tmp_path / "out", "m")
     Manifest(tmp_path / "out").add(begun)
-    written(job)
-    assert not Manifest(tmp_path / "out").is_done(begun, job)
+    written(task)
+    assert not Manifest(tmp_path / "out").is_done(begun, task)
     Manifest(tmp_path / "out").add(replace(begun, status="done", pixels="3 4", confidence=0.25, unit="mm²"))
     known = Manifest(tmp_path / "out")
-    assert known.is_done(begun, job)
+    assert known.is_done(begun, task)
     assert (known.rows["a.png"].counts, known.rows["a.png"].confidence) == ([3, 4], 0.25)
-    assert not known.is_done(replace(begun, mtime_ns=1), job)
-    assert not known.is_done(replace(begun, model="other"), job)
-    job.outputs["mask"].unlink()
-    assert not known.is_done(begun, job)
+    assert not known.is_done(replace(begun, mtime_ns=1), task)
+    assert not known.is_done(replace(begun, model="other"), task)
+    task.outputs["mask"].unlink()
+    assert not known.is_done(begun, task)
 
 
 @pytest.mark.parametrize(
@@ -69,52 +69,52 @@ def test_parts_are_read_together_and_the_latest_row_counts(tmp_path):
     assert Manifest(tmp_path).rows["a.png"].model == "third"
 
 
-def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(job, tmp_path):
-    begun = make_row(job, tmp_path / "out", "m")
+def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(task, tmp_path):
+    begun = make_row(task, tmp_path / "out", "m")
     manifest = Manifest(tmp_path / "out")
 
     def refuse(row):
-        refuse_foreign([(job, row)], manifest, find_existing(job.outputs.values()), [], row.model)
+        refuse_foreign([(task, row)], manifest, find_existing(task.outputs.values()), [], row.model)
 
     refuse(begun)
-    written(job)
+    written(task)
     with pytest.raises(MisuseError, match=r"1 of 1 .*segapp has not written them.*a\.png.*--overwrite"):
         refuse(begun)
     manifest.add(begun)
     refuse(begun)
     with pytest.raises(MisuseError, match="another model"):
         refuse(replace(begun, model="other"))
-    job.outputs["mask"].unlink()
-    job.outputs["mask"].symlink_to(tmp_path / "gone")
-    assert find_existing(job.outputs.values()) == {job.outputs["mask"]}
+    task.outputs["mask"].unlink()
+    task.outputs["mask"].symlink_to(tmp_path / "gone")
+    assert find_existing(task.outputs.values()) == {task.outputs["mask"]}
 
 
-def test_an_image_of_the_same_name_in_another_folder_is_another_image(job, tmp_path):
-    begun = make_row(job, tmp_path / "out", "m")
+def test_an_image_of_the_same_name_in_another_folder_is_another_image(task, tmp_path):
+    begun = make_row(task, tmp_path / "out", "m")
     assert begun.folder == ".."
     manifest = Manifest(tmp_path / "out")
-    written(job)
+    written(task)
     manifest.add(replace(begun, status="done"))
 
     def refuse(row):
-        refuse_foreign([(job, row)], manifest, find_existing(job.outputs.values()), [], "m")
+        refuse_foreign([(task, row)], manifest, find_existing(task.outputs.values()), [], "m")
 
     refuse(replace(begun, size=7))  # it was changed
     with pytest.raises(MisuseError, match="exist already"):
         refuse(replace(begun, folder="../other", size=7))
-    assert not manifest.is_done(replace(begun, folder="../other"), job)
+    assert not manifest.is_done(replace(begun, folder="../other"), task)
     manifest.add(replace(begun, status="done", folder="../gone"))
     refuse(replace(begun, size=7))  # the folder was moved
-    assert manifest.is_done(begun, job)
+    assert manifest.is_done(begun, task)
 
 
-def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
-    begun = make_row(job, tmp_path / "out", "m")
+def test_files_of_two_models_or_settings_are_not_mixed(task, tmp_path):
+    begun = make_row(task, tmp_path / "out", "m")
     manifest = Manifest(tmp_path / "out")
     manifest.add(replace(begun, image="z.png", status="done"))  # not even those of other images
 
     def refuse(model):
-        refuse_foreign([(job, replace(begun, model=model))], manifest, set(), [], model)
+        refuse_foreign([(task, replace(begun, model=model))], manifest, set(), [], model)
 
     refuse("m")
     with pytest.raises(MisuseError, match=r"out holds what another model wrote.*of 1 images.*z\.png"):
@@ -123,12 +123,12 @@ def test_files_of_two_models_or_settings_are_not_mixed(job, tmp_path):
     refuse("other")
 
 
-def test_a_table_that_is_not_ours_is_refused(job, tmp_path):
+def test_a_table_that_is_not_ours_is_refused(task, tmp_path):
     table = tmp_path / "out" / "per_image.csv"
     for begun, match in ((False, "segapp has not written it"), (True, None)):
         manifest = Manifest(tmp_path / "out")
         with pytest.raises(MisuseError, match=match) if not begun else nullcontext():
-            refuse_foreign([(job, make_row(job, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
+            refuse_foreign([(task, make_row(task, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
         manifest.begin()  # as a process does that has no image, too
 
 
@@ -201,18 +201,18 @@ def test_a_manifest_is_no_link_and_no_pipe(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"pixels": "1 x"}, {"pixels": "-1"}, {"areas": "nan x"}], ids=str)
-def test_a_row_whose_numbers_are_none_is_as_one_that_was_torn(job, tmp_path, change):
-    row = make_row(job, tmp_path / "out", "m")
+def test_a_row_whose_numbers_are_none_is_as_one_that_was_torn(task, tmp_path, change):
+    row = make_row(task, tmp_path / "out", "m")
     Manifest(tmp_path / "out").add(row)
     Manifest(tmp_path / "out").add(replace(row, image="b.png", **change))
     assert list(Manifest(tmp_path / "out").rows) == ["a.png"]
 
 
 @pytest.mark.parametrize("begin", [b"", b"image,size\n", None], ids=["zeros", "other header", "manifest"])
-def test_a_manifest_without_ends_of_line_is_not_read_into_memory(job, tmp_path, begin):
+def test_a_manifest_without_ends_of_line_is_not_read_into_memory(task, tmp_path, begin):
     """A sparse file costs nothing on the disk and would fill the memory."""
     if begin is None:
-        Manifest(tmp_path).add(make_row(job, tmp_path, "m"))
+        Manifest(tmp_path).add(make_row(task, tmp_path, "m"))
     else:
         (tmp_path / "manifest.csv").write_bytes(begin)
     os.truncate(tmp_path / "manifest.csv", 2**40)

@@ -10,9 +10,9 @@ from segapp.errors import SegappError
 from segapp.inference.readable_image import ArrayImage
 from segapp.io import read_raw
 from segapp.prediction import outputs
-from segapp.prediction.jobs import Job
 from segapp.prediction.manifest import Row
 from segapp.prediction.outputs import ImageOutputs
+from segapp.prediction.tasks import ImageTask
 from segapp.prediction.writers.registry import WRITERS
 from segapp.prediction.writers.writer import OutputBlock
 from tests.inference.checkpoints import make_spec
@@ -20,9 +20,11 @@ from tests.inference.checkpoints import make_spec
 SIZE = 60, 50
 
 
-def make_job(folder, kinds, suffix=".tif"):
+def make_task(folder, kinds, suffix=".tif"):
     path = folder / f"a{suffix}"
-    return Job(path, {kind: folder / kind / f"a{WRITERS[kind].choose_suffix(path)}" for kind in kinds}, path.name, "a")
+    return ImageTask(
+        path, {kind: folder / kind / f"a{WRITERS[kind].choose_suffix(path)}" for kind in kinds}, path.name, "a"
+    )
 
 
 def make_mask():
@@ -32,10 +34,10 @@ def make_mask():
     return indices
 
 
-def collect(job, spec, block=20):
+def collect(task, spec, block=20):
     indices = make_mask()
     image = ArrayImage(np.zeros((*SIZE, 3), np.uint8), "a")
-    with ImageOutputs(job, image, {}, spec, {"probability_dtype": "uint8"}) as collected:
+    with ImageOutputs(task, image, {}, spec, {"probability_dtype": "uint8"}) as collected:
         for y in range(0, SIZE[0], block):
             for x in range(0, SIZE[1], block):
                 part = indices[y : y + block, x : x + block]
@@ -50,7 +52,7 @@ def collect(job, spec, block=20):
 def test_all_kinds_at_once(tmp_path, monkeypatch, streamed, smallest):
     if streamed:
         monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
-    row = collect(make_job(tmp_path, WRITERS), make_spec(min_object=(0, smallest)))
+    row = collect(make_task(tmp_path, WRITERS), make_spec(min_object=(0, smallest)))
     expected = make_mask()
     expected[50, 40] = smallest == 0
     assert np.array_equal(read_raw(tmp_path / "mask/a.tif").squeeze(), expected)
@@ -68,7 +70,7 @@ def test_regions_of_a_streamed_image_are_not_thinned(tmp_path, monkeypatch, kind
     """A TIFF of 4096 x 4096 to 8192 x 8192 pixels gave polygons at half its size."""
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
     monkeypatch.setattr(outputs, "MAX_SIDE", 20)
-    collect(make_job(tmp_path, kinds), make_spec())
+    collect(make_task(tmp_path, kinds), make_spec())
     first = json.loads((tmp_path / "contours/a.geojson").read_text())["features"][0]
     assert first["properties"]["pixels"] == 21 * 21
     ring = np.array(first["geometry"]["coordinates"][0])
@@ -78,17 +80,17 @@ def test_regions_of_a_streamed_image_are_not_thinned(tmp_path, monkeypatch, kind
 @pytest.mark.parametrize("kinds", [["mask", "uncertainty"], ["uncertainty"]])
 def test_a_cleaned_stream_is_counted_whichever_kinds_are_saved(tmp_path, monkeypatch, kinds):
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
-    row = collect(make_job(tmp_path, kinds), make_spec(min_object=(0, 5)))
+    row = collect(make_task(tmp_path, kinds), make_spec(min_object=(0, 5)))
     assert row.counts == [SIZE[0] * SIZE[1] - 441, 441]
 
 
 def test_an_error_while_blocks_are_added_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
-    job = make_job(tmp_path, WRITERS)
+    task = make_task(tmp_path, WRITERS)
     image = ArrayImage(np.zeros((*SIZE, 3), np.uint8), "a")
     with (
         pytest.raises(SegappError, match="broken"),
-        ImageOutputs(job, image, {}, make_spec(), {"probability_dtype": "float16"}),
+        ImageOutputs(task, image, {}, make_spec(), {"probability_dtype": "float16"}),
     ):
         raise SegappError("broken")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -42,9 +42,9 @@ def test_wide_images_are_read_in_low_stripes(monkeypatch):
     pixels, seen = np.random.default_rng(0).integers(0, 256, (300, 90, 3), np.uint8), []
 
     class Wide(ArrayImage):
-        def window(self, y, x, h, w):
+        def read_window(self, y, x, h, w):
             seen.append(h * w)
-            return super().window(y, x, h, w)
+            return super().read_window(y, x, h, w)
 
     assert np.array_equal(overlays._subsample(Wide(pixels), 3), pixels[::3, ::3])
     assert max(seen) <= 1000 and sum(seen) == 300 * 90

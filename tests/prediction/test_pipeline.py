@@ -9,12 +9,12 @@ from segapp.inference.engine import Engine
 from segapp.inference.open import GPU_BATCH
 from segapp.inference.runtime import TorchRuntime
 from segapp.io import read_raw
-from segapp.prediction.jobs import Job
 from segapp.prediction.outputs import ImageOutputs
 from segapp.prediction.pipeline import ON_CPU, Pace, _remove_folders, choose_pace
+from segapp.prediction.tasks import ImageTask
 from tests.prediction.predicting import files, make_run, put, scene, table
 
-PROBABILITIES = Engine.probabilities
+PROBABILITIES = Engine.compute_probabilities
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def run(tmp_path):
     return make_run(tmp_path)
 
 
-@pytest.mark.parametrize("moment", [Engine.indices, ImageOutputs.write], ids=["computing", "writing"])
+@pytest.mark.parametrize("moment", [Engine.compute_indices, ImageOutputs.write], ids=["computing", "writing"])
 def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys, moment):
     for index in range(12):
         put(tmp_path / "images", f"{index:02}.png", scene(40, 50, index)[0])
@@ -34,7 +34,7 @@ def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys
             raise KeyboardInterrupt
         return moment(*arguments)
 
-    owner = Engine if moment is Engine.indices else ImageOutputs
+    owner = Engine if moment is Engine.compute_indices else ImageOutputs
     monkeypatch.setattr(owner, moment.__name__, interrupted)
     assert run() == 130
     written = files(tmp_path / "out")
@@ -76,7 +76,7 @@ def test_what_no_image_is_to_blame_for_ends_the_run(run, tmp_path, monkeypatch):
 def test_probabilities_leave_the_device_only_where_they_are_written(run, tmp_path, monkeypatch):
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
     asked = []
-    monkeypatch.setattr(Engine, "probabilities", lambda *given: asked.append(1) or PROBABILITIES(*given))
+    monkeypatch.setattr(Engine, "compute_probabilities", lambda *given: asked.append(1) or PROBABILITIES(*given))
     assert run() == 0
     assert not asked
     assert run(["uncertainty"], output=str(tmp_path / "other")) == 0
@@ -101,6 +101,6 @@ def test_many_readers_give_the_same_masks(run, tmp_path, monkeypatch):
 
 
 def test_a_problem_in_the_manifest_names_no_folder_of_this_machine():
-    job = Job(Path("/data/in/sub/a.png"), {"mask": Path("/data/out/mask/sub/a.png")}, "sub/a.png", "sub/a")
+    task = ImageTask(Path("/data/in/sub/a.png"), {"mask": Path("/data/out/mask/sub/a.png")}, "sub/a.png", "sub/a")
     problem = "/data/in/sub/a.png: is truncated; /data/out/mask/sub/a.png: the disk is full."
-    assert _remove_folders(problem, job) == "sub/a.png: is truncated; a.png: the disk is full."
+    assert _remove_folders(problem, task) == "sub/a.png: is truncated; a.png: the disk is full."

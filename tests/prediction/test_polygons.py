@@ -15,12 +15,12 @@ from shapely.validation import explain_validity
 from segapp.prediction.polygons import (
     PIXELS,
     Region,
+    compute_runs,
+    compute_signed_area,
     find_regions,
     make_annotation,
     make_contours,
     make_feature,
-    runs,
-    signed_area,
     trace_rings,
 )
 from segapp.spec import Spec
@@ -47,7 +47,10 @@ def test_outlines_enclose_exactly_their_region(indices):
     for region in find_regions(indices, SPEC):
         outlines = trace_rings(region.mask)
         assert (filled(outlines, region.mask.shape) == region.mask).all()
-        assert sum(abs(signed_area(ring)) * (1 if i == 0 else -1) for i, ring in enumerate(outlines)) == region.pixels
+        assert (
+            sum(abs(compute_signed_area(ring)) * (1 if i == 0 else -1) for i, ring in enumerate(outlines))
+            == region.pixels
+        )
         for ring in outlines:
             steps = np.abs(np.diff(ring, axis=0))
             assert (ring[0] == ring[-1]).all() and ((steps == 0).sum(1) == 1).all()  # closed, row and column edges
@@ -64,7 +67,7 @@ def test_outlines_enclose_exactly_their_region(indices):
 @given(MASKS)
 def test_runs_decode_to_their_region(indices):
     for region in find_regions(indices, EVERY):
-        counts = runs(region, indices.shape)
+        counts = compute_runs(region, indices.shape)
         assert sum(counts) == indices.size and min(counts[1:]) > 0
         flat = np.repeat(np.arange(len(counts)) % 2, counts)
         whole = np.zeros(indices.shape, bool)
@@ -93,7 +96,7 @@ def test_orientation_and_coordinates_follow_the_affine_map():
     north_up = (1000.0, 0.5, 0.0, 2000.0, 0.0, -0.5)
     (ring,) = make_feature(region, SPEC, north_up)["geometry"]["coordinates"]
     assert {tuple(point) for point in ring} == {(1002.5, 1999), (1003.5, 1999), (1003.5, 1998.5), (1002.5, 1998.5)}
-    assert signed_area(np.array(ring)) == pytest.approx(0.5)
+    assert compute_signed_area(np.array(ring)) == pytest.approx(0.5)
     (pixel_ring,) = make_feature(region, SPEC, PIXELS)["geometry"]["coordinates"]
     assert {tuple(point) for point in pixel_ring} == {(5, 2), (7, 2), (7, 3), (5, 3)}
 

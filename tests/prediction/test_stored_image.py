@@ -8,8 +8,8 @@ import pytest
 from segapp.errors import SegappError
 from segapp.io import Image, read_raw
 from segapp.prediction import stored_image
-from segapp.prediction.jobs import Job
 from segapp.prediction.stored_image import StoredImage, UnreadableImage, open_image
+from segapp.prediction.tasks import ImageTask
 from tests.inference.checkpoints import make_spec
 from tests.prediction.predicting import files, make_run, put, scene
 
@@ -23,7 +23,7 @@ def test_large_images_are_read_by_windows_and_masks_stay_the_same(run, tmp_path,
     for name, size in {"a.tif": (300, 200), "b.png": (300, 200)}.items():
         put(tmp_path / "images", name, scene(*size)[0])
     assert run() == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(stored_image, "PREFETCHED_PIXELS", 1)
     assert run(output=str(tmp_path / "again")) == 0
     for name in ("a.tif", "b.png"):
         assert (read_raw(tmp_path / "out/mask" / name) == read_raw(tmp_path / "again/mask" / name)).all()
@@ -32,7 +32,7 @@ def test_large_images_are_read_by_windows_and_masks_stay_the_same(run, tmp_path,
 def test_large_images_that_cannot_be_read_in_parts_are_read_when_it_is_their_turn(run, tmp_path, monkeypatch):
     for index in range(8):
         put(tmp_path / "images", f"{index}.png", scene(300, 300, index)[0])
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(stored_image, "PREFETCHED_PIXELS", 1)
     held, most = set(), []
     read = StoredImage.read
 
@@ -53,7 +53,7 @@ def test_large_images_that_cannot_be_read_in_parts_are_read_when_it_is_their_tur
 def test_windows_are_the_same_from_memory_and_from_the_file(tmp_path, whole, dtype):
     put(tmp_path, "a.png", scene(40, 50)[0])
     image = Image(tmp_path / "a.png", 3)
-    found = StoredImage(image, "a", whole, np.dtype(dtype)).window(5, 6, 10, 20)
+    found = StoredImage(image, "a", whole, np.dtype(dtype)).read_window(5, 6, 10, 20)
     expected = image.read()[5:15, 6:26]
     assert found.dtype == dtype and found == pytest.approx(expected if dtype == np.uint8 else expected / 255, abs=1e-6)
 
@@ -70,7 +70,7 @@ def test_a_file_is_read_once_and_so_is_its_error(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "read", read)
     for _ in range(2):
         with pytest.raises(SegappError, match="truncated"):
-            stored.window(0, 0, 4, 4)
+            stored.read_window(0, 0, 4, 4)
     assert len(calls) == 1
 
 
@@ -79,15 +79,15 @@ def test_an_unreadable_image_raises_its_error_whatever_is_asked():
     with pytest.raises(SegappError, match="empty"):
         _ = image.shape
     with pytest.raises(SegappError, match="empty"):
-        image.window(0, 0, 1, 1)
+        image.read_window(0, 0, 1, 1)
 
 
 def test_a_small_image_is_read_when_it_is_opened_and_a_large_one_is_not(tmp_path, monkeypatch):
     put(tmp_path, "a.tif", scene(40, 50)[0])
-    job = Job(tmp_path / "a.tif", {}, "a.tif", "a")
-    assert open_image(job, make_spec(), np.dtype(np.uint8))._pixels is not None
-    monkeypatch.setattr("segapp.prediction.stored_image.AHEAD_PIXELS", 100)
-    large = open_image(job, make_spec(), np.dtype(np.uint8))
+    task = ImageTask(tmp_path / "a.tif", {}, "a.tif", "a")
+    assert open_image(task, make_spec(), np.dtype(np.uint8))._pixels is not None
+    monkeypatch.setattr("segapp.prediction.stored_image.PREFETCHED_PIXELS", 100)
+    large = open_image(task, make_spec(), np.dtype(np.uint8))
     assert large._pixels is None and not large.whole
     with pytest.raises(SegappError, match=r"a\.tif"):
-        open_image(job, make_spec(channels=5), np.dtype(np.uint8))
+        open_image(task, make_spec(channels=5), np.dtype(np.uint8))

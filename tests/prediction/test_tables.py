@@ -7,9 +7,9 @@ import pytest
 import tifffile
 
 from segapp.io import read_table
-from segapp.prediction.jobs import Job
 from segapp.prediction.manifest import Manifest, Row
-from segapp.prediction.tables import done_rows, format_least_certain, list_tables
+from segapp.prediction.tables import format_least_certain, list_done_rows, list_tables
+from segapp.prediction.tasks import ImageTask
 from tests.inference.checkpoints import make_spec, write_checkpoint
 from tests.prediction.predicting import make_run, put, scene, table
 
@@ -95,8 +95,8 @@ def test_finished_images_come_in_the_order_of_the_jobs(tmp_path):
     manifest = Manifest(tmp_path)
     for name, status in (("b", "done"), ("a", "done"), ("c", "failed"), ("d", "begun"), ("x", "done")):
         manifest.add(Row(name, 1, 2, "m", status))
-    jobs = [Job(tmp_path / name, {}, name, name) for name in ("a", "b", "c", "d", "e")]
-    assert [row.image for row in done_rows(tmp_path, jobs)] == ["a", "b"]
+    tasks = [ImageTask(tmp_path / name, {}, name, name) for name in ("a", "b", "c", "d", "e")]
+    assert [row.image for row in list_done_rows(tmp_path, tasks)] == ["a", "b"]
 
 
 def test_the_least_certain_images_come_first_and_are_escaped():

@@ -42,7 +42,7 @@ class EncodedMask:
         self._was_checked = True
         return indices
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Read (h, w) uint8, inside the mask only."""
         if not self.encoding.local:
             return self.read()[y : y + h, x : x + w]

@@ -26,6 +26,10 @@ READS, READ = 100_000, 100
 """Times a decoder may ask for bytes, and bytes for which it may ask once more: GIF has blocks of 256, read in two."""
 
 
+MAX_BANDS = 64
+"""Bands per pixel; every one costs memory, however short the file is. In LERC also those of all blobs."""
+
+
 class BoundedReader(io.BufferedReader):
     """A file that can be read so many times only.
 
@@ -95,3 +99,9 @@ def require_short_exif(path: Path, length: int) -> None:
         raise SegappError(
             f"{path}: {length:,} bytes of EXIF, of which {LONGEST_EXIF:,} at most are read; save it without."
         )
+
+
+def require_few_bands(bands: int) -> None:
+    """Raise ValueError for more bands than `MAX_BANDS`."""
+    if bands > MAX_BANDS:
+        raise ValueError("too many bands")

@@ -14,14 +14,14 @@ from segapp.io.file_part import FilePart
 from segapp.io.header import Header, Window
 from segapp.spec import SliceAxis
 
-MAX_PIXELS = 2**28
+MAX_DECODED_PIXELS = 2**28
 """Height x width that is decoded at once (16,384 x 16,384); larger images are read in windows."""
 
 START = 512
 """First bytes of a file, by which its format is recognised."""
 
 Palette = Sequence[tuple[int, int, int]]
-Through = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
+RowFilter = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
 """A function that changes (h, W) bands of rows on their way to a file."""
 
 
@@ -37,7 +37,7 @@ class MaskLayout:
     """The colours of class indices; None for values that are shown in grey."""
 
 
-class MaskWriter(Protocol):
+class MaskSink(Protocol):
     """A destination for the rows of one or several (H, W) uint8 masks."""
 
     def add(self, rows: np.ndarray, part: str = "") -> None:
@@ -60,7 +60,7 @@ class Format(ABC):
     """Whether an image is a folder, recognised by its suffix."""
     has_windows: ClassVar[bool] = False
     """Whether a window is decoded without the rest. Other formats are asked for whole images, which are cached."""
-    max_pixels: ClassVar[int] = MAX_PIXELS
+    max_pixels: ClassVar[int] = MAX_DECODED_PIXELS
     """Height x width that is decoded at once at most: of a window where there are windows, else of the image."""
     writes_images: ClassVar[bool] = False
     """Whether `write_image` is implemented."""
@@ -113,21 +113,23 @@ class Format(ABC):
         """Write whole (H, W) uint8 masks, by their part, to one file."""
         raise ValueError(f"masks are not written as {self.name}")
 
-    def open_mask(self, path: Path, layout: MaskLayout, through: Through = iter) -> AbstractContextManager[MaskWriter]:
+    def open_mask(
+        self, path: Path, layout: MaskLayout, filter_rows: RowFilter = iter
+    ) -> AbstractContextManager[MaskSink]:
         """Return a context whose writer takes the rows of every part; the file is complete when it ends.
 
         Args:
             path: The file, which is written in place: `segapp.io.open_mask` writes atomically.
             layout: What the file will hold.
-            through: Changes the rows of each part on their way.
+            filter_rows: Changes the rows of each part on their way.
         """
-        return self._hold(path, layout, through)
+        return self._hold(path, layout, filter_rows)
 
     @contextmanager
-    def _hold(self, path: Path, layout: MaskLayout, through: Through) -> Iterator[MaskWriter]:
+    def _hold(self, path: Path, layout: MaskLayout, filter_rows: RowFilter) -> Iterator[MaskSink]:
         held = HeldMasks(layout)
         yield held
-        self.write_masks(path, held.join(through), layout)
+        self.write_masks(path, held.join(filter_rows), layout)
 
 
 class HeldMasks:
@@ -141,13 +143,13 @@ class HeldMasks:
         """Take the next (h, W) uint8 rows of a part."""
         self._rows[part].append(np.array(rows, np.uint8))
 
-    def join(self, through: Through) -> dict[str, np.ndarray]:
+    def join(self, filter_rows: RowFilter) -> dict[str, np.ndarray]:
         """Return the mask of every part; raise SegappError where rows are missing."""
-        return {part: self._join(part, through) for part in self._sizes}
+        return {part: self._join(part, filter_rows) for part in self._sizes}
 
-    def _join(self, part: str, through: Through) -> np.ndarray:
+    def _join(self, part: str, filter_rows: RowFilter) -> np.ndarray:
         height, width = self._sizes[part]
-        mask = np.concatenate([np.empty((0, width), np.uint8), *through(iter(self._rows.pop(part)))])
+        mask = np.concatenate([np.empty((0, width), np.uint8), *filter_rows(iter(self._rows.pop(part)))])
         if mask.shape != (height, width):
             raise SegappError(f"{mask.shape[0]} of {height} rows were given{f' of {part}' if part else ''}.")
         return mask

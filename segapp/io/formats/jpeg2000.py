@@ -6,17 +6,15 @@ import PIL.Image
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
 from segapp.io.formats.embedded_sizes import read_jpeg2000_size
+from segapp.io.formats.jpeg2000_blocks import CODESTREAM
 from segapp.io.formats.pillow import PillowFormat
 from segapp.io.header import Header, Window
-
-CODESTREAM = b"\xff\x4f\xff\x51"
-"""How the pixels begin, alone in a file or in a box of one: the marker SOC, and SIZ, which says their size."""
 
 LONGEST_BOXES = 2**20
 """Bytes before the pixels: metadata and colour profiles."""
 
 FIRST_DEPTH = 42
-"""Offset from there of the depth of the first component, less 1; its highest bit says that values are signed."""
+"""Offset from `CODESTREAM` of the depth of the first component, less 1; its highest bit says that values are signed."""
 
 
 class Jpeg2000(PillowFormat):

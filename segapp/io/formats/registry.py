@@ -13,8 +13,11 @@ from segapp.io.formats.png import Png
 from segapp.io.formats.tiff import Tiff
 from segapp.io.formats.webp import WebP
 
+MASK_FALLBACK = Png()
+"""The format of the masks of images whose own format cannot hold them."""
+
 FORMATS: tuple[Format, ...] = (
-    Png(),  # the first one holds the masks of images whose own format cannot
+    MASK_FALLBACK,
     Jpeg(),
     Tiff(),
     Bmp(),
@@ -75,7 +78,7 @@ def find_mask_suffix(image: Path) -> str:
 def find_mask_format(image: Path) -> Format:
     """Return the format of the mask of an image, by the image's name."""
     named = find_named_format(image)
-    return named if named is not None and named.writes_masks else FORMATS[0]
+    return named if named is not None and named.writes_masks else MASK_FALLBACK
 
 
 def find_format(path: Path) -> Format:

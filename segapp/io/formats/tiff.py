@@ -12,13 +12,13 @@ import tifffile
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
 from segapp.io.formats import tiff_codecs, tiff_tags
-from segapp.io.formats.format import Format, MaskLayout, MaskWriter, Through
+from segapp.io.formats.format import Format, MaskLayout, MaskSink, RowFilter
 from segapp.io.formats.tiff_pages import (
-    are_pages,
-    channels_last,
     find_mask,
     find_series,
     find_shape,
+    has_unnamed_pages,
+    move_channels_last,
     open_tiff,
     open_unknown_tiff,
 )
@@ -63,9 +63,11 @@ class Tiff(Format):
         photometric = "rgb" if pixels.ndim == 3 else "minisblack"
         tifffile.imwrite(path, pixels, compression="adobe_deflate", metadata=None, photometric=photometric)
 
-    def open_mask(self, path: Path, layout: MaskLayout, through: Through = iter) -> AbstractContextManager[MaskWriter]:
+    def open_mask(
+        self, path: Path, layout: MaskLayout, filter_rows: RowFilter = iter
+    ) -> AbstractContextManager[MaskSink]:
         """Return a context whose writer writes rows while they come, with the geometry of the layout's `meta`."""
-        return open_tiff_rows(path, layout, through)
+        return open_tiff_rows(path, layout, filter_rows)
 
 
 def _read_header(path: Path) -> Header:
@@ -88,7 +90,7 @@ def _read_header(path: Path) -> Header:
             palette=tiff_tags.read_palette(page) if photometric == "PALETTE" and bands == 1 else None,
             nodata=tiff_tags.read_nodata(page),
             has_mask=find_mask(path, file, (height, width)) is not None,
-            pages_advice=NAME_AXES if are_pages(series) else None,
+            pages_advice=NAME_AXES if has_unnamed_pages(series) else None,
             lossy=tiff_tags.find_lossy_codec(page),
             orientation=tiff_tags.read_orientation(page),
             meta=tiff_tags.read_geometry(page),
@@ -104,7 +106,7 @@ def _read_window(path: Path, header: Header, window: Window) -> np.ndarray:
         elif _has_windows(series, (header.height, header.width)):
             pixels = np.concatenate([_decode(path, file, page, window) for page in series.pages], axis=2)
         else:  # a page per row and the like: rare, and never large
-            pixels = channels_last(series, series.asarray())[y : y + h, x : x + w]
+            pixels = move_channels_last(series, series.asarray())[y : y + h, x : x + w]
     return np.ascontiguousarray(pixels, dtype=header.dtype)
 
 
@@ -152,7 +154,7 @@ def _map_file(path: Path, file: tifffile.TiffFile, series: Any) -> np.ndarray:
     """Map an uncompressed file in one piece: the operating system reads what the window touches."""
     dtype = series.dtype.newbyteorder(file.byteorder)
     _require_stored(path, series)
-    return channels_last(series, np.memmap(path, dtype, "r", series.dataoffset, tuple(series.shape)))
+    return move_channels_last(series, np.memmap(path, dtype, "r", series.dataoffset, tuple(series.shape)))
 
 
 def _decode(path: Path, file: tifffile.TiffFile, page: Any, window: Window) -> np.ndarray:

@@ -16,7 +16,7 @@ from segapp.io.formats.embedded_sizes import (
     read_png_size,
     read_webp_size,
 )
-from segapp.io.formats.format import MAX_PIXELS
+from segapp.io.formats.format import MAX_DECODED_PIXELS
 from segapp.io.formats.jpeg import MAX_SCANS, SCAN
 from segapp.io.formats.tiff_tags import JPEG
 
@@ -50,7 +50,7 @@ def require_fitting_size(path: Path, name: str, data: bytes, size: Size) -> None
         raise SegappError(f"{path}: TIFF with a {name} tile whose header cannot be read; save it again.") from error
     if name in JPEG and (scans := data.count(SCAN)) > MAX_SCANS:
         raise SegappError(f"{path}: TIFF with a JPEG tile of {scans:,} scans, of which {MAX_SCANS} at most are read.")
-    if height * width > min(LARGER * size[0] * size[1], MAX_PIXELS):
+    if height * width > min(LARGER * size[0] * size[1], MAX_DECODED_PIXELS):
         raise SegappError(
             f"{path}: TIFF whose tiles have {size[0]} x {size[1]} pixels, and one holds a {name} of "
             f"{height} x {width}; it was refused."

@@ -36,17 +36,17 @@ def open_tiff(path: Path) -> tifffile.TiffFile:
 
     tifffile completes OME-TIFF by files that the XML names, stacks of Micro-Manager and NDTiff by files beside them.
     """
-    return _stay_inside(tifffile.TiffFile(path, _multifile=False))
+    return _refuse_other_files(tifffile.TiffFile(path, _multifile=False))
 
 
 @contextmanager
 def open_unknown_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
     """Open a TIFF whose tags and pages nothing is known of: reading them is bounded, and no pixels are read."""
     with BoundedReader(path, "TIFF", HEADERS, READS) as stream, tifffile.TiffFile(stream, _multifile=False) as file:
-        yield _stay_inside(file)
+        yield _refuse_other_files(file)
 
 
-def _stay_inside(file: tifffile.TiffFile) -> tifffile.TiffFile:
+def _refuse_other_files(file: tifffile.TiffFile) -> tifffile.TiffFile:
     file.is_mmstack = file.is_ndtiff = False  # which do not heed that; their pages are read as any others
     return file
 
@@ -81,8 +81,8 @@ def find_mask(path: Path, file: tifffile.TiffFile, size: tuple[int, int]) -> Any
 
 def find_shape(path: Path, series: Any) -> tuple[int, int, int]:
     """Return height, width, bands; SegappError for a stack."""
-    axes, shape = _long_axes(series)
-    if rows_are_pages(series):
+    axes, shape = _find_long_axes(series)
+    if has_rows_as_pages(series):
         return shape[0], shape[1], shape[2]
     if axes == "YX":
         return shape[0], shape[1], 1
@@ -94,25 +94,25 @@ def find_shape(path: Path, series: Any) -> tuple[int, int, int]:
     raise SegappError(f"{path}: TIFF with the axes {sizes} is a stack, not one image; save each slice as a file.")
 
 
-def are_pages(series: Any) -> bool:
+def has_unnamed_pages(series: Any) -> bool:
     """Return whether the bands are pages that the file does not call channels."""
-    axes, _ = _long_axes(series)
-    return len(axes) == 3 and axes[0] in PAGE_AXES and not rows_are_pages(series)
+    axes, _ = _find_long_axes(series)
+    return len(axes) == 3 and axes[0] in PAGE_AXES and not has_rows_as_pages(series)
 
 
-def rows_are_pages(series: Any) -> bool:
+def has_rows_as_pages(series: Any) -> bool:
     """Return whether each row is a page: (H, W, few) saved without saying that the last axis is channels."""
-    axes, shape = _long_axes(series)
+    axes, shape = _find_long_axes(series)
     return axes in ("QYX", "IYX") and shape[0] > MAX_CHANNELS >= shape[2]
 
 
-def channels_last(series: Any, pixels: np.ndarray) -> np.ndarray:
+def move_channels_last(series: Any, pixels: np.ndarray) -> np.ndarray:
     """Return the series' pixels as (H, W, bands); a view."""
-    axes, shape = _long_axes(series)
+    axes, shape = _find_long_axes(series)
     pixels = pixels.reshape(shape)
     if len(axes) == 2:
         return pixels[..., None]
-    return pixels if axes.startswith("YX") or rows_are_pages(series) else np.moveaxis(pixels, 0, -1)
+    return pixels if axes.startswith("YX") or has_rows_as_pages(series) else np.moveaxis(pixels, 0, -1)
 
 
 def _is_mask(page: Any) -> bool:
@@ -151,6 +151,6 @@ def _require_complete_chain(path: Path, file: tifffile.TiffFile) -> None:
             raise SegappError(f"{path}: truncated TIFF, its page {len(file.pages) + 1} is missing.")
 
 
-def _long_axes(series: Any) -> tuple[str, tuple[int, ...]]:
+def _find_long_axes(series: Any) -> tuple[str, tuple[int, ...]]:
     kept = [i for i, axis in enumerate(series.axes) if series.shape[i] > 1 or axis in "YX"]
     return "".join(series.axes[i] for i in kept), tuple(series.shape[i] for i in kept)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from segapp.errors import SegappError
-from segapp.io.pixel_size import pixel_size
+from segapp.io.pixel_size import read_pixel_size
 
 PHOTOMETRIC = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR")
 GDAL_NODATA = 42113
@@ -116,7 +116,7 @@ def read_geometry(page: Any) -> dict[str, Any]:
         unit = {2: "inch", 3: "centimeter"}.get(int(page.resolutionunit), "none")
         if x[1] and y[1]:
             meta["resolution"] = (y[0] / y[1], x[0] / x[1], unit)
-    if (measured := pixel_size(page.description, meta.get("resolution", ())[:2] or None)) is not None:
+    if (measured := read_pixel_size(page.description, meta.get("resolution", ())[:2] or None)) is not None:
         meta["pixel_size"] = measured
     geo = {code: page.tags[code].value for code in GEO_TAGS if code in page.tags}
     if geo:

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
-from segapp.io.formats.format import MaskLayout, Palette, Through
+from segapp.io.formats.format import MaskLayout, Palette, RowFilter
 from segapp.io.formats.mask_palette import fill_palette
 
 TILE = 256
@@ -30,9 +30,9 @@ BIG = 2**31
 class TiffRows:
     """A writer of the rows of a (H, W) uint8 image, from top to bottom, which compresses and writes in a thread."""
 
-    def __init__(self, path: Path, shape: tuple[int, int], options: dict[str, Any], through: Through) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int], options: dict[str, Any], filter_rows: RowFilter) -> None:
         self._shape = shape
-        self._through = through
+        self._filter_rows = filter_rows
         self._rows: Queue[np.ndarray | None] = Queue(maxsize=2)  # None: there are no more
         self._ended = False
         self._failed: BaseException | None = None
@@ -47,11 +47,11 @@ class TiffRows:
 
     def close(self) -> None:
         """Wait until everything is written; raises what went wrong."""
-        self.abandon()
+        self.discard()
         if self._failed:
             raise self._failed
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """End the thread, even if rows are missing."""
         self._rows.put(None)
         self._thread.join()
@@ -73,7 +73,7 @@ class TiffRows:
         """(TILE, TILE) pieces, row of tiles by row of tiles; the last ones padded with zeros."""
         height, width = self._shape
         held = np.empty((0, width), np.uint8)
-        given = self._through(self._take_rows())
+        given = self._filter_rows(self._take_rows())
         for top in range(0, height, TILE):
             needed = min(TILE, height - top)
             while len(held) < needed:
@@ -90,20 +90,20 @@ class TiffRows:
 
 
 @contextmanager
-def open_tiff_rows(path: Path, layout: MaskLayout, through: Through = iter) -> Iterator[TiffRows]:
+def open_tiff_rows(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter) -> Iterator[TiffRows]:
     """Give a `TiffRows` whose file is complete when the context ends.
 
-    `through` may change the rows on their way, in the thread that writes. Georeference, pixel size, resolution and
+    `filter_rows` may change the rows on their way, in the thread that writes. Georeference, pixel size, resolution and
     lossless compression of the layout's `meta` (see `Image.meta`) are kept. With a palette the values are class
     indices, and programs that show images give them these colours.
     """
     (shape,) = layout.sizes.values()
     colours = {} if layout.palette is None else {"photometric": "palette", "colormap": _make_colour_map(layout.palette)}
-    writer = TiffRows(path, shape, _choose_options(layout.meta, shape) | colours, through)
+    writer = TiffRows(path, shape, _choose_options(layout.meta, shape) | colours, filter_rows)
     try:
         yield writer
     except BaseException:
-        writer.abandon()
+        writer.discard()
         raise
     writer.close()
 

@@ -6,14 +6,14 @@ from typing import Self
 
 import numpy as np
 
-from segapp.io import MaskLayout, MaskWriter, find_mask_suffix, open_mask, write_mask
+from segapp.io import MaskLayout, MaskSink, find_mask_suffix, open_mask, write_mask
 from segapp.prediction.writers.writer import ImageInfo, Rows, Writer
 
 
 class PlaneWriter(Writer):
     """A writer of one uint8 value per pixel; the files keep what their format can of the image's geometry."""
 
-    _rows: MaskWriter
+    _rows: MaskSink
 
     def __init__(self, path: Path, image: ImageInfo) -> None:
         super().__init__(path, image)

@@ -8,7 +8,7 @@ from segapp.errors import SegappError
 from segapp.io import explain_errors, write_atomically
 from segapp.prediction.writers.writer import ImageInfo, Writer
 
-MAX_PIXELS = 2**26
+MAX_OUTLINED_PIXELS = 2**26
 """Pixels (8192 x 8192) of an image whose regions are outlined: their labels take four bytes each."""
 
 
@@ -16,7 +16,7 @@ class RegionWriter(Writer):
     """A writer of the connected regions of every class.
 
     Raises:
-        SegappError: The image has more than `MAX_PIXELS` pixels.
+        SegappError: The image has more than `MAX_OUTLINED_PIXELS` pixels.
     """
 
     mask_use = "full"
@@ -24,10 +24,10 @@ class RegionWriter(Writer):
     def __init__(self, path: Path, image: ImageInfo) -> None:
         super().__init__(path, image)
         height, width = image.size
-        if height * width > MAX_PIXELS:
+        if height * width > MAX_OUTLINED_PIXELS:
             raise SegappError(
-                f"{image.name}: --save {self.name} works on images of at most {MAX_PIXELS:,} pixels, this one has "
-                f"{height} x {width}; split it into smaller images, or use --save mask."
+                f"{image.name}: --save {self.name} works on images of at most {MAX_OUTLINED_PIXELS:,} pixels, this one "
+                f"has {height} x {width}; split it into smaller images, or use --save mask."
             )
 
 

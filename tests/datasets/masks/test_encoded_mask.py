@@ -22,7 +22,7 @@ def test_a_wrong_value_is_found_wherever_the_first_window_lies(tmp_path: Path, s
     stored[30:36, 40:46] = 7
     save(tmp_path / f"m.{suffix}", stored)
     with pytest.raises(MisuseError, match=r"m\..*36 pixels hold 7"):
-        mask(Indices(), tmp_path / f"m.{suffix}").window(0, 0, 8, 8)
+        mask(Indices(), tmp_path / f"m.{suffix}").read_window(0, 0, 8, 8)
 
 
 def test_a_mask_is_checked_once_and_then_read_in_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,8 +36,8 @@ def test_a_mask_is_checked_once_and_then_read_in_windows(tmp_path: Path, monkeyp
         return decode(self, files, pixels, labels)
 
     monkeypatch.setattr(Indices, "decode", counted)
-    assert (seen.window(3, 3, 8, 8) == np.eye(8)).all()
-    assert (seen.window(5, 5, 8, 8) == np.eye(8)).all()
+    assert (seen.read_window(3, 3, 8, 8) == np.eye(8)).all()
+    assert (seen.read_window(5, 5, 8, 8) == np.eye(8)).all()
     assert sizes == [(40, 40), (8, 8), (8, 8)]
 
 

@@ -18,7 +18,7 @@ def test_instances_are_one_class_with_a_border_where_they_touch(tmp_path: Path) 
     np.testing.assert_array_equal(mask(Instances(), first, second, third).read(), [[1, 1, 1, 1, 0, 1]])
     border = mask(Instances("a", "edge"), first, second, third, classes=("background", "a", "edge"))
     np.testing.assert_array_equal(border.read(), [[1, 2, 2, 1, 0, 1]])
-    np.testing.assert_array_equal(border.window(0, 0, 1, 2), [[1, 2]])  # though the other lies outside
+    np.testing.assert_array_equal(border.read_window(0, 0, 1, 2), [[1, 2]])  # though the other lies outside
 
 
 def test_overlaps_are_border_and_diagonals_touch(tmp_path: Path) -> None:

@@ -57,9 +57,9 @@ def test_a_0_255_mask_of_two_classes_is_ambiguous(tmp_path: Path, stored: list[l
 
 def test_ambiguity_is_judged_by_the_whole_mask_not_a_window(tmp_path: Path) -> None:
     clear = mask(Indices(), saved(tmp_path / "clear.png", [[0, 255, 1]]))
-    np.testing.assert_array_equal(clear.window(0, 0, 1, 2), [[0, 255]])
+    np.testing.assert_array_equal(clear.read_window(0, 0, 1, 2), [[0, 255]])
     with pytest.raises(MisuseError, match="may mean"):
-        mask(Indices(), saved(tmp_path / "doubt.png", [[0, 255, 0]])).window(0, 0, 1, 2)
+        mask(Indices(), saved(tmp_path / "doubt.png", [[0, 255, 0]])).read_window(0, 0, 1, 2)
 
 
 @pytest.mark.parametrize(

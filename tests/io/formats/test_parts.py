@@ -110,7 +110,7 @@ def test_every_part_is_an_image(volume):
         image = Image(part, intensity=Intensity("range", -1000, 1000))
         assert image.shape == (37, 50, 1) and image.has_windows and image.path == volume
         assert image.meta["volume_affine"] == AFFINE and image.meta["part"] == part.part
-        np.testing.assert_allclose(image.window(3, 4, 5, 6)[..., 0], (values[3:8, 4:10] + 1000) / 2000, atol=1e-6)
+        np.testing.assert_allclose(image.read_window(3, 4, 5, 6)[..., 0], (values[3:8, 4:10] + 1000) / 2000, atol=1e-6)
         np.testing.assert_array_equal(read_raw(part), values)
         np.testing.assert_array_equal(read_mask_window(part, 3, 4, 5, 6).values[..., 0], values[3:8, 4:10])
 
@@ -130,7 +130,7 @@ def test_a_part_must_be_one_of_the_file(volume, tmp_path):
 def test_messages_name_file_and_part(volume):
     part = FilePart(volume, "z=3")
     with pytest.raises(SegappError, match=r"ct\.vol \[z=3\]: window .* 37 x 50"):
-        Image(part, intensity=Intensity("range", 0, 1)).window(30, 0, 10, 10)
+        Image(part, intensity=Intensity("range", 0, 1)).read_window(30, 0, 10, 10)
     volume.write_bytes(volume.read_bytes()[:-100])
     with pytest.raises(SegappError, match=r"ct\.vol \[z=3\]: a broken or truncated Volume"):
         read_raw(part)

@@ -11,7 +11,7 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.io import raw, read_header, read_raw, read_shape
-from segapp.io.formats.format import MAX_PIXELS
+from segapp.io.formats.format import MAX_DECODED_PIXELS
 from tests.io.formats.png_bytes import encode_png
 
 RNG = np.random.default_rng(0)
@@ -54,7 +54,7 @@ def test_single_bits_are_0_and_1(tmp_path: Path, suffix: str) -> None:
     ],
 )
 def test_a_huge_header_is_refused_by_the_header_alone(tmp_path: Path, name: str, height: int, width: int) -> None:
-    with pytest.raises(SegappError, match=rf"{height} x {width} pixels.*({MAX_PIXELS:,}|{raw.MAX_SIDE:,})"):
+    with pytest.raises(SegappError, match=rf"{height} x {width} pixels.*({MAX_DECODED_PIXELS:,}|{raw.MAX_SIDE:,})"):
         read_shape(_sized(tmp_path / name, height, width))
 
 

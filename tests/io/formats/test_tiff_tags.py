@@ -36,7 +36,7 @@ def test_a_fourth_band_that_calls_itself_alpha_is_used_where_it_is_asked_for(tmp
     four = RNG.integers(0, 256, (37, 50, 4), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", four, photometric="rgb")
     np.testing.assert_array_equal(Image(tmp_path / "a.tif", 4).read(), four)
-    np.testing.assert_array_equal(Image(tmp_path / "a.tif", 4).window(3, 4, 5, 6), four[3:8, 4:10])
+    np.testing.assert_array_equal(Image(tmp_path / "a.tif", 4).read_window(3, 4, 5, 6), four[3:8, 4:10])
     with pytest.raises(SegappError, match=r"alpha channel varies.*`channels: 4`"):
         Image(tmp_path / "a.tif").read()
     four[..., 3] = 9  # a chip where it happens to be constant keeps it

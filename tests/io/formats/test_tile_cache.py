@@ -39,7 +39,7 @@ def test_each_tile_is_decoded_once_for_all_windows_on_it(tmp_path, monkeypatch):
     image = Image(path)
     for y in range(0, 33, 8):
         for x in range(0, 65, 8):
-            np.testing.assert_array_equal(image.window(y, x, 32, 32), pixels[y : y + 32, x : x + 32])
+            np.testing.assert_array_equal(image.read_window(y, x, 32, 32), pixels[y : y + 32, x : x + 32])
     assert sorted(decoded) == [0, 1, 2, 3, 4, 5]
 
 

@@ -25,7 +25,7 @@ def test_lossless_comes_back_as_written(tmp_path):
         np.testing.assert_array_equal(read_raw(path), pixels)
         assert read_header(path).lossy is None
     assert read_header(path).alpha == 3
-    np.testing.assert_array_equal(Image(path, 4).window(3, 5, 4, 6), rgba[3:7, 5:11])
+    np.testing.assert_array_equal(Image(path, 4).read_window(3, 5, 4, 6), rgba[3:7, 5:11])
 
 
 @pytest.mark.parametrize("options", [{}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"}], ids=["simple", "extended"])

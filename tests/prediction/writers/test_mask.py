@@ -26,7 +26,7 @@ def test_tiff_masks_show_the_classes_colours(run, tmp_path, monkeypatch):
     pixels, truth = scene(300, 200)
     put(tmp_path / "images", "a.tif", pixels)
     assert run() == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(stored_image, "PREFETCHED_PIXELS", 1)
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
     assert run(output=str(tmp_path / "streamed")) == 0
     for out in ("out", "streamed"):
@@ -44,7 +44,7 @@ def test_a_streamed_mask_is_cleaned_like_a_whole_one(run, tmp_path, monkeypatch,
     put(tmp_path / "images", "a.tif", pixels)
     options = {"min_object": ["20"], "min_hole": ["20"]}
     assert run(save, output=str(tmp_path / "whole"), **options) == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(stored_image, "PREFETCHED_PIXELS", 1)
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
     assert run(save, **options) == 0
     for out in ("whole", "out"):

@@ -23,7 +23,7 @@ def test_an_overlay_of_a_thinned_stream_shows_every_nth_pixel(run, tmp_path, mon
     put(tmp_path / "images", "a.tif", scene(301, 203)[0])
     for room in (outputs, overlays):
         monkeypatch.setattr(room, "MAX_SIDE", 100)
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(stored_image, "PREFETCHED_PIXELS", 1)
     assert run(["overlay"], output=str(tmp_path / "whole")) == 0
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
     assert run(["overlay"]) == 0

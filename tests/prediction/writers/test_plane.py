@@ -27,7 +27,7 @@ def test_a_large_tiff_is_streamed_to_the_same_files(run, tmp_path, monkeypatch):
     tifffile.imwrite(path, pixels, photometric="rgb", tile=(128, 128), compression="lzw", extratags=geo, metadata=None)
     kinds = ["mask", "uncertainty", "probability", "overlay", "contours"]
     assert run(kinds) == 0
-    monkeypatch.setattr(stored_image, "AHEAD_PIXELS", 1)
+    monkeypatch.setattr(stored_image, "PREFETCHED_PIXELS", 1)
     monkeypatch.setattr(outputs, "STREAMED_FROM", 1)
     assert run(kinds, output=str(tmp_path / "streamed")) == 0
     for kind in kinds:

@@ -16,7 +16,7 @@ def run(tmp_path):
 
 
 def test_regions_of_an_image_too_large_for_them_are_a_sentence(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(regions, "MAX_PIXELS", 100)
+    monkeypatch.setattr(regions, "MAX_OUTLINED_PIXELS", 100)
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
     assert run(["contours"]) == 1
     assert "a.png: " in capsys.readouterr().err

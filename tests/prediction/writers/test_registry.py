@@ -4,7 +4,7 @@ import pytest
 
 from segapp.cli import main
 from segapp.errors import MisuseError
-from segapp.prediction.jobs import plan
+from segapp.prediction.tasks import list_tasks
 from segapp.prediction.writers.registry import WRITERS, find_writers
 from segapp.prediction.writers.writer import Writer
 
@@ -54,5 +54,5 @@ def test_a_new_kind_is_planned_without_another_change(tmp_path, monkeypatch):
     monkeypatch.setitem(WRITERS, "note", NoteWriter)
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.png").touch()
-    (job,) = plan(tmp_path / "images", tmp_path / "out", ["note"])
-    assert job.outputs == {"note": tmp_path / "out" / "note" / "a.txt"}
+    (task,) = list_tasks(tmp_path / "images", tmp_path / "out", ["note"])
+    assert task.outputs == {"note": tmp_path / "out" / "note" / "a.txt"}

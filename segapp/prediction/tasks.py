@@ -1,4 +1,4 @@
-"""Which images a folder holds, and which file each becomes."""
+"""Lists the images of a folder, each with the files that it becomes."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ MANIFEST_BEGINS = b"image,size,mtime_ns,model,status,"
 
 
 @dataclass(frozen=True)
-class Job:
+class ImageTask:
     """One image and the files it becomes."""
 
     image: Path
@@ -31,8 +31,10 @@ class Job:
     """Path of the files below `<output>/<kind>`, without their suffix."""
 
 
-def plan(images: Path, output: Path, save: Sequence[str], stems: Mapping[str, str] | None = None) -> list[Job]:
-    """Return a job for every image of a folder and its sub-folders, in order of their names, or for one image file.
+def list_tasks(
+    images: Path, output: Path, save: Sequence[str], stems: Mapping[str, str] | None = None
+) -> list[ImageTask]:
+    """List a task for every image of a folder and its sub-folders, in order of their names, or for one image file.
 
     Every kind is written under `output/<kind>`, sub-folders kept. Images of one folder that differ in their suffix
     alone keep it: a.png and a.jpg become a.png.png and a.jpg.png. `stems` are those that images were given before: they
@@ -50,17 +52,17 @@ def plan(images: Path, output: Path, save: Sequence[str], stems: Mapping[str, st
         raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
     root = images if images.is_dir() else images.parent
     relative = [image.relative_to(root) for image in found]
-    jobs = [
-        Job(
+    tasks = [
+        ImageTask(
             image,
             {kind.name: output / kind.name / f"{stem}{kind.choose_suffix(image)}" for kind in kinds},
             place.as_posix(),
             stem,
         )
-        for image, place, stem in zip(found, relative, _stems(relative, stems or {}), strict=True)
+        for image, place, stem in zip(found, relative, _choose_stems(relative, stems or {}), strict=True)
     ]
-    _check(jobs, output)
-    return jobs
+    _check_outputs(tasks, output)
+    return tasks
 
 
 def _find_images(images: Path, output: Path) -> list[Path]:
@@ -119,7 +121,7 @@ def _is_manifest(path: Path) -> bool:
         return file.read(len(MANIFEST_BEGINS)) == MANIFEST_BEGINS
 
 
-def _stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
+def _choose_stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
     """Return each image's stem: the one given before, else its own unless another image was given that.
 
     Processes that share a folder get the same ones, whatever the others have written down of theirs meanwhile: what a
@@ -127,7 +129,7 @@ def _stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
     was given to another.
     """
     owners = {stem.casefold(): image.casefold() for image, stem in given.items()}
-    own = [name.as_posix() for name in _names(relative)]
+    own = [name.as_posix() for name in _remove_suffixes(relative)]
     taken = {*owners, *(stem.casefold() for stem in own)}
     stems = []
     for path, stem in zip(relative, own, strict=True):
@@ -142,7 +144,7 @@ def _stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
     return stems
 
 
-def _names(relative: Sequence[Path]) -> list[Path]:
+def _remove_suffixes(relative: Sequence[Path]) -> list[Path]:
     """Return each image's path without suffix; those that would share one keep their own suffix.
 
     Compared without regard to case, as some file systems do.
@@ -157,11 +159,11 @@ def _names(relative: Sequence[Path]) -> list[Path]:
         names = longer
 
 
-def _check(jobs: Sequence[Job], output: Path) -> None:
+def _check_outputs(tasks: Sequence[ImageTask], output: Path) -> None:
     root = real_path(output)
-    inputs = {real_path(job.image): job.image for job in jobs}
-    for job in jobs:
-        for path in job.outputs.values():
+    inputs = {real_path(task.image): task.image for task in tasks}
+    for task in tasks:
+        for path in task.outputs.values():
             real = real_path(path.parent) / path.name
             if not real.is_relative_to(root):
                 raise MisuseError(f"{path} would be written outside {output}, through a link: {real}.")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segapp.errors import MisuseError
-from segapp.prediction.jobs import _names, _stems, plan
 from segapp.prediction.manifest import Manifest, Row
+from segapp.prediction.tasks import _choose_stems, _remove_suffixes, list_tasks
 
 
 @pytest.fixture
@@ -24,22 +24,22 @@ def folder(tmp_path):
     return make
 
 
-def names(jobs, output, kind="mask"):
-    return [job.outputs[kind].relative_to(output / kind).as_posix() for job in jobs]
+def names(tasks, output, kind="mask"):
+    return [task.outputs[kind].relative_to(output / kind).as_posix() for task in tasks]
 
 
 def test_sub_folders_are_kept_and_other_files_left(folder, tmp_path):
     images = folder("b.png", "a.JPG", "deep/er/c.tif", "deep/d.bmp", "notes.txt", ".hidden.png", "z.TIFF")
-    jobs = plan(images, tmp_path / "out", ["mask"])
-    assert names(jobs, tmp_path / "out") == ["a.png", "b.png", "z.TIFF", "deep/d.png", "deep/er/c.tif"]
+    tasks = list_tasks(images, tmp_path / "out", ["mask"])
+    assert names(tasks, tmp_path / "out") == ["a.png", "b.png", "z.TIFF", "deep/d.png", "deep/er/c.tif"]
 
 
 def test_every_kind_lies_in_its_folder(folder, tmp_path):
     images = folder("a.tif")
-    (job,) = plan(images, tmp_path / "out", ["overlay"])
-    assert job.outputs == {"overlay": tmp_path / "out" / "overlay" / "a.png"}
-    (job,) = plan(images, tmp_path / "out", ["mask", "probability", "mask"])
-    assert job.outputs == {
+    (task,) = list_tasks(images, tmp_path / "out", ["overlay"])
+    assert task.outputs == {"overlay": tmp_path / "out" / "overlay" / "a.png"}
+    (task,) = list_tasks(images, tmp_path / "out", ["mask", "probability", "mask"])
+    assert task.outputs == {
         "mask": tmp_path / "out" / "mask" / "a.tif",
         "probability": tmp_path / "out" / "probability" / "a.npy",
     }
@@ -47,7 +47,7 @@ def test_every_kind_lies_in_its_folder(folder, tmp_path):
 
 def test_names_that_would_be_shared_keep_their_suffix(folder, tmp_path):
     images = folder("a.png", "a.jpg", "b.png", "c/a.png")
-    assert names(plan(images, tmp_path / "out", ["mask"]), tmp_path / "out") == [
+    assert names(list_tasks(images, tmp_path / "out", ["mask"]), tmp_path / "out") == [
         "a.jpg.png",
         "a.png.png",
         "b.png",
@@ -57,7 +57,7 @@ def test_names_that_would_be_shared_keep_their_suffix(folder, tmp_path):
 
 def test_a_kept_suffix_meets_no_other_name(folder, tmp_path):
     images = folder("a.png", "a.jpg", "a.png.png", "A.bmp")
-    found = names(plan(images, tmp_path / "out", ["overlay"]), tmp_path / "out", "overlay")
+    found = names(list_tasks(images, tmp_path / "out", ["overlay"]), tmp_path / "out", "overlay")
     assert found == ["A.bmp.png", "a.jpg.png", "a.png.png", "a.png.png.png"]
 
 
@@ -67,7 +67,7 @@ stems, suffixes = st.sampled_from(["a", "b", "A", "ab"]), st.sampled_from([".png
 @given(st.sets(st.builds("{}{}{}".format, stems, suffixes | st.just(""), suffixes), min_size=1))
 def test_no_two_images_share_a_name(files):
     paths = [Path(name) for name in sorted(files)]
-    found = _names(paths)
+    found = _remove_suffixes(paths)
     folded = [str(name).casefold() for name in found]
     twins = {str(path).casefold() for path in paths}
     assert len(set(found)) == len(paths)
@@ -78,8 +78,8 @@ def test_no_two_images_share_a_name(files):
 def test_stems_given_stay_and_processes_agree(files, data):
     """Whatever was there before, and whatever another process has written down of its own images meanwhile."""
     before, later = sorted(data.draw(st.sets(st.sampled_from(sorted(files))))), [Path(name) for name in sorted(files)]
-    given = dict(zip(before, _stems([Path(name) for name in before], {}), strict=True))
-    found = dict(zip(map(str, later), _stems(later, given), strict=True))
+    given = dict(zip(before, _choose_stems([Path(name) for name in before], {}), strict=True))
+    found = dict(zip(map(str, later), _choose_stems(later, given), strict=True))
     assert given.items() <= found.items()
     assert len(set(found.values())) == len(files)
     for name in set(found) - set(before):  # of an image that is new, no other image's stem in another case either
@@ -87,36 +87,36 @@ def test_stems_given_stay_and_processes_agree(files, data):
         assert found[name].casefold() not in others
     seen = data.draw(st.sets(st.sampled_from(sorted(files))))
     meanwhile = given | {name: found[name] for name in seen}
-    assert dict(zip(map(str, later), _stems(later, meanwhile), strict=True)) == found
+    assert dict(zip(map(str, later), _choose_stems(later, meanwhile), strict=True)) == found
 
 
 def test_the_stem_of_an_image_that_is_gone_is_not_given_again(folder, tmp_path):
     images = folder("x.png")
-    (job,) = plan(images, tmp_path / "out", ["mask"], {"x.jpg": "x"})
-    assert job.outputs["mask"] == tmp_path / "out" / "mask" / "x.png.png"
+    (task,) = list_tasks(images, tmp_path / "out", ["mask"], {"x.jpg": "x"})
+    assert task.outputs["mask"] == tmp_path / "out" / "mask" / "x.png.png"
 
 
 def test_a_manifest_that_names_a_file_elsewhere_is_refused(folder, tmp_path):
     for stem in ("../../precious", "/precious"):
         with pytest.raises(MisuseError, match="outside"):
-            plan(folder("x.png"), tmp_path / "out", ["mask"], {"x.png": stem})
+            list_tasks(folder("x.png"), tmp_path / "out", ["mask"], {"x.png": stem})
 
 
 def test_one_file_is_a_folder_of_one(folder, tmp_path):
     images = folder("a.png", "b.png")
-    assert names(plan(images / "b.png", tmp_path / "out", ["mask"]), tmp_path / "out") == ["b.png"]
+    assert names(list_tasks(images / "b.png", tmp_path / "out", ["mask"]), tmp_path / "out") == ["b.png"]
 
 
 def test_outputs_inside_the_images_are_no_images(folder):
     images = folder("a.png", "masks/a.png", "masks/sub/b.png")
-    assert names(plan(images, images / "masks", ["mask"]), images / "masks") == ["a.png"]
+    assert names(list_tasks(images, images / "masks", ["mask"]), images / "masks") == ["a.png"]
 
 
 def test_earlier_outputs_inside_the_images_are_no_images_either(folder, tmp_path):
     images = folder("a.png", "masks/a.png", "masks/sub/b.png", "set/c.png")
     Manifest(images / "masks").add(Row("a.png", 1, 2, "m", "done"))
     (images / "set" / "manifest.csv").write_text("a table of the data set's own\n")
-    assert names(plan(images, tmp_path / "out", ["mask"]), tmp_path / "out") == ["a.png", "set/c.png"]
+    assert names(list_tasks(images, tmp_path / "out", ["mask"]), tmp_path / "out") == ["a.png", "set/c.png"]
 
 
 def test_links_are_followed_once(folder, tmp_path):
@@ -127,7 +127,7 @@ def test_links_are_followed_once(folder, tmp_path):
     elsewhere.mkdir()
     (elsewhere / "c.png").write_bytes(b"x")
     (images / "link").symlink_to(elsewhere)
-    found = names(plan(images, tmp_path / "out", ["mask"]), tmp_path / "out")
+    found = names(list_tasks(images, tmp_path / "out", ["mask"]), tmp_path / "out")
     assert found == ["a.png", "link/c.png", "sub/b.png"]
 
 
@@ -137,29 +137,29 @@ def test_a_link_out_of_the_output_folder_is_refused(folder, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "out" / "mask" / "sub").symlink_to(tmp_path / "precious")
     with pytest.raises(MisuseError, match="outside"):
-        plan(images, tmp_path / "out", ["mask"])
+        list_tasks(images, tmp_path / "out", ["mask"])
 
 
 def test_an_output_that_would_replace_an_image_is_refused(folder, tmp_path):
     images = folder("a.png")
     with pytest.raises(MisuseError, match="images' own folder"):
-        plan(images, images, ["mask"])
+        list_tasks(images, images, ["mask"])
     (tmp_path / "images").rename(tmp_path / "mask")
     with pytest.raises(MisuseError, match="replace the image"):
-        plan(tmp_path / "mask", tmp_path, ["mask"])
+        list_tasks(tmp_path / "mask", tmp_path, ["mask"])
 
 
 def test_nothing_to_do_is_a_misuse(folder, tmp_path):
     images = folder("notes.txt")
     with pytest.raises(MisuseError, match=r"no image in .*images.*\.png"):
-        plan(images, tmp_path / "out", ["mask"])
+        list_tasks(images, tmp_path / "out", ["mask"])
     with pytest.raises(MisuseError, match=r"segapp reads .*\.png"):
-        plan(images / "notes.txt", tmp_path / "out", ["mask"])
+        list_tasks(images / "notes.txt", tmp_path / "out", ["mask"])
     with pytest.raises(MisuseError, match=r"did you mean .*images\?"):
-        plan(tmp_path / "image", tmp_path / "out", ["mask"])
+        list_tasks(tmp_path / "image", tmp_path / "out", ["mask"])
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MisuseError, match="is a file"):
-        plan(folder("a.png"), tmp_path / "file", ["mask"])
+        list_tasks(folder("a.png"), tmp_path / "file", ["mask"])
 
 
 def test_a_link_that_leads_back_above_the_images_is_not_taken(folder, tmp_path):
@@ -167,15 +167,15 @@ def test_a_link_that_leads_back_above_the_images_is_not_taken(folder, tmp_path):
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks" / "a.png").write_bytes(b"x")
     (images / "up").symlink_to("..")
-    assert [job.name for job in plan(images, tmp_path / "out", ["mask"])] == ["a.png", "sub/b.png"]
+    assert [task.name for task in list_tasks(images, tmp_path / "out", ["mask"])] == ["a.png", "sub/b.png"]
 
 
 def test_an_output_named_like_an_image_is_refused(folder, tmp_path):
     with pytest.raises(MisuseError, match=r"m\.png is named like an image; give the folder"):
-        plan(folder("a.png"), tmp_path / "m.png", ["mask"])
+        list_tasks(folder("a.png"), tmp_path / "m.png", ["mask"])
 
 
 def test_a_pipe_called_manifest_among_the_images_is_not_opened(folder, tmp_path):
     images = folder("deep/a.png")
     os.mkfifo(images / "deep" / "manifest.csv")
-    assert len(plan(images, tmp_path / "out", ["mask"])) == 1
+    assert len(list_tasks(images, tmp_path / "out", ["mask"])) == 1
