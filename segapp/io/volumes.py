@@ -40,9 +40,9 @@ class SliceWithNeighbours(Image):
         height, width, channels = super().shape
         return height, width, channels * (2 * self.neighbours + 1)
 
-    def window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Read (h, w, C) of `dtype`, the slices in their order."""
-        return np.concatenate([image.window(y, x, h, w) for image in self._slices], axis=2)
+        return np.concatenate([image.read_window(y, x, h, w) for image in self._slices], axis=2)
 
     @cached_property
     def _slices(self) -> list[Image]:

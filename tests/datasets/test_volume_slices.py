@@ -37,7 +37,7 @@ def test_every_slice_is_an_item_with_the_slice_of_its_mask(tmp_path):
     for item, index in zip(items[:3], range(3), strict=True):
         np.testing.assert_allclose(item.image.read()[..., 0], VOXELS[:, :, index].T / 1000, atol=1e-6)
         np.testing.assert_array_equal(item.mask.read(), VOXELS[:, :, index].T > 200)
-        np.testing.assert_array_equal(item.mask.window(1, 2, 2, 3), (VOXELS[:, :, index].T > 200)[1:3, 2:5])
+        np.testing.assert_array_equal(item.mask.read_window(1, 2, 2, 3), (VOXELS[:, :, index].T > 200)[1:3, 2:5])
     assert list(folder.problems()) == []
 
 

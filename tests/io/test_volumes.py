@@ -19,7 +19,7 @@ def test_neighbours_are_channels_and_the_last_slice_is_repeated(tmp_path):
         assert image.shape == (4, 5, 3) and image.dtype == np.float32
         expected = np.stack([VOXELS[:, :, each].T for each in around], axis=2) / 1000
         np.testing.assert_allclose(image.read(), expected, atol=1e-6)
-        np.testing.assert_allclose(image.window(1, 2, 2, 3), expected[1:3, 2:5], atol=1e-6)
+        np.testing.assert_allclose(image.read_window(1, 2, 2, 3), expected[1:3, 2:5], atol=1e-6)
     assert open_image(parts[0], None, RANGE, neighbours=2).shape == (4, 5, 5)
     assert type(open_image(parts[0], 1, RANGE)) is Image
 
