@@ -159,7 +159,7 @@ def test_accuracy_trains_a_plan_and_the_plain_loop_and_continues(script, tmp_pat
     settings = {"root": str(tmp_path / "data"), "classes": ["ground", "disc"], "split": split}
     section = {"source": {"class_path": "segapp.datasets.Folder", "init_args": settings}}
     (tmp_path / "mini.yaml").write_text(yaml.safe_dump(section))
-    words = ["--data", "mini=mini.yaml", "--minutes", "0.7", "--seeds", "1", "--output", "out"]
+    words = ["--data", "mini=mini.yaml", "--minutes", "0.3", "--seeds", "1", "--output", "out"]
     words += ["--arms", "plan-scratch,smp,smp-package"]
     for _ in range(2):
         run(script, "accuracy", monkeypatch, *words)

@@ -11,9 +11,11 @@ from pathlib import Path
 import albumentations
 import pytest
 import torch
+from jsonargparse import Namespace
 
 from segapp import callbacks
 from segapp.cli import main
+from segapp.training.failures import explain_known_failure
 from segapp.training.module import SegmentationModule
 from tests.processes import ran
 
@@ -160,7 +162,6 @@ def test_running_statistics_that_an_overflow_spoilt_are_neither_scored_nor_writt
     assert whole_checkpoint()["epoch"] == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -175,23 +176,33 @@ def test_running_statistics_that_an_overflow_spoilt_are_neither_scored_nor_writt
     ],
     ids=["gpu", "cpu", "numpy", "shm", "files"],
 )
-def test_memory_that_ran_out_says_what_to_lower(error, words, monkeypatch, capsys):
+def test_memory_that_ran_out_says_what_to_lower(error, words, tmp_path):
+    last = tmp_path / "checkpoints/last.ckpt"
+    last.parent.mkdir()
+    last.touch()
+    trainer = Namespace(accumulate_grad_batches=2, devices="auto", num_nodes=1, strategy="auto")
+    settings = Namespace(data=Namespace(batch_size=2, crop=[32, 32]), trainer=trainer)
+    sentence = str(explain_known_failure(error, "fit", settings, tmp_path))
+    for word in (*words, f"segapp fit --ckpt_path {last}"):
+        assert word in sentence
+
+
+@pytest.mark.slow
+def test_memory_that_ran_out_leaves_the_checkpoint_before_and_a_traceback(monkeypatch, capsys):
     original = SegmentationModule.training_step
 
     def step(self, batch, batch_idx):
         if self.trainer.current_epoch == 1:
-            raise error
+            raise DEVICE_OUT_OF_MEMORY
         return original(self, batch, batch_idx)
 
     monkeypatch.setattr(SegmentationModule, "training_step", step)
     sentence = failed(FIT, capsys)
-    for word in words:
-        assert word in sentence
-    assert "segapp fit --ckpt_path" in sentence
+    assert "--data.batch_size 1 (now 2)" in sentence
+    assert f"segapp fit --ckpt_path {run_folder()}/checkpoints/last.ckpt" in sentence
     assert whole_checkpoint()["epoch"] == 0
     log = (run_folder() / "error.log").read_text()
-    assert "Traceback" in log
-    assert str(error).splitlines()[:1] == [] or str(error).splitlines()[0] in log
+    assert "Traceback" in log and str(DEVICE_OUT_OF_MEMORY) in log
 
 
 def test_a_real_allocation_that_fails_is_told(monkeypatch, capsys):

