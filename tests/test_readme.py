@@ -28,6 +28,8 @@ SMALL = [
 ]
 SMALL_CELLS = [f"--data.source.init_args.{name}={value}" for name, value in (("size", 48), ("train", 4), ("val", 2))]
 
+NARROW = ["--model.net.init_args.encoder.init_args.widths", "[8, 8, 16, 16]"]
+"""As many levels as configs/unet.yaml has."""
 
 EXTRAS = ["pip install -c constraints.txt -e '.[pretrained]'"]
 """Installations of extras that `dev` holds, so .ci/run has done them."""
@@ -64,7 +66,9 @@ def run(command: str, folder: Path) -> int:
         (newest,) = folder.glob(f"runs/{name}/2*/")
         words = [word.replace(f"runs/{name}/<time>", str(newest.relative_to(folder))) for word in words]
     if words[0] == "fit" and "--ckpt_path" not in words:
-        words += SMALL + ([] if "--data" in words else SMALL_CELLS)
+        words += SMALL + ([] if "--data" in words else SMALL_CELLS) + ([] if "--model" in words else NARROW)
+    if words[0] == "landscape":
+        words += ["--points", "3", "--samples", "2", "--seeds", "2"]
     if "--trainer.devices" in words:
         return subprocess.run([sys.executable, "-m", "segapp", *words], cwd=folder, timeout=300).returncode
     return main(words)

@@ -1,10 +1,8 @@
 """Scores of sets of images against loops over pixels, and the same numbers on any number of processes."""
 
 import math
+import multiprocessing
 import pickle
-import subprocess
-import sys
-import textwrap
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.distributed as distributed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,41 +121,37 @@ def test_a_background_outside_the_classes_is_refused(background: int) -> None:
         ScoreCollector(CLASSES, background)
 
 
-PROCESSES = """
-    import multiprocessing, pickle, sys
-    import torch, torch.distributed as distributed
-    from segapp.metrics import Boundary, Comparison, Evaluation, ScoreCollector, Score
-
-    def epochs(folder, rank, world, classes, shares):
-        distributed.init_process_group("gloo", init_method=f"file://{folder}/{world}", rank=rank, world_size=world)
-        results = []
-        for share in shares:
-            scores = ScoreCollector(classes, 0, [Boundary], keep_confusion=True)
-            for name, prediction, mask in share[rank]:
-                scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
-            results.append((scores.compute(), scores.compute()))
-        if rank == 0:  # one more image here and none there: no process may answer from memory
-            scores.update(*map(torch.from_numpy, shares[0][0][0][1:]), "zzz")
+def score_epochs(folder: Path, rank: int, shares: list[Any]) -> None:
+    """Score one process's images of every epoch, and write what it computed."""
+    torch.set_num_threads(1)
+    world = len(shares[0])
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/{world}", rank=rank, world_size=world)
+    results = []
+    for share in shares:
+        scores = ScoreCollector(CLASSES, 0, [Boundary], keep_confusion=True)
+        for name, prediction, mask in share[rank]:
+            scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
         results.append((scores.compute(), scores.compute()))
-        with open(f"{folder}/{world}-{rank}", "wb") as file:
-            pickle.dump(results, file)
-        distributed.barrier()
-        distributed.destroy_process_group()
+    if rank == 0:  # one more image here and none there: no process may answer from memory
+        scores.update(*map(torch.from_numpy, shares[0][0][0][1:]), "zzz")
+    results.append((scores.compute(), scores.compute()))
+    (folder / f"{world}-{rank}").write_bytes(pickle.dumps(results))
+    distributed.barrier()
+    distributed.destroy_process_group()
 
-    folder = sys.argv[1]
+
+def score_in_processes(folder: Path, world: int, named: list[Any]) -> None:
     fork = multiprocessing.get_context("fork")
-    for classes, shares in pickle.load(open(f"{folder}/images", "rb")):
-        world = len(shares[0])
-        ranks = [fork.Process(target=epochs, args=(folder, rank, world, classes, shares)) for rank in range(world)]
-        for rank in ranks:
-            rank.start()
-        for rank in ranks:
-            rank.join(60)
-        if any(rank.exitcode for rank in ranks):
-            for rank in ranks:
-                rank.kill()
-            sys.exit(1)
-"""
+    shares = shared(world, named)
+    ranks = [fork.Process(target=score_epochs, args=(folder, rank, shares)) for rank in range(world)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(60)
+    codes = [rank.exitcode for rank in ranks]
+    for rank in ranks:
+        rank.kill()
+    assert codes == [0] * world
 
 
 def shared(world: int, named: list[Any]) -> list[Any]:
@@ -169,10 +164,8 @@ def shared(world: int, named: list[Any]) -> list[Any]:
 def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     """Also with uneven shares, with no image in a process or in any, and one epoch after another."""
     named = [(f"{index:03}", *pair) for index, pair in enumerate(images(0, 11))]
-    (tmp_path / "images").write_bytes(pickle.dumps([(CLASSES, shared(world, named)) for world in (2, 3)]))
-    # A fresh process forks the others: they start at once, and pytest's own threads are not forked.
-    command = [sys.executable, "-c", textwrap.dedent(PROCESSES), str(tmp_path)]
-    subprocess.run(command, check=True, timeout=200)
+    for world in (2, 3):
+        score_in_processes(tmp_path, world, named)
 
     for epoch, content in enumerate([named, named, [], named, [*named, ("zzz", *named[0][1:])]]):
         alone = ScoreCollector(CLASSES, 0, [Boundary], keep_confusion=True)
