@@ -13,7 +13,7 @@ from segapp.inference.engine import Engine
 from segapp.inference.open import make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options
 from segapp.inference.readable_image import ArrayImage
-from segapp.io import Image, scale_array
+from segapp.io import open_image, scale_array
 from segapp.prediction.intensity import convert, require_trained_kind
 from segapp.spec import Average, Precision, Spec
 
@@ -64,7 +64,7 @@ class Model:
             MisuseError: The array is no image.
         """
         if isinstance(image, str | Path):
-            file = Image(Path(image), self.spec.channels, self.spec.intensity)
+            file = open_image(Path(image), self.spec.channels, self.spec.intensity, self.spec.neighbours)
             require_trained_kind(file, self.spec.channels, REMEDY)
             pixels, name, meta = file.read(), str(image), file.meta
         else:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from segapp.errors import MisuseError
 from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
-from segapp.io import require_writable
+from segapp.io import remove_suffix, require_writable
 from segapp.prediction.intensity import parse_intensity
 from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
 from segapp.prediction.pipeline import Pipeline, choose_pace
@@ -52,15 +52,16 @@ def predict(
 
     No config is needed, the checkpoint knows its classes and how to read images. Images may have any size;
     sub-folders are kept. Masks have the image's height and width and hold class indices: as PNG with the classes'
-    colours, for TIFF images as TIFF with their georeference. A broken image is reported and skipped, and the exit
-    code is 1. The areas of the classes in every image are in per_image.csv.
+    colours, for TIFF images as TIFF with their georeference, for a volume as one volume of the same geometry. A broken
+    image is reported and skipped, and the exit code is 1. The areas of the classes in every image are in per_image.csv.
 
     Every kind has a sub-folder of the output folder, output/mask for masks, beside classes.json, which says what their
     values are. An interrupted run goes on when the same command is given again: manifest.csv says what is done.
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
-        images: Folder of images (with sub-folders), or one image file: PNG, JPEG, TIFF, BMP, GIF, WebP, JPEG 2000.
+        images: Folder of images (with sub-folders), or one image file: PNG, JPEG, TIFF, BMP, GIF, WebP,
+            JPEG 2000, NIfTI.
         output: Folder to write to; made if missing.
         save: What to write; repeat it for several. {outputs}
         overwrite: Replace files that other models, other settings or other programs wrote; otherwise nothing is done
@@ -131,7 +132,7 @@ def predict(
     write_classes(Path(output), spec)
     if rank == 0:
         tqdm.write(_describe_start(networks, engine.spec))
-        if longer := [task for task in every if task.stem != str(PurePosixPath(task.name).with_suffix(""))]:
+        if longer := [task for task in every if task.stem != str(remove_suffix(PurePosixPath(task.name)))]:
             tqdm.write(_describe_longer_names(longer))
     names = {task.name for task in every}
     manifest.give_up([row for row in manifest.find_foreign_rows(model) if row.image not in names])

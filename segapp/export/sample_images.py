@@ -10,7 +10,7 @@ from segapp.errors import MisuseError
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.resize import shrink
 from segapp.inference.windows import find_image_start, pad_crop
-from segapp.io import Image, find_suffix, list_suffixes
+from segapp.io import find_suffix, list_slices, list_suffixes, open_image
 from segapp.prediction.intensity import require_trained_kind
 from segapp.spec import Spec
 
@@ -61,7 +61,8 @@ def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
 
 
 def _read(path: Path, spec: Spec) -> ArrayImage:
-    image = Image(path, spec.channels, spec.intensity)
+    slices = list_slices(path, spec.slice_axis)
+    image = open_image(slices[len(slices) // 2], spec.channels, spec.intensity, spec.neighbours)
     require_trained_kind(image, spec.channels, "give --images like those it was trained on")
     (height, width, _), side = image.shape, MAX_SIDE if spec.resize is None else max(image.shape)
     h, w = min(height, side), min(width, side)

@@ -42,7 +42,7 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
         if found in (None, channels):  # something else is wrong with the file
             raise
         raise SegappError(
-            f"{image.path}: has {found} channel{'s' if found > 1 else ''}, and the network was trained on images of "
+            f"{image.file}: has {found} channel{'s' if found > 1 else ''}, and the network was trained on images of "
             f"{channels}; save those that it knows as one image."
         ) from error
     stored, intensity = image.stored_dtype, image.intensity
@@ -54,7 +54,7 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
     else:
         return
     raise SegappError(
-        f"{image.path}: holds {stored}, and the network was trained on {trained}; "
+        f"{image.file}: holds {stored}, and the network was trained on {trained}; "
         f"{remedy.format(low=f'{low:g}', high=f'{high:g}')}."
     )
 
@@ -63,7 +63,7 @@ def _count_channels(image: Image) -> int | None:
     """Return the channels of a file, of a stack those that its pages would be; None where it cannot be read at all."""
     for asked in (None, *range(2, MOST_CHANNELS + 1)):
         try:
-            return Image(image.path, asked).shape[2]
+            return Image(image.file, asked).shape[2]
         except SegappError:
             continue
     return None

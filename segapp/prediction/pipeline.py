@@ -1,9 +1,12 @@
 """Read, compute and write the images of a folder, a few of them at the same time."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +14,19 @@ from segapp.errors import FatalError, SegappError
 from segapp.inference.engine import Band, Engine
 from segapp.inference.prefetch import prefetch
 from segapp.inference.readable_image import ReadableImage
+from segapp.io import FilePart, list_slices
 from segapp.prediction.manifest import Manifest, Row
 from segapp.prediction.outputs import ImageOutputs
-from segapp.prediction.stored_image import StoredImage, UnreadableImage, open_image
+from segapp.prediction.stack_outputs import StackOutputs
+from segapp.prediction.stored_image import StoredImage, UnreadableImage, open_stored
 from segapp.prediction.tasks import ImageTask
 from segapp.prediction.writers.writer import OutputBlock
+from segapp.spec import SliceAxis
+
+Computed = tuple[ReadableImage, Iterable[Band]]
+"""An image and the blocks of its prediction."""
+
+Outputs = ImageOutputs | StackOutputs
 
 
 @dataclass(frozen=True)
@@ -90,24 +101,44 @@ class Pipeline:
         self, todo: Sequence[tuple[ImageTask, Row]], manifest: Manifest
     ) -> Generator[tuple[Callable[[], Row], Row], None, None]:
         """Yield for each image what is left to do after the network: write its files, or raise its error."""
+        listed = _Files(self.engine.spec.slice_axis)
         with (
-            closing(self._open(task for task, _ in todo)) as opened,
+            closing(self._open(listed.list_all(task for task, _ in todo))) as opened,
             closing(self.engine.stream(opened)) as images,
         ):
-            for (task, row), (image, blocks) in zip(todo, images, strict=True):
+            for task, row in todo:
+                first = next(images)  # by then its files are listed
+                files = listed.files.pop(task.name)
+                own = chain([first], islice(images, len(files) - 1))
                 manifest.add(row)
                 try:
-                    outputs = self._collect(task, image, blocks)
+                    outputs = self._collect_all(task, files, own)
                 except FatalError:
                     raise
                 except SegappError as problem:
+                    listed.failed.add(task.name)
+                    deque(own, maxlen=0)  # the other slices, unread
                     yield partial(_fail, problem), row
                 else:
                     yield partial(_write, outputs, row), row
 
+    def _collect_all(self, task: ImageTask, files: Sequence[FilePart], images: Iterable[Computed]) -> Outputs:
+        """Return the outputs of a file, all blocks of its images added."""
+        if not files[0].part:
+            ((image, blocks),) = images
+            return self._collect(task, image, blocks)
+        stack = StackOutputs(task, self.engine.spec)
+        for file, (image, blocks) in zip(files, images, strict=True):
+            height, width = image.shape[:2]
+            stack.begin(file.part, (height, width), _get_meta(image))
+            for block in blocks:
+                found = OutputBlock(block.y, block.x, self.engine.compute_indices(block))
+                stack.add(file.part, found, self.engine.sum_confidence(block))
+        return stack
+
     def _collect(self, task: ImageTask, image: ReadableImage, blocks: Iterable[Band]) -> ImageOutputs:
         """Return the outputs of an image, all its blocks added."""
-        meta = image.meta if isinstance(image, StoredImage) else {}
+        meta = _get_meta(image)
         engine = self.engine
         with ImageOutputs(task, image, meta, engine.spec, self.options) as outputs:
             for block in blocks:
@@ -116,14 +147,44 @@ class Pipeline:
                 outputs.add(OutputBlock(block.y, block.x, engine.compute_indices(block), probabilities), confidence)
         return outputs
 
-    def _open(self, tasks: Iterable[ImageTask]) -> Generator[ReadableImage, None, None]:
+    def _open(self, files: Iterable[FilePart]) -> Generator[ReadableImage, None, None]:
         """Yield every image, the next few read while one is computed."""
-        opener = partial(open_image, spec=self.engine.spec, dtype=self.dtype)
-        for task, opening in prefetch(opener, tasks, self.pace.threads, self.pace.depth):
+        opener = partial(open_stored, spec=self.engine.spec, dtype=self.dtype)
+        for file, opening in prefetch(opener, files, self.pace.threads, self.pace.depth):
             try:
                 yield opening.result()
             except SegappError as error:
-                yield UnreadableImage(str(task.image), error)
+                yield UnreadableImage(str(file), error)
+
+
+class _Files:
+    """The images of every file, listed when it is its turn.
+
+    Attributes:
+        axis: How volumes are cut into slices.
+        files: The images by the task's name.
+        failed: Names of tasks one of whose images failed; the others need not be read.
+    """
+
+    def __init__(self, axis: SliceAxis) -> None:
+        self.axis = axis
+        self.files: dict[str, tuple[FilePart, ...]] = {}
+        self.failed: set[str] = set()
+
+    def list_all(self, tasks: Iterable[ImageTask]) -> Iterator[FilePart]:
+        """Yield the images of all tasks, those of a failed one as a name that cannot be read."""
+        for task in tasks:
+            try:
+                files = list_slices(task.image, self.axis)
+            except SegappError:
+                files = (FilePart(task.image),)  # who opens it reports the error
+            self.files[task.name] = files
+            for file in files:
+                yield FilePart(file.path, "failed") if task.name in self.failed else file
+
+
+def _get_meta(image: ReadableImage) -> dict[str, Any]:
+    return image.meta if isinstance(image, StoredImage) else {}
 
 
 def _remove_folders(problem: str, task: ImageTask) -> str:
@@ -137,6 +198,6 @@ def _fail(problem: SegappError) -> Row:
     raise problem
 
 
-def _write(outputs: ImageOutputs, row: Row) -> Row:
+def _write(outputs: Outputs, row: Row) -> Row:
     outputs.write()
     return outputs.make_row(row)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from segapp.errors import SegappError
-from segapp.io import Image
+from segapp.io import FilePart, Image, open_image
 from segapp.prediction.intensity import convert, require_trained_kind
-from segapp.prediction.tasks import ImageTask
 from segapp.spec import Spec
 
 PREFETCHED_PIXELS = 2**24
@@ -85,17 +84,19 @@ class UnreadableImage:
         raise self.error
 
 
-def open_image(task: ImageTask, spec: Spec, dtype: np.dtype) -> StoredImage:
-    """Return the image of a task: a small one in memory, a large one unread (it is read in windows if it can be).
+def open_stored(file: FilePart, spec: Spec, dtype: np.dtype) -> StoredImage:
+    """Return an image as the network is to see it: a small one in memory.
+
+    A large one is read later, in windows where its format has them.
 
     Raises SegappError for an image that cannot be read, or is of another kind than the network was trained on.
     """
-    image = Image(task.image, spec.channels, spec.intensity)
+    image = open_image(file, spec.channels, spec.intensity, spec.neighbours)
     require_trained_kind(image, spec.channels, OTHER_DEPTH)
     height, width, _ = image.shape
     large = height * width > PREFETCHED_PIXELS
     windowed = large and image.has_windows
-    stored = StoredImage(image, str(task.image), not windowed, dtype)
+    stored = StoredImage(image, str(file), not windowed, dtype)
     if not large:
         stored.read()
     return stored

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from segapp.errors import MisuseError
-from segapp.io import explain_errors, find_suffix, list_suffixes, real_path, walk_folders
+from segapp.io import explain_errors, find_suffix, list_suffixes, real_path, remove_suffix, walk_folders
 from segapp.prediction.writers.registry import find_writers
 from segapp.system.regular_files import describe_irregular
 from segapp.terminal.text import for_terminal
@@ -138,7 +138,7 @@ def _choose_stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[st
             stem = given[image]
         elif owners.get(stem.casefold(), image.casefold()) != image.casefold():
             while stem.casefold() in taken:
-                stem += path.suffix
+                stem += find_suffix(path)
         taken.add(stem.casefold())
         stems.append(stem)
     return stems
@@ -149,7 +149,7 @@ def _remove_suffixes(relative: Sequence[Path]) -> list[Path]:
 
     Compared without regard to case, as some file systems do.
     """
-    names = [path.with_suffix("") for path in relative]
+    names = [Path(remove_suffix(path)) for path in relative]
     while True:
         taken = Counter(str(name).casefold() for name in names)
         shared = [taken[str(name).casefold()] > 1 for name in names]

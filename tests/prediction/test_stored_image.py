@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.io import Image, read_raw
+from segapp.io import FilePart, Image, read_raw
 from segapp.prediction import stored_image
-from segapp.prediction.stored_image import StoredImage, UnreadableImage, open_image
-from segapp.prediction.tasks import ImageTask
+from segapp.prediction.stored_image import StoredImage, UnreadableImage, open_stored
 from tests.inference.checkpoints import make_spec
 from tests.prediction.predicting import files, make_run, put, scene
 
@@ -84,10 +83,10 @@ def test_an_unreadable_image_raises_its_error_whatever_is_asked():
 
 def test_a_small_image_is_read_when_it_is_opened_and_a_large_one_is_not(tmp_path, monkeypatch):
     put(tmp_path, "a.tif", scene(40, 50)[0])
-    task = ImageTask(tmp_path / "a.tif", {}, "a.tif", "a")
-    assert open_image(task, make_spec(), np.dtype(np.uint8))._pixels is not None
+    file = FilePart(tmp_path / "a.tif")
+    assert open_stored(file, make_spec(), np.dtype(np.uint8))._pixels is not None
     monkeypatch.setattr("segapp.prediction.stored_image.PREFETCHED_PIXELS", 100)
-    large = open_image(task, make_spec(), np.dtype(np.uint8))
+    large = open_stored(file, make_spec(), np.dtype(np.uint8))
     assert large._pixels is None and not large.whole
     with pytest.raises(SegappError, match=r"a\.tif"):
-        open_image(task, make_spec(channels=5), np.dtype(np.uint8))
+        open_stored(file, make_spec(channels=5), np.dtype(np.uint8))

@@ -14,6 +14,7 @@ class MaskWriter(PlaneWriter):
     name = "mask"
     help = "class indices"
     mask_use = "rows"
+    holds_parts = True
 
     @property
     def palette(self) -> Sequence[tuple[int, int, int]]:

@@ -85,6 +85,7 @@ class Writer:
         uses_image: True if the writer draws the image's pixels.
         uses_probabilities: True if the writer needs `OutputBlock.probabilities`.
         mask_use: What `finish` needs of the mask.
+        holds_parts: True if the outputs of all slices of a volume are one file, written by `StackOutputs`.
         folder_file: Name of a file for the whole folder, made of the images' files by `write_folder_file`.
     """
 
@@ -94,6 +95,7 @@ class Writer:
     uses_image: ClassVar[bool] = False
     uses_probabilities: ClassVar[bool] = False
     mask_use: ClassVar[MaskUse] = "none"
+    holds_parts: ClassVar[bool] = False
     folder_file: ClassVar[str | None] = None
 
     def __init__(self, path: Path, image: ImageInfo) -> None:
