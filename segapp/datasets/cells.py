@@ -91,7 +91,7 @@ class Recipe:
         if self.size < MIN_SIZE:
             raise MisuseError(f"Cells generates images of {MIN_SIZE} pixels or more, got size={self.size}.")
         if self.channels not in (1, 3):
-            raise MisuseError(f"Cells draws 1 or 3 channels, got channels={self.channels}.")
+            raise MisuseError(f"Cells generates images of 1 or 3 channels, got channels={self.channels}.")
         if min(self.train, self.val) < 1 or self.test < 0:
             raise MisuseError(
                 f"Cells needs images to train and validate on, got train={self.train}, val={self.val}, "
@@ -130,12 +130,12 @@ def _is_generated(root: Path, recipe: Recipe) -> bool:
         if (found := read_text(record)) != recipe.to_text():
             differing = ", ".join(_find_differences(found, recipe.to_text()))
             raise MisuseError(
-                f"{root}: holds cells generated otherwise ({differing}); name another `root`, or remove this "
-                "folder to have them generated anew."
+                f"{root}: holds Cells generated with other settings ({differing}). Set another `root`, or remove this "
+                "folder to generate them again."
             )
         return True
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
-        raise MisuseError(f"{root}: holds something that is no set of cells; name a new folder as `root`.")
+        raise MisuseError(f"{root}: is not empty and holds no Cells data set; set `root` to a new folder.")
     return False
 
 

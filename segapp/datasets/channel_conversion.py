@@ -21,8 +21,8 @@ def report_converted(files: Sequence[Path | FilePart], channels: int, first: Pat
     for other, count in sorted(stored.items()):
         if other not in (0, channels):
             logger.warning(
-                "%d of %d images have %d channels and are converted to the %d of the first, %s; set `channels: %d` in "
-                "data.source.init_args to have it the other way round.",
+                "%d of %d images have %d channels and are converted to the %d channels of the first image, %s. To "
+                "convert the others instead, set `channels: %d` in data.source.init_args.",
                 *(count, len(files), other, channels, for_terminal(str(first)), other),
             )
 

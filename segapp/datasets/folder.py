@@ -204,7 +204,9 @@ class Folder(Source):
         raise_first(self._find_name_problems())
         division = self.split.divide(self._make_candidates(), self.root)
         if not division.get("train"):
-            raise MisuseError(f"{self.root}: the split leaves none of {len(self.item_names())} images to train on.")
+            raise MisuseError(
+                f"{self.root}: the split leaves no training image of {len(self.item_names())}; change `split`."
+            )
         names = {split: [candidate.name for candidate in division.get(split, ())] for split in SPLITS}
         items = {item.name: item for item in self.select(list(dict.fromkeys(chain.from_iterable(names.values()))))}
         return {split: [items[name] for name in names[split]] for split in SPLITS}
@@ -234,6 +236,6 @@ class Folder(Source):
         if not words:
             raise MisuseError(
                 f"group={self.group.pattern!r} finds nothing in the image name {name!r}; "
-                "every name must match (add '|^(.*)$' to let the others be groups of their own)."
+                "every name must match. Add '|^(.*)$' to make each of the other images a group of its own."
             )
         return words[0]

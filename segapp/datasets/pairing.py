@@ -53,7 +53,7 @@ class Pairing:
             message = (
                 describe_missing_masks(without, len(masks), self.images, self.pattern)
                 if image is without[0]
-                else f"{image.path}: has no mask; {self.pattern.list_tried_paths(image)[0]!r} was looked for."
+                else f"{image.path}: has no mask; {self.pattern.list_tried_paths(image)[0]!r} was tried."
             )
             yield Problem("mask missing", message, image.path, "masks")
 
@@ -63,7 +63,7 @@ class Pairing:
             paths = ", ".join(str(file.path.name) for file in masks[name][:SHOWN])
             message = (
                 f"{self.pattern.root}: {len(several)} images have several masks, such as {name!r}: {paths}. "
-                "Correct `masks`, or say what they are with mask segapp.datasets.Instances or PerClass."
+                "Correct `masks`, or set mask to segapp.datasets.Instances (a file per object) or PerClass."
                 if name == several[0]
                 else f"{self.found[name].path}: has several masks: {paths}."
             )
@@ -79,7 +79,7 @@ class Pairing:
                 if other != name and (name.startswith(other) or other.startswith(name)):
                     message = (
                         f"{file.path} is a mask of both {other!r} and {name!r} by the pattern "
-                        f"{self.pattern.pattern!r}; rename files, or make the pattern end where the name does."
+                        f"{self.pattern.pattern!r}; rename the files, or write a pattern that ends with the name."
                     )
                     yield Problem("name", message, file.path, "masks")
 
@@ -93,7 +93,7 @@ class Pairing:
             message = (
                 f"{self.pattern.root}: {len(names)} masks have no image under {self.images!r}: "
                 f"{', '.join(names[:SHOWN])}{more}. "
-                "Names must agree (all but the suffix); correct `images` or `masks`, or move these away."
+                "Names must agree (all but the suffix); correct `images` or `masks`, or move these masks away."
                 if path == orphans[0]
                 else f"{path}: this mask has no image under {self.images!r}."
             )

@@ -28,14 +28,14 @@ def describe_missing_masks(images: Sequence[FoundImage], of: int, pattern_of_ima
     more = f" … and {len(images) - SHOWN} more" if len(images) > SHOWN else ""
     tried = " or ".join(repr(path) for path in pattern.list_tried_paths(first)[:SHOWN])
     shown = ", ".join(path.relative_to(root).as_posix() for path in files[:SHOWN])
-    there = f"There lies: {shown}{' …' if len(files) > SHOWN else ''}." if files else f"{place} holds no other file."
+    there = f"Files there: {shown}{' …' if len(files) > SHOWN else ''}." if files else f"{place} holds no other file."
     unread = {message: None for path in files[:SHOWN] if (message := explain_unread(path.suffix.lower()))}
     fitting = _suggest_patterns(images, pattern_of_images, pattern, files)
     way = fitting or f"Correct `masks`, or move images without masks out of {pattern_of_images!r}"
     return (
         f"{root}: {len(images)} of {of} images have no mask: {', '.join(i.name for i in images[:SHOWN])}{more}. "
-        f"For {first.name!r}, {tried} was looked for. {there} {''.join(f'{message}. ' for message in unread)}{way} "
-        "(`segapp predict` needs none; an image with nothing on it needs an empty mask)."
+        f"For {first.name!r}, {tried} was tried. {there} {''.join(f'{message}. ' for message in unread)}{way} "
+        "(`segapp predict` needs no masks; an image without objects needs an empty mask)."
     )
 
 
@@ -78,7 +78,7 @@ def _suggest_patterns(
             f"images: {_format_pattern(folder, f'{affixes.before_image}{{name}}{affixes.after_image}{ending}')}"
         )
     settings.append(f"masks: {_format_pattern(base, f'{affixes.before_mask}{{name}}{affixes.after_mask}{suffix}')}")
-    return f"For {count} of these {len(names)} images this would fit: {', '.join(settings)}"
+    return f"For {count} of these {len(names)} images this pattern fits: {', '.join(settings)}"
 
 
 def _find_best_affixes(images: Sequence[str], masks: set[str]) -> tuple[_Affixes, int] | None:

@@ -67,15 +67,17 @@ def _find_all(file: Path, endings: Mapping[str, list[Candidate]]) -> list[Candid
         candidate, prefix = _find_candidate(line, endings, file)
         if candidate.name in found:
             other = lines[candidate.name]
-            raise MisuseError(f"{file}: {other!r} and {line!r} are both the image {candidate.path}; leave one of them.")
+            raise MisuseError(
+                f"{file}: {other!r} and {line!r} both name the image {candidate.path}; remove one of them."
+            )
         found[candidate.name], lines[candidate.name] = candidate, line
         prefixes.setdefault(prefix, line)
     if len(prefixes) > 1:
         first, *_, second = sorted(prefixes, key=len)
         raise MisuseError(
-            f"{file}: {prefixes[second]!r} would be an image only without its {second!r}, as {prefixes[first]!r} is "
-            f"{f'without {first!r}' if first else 'as it stands'}; a list's entries may differ from the images' paths "
-            "by one prefix only. Is an image missing?"
+            f"{file}: {prefixes[second]!r} is the path of an image after {second!r} is removed, but "
+            f"{prefixes[first]!r} {f'after {first!r} is' if first else 'without a change'}; all entries of a list must "
+            "have the same prefix. Is an image missing?"
         )
     return list(found.values())
 
@@ -96,4 +98,4 @@ def _find_candidate(line: str, endings: Mapping[str, list[Candidate]], file: Pat
                 raise MisuseError(f"{file}: {entry!r} may mean {names}; write more of the path.")
             if found:
                 return found[0], str(PurePosixPath(*parts[:start])) if start else ""
-    raise MisuseError(f"{file}: {line!r} is none of the images; check `images` and the list.")
+    raise MisuseError(f"{file}: {line!r} names none of the images; check `images` and the list.")

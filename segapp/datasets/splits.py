@@ -149,7 +149,9 @@ class KFold(Split):
         held, divided = self._hold_out(candidates, root)
         groups = _make_groups(divided, with_classes=self.stratify)
         if len(groups) < self.folds:
-            raise MisuseError(f"{len(groups)} groups of images cannot make {self.folds} folds; use fewer.")
+            raise MisuseError(
+                f"{len(groups)} groups of images cannot make {self.folds} folds; add images or lower `folds`."
+            )
         folds = self._deal(groups)
         rest = [group for number, fold in enumerate(folds) if number != self.fold for group in fold]
         return {**_make_division({"train": rest, "val": folds[self.fold]}, divided), "test": held}
@@ -185,7 +187,7 @@ def require_whole_groups(division: Division) -> Division:
             if where.setdefault(candidate.group, split) != split:
                 raise MisuseError(
                     f"group {candidate.group!r} is in {where[candidate.group]} and in {split} "
-                    f"(there with {candidate.name!r}); one group belongs into one split."
+                    f"(there with {candidate.name!r}); all images of a group must be in one split."
                 )
     return division
 
@@ -220,7 +222,7 @@ def _require_enough_groups(groups: Sequence[Group], fractions: Mapping[str, floa
     kinds = "image" if images == len(groups) else "group of images"
     raise MisuseError(
         f"{root}: {len(groups)} {kinds}{'' if len(groups) == 1 else 's'} cannot be divided into "
-        f"{', '.join(parts[:-1])} and {parts[-1]}: each needs at least one of its own. Add images, cut a large one "
+        f"{', '.join(parts[:-1])} and {parts[-1]}: each needs at least one. Add images, divide a large one "
         f"into several files, or set {too_many.join(f'split.init_args.{split} to 0' for split in reversed(parts[1:]))}."
     )
 

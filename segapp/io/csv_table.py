@@ -30,4 +30,4 @@ def read_table(path: Path) -> list[dict[str, str]]:
         header, *rows = [[from_csv(cell) for cell in row] for row in csv.reader(lines)]
         return [dict(zip(header, row, strict=True)) for row in rows]
     except (ValueError, csv.Error) as error:
-        raise SegappError(f"{path}: is no table that segapp wrote, or is damaged ({error}).") from error
+        raise SegappError(f"{path}: not a table of segapp, or damaged ({error}).") from error

@@ -66,7 +66,7 @@ class Image:
         if self.channels not in (None, stored) and (stored, self.channels) not in ((1, 3), (3, 1)):
             raise SegappError(
                 f"{self.file}: {stored} channels, but {self.channels} are needed (only grey and RGB are "
-                "turned into each other); set `channels` to what the files have, or convert this one."
+                "turned into each other); set `channels` to what the files have, or convert this file."
             )
         return (*header.upright, stored if self.channels is None else self.channels)
 
@@ -92,8 +92,9 @@ class Image:
     def _refuse_pages(self, pages: int) -> None:
         asked = "" if pages in NAMED else f" set `channels: {pages}` if they are channels, or"
         raise SegappError(
-            f"{self.file}: {self._header.format} of {pages} pages that it does not call channels, so a stack;{asked} "
-            f"save each page as a file, or, if they are the channels of one image, {self._header.pages_advice}."
+            f"{self.file}: {self._header.format} of {pages} pages without the names of channels: a stack, not one "
+            f"image;{asked} save each page as a file. If they are the channels of one image, "
+            f"{self._header.pages_advice}."
         )
 
     @property
@@ -220,7 +221,9 @@ def _compute_volume_bounds(path: Path, stamp: Stamp, channels: int | None, inten
 
 @cache  # once per process and kind of file, not once per image
 def _say_alpha_dropped(suffix: str) -> None:
-    logger.warning("Some %s images have an alpha channel of one value; it carries nothing and is dropped.", suffix)
+    logger.warning(
+        "Some %s images have an alpha channel of one value; it contains no information and is dropped.", suffix
+    )
 
 
 def _convert_to_colours(pixels: np.ndarray, header: Header) -> np.ndarray:

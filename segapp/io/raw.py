@@ -160,7 +160,7 @@ def _recognise(path: Path, stamp: Stamp) -> Format:
 
 @cache  # once per process and pair of formats, not once per image
 def _log_other_content(suffix: str, name: str) -> None:
-    logger.warning("Some files named %s hold %s; they are read as what they hold.", suffix, name)
+    logger.warning("Some files with the suffix %s contain %s; they are read as what they contain.", suffix, name)
 
 
 @lru_cache(maxsize=1024)
@@ -193,8 +193,8 @@ def _decode(found: Format, file: FilePart, stamp: Stamp) -> np.ndarray:
 def _require_decodable(file: FilePart, found: Format, height: int, width: int) -> None:
     if height * width > found.max_pixels:
         raise SegappError(
-            f"{file}: {height} x {width} pixels would have to be decoded whole, of {found.name} segapp does so up to "
-            f"{found.max_pixels:,}; save it with tiles as {registry.list_windowed()}, which is read in windows."
+            f"{file}: {height} x {width} pixels; of {found.name} at most {found.max_pixels:,} pixels are read. "
+            f"Convert it to {registry.list_windowed()}, which is read in windows (a TIFF needs tiles)."
         )
 
 

@@ -83,7 +83,7 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             if os.path.lexists(path):
-                raise MisuseError(f"{path} exists already; choose another name, nothing is overwritten.")
+                raise MisuseError(f"{path} exists already; choose another name. Nothing was overwritten.")
             temporary.rename(path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -69,7 +69,9 @@ def open_mask(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter) -> 
             f"{path}: masks are not written as {found.name}; use {', '.join(registry.list_mask_suffixes())}."
         )
     if len(layout.sizes) != 1 and not found.holds_parts:
-        raise SegappError(f"{path}: {found.name} holds one mask a file, not {len(layout.sizes)}.")
+        raise SegappError(
+            f"{path}: a {found.name} file holds one mask, not {len(layout.sizes)}; use a format with pages."
+        )
     with (
         explain_errors(path),
         write_atomically(path) as temporary,
@@ -86,5 +88,7 @@ def streams_masks(image: Path) -> bool:
 def _require_format(path: Path) -> Format:
     found = registry.find_named_format(path)
     if found is None:
-        raise SegappError(f"{path}: cannot be written, {path.suffix or 'no suffix'} is not the suffix of an image.")
+        raise SegappError(
+            f"{path}: cannot be written: {path.suffix or 'no suffix'} is not the suffix of an image format."
+        )
     return found

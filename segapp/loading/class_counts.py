@@ -30,7 +30,9 @@ class ClassScan:
         ]
         self._sampled = [k for k in range(num_classes) if self._pixels[k] and k != excluded]
         if not self.counts.any():
-            raise MisuseError("the training masks hold no class at all, only 255 (ignore).")
+            raise MisuseError(
+                "all pixels of the training masks are 255 (ignore); check the masks and `mask` of the data source."
+            )
 
     @property
     def has_samples(self) -> bool:

@@ -84,8 +84,8 @@ class SegmentationDataModule(LightningDataModule):
     def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:
         """Raise MisuseError: Lightning would import whatever a checkpoint's `datamodule_hyper_parameters` name."""
         raise MisuseError(
-            f"{cls.__name__} is made by its arguments, as {cls.__name__}(source); restore_splits(names) gives it the "
-            "split of a checkpoint."
+            f"{cls.__name__} cannot be loaded from a checkpoint; create {cls.__name__}(source). restore_splits(names) "
+            "sets the split of a checkpoint."
         )
 
     @property

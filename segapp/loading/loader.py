@@ -28,7 +28,7 @@ class TrainOrder:
 
     def __init__(self, samples: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
         if samples < world:
-            raise MisuseError(f"{samples} training samples cannot be shared by {world} processes.")
+            raise MisuseError(f"{samples} training samples are too few for {world} processes; use fewer.")
         self.samples, self.seed, self.rank, self.world = samples, seed, rank, world
         self.batch_size = min(batch_size, samples // world)
         self.position: Position = (0, 0)
@@ -176,9 +176,9 @@ def explain_dead_worker(error: Exception, readers: Sequence[Reader]) -> SegappEr
     steps = [(reader, step) for reader in readers for process in processes if (step := reader.trace.find_step(process))]
     traces = [f" while the image {reader.items[number].name!r} was {done}" for reader, (number, done) in steps]
     return SegappError(
-        f"a worker that loads images died{''.join(traces[:1])} ({str(error).splitlines()[0].rstrip('. ')}). Mostly "
-        "memory ran out: set data.num_workers to fewer (0 needs none) or data.cache_gb to less; in a container "
-        "also enlarge /dev/shm."
+        f"a process that loads images was killed{''.join(traces[:1])} ({str(error).splitlines()[0].rstrip('. ')}). "
+        "Usually memory ran out: lower data.num_workers (0 starts no processes) or data.cache_gb; in a container also "
+        "enlarge /dev/shm."
     )
 
 

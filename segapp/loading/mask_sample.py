@@ -57,8 +57,8 @@ def require_scorable(
     seen = check_masks(Reader(items), num_classes, limit) if items else None
     if seen is not None and seen.complete and not seen.classes.any():
         raise MisuseError(
-            f"all pixels of the {seen.masks} {split} masks are {IGNORE_INDEX} (ignore), so nothing can be scored: "
-            "look at the masks and at how `mask` reads them, or give `split` other images."
+            f"all pixels of the {seen.masks} {split} masks are {IGNORE_INDEX} (ignore), so nothing can be scored. "
+            "Check the masks and how `mask` reads them, or change `split`."
         )
     return seen
 
@@ -68,10 +68,10 @@ def report_absent(seen: SeenClasses, split: SplitName, classes: Sequence[str]) -
     if seen.classes.all():
         return
     names = [f"{classes[k]} ({k})" for k in np.flatnonzero(~seen.classes).tolist()]
-    whose = f"no {split} image shows" if seen.complete else f"none of {seen.masks} {split} images looked at shows"
+    whose = f"no {split} image shows" if seen.complete else f"none of {seen.masks} {split} images that were read shows"
     report(
-        f"{whose} {format_some(names, 10)}: there is no score for it. Other images, another `seed`, or "
-        "segapp.datasets.Fraction with `stratify: true` may change that."
+        f"{whose} {format_some(names, 10)}: it has no score there. Change the images of the split, or set another "
+        "`seed` or `stratify: true` of segapp.datasets.Fraction."
     )
 
 

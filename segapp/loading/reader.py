@@ -189,5 +189,5 @@ def require_images(items: Sequence[Item], split: str, processes: int = 1) -> Seq
             f"(for segapp.datasets.Fraction, {split}: 0.2), or evaluate on another split."
         )
     if len(items) < processes:
-        raise MisuseError(f"{len(items)} {split} images cannot be shared by {processes} processes; use fewer.")
+        raise MisuseError(f"{len(items)} {split} images are too few for {processes} processes; use fewer.")
     return items

@@ -18,10 +18,10 @@ def select_recorded(source: Source, names: Mapping[str, Sequence[str]]) -> dict[
     every = list(dict.fromkeys(name for split in SPLITS for name in wanted[split]))
     if missing := [name for name in every if name not in known]:
         raise MisuseError(
-            f"{len(missing)} of the {len(every)} images of the checkpoint's split are not there: "
-            f"{format_some(missing)}. Bring them back under the same names; if these are other images, "
-            "divide them by their own `split` with --new_split (segapp fit, validate and test), in Python with "
-            "keep_split() of the data module."
+            f"{len(missing)} of the {len(every)} images of the checkpoint's split are missing: "
+            f"{format_some(missing)}. Restore them under the same names. For other images, use their own "
+            "`split`: add --new_split (segapp fit, validate and test), or in Python call keep_split() of the data "
+            "module."
         )
     if new := sorted(known - set(every)):
         report(f"{len(new)} images are new since the checkpoint and are left out: {format_some(new)}.")

@@ -38,6 +38,6 @@ def check_root(where: str | Path, root: Any, remedy: str) -> None:
         relative = (
             "" if folder.is_absolute() else f", a path relative to the folder that segapp works in ({Path.cwd()})"
         )
-        raise MisuseError(f"{where}: there are no data in its root {root}{relative}: {remedy}.")
+        raise MisuseError(f"{where}: its data folder {root} does not exist or is empty{relative}: {remedy}.")
     if not folder.resolve().is_relative_to(Path.cwd().resolve()):
         report(f"data: {folder.resolve()}, outside the current folder, as {where} names it.")

@@ -18,7 +18,7 @@ def make_cached_reader(items: Sequence[Item], cache_gb: float) -> Reader:
     if 0 < reader.cached < len(reader) or (cache_gb and not reader.cached):
         report(
             f"cache_gb={cache_gb:g} holds {reader.cached} of {len(reader)} training images; "
-            f"all need {reader.bytes_needed / 1e9:.2f}."
+            f"all of them need cache_gb={reader.bytes_needed / 1e9:.2f}."
         )
     return reader
 
@@ -35,8 +35,8 @@ def require_samples(scan: ClassScan, oversample: float, background: int | None) 
     """Raise MisuseError unless the training masks hold a class that crops can be centred on."""
     if not scan.has_samples:
         raise MisuseError(
-            f"oversample={oversample:g}: the training masks hold no class to centre crops on, only the "
-            f"background ({background}). Look at the masks and at the data's `classes` and `mask`, or "
+            f"oversample={oversample:g}: the training masks have no class to centre crops on, only the "
+            f"background ({background}). Check the masks and the data's `classes` and `mask`, or "
             "set oversample to 0."
         )
 

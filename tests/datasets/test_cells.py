@@ -85,14 +85,14 @@ def test_impossible_settings_are_refused(tmp_path: Path, setting: dict, words: s
 def test_other_settings_are_refused_and_nothing_is_overwritten(tmp_path: Path) -> None:
     Cells(tmp_path / "cells", **SMALL).items("train")
     before = files(tmp_path / "cells")
-    with pytest.raises(MisuseError, match=r"size 48 there, 64 here.*name another `root`"):
+    with pytest.raises(MisuseError, match=r"size 48 there, 64 here.*`root`"):
         Cells(tmp_path / "cells", **SMALL | {"size": 64}).items("train")
     assert files(tmp_path / "cells") == before
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(MisuseError, match="holds something that is no set of cells"):
+    with pytest.raises(MisuseError, match="no Cells data set"):
         Cells(tmp_path, **SMALL).items("train")
     assert files(tmp_path) == {"thesis.txt": b"precious"}
 

@@ -45,7 +45,7 @@ def test_a_folder_with_nothing_alike_is_described_without_a_proposal(tmp_path: P
         save(tmp_path / name, GREY)
     with pytest.raises(MisuseError, match=r"masks/zz\.png") as caught:
         names(folder(tmp_path))
-    assert "would fit" not in str(caught.value)
+    assert "fits" not in str(caught.value)
     (tmp_path / "masks/zz.png").rename(tmp_path / "masks/zz.txt")
     with pytest.raises(MisuseError, match=r"2 of 2 images .*'aa'"):
         names(folder(tmp_path))

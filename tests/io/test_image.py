@@ -82,9 +82,8 @@ def test_constant_alpha_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.WARNING):
         for name in ("a.png", "b.png"):
             Image(save(tmp_path / name, four)).read()
-    assert [record.getMessage() for record in caplog.records] == [
-        "Some PNG images have an alpha channel of one value; it carries nothing and is dropped."
-    ]
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "PNG" in message and "alpha" in message
 
 
 def test_varying_alpha_is_refused(tmp_path: Path) -> None:

@@ -146,10 +146,10 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Format, "max_pixels", 1000)
     for name in ("a.png", "a.tif"):
         PIL.Image.fromarray(GREY).save(tmp_path / name)
-        with pytest.raises(SegappError, match=r"37 x 50 pixels would have to be decoded whole.*1,000"):
+        with pytest.raises(SegappError, match=r"37 x 50 pixels.*1,000"):
             read_raw(tmp_path / name)
     assert read_window(tmp_path / "a.tif", 0, 0, 20, 50).shape == (20, 50, 1)
-    with pytest.raises(SegappError, match="decoded whole"):  # by the header: nobody plans windows of it
+    with pytest.raises(SegappError, match="37 x 50 pixels"):  # by the header: nobody plans windows of it
         read_shape(tmp_path / "a.png")
 
 

@@ -102,7 +102,7 @@ def test_loading_draws_nothing_from_the_global_random_numbers(folder: Folder) ->
 @given(samples=st.integers(1, 60), batch=st.integers(1, 9), world=st.integers(1, 4), epoch=st.integers(0, 3))
 def test_processes_share_an_epoch_evenly(samples: int, batch: int, world: int, epoch: int) -> None:
     if samples < world:
-        with pytest.raises(MisuseError, match="cannot be shared"):
+        with pytest.raises(MisuseError, match="too few"):
             TrainOrder(samples, batch, 0, 0, world)
         return
     orders = [TrainOrder(samples, batch, 0, rank, world) for rank in range(world)]
@@ -143,7 +143,7 @@ def test_a_killed_worker_is_a_sentence(folder: Folder) -> None:
         return image
 
     data = data_module(folder, augment=[A.Lambda(image=die, p=1)], num_workers=1)
-    with pytest.raises(SegappError, match=r"a worker that loads images died .*num_workers"):
+    with pytest.raises(SegappError, match=r"killed .*num_workers"):
         batches(data)
 
 

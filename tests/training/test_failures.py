@@ -229,7 +229,7 @@ def test_a_killed_worker_names_the_image_and_what_was_done_with_it(monkeypatch, 
 
     monkeypatch.setattr(albumentations.RandomGamma, "apply", die)
     sentence = failed(FIT, capsys)
-    assert "a worker that loads images died while the image 'train/images/cells_" in sentence
+    assert "killed while the image 'train/images/cells_" in sentence
     assert "was augmented (data.augment)" in sentence
     assert "data.num_workers" in sentence
 

@@ -140,7 +140,7 @@ def test_what_all_processes_refuse_is_said_once(tmp_path):
     process = ran([sys.executable, "-m", "segapp", "fit", "--config", str(TINY), *options], tmp_path)
     assert process.returncode == 2, process.stderr[-3000:]
     assert process.stderr.count("segapp: ") == 1, process.stderr[-3000:]
-    assert process.stderr.count("3 val images cannot be shared by 4 processes") == 1
+    assert process.stderr.count("3 val images are too few for 4 processes") == 1
     assert "Traceback" not in process.stderr
 
 

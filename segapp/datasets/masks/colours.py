@@ -71,8 +71,8 @@ class Colours(Encoding):
         half = (pixels.transparency > 0) & (pixels.transparency < 1)
         if half.any() and not self.nearest:
             raise MisuseError(
-                f"{path}: {int(half.sum()):,} pixels are half transparent, as smoothing makes them; save the mask "
-                "without smoothing, or set `nearest: true`, which takes these for transparent from one half on."
+                f"{path}: {int(half.sum()):,} pixels are partly transparent, probably by smoothing; save the mask "
+                "without smoothing, or set `nearest: true`: pixels of at least half transparency are then transparent."
             )
         return pixels.transparency >= 0.5
 
@@ -82,7 +82,7 @@ class Colours(Encoding):
     def _build_table(self, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
         if "ignore" in labels.classes:
             raise MisuseError(
-                "colours: `ignore` stands for what is not learnt; rename the class 'ignore' or leave it out."
+                "colours: `ignore` is reserved for ignored pixels; rename the class 'ignore' or leave it out."
             )
         pairs = sorted(
             (
@@ -94,7 +94,7 @@ class Colours(Encoding):
         )
         keys, indices = np.array(pairs, np.int64).reshape(-1, 2).T
         if len(np.unique(keys)) != len(keys):
-            raise MisuseError("colours: the same colour stands for two classes.")
+            raise MisuseError("colours: two classes have the same colour; give every class its own.")
         return keys.astype(np.int32), indices.astype(np.uint8)
 
     def _explain_unknown(self, path: Path, packed: np.ndarray, pixels: MaskPixels) -> MisuseError:
@@ -107,10 +107,10 @@ class Colours(Encoding):
             cause = f"It is a grey mask: if its values are the classes, use mask {INDICES}."
         elif len(colours) > 20:
             cause = (
-                "So many colours come from JPEG or from smoothing: save masks as PNG, resized by nearest; where there "
-                "are no others, set `nearest: true`."
+                "So many colours come from JPEG or smoothing. Save the masks as PNG, resized by nearest neighbour; if "
+                "there are no others, set `nearest: true`."
             )
-        return MisuseError(f"{path}: colours that stand for no class: {shown}{more}. {cause}")
+        return MisuseError(f"{path}: colours without a class: {shown}{more}. {cause}")
 
 
 def _to_colour_list(given: tuple[int, int, int] | list[tuple[int, int, int]]) -> list[tuple[int, ...]]:

@@ -78,7 +78,7 @@ def _format_size(shape: tuple[int, int]) -> str:
 
 def _explain_lossy(path: Path, codec: str) -> MisuseError:
     return MisuseError(
-        f"{path}: {codec} changes values, so a class mask in it is not what was saved. Save masks as PNG from the "
-        "original annotation. Where there is none: mask segapp.datasets.Threshold for one kind of object (Instances "
-        "and PerClass have a `threshold`), Colours with `nearest: true` for colours."
+        f"{path}: {codec} is lossy, so the class numbers in it are not exact. Save masks as PNG from the "
+        "original annotation. If there is none, set mask to segapp.datasets.Threshold for one kind of object "
+        "(Instances and PerClass have a `threshold`), or to Colours with `nearest: true` for colours."
     )

@@ -91,8 +91,8 @@ def _require_black(path: Path, band: np.ndarray, palette: np.ndarray) -> None:
     colours = {int(value): tuple(int(v) for v in palette[value]) for value in np.unique(band)}
     if colours.get(0, BLACK) != BLACK and (len(colours) == 1 or BLACK in colours.values()):
         raise MisuseError(
-            f"{path}: 0 stands for no object, but its palette paints it {colours[0]}, as if the order were exchanged; "
-            "save it as a grey mask."
+            f"{path}: 0 means no object, but the palette gives it the colour {colours[0]}; a program may have sorted "
+            "it: save it as a grey mask."
         )
 
 

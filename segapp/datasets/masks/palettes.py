@@ -32,19 +32,19 @@ class Palettes:
             known, other = self._seen.setdefault(index, (colour, path))
             if known != colour:
                 raise MisuseError(
-                    f"{path}: its palette paints {index} {colour}, that of {other} {known}, so the order of the "
-                    f"palettes says nothing about classes. {_suggest_fix(colours)}"
+                    f"{path}: its palette gives {index} the colour {colour}, that of {other} gives it {known}, so "
+                    f"the numbers are not the same classes in both files. {_suggest_fix(colours)}"
                 )
         black = [index for index, colour in colours.items() if colour == BLACK and index != IGNORE_INDEX]
         base = colours.get(labels.background, BLACK)
         if base != BLACK and [index for index in black if index not in listed]:
             raise MisuseError(
-                f"{path}: its palette paints {labels.background}, which is {labels.classes[labels.background]!r}, "
-                f"{base} and {black[0]} black, as if they were exchanged. {_suggest_fix(colours)} If the numbers "
-                f"are the classes, say so: mask segapp.datasets.Indices with values {{{black[0]}: {black[0]}}}."
+                f"{path}: its palette gives {labels.background} ({labels.classes[labels.background]!r}) the colour "
+                f"{base} and {black[0]} black; a program may have sorted it. {_suggest_fix(colours)} If the numbers "
+                f"are the classes, set mask to segapp.datasets.Indices with values {{{black[0]}: {black[0]}}}."
             )
 
 
 def _suggest_fix(colours: dict[int, tuple[int, ...]]) -> str:
     shown = ", ".join(str(list(colour)) for colour in list(colours.values())[:6])
-    return f"Read the colours: mask segapp.datasets.Colours, with the class of each (here {shown})."
+    return f"Read the colours: set mask to segapp.datasets.Colours, with the class of each colour (here {shown})."

@@ -19,7 +19,7 @@ def take_one_band(path: Path, pixels: MaskPixels) -> np.ndarray:
     colours = np.unique(stored.reshape(-1, stored.shape[2]), axis=0)
     raise MisuseError(
         f"{path}: a colour mask of {len(colours):,} colours ({_name_colours(colours)}), "
-        "not class indices; say which colour is which class with mask segapp.datasets.Colours."
+        "not class indices; give the class of each colour: set mask to segapp.datasets.Colours."
     )
 
 

@@ -52,8 +52,8 @@ class Indices(Encoding):
         if self._build_table(len(labels.classes))[int(value)] in (UNKNOWN, IGNORE_INDEX):
             return False
         raise MisuseError(
-            f"{path}: by its nodata tag {value:g} means that nothing was measured, and by its number class "
-            f"{labels.classes[int(value)]!r}. Say which: mask {INDICES} with values {{{value:g}: {value:g}}} for the "
+            f"{path}: {value:g} is the nodata value of the file and also the number of class "
+            f"{labels.classes[int(value)]!r}. Choose one: mask {INDICES} with values {{{value:g}: {value:g}}} for the "
             f"class, or {{{value:g}: {IGNORE_INDEX}}} to ignore these pixels."
         )
 
@@ -102,7 +102,7 @@ class Indices(Encoding):
         _, second = labels.classes
         raise MisuseError(
             f"{files[0].path}: holds {list_values(indices)} and no 1; with two classes 255 may mean {second!r} or "
-            f"'ignore'. Say which: mask {INDICES} with values {{0: 0, 255: 1}} if 255 is {second!r}, "
+            f"'ignore'. Choose one: mask {INDICES} with values {{0: 0, 255: 1}} if 255 is {second!r}, "
             f"or {{0: 0, 1: 1, 255: 255}} if 255 is to be ignored."
         )
 

@@ -65,12 +65,14 @@ class BoundedReader(io.BufferedReader):
     def _count(self, size: int | None) -> None:
         self._reads -= 1
         if self._reads < 0:
-            raise SegappError(f"{self._path}: {self._format} of too many small blocks; save it again.")
+            raise SegappError(f"{self._path}: {self._format} with too many small blocks; save the image again.")
         if self._bytes is not None:
             left = max(self._size - self.tell(), 0)
             self._bytes -= left if size is None or size < 0 else min(size, left)
             if self._bytes < 0:
-                raise SegappError(f"{self._path}: {self._format} with too much before its pixels; save it again.")
+                raise SegappError(
+                    f"{self._path}: {self._format} with too much data before its pixels; save the image again."
+                )
 
     def allow_pixels(self) -> None:
         """Read as many bytes as there are from now on."""
@@ -88,8 +90,8 @@ def require_fitting_bytes(path: Path, name: str, found: int, shape: tuple[int, i
     """
     if found > (most := METADATA + STORED * math.prod(shape)):
         raise SegappError(
-            f"{path}: {found:,} bytes for {name} of {shape[0]} x {shape[1]} pixels, of which {most:,} at most are "
-            "read; save it again."
+            f"{path}: {found:,} bytes for {name} of {shape[0]} x {shape[1]} pixels; at most {most:,} are read. "
+            "Save the image again, without previews and profiles."
         )
 
 
@@ -97,7 +99,7 @@ def require_short_exif(path: Path, length: int) -> None:
     """Raise SegappError for more EXIF than cameras write."""
     if length > LONGEST_EXIF:
         raise SegappError(
-            f"{path}: {length:,} bytes of EXIF, of which {LONGEST_EXIF:,} at most are read; save it without."
+            f"{path}: {length:,} bytes of EXIF; at most {LONGEST_EXIF:,} are read. Save the image without EXIF."
         )
 
 

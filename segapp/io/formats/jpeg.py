@@ -51,7 +51,7 @@ class Jpeg(PillowFormat):
     def _decode(self, file: FilePart) -> np.ndarray:
         scans = file.path.read_bytes().count(SCAN)
         if scans > MAX_SCANS:
-            raise SegappError(f"{file}: JPEG of {scans:,} scans, of which {MAX_SCANS} at most are read; save it again.")
+            raise SegappError(f"{file}: JPEG with {scans:,} scans; at most {MAX_SCANS} are read. Save the image again.")
         return super()._decode(file)
 
 

@@ -29,7 +29,7 @@ class Jpeg2000(PillowFormat):
     def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
         """Return (H, W, C) as stored, once the size in the boxes is known to be that of the pixels."""
         if read_jpeg2000_size(file.path.read_bytes()) != (header.height, header.width):
-            raise SegappError(f"{file}: JPEG 2000 whose boxes and pixels have different sizes; save it again.")
+            raise SegappError(f"{file}: JPEG 2000 whose header and pixels have different sizes; save the image again.")
         return super().read_window(file, header, window)
 
     def _read_depth(self, file: FilePart, image: PIL.Image.Image) -> int:

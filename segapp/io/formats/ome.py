@@ -22,7 +22,9 @@ def require_small_ome(path: Path, xml: str, planes: int) -> None:
         planes: The largest number of planes.
     """
     if len(xml) > LONGEST:
-        raise SegappError(f"{path}: {len(xml):,} characters of OME-XML, of which {LONGEST:,} at most are read.")
+        raise SegappError(
+            f"{path}: {len(xml):,} characters of OME-XML; at most {LONGEST:,} are read. Save it without OME-XML."
+        )
     try:
         elements = list(ElementTree.fromstring(xml).iter())
         images = [element for element in elements if element.tag.endswith("Pixels")]
@@ -30,7 +32,9 @@ def require_small_ome(path: Path, xml: str, planes: int) -> None:
     except (ElementTree.ParseError, ValueError, OverflowError, ZeroDivisionError):  # tifffile ignores such XML too
         return
     if len(images) > MAX_IMAGES or found > planes:
-        raise SegappError(f"{path}: OME-TIFF of {len(images):,} images or {found:,.0f} planes; save each as a file.")
+        raise SegappError(
+            f"{path}: OME-TIFF of {len(images):,} images or {found:,.0f} planes; save each one as a file."
+        )
 
 
 def _count_planes(element: ElementTree.Element) -> float:

@@ -133,15 +133,15 @@ def _require_readable(path: Path, file: tifffile.TiffFile, series: Any, size: tu
         stored = min(path.stat().st_size, sum(series.keyframe.databytecounts))
         if size[0] * size[1] > EMPTY_FROM and size[0] * size[1] > EMPTY * stored:
             raise SegappError(
-                f"{path}: TIFF of {size[0]} x {size[1]} pixels that holds {stored:,} bytes, which is nearly nothing; "
-                "save the part that was measured."
+                f"{path}: TIFF of {size[0]} x {size[1]} pixels with only {stored:,} bytes of data; "
+                "save only the part that has data."
             )
 
 
 def _require_stored(path: Path, series: Any) -> None:
     needed, found = series.dataoffset + series.size * series.dtype.itemsize, path.stat().st_size
     if needed > found:
-        raise SegappError(f"{path}: truncated TIFF, {found:,} of {needed:,} bytes are there.")
+        raise SegappError(f"{path}: truncated TIFF, it has {found:,} of {needed:,} bytes.")
 
 
 def _get_dtype(path: Path, series: Any) -> np.dtype[Any]:

@@ -63,7 +63,7 @@ def find_series(path: Path, file: tifffile.TiffFile) -> Any:
     if len(images) > 1 and images[0].kind not in SLIDES:
         sizes = ", ".join(" x ".join(map(str, series.shape)) for series in images[:4])
         raise SegappError(
-            f"{path}: TIFF of {len(images)} images ({sizes}{' …' if len(images) > 4 else ''}); save each as a file."
+            f"{path}: TIFF of {len(images)} images ({sizes}{' …' if len(images) > 4 else ''}); save each one as a file."
         )
     return images[0]
 
@@ -128,7 +128,9 @@ def _require_few_pages(path: Path, file: tifffile.TiffFile) -> None:
     """Raise SegappError for a file of so many pages that only looking at them would take minutes."""
     copies = file.pages.first.tags.get(SUBIFDS) if file.pages[:1] else None
     if copies is not None and copies.count > MAX_SUBIFDS:
-        raise SegappError(f"{path}: TIFF of {copies.count:,} smaller copies, {MAX_SUBIFDS} at most are read.")
+        raise SegappError(
+            f"{path}: TIFF of {copies.count:,} smaller copies; at most {MAX_SUBIFDS} are read. Save it without."
+        )
     try:
         file.pages.get(MAX_PAGES, validate=False)
     except IndexError:

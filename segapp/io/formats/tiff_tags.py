@@ -50,7 +50,9 @@ def require_colours(path: Path, page: Any, bands: int) -> str:
     if photometric == "YCBCR" and get_compression(page) not in JPEG:
         raise SegappError(f"{path}: TIFF with YCbCr colours under {get_compression(page)}; convert it to RGB.")
     if photometric in ("RGB", "YCBCR") and bands < 3:
-        raise SegappError(f"{path}: TIFF that says {photometric} and has {bands} samples per pixel.")
+        raise SegappError(
+            f"{path}: TIFF of kind {photometric} with {bands} samples per pixel, which do not match; save it again."
+        )
     # Of several channels, one page each, palettes are what microscopes show them in; of one page, what its values mean.
     if photometric == "PALETTE" and (page.samplesperpixel > 1 or (bands == 1 and page.dtype != np.uint8)):
         raise SegappError(

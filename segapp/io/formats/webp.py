@@ -36,9 +36,7 @@ class WebP(PillowFormat):
         with BoundedReader(file.path, self.name) as stream:
             height, width = read_webp_size(stream.read(START))
             if height * width > self.max_pixels:
-                raise SegappError(
-                    f"{file}: WebP of {height} x {width} pixels, of which {self.max_pixels:,} at most are read."
-                )
+                raise SegappError(f"{file}: WebP of {height} x {width} pixels; at most {self.max_pixels:,} are read.")
             require_fitting_bytes(file.path, self.name, file.path.stat().st_size, (height, width, RGBA))
             _find_stream(stream)  # which counts the chunks before it
             stream.allow_pixels()

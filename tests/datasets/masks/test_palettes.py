@@ -26,7 +26,7 @@ def test_indices_refuse_palettes_that_differ(tmp_path: Path) -> None:
     encoding = Indices({0: 0, 1: 1})
     read(encoding, save_with_palette(tmp_path / "a.png", [(0, 0, 0), (255, 0, 0)]))
     other = save_with_palette(tmp_path / "b.png", [(255, 0, 0), (0, 0, 0)])
-    with pytest.raises(MisuseError, match=r"b\.png: its palette paints .* that of .*a\.png"):
+    with pytest.raises(MisuseError, match=r"b\.png: .*palette .* that of .*a\.png"):
         read(encoding, other)
 
 

@@ -105,7 +105,7 @@ def test_a_jpeg_whose_metadata_have_no_end_is_refused(tmp_path: Path, monkeypatc
     monkeypatch.setattr("segapp.io.formats.bounds.BoundedReader.__init__.__defaults__", (2**17, None))
     profile = b"\xff\xe2" + struct.pack(">H", 65_000) + bytes(64_998)
     (tmp_path / "a.jpg").write_bytes(encode("JPEG")[:2] + profile * 3 + encode("JPEG")[2:])
-    with pytest.raises(SegappError, match=r"a\.jpg: JPEG with too much before its pixels"):
+    with pytest.raises(SegappError, match=r"a\.jpg: JPEG with too much .*before its pixels"):
         read_shape(tmp_path / "a.jpg")
 
 

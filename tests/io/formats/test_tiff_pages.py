@@ -130,5 +130,5 @@ def test_a_page_of_endless_copies_is_refused_unseen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tag", "kind"), [(270, 2), (33550, 12), (273, 16)], ids=["text", "scale", "strips"])
 def test_a_tag_of_gigabytes_is_not_read(tmp_path: Path, tag: int, kind: int) -> None:
     """A tar of some kilobytes holds such a file."""
-    with pytest.raises(SegappError, match=r"a\.tif: TIFF with too much before its pixels"):
+    with pytest.raises(SegappError, match=r"a\.tif: TIFF with too much .*before its pixels"):
         read_shape(_write_sparse(tmp_path / "a.tif", tag, kind, 10**9))
