@@ -49,9 +49,7 @@ def require_fitting_size(path: Path, name: str, data: bytes, size: Size) -> None
     except (struct.error, IndexError, ValueError) as error:
         raise SegappError(f"{path}: TIFF with a {name} tile whose header cannot be read; save it again.") from error
     if name in JPEG and (scans := data.count(SCAN)) > MAX_SCANS:
-        raise SegappError(
-            f"{path}: TIFF with a JPEG tile of {scans:,} scans; at most {MAX_SCANS} are read."
-        )
+        raise SegappError(f"{path}: TIFF with a JPEG tile of {scans:,} scans; at most {MAX_SCANS} are read.")
     if height * width > min(LARGER * size[0] * size[1], MAX_DECODED_PIXELS):
         raise SegappError(
             f"{path}: TIFF whose tiles have {size[0]} x {size[1]} pixels, and one holds a {name} of "
