@@ -209,7 +209,7 @@ def test_loading_without_what_is_missing_is_one_sentence(trained, tmp_path):
     stored = torch.load(checkpoint(trained), weights_only=True)
     stored["segapp"]["net"] = {}
     torch.save(stored, tmp_path / "x.ckpt")
-    with pytest.raises(MisuseError, match="does not say how its network is made"):
+    with pytest.raises(MisuseError, match="holds no description of its network"):
         SegmentationModule.load_from_checkpoint(tmp_path / "x.ckpt")
 
 

@@ -1,4 +1,4 @@
-"""What a file from elsewhere may cost: bounds that are checked before memory is taken, and said when passed."""
+"""Bounds on the memory and time that an untrusted file may cost, checked before memory is taken."""
 
 import struct
 import zipfile
@@ -15,19 +15,19 @@ from segapp.checkpoints.pickle_content import check_pickle
 from segapp.errors import MisuseError
 
 SLACK = 2**20
-"""Bytes by which what a checkpoint holds may exceed the file."""
+"""Bytes by which the content of a checkpoint may exceed the size of its file."""
 SHARED = 4
-"""Weights that share memory count each: all together may take so many times the file's size."""
-MOST_RECORDS = 32 * 2**20
-"""Bytes of what a checkpoint holds beside its weights; as Python's objects they can take sixty times as much."""
+"""Weights that share memory are each counted: together they may take this many times the file's size."""
+MOST_METADATA = 32 * 2**20
+"""Bytes of a checkpoint beside its weights; as Python objects they can take sixty times as much."""
 DEEPEST = 64
 """Lists and mappings inside one another."""
 MOST_SETTINGS = 20_000
-"""Values of a checkpoint's settings; all that it holds are as many, or one for every byte beside its weights."""
+"""Most values in settings; a checkpoint may hold this many, or one per byte beside its weights if that is more."""
 MOST_PARTS, PARTS_PER_TENSOR = 2000, 20
-"""Modules, parameters and buffers of a network: so many, or so many per tensor that its file holds."""
+"""Most modules, parameters and buffers of a network, or most per tensor in its file if that is more."""
 UNSAVED = 2**30
-"""Bytes of what a network makes beside the weights that its file holds."""
+"""Bytes that a network may allocate beside the weights in its file."""
 
 END, LOCATOR, END_64 = 22, 20, 56
 """Bytes of the records at the end of a zip file."""
@@ -51,20 +51,20 @@ def check_archive(file: Path) -> int:
                 "compressed and takes no more memory than the file. It was refused."
             )
         pickles = [entry for entry in entries if entry.filename.lower().endswith(".pkl")]
-        records = max((entry.file_size for entry in pickles), default=0)
-        if records > MOST_RECORDS:
+        metadata_bytes = max((entry.file_size for entry in pickles), default=0)
+        if metadata_bytes > MOST_METADATA:
             raise MisuseError(
-                f"{file}: {records:,} bytes beside its weights, more than {MOST_RECORDS:,}; it was refused."
+                f"{file}: {metadata_bytes:,} bytes beside its weights, more than {MOST_METADATA:,}; it was refused."
             )
         for entry in pickles:
             check_pickle(file, archive.read(entry))
-    return records
+    return metadata_bytes
 
 
 def require_one_directory(file: Path, size: int) -> None:
-    """Raise zipfile.BadZipFile unless every reader finds the same directory: at the end, where the end record says.
+    """Raise zipfile.BadZipFile unless every reader finds the same directory: at the end, at the end record's offset.
 
-    Python's reader allows bytes before and between, torch's does not: what the one checks is not what the other reads.
+    Python's reader allows bytes before and between, torch's does not: they could read different content.
     """
     with file.open("rb") as opened:
         opened.seek(max(0, size - END_64 - LOCATOR - END))
@@ -83,13 +83,13 @@ def require_one_directory(file: Path, size: int) -> None:
         raise zipfile.BadZipFile(f"{file}: its directory is not where it should be")
 
 
-def check_content(checkpoint: Any, size: int, records: int) -> None:
+def check_content(checkpoint: Any, size: int, metadata_bytes: int) -> None:
     """Raise MisuseError for content that takes more memory than its file of `size` bytes, or time without end.
 
-    `records` are the bytes beside the weights: of what is not shared, every value takes one.
+    `metadata_bytes` are the bytes beside the weights: an unshared value takes at least one of them.
     """
     storages, tensors = {}, 0
-    for value in walk(checkpoint, max(MOST_SETTINGS, records)):
+    for value in walk(checkpoint, max(MOST_SETTINGS, metadata_bytes)):
         if isinstance(value, Tensor):
             if value.layout != torch.strided or value.device.type != "cpu" or value.is_nested:
                 raise MisuseError(f"holds a tensor that is {value.layout} on {value.device}, no plain weights.")
@@ -109,7 +109,7 @@ def walk(content: Any, most: int) -> Iterator[Any]:
         value, depth = stack.pop()
         count += 1
         if count > most:
-            raise MisuseError(f"holds more than {most:,} values, those shared counted wherever they stand.")
+            raise MisuseError(f"holds more than {most:,} values; a shared value counts each time.")
         if depth > DEEPEST:
             raise MisuseError(f"is nested more than {DEEPEST} deep.")
         if isinstance(value, dict):
@@ -131,10 +131,10 @@ def check_plain(settings: Any) -> None:
 
 @contextmanager
 def limited_network(tensors: int | None = None, size: int = 0) -> Iterator[None]:
-    """Limit a network while it is built: one that grows beyond what its file can hold ends in a MisuseError.
+    """Limit a network while it is built: raise MisuseError when it grows beyond what its file can hold.
 
     Args:
-        tensors: So many the file holds; None where there is no file yet.
+        tensors: The number of tensors in the file; None where there is no file yet.
         size: Their bytes.
     """
     most = 50 * MOST_PARTS if tensors is None else max(MOST_PARTS, PARTS_PER_TENSOR * tensors)

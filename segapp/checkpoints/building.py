@@ -1,4 +1,4 @@
-"""The parts that a file describes: their settings checked, their classes imported, the objects made."""
+"""Builds the parts that a file describes: checks their settings, imports their classes, makes the objects."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,38 +19,38 @@ from segapp.errors import MisuseError
 
 Part = TypeVar("Part")
 
-NOTHING_TO_FETCH = {"pretrained": False, "encoder_weights": None}
-"""Arguments that make a network download weights, and the values at which it does not."""
+NO_DOWNLOADS = {"pretrained": False, "encoder_weights": None}
+"""Arguments that make a network download weights, each with the value that prevents it."""
 
-ELSEWHERE = ("checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_cfg_file")
-"""Arguments of timm that make a network read other files: training may have had them, the checkpoint brings weights."""
+FILE_ARGUMENTS = ("checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_cfg_file")
+"""Arguments of timm that make a network read other files; the checkpoint brings the weights instead."""
 
-SCHEMES = re.compile(rf"(hf[-_]hub|local[-_]dir|https?|file):|{'|'.join([*NOTHING_TO_FETCH, *ELSEWHERE])}", re.I)
-"""Text that would have a network looked up on a hub or in another folder, or be parsed into settings that do."""
+REMOTE = re.compile(rf"(hf[-_]hub|local[-_]dir|https?|file):|{'|'.join([*NO_DOWNLOADS, *FILE_ARGUMENTS])}", re.I)
+"""Text that makes a network load from a hub or another folder, or that is parsed into such settings."""
 
 
-def filled_network(
+def build_filled_network(
     path: str | Path, config: dict[str, Any], weights: dict[str, Tensor], allowed: Sequence[str] = ()
 ) -> nn.Module:
     """Return the network of a class_path and init_args with its weights, in evaluation mode; errors name `path`.
 
     Names and shapes are compared before anything is allocated.
     """
-    plan = planned_network(path, config, allowed, weights)
+    plan = build_without_memory(path, config, allowed, weights)
     if plan is not None:
-        _require_same(path, plan, weights)
+        _require_same_shapes(path, plan, weights)
     net = build_network(path, config, allowed)
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
-        raise _other(path, str(error)) from error
+        raise _make_misfit_error(path, str(error)) from error
     return net.eval()
 
 
-def planned_network(
+def build_without_memory(
     path: str | Path, config: dict[str, Any], allowed: Sequence[str], weights: dict[str, Tensor]
 ) -> nn.Module | None:
-    """Return the network without memory, or None for one of the user's own that cannot be made so.
+    """Return the network on torch's `meta` device, or None for a user-defined one that cannot be built there.
 
     Raises MisuseError when it grows far beyond its weights.
     """
@@ -67,7 +67,7 @@ def planned_network(
 def build_network(path: str | Path, config: dict[str, Any], allowed: Sequence[str]) -> nn.Module:
     """Return the network of a class_path and init_args, with fresh weights and nothing fetched; errors name `path`."""
     with limited_network():
-        return build_part(path, nn.Module, NETWORK, config, allowed, offline)
+        return build_part(path, nn.Module, NETWORK, config, allowed, make_offline)
 
 
 def build_part(
@@ -82,29 +82,29 @@ def build_part(
 
     Args:
         path: What errors name.
-        kind: The class it is an object of.
-        role: What it may be.
+        kind: The class of the object.
+        role: The classes that are allowed.
         config: class_path and init_args.
         allowed: Classes or packages that the user named.
         prepare: May change settings whose names were checked.
     """
     review = Review(allowed)
-    with _explained(path, role.name, config):
+    with _name_the_file(path, role.name, config):
         check_plain(config)
         check_class_paths(config, allowed)
         config = review.part(prepare(config, allowed), [role], role.name)
         memory = MOST_MEMORY if torch.get_default_device().type == "meta" else None
         with limited_imports([*review.classes, *allowed]), limited_effort(memory):
-            return _made(kind, config)
+            return _instantiate(kind, config)
 
 
-def build_own(path: str | Path, kind: type[Part], what: str, config: Any) -> Part:
+def build_user_part(path: str | Path, kind: type[Part], what: str, config: Any) -> Part:
     """Return the object of a class_path and init_args that the user wrote, and so vouches for; errors name `path`."""
-    with _explained(path, what, config):
-        return _made(kind, config)
+    with _name_the_file(path, what, config):
+        return _instantiate(kind, config)
 
 
-def _made(kind: type[Part], config: Any) -> Part:
+def _instantiate(kind: type[Part], config: Any) -> Part:
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(kind, "part", required=True)
     part: Part = parser.instantiate(parser.parse_object({"part": config})).part
@@ -112,39 +112,39 @@ def _made(kind: type[Part], config: Any) -> Part:
 
 
 @contextmanager
-def _explained(path: str | Path, what: str, config: Any) -> Iterator[None]:
-    """Make one message that names the file of whatever a constructor makes of settings: they are data."""
+def _name_the_file(path: str | Path, what: str, config: Any) -> Iterator[None]:
+    """Turn any error of a constructor into one message that names the file: its settings are data."""
     try:
         yield
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from error
     except Exception as error:
         name = f" {config['class_path']}" if isinstance(config, dict) and "class_path" in config else ""
-        raise MisuseError(f"{path}: its {what}{name} cannot be built ({brief(error)}).") from error
+        raise MisuseError(f"{path}: its {what}{name} cannot be built ({shorten_error(error)}).") from error
 
 
-def offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
-    """Return the same settings, fetching and reading nothing: the checkpoint brings the weights.
+def make_offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
+    """Return the same settings without downloads and files to read: the checkpoint brings the weights.
 
-    `own` are the settings of a class that the user named: its words may mean anything.
+    `own`: the settings are those of a class that the user named, whose words may mean anything.
     """
     if isinstance(config, list):
-        return [offline(value, allowed, own) for value in config]
-    if isinstance(config, str) and not own and SCHEMES.search(config):
+        return [make_offline(value, allowed, own) for value in config]
+    if isinstance(config, str) and not own and REMOTE.search(config):
         raise MisuseError(f"it names {config[:80]!r}, which would be looked up elsewhere; it was refused.")
     if not isinstance(config, dict):
         return config
     if "class_path" not in config:
-        inside = {key: value for key, value in config.items() if own or key not in ELSEWHERE}
-        return {key: NOTHING_TO_FETCH.get(key, offline(value, allowed, own)) for key, value in inside.items()}
+        inside = {key: value for key, value in config.items() if own or key not in FILE_ARGUMENTS}
+        return {key: NO_DOWNLOADS.get(key, make_offline(value, allowed, own)) for key, value in inside.items()}
     accepted = arguments_of(find_class(config["class_path"]))
     own = named_by_user(config["class_path"], allowed)
-    settings = offline(config.get("init_args") or {}, allowed, own)
-    settings |= {key: value for key, value in NOTHING_TO_FETCH.items() if key in accepted}
+    settings = make_offline(config.get("init_args") or {}, allowed, own)
+    settings |= {key: value for key, value in NO_DOWNLOADS.items() if key in accepted}
     return {"class_path": config["class_path"], "init_args": settings}
 
 
-def brief(error: BaseException) -> str:
+def shorten_error(error: BaseException) -> str:
     """Return an error in one line: our own if one is behind it, else without jsonargparse's list of types."""
     behind: BaseException | None = error
     while behind is not None and not isinstance(behind, MisuseError):
@@ -156,7 +156,7 @@ def brief(error: BaseException) -> str:
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves weights without memory unfilled: torch would import its compiler, for seconds, to fill nothing."""
+    """Skips the initialisation of weights without memory: torch would import its compiler for it, for seconds."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(function, "__name__", "")
@@ -167,17 +167,17 @@ class _Unfilled(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def _require_same(path: str | Path, net: nn.Module, weights: dict[str, Tensor]) -> None:
+def _require_same_shapes(path: str | Path, net: nn.Module, weights: dict[str, Tensor]) -> None:
     """Raise MisuseError unless a network's names and shapes are those of its weights."""
     wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     given = {name: tuple(value.shape) for name, value in weights.items()}
     for name in dict.fromkeys([*wanted, *given]):
         if wanted.get(name) != given.get(name):
             there, here = given.get(name, "nothing"), wanted.get(name, "nothing")
-            raise _other(path, f"\n{name}: {there} in the file, {here} in the network")
+            raise _make_misfit_error(path, f"\n{name}: {there} in the file, {here} in the network")
 
 
-def _other(path: str | Path, message: str) -> MisuseError:
+def _make_misfit_error(path: str | Path, message: str) -> MisuseError:
     first = message.splitlines()[1:2] or [message]
     return MisuseError(
         f"{path}: its weights do not fit the network it describes ({first[0].strip().rstrip('.')}); "

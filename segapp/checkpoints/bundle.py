@@ -1,4 +1,4 @@
-"""What `segapp export` wrote: a folder with networks, what they need to know, and how they were verified.
+"""Reads the bundles that `segapp export` writes: networks, their spec, and how they were verified.
 
     bundle.json         what is inside: version, format, dtype, the names of the network files
     spec.json           `Spec.to_dict()`
@@ -22,7 +22,7 @@ from segapp.system.text_files import read_json
 MANIFEST, SPEC, VERIFICATION = "bundle.json", "spec.json", "verification.json"
 
 MOST_NETWORKS = 64
-"""Of an ensemble."""
+"""Most networks of an ensemble."""
 
 Format = Literal["onnx", "openvino", "weights", "pt2"]
 Dtype = Literal["fp32", "fp16", "int8"]
@@ -50,11 +50,11 @@ class Bundle:
 
 
 def is_bundle(path: str | Path) -> bool:
-    """Return whether a path is meant as a bundle: a folder with a `bundle.json`, or a network file inside one."""
+    """Return whether a path is a bundle: a folder with a `bundle.json`."""
     return (Path(path) / MANIFEST).is_file()
 
 
-def names(format: Format, count: int) -> list[str]:
+def name_networks(format: Format, count: int) -> list[str]:
     """Name the main file of each of `count` networks."""
     stems = ["network"] if count == 1 else [f"network-{number + 1}" for number in range(count)]
     return [stem + FILES[format][0] for stem in stems]
@@ -67,13 +67,13 @@ def make_manifest(format: Format, dtype: Dtype, count: int, segapp: str, window_
         "segapp": segapp,
         "format": format,
         "dtype": dtype,
-        "networks": names(format, count),
+        "networks": name_networks(format, count),
         "window_statistics": window_statistics,
     }
 
 
 def read_bundle(path: str | Path) -> Bundle:
-    """Read what a bundle holds; check that its files exist inside its folder. No network is opened.
+    """Read a bundle and check that its files exist inside its folder. No network is opened.
 
     Raises MisuseError for a folder that is no bundle, one of another version, a damaged one, and one of `.pt2`.
     """
@@ -83,7 +83,7 @@ def read_bundle(path: str | Path) -> Bundle:
     format, dtype, networks = (content.get(key, "") for key in ("format", "dtype", "networks"))
     is_known = all(isinstance(word, str) for word in (format, dtype)) and format in FILES and dtype in get_args(Dtype)
     if not (is_known and isinstance(networks, list) and 1 <= len(networks) <= MOST_NETWORKS):
-        raise MisuseError(f"{folder / MANIFEST}: damaged, it does not say what the bundle holds.")
+        raise MisuseError(f"{folder / MANIFEST}: damaged, it lacks the format, dtype or networks of the bundle.")
     if format == "pt2":
         raise MisuseError(
             f"{folder}: a .pt2 is not loaded, because torch would unpickle it and so run whatever it holds; "
@@ -104,5 +104,5 @@ def _locate_network(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:
         if not file.is_file():
             raise MisuseError(f"{folder}: incomplete, {file.name} is missing; export it again.")
         if file.resolve().parent != folder.resolve():
-            raise MisuseError(f"{file} leads out of the bundle, to {file.resolve()}; it was refused.")
+            raise MisuseError(f"{file} is a link out of the bundle, to {file.resolve()}; it was refused.")
     return folder / name

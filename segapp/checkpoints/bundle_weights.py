@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-from segapp.checkpoints.building import brief, filled_network
+from segapp.checkpoints.building import build_filled_network, shorten_error
 from segapp.errors import MisuseError
 from segapp.system.text_files import read_json
 
@@ -20,7 +20,7 @@ def load_weights(path: Path, allowed: Sequence[str] = ()) -> nn.Module:
     net = read_json(path.with_suffix(".json"))
     try:
         weights = load_file(path)
-    except Exception as error:  # a cut or altered file fails in whatever part meets it first
+    except Exception as error:  # a truncated or altered file fails anywhere in safetensors
         files = f"{path} with {path.stem}.json"
-        raise MisuseError(f"{files}: cannot be loaded, or is damaged ({brief(error)}).") from error
-    return filled_network(path, net, weights, allowed)
+        raise MisuseError(f"{files}: cannot be loaded, or is damaged ({shorten_error(error)}).") from error
+    return build_filled_network(path, net, weights, allowed)

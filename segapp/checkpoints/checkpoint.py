@@ -1,4 +1,4 @@
-"""A checkpoint becomes a network again: safely, offline, and complete."""
+"""Reads checkpoints and builds their networks, without running their code and without downloads."""
 
 import re
 import warnings
@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segapp.checkpoints.bounds import MOST_RECORDS, check_archive, check_content, check_plain
-from segapp.checkpoints.building import filled_network
+from segapp.checkpoints.bounds import MOST_METADATA, check_archive, check_content, check_plain
+from segapp.checkpoints.building import build_filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
 from segapp.checkpoints.pickle_content import check_pickle
 from segapp.checkpoints.training_state import require_training_state
@@ -37,10 +37,10 @@ def build_trained_network(path: str | Path, checkpoint: dict[str, Any], allowed:
     """Build the network of a checkpoint that has been read, as `load_checkpoint` does."""
     if not checkpoint["segapp"]["net"]:
         raise MisuseError(
-            f"{path}: does not say how its network is made. It was saved by a Trainer in Python, with a network that "
+            f"{path}: holds no description of its network. It was saved by a Trainer in Python, with a network that "
             "does not record its arguments: make that by segapp.init_args.construct(Class, ...), and train again."
         )
-    return filled_network(path, checkpoint["segapp"]["net"], select_weights("net.", checkpoint), allowed)
+    return build_filled_network(path, checkpoint["segapp"]["net"], select_weights("net.", checkpoint), allowed)
 
 
 def select_weights(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
@@ -62,20 +62,20 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise MisuseError(describe_missing_checkpoint(file))
     try:
         with file.open("rb") as opened:
-            if opened.read(4) != b"PK\x03\x04":  # what torch goes by; else a format that segapp has never written
+            if opened.read(4) != b"PK\x03\x04":  # how torch recognises a zip; segapp writes no other format
                 opened.seek(0)
-                check_pickle(file, opened.read(MOST_RECORDS))
+                check_pickle(file, opened.read(MOST_METADATA))
                 raise MisuseError(_explain_damaged(file))
-        records = check_archive(file)
+        metadata_bytes = check_archive(file)
         with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except MisuseError:
         raise
     except PermissionError as error:
         raise MisuseError(f"{file}: may not be read ({error.strerror}).") from error
-    except Exception as error:  # a cut or altered file fails in whatever part of torch meets it first
+    except Exception as error:  # a truncated or altered file fails anywhere in torch
         raise MisuseError(_explain_damaged(file)) from error
-    return _check_checkpoint(file, checkpoint, records)
+    return _check_checkpoint(file, checkpoint, metadata_bytes)
 
 
 def _refuse_url(path: str | Path) -> None:
@@ -83,31 +83,31 @@ def _refuse_url(path: str | Path) -> None:
         raise MisuseError(f"{path}: checkpoints are read from this machine only; download it first.")
 
 
-def _check_checkpoint(file: Path, checkpoint: Any, records: int) -> dict[str, Any]:
+def _check_checkpoint(file: Path, checkpoint: Any, metadata_bytes: int) -> dict[str, Any]:
     record = checkpoint.get("segapp") if isinstance(checkpoint, dict) else None
     if record is None:
         raise MisuseError(
-            f"{file}: not written by segapp (it lacks the 'segapp' entry that says what the network is); "
+            f"{file}: not written by segapp (it lacks the 'segapp' entry that describes the network); "
             "give a checkpoint of `segapp fit`, as runs/<name>/<time>/checkpoints/best.ckpt."
         )
     require_version(file, "checkpoint", record if isinstance(record, dict) else {}, "install the segapp that wrote it")
-    _check_content(file, checkpoint, records)
+    _check_content(file, checkpoint, metadata_bytes)
     sections = [*(record.get(name) for name in RECORD_KEYS), checkpoint.get("state_dict")]
     if not all(isinstance(section, dict) for section in sections):
         raise MisuseError(f"{file}: a damaged checkpoint, one of {', '.join(RECORD_KEYS)}, state_dict is missing.")
     names = [name for split in record["splits"].values() for name in (split if isinstance(split, list) else [split])]
     if not all(isinstance(name, str) for name in (*checkpoint["state_dict"], *record["splits"], *names)):
-        raise MisuseError(f"{file}: a damaged checkpoint, its weights or images have names that are no text.")
+        raise MisuseError(f"{file}: a damaged checkpoint, its weights or images have names that are not text.")
     if not all(isinstance(value, Tensor) for value in checkpoint["state_dict"].values()):
         raise MisuseError(f"{file}: a damaged checkpoint, its state_dict holds more than tensors.")
     require_training_state(file, checkpoint)
     return checkpoint
 
 
-def _check_content(file: Path, checkpoint: dict[str, Any], records: int) -> None:
-    """Raise MisuseError for what is no plain data, or takes more memory or time than the file's size suggests."""
+def _check_content(file: Path, checkpoint: dict[str, Any], metadata_bytes: int) -> None:
+    """Raise MisuseError for content that is not plain data, or costs more memory or time than its size allows."""
     try:
-        check_content(checkpoint, file.stat().st_size, records)
+        check_content(checkpoint, file.stat().st_size, metadata_bytes)
         for section in ("spec", "net", "config"):
             check_plain(checkpoint["segapp"].get(section))
     except MisuseError as error:
@@ -117,5 +117,5 @@ def _check_content(file: Path, checkpoint: dict[str, Any], records: int) -> None
 def _explain_damaged(file: Path) -> str:
     return (
         f"{file}: no checkpoint, or a damaged or incomplete one ({file.stat().st_size:,} bytes): "
-        "copy it again from where it is whole, or give another checkpoint."
+        "copy the complete file again, or give another checkpoint."
     )

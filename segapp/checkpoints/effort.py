@@ -1,4 +1,4 @@
-"""How long a file's part may take to build: its settings can ask for more loops than anyone waits for."""
+"""Limits the time and memory of building a part: settings of a file can ask for endless loops."""
 
 import ctypes
 import threading
@@ -13,8 +13,8 @@ LONGEST = 60.0
 """Seconds."""
 MOST_MEMORY = 2**31
 """Bytes by which the process may grow while a part is built that has no memory of its own (torch's `meta`)."""
-LOOK_EVERY = 0.1
-"""Seconds between two looks."""
+CHECK_EVERY = 0.1
+"""Seconds between two checks."""
 
 STATM, PAGE = Path("/proc/self/statm"), 4096
 
@@ -28,7 +28,7 @@ class TooMuchEffortError(MisuseError):
 
 @contextmanager
 def limited_effort(memory: int | None, seconds: float = LONGEST) -> Iterator[None]:
-    """Raise TooMuchEffortError inside when what runs there takes longer, or takes more memory.
+    """Raise TooMuchEffortError in the body when it takes more time or memory.
 
     A loop of Python is interrupted wherever it is, in whatever library; a single call of a library is not.
 
@@ -40,7 +40,7 @@ def limited_effort(memory: int | None, seconds: float = LONGEST) -> Iterator[Non
     until, most = time.monotonic() + seconds, None if memory is None else _measure_memory() + memory
 
     def watch() -> None:
-        while not done.wait(LOOK_EVERY):
+        while not done.wait(CHECK_EVERY):
             if time.monotonic() > until or (most is not None and _measure_memory() > most):
                 with lock:
                     if not done.is_set():
@@ -53,7 +53,7 @@ def limited_effort(memory: int | None, seconds: float = LONGEST) -> Iterator[Non
     finally:
         with lock:
             done.set()
-            _raise_in(thread, None)  # what was raised and has not arrived yet
+            _raise_in(thread, None)  # takes back an error that has not arrived yet
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:

@@ -1,4 +1,4 @@
-"""Settings on top of settings, by the rule of `segapp fit`: later beats earlier."""
+"""Merges settings by the rule of `segapp fit`: later settings replace earlier ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -62,8 +62,8 @@ def nest_value(key: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def changed(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """Change the config by settings with dotted keys, which prevail."""
+def override_values(config: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Override values of a config by settings with dotted keys."""
     for key, value in settings.items():
         config = merged(config, nest_value(key, value))
     return config

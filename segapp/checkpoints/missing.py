@@ -1,4 +1,4 @@
-"""A checkpoint that is not where it was looked for."""
+"""Describes a checkpoint that does not exist."""
 
 from difflib import get_close_matches
 from pathlib import Path

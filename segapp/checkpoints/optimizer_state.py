@@ -1,6 +1,6 @@
-"""Whether the state of an optimiser and its scheduler fits those it is restored into.
+"""Checks that the saved state of optimisers and schedulers fits those it is restored into.
 
-torch looks at little of it before it computes, and its fused kernels rely on shapes and strides unseen.
+torch checks little of it before it computes, and its fused kernels rely on unchecked shapes and strides.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +14,10 @@ from segapp.checkpoints.training_state import AVERAGES
 from segapp.errors import MisuseError
 
 SCALARS = ("step", "mu_product", "eta", "mu")
-"""What an optimiser keeps of every parameter as one number."""
+"""State of an optimiser that is one number per parameter."""
 
 RATES = ("base_lrs", "_last_lr")
-"""What a scheduler keeps, a number for each group of parameters."""
+"""State of a scheduler that is one number per parameter group."""
 
 
 def require_fitting_state(
@@ -35,16 +35,16 @@ def require_fitting_state(
         schedules: Those of the schedulers.
     """
     if len(states) != len(optimizers) or len(schedules) != len(schedulers):
-        raise _misfit(f"it holds {len(states)} optimisers and {len(schedules)} schedulers")
+        raise _make_misfit_error(f"it holds {len(states)} optimisers and {len(schedules)} schedulers")
     for optimizer, state in zip(optimizers, states, strict=True):
         for wrong in chain(_check_groups(optimizer, state), _check_parameters(optimizer, state)):
-            raise _misfit(wrong)
+            raise _make_misfit_error(wrong)
     for scheduler, schedule in zip(schedulers, schedules, strict=True):
         for wrong in _check_schedule(scheduler, schedule):
-            raise _misfit(wrong)
+            raise _make_misfit_error(wrong)
 
 
-def _misfit(wrong: str) -> MisuseError:
+def _make_misfit_error(wrong: str) -> MisuseError:
     return MisuseError(
         f"the checkpoint's optimiser does not fit this network: {wrong}. Give another checkpoint of its run, or start "
         "a new run from its weights: segapp fit --init_from."
@@ -78,12 +78,12 @@ def _check_parameters(optimizer: Optimizer, state: Mapping[str, Any]) -> Iterato
         for key, value in kept.items():
             if key in SCALARS and not _is_number(value):
                 yield f"{key} of a parameter is no number"
-            elif key in AVERAGES and value is not None and not _lies_like(value, known[number]):
+            elif key in AVERAGES and value is not None and not _is_laid_out_like(value, known[number]):
                 yield f"{key} of a parameter of {tuple(known[number].shape)} has {tuple(value.shape)}, or other strides"
 
 
 def _check_schedule(scheduler: Any, state: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the state of a scheduler, which becomes its attributes."""
+    """Yield what is wrong with the state of a scheduler, whose values become its attributes."""
     fresh = scheduler.state_dict()
     for key, value in state.items():
         if key not in fresh and hasattr(scheduler, str(key)):
@@ -112,6 +112,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) or (isinstance(value, Tensor) and value.numel() == 1)
 
 
-def _lies_like(value: Tensor, parameter: Tensor) -> bool:
-    """Return whether a tensor has a parameter's shape, and its elements lie side by side as those do."""
+def _is_laid_out_like(value: Tensor, parameter: Tensor) -> bool:
+    """Return whether a tensor has a parameter's shape, and its strides or those of a contiguous tensor."""
     return value.shape == parameter.shape and (value.is_contiguous() or value.stride() == parameter.stride())

@@ -1,4 +1,4 @@
-"""The pickle of a checkpoint, looked at opcode by opcode before it is read.
+"""Checks the pickle of a checkpoint opcode by opcode before it is read.
 
 torch's `weights_only` runs no code, but calls some thirty functions with any arguments, some of which take memory by a
 number, and hashes keys without end. What `torch.save` writes for a checkpoint of segapp needs a handful.

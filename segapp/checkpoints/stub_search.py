@@ -1,4 +1,4 @@
-"""Where jsonargparse looks for type stubs: in the paths that this process imports from.
+"""Makes jsonargparse look for type stubs only in the paths that this process imports from.
 
 typeshed_client would ask a second Python, started in the current folder with `-c "import sys, json; …"`: a file json.py
 that lies beside a checkpoint would run. Stubs are parsed, never imported.

@@ -1,4 +1,4 @@
-"""The part of a checkpoint that only a resumed training reads: whether it has the shape that Lightning relies on."""
+"""Checks the part of a checkpoint that only a resumed training reads, before Lightning relies on its structure."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,18 +13,18 @@ AVERAGES = (
     *("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg"),
     *("grad_avg", "acc_delta", "sum", "exp_inf", "ax", "prev", "step_size"),
 )
-"""What torch's optimisers keep of every parameter, as tensors."""
+"""State of torch's optimisers that is a tensor per parameter."""
 MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
 
 
 def require_training_state(file: Path, checkpoint: dict[str, Any]) -> None:
     """Raise MisuseError for a state of loops, callbacks, optimisers or schedulers that cannot be one.
 
-    What is not there is not looked at: weights alone have none.
+    Missing entries are accepted: weights alone have none.
     """
     wrong = [name for name in MAPPINGS if not _is_mapping_of_mappings(checkpoint.get(name, {}))]
-    wrong += [name for name in LISTS if not _are_states(checkpoint.get(name, []), CHECKS[name])]
-    wrong += ["loops"] if not _are_loops(checkpoint) else []
+    wrong += [name for name in LISTS if not _is_list_of_states(checkpoint.get(name, []), STATE_CHECKS[name])]
+    wrong += ["loops"] if not _has_valid_loops(checkpoint) else []
     if wrong:
         raise MisuseError(f"{file}: a damaged checkpoint, its {wrong[0]} cannot be those of a training.")
 
@@ -33,26 +33,26 @@ def _is_mapping_of_mappings(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(inner, dict) for inner in value.values())
 
 
-def _are_loops(checkpoint: dict[str, Any]) -> bool:
-    """Return whether the loops, if there are any, count, and say how many epochs and steps were done."""
+def _has_valid_loops(checkpoint: dict[str, Any]) -> bool:
+    """Return whether the loops, if there are any, have whole numbers of finished epochs and steps."""
     value: Any = checkpoint.get("loops", {})
     if not isinstance(value, dict) or "fit_loop" not in value:
         return True
-    if not _are_counters(value):
+    if not _has_whole_counters(value):
         return False
     for key in ("fit_loop", "epoch_progress", "current", "processed"):
         value = value.get(key) if isinstance(value, dict) else None
     return type(value) is int and type(checkpoint.get("global_step")) is int
 
 
-def _are_counters(value: Any) -> bool:
-    """Return whether everything that is called as Lightning calls its counters is a whole number."""
+def _has_whole_counters(value: Any) -> bool:
+    """Return whether every entry with the name of a Lightning counter is a whole number."""
     if not isinstance(value, dict):
         return True
-    return all(type(inner) is int if key in COUNTERS else _are_counters(inner) for key, inner in value.items())
+    return all(type(inner) is int if key in COUNTERS else _has_whole_counters(inner) for key, inner in value.items())
 
 
-def _are_states(value: Any, is_state: Callable[[dict[str, Any]], bool]) -> bool:
+def _is_list_of_states(value: Any, is_state: Callable[[dict[str, Any]], bool]) -> bool:
     return isinstance(value, list) and all(isinstance(inner, dict) and is_state(inner) for inner in value)
 
 
@@ -75,4 +75,4 @@ def _is_scheduler(state: dict[str, Any]) -> bool:
     return all(isinstance(one, list) and all(isinstance(rate, int | float | Tensor) for rate in one) for one in rates)
 
 
-CHECKS = {"optimizer_states": _is_optimizer, "lr_schedulers": _is_scheduler}
+STATE_CHECKS = {"optimizer_states": _is_optimizer, "lr_schedulers": _is_scheduler}

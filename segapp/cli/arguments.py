@@ -1,4 +1,4 @@
-"""The command line as typed: split into options once, before anything parses the values."""
+"""Splits the command line into options, before their values are parsed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +106,7 @@ class Arguments:
 
         A path of a file, a name or another value vouches for nothing, however much it looks like a class.
         """
-        from segapp.checkpoints.trust import find_classes  # with jsonargparse; the rest of this file is light
+        from segapp.checkpoints.trust import find_classes  # imports jsonargparse; the rest of this file is light
 
         named = [name for name in self.get_all("--allow") if name]
         for content in self.configs.values():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from segapp.checkpoints.building import planned_network
+from segapp.checkpoints.building import build_without_memory
 from segapp.checkpoints.checkpoint import select_weights
 from segapp.cli.arguments import Arguments
 from segapp.errors import MisuseError
@@ -14,11 +14,11 @@ from segapp.training.console import print_message
 def refuse_costly_parts(
     path: str, checkpoint: dict[str, Any], net: dict[str, Any], source: dict[str, Any], arguments: Arguments
 ) -> None:
-    """Raise MisuseError where a checkpoint's network grows far beyond its weights, or its data are not here.
+    """Raise MisuseError where a checkpoint's network grows far beyond its weights, or its data are missing.
 
     Args:
         path: The checkpoint.
-        checkpoint: What it holds.
+        checkpoint: Its content.
         net: The class_path and init_args of the network that is about to be made.
         source: Those of the data.
         arguments: As typed; a folder that the user names is not looked for.
@@ -26,19 +26,19 @@ def refuse_costly_parts(
     recorded = checkpoint["segapp"]["net"].get("init_args", {})
     sizes = {name: recorded.get(name) for name in ("in_channels", "num_classes")}
     net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
-    planned_network(path, net, arguments.named_classes, select_weights("net.", checkpoint))
+    build_without_memory(path, net, arguments.named_classes, select_weights("net.", checkpoint))
     root = (source.get("init_args") or {}).get("root")
     if root is not None and not arguments.gives(str(root)):
         check_root(path, root, "name the folder with --data.source.init_args.root")
 
 
 def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], record: dict[str, Any], new: bool) -> None:
-    """Give the data the split of a checkpoint, wherever the images are now, so that no training image is scored.
+    """Restore the split of a checkpoint, also where the images were moved, so that no training image is scored.
 
     Args:
         data: The images of this run.
         settings: The data section of this run's config.
-        record: What the checkpoint says about itself.
+        record: The checkpoint's `segapp` entry.
         new: Whether the user asked for a new split (`--new_split`).
     """
     count = len({name for names in record["splits"].values() for name in names})

@@ -1,4 +1,4 @@
-"""What the signatures of classes say about settings: which are mappings, and which defaults a class has of its own.
+"""Reads from the signatures of classes which settings are mappings, and which defaults a class has.
 
 Where a parameter has a class as its default, as `SegmentationModule(optimizer=AdamW)`, and a config names another one,
 jsonargparse keeps the default class's arguments that the other class has too: SGD would decay weights as AdamW does.
@@ -26,9 +26,9 @@ def takes_mapping(path: str, parameter: str) -> bool:
 
 
 def write_out_defaults(arguments: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return the arguments of the class `path`, complete where another class would lend its defaults.
+    """Return the arguments of the class `path`, with defaults written out where those of another class would be kept.
 
-    That is where a part is of another class than the default of its parameter.
+    That is the case where a part has another class than the default of its parameter.
     """
     defaults = {name: parameter.default for name, parameter in _find_parameters(path).items()}
     classes = {

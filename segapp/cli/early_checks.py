@@ -1,6 +1,6 @@
 """Find common mistakes before torch and Lightning are imported, which takes many seconds.
 
-Only files and source text are looked at. What is not understood here is left to the parser.
+Only files and source text are read. What is not understood here is left to the parser.
 """
 
 import os
@@ -14,7 +14,7 @@ from segapp.checkpoints.merge import get_value
 from segapp.cli.arguments import Arguments
 from segapp.cli.merge_settings import has_key, merge_settings
 from segapp.cli.parser_errors import CLASS_MODULES, describe_missing_file, describe_unknown_option
-from segapp.cli.source_text import file_of, parameters_of, public_names
+from segapp.cli.source_text import find_file, list_parameters, list_public_names
 from segapp.errors import MisuseError, suggest
 
 SECTION_SOURCES = {
@@ -24,14 +24,14 @@ SECTION_SOURCES = {
 }
 """Sections of a config, each with the module and the name of the class whose parameters it holds."""
 
-PLAIN = ("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run", "ckpt_path")
+TOP_LEVEL = ("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run", "ckpt_path")
 """Settings outside any section."""
 
 FLAGS = ("-h", "--help", "--help_all", "--config", "--print_config")
 HELP = ("-h", "--help", "--help_all")
 
 _FILE = re.compile(r"[^\s{}\[\]]+\.(?:ya?ml|json)")
-_OURS = re.compile(r"segapp(?:\.\w+)*\.[A-Z]\w*")
+_SEGAPP_CLASS = re.compile(r"segapp(?:\.\w+)*\.[A-Z]\w*")
 _FOLDER = "segapp.datasets.Folder"
 
 
@@ -42,7 +42,7 @@ def check_verb(arguments: Arguments) -> None:
     if arguments.command == "fit" and not arguments.words:
         raise MisuseError("segapp fit needs a config: segapp fit --config configs/unet.yaml")
     _check_options(arguments)
-    configs = list(_configs(arguments))
+    configs = list(_list_configs(arguments))
     _refuse_overridden(arguments)
     for option in arguments.options:
         if option.value is not None and option.name in ("--config", *(f"--{section}" for section in SECTION_SOURCES)):
@@ -51,17 +51,17 @@ def check_verb(arguments: Arguments) -> None:
     _refuse_fragments(arguments)
     for where, section, config in configs:
         _check_keys(where, section, config)
-        for path, settings in _classes(config):
+        for path, settings in _walk_classes(config):
             _check_class(where, path, settings)
     for option in arguments.options:
-        if option.value is not None and _OURS.fullmatch(option.value):
+        if option.value is not None and _SEGAPP_CLASS.fullmatch(option.value):
             _check_class(".".join(option.keys), option.value, {})
     _check_root(arguments)
 
 
 def check_function(module: str, arguments: Arguments) -> None:
     """Raise MisuseError for a mistake in the command line of a command that is a function."""
-    known = parameters_of(module, arguments.command)
+    known = list_parameters(module, arguments.command)
     if {*HELP} & {*arguments.words} or known is None:
         return
     typed = [f"--{parameter}" for parameter in known]
@@ -89,9 +89,9 @@ def check_checkpoint(command: str, path: str | None) -> None:
 
 
 def _check_options(arguments: Arguments) -> None:
-    known = ["--config", *(f"--{name}" for name in PLAIN), *(f"--{section}" for section in SECTION_SOURCES)]
+    known = ["--config", *(f"--{name}" for name in TOP_LEVEL), *(f"--{section}" for section in SECTION_SOURCES)]
     for section, path in SECTION_SOURCES.items():
-        known += [f"--{section}.{name}" for name in parameters_of(*path) or []]
+        known += [f"--{section}.{name}" for name in list_parameters(*path) or []]
     for option in arguments.options:
         inside = f"--{'.'.join(option.keys[:2])}"
         if option.name and inside not in [*known, *FLAGS] and not option.name.endswith(".help"):
@@ -100,7 +100,7 @@ def _check_options(arguments: Arguments) -> None:
 
 def _refuse_fragments(arguments: Arguments) -> None:
     """Raise MisuseError for a `--config` that holds only what belongs inside a section, or a study."""
-    parts = {section: parameters_of(*path) or [] for section, path in SECTION_SOURCES.items() if section != "trainer"}
+    parts = {section: list_parameters(*path) or [] for section, path in SECTION_SOURCES.items() if section != "trainer"}
     for path in arguments.get_all("--config"):
         config = arguments.configs.get(path)
         if not config:
@@ -116,7 +116,7 @@ def _refuse_fragments(arguments: Arguments) -> None:
 
 
 def _refuse_overridden(arguments: Arguments) -> None:
-    """Raise MisuseError for an option that stands before a `--config` which sets the same, and would prevail."""
+    """Raise MisuseError for an option before a `--config` that sets the same value and would override it."""
     for index, option in enumerate(arguments.options):
         if not option.name or option.name == "--config":
             continue
@@ -130,13 +130,13 @@ def _refuse_overridden(arguments: Arguments) -> None:
 
 
 def _check_file(name: str, value: str) -> None:
-    """Check that a `--config` is a file, or a config as text; the value of a section may also be a class or text."""
+    """Check that the config file of an option exists; other values are a class or a config as text."""
     if _FILE.fullmatch(value) and not os.path.lexists(value) and (message := describe_missing_file(Path(value))):
         raise MisuseError(message if name == "--config" else f"{name.lstrip('-')}: {message}")
 
 
-def _configs(arguments: Arguments) -> Iterator[tuple[str, str | None, dict[Any, Any]]]:
-    """Yield each YAML file that is named, in order, with the section it fills (None: all of them)."""
+def _list_configs(arguments: Arguments) -> Iterator[tuple[str, str | None, dict[Any, Any]]]:
+    """Yield each YAML file of the command line, in order, with the section it fills (None: all of them)."""
     for option in arguments.options:
         section = option.name.removeprefix("--").removesuffix("+")
         if option.value in arguments.configs and (section in SECTION_SOURCES or section == "config"):
@@ -145,12 +145,12 @@ def _configs(arguments: Arguments) -> Iterator[tuple[str, str | None, dict[Any, 
 
 def _check_keys(where: str, section: str | None, config: dict[Any, Any]) -> None:
     if section is None:
-        _refuse_unknown(where, config, [*PLAIN, *SECTION_SOURCES])
+        _refuse_unknown(where, config, [*TOP_LEVEL, *SECTION_SOURCES])
         inside = {name: config[name] for name in SECTION_SOURCES if isinstance(config.get(name), dict)}
     else:
         inside = {section: config}
     for name, settings in inside.items():
-        _refuse_unknown(f"{where}: {name}", settings, parameters_of(*SECTION_SOURCES[name]))
+        _refuse_unknown(f"{where}: {name}", settings, list_parameters(*SECTION_SOURCES[name]))
 
 
 def _refuse_unknown(where: str, settings: dict[Any, Any], known: Sequence[str] | None) -> None:
@@ -161,34 +161,34 @@ def _refuse_unknown(where: str, settings: dict[Any, Any], known: Sequence[str] |
             raise MisuseError(f"{where}: there is no setting {key!r}{suggest(str(key), known)}.")
 
 
-def _classes(config: Any) -> Iterator[tuple[str, dict[Any, Any]]]:
+def _walk_classes(config: Any) -> Iterator[tuple[str, dict[Any, Any]]]:
     """Yield every class path of a config with its arguments."""
     if isinstance(config, dict):
         if isinstance(config.get("class_path"), str):
             arguments = config.get("init_args")
             yield config["class_path"], arguments if isinstance(arguments, dict) else {}
         for value in config.values():
-            yield from _classes(value)
+            yield from _walk_classes(value)
     elif isinstance(config, list):
         for value in config:
-            yield from _classes(value)
+            yield from _walk_classes(value)
 
 
 def _check_class(where: str, path: str, arguments: dict[Any, Any]) -> None:
-    """Look up a class of segapp's own, and the names of its arguments, in its source text."""
-    if not _OURS.fullmatch(path):
+    """Look up a class of segapp, and the names of its arguments, in its source text."""
+    if not _SEGAPP_CLASS.fullmatch(path):
         return
     module, _, name = path.rpartition(".")
-    if file_of(module) is None:
+    if find_file(module) is None:
         raise MisuseError(f"{where}: there is no module {module!r}{suggest(module, CLASS_MODULES)}.")
-    names = public_names(module)
+    names = list_public_names(module)
     if names is not None and name not in names:
         raise MisuseError(f"{where}: there is no {name!r} in {module}{suggest(name, names)}.")
-    _refuse_unknown(f"{where}: {path}", arguments, parameters_of(module, name))
+    _refuse_unknown(f"{where}: {path}", arguments, list_parameters(module, name))
 
 
 def _check_root(arguments: Arguments) -> None:
-    """Look for the folder of a `Folder`, whichever config or option names it last."""
+    """Check that the folder of a `Folder` exists; the last config or option that names it counts."""
     settings, _ = merge_settings(arguments)
     root = get_value(settings, "data.source.init_args.root")
     root = arguments.get("--data.source.init_args.root") or arguments.get("--data.source.root") or root

@@ -10,9 +10,9 @@ Train a network. Writes runs/<name>/<time>/ and ends with a table of scores and 
   --data FILE                   replaces parts of its data section: configs/data/mine.yaml is the template
   --model FILE                  replaces parts of its model section: see configs/model/
   --name NAME                   the run is written to runs/NAME/<time>
-  --ckpt_path FILE              go on with an interrupted run: its checkpoints/last.ckpt, no config needed
+  --ckpt_path FILE              resume an interrupted run: its checkpoints/last.ckpt, no config needed
   --init_from FILE              start from a checkpoint's weights, also with other classes or channels
-  --job NAME                    written to runs/<name>/NAME; the same job again goes on where it stopped
+  --job NAME                    written to runs/<name>/NAME; the same job again resumes where it stopped
   --seed_everything NUMBER      another seed is another order, augmentation and initialisation
 
   --data.batch_size NUMBER      samples per step and device
@@ -38,12 +38,12 @@ examples:
     "score": """\
 usage: segapp {verb} --ckpt_path FILE [options]
 
-Score a checkpoint on the {images} images, whole and at their stored size. The checkpoint knows its network and its
-data; what you type beats it. Writes <run>/{verb}-<n>/{{metrics.json, per_image.csv}} and prints a table.
+Score a checkpoint on the {images} images, complete and at their stored size. The checkpoint holds its network and its
+data; what you type overrides it. Writes <run>/{verb}-<n>/{{metrics.json, per_image.csv}} and prints a table.
 
   --ckpt_path FILE              runs/<name>/<time>/checkpoints/best.ckpt
   --data FILE                   score on other data with the same classes
-  --data.overlap SHARE          of an evaluation window that its neighbour also sees
+  --data.overlap FRACTION       of an evaluation window that its neighbour also sees
   --trainer.devices NUMBER      with --trainer.strategy ddp for several
   --trainer.precision 32-true|bf16-mixed|16-mixed   default: as trained
   --help_all                    every option

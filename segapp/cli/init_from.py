@@ -1,4 +1,4 @@
-"""`segapp fit --init_from X`: a new run starts from the weights of another, and says what it took."""
+"""`segapp fit --init_from X`: starts a new run from other weights, and reports which ones."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from segapp.spec import Spec
 from segapp.terminal.text import for_terminal
 
 
-def init_from(path: str, net: nn.Module, spec: Spec) -> str:
-    """Load into `net` what the network of a checkpoint or bundle has learned; return what was taken, for the user.
+def load_initial_weights(path: str, net: nn.Module, spec: Spec) -> str:
+    """Load the weights of a checkpoint or bundle into `net`; return a report for the user.
 
     Only weights, classes and channels are read of `path`: the network is the one the user's config describes.
     Raises MisuseError for a file that cannot be read, and for weights of another architecture.
@@ -45,28 +45,28 @@ def read_learned(path: str) -> Learned:
         )
     try:
         weights = load_file(bundle.networks[0])
-    except Exception as error:  # a cut or altered file fails in whatever part meets it first
+    except Exception as error:  # a truncated or altered file fails anywhere in safetensors
         raise MisuseError(f"{bundle.networks[0]}: cannot be loaded, or is damaged.") from error
     return Learned(weights, bundle.spec.classes, bundle.spec.channels)
 
 
 def describe(path: str, taken: Transfer, channels: int, own_channels: int) -> str:
-    """Return what a network took from `path`, a line for each thing that is not simply the same."""
+    """Describe which weights a network took from `path`, with a line for each difference."""
     every = len(taken.taken) + len(taken.initial)
     lines = [f"starts from {path}: {len(taken.taken)} of {every} tensors"]
-    lines.append(f"  classes taken over: {_listed(taken.classes)}; new: {_listed(taken.new_classes)}")
+    lines.append(f"  classes taken over: {_format_names(taken.classes)}; new: {_format_names(taken.new_classes)}")
     if taken.lost_classes:
-        lines.append(f"  classes it knew that are not here: {_listed(taken.lost_classes)}")
+        lines.append(f"  classes it knew that are not here: {_format_names(taken.lost_classes)}")
     if channels != own_channels:
         lines.append(f"  first convolution adapted from {channels} to {own_channels} channels")
     if taken.initial:
-        lines.append(f"  not there, initial values: {_listed(_summarise(taken.initial))}")
+        lines.append(f"  not there, initial values: {_format_names(_summarise(taken.initial))}")
     if taken.unused:
-        lines.append(f"  there, not used here: {_listed(_summarise(taken.unused))}")
+        lines.append(f"  there, not used here: {_format_names(_summarise(taken.unused))}")
     return "\n".join(map(for_terminal, lines))
 
 
-def _listed(names: Sequence[str]) -> str:
+def _format_names(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
 
 

@@ -1,4 +1,4 @@
-"""Settings from every side, merged into one config before jsonargparse sees them: later beats earlier."""
+"""Merges settings from configs, checkpoints and options into one config for jsonargparse: later replaces earlier."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ SECTION_CLASSES = {
 """The classes whose arguments the sections are."""
 
 DEEPEST = 8
-"""Config files that name one another."""
+"""Most config files that name one another in a chain."""
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -52,7 +52,7 @@ def merge_settings(
 
 
 def _is_overridden(option: Option, layer: Any, before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Return whether a layer that is typed after an option sets it again, or another class that it is no longer of."""
+    """Return whether a layer after an option sets it again, or replaces the class that the option belongs to."""
     if option.name and not option.appends and has_key(layer, option.keys):
         return True
     for count in range(1, len(option.keys)):
@@ -89,7 +89,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _read_layer(option: Option, arguments: Arguments, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what an option sets as a part of a config; None for what is left to the parser."""
+    """Return the part of a config that an option sets; None for an option that is left to the parser."""
     value = option.value
     if value is None or not option.name or option.appends:
         return None
@@ -120,7 +120,7 @@ def _read_layer(option: Option, arguments: Arguments, settings: dict[str, Any]) 
 
 
 def _parse_mapping(text: str, name: str) -> dict[Any, Any] | None:
-    """Return settings that are given as text; None where the text is something else."""
+    """Parse settings that are given as text; return None for other text."""
     if is_file(text) or not any(mark in text for mark in ("{", ":")):
         return None
     content = parse_yaml(text, name)
@@ -130,10 +130,10 @@ def _parse_mapping(text: str, name: str) -> dict[Any, Any] | None:
 def expand(content: Mapping[Any, Any], folder: Path, depth: int = 0) -> dict[str, Any]:
     """Return a config, or a section of it, in its longest form, so that every setting has one place.
 
-    Dotted keys are nested, files that it names are read, relative to its folder, and a class that stands for itself
+    Dotted keys are nested, the files in it are read, relative to its folder, and a class given by name only
     becomes its `class_path`.
     """
-    whole: dict[str, Any] = {}
+    full: dict[str, Any] = {}
     for key, value in content.items():
         path, is_section = str(key), str(key) in SECTIONS
         if is_section and isinstance(value, str) and value.endswith(SUFFIXES):
@@ -143,8 +143,8 @@ def expand(content: Mapping[Any, Any], folder: Path, depth: int = 0) -> dict[str
             value = expand(value, folder, depth)
         else:
             value = _expand_slot(path, value, folder, depth)
-        whole = merged(whole, nest_value(path, value))
-    return whole
+        full = merged(full, nest_value(path, value))
+    return full
 
 
 def expand_part(content: Any, folder: Path, depth: int = 0) -> Any:

@@ -1,4 +1,4 @@
-"""jsonargparse with errors for people.
+"""Parsers of jsonargparse with readable errors.
 
 jsonargparse prints a page of usage before an error, and accepts abbreviated options. Here an error is one message with
 a suggestion.
@@ -18,7 +18,7 @@ from segapp.errors import MisuseError
 
 
 class ClearErrors(jsonargparse.ArgumentParser):
-    """A parser whose errors are one `MisuseError` sentence."""
+    """A parser that raises a `MisuseError` with one message."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise instead of printing usage and exiting."""
@@ -41,7 +41,7 @@ class FunctionParser(ClearErrors):
     _bare: str | None = None
 
     def add_function_arguments(self, function: Callable[..., Any], *rest: Any, **kwargs: Any) -> list[str]:
-        """Add an option for every parameter, and note which are lists and flags."""
+        """Add an option for every parameter, and record which are lists and flags."""
         kinds, parameters = get_type_hints(function), inspect.signature(function).parameters
         self._lists = frozenset(f"--{name}" for name in parameters if _takes_a_list(kinds[name]))
         self._flags = frozenset(f"--{name}" for name in parameters if kinds[name] is bool)

@@ -1,4 +1,4 @@
-"""What jsonargparse and argparse complain about, said in one sentence with a suggestion."""
+"""Rewrites messages of jsonargparse and argparse as one sentence with a suggestion."""
 
 import difflib
 import inspect
@@ -21,15 +21,15 @@ CLASS_MODULES = (
     "torch.optim",
     "torch.optim.lr_scheduler",
 )
-"""Where the classes that configs name mostly live."""
+"""Modules of most classes in configs."""
 
 _TYPED_AS = {"data.seed": "seed_everything"}
-"""Settings that are filled from another one, which is what the person typed."""
+"""Settings that are filled from another one, which the user typed."""
 
 _KEY = re.compile(r'Parser key "([^"]+)":\s*')
 _CLASS_PATH = re.compile(r"class_path '([\w.]+)'")
 _UNKNOWN = re.compile(r"Option '([^']+)' is not accepted|does not accept option '([^']+)'")
-_ALREADY_SAID = re.compile(
+_ALREADY_CLEAR = re.compile(
     r"^\s*- ((?:[\w.]+: expected|expected|there is no|[\w., ]+ must be given).*\.)$", re.MULTILINE
 )
 _NO_ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
@@ -54,7 +54,7 @@ def rewrite_message(message: str, parser: ArgumentParser, bare_option: str | Non
 
     Args:
         message: The message.
-        parser: Knows the options there are.
+        parser: The parser, whose options are suggested.
         bare_option: The option whose values may come first, without it.
     """
     options = [option for action in parser._actions for option in action.option_strings]
@@ -95,10 +95,7 @@ def describe_unknown_option(word: str, options: Sequence[str]) -> str:
 
 
 def _explain_missing(names: str) -> str:
-    """Explain missing settings: `fit.model.net, fit.data.source` without a config.
-
-    Bare arguments of a class otherwise.
-    """
+    """Explain missing settings, such as `fit.model.net, fit.data.source`, or bare arguments of a class."""
     names = re.sub(r"\b(?:fit|validate|test)\.", "", names)
     start = ": start from a complete config, as --config configs/unet.yaml" if "." in names else ""
     return f"{names} must be given{start}."
@@ -145,21 +142,18 @@ def describe_missing_file(path: Path) -> str | None:
 
 
 def _explain_wrong_class(text: str) -> str | None:
-    """Explain what is wrong with a class that was named.
-
-    Where a value can be read in several ways, in the user's way.
-    """
-    if said := _ALREADY_SAID.search(text):
-        return said.group(1)
+    """Explain what is wrong with a class in the settings; of several readings of a value, the user's counts."""
+    if clear := _ALREADY_CLEAR.search(text):
+        return clear.group(1)
     if found := _NO_ATTRIBUTE.search(text):
         module, name = found.groups()
         return f"there is no {name!r} in {module}{suggest(name, _list_public_classes(module))}."
     if found := _NO_MODULE.search(text):
-        named = _CLASS_PATH.search(text)  # Python names the first part that is missing, the person wrote all of it
+        named = _CLASS_PATH.search(text)  # Python names the first missing part, the user wrote the full path
         module = named.group(1).rpartition(".")[0] if named else found.group(1)
         return f"there is no module {module!r}{suggest(module, CLASS_MODULES)}."
     if (found := _NO_PATH.search(text)) and not _NUMBER.search(text):
-        return _shorten_name(found.group(1))
+        return _explain_bare_name(found.group(1))
     if found := _NOT_CALLABLE.search(text):
         return f"{found.group(1)} does not make a {_format_type(found.group(2))}."
     if refused := _NOT_A_KIND.findall(text):
@@ -167,7 +161,7 @@ def _explain_wrong_class(text: str) -> str | None:
     return None
 
 
-def _shorten_name(name: str) -> str:
+def _explain_bare_name(name: str) -> str:
     paths = {
         public: f"{module}.{public}" for module in reversed(CLASS_MODULES) for public in _list_public_classes(module)
     }
@@ -184,13 +178,13 @@ def _explain_wrong_value(text: str) -> str | None:
     got, offered = _GOT.search(text), [_format_type(kind) for kind in _EXPECTED.findall(text)]
     if got is None or not offered:
         return None
-    if missing := _class_missing(got.group(1), offered):
+    if missing := _explain_missing_class(got.group(1), offered):
         return missing
     return f"expected {' or '.join(dict.fromkeys(offered))}, got {_flatten(got.group(1))}"
 
 
-def _class_missing(got: str, offered: Sequence[str]) -> str | None:
-    """Return the message for settings of an object that do not say which class it is of; None for other values."""
+def _explain_missing_class(got: str, offered: Sequence[str]) -> str | None:
+    """Return the message for settings of an object without its class; None for other values."""
     if "class_path" in got or not got.startswith(("{", "Namespace(", "NestedArg(")):
         return None
     bases = {name for kind in offered for name in re.findall(r"(\w+)(?: is abstract)?$", kind)}

@@ -1,4 +1,4 @@
-"""The settings of a run in plain types, as its config.yaml and its checkpoints keep them."""
+"""Collects the settings of a run in plain types, for its config.yaml and its checkpoints."""
 
 from enum import Enum
 from typing import Any
@@ -7,7 +7,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 KEPT = ("name", "seed_everything", "init_from", "model", "data", "trainer")
-"""What is kept: not where it was written, nor what was asked for once."""
+"""The settings that are kept: not the output folder, nor options for one call."""
 
 
 def collect_config(parser: ArgumentParser, settings: Namespace) -> dict[str, Any]:

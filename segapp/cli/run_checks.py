@@ -1,4 +1,4 @@
-"""The settings of a run, checked and completed before anything is made from them."""
+"""Checks and completes the settings of a run before objects are made from them."""
 
 import os
 from typing import Any
@@ -32,7 +32,7 @@ def check_trainer(settings: Namespace, verb: str) -> None:
 
 
 def fill_trainer(trainer: Any) -> None:
-    """Choose what was left open, in place: the precision, and the processes that torchrun has started."""
+    """Fill in missing settings in place: the precision, and the processes that torchrun has started."""
     if trainer.precision is None:
         trainer.precision = choose_precision(str(trainer.accelerator), _name_strategy(trainer))
         print_message(f"precision: {trainer.precision} (the fastest safe one here; --trainer.precision overrides)")

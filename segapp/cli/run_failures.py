@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from segapp.checkpoints.building import brief
+from segapp.checkpoints.building import shorten_error
 from segapp.errors import MisuseError, SegappError
 from segapp.training.failures import explain_known_failure
 from segapp.training.watchdog import explain_lost_process
@@ -26,15 +26,15 @@ def explain_failure(
     models: tuple[dict[str, Any] | None, dict[str, Any]],
     processes: int,
 ) -> SegappError | None:
-    """Return the error that a user can act on; None for one that nobody knows, which keeps its traceback.
+    """Return the error that a user can act on; None for an unknown one, which keeps its traceback.
 
     Args:
         error: What was raised.
         verb: `fit`, `validate` or `test`.
         settings: All settings of the run.
-        folder: Where it is written.
+        folder: The folder of the run.
         models: The model section that the checkpoint was trained with, None without one, and that of this run.
-        processes: How many processes work on it.
+        processes: The number of processes of the run.
     """
     if isinstance(error, ValueError) and any(name in str(error) for name in CHECKED_LATE):
         return MisuseError(" ".join(str(error).split()))
@@ -65,7 +65,7 @@ def explain_unfit_weights(
     why = "; ".join(changed) or f"no setting differs, so its class has changed ({lines[-1].strip().rstrip('.')})"
     return MisuseError(
         f"the weights of {path} do not fit the network: {why}. "
-        "Leave that as it was; another network is a new run's (segapp fit without --ckpt_path)."
+        "Restore these settings, or train another network in a new run (segapp fit without --ckpt_path)."
     )
 
 
@@ -80,19 +80,20 @@ def _find_differences(old: Any, new: Any, place: str) -> Iterator[tuple[str, Any
 
 
 def explain_unrestored(error: Exception, path: str | None) -> MisuseError | None:
-    """Return the message for a checkpoint with whose state Lightning or the optimiser failed; None for other errors."""
+    """Explain that Lightning or the optimiser failed with the state of a checkpoint; return None for other errors."""
     frames = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
     is_restoring = any(frame.name == "checkpoint_connector.py" for frame in frames)
     if path is None or not (is_restoring or _is_in_optimizer(frames)):
         return None
     return MisuseError(
-        f"{path}: a damaged checkpoint, training cannot go on from it ({type(error).__name__}: {brief(error)}). Give "
-        "another of its run, or start a new one from its weights: segapp fit --init_from."
+        f"{path}: a damaged checkpoint, training cannot resume from it ({type(error).__name__}: "
+        f"{shorten_error(error)}). "
+        "Give another of its run, or start a new one from its weights: segapp fit --init_from."
     )
 
 
 def _is_in_optimizer(frames: Sequence[Path]) -> bool:
-    """Return whether the innermost frames of an error are of torch, and among them of an optimiser or a scheduler."""
+    """Return whether the innermost frames of an error are torch's, one of them an optimiser's or a scheduler's."""
     for frame in reversed(frames):
         if "torch" not in frame.parts:
             return False

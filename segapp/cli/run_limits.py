@@ -7,10 +7,10 @@ from lightning.pytorch.callbacks import Timer
 
 
 def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None:
-    """Explain that a run has reached its end already, or return None.
+    """Explain that a run has reached its limit already; return None where it has not.
 
     Args:
-        checkpoint: What it would go on from.
+        checkpoint: The checkpoint that the run would resume from.
         trainer: The trainer's settings, for `max_epochs`, `max_steps` and `max_time`.
     """
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
@@ -18,12 +18,12 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
         if 0 < (trainer[name] or -1) <= done:
             return (
                 f"nothing is left to train: the run has done {done} of {trainer[name]} {name.removeprefix('max_')}; "
-                f"to go on, give more with --trainer.{name}, say {2 * trainer[name]}."
+                f"to continue, give more with --trainer.{name}, say {2 * trainer[name]}."
             )
     used = [state["time_elapsed"]["train"] for key, state in checkpoint["callbacks"].items() if key.startswith("Timer")]
     if trainer["max_time"] and used and used[0] >= (Timer(trainer["max_time"]).time_remaining() or math.inf):
         return (
-            f"nothing is left to train: the run has had its {trainer['max_time']}; to go on, give more in all with "
+            f"nothing is left to train: the run has used its {trainer['max_time']}; to continue, give more in all with "
             "--trainer.max_time."
         )
     return None
@@ -32,6 +32,6 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
 def explain_cut(steps: int, command: str) -> str:
     """Explain that a limit ended a run in the middle of an epoch, after `steps`, and how `command` continues it."""
     return (
-        f"a limit ended it in the middle of an epoch, after {steps} steps; it goes on with "
+        f"a limit ended it in the middle of an epoch, after {steps} steps; continue with "
         f"a larger --trainer.max_steps or --trainer.max_time: {command}"
     )

@@ -4,9 +4,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 
 def add_run_options(parser: LightningArgumentParser) -> None:
-    """Add the options that say where a run is written, and what it starts from."""
+    """Add the options for a run's folder and its start."""
     parser.add_argument("--name", type=str, default="unet", help="The run is written to runs/<name>/<time>.")
-    about_jobs = "The run is written to runs/<name>/<job>; the same job again goes on where it stopped."
+    about_jobs = "The run is written to runs/<name>/<job>; the same job again resumes where it stopped."
     foreign = "Class or package outside segapp that the checkpoint may use; repeat it."
     parser.add_argument("--allow", type=str | None, default=None, help=foreign)
     parser.add_argument("--job", type=str | None, default=None, help=about_jobs)

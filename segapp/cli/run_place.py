@@ -1,4 +1,4 @@
-"""Where a run is written: the folder of a fit, or that of an evaluation beside its checkpoint."""
+"""Chooses the folder of a fit, or that of an evaluation beside its checkpoint."""
 
 import os
 from pathlib import Path
@@ -18,16 +18,16 @@ from segapp.training.run_folder import (
 
 
 def place_fit(settings: Namespace, arguments: Arguments) -> tuple[Path, bool]:
-    """Return the folder of a fit, and whether it is not that of the checkpoint it goes on from.
+    """Return the folder of a fit, and whether it is that of the checkpoint it resumes.
 
-    Raises MisuseError where an option asks for another folder than the one of a run that goes on.
+    Raises MisuseError where an option asks for another folder than that of a resumed run.
     """
     run = _find_run(settings)
     if run is not None:
         refuse_other_folder(run, [name for name in FOLDER_OPTIONS if arguments.get(name)])
         refuse_links_out(run)  # a folder from elsewhere could have the run's files written anywhere
-        return run, False
-    return make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ)), True
+        return run, True
+    return make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ)), False
 
 
 def place_results(settings: Namespace, arguments: Arguments) -> Path:

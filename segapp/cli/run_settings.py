@@ -1,4 +1,4 @@
-"""The settings of a run: those of its checkpoint or bundle, the configs and what was typed, as one config."""
+"""Gathers the settings of a run: those of its checkpoint or bundle, the configs and the options, as one config."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +18,11 @@ from segapp.training.console import print_message
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a run is made from.
+    """The settings of a run, for the parser.
 
     Attributes:
-        words: What jsonargparse parses: one config, and the options whose types only it knows.
-        checkpoint: The checkpoint that the run goes on from or scores, None without one.
+        words: The command line for jsonargparse: one config, and the options whose types only it knows.
+        checkpoint: The checkpoint that the run resumes or scores, None without one.
         restored: The settings that came from the checkpoint, None without one.
     """
 
@@ -35,7 +35,7 @@ def gather_settings(arguments: Arguments, bundle: Bundle | None) -> RunSettings:
     """Merge the settings of a checkpoint or bundle, the configs and the options; later beats earlier.
 
     Raises:
-        MisuseError: The checkpoint does not say what is needed, or an option cannot be applied to a bundle.
+        MisuseError: The checkpoint lacks needed settings, or an option cannot be applied to a bundle.
     """
     path = arguments.get("--ckpt_path")
     checkpoint = restored = None

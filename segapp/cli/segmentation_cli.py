@@ -16,8 +16,8 @@ from segapp.checkpoints.roles import ROOMS
 from segapp.checkpoints.trust import limited_imports
 from segapp.cli.arguments import Arguments
 from segapp.cli.checkpoint_agreement import refuse_costly_parts, refuse_other_classes, restore_splits
-from segapp.cli.checkpoint_settings import classes_of, place_loggers, replace_network_settings
-from segapp.cli.init_from import init_from
+from segapp.cli.checkpoint_settings import list_classes, place_loggers, replace_network_settings
+from segapp.cli.init_from import load_initial_weights
 from segapp.cli.interrupts import restore_handlers
 from segapp.cli.parser import ClearErrors
 from segapp.cli.plain_config import collect_config
@@ -46,7 +46,7 @@ from segapp.training.trainer_settings import (
 
 
 class SegmentationParser(ClearErrors, LightningArgumentParser):
-    """Lightning's parser with errors for people."""
+    """Lightning's parser with readable errors."""
 
 
 class SegmentationCLI(LightningCLI):
@@ -60,7 +60,7 @@ class SegmentationCLI(LightningCLI):
         path = arguments.get("--ckpt_path")
         is_scored = path is not None and arguments.command != "fit" and is_bundle(path)
         self.bundle = read_bundle(path) if path is not None and is_scored else None  # scored in place of a checkpoint
-        self._net: dict[str, Any] | None = None  # as it was begun with, where a checkpoint fills it
+        self._net: dict[str, Any] | None = None  # the network's settings, where a checkpoint brings its weights
         self._restored: dict[str, Any] | None = None  # the settings that came from a checkpoint
         exact = {"allow_abbrev": False}
         super().__init__(
@@ -118,15 +118,15 @@ class SegmentationCLI(LightningCLI):
         """Do nothing: `parse_arguments` has done it, in the right order."""
 
     def before_instantiate_classes(self) -> None:
-        """Resolve what was left open, so that the run's config says what was done."""
-        restore_handlers()  # from here on there is something to tidy up
+        """Fill in missing settings, so that the run's config holds all of them."""
+        restore_handlers()  # from here on there is something to clean up
         settings = self.config[self.subcommand]
         check_trainer(settings, str(self.subcommand))
         fill_trainer(settings.trainer)
         check_run(settings, self.typed, has_split=self.checkpoint is not None or self.bundle is not None)
         if settings.dry_run:
             self.measure, self.folder = Measure(), make_scratch_folder()
-            settings.ckpt_path = None  # its settings and its data are measured, not what is left of it
+            settings.ckpt_path = None  # a dry run measures the whole run, not its remaining part
         elif self.subcommand == "fit":
             self._place_fit(settings)
         else:
@@ -134,11 +134,11 @@ class SegmentationCLI(LightningCLI):
         place_loggers(settings.trainer, self.folder)
 
     def _place_fit(self, settings: Namespace) -> None:
-        """Choose the folder of a fit; the job that a launcher started again goes on from its last checkpoint."""
-        self.folder, is_new = place_fit(settings, self.typed)
+        """Choose the folder of a fit; a job that a launcher restarts resumes from its last checkpoint."""
+        self.folder, is_resumed = place_fit(settings, self.typed)
         print_message(f"run: {self.folder}")
-        if is_new and (last := find_last_checkpoint(self.folder)):
-            print_message(f"going on from {last}")
+        if not is_resumed and (last := find_last_checkpoint(self.folder)):
+            print_message(f"resuming from {last}")
             self.checkpoint = read_checkpoint(str(last))
             settings.ckpt_path = str(last)
             settings.new_split = False  # it has one already
@@ -146,25 +146,25 @@ class SegmentationCLI(LightningCLI):
             print_message(message)
 
     def instantiate_classes(self) -> None:
-        """Make every initial weight a function of (seed, its name).
+        """Make the objects of the run; every initial weight is a function of the seed and its name.
 
         Runs that share a part start from the same weights there.
         """
         if self.checkpoint is not None:
             self._prepare_for_checkpoint(self.checkpoint)
         try:
-            with self._imports(classes_of(self._collect_config())), NamedInit() as drawn:
+            with self._imports(list_classes(self._collect_config())), NamedInit() as sampled_weights:
                 super().instantiate_classes()
         except (ValueError, TypeError) as error:
             raise explain_refusal(error) from error
         if self.subcommand != "fit":
             return
-        kept = drawn.resample(self.model.net, int(self._get(self.config, "seed_everything")))
+        kept = sampled_weights.resample(self.model.net, int(self._get(self.config, "seed_everything")))
         if kept:
             print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")
 
     def _prepare_for_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let the network fetch nothing, and look at what it and the data cost before anything is made."""
+        """Prevent downloads of the network, and check its size and the data before anything is made."""
         settings, own = self.config[self.subcommand], self.typed.named_classes
         path = str(settings.ckpt_path or self.typed.get("--ckpt_path"))  # a dry run loads none
         record, plain = checkpoint["segapp"], self._collect_config()
@@ -177,12 +177,12 @@ class SegmentationCLI(LightningCLI):
         refuse_costly_parts(path, checkpoint, settings.model.net.as_dict(), plain["data"]["source"], self.typed)
 
     def after_instantiate_classes(self) -> None:
-        """Score what the checkpoint was not trained on: its own split, wherever the images are now."""
+        """Start from other weights, or check the classes and restore the split of the checkpoint."""
         if self.bundle is not None:
             refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
         start = self._get(self.config, "init_from")
         if self.checkpoint is None and self.subcommand == "fit" and start:
-            print_message(init_from(start, self.model.net, self.model.spec))
+            print_message(load_initial_weights(start, self.model.net, self.model.spec))
         if self.checkpoint is None:
             return
         record = self.checkpoint["segapp"]
@@ -244,12 +244,12 @@ class SegmentationCLI(LightningCLI):
         return super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True, **quiet}
 
     def before_fit(self) -> None:
-        """Link the newest run under a name of its own."""
+        """Link the newest run as `latest`."""
         if self.measure is None:
             link_latest(self.folder)
 
     def after_fit(self) -> None:
-        """Report the best validation, where it is kept, and the next command."""
+        """Print the best validation, its checkpoint, and the next command."""
         if not self.trainer.is_global_zero:
             return
         if self.measure is not None:

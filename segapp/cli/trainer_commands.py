@@ -1,7 +1,7 @@
-"""`segapp fit`, `validate` and `test`: Lightning's command line, with its traps closed.
+"""`segapp fit`, `validate` and `test`: Lightning's command line, without its traps.
 
-* The settings a checkpoint was trained with lie below everything else, so that a checkpoint alone restores model and
-  data, and whatever the user types or names in a config beats it.
+* The settings of a checkpoint come first, so that a checkpoint alone restores model and
+  data, and all that the user types or names in a config overrides them.
 * Scoring without a usable checkpoint is refused, as are URLs and pickles that hold code.
 * Runs have one place and one set of files, whatever the verb.
 """

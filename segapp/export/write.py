@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from segapp import __version__
-from segapp.checkpoints.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, make_manifest, names
+from segapp.checkpoints.bundle import MANIFEST, SPEC, VERIFICATION, Dtype, Format, make_manifest, name_networks
 from segapp.checkpoints.bundle_weights import load_weights
 from segapp.errors import MisuseError, SegappError
 from segapp.export.convert import convert_to_onnx, convert_to_openvino, export_program, save_weights, store_half
@@ -72,7 +72,9 @@ def write_bundle(
     """
     with write_folder_atomically(output) as folder:
         checks: list[Check] = []
-        for number, (network, name) in enumerate(zip(networks, names(request.format, len(networks)), strict=True)):
+        for number, (network, name) in enumerate(
+            zip(networks, name_networks(request.format, len(networks)), strict=True)
+        ):
             report(f"network {number + 1} of {len(networks)}: converting to {request.format}, {request.dtype}")
             path = folder / name
             exported = _convert(network, spec, request, path)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from segapp.checkpoints.building import build_own, build_part
+from segapp.checkpoints.building import build_part, build_user_part
 from segapp.checkpoints.roles import SOURCE
 from segapp.datasets.source import Source
 from segapp.errors import MisuseError
@@ -20,7 +20,7 @@ def build_source(where: str | Path, data: Mapping[str, Any], allowed: Sequence[s
     """
     source = data.get("source") or {}
     if allowed is None:
-        return build_own(where, Source, SOURCE.name, source)  # type: ignore[type-abstract]
+        return build_user_part(where, Source, SOURCE.name, source)  # type: ignore[type-abstract]
     made = build_part(where, Source, SOURCE, source, allowed)  # type: ignore[type-abstract]
     check_root(where, source.get("init_args", {}).get("root"), "work where it was trained")
     return made

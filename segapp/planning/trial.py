@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from segapp.batch import Batch
-from segapp.checkpoints.building import build_own
+from segapp.checkpoints.building import build_user_part
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.worker_processes import choose_workers
 from segapp.planning.decisions import Decision, build_config
@@ -87,4 +87,4 @@ def _count_windows(size: tuple[int, ...], window: tuple[int, int], overlap: floa
 
 def _build(kind: Any, class_path: str, init_args: dict[str, Any]) -> Any:
     settings = {"class_path": class_path, "init_args": init_args}
-    return build_own(ORIGIN, kind, class_path.rsplit(".", 1)[-1], settings)
+    return build_user_part(ORIGIN, kind, class_path.rsplit(".", 1)[-1], settings)

@@ -16,7 +16,7 @@ from segapp.batch import Batch
 from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
 from segapp.checkpoints.optimizer_state import require_fitting_state
-from segapp.checkpoints.record import record_of
+from segapp.checkpoints.record import make_record
 from segapp.checkpoints.roles import LOSS
 from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
@@ -147,7 +147,7 @@ class SegmentationModule(ScoringModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the record of the network, unless `segapp fit` has added it, and the epoch's loss so far."""
         if "segapp" not in checkpoint:
-            checkpoint["segapp"] = record_of(self)
+            checkpoint["segapp"] = make_record(self)
         checkpoint["segapp"]["train_loss"] = self.train_loss.sums
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

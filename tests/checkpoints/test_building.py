@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from segapp.checkpoints.building import offline
+from segapp.checkpoints.building import make_offline
 from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.errors import MisuseError
 from segapp.models import BlockStyle, PlainEncoder, UNet
@@ -46,10 +46,10 @@ def test_files_that_training_began_from_are_not_read_again():
         "class_path": "segapp.models.smp.SmpEncoder",
         "init_args": {"name": "tu-resnet10t", "options": {"checkpoint_path": "/secret", "cache_dir": "/x", "out": 1}},
     }
-    settings = offline({"class_path": "segapp.models.UNet", "init_args": {"encoder": encoder}}, [])
+    settings = make_offline({"class_path": "segapp.models.UNet", "init_args": {"encoder": encoder}}, [])
     assert settings["init_args"]["encoder"]["init_args"]["options"] == {"out": 1}
     mine = {"class_path": THRESHOLD, "init_args": {"cache_dir": "http://mine"}}
-    assert offline(mine, ALLOWED)["init_args"]["cache_dir"] == "http://mine"
+    assert make_offline(mine, ALLOWED)["init_args"]["cache_dir"] == "http://mine"
 
 
 @pytest.mark.parametrize("net", ["Other", "Threshold"])

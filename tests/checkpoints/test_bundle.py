@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from segapp.checkpoints.bundle import FILES, is_bundle, make_manifest, names, read_bundle
+from segapp.checkpoints.bundle import FILES, is_bundle, make_manifest, name_networks, read_bundle
 from segapp.errors import MisuseError
 from tests.inference.checkpoints import make_spec
 
@@ -15,7 +15,7 @@ def write_bundle(folder, format="onnx", count=1, damage=None):
     manifest = make_manifest(format, "fp32", count, "1.0", True) | (damage or {})
     (folder / "bundle.json").write_text(json.dumps(manifest))
     (folder / "spec.json").write_text(json.dumps(make_spec().to_dict()))
-    for name in names(format, count):
+    for name in name_networks(format, count):
         for suffix in FILES[format]:
             (folder / name).with_suffix(suffix).touch()
     return folder

@@ -3,13 +3,13 @@
 import pytest
 
 from segapp.checkpoints.merge import (
-    changed,
     flatten_settings,
     get_value,
     is_same_class,
     merge_arguments,
     merged,
     nest_value,
+    override_values,
 )
 
 NET = {"class_path": "a.Net", "init_args": {"depth": 3, "norm": "batch"}}
@@ -44,7 +44,7 @@ def test_what_is_no_mapping_is_one_value(below, above):
 
 def test_settings_of_dotted_keys_prevail_in_their_order():
     config = {"a": {"class_path": "A", "init_args": {"x": 1}}, "b": 1}
-    found = changed(config, {"a.class_path": "B", "a.init_args.y": 2, "c.d": [3]})
+    found = override_values(config, {"a.class_path": "B", "a.init_args.y": 2, "c.d": [3]})
     assert found == {"a": {"class_path": "B", "init_args": {"y": 2}}, "b": 1, "c": {"d": [3]}}
     assert config["a"]["class_path"] == "A"
 
@@ -53,7 +53,7 @@ def test_flat_settings_nest_to_the_same_config():
     config = {"a": {"b": {"c": 1}, "d": {}}, "e": [{"f": 2}], "g": None}
     flat = flatten_settings(config)
     assert flat == {"a.b.c": 1, "a.d": {}, "e": [{"f": 2}], "g": None}
-    assert changed({}, flat) == config
+    assert override_values({}, flat) == config
     assert nest_value("a.b.c", 1) == {"a": {"b": {"c": 1}}}
 
 

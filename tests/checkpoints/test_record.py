@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from segapp.checkpoints.record import record_of
+from segapp.checkpoints.record import make_record
 from segapp.checkpoints.version import VERSION
 from segapp.datasets import Folder
 from segapp.losses import DiceCrossEntropy
@@ -29,7 +29,7 @@ def make_data():
 
 
 def test_with_data_the_record_holds_all_that_scoring_needs():
-    found = record_of(make_module(data=make_data()))
+    found = make_record(make_module(data=make_data()))
     assert (found["version"], found["spec"]) == (VERSION, make_spec().to_dict())
     assert found["scores"] == {"val/loss": 0.5}
     assert found["splits"] == {"train": ["a"], "val": ["b"], "test": []}
@@ -47,19 +47,19 @@ def test_with_data_the_record_holds_all_that_scoring_needs():
 
 
 def test_without_data_a_checkpoint_serves_prediction_only():
-    found = record_of(make_module())
+    found = make_record(make_module())
     assert found["net"]["class_path"] == "segapp.models.UNet"
     assert (found["config"], found["splits"]) == ({}, {})
 
 
 def test_a_loss_that_does_not_say_how_it_was_made_leaves_prediction():
     with pytest.warns(UserWarning, match="segapp test cannot use .*CrossEntropyLoss"):
-        found = record_of(make_module(loss=nn.CrossEntropyLoss(ignore_index=255), data=make_data()))
+        found = make_record(make_module(loss=nn.CrossEntropyLoss(ignore_index=255), data=make_data()))
     assert found["net"]["class_path"] == "segapp.models.UNet"
     assert found["config"] == {}
 
 
 def test_a_network_that_does_not_say_how_it_was_made_is_warned_of():
     with pytest.warns(UserWarning, match="segapp cannot use this checkpoint .*Conv2d"):
-        found = record_of(make_module(net=nn.Conv2d(3, 2, 1), data=make_data()))
+        found = make_record(make_module(net=nn.Conv2d(3, 2, 1), data=make_data()))
     assert (found["net"], found["config"]) == ({}, {})

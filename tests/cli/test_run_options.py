@@ -3,7 +3,7 @@
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from segapp.cli.early_checks import PLAIN
+from segapp.cli.early_checks import TOP_LEVEL
 from segapp.cli.run_options import add_run_options
 
 
@@ -19,4 +19,4 @@ def test_a_run_needs_none_of_them():
 
 
 def test_the_early_look_knows_every_plain_option():
-    assert set(vars(parse())) <= set(PLAIN)
+    assert set(vars(parse())) <= set(TOP_LEVEL)

@@ -31,18 +31,18 @@ def make_settings(checkpoint: str | None = None, root: str | None = None, job: s
 
 
 def test_a_new_fit_has_a_folder_of_its_own():
-    folder, is_new = place_fit(make_settings(job="one"), Arguments("fit", []))
-    assert (folder, is_new) == (Path("runs/new/one"), True) and folder.is_dir()
+    folder, is_resumed = place_fit(make_settings(job="one"), Arguments("fit", []))
+    assert (folder, is_resumed) == (Path("runs/new/one"), False) and folder.is_dir()
 
 
-def test_a_fit_that_goes_on_stays_in_its_folder(checkpoint):
-    folder, is_new = place_fit(make_settings(checkpoint), Arguments("fit", []))
-    assert folder == Path(checkpoint).parents[1] and not is_new
+def test_a_resumed_fit_stays_in_its_folder(checkpoint):
+    folder, is_resumed = place_fit(make_settings(checkpoint), Arguments("fit", []))
+    assert folder == Path(checkpoint).parents[1] and is_resumed
     with pytest.raises(MisuseError, match="--name"):
         place_fit(make_settings(checkpoint), Arguments("fit", ["--name", "x"]))
 
 
-def test_a_fit_goes_on_in_no_folder_with_links_out(checkpoint, tmp_path):
+def test_a_fit_resumes_in_no_folder_with_links_out(checkpoint, tmp_path):
     (tmp_path / "home").mkdir()
     (Path(checkpoint).parents[1] / "samples").symlink_to(tmp_path / "home")
     with pytest.raises(MisuseError, match="samples: a link"):

@@ -155,7 +155,7 @@ def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place, capsys):
 @pytest.mark.parametrize(
     ("longer", "sentence"),
     [
-        ([], "the run has done 2 of 2 epochs; to go on, give more with --trainer.max_epochs, say 4."),
+        ([], "the run has done 2 of 2 epochs; to continue, give more with --trainer.max_epochs, say 4."),
         (
             ["--trainer.max_epochs", "9", "--trainer.max_steps", "2"],
             "of 2 steps; to go on, give more with --trainer.",
@@ -292,7 +292,7 @@ def test_weights_alone_are_nothing_to_go_on_from(trained, place, capsys):
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"exp_avg": torch.zeros(1)}, "exp_avg of a parameter"), ({"exp_avg_sq": None}, "training cannot go on")],
+    [({"exp_avg": torch.zeros(1)}, "exp_avg of a parameter"), ({"exp_avg_sq": None}, "training cannot resume")],
     ids=["other shape", "missing"],
 )
 def test_an_optimiser_that_does_not_fit_the_network_is_refused(wrong, words, trained, place, capsys):

@@ -1,6 +1,6 @@
 """Alternatives change what they name and nothing else."""
 
-from segapp.checkpoints.merge import changed, flatten_settings, get_value
+from segapp.checkpoints.merge import flatten_settings, get_value, override_values
 from segapp.planning.alternatives import list_alternatives
 
 PLANNED = {
@@ -28,7 +28,7 @@ def test_every_alternative_changes_the_settings_that_it_names():
     assert len({one.name for one in found}) == len(found) == 8
     before = flatten_settings(PLANNED)
     for one in found:
-        after = flatten_settings(changed(PLANNED, one.settings))
+        after = flatten_settings(override_values(PLANNED, one.settings))
         assert {key for key in after if after[key] != before.get(key)} == set(one.settings)
 
 
@@ -38,9 +38,11 @@ def test_rates_are_a_factor_of_three_apart():
 
 
 def test_only_what_the_plan_has_can_be_changed():
-    plain = changed(PLANNED, {"model.net.init_args": {"encoder": {"class_path": "x", "init_args": {"name": "y"}}}})
+    plain = override_values(
+        PLANNED, {"model.net.init_args": {"encoder": {"class_path": "x", "init_args": {"name": "y"}}}}
+    )
     plain = {**plain, "model": {**plain["model"], "net": {"class_path": "x", "init_args": {"name": "y"}}}}
-    plain = changed(plain, {"data.crop": None, "data.augment": [], "model.loss": {"class_path": "z"}})
+    plain = override_values(plain, {"data.crop": None, "data.augment": [], "model.loss": {"class_path": "z"}})
     assert [set(one.settings) for one in list_alternatives(plain)] == [{"model.optimizer.init_args.lr"}] * 2
 
 

@@ -6,7 +6,7 @@
 # The hosts are network namespaces joined by a virtual cable. The cable is pulled without a word to anybody: no
 # connection is reset, so only time-outs can notice. The process group gives up after 30 s, torchrun starts the
 # processes of the first host again, which wait for the second; its torchrun, started again by a loop as systemd or
-# Kubernetes would, joins when the cable is back. Both go on from last.ckpt of their job.
+# Kubernetes would, joins when the cable is back. Both resume from last.ckpt of their job.
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "needs root, to make network namespaces"; exit 2; }
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -79,7 +79,7 @@ say "back"
 await "$epochs" 300
 for pid in "${pids[@]}"; do wait "$pid" || fail "a host ended with $?"; done
 say "both hosts are done"
-grep -q "going on from $run/checkpoints/last.ckpt" host1.log host2.log || fail "nobody went on from the last checkpoint"
+grep -q "resuming from $run/checkpoints/last.ckpt" host1.log host2.log || fail "no host resumed from the last checkpoint"
 [ "$(ls runs/tiny)" = two-hosts ] || fail "there is more than one run: $(ls runs/tiny)"
 expected=$(seq 1 "$epochs" | tr '\n' ' ')
 found=$(tail -n +2 "$run/metrics.csv" | cut -d, -f1 | tr '\n' ' ')

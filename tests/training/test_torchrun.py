@@ -46,7 +46,7 @@ def test_two_processes_make_one_run_and_the_same_job_goes_on(tmp_path):
     assert epochs(run) == [1]
 
     printed = torchrun("fit", "--config", str(TINY), "--trainer.max_epochs", "3", "--job", "j", folder=tmp_path)
-    assert printed.count("going on from") == 1
+    assert printed.count("resuming from") == 1
     assert sorted((tmp_path / "runs").glob("*/*")) == [run, run.with_name("latest")]
     assert epochs(run) == [1, 2, 3]
     last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)

@@ -4,7 +4,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from segapp.checkpoints.merge import changed, get_value
+from segapp.checkpoints.merge import get_value, override_values
 from segapp.datasets import Contiguous, Source, Split
 from segapp.errors import MisuseError
 from segapp.lab.study.config import Study, Variant
@@ -39,7 +39,7 @@ def read_folds(path: Path, folds: int) -> Study:
     common |= {"contiguous": isinstance(split, Contiguous), "stratify": bool(getattr(split, "stratify", False))}
     within = _describe_split(source, given)
     variants = tuple(
-        Variant(name_fold(number), {}, changed(config, _choose_fold(common | {"fold": number}, within)))
+        Variant(name_fold(number), {}, override_values(config, _choose_fold(common | {"fold": number}, within)))
         for number in range(folds)
     )
     name = get_value(config, "name") or path.stem

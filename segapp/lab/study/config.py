@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from segapp.checkpoints.merge import changed, merged
+from segapp.checkpoints.merge import merged, override_values
 from segapp.errors import MisuseError
 from segapp.system.yaml_files import read_yaml
 
@@ -165,14 +165,14 @@ def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Variant, ...]:
     for section in ("data", "model"):
         if text.get(section):
             config = merged(config, {section: _read(Path(text[section]))})
-    config = changed(config, text.get("set") or {})
+    config = override_values(config, text.get("set") or {})
     axes = [_read_axis(path, name, values) for name, values in (text.get("grid") or {}).items()]
     variants = []
     for choice in itertools.product(*(values.items() for _, values in axes)):
         settings = {key: value for _, (_, level) in zip(axes, choice, strict=True) for key, value in level.items()}
         levels = {axis: name for (axis, _), (name, _) in zip(axes, choice, strict=True)}
         name = ", ".join(levels.values()) or "base"
-        variants.append(Variant(name, levels, changed(config, settings)))
+        variants.append(Variant(name, levels, override_values(config, settings)))
     folders = [variant.folder for variant in variants]
     twice = [variant.name for variant in variants if folders.count(variant.folder) > 1]
     if twice:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from segapp.checkpoints.merge import changed, flatten_settings, get_value, merged
+from segapp.checkpoints.merge import flatten_settings, get_value, merged, override_values
 from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
@@ -176,7 +176,7 @@ def _write_config(job: StudyJob, variant: Variant, folder: Path) -> None:
         "seed_everything": job.seed,
         "trainer.default_root_dir": str(folder.parent),
     }
-    config = changed(merged(quiet, variant.config), own)
+    config = override_values(merged(quiet, variant.config), own)
     path = job.folder / CONFIG
     if path.is_file():
         _require_same(path, config, folder)

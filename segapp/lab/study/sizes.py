@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from segapp.checkpoints.building import build_network
-from segapp.checkpoints.merge import changed, get_value
+from segapp.checkpoints.merge import get_value, override_values
 from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
@@ -75,15 +75,15 @@ def _matched(variant: Variant, matching: Matching, target: int, source: Source, 
     build = _builder(variant.name, variant.config, source)
 
     def build_with_widths(chosen: list[int]) -> nn.Module:
-        return build(changed(variant.config, {key: chosen})["model"]["net"])
+        return build(override_values(variant.config, {key: chosen})["model"]["net"])
 
     if before is not None and _fits(build_with_widths, before, target, matching.tolerance):
-        return replace(variant, config=changed(variant.config, {key: before}))
+        return replace(variant, config=override_values(variant.config, {key: before}))
     try:
         found = match_params(build_with_widths, widths, target, matching.tolerance)
     except MisuseError as error:
         raise MisuseError(f"{variant.name}: {error}") from error
-    return replace(variant, config=changed(variant.config, {key: [int(width) for width in found]}))
+    return replace(variant, config=override_values(variant.config, {key: [int(width) for width in found]}))
 
 
 def _fits(build: Callable[[list[int]], nn.Module], widths: list[int], target: int, tolerance: float) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from segapp.checkpoints.merge import changed, get_value
+from segapp.checkpoints.merge import get_value, override_values
 from segapp.errors import MisuseError, SegappError
 from segapp.lab.study.config import Study, Variant
 from segapp.lab.study.jobs import plan_jobs
@@ -134,7 +134,7 @@ def shorten(config: dict[str, Any], seconds: float, budget: float) -> dict[str, 
     """
     steps = max(LEAST_STEPS, round(int(get_value(config, "trainer.max_steps")) * seconds / budget))
     time = {"class_path": "segapp.callbacks.TimeBudget", "init_args": {"minutes": round(seconds / 60, 3)}}
-    return changed(
+    return override_values(
         config,
         {
             "trainer.max_steps": steps,
@@ -154,7 +154,7 @@ def _run(
     place: Executor,
 ) -> list[Result]:
     short = shorten(config, this.seconds, budget)
-    variants = tuple(Variant(one, {}, changed(short, settings[one])) for one in this.competitors)
+    variants = tuple(Variant(one, {}, override_values(short, settings[one])) for one in this.competitors)
     place_of_round = folder / f"round-{this.number}"
     study = Study(place_of_round.name, "", "", variants, this.seeds, score_on="validate")
     jobs = plan_jobs(study, place_of_round)

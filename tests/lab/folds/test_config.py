@@ -2,7 +2,7 @@
 
 import pytest
 
-from segapp.checkpoints.merge import changed, get_value
+from segapp.checkpoints.merge import get_value, override_values
 from segapp.errors import MisuseError
 from segapp.lab.folds.config import SPLIT, read_folds
 from tests.lab.folds.sample import CONFIG, write_config, write_data
@@ -16,7 +16,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def read(folder, folds=3, **changes):
-    return read_folds(write_config(folder / "mine.yaml", changed(CONFIG, changes)), folds)
+    return read_folds(write_config(folder / "mine.yaml", override_values(CONFIG, changes)), folds)
 
 
 def test_each_fold_is_the_config_with_another_split(folder):
@@ -27,7 +27,7 @@ def test_each_fold_is_the_config_with_another_split(folder):
     assert {split["class_path"] for split in splits} == {"segapp.datasets.KFold"}
     assert all(split["init_args"]["within"] == get_value(CONFIG, SPLIT) for split in splits)
     for variant, split in zip(study.variants, splits, strict=True):
-        assert changed(variant.config, {SPLIT: get_value(CONFIG, SPLIT)}) == CONFIG
+        assert override_values(variant.config, {SPLIT: get_value(CONFIG, SPLIT)}) == CONFIG
         assert split["init_args"]["seed"] == 1
 
 
