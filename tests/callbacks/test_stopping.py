@@ -205,7 +205,7 @@ def test_a_run_that_has_had_its_time_says_so(tmp_path, monkeypatch, capsys):
     torch.save(checkpoint, last)
     longer = ["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "3"]
     assert main(longer) == 0
-    assert "nothing is left to train: the run has had its 00:01:00:00" in capsys.readouterr().out
+    assert "nothing is left to train: the run has used its 00:01:00:00" in capsys.readouterr().out
     assert main([*longer, "--trainer.max_time", "00:02:00:00"]) == 0
     assert torch.load(last, weights_only=True)["global_step"] == 15
 

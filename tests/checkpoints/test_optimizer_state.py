@@ -1,4 +1,4 @@
-"""The state of an optimiser fits the network it goes on with, or is refused before torch computes with it."""
+"""The state of an optimiser fits the network it is restored into, or is refused before torch computes with it."""
 
 from copy import deepcopy
 
