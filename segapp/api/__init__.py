@@ -1,1 +1,1 @@
-"""What scripts and notebooks use: load a network, predict, evaluate, and the callbacks of a training."""
+"""The functions for scripts and notebooks: load a network, predict, evaluate, and the callbacks of a training."""

@@ -21,7 +21,7 @@ REMEDY = "scale its values to uint8, or to floating point in [0, 1], and give th
 
 
 class Model:
-    """A trained network, or the mean of several, and all that it knows about its data.
+    """A trained network, or the mean of several, with its description of the data.
 
     Args:
         paths: Checkpoints of `segapp fit` or of a Lightning Trainer, or bundles of `segapp export`.

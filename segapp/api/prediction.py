@@ -41,7 +41,7 @@ class Prediction:
         height, width = image.shape[:2]
         kept = self._make_probabilities() if len(self.classes) * height * width <= KEPT_VALUES else None
         self.mask = engine.segment(image, kept)
-        """(H, W) uint8 class indices, with small objects and holes removed where the options say so."""
+        """(H, W) uint8 class indices, with small objects and holes removed by the options."""
         if kept is not None:
             self.__dict__["probabilities"] = kept  # the value of the cached property
 

@@ -1,4 +1,4 @@
-"""What a parameter's type says about the plain values it takes. A type that nobody knows is `Any`."""
+"""Finds which plain values a parameter takes, by its type. An unknown type is `Any`."""
 
 import inspect
 import types

@@ -24,7 +24,7 @@ class Role:
     only: tuple[str, ...] = ()
     """Where Lightning's rooms also hold what writes, fetches or calls: the classes that are free."""
     closed: tuple[str, ...] = ()
-    """Arguments that open a file, whatever their type says."""
+    """Arguments that open a file, whatever their type."""
     own: tuple[str, ...] = ()
     """Arguments that are the user's own to choose, and not taken from a file."""
 

@@ -1,4 +1,4 @@
-"""`segapp compare`: finished runs set against each other."""
+"""`segapp compare`: compares finished runs."""
 
 import shlex
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def compare(
     overwrite: bool = False,
     allow: list[str] = [],  # noqa: B006 - only read; a list is what the command line gives and shows
 ) -> int:
-    """Set finished runs against each other: segapp compare RUN RUN [RUN ...].
+    """Compare finished runs: segapp compare RUN RUN [RUN ...].
 
     Every other run is compared with the first one, image by image: settings that differ, learning curves, differences
     of every score with 95 % intervals, and the images on which a run wins and loses most. Each run needs an evaluation
@@ -48,9 +48,9 @@ def compare(
         score: Score per image by which wins and losses are chosen: a column of per_image.csv without a class.
         pictures: Wins, and as many losses, that are shown of every run.
         neighbours: So many images that follow each other by name are one group, as slices of one tissue;
-            default: groups as the data set says.
+            default: the groups of the data set.
         overwrite: Write into a folder that is not empty.
-        allow: Class or package outside segapp that the runs may use, for networks and data sets of your own.
+        allow: Class or package outside segapp that the runs may use, for user-defined networks and data sets.
     """
     folder = Path(output)
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
@@ -104,9 +104,9 @@ def _report(
 
 
 def _names(runs: Sequence[str], given: Sequence[str]) -> list[str]:
-    """Name the runs as given, with as much of the ends of their paths as is needed to distinguish them.
+    """Name the runs as given, followed by as much of their paths as distinguishes them.
 
-    They differ as names of folders too, since each run's examples lie in one.
+    The names also differ as names of folders, since each run's examples lie in one.
     """
     paths = [Path(run).resolve() for run in runs]
     if len(set(paths)) < len(paths):
@@ -138,7 +138,7 @@ def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder
     groups = {item.name: item.group for item in source.items("test" if verb == "test" else "val")}
     return Result(
         variant=name,
-        seed=0,  # paired by image alone, whatever the runs' own seeds are
+        seed=0,  # paired by image alone; the runs' seeds do not matter
         run=run,
         evaluation=evaluation,
         examples=folder / "examples" / make_slug(name),
@@ -148,7 +148,7 @@ def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder
 
 
 def _find_results(run: Path, verb: str) -> Path:
-    """Find the newest results of the run's best checkpoint; results that do not name what they scored count as such."""
+    """Find the newest results of the run's best checkpoint; results without a checkpoint's name count too."""
     records = sorted(run.glob(f"{verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime)
     scored = {record: Path(str(read_json(record).get("checkpoint") or "best.ckpt")).name for record in records}
     of_best = [record for record, checkpoint in scored.items() if checkpoint == "best.ckpt"]
@@ -173,9 +173,9 @@ def _require_same_images(results: Sequence[Result], images: Sequence[str]) -> No
 def _rank_images(
     results: Sequence[Result], images: Sequence[str], score: str, count: int
 ) -> list[tuple[str, list[str]]]:
-    """Rank, per run, the images on which it is furthest above and below the first one.
+    """Rank the images on which each run is furthest above and below the first run.
 
-    Where no class is there and none was found there is no score; beside a false alarm that is the best one.
+    An image without a class in target and prediction has no score; it counts as the best score.
     """
     less = is_lower_better(score)
     of_each = [np.array([result.images[name][score] for name in images]) for result in results]

@@ -1,4 +1,4 @@
-"""`segapp doctor`: what usually goes wrong on a machine or in a container, before it does."""
+"""`segapp doctor`: finds common problems of a machine or container before a training."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from segapp.system.facts import gather
 
 
 def doctor(runs: str = "runs") -> int:
-    """Look at this machine, or the container we are in, and say what would go wrong in a training.
+    """Check this machine or container, and report what would go wrong in a training.
 
     One line per check: ok, warning or problem, what was found, what to do. The exit code is 1 when there is a problem.
     Nothing is changed and nothing is fetched.

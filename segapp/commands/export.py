@@ -1,4 +1,4 @@
-"""`segapp export`: from a checkpoint to a bundle that predicts elsewhere."""
+"""`segapp export`: writes a checkpoint as a bundle that predicts without its training code."""
 
 import shlex
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def export(
     """Write a trained network as a bundle that predicts without its training code.
 
     A bundle is a folder: the network with its normalisation inside, for any batch and image size, and spec.json,
-    what it needs to know about images. `segapp predict` and `segapp test` take it wherever they take a checkpoint.
+    which describes the images. `segapp predict` and `segapp test` take it wherever they take a checkpoint.
     The bundle is always compared with the checkpoint; if they differ, nothing is written and the exit code is 1.
 
     Args:
@@ -43,16 +43,16 @@ def export(
         output: The folder to make; must not exist.
         dtype: How weights are kept. fp16: half the size, computed as before. int8: a quarter, and faster on CPUs;
             calibrated on half of the images given, verified on the other half.
-        images: Folder of images like those it will see, to verify with and to calibrate int8. Default: generated ones.
-        max_delta: Largest difference of a logit, as a share of the largest logit. Default: by dtype.
-        max_changed: Largest share of pixels whose class changes. Default: by dtype.
+        images: Folder of typical images, to verify with and to calibrate int8. Default: generated ones.
+        max_delta: Largest difference of a logit, as a fraction of the largest logit. Default: by dtype.
+        max_changed: Largest fraction of pixels whose class changes. Default: by dtype.
         augment: Saved in the bundle: see every window also flipped (horizontal, vertical) or turned (rotations), in
             all combinations, and average; repeat it for several.
         scales: Saved in the bundle: see every window at these sizes, 1 being its own; repeat it.
         average: Saved in the bundle: what is averaged, at first probabilities.
         min_object: Saved in the bundle: PIXELS or CLASS=PIXELS, smaller objects go to what surrounds them; repeat it.
         min_hole: Saved in the bundle: PIXELS or CLASS=PIXELS, smaller holes are filled; repeat it.
-        allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
+        allow: Class or package outside segapp that the checkpoint may use, for user-defined networks.
     """
     target = Path(output)
     if target.exists():

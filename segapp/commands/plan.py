@@ -31,7 +31,7 @@ def plan(
 ) -> int:
     """Look at images and masks, measure a few training steps, and write a complete configuration for `segapp fit`.
 
-    Every decision stands in the YAML with its reason and numbers as a comment; beside it, a page of the same name
+    Every decision is in the YAML with its reason and numbers as a comment; beside it, a page of the same name
     shows what was measured. Change whatever you know better. docs/plan.md has the rules.
 
     Args:
@@ -110,11 +110,11 @@ def _tune(count: int, request: Request) -> int:
         print("interrupted; the same command continues.")
         return 130
     write_csv(folder / "tune.csv", outcome.rows)
-    told = describe_outcome(outcome)
+    summary = describe_outcome(outcome)
     settings = next((one.settings for one in alternatives if one.name == outcome.winner), {})
     decisions = change_decisions(begun.decisions, settings, f"Chosen by --tune: {outcome.winner}.")
-    write_plan(request.path, decisions, f"{begun.heading}\n\n{told}")
-    print(f"{told}\nwritten: {request.path}, {request.page}; every run: {folder / 'tune.csv'}")
+    write_plan(request.path, decisions, f"{begun.heading}\n\n{summary}")
+    print(f"{summary}\nwritten: {request.path}, {request.page}; every run: {folder / 'tune.csv'}")
     print(f"next: segapp fit --config {request.path}")
     return 0
 

@@ -1,4 +1,4 @@
-"""`segapp predict`: a trained network applied to a folder of images."""
+"""`segapp predict`: applies a trained network to a folder of images."""
 
 import sys
 import time
@@ -48,15 +48,15 @@ def predict(
     intensity: str | None = None,
     allow: list[str] = [],  # noqa: B006
 ) -> int:
-    """Write what a trained network sees in every image of a folder.
+    """Write the predictions of a trained network for every image of a folder.
 
     No config is needed, the checkpoint knows its classes and how to read images. Images may have any size;
     sub-folders are kept. Masks have the image's height and width and hold class indices: as PNG with the classes'
     colours, for TIFF images as TIFF with their georeference, for a volume as one volume of the same geometry. A broken
     image is reported and skipped, and the exit code is 1. The areas of the classes in every image are in per_image.csv.
 
-    Every kind has a sub-folder of the output folder, output/mask for masks, beside classes.json, which says what their
-    values are. An interrupted run goes on when the same command is given again: manifest.csv says what is done.
+    Every kind has a sub-folder of the output folder, output/mask for masks, beside classes.json, which explains their
+    values. The same command resumes an interrupted run: manifest.csv lists what is done.
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
@@ -73,7 +73,7 @@ def predict(
             else starts with RANK and WORLD_SIZE set share them too.
         precision: Arithmetic; default: as trained where the device computes it natively, else 32-true.
         window: Side of the square windows that large images are cut into; default: as in validation.
-        overlap: Share of a window that its neighbour also sees, in [0, 1); default: as in validation.
+        overlap: Fraction of a window that its neighbour also sees, in [0, 1); default: as in validation.
         batch_size: Windows computed at once; default: 1 on a CPU, 16 on a GPU.
         augment: See every window also flipped (horizontal: left to right, vertical: top to bottom) or turned by
             90 degrees (rotations), in all combinations, and average; repeat it for several. none: as it is.
@@ -150,7 +150,8 @@ def predict(
                     tqdm.write(for_terminal(message), file=sys.stderr)
     except KeyboardInterrupt:
         tqdm.write(
-            f"interrupted after {done} of {len(todo)} images; every file written is whole; the same command goes on.",
+            f"interrupted after {done} of {len(todo)} images; every file written is complete. The same command "
+            "resumes.",
             file=sys.stderr,
         )
         return 130
@@ -176,7 +177,7 @@ def _open_networks(
     precision: Precision | None,
     batch_size: int | None,
 ) -> Networks:
-    """Open the checkpoints or bundles; what can be refused without them is refused first."""
+    """Open the checkpoints or bundles, after the checks that need none of them."""
     if batch_size is not None and batch_size < 1:
         raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
     return open_networks(_check_paths(ckpt_path), allow, device, precision)

@@ -1,4 +1,4 @@
-"""How overlapping windows share a pixel."""
+"""Computes the weights with which overlapping windows are averaged."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,7 +12,7 @@ def compute_profile(blend: Blend, length: int) -> np.ndarray:
     """Compute (length,) float32 in (0, 1]: how much weight a window has from one of its edges to the other.
 
     `gaussian` has a standard deviation of an eighth of the window (nnU-Net, https://doi.org/10.1038/s41592-020-01008-z),
-    `cosine` is the Hann window between its zeros, `none` trusts every pixel alike.
+    `cosine` is the Hann window between its zeros, `none` weighs every pixel alike.
     """
     position = (np.arange(length) + 0.5) / length  # symmetric, and never on an edge
     shapes = {

@@ -1,4 +1,4 @@
-"""From an image of any size to logits and class indices, in memory that does not grow with its height."""
+"""Computes logits and class indices of images of any size, in memory that does not grow with their height."""
 
 import logging
 import math
@@ -44,7 +44,7 @@ class Engine:
     """One path from images to logits, for validation, test and prediction, whatever the runtime.
 
     Every call of the runtime has the shape (batch, C, *spec.window), so results depend on the image alone. `readers`
-    batches are read ahead at once.
+    batches are prefetched at once.
     """
 
     def __init__(self, runtime: "Runtime", spec: Spec, batch: int = 1, readers: int = 1) -> None:
@@ -82,7 +82,7 @@ class Engine:
     def stream(self, images: Iterable[ReadableImage]) -> Generator[tuple[ReadableImage, Iterator[Band]], None, None]:
         """Yield every image with its blocks; a batch that one image leaves unfilled takes windows of the next.
 
-        Take the blocks of an image before the next image: what is left of them then is skipped. What is wrong with
+        Take the blocks of an image before the next image: the remaining ones are skipped. The error of
         an image is raised by its own blocks, and the next image follows.
         """
         with closing(self._compute_windows(images)) as computed:
@@ -104,7 +104,7 @@ class Engine:
         return self.runtime.sum_confidence(band.logits)
 
     def segment(self, image: ReadableImage, probabilities: np.ndarray | None = None) -> np.ndarray:
-        """Return the (H, W) uint8 class indices of the complete image, cleaned as the spec says.
+        """Return the (H, W) uint8 class indices of the complete image, after the postprocessing of the spec.
 
         Args:
             image: The image.
@@ -138,7 +138,7 @@ class Engine:
     def _compute_batches(self, batches: Iterable[Batch]) -> Generator[tuple[Batch, Errors, "Array"], None, None]:
         """Yield every batch with the errors of its windows, and the logits (B, K, *window) of the others.
 
-        `readers` threads read ahead, a batch each. Where the runtime takes several calls at once, as many threads
+        `readers` threads prefetch, a batch each. Where the runtime takes several calls at once, as many threads
         compute.
         """
         count = self.runtime.parallel
@@ -158,7 +158,7 @@ class Engine:
             return errors, None
         try:
             logits = self.runtime(images)
-        except SegappError as error:  # of the machine or the network, not of an image: others will fare no better
+        except SegappError as error:  # of the machine or the network: other images would fail too
             raise FatalError(str(error), error.exit_code) from error
         expected = (len(images), self.spec.num_classes, *self.spec.window)
         wrong = tuple(logits.shape) != expected
@@ -200,7 +200,7 @@ class Engine:
                 yield Band(y, done[:, : bottom - y], x)
 
     def _copy(self, view: "Array") -> "Array":
-        """Copy a view into memory of its own, so that the memory of its window is released."""
+        """Copy a view into separate memory, so that the memory of its window is released."""
         copy = self.runtime.zeros(tuple(view.shape))
         copy[...] = view
         return copy

@@ -1,4 +1,4 @@
-"""From the path of a checkpoint or a bundle, or of several, to the network that predicts and its spec."""
+"""Opens checkpoints and bundles for prediction: one network, or the networks of an ensemble."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -118,7 +118,7 @@ def make_engine(
         window: Side in pixels of the square windows; default: the spec's.
         overlap: Fraction of a window that its neighbour also sees; default: the spec's.
         batch_size: Windows computed at once; default: 1 on a CPU, 16 on a GPU.
-        readers: Batches that are read ahead at once.
+        readers: Batches that are prefetched at once.
 
     Raises:
         MisuseError: The spec cannot have such windows.

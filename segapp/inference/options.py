@@ -1,4 +1,4 @@
-"""What a user chooses to get better predictions, on a command line and in a saved spec."""
+"""The options that improve predictions, on the command line and in a saved spec."""
 
 from collections.abc import Sequence
 from dataclasses import replace

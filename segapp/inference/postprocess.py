@@ -1,8 +1,8 @@
-"""Objects and holes too small to be meant are taken out of class indices.
+"""Removes objects and holes below a size from class indices.
 
 Both work on connected regions of the finished class indices of an image, after its windows were blended: no object is
 cut by a window's border, and tiling changes nothing. Large images come in bands of rows. A region of fewer than n
-pixels spans fewer than n rows, so looking n rows beyond a band decides exactly as the whole image would.
+pixels spans fewer than n rows, so n more rows around a band give exactly the result of the whole image.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ import numpy as np
 from segapp.spec import Spec
 
 OBJECT, HOLE = 8, 4
-"""Neighbours of a pixel: objects hang together across corners, so holes do not."""
+"""Neighbours of a pixel: objects are connected across corners, so holes are not."""
 
 
 def cleans(spec: Spec) -> bool:
@@ -40,7 +40,7 @@ def clean(indices: np.ndarray, spec: Spec) -> np.ndarray:
 def clean_bands(bands: Iterable[np.ndarray], spec: Spec) -> Iterator[np.ndarray]:
     """Clean bands (h, W) uint8 of an image from top to bottom: joined they equal `clean` of the complete image.
 
-    Holds `margin(spec)` rows above and below what it works on.
+    Keeps `compute_margin(spec)` rows above and below the rows that are yielded.
     """
     reach = compute_margin(spec)
     held = np.empty((0, 0), np.uint8)  # rows that are due, after up to `reach` rows of context
@@ -48,7 +48,7 @@ def clean_bands(bands: Iterable[np.ndarray], spec: Spec) -> Iterator[np.ndarray]
     for band in bands:
         held = np.concatenate([held, band]) if held.size else band
         ready = len(held) - above - reach
-        if ready >= max(len(band), reach):  # not before it is worth looking at the context again
+        if ready >= max(len(band), reach):  # not before enough new rows justify computing the context again
             yield clean(held, spec)[above : above + ready]
             done = above + ready
             held, above = held[max(done - reach, 0) :], min(done, reach)

@@ -1,4 +1,4 @@
-"""Work that runs ahead in threads, a bounded distance."""
+"""Computes the next few items of a sequence in threads."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -18,9 +18,9 @@ def prefetch(
 ) -> Generator[tuple[Item, Future[Result]], None, None]:
     """Yield each item with its `function(item)`, in order, while threads compute the next `depth` items.
 
-    `items` is drawn from in the caller's thread. An error of one item is raised by that item's `result()` only.
-    Every thread calls `begin` first. When the caller stops, work not begun is dropped and work begun is waited for;
-    when the items end, all of it is: the caller may hold futures that it has not looked at yet.
+    `items` is iterated in the caller's thread. An error of one item is raised by that item's `result()` only.
+    Every thread calls `begin` first. When the caller stops, pending work is cancelled and running work is waited for;
+    when the items end, all work is waited for: the caller may hold futures that it has not read yet.
     """
     pending: deque[tuple[Item, Future[Result]]] = deque()
     executor = ThreadPoolExecutor(workers, initializer=begin)

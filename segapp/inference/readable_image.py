@@ -1,4 +1,4 @@
-"""What the engine reads from: an image under a name, whose windows can be read."""
+"""The contract of images that the engine reads: a name, a shape, and windows."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,15 +8,15 @@ import numpy as np
 from segapp.errors import MisuseError
 
 ROUNDING = 1e-3
-"""What resampling may overshoot."""
+"""How far resampled values may overshoot [0, 1]."""
 
 
 class ReadableImage(Protocol):
-    """What the engine reads from: `segapp.io.Image` under a name, or pixels in memory."""
+    """An image for the engine: `segapp.io.Image` under a name, or pixels in memory."""
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """The name of the image in error messages."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""To the size a network was trained at, and its logits back."""
+"""Resizes images to the size a network was trained at, and its logits back."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from segapp.inference.runtime import Array, Runtime
 
 MAX_RESIZED_PIXELS = 2**28
-"""Height x width that is read whole at most (16,384 x 16,384), as `segapp.io` decodes."""
+"""Most pixels, height x width, of an image that is resized (16,384 x 16,384), as many as `segapp.io` decodes."""
 
 
 def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

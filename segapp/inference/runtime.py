@@ -1,4 +1,4 @@
-"""What computes logits, and where they live."""
+"""The contract of what computes logits, and its implementation by torch."""
 
 import os
 from typing import Any, Protocol
@@ -25,20 +25,20 @@ AT_ONCE = 4
 
 STATISTICS = (nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
 POOLED = ("SqueezeExcite", "SEModule", "GlobalResponseNorm", "GlobalResponseNormMlp")
-"""Names of timm's and segmentation-models-pytorch's modules that average over the whole of what they see."""
+"""Names of timm's and segmentation-models-pytorch's modules that average over the whole window."""
 
 
 class Runtime(Protocol):
     """A network in evaluation, whatever executes it."""
 
     window_statistics: bool
-    """Whether it normalises or pools over all that it sees, so that a window's logits depend on the whole window."""
+    """Whether it normalises or pools over the whole window, so that every logit depends on all its pixels."""
 
     parallel: int
-    """Calls that may run at once, each in a thread of its own that called `share_cores` first."""
+    """Calls that may run at once, each in a separate thread that called `share_cores` first."""
 
     def share_cores(self) -> None:
-        """Leave the other calls their part of the cores."""
+        """Leave the other parallel calls their fraction of the cores."""
 
     def __call__(self, images: np.ndarray) -> Array:
         """Compute (B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""

@@ -1,4 +1,4 @@
-"""The windows of images, and batches of them as the network takes them."""
+"""Lists the windows of images, and reads them in batches for the network."""
 
 import logging
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The windows of one image, by the rows and columns where they start; `seen` is the image as it is cut up."""
+    """The windows of one image, by the rows and columns where they start; `seen` is the image at the network's size."""
 
     image: ReadableImage
     seen: ReadableImage
@@ -31,7 +31,7 @@ class Grid:
     xs: list[int]
     error: SegappError | None = None
     left: Event = field(default_factory=Event)
-    """Set when the next image was asked for: what is not computed by then need not be."""
+    """Set when the next image is requested: windows that are not computed by then are skipped."""
 
 
 Batch = list[tuple[Grid, int, int]]
@@ -42,7 +42,7 @@ Errors = list[SegappError | None]
 def make_grid(image: ReadableImage, spec: Spec, window_statistics: bool) -> Grid:
     """Make the grid of an image's windows, in the size that the network sees; an error of the image is kept in it.
 
-    `window_statistics`: whether the network normalises over all that it sees, which is told once.
+    `window_statistics`: whether the network normalises over the whole window, which is logged once.
     """
     try:
         if image.shape[2] != spec.channels:

@@ -1,4 +1,4 @@
-"""Where the windows of an image lie, and what a window sees beyond the image's edge."""
+"""Computes the positions of an image's windows, and the pixels of a window beyond the image's edge."""
 
 import numpy as np
 

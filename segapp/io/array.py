@@ -1,4 +1,4 @@
-"""An image in memory, brought to the channels and the range of a network as an image file is."""
+"""Converts an image in memory to the channels and the range of a network, as is done for image files."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def scale_array(pixels: np.ndarray, channels: int, intensity: Intensity) -> np.n
 
     Raises:
         MisuseError: Another shape, type or number of channels; values that are not finite, or that the intensity does
-            not say how to scale.
+            cannot scale.
     """
     pixels = _require_image(pixels)
     if pixels.shape[2] != channels:

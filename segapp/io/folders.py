@@ -1,4 +1,4 @@
-"""A walk through the folders below a folder that follows links and enters each folder once."""
+"""Walks through the folders below a folder; follows links and enters each folder once."""
 
 import os
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ def walk_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield `root` and every folder below it with the names of its files, both in order, without hidden folders.
 
     Links are followed, each real folder is entered once, and a link that leads back to a folder above `root` is not
-    taken: what lies beside the images is not part of them. Pipes, devices and links that lead nowhere are among the
-    names: whoever reads them reports them.
+    taken: folders beside the images are not part of them. Pipes, devices and broken links are among the
+    names: reading them reports the error.
     """
     above = {_identify(folder.stat()) for folder in real_path(root).parents}
     entered: set[tuple[int, int]] = set()
@@ -33,7 +33,7 @@ def walk_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def _identify(status: os.stat_result) -> tuple[int, int]:
-    """Return what two paths of one folder share: comparing paths without links takes the square of their depth."""
+    """Return the same value for all paths of one folder: comparing resolved paths takes the square of their depth."""
     return status.st_dev, status.st_ino
 
 
@@ -45,5 +45,5 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def real_path(path: Path) -> Path:
-    """Return `path` without links; one that leads back to itself is left as it stands, where `resolve` raises."""
+    """Return `path` without links; a link to itself is left unchanged, where `resolve` raises."""
     return Path(os.path.realpath(path))

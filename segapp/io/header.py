@@ -20,19 +20,19 @@ class Header:
     bands: int
     """Stored values per pixel: 1 for palette files, alpha counted."""
     dtype: np.dtype[Any]
-    """Of the values that decoding delivers; never bool."""
+    """The dtype of decoded values; never bool."""
     white: int = 255
     """The largest value of a uint8 file: 1, 3 or 15 where it packs several pixels into a byte."""
     white_is_zero: bool = False
-    """TIFF's MinIsWhite: the values are to be read upside down."""
+    """TIFF's MinIsWhite: the values are inverted, 0 is white."""
     alpha: int | None = None
-    """The band that is alpha, where format or tags say so."""
+    """The band that is alpha, by the format or its tags."""
     transparent: tuple[int, ...] | None = None
     """The stored values of transparent pixels, where the file has such a colour instead of alpha."""
     nodata: float | None = None
     """The stored value of pixels that were not measured."""
     has_mask: bool = False
-    """Whether another page of the file says which pixels were measured."""
+    """Whether another page of the file marks the measured pixels."""
     pages_advice: str | None = None
     """How to save pages as channels, where the bands are pages that may be slices, moments or channels; else None."""
     lossy: str | None = None

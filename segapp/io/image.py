@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 STORED = Intensity()
 
 NAMED = (1, 3)
-"""Numbers of channels that networks for grey and for RGB have: that many pages must say that they are channels."""
+"""Numbers of channels that networks for grey and for RGB have: that many pages must be marked as channels."""
 
 OVERVIEW_FROM = 2**24  # pixels: up to 4096 x 4096, statistics come from every one
 OVERVIEW_GRID, OVERVIEW_SIDE = 16, 128  # beyond, from 16 by 16 windows: 4 million pixels of it
@@ -32,8 +32,8 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Open
 class Image:
     """One image file of any supported format, kind of number and size.
 
-    `channels` asks for so many: grey becomes 3 by repetition, RGB becomes 1 by luminance, a band that calls itself
-    alpha is used where it is asked for, pages that the file does not call channels are where there are not 1 or 3.
+    `channels` is the number to deliver: grey becomes 3 by repetition, RGB becomes 1 by luminance, a band marked as
+    alpha is used if the number includes it, pages not marked as channels are used unless there are 1 or 3.
     Anything else that differs is refused. Pixels that were not measured (GeoTIFF's nodata, a mask page) are in no
     statistics and become 0. Nothing is opened before the first use; everything raises SegappError naming the file.
     """

@@ -1,4 +1,4 @@
-"""The map from stored values to [0, 1]: affine for each channel, then clipped."""
+"""Maps stored values to [0, 1]: affine for each channel, then clipped."""
 
 from collections.abc import Iterable
 

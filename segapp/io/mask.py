@@ -1,4 +1,4 @@
-"""The pixels of a mask file and what its format says about them, in the same terms for every format."""
+"""Reads the pixels of a mask file and their properties, in the same terms for every format."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ class MaskPixels:
     values: np.ndarray
     """(H, W, C) as stored, without alpha, MinIsWhite inverted; the indices of a palette."""
     largest: float
-    """What white is stored as; 1 for floating point."""
+    """The stored value of white; 1 for floating point."""
     palette: np.ndarray | None = None
     """(256, 3) uint8: the colours of the indices."""
     transparency: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""The physical size of a pixel, which ImageJ and OME write into the description of a TIFF."""
+"""Reads the physical size of a pixel, which ImageJ and OME write into the description of a TIFF."""
 
 import math
 import re
@@ -23,7 +23,7 @@ LARGEST_DESCRIPTION = 2**24
 
 
 def read_pixel_size(description: str, density: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Return height and width of a pixel in µm, or None where the description says nothing of them.
+    """Return height and width of a pixel in µm, or None where the description has none.
 
     Args:
         description: Of the first page.

@@ -1,4 +1,4 @@
-"""Files as they are stored: the format found by content, windows upright, errors in one message."""
+"""Reads files as they are stored: the format is found by content, windows are upright, errors are one message."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def read_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> np.nda
 def find_missing(file: Path | FilePart, pixels: np.ndarray, y: int, x: int) -> np.ndarray | None:
     """Return (h, w) bool: where the stored (h, w, C) `pixels` at (y, x) were not measured; None if all were.
 
-    That is where all bands hold the file's nodata value, or where its mask page says so.
+    A pixel is missing where all bands hold the file's nodata value, or by its mask page.
     """
     file = as_file_part(file)
     header = _open(file).header

@@ -70,7 +70,7 @@ def _remove_if_unlocked(path: Path) -> None:
         if _lock(lock, wait=False) and _is_still(path, lock):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError:
-        return  # a folder that may not be written; whoever writes in it will say so
+        return  # a folder that may not be written; writing in it reports the error
     finally:
         os.close(lock)
 

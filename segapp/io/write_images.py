@@ -1,4 +1,4 @@
-"""Image and mask files: written in the format of their suffix, complete or not at all."""
+"""Writes image and mask files in the format of their suffix, complete or not at all."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ def write_mask(path: Path, values: np.ndarray, palette: Palette | None, meta: Ma
 
 @contextmanager
 def open_mask(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter) -> Iterator[MaskSink]:
-    """Give a writer for the rows of a mask file, which stands at `path` once all are added.
+    """Give a sink for the rows of a mask file, which exists at `path` once all are added.
 
     Args:
         path: The file; its suffix decides the format. One of several parts holds a mask for each, such as a volume.

@@ -1,7 +1,7 @@
-"""Areas of pixels, where a file says in what unit they were measured.
+"""Computes the areas of pixels, where a file gives the unit of measurement.
 
-Dots per inch say how large an image is to be printed; cameras, scanners and editors write some number that nobody
-measured. What counts are the sizes that microscopes write (ImageJ's unit, OME's PhysicalSize) and georeferences.
+Dots per inch are the size of a print; cameras, scanners and editors write a number that was not
+measured. Only the sizes that microscopes write (ImageJ's unit, OME's PhysicalSize) and georeferences are used.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Images of another depth than a network was trained on: what is refused, and what may be said of them instead."""
+"""Refuses images of another depth than a network was trained on, and parses the option that scales them."""
 
 from typing import get_args
 
@@ -9,14 +9,14 @@ from segapp.io import Image
 from segapp.spec import Intensity, IntensityKind
 
 MOST_CHANNELS = 16
-"""That a network may take."""
+"""Most channels of a network."""
 
 NUMBERS = {"range": 2, "percentile": 2}
-"""How many numbers follow a kind."""
+"""The count of numbers after each kind."""
 
 
 def parse_intensity(text: str) -> Intensity:
-    """Return what `percentile,1,99`, `range,0,65535`, `zscore` or `stored` stands for; MisuseError for other text."""
+    """Parse `percentile,1,99`, `range,0,65535`, `zscore` or `stored`; raise MisuseError for other text."""
     kind, *numbers = (part.strip() for part in text.split(","))
     try:
         values = [float(number) for number in numbers]
@@ -31,8 +31,8 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
     """Raise SegappError for an image whose channels or depth the network was not trained on.
 
     Args:
-        image: As the network is to see it.
-        channels: What the network takes.
+        image: The image, with the network's intensity.
+        channels: The channels of the network.
         remedy: What to do about values of another depth, with `{low}` and `{high}` for those its type can hold.
     """
     try:
@@ -60,7 +60,7 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
 
 
 def _count_channels(image: Image) -> int | None:
-    """Return the channels of a file, of a stack those that its pages would be; None where it cannot be read at all."""
+    """Return the channels of a file, the pages of a stack counted; None where it cannot be read at all."""
     for asked in (None, *range(2, MOST_CHANNELS + 1)):
         try:
             return Image(image.file, asked).shape[2]
@@ -70,7 +70,7 @@ def _count_channels(image: Image) -> int | None:
 
 
 def convert(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return pixels, uint8 or float32 in [0, 1], in the one of these types that the network was made for."""
+    """Convert pixels, uint8 or float32 in [0, 1], to the one of these types that the network takes."""
     if pixels.dtype == dtype:
         return pixels
     if dtype == np.uint8:

@@ -1,4 +1,4 @@
-"""What has been done with every image of a folder, so that an interrupted run goes on where it stopped."""
+"""Records what was done with every image of a folder, so that an interrupted run resumes where it stopped."""
 
 import csv
 import hashlib
@@ -23,18 +23,18 @@ Status = Literal["begun", "done", "failed"]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the manifest: an image, by whom it was read, and what came of it."""
+    """One line of the manifest: an image, the model that predicted it, and the result."""
 
     image: str
     """Path relative to the folder of images."""
     size: int
-    """Of its file, in bytes."""
+    """Bytes of its file."""
     mtime_ns: int
     """When its file was last changed."""
     model: str
     """The digest of the weights, the spec and the kinds that were saved."""
     status: Status
-    """`begun` is written before the image's first file: what is there then is ours, though perhaps not all of it."""
+    """`begun` is written before the image's first file: existing files are then this program's, perhaps not all."""
     height: int = 0
     width: int = 0
     confidence: float = 0.0
@@ -42,13 +42,13 @@ class Row:
     pixels: str = ""
     """Pixels per class, separated by blanks."""
     areas: str = ""
-    """Area of every class in `unit`, separated by blanks; empty where the file does not say how large a pixel is."""
+    """Area of every class in `unit`, separated by blanks; empty where the file has no pixel size."""
     unit: str = ""
     problem: str = ""
     time_ns: int = 0
     """When the row was written: of several parts, the last one written counts."""
     folder: str = ""
-    """The folder of images, seen from that of the manifest: another one's image of the same name is not this one."""
+    """The folder of images, relative to that of the manifest: it distinguishes images of the same name."""
     stem: str = ""
     """Path of its files below `<output>/<kind>`, without their suffix: once given, no other image gets it."""
 
@@ -133,7 +133,7 @@ class Manifest:
         return [row for row in self.rows.values() if row.status != "failed" and row.model != model]
 
     def give_up(self, rows: Iterable[Row]) -> None:
-        """Say of files that other models left here that they are nobody's any more."""
+        """Record that this run replaces the files of other models."""
         for row in rows:
             self.add(replace(row, status="failed", problem="another model has taken the folder over"))
 
@@ -162,7 +162,7 @@ class Manifest:
 
 
 def compute_fingerprint(weights: Sequence[str | Path], spec: Spec, save: Sequence[str], options: dict[str, str]) -> str:
-    """Compute 16 hexadecimal digits from all that decides about an output file besides the image.
+    """Compute 16 hexadecimal digits from everything that determines an output file besides the image.
 
     `weights` are checkpoints, or bundles of which every file counts, in any order.
     """
@@ -189,7 +189,7 @@ def make_row(task: ImageTask, output: Path, model: str) -> Row:
     folder = os.path.relpath(images, output.resolve())
     try:
         status = task.image.stat()
-    except OSError:  # gone since the folder was read, or a dangling link: reading it will say so
+    except OSError:  # gone since the folder was read, or a dangling link: reading it will report it
         return Row(task.name, 0, 0, model, "begun", folder=folder, stem=task.stem)
     return Row(task.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder, stem=task.stem)
 
@@ -202,10 +202,10 @@ def find_existing(paths: Iterable[Path]) -> set[Path]:
 def refuse_foreign(
     tasks: Sequence[tuple[ImageTask, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path], model: str
 ) -> None:
-    """Raise MisuseError when a file to write exists that this model has not written, of these images.
+    """Raise MisuseError when a file to write exists that this model has not written for these images.
 
-    So it is with a table of the folder where no manifest says that segapp wrote it, and with a folder that holds
-    other files of another model, which would stand beside this one's.
+    The same holds for a table of the folder without a manifest, and for a folder with
+    other files of another model, which would be mixed with these.
     """
     foreign = [
         path for task, row in tasks if not manifest.is_ours(row) for path in task.outputs.values() if path in there
@@ -229,7 +229,7 @@ def refuse_foreign(
         raise MisuseError(
             f"{manifest.path.parent} holds what another model wrote, or this one with other settings, of {len(others)} "
             f"images, the first is {others[0].image}; nothing was done, so that they are not mixed. "
-            "Choose another --output, or go on there with --overwrite."
+            "Choose another --output, or continue there with --overwrite."
         )
 
 
@@ -238,7 +238,7 @@ def _get_identity(row: Row) -> tuple[str, int, int, str]:
 
 
 def _read(path: Path) -> list[Row]:
-    """Read the complete rows: each is a line of its own, so that a truncated one damages no other."""
+    """Read the complete rows: each is a separate line, so that a truncated one damages no other."""
     rows = []
     kinds = {field.name: {int: int, float: float}.get(field.type, str) for field in fields(Row)}  # type: ignore[arg-type]
     lines = _read_lines(path)

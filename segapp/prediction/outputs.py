@@ -1,4 +1,4 @@
-"""The outputs of one image: its blocks are handed to the writers, and counted for the tables."""
+"""Passes the blocks of one image to its writers, and counts its classes for the tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -54,7 +54,7 @@ class ImageOutputs:
         self._step = -(-max(self.size) // MAX_SIDE) if streamed and not _uses(kinds, "full") else 1
         self._counted_by_stream = streamed and cleans(spec)
         self._indices = np.zeros((-(-self.size[0] // self._step), -(-self.size[1] // self._step)), np.uint8)
-        # Pixels that no writer draws need not wait in memory for the disk.
+        # Pixels that no writer uses are not kept in memory.
         pixels = image if any(kind.uses_image for kind in kinds) else None
         clean_rows = self._clean_rows if cleans(spec) else iter
         info = ImageInfo(image.name, self.size, spec, meta, pixels, streamed, self._step, clean_rows, options)

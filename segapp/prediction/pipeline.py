@@ -1,4 +1,4 @@
-"""Read, compute and write the images of a folder, a few of them at the same time."""
+"""Reads, computes and writes the images of a folder, several at the same time."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ Outputs = ImageOutputs | StackOutputs
 
 @dataclass(frozen=True)
 class Pace:
-    """How much is read and written at the same time.
+    """The number of images read and written at the same time.
 
     Attributes:
         threads: Threads that read images, and as many that write results.
@@ -100,7 +100,7 @@ class Pipeline:
     def _compute(
         self, todo: Sequence[tuple[ImageTask, Row]], manifest: Manifest
     ) -> Generator[tuple[Callable[[], Row], Row], None, None]:
-        """Yield for each image what is left to do after the network: write its files, or raise its error."""
+        """Yield for each image the work after the network: write its files, or raise its error."""
         listed = _Files(self.engine.spec.slice_axis)
         with (
             closing(self._open(listed.list_all(task for task, _ in todo))) as opened,
@@ -148,7 +148,7 @@ class Pipeline:
         return outputs
 
     def _open(self, files: Iterable[FilePart]) -> Generator[ReadableImage, None, None]:
-        """Yield every image, the next few read while one is computed."""
+        """Yield every image; the next few are prefetched."""
         opener = partial(open_stored, spec=self.engine.spec, dtype=self.dtype)
         for file, opening in prefetch(opener, files, self.pace.threads, self.pace.depth):
             try:

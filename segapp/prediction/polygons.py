@@ -21,7 +21,7 @@ Ring = np.ndarray
 
 @dataclass(frozen=True)
 class Region:
-    """Pixels of one class that hang together by their sides; `mask` (h, w) bool, its corner at (y, x)."""
+    """Pixels of one class, connected by their sides; `mask` (h, w) bool, its corner at (y, x)."""
 
     label: int
     y: int
@@ -63,7 +63,7 @@ def trace_rings(mask: np.ndarray) -> list[Ring]:
     ys, xs = np.repeat(ys, times), np.repeat(xs, times)
     # In row order a saddle's first copy ends the edge on its left and its second begins the one on its right. The
     # edge on the left meets the column edge above where the pixel up left is the one outside, else the one below.
-    # (The region hangs together by sides, so its pixels outside that meet here are two holes, or a hole and the rest.)
+    # (The region is connected by sides, so its pixels outside that meet here are two holes, or a hole and the rest.)
     above = np.where(up_left[ys, xs] == 1, 1 - second, second)
     along, down = _pair_edges(np.lexsort((second, xs, ys))), _pair_edges(np.lexsort((above, ys, xs)))
     found = []

@@ -1,4 +1,4 @@
-"""An image file as the engine reads it."""
+"""The image files that the engine reads."""
 
 import threading
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from segapp.prediction.intensity import convert, require_trained_kind
 from segapp.spec import Spec
 
 PREFETCHED_PIXELS = 2**24
-"""Pixels (4096 x 4096) up to which images are read while others are computed; larger ones when it is their turn."""
+"""Pixels (4096 x 4096) up to which images are prefetched; larger ones are read when it is their turn."""
 
 OTHER_DEPTH = (
     "say what becomes 0 and 1 with --intensity percentile,1,99 (of each image) or --intensity range,{low},{high} (the "
@@ -26,7 +26,7 @@ class StoredImage:
     Args:
         image: The file.
         name: Its path, for error messages.
-        whole: True to read all pixels when the first window is asked for, False to read each window from the file.
+        whole: True to read all pixels with the first window, False to read each window from the file.
         dtype: Of the pixels that the network takes.
     """
 

@@ -1,4 +1,4 @@
-"""Tables of a folder of predictions: the classes, one row per image, and the images to check first."""
+"""Writes the tables of a folder of predictions: the classes, one row per image, and the images to check first."""
 
 import fcntl
 import json
@@ -19,7 +19,7 @@ CLASSES = "classes.json"
 
 
 def list_tables(output: Path, names: Iterable[str]) -> list[Path]:
-    """Return the files of the whole folder: those that `write_tables` writes, and what the classes are."""
+    """List the files of the whole folder: those of `write_tables`, and the list of classes."""
     folder_files = [output / kind.folder_file for kind in find_writers(names) if kind.folder_file is not None]
     return [output / "per_image.csv", *folder_files, output / CLASSES]
 
@@ -33,9 +33,9 @@ def write_classes(output: Path, spec: Spec) -> None:
 
 
 def write_tables(output: Path, every: Sequence[ImageTask], spec: Spec, model: str) -> None:
-    """Write the tables of the whole folder, from the manifests of all processes; the last to end writes the last ones.
+    """Write the tables of the whole folder from the manifests of all processes; the last process overwrites them.
 
-    They hold only what `model` did: while several processes replace the files of another model, some are not done yet.
+    They hold only the rows of `model`: other processes may not have replaced all files of another model yet.
     """
     with _lock_folder(output):
         rows = [row for row in list_done_rows(output, every) if row.model == model]

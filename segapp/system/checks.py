@@ -1,4 +1,4 @@
-"""What usually goes wrong, judged from facts alone: one finding per check, with what to do about it."""
+"""Checks for common problems from facts alone: one finding per check, with advice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ Level = Literal["ok", "warning", "problem"]
 DRIVER_OF_CUDA = {11: 450, 12: 525, 13: 580}
 """CUDA's major version → the oldest major version of a Linux driver that runs it (NVIDIA's compatibility table)."""
 
-DOCKERS_SHARED_MEMORY = 64 * 2**20  # what a container has unless told otherwise
+DOCKERS_SHARED_MEMORY = 64 * 2**20  # the default of a container
 GIB = 2**30
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found and, unless it is fine, what to do."""
+    """The result of one check and, unless it is fine, advice."""
 
     level: Level
     subject: str

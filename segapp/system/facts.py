@@ -178,7 +178,7 @@ def _has_nvidia_card(root: Path) -> bool:
 
 def _list_gpus() -> tuple[tuple[Gpu, ...], str | None]:
     """List the GPUs that torch can use, and what it reports of those it cannot."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             gpus = tuple(
@@ -186,7 +186,7 @@ def _list_gpus() -> tuple[tuple[Gpu, ...], str | None]:
             )
         except RuntimeError as error:  # a card that is in use exclusively, broken, or reset
             return (), " ".join(str(error).split())[:200]
-    return gpus, None if gpus or not said else " ".join(str(said[0].message).split())[:200]
+    return gpus, None if gpus or not warned else " ".join(str(warned[0].message).split())[:200]
 
 
 def _describe_gpu(index: int) -> Gpu:

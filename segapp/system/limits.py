@@ -1,6 +1,6 @@
-"""How many cores and how much memory a container or a batch system leaves to this process.
+"""Reads how many cores and how much memory a container or a batch system leaves to this process.
 
-The kernel shows a container all cores and all memory of its host; what it may use stands in its control group: of
+The kernel shows a container all cores and all memory of its host; its limits are in its control group: of
 version 2 in `cpu.max` and `memory.max`, of version 1 in `cpu.cfs_quota_us` and `memory.limit_in_bytes`. The limits of
 every group above hold too.
 """

@@ -12,7 +12,7 @@ from segapp.system.text_files import read_text
 LARGEST = 2**22
 """Bytes of a config."""
 MOST_VALUES = 100_000
-"""Values of a config; what an alias repeats counts wherever it stands."""
+"""Most values of a config; a value that an alias repeats counts each time."""
 DEEPEST = 64
 """Lists and mappings inside one another."""
 
@@ -82,13 +82,13 @@ class _BoundedLoader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Refuse a key that stands twice: the first would be lost silently."""
+        """Refuse a duplicate key: the first value would be lost silently."""
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
-                    raise _refused(f"the key {key.value[:40]!r} stands twice in one mapping", key.start_mark)
+                    raise _refused(f"the key {key.value[:40]!r} occurs twice in one mapping", key.start_mark)
                 seen.add(key.value)
         return node
 

@@ -1,1 +1,1 @@
-"""What a terminal shows and how: escaped text, progress, and streams that may be closed."""
+"""Output to terminals: escaped text, progress, and streams that may be closed."""

@@ -1,4 +1,4 @@
-"""How far a long command is: a bar in a terminal, elsewhere a line now and then."""
+"""Shows the progress of a long command: a bar in a terminal, elsewhere a line from time to time."""
 
 import sys
 import time
@@ -11,12 +11,12 @@ EVERY = 15.0
 
 
 class Progress(tqdm):
-    """A progress bar with rate and remaining time; where stderr is no terminal, whole lines of the same.
+    """A progress bar with rate and remaining time; where stderr is not a terminal, lines with the same text.
 
     Args:
         total: Units in all; None where that is not known beforehand.
         unit: What is counted, in the singular.
-        label: What stands before it.
+        label: The text before it.
         done: Units that an earlier start finished; they do not count for the rate.
         every: Seconds between two lines.
     """
@@ -45,7 +45,7 @@ class Progress(tqdm):
 
 
 class _Lines:
-    """Stderr as tqdm's bars are to be written there: each state in a line of its own."""
+    """Stderr for tqdm's bars: each state is written as a separate line."""
 
     encoding = "utf-8"
 

@@ -1,4 +1,4 @@
-"""Standard input, output and error as they may be found: closed, on a full disk, or with a reader that is gone."""
+"""Handles standard streams that are closed, on a full disk, or without a reader."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ from segapp.errors import FatalError
 
 @contextmanager
 def checked_streams() -> Iterator[None]:
-    """Let nothing be lost in silence, and nothing be written where it does not belong.
+    """Report output that cannot be written, and keep it out of other files.
 
-    A closed stream becomes the null device: else the next file that is opened takes its number, and what a library
+    A closed stream becomes the null device: otherwise the next file that is opened takes its number, and what a library
     prints ends up in it. Standard output that cannot be written ends the work with a FatalError; standard error that
-    cannot be written says nothing any more, and the exit code tells. A pipe whose reader is gone stays a
+    cannot be written is silenced, and only the exit code reports. A pipe without a reader stays a
     BrokenPipeError.
     """
     _open_closed()
     output, error = before = sys.stdout, sys.stderr
-    ours = output is sys.__stdout__, error is sys.__stderr__  # else somebody captures them
+    ours = output is sys.__stdout__, error is sys.__stderr__  # otherwise the caller captures them
     if ours[0]:
         sys.stdout = cast(TextIO, _Checked(output, _raise_unwritable))
     if ours[1]:
@@ -33,7 +33,7 @@ def checked_streams() -> Iterator[None]:
 
 
 class _Checked:
-    """A stream whose failing writes are somebody's business."""
+    """A stream that passes failing writes to a function."""
 
     def __init__(self, stream: TextIO, failed: Callable[[OSError], None]) -> None:
         self._stream, self._failed = stream, failed
@@ -58,7 +58,7 @@ class _Checked:
 
 
 def silence(descriptor: int) -> None:
-    """Send what is still to be written to standard output (1) or error (2) nowhere: at exit Python tries it again."""
+    """Discard further text for standard output (1) or error (2): Python writes buffered text again at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, descriptor)
     os.close(null)
@@ -68,7 +68,7 @@ def _raise_unwritable(error: OSError) -> None:
     if isinstance(error, BrokenPipeError):
         raise error
     silence(1)
-    raise FatalError(f"standard output cannot be written ({error.strerror}); what was written before is whole.")
+    raise FatalError(f"standard output cannot be written ({error.strerror}); what was written before is complete.")
 
 
 def _silence_errors(error: OSError) -> None:

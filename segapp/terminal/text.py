@@ -58,7 +58,7 @@ def for_html(text: str) -> str:
 
 
 def for_plot(text: str) -> str:
-    r"""Return text that matplotlib draws letter by letter: no formula between `$`, and no label left out for its `_`.
+    r"""Return text that matplotlib shows unchanged: `$` begins no formula, and a leading `_` hides no label.
 
     >>> for_plot("a$b$")
     'a\\$b\\$'

@@ -43,7 +43,7 @@ def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys
     assert all(not Path(name).name.startswith(".") for name in written)
     for name in written:
         assert read_raw(tmp_path / "out" / name).shape == (40, 50)
-    assert "every file written is whole" in capsys.readouterr().err
+    assert "every file written is complete" in capsys.readouterr().err
     monkeypatch.undo()
     assert run() == 0
     assert len(files(tmp_path / "out")) == 12

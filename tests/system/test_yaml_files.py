@@ -41,7 +41,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     ("text", "told"),
     [
         ("a: 1\nb: 2\na: 3\n", "line 3, column 1"),
-        ("x: {b: 2, b: 3}\n", "'b' stands twice"),
+        ("x: {b: 2, b: 3}\n", "'b' occurs twice"),
         ("a: &x [1, *x]\n", "part of"),
         ("a: " + "[" * 5000 + "]" * 5000, "deep"),
         (BOMB, "values"),

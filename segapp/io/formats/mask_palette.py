@@ -1,4 +1,4 @@
-"""The colours of a mask file, one for every value of a byte."""
+"""Makes the colour table of a mask file: one colour for every value of a byte."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Bounds on what the OME-XML of a TIFF promises, before a library makes lists of that length."""
+"""Bounds the images and planes of a TIFF's OME-XML, before a library makes lists of that length."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,7 @@ LONGEST = 2**22
 """Characters of OME-XML: some ten thousand planes."""
 
 MAX_IMAGES = 1000
-"""Images in a file: one is read, but so many may be counted."""
+"""Most images in a file, of which one is read."""
 
 
 def require_small_ome(path: Path, xml: str, planes: int) -> None:
@@ -18,7 +18,7 @@ def require_small_ome(path: Path, xml: str, planes: int) -> None:
 
     Args:
         path: The file.
-        xml: Its OME-XML; what is none says nothing.
+        xml: Its OME-XML; text that is not XML is ignored.
         planes: The largest number of planes.
     """
     if len(xml) > LONGEST:

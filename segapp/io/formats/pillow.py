@@ -1,4 +1,4 @@
-"""What formats that Pillow decodes have in common: they are decoded whole, to 8 or 16 bits."""
+"""The base class of formats that Pillow decodes: always the whole image, to 8 or 16 bits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ class PillowFormat(Format):
     """Pillow's name of the format: no other decoder is tried."""
 
     def read_header(self, file: FilePart) -> Header:
-        """Return what the file's header says; no pixel is decoded."""
+        """Return the image's header; no pixel is decoded."""
         with self._open(file) as image:
             if image.mode not in BANDS:
                 raise SegappError(f"{file}: {self.name} with pixels of kind {image.mode} is not supported.")
@@ -138,7 +138,7 @@ def _read_orientation(file: PIL.Image.Image) -> int:
     try:
         # Not `file.getexif()`: for a PNG without EXIF that one decodes all pixels to look behind them.
         orientation = PIL.Image.Image.getexif(file).get(EXIF_ORIENTATION, 1)
-    except (SyntaxError, ValueError, KeyError, OSError):  # broken EXIF says nothing; the pixels may be whole
+    except (SyntaxError, ValueError, KeyError, OSError):  # broken EXIF is ignored; the pixels may be complete
         return 1
     return orientation if orientation in range(1, 9) else 1
 

@@ -47,7 +47,7 @@ class Tiff(Format):
     streams_masks = True
 
     def read_header(self, file: FilePart) -> Header:
-        """Return what the image's tags say; no pixel is decoded. SegappError for what no window could be read of."""
+        """Return the header from the tags; no pixel is decoded. Raise SegappError for a file of unreadable windows."""
         return _read_header(file.path)
 
     def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Codecs whose tiles in a TIFF are images with a header of their own: their size is read before they are decoded.
+"""Codecs whose tiles in a TIFF are images with their own header: their size is read before they are decoded.
 
-Decoders allocate what that header says, whatever the size of the tile: a file of a kilobyte could ask for gigabytes.
+Decoders allocate the size in that header, not that of the tile: a file of a kilobyte could ask for gigabytes.
 """
 
 import struct

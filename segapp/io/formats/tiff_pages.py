@@ -1,4 +1,4 @@
-"""The choice of the pages of a TIFF that make its image, and the meaning of their order."""
+"""Chooses the pages of a TIFF that make its image, and finds the meaning of their order."""
 
 import logging
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from segapp.io.formats.ome import require_small_ome
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 CHANNEL_AXES, PAGE_AXES = "SC", "QI"
-"""Letters of tifffile for samples and channels, and for pages of which the file does not say what they are."""
+"""Letters of tifffile for samples and channels, and for pages without a stated meaning."""
 
 MAX_CHANNELS = 16  # more pages than a network has input channels are a stack, not one image
 MAX_PAGES = 20_000  # looking at each takes a tenth of a millisecond, and more than 16 make an image only as its rows
@@ -28,11 +28,11 @@ HEADERS, READS = 2**26, 200_000
 
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 SLIDES = frozenset({"svs", "scn", "ndpi", "bif", "qpi", "philips", "avs"})
-"""Formats of whole slides, which say that the first series is the slide: the others are its label and overview."""
+"""Formats of whole slides, whose first series is the slide: the others are its label and overview."""
 
 
 def open_tiff(path: Path) -> tifffile.TiffFile:
-    """Open a TIFF that never opens another file, whatever its metadata or its folder says.
+    """Open a TIFF without ever opening another file, whatever its metadata or its folder contains.
 
     tifffile completes OME-TIFF by files that the XML names, stacks of Micro-Manager and NDTiff by files beside them.
     """
@@ -47,7 +47,7 @@ def open_unknown_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
 
 
 def _refuse_other_files(file: tifffile.TiffFile) -> tifffile.TiffFile:
-    file.is_mmstack = file.is_ndtiff = False  # which do not heed that; their pages are read as any others
+    file.is_mmstack = file.is_ndtiff = False  # which ignore `_multifile`; their pages are read as any others
     return file
 
 
@@ -69,7 +69,7 @@ def find_series(path: Path, file: tifffile.TiffFile) -> Any:
 
 
 def find_mask(path: Path, file: tifffile.TiffFile, size: tuple[int, int]) -> Any:
-    """Return the page that says which pixels of an image of this size were measured, or None."""
+    """Return the page that marks the measured pixels of an image of this size, or None."""
     for series in file.series:
         if series.keyframe is None or not _is_mask(series.keyframe) or series.keyframe.is_reduced:
             continue

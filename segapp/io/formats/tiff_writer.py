@@ -1,4 +1,4 @@
-"""A TIFF that is written row by row, so that it is never in memory as a whole."""
+"""Writes a TIFF row by row, so that it is never in memory as a whole."""
 
 import threading
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A cache of decoded tiles and strips, which neighbouring windows have in common."""
+"""A cache of decoded tiles and strips, which neighbouring windows share."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class TileCache:
-    """Arrays by their key, the ones last asked for, up to so many bytes of them; for any number of threads."""
+    """The most recently used arrays by their key, up to `limit` bytes; safe for any number of threads."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -32,7 +32,7 @@ class WebP(PillowFormat):
 
     @contextmanager
     def _open(self, file: FilePart) -> Iterator[PIL.Image.Image]:
-        """Open a file that Pillow reads whole, and for which it holds the canvas, once both are known to be small."""
+        """Open a file after checking its size and its canvas: Pillow holds both in memory."""
         with BoundedReader(file.path, self.name) as stream:
             height, width = read_webp_size(stream.read(START))
             if height * width > self.max_pixels:

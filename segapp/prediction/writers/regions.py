@@ -1,4 +1,4 @@
-"""What the writers of polygons and COCO annotations share."""
+"""The base class of the writers of polygons and COCO annotations."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The base class of the writers, and what a writer is given: an image, its blocks, and its cleaned mask."""
+"""The base class of the writers, and their input: an image, its blocks, and its cleaned mask."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from segapp.inference.readable_image import ReadableImage
 from segapp.spec import Spec
 
 MaskUse = Literal["none", "rows", "thinned", "full"]
-"""What a writer needs of the mask: nothing, its rows in order, every n-th pixel of a large one, or all of it."""
+"""The part of the mask that a writer needs: none, its rows in order, every `ImageInfo.step`-th pixel, or all."""
 
 Rows = Iterator[np.ndarray]
 """Bands (h, W) uint8 of an image, from top to bottom."""
@@ -20,7 +20,7 @@ Rows = Iterator[np.ndarray]
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What a writer knows of an image before its first block.
+    """The facts about an image that a writer gets before its first block.
 
     Attributes:
         name: Its file, for error messages.
@@ -31,7 +31,7 @@ class ImageInfo:
         streamed: True if outputs of one value per pixel are written row by row instead of being held in memory.
         step: The mask given to `Writer.finish` holds every `step`-th pixel of every `step`-th row.
         clean_rows: Cleans the rows of a streamed mask on their way to its file.
-        options: Settings of the command by name, those of `Writer.options` among them.
+        options: The settings named in `Writer.options`.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Writer:
         """Take the next block; raises SegappError if the file cannot be written."""
 
     def finish(self, mask: np.ndarray) -> None:
-        """Write what needs the whole image.
+        """Write the files that need the whole image.
 
         Args:
             mask: Cleaned class indices, (H, W) uint8; thinned by `ImageInfo.step`.
