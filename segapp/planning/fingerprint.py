@@ -174,7 +174,7 @@ def read_fingerprint(
         (item.name, found) for item, found in zip(sample, described, strict=True) if isinstance(found, SegappError)
     )
     if len(failed) > max(1, MAX_UNREADABLE * len(sample)) or len(facts) < MIN_IMAGES:
-        raise failed[0][1] if failed else MisuseError(f"{len(facts)} images are too few.")
+        raise failed[0][1] if failed else MisuseError(f"{len(facts)} readable images are too few.")
     unreadable = tuple((name, str(error)) for name, error in failed)
     fingerprint = Fingerprint(tuple(classes), background, facts, len(items) - len(failed), unreadable)
     _require_two_classes(fingerprint)
@@ -183,7 +183,7 @@ def read_fingerprint(
 
 def _describe_item(item: Item, num_classes: int) -> ImageFacts:
     if item.mask is None:
-        raise MisuseError("has no mask; a plan is made from images with masks.")
+        raise MisuseError("has no mask; segapp plan needs a mask for every image.")
     height, width, channels = item.image.shape
     if item.mask.shape != (height, width):
         raise MisuseError(
@@ -245,5 +245,6 @@ def _require_two_classes(fingerprint: Fingerprint) -> None:
     found = f"only the class {present[0]!r}" if present else "no labelled pixel at all"
     raise MisuseError(
         f"there is nothing to learn: the masks of all {len(fingerprint.images)} images hold {found}. "
-        "Check which masks belong to the images and how their values stand for the classes (--data with a `mask`)."
+        "Check that the masks belong to the images, and how their values are read (`mask` of the source in --data "
+        "FILE)."
     )

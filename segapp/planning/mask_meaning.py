@@ -41,10 +41,12 @@ def infer_meaning(values: MaskValues, table: NameTable | None = None, names: Seq
         names: The user's, one for each value or colour that is not ignored, in ascending order.
     """
     if values.has_fractions:
-        raise MisuseError(f"{values.has_fractions}: holds fractions or negative numbers, which are no classes.")
+        raise MisuseError(
+            f"{values.has_fractions}: holds fractions or negative numbers; classes are whole numbers from 0."
+        )
     if values.colours and len(values.values) > 1:
         raise MisuseError(
-            "some masks hold colours and others grey values; bring them into one form, or describe them in a data "
+            "some masks hold colours and others grey values; convert them to one kind, or describe them in a data "
             "section (--data, as configs/data/mine.yaml)."
         )
     if values.colours:
@@ -95,7 +97,7 @@ def _infer_values(
     dense = classes[-1] < len(classes) * 2
     if IGNORE_INDEX in found and not dense:
         raise MisuseError(
-            f"the masks hold {_join(found)}: whether 255 is a class or is ignored is not clear; {HINT} "
+            f"the masks hold {_join(found)}: 255 may be a class or mean ignored; {HINT} "
             "(leave 255 out if it is ignored)."
         )
     if not dense or 0 not in found:

@@ -96,7 +96,7 @@ def _fit_into_memory(
         return sizes, network, pace, decisions, trial
     raise MisuseError(
         f"{machine.name} has {machine.memory / 1e9:.2g} GB of memory, too little to train on a crop of {MIN_CROP} x "
-        f"{MIN_CROP} pixels; use another machine, or write a smaller network by hand (configs/unet.yaml)."
+        f"{MIN_CROP} pixels; use another machine, or train a smaller network with configs/unet.yaml."
     )
 
 

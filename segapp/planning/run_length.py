@@ -67,7 +67,7 @@ def choose_run_length(pace: Pace, budget: float, images: int, batch_size: int) -
         raise MisuseError(
             f"a budget of {budget / 60:.3g} minutes is too small for one epoch: {images} images take "
             f"{math.ceil(images / batch_size)} steps of {pace.step:.2g} s, and a validation {pace.validation:.2g} s; "
-            f"give --budget {minutes}m or more."
+            f"set --budget {minutes}m or more."
         )
     interval = max(1, affordable // count_validations(pace, budget))
     crops = max(1, round(interval * batch_size / images))

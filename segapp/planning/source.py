@@ -37,8 +37,8 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     paths = [image.path for image in layout.find_images()]
     if len(paths) < MIN_IMAGES:
         raise MisuseError(
-            f"{len(paths)} image{'s are' if len(paths) > 1 else ' is'} too few to train on some and validate on "
-            f"others: {MIN_IMAGES} are the least. Cut large ones into several files."
+            f"{len(paths)} image{'s are' if len(paths) > 1 else ' is'} too few: training and validation need "
+            f"{MIN_IMAGES} or more. Add images, or divide large ones into several files."
         )
     meaning = _read_meaning(layout, classes)
     root = os.path.relpath(layout.root)
@@ -63,7 +63,7 @@ def describe_section(path: Path) -> list[Decision]:
     section = section.get("data", section) if isinstance(section, dict) else section
     source = section.get("source") if isinstance(section, dict) else None
     if not isinstance(source, dict) or "class_path" not in source:
-        raise MisuseError(f"{path}: has no source with a class_path, as configs/data/mine.yaml has.")
+        raise MisuseError(f"{path}: has no `source` with a class_path; configs/data/mine.yaml is an example.")
     settings = dict(source.get("init_args") or {})
     told = "Kept" + (f"; {', '.join(sorted(set(section) - {'source'}))} are decided anew." if len(section) > 1 else ".")
     decisions = [Decision("data.source.class_path", source["class_path"], f"From {path}. {told}")]
@@ -72,7 +72,7 @@ def describe_section(path: Path) -> list[Decision]:
     decisions += [Decision(f"{SOURCE_KEY}.{key}", value, "") for key, value in settings.items()]
     made = build_planned_source(decisions)
     if len(list_items(made)) < MIN_IMAGES:
-        raise MisuseError(f"{path}: {MIN_IMAGES} images are the least to train on some and validate on others.")
+        raise MisuseError(f"{path}: has too few images: training and validation need {MIN_IMAGES} or more.")
     return decisions
 
 
@@ -118,7 +118,8 @@ def _choose_channels(paths: Sequence[Path]) -> list[Decision]:
     if set(found) != {1, 3}:
         counted = ", ".join(f"{count} of {channels}" for channels, count in sorted(found.items()))
         raise MisuseError(
-            f"the images have different channels ({counted}); bring them into one form, or plan for those that agree."
+            f"the images have different channels ({counted}); convert them to the same channels, or plan for those "
+            "that agree."
         )
     return [Decision(f"{SOURCE_KEY}.channels", 3, f"{found[1]} images are grey and {found[3]} in colour.")]
 

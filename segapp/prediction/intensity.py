@@ -23,7 +23,7 @@ def parse_intensity(text: str) -> Intensity:
     except ValueError:
         values = []
     if kind not in get_args(IntensityKind) or len(values) != NUMBERS.get(kind, 0) or len(values) != len(numbers):
-        raise MisuseError(f"intensity takes percentile,LOW,HIGH or range,LOW,HIGH or zscore or stored, got {text!r}.")
+        raise MisuseError(f"intensity must be percentile,LOW,HIGH or range,LOW,HIGH or zscore or stored, got {text!r}.")
     return Intensity(kind, *values)  # type: ignore[arg-type]
 
 
@@ -42,8 +42,8 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
         if found in (None, channels):  # something else is wrong with the file
             raise
         raise SegappError(
-            f"{image.file}: has {found} channel{'s' if found > 1 else ''}, and the network was trained on images of "
-            f"{channels}; save those that it knows as one image."
+            f"{image.file}: has {found} channel{'s' if found > 1 else ''}, but the network was trained on images of "
+            f"{channels}; save an image with these channels only."
         ) from error
     stored, intensity = image.stored_dtype, image.intensity
     low, high = (0.0, 1.0) if stored.kind == "f" else (np.iinfo(stored).min, np.iinfo(stored).max)
@@ -54,7 +54,7 @@ def require_trained_kind(image: Image, channels: int, remedy: str) -> None:
     else:
         return
     raise SegappError(
-        f"{image.file}: holds {stored}, and the network was trained on {trained}; "
+        f"{image.file}: holds {stored}, but the network was trained on {trained}; "
         f"{remedy.format(low=f'{low:g}', high=f'{high:g}')}."
     )
 

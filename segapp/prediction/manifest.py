@@ -221,15 +221,15 @@ def refuse_foreign(
     strange = [path for path in tables if path in there and not manifest.was_there]
     if strange:
         raise MisuseError(
-            f"{strange[0]} exists already, and segapp has not written it; nothing was done. "
+            f"{strange[0]} exists already, but segapp did not write it; nothing was done. "
             "Choose another --output, or replace it with --overwrite."
         )
     others = manifest.find_foreign_rows(model)
     if others:
         raise MisuseError(
-            f"{manifest.path.parent} holds what another model wrote, or this one with other settings, of {len(others)} "
-            f"images, the first is {others[0].image}; nothing was done, so that they are not mixed. "
-            "Choose another --output, or continue there with --overwrite."
+            f"{manifest.path.parent} holds results of another model or of other settings for {len(others)} "
+            f"images, the first is {others[0].image}; nothing was done. "
+            "Choose another --output, or add --overwrite."
         )
 
 
@@ -246,7 +246,7 @@ def _read(path: Path) -> list[Row]:
     expected = ",".join(COLUMNS)
     if header != f"{expected}\n" and not expected.startswith(header):  # a crash may have torn it
         raise MisuseError(
-            f"{path}: is no manifest of this segapp (its first line should be {expected}); choose another --output."
+            f"{path}: not a manifest of this version (its first line should be {expected}); choose another --output."
         )
     for line in lines:
         try:
@@ -265,7 +265,7 @@ def _read_lines(path: Path) -> Iterator[str]:
         while line := file.readline(LONGEST):  # torn within a letter, too
             if len(line) == LONGEST:
                 raise MisuseError(
-                    f"{path}: is no manifest of this segapp, it has a line of {LONGEST:,} characters or more; choose "
+                    f"{path}: not a manifest of segapp: it has a line of {LONGEST:,} characters or more; choose "
                     "another --output."
                 )
             yield line
@@ -275,7 +275,7 @@ def _require_plain_file(path: Path) -> None:
     """Raise MisuseError for a link, through which another file would be written, and for a pipe."""
     kind = "a link" if path.is_symlink() else describe_irregular(path)
     if kind not in (None, MISSING):
-        raise MisuseError(f"{path}: is {kind}, no manifest of segapp; choose another --output.")
+        raise MisuseError(f"{path}: is {kind}, not a manifest of segapp; choose another --output.")
 
 
 def _append(path: Path, values: Sequence[object]) -> None:

@@ -28,7 +28,7 @@ def read_rank() -> tuple[int, int]:
         rank, world_size = 0, 0
     if not 0 <= rank < world_size:
         raise MisuseError(
-            "RANK and WORLD_SIZE must be numbers, 0 ≤ RANK < WORLD_SIZE, or both be left out; "
+            "RANK and WORLD_SIZE must be numbers, 0 ≤ RANK < WORLD_SIZE, or both be unset; "
             f"got RANK={given['RANK']} and WORLD_SIZE={given['WORLD_SIZE']}."
         )
     return rank, world_size

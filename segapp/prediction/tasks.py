@@ -43,9 +43,9 @@ def list_tasks(
     """
     kinds = find_writers(save)
     if find_suffix(output) and not output.is_dir():
-        raise MisuseError(f"output {output} is named like an image; give the folder to write to.")
+        raise MisuseError(f"output {output} has the name of an image; name a folder.")
     if output.exists() and not output.is_dir():
-        raise MisuseError(f"output {output} is a file; give the folder to write to.")
+        raise MisuseError(f"output {output} is a file; name a folder.")
     found = _find_images(images, output)
     if not found:
         unread = describe_unread(images, output) or f"segapp reads {', '.join(list_suffixes())}."
@@ -68,7 +68,7 @@ def list_tasks(
 def _find_images(images: Path, output: Path) -> list[Path]:
     if images.is_file():
         if not _is_read(images):
-            raise MisuseError(f"{images}: segapp reads {', '.join(list_suffixes())}.")
+            raise MisuseError(f"{images}: not an image that segapp reads; it reads {', '.join(list_suffixes())}.")
         return [images]
     if not images.is_dir():
         beside = [path.name for path in images.parent.iterdir()] if images.parent.is_dir() else []
@@ -76,7 +76,7 @@ def _find_images(images: Path, output: Path) -> list[Path]:
         hint = f" (did you mean {images.parent / near[0]}?)" if near else ""
         raise MisuseError(f"there is no folder or image {images}{hint}.")
     if real_path(output) == real_path(images):
-        raise MisuseError(f"output is the images' own folder {images}; give another one.")
+        raise MisuseError(f"output is the folder of the images, {images}; name another one.")
     return [path for path in _walk(images, real_path(output)) if _is_read(path)]
 
 
@@ -166,6 +166,8 @@ def _check_outputs(tasks: Sequence[ImageTask], output: Path) -> None:
         for path in task.outputs.values():
             real = real_path(path.parent) / path.name
             if not real.is_relative_to(root):
-                raise MisuseError(f"{path} would be written outside {output}, through a link: {real}.")
+                raise MisuseError(
+                    f"{path} would be written outside {output}, because of a link to {real}; remove the link."
+                )
             if real in inputs:
                 raise MisuseError(f"the output {path} would replace the image itself; choose another --output.")

@@ -19,17 +19,17 @@ def refuse_what_needs_a_gpu(trainer: Any) -> None:
     shards = "fsdp" in strategy.lower() or "ModelParallel" in strategy
     if shards and kind != "cuda":
         raise MisuseError(
-            f"--trainer.strategy {strategy} shards a network over GPUs, and this run is on the {kind}: use "
+            f"--trainer.strategy {strategy} shards a network over GPUs, but this run is on the {kind}: use "
             "--trainer.strategy ddp, or a machine with GPUs."
         )
     if shards and any(_get_name(callback).endswith("EMA") for callback in trainer.callbacks or []):
         raise MisuseError(
-            f"segapp.callbacks.EMA averages whole weights, and --trainer.strategy {strategy} shards them: leave it out "
-            "(--trainer.callbacks null), or use --trainer.strategy ddp."
+            f"segapp.callbacks.EMA averages whole weights, but --trainer.strategy {strategy} shards them: leave EMA "
+            "out (--trainer.callbacks null), or use --trainer.strategy ddp."
         )
     if trainer.sync_batchnorm and kind != "cuda" and trainer.devices not in (1, "1", "auto"):
         raise MisuseError(
-            f"--trainer.sync_batchnorm needs GPUs, and this run is on the {kind}: leave it out, or use norm=group "
+            f"--trainer.sync_batchnorm needs GPUs, but this run is on the {kind}: leave it out, or use norm=group "
             "(--model.net.init_args.encoder.init_args.block.norm group), which needs no synchronising."
         )
 
@@ -39,7 +39,7 @@ def refuse_unknown_strategy(strategy: Any) -> None:
     known = ["auto", *StrategyRegistry.available_strategies()]
     if isinstance(strategy, str) and strategy not in known:
         raise MisuseError(
-            f"there is no --trainer.strategy {strategy}{suggest(strategy, known)}: give auto, ddp (several devices; "
+            f"there is no --trainer.strategy {strategy}{suggest(strategy, known)}: use auto, ddp (several devices; "
             "ddp_find_unused_parameters_true for a network that leaves parameters unused) or fsdp (a network too large "
             "for one GPU)."
         )

@@ -141,7 +141,7 @@ class SegmentationModule(ScoringModule):
         if unshared and self.trainer.world_size > 1:
             raise MisuseError(
                 f"Lovasz over the `batch` sorts all its pixels, but each of {self.trainer.world_size} processes has "
-                "only some of them: take --model.loss.init_args.reduce image, or train on one device."
+                "only some of them: set --model.loss.init_args.reduce image, or train on one device."
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -180,7 +180,7 @@ class SegmentationModule(ScoringModule):
         logits = self.net(batch["image"])
         if isinstance(logits, list) and not isinstance(self.loss, DeepSupervision):
             raise MisuseError(
-                "the network has deep_supervision and gives several outputs, but the loss takes one: "
+                "the network has deep_supervision and returns several outputs, but the loss accepts one: "
                 "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
             )
         with share_batch():
@@ -218,7 +218,10 @@ class SegmentationModule(ScoringModule):
         if self.encoder_lr == self.layer_decay == 1:
             return (p for p in self.parameters() if p.requires_grad)
         if isinstance(self.trainer.strategy, FSDPStrategy):
-            raise MisuseError("model.encoder_lr and layer_decay need whole parameters: leave them at 1.0 with fsdp.")
+            raise MisuseError(
+                "--trainer.strategy fsdp shards parameters, but model.encoder_lr and model.layer_decay need whole "
+                "ones: set both to 1.0."
+            )
         groups = group_parameters(self.net, self.spec.channels, self.encoder_lr, self.layer_decay)
         groups[0]["params"] += [p for p in self.loss.parameters() if p.requires_grad]
         return groups

@@ -59,8 +59,8 @@ def check_rates(optimizer: Optimizer, scheduler: object) -> None:
     bases = [group.get("initial_lr", group["lr"]) / group.get("lr_scale", 1.0) for group in groups]
     if not all(math.isclose(base, bases[0], rel_tol=1e-6) for base in bases):
         raise MisuseError(
-            f"model.lr_scheduler: {type(scheduler).__name__} sets one learning rate for the whole network, and "
-            "model.encoder_lr or model.layer_decay ask for several: take segapp.schedules.WarmupCosine."
+            f"model.lr_scheduler: {type(scheduler).__name__} sets one learning rate for the whole network, but "
+            "model.encoder_lr and model.layer_decay need several: use segapp.schedules.WarmupCosine."
         )
 
 
@@ -100,13 +100,13 @@ def _check_monitor(scheduler: ReduceLROnPlateau, scores: Sequence[str]) -> None:
     monitor = _get_monitor(scheduler)
     if monitor not in scores:
         raise MisuseError(
-            f"model.lr_scheduler: a validation has no {monitor!r} to monitor; "
-            f"it has {', '.join(name for name in scores if name.count('/') < 3)}, and those of every class."
+            f"model.lr_scheduler: {monitor!r} is not logged by a validation, so it cannot be monitored. "
+            f"Choose from {', '.join(name for name in scores if name.count('/') < 3)}, or a score of one class."
         )
     if monitor == "val/loss" and scheduler.mode == "max":
         raise MisuseError(
-            "model.lr_scheduler: ReduceLROnPlateau watches val/loss, which falls: leave mode at min, or name a "
-            "score: class_path lightning.pytorch.cli.ReduceLROnPlateau with monitor, say val/dice/dataset."
+            "model.lr_scheduler: ReduceLROnPlateau monitors val/loss, where less is better: set mode to min, or name a "
+            "score: class_path lightning.pytorch.cli.ReduceLROnPlateau with monitor: val/dice/dataset."
         )
 
 

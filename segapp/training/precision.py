@@ -15,8 +15,8 @@ def refuse_rounded_weights(precision: object) -> None:
     """Raise MisuseError for arithmetic in which the weights themselves are rounded."""
     if precision in ROUNDED:
         raise MisuseError(
-            f"trainer.precision {precision} rounds the weights themselves, so that small updates, their average and "
-            f"sums over pixels are lost; take {' or '.join(get_args(Precision))}."
+            f"trainer.precision {precision} rounds the weights themselves, so small updates, averaged weights and "
+            f"sums over pixels lose their precision; use {' or '.join(get_args(Precision))}."
         )
 
 
@@ -25,7 +25,7 @@ def refuse_mixed_under_fsdp(precision: object, strategy: object) -> None:
     if "fsdp" in str(strategy).lower() and str(precision).endswith("-mixed"):
         raise MisuseError(
             f"trainer.precision {precision} under trainer.strategy fsdp rounds the running statistics of batch norms, "
-            "and training fails: take --trainer.precision 32-true, or --trainer.strategy ddp."
+            "and training fails: use --trainer.precision 32-true, or --trainer.strategy ddp."
         )
 
 

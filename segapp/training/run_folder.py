@@ -29,9 +29,9 @@ def find_job(given: str | None, environment: Mapping[str, str]) -> str | None:
         return _require_plain_name("job", given)
     torchrun, tasks = environment.get("TORCHELASTIC_RUN_ID"), int(environment.get("SLURM_NTASKS", "1"))
     if torchrun == "none":  # torchrun's default name for every run on several hosts
-        raise MisuseError("the processes must agree on the run's folder: give torchrun --rdzv_id or segapp --job.")
+        raise MisuseError("all processes need the same run folder: set --job of segapp or --rdzv_id of torchrun.")
     if torchrun is None and tasks > 1 and "SLURM_STEP_ID" in environment and "LOCAL_RANK" not in environment:
-        raise MisuseError(f'{tasks} tasks of SLURM must agree on the run\'s folder: give --job "$SLURM_JOB_ID".')
+        raise MisuseError(f'{tasks} tasks of SLURM need the same run folder: add --job "$SLURM_JOB_ID".')
     return torchrun
 
 
@@ -40,7 +40,7 @@ def make_run_folder(root: Path, name: str, job: str | None = None) -> Path:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     attempts = (stamp if attempt == 1 else f"{stamp}-{attempt}" for attempt in count(1))
     if job == LATEST:
-        raise MisuseError(f"a job cannot be called {LATEST}, which links to the newest run: give another --job.")
+        raise MisuseError(f"--job cannot be {LATEST}, the name of the link to the newest run; choose another name.")
     return _make_first_free(root / _require_plain_name("name", name), attempts, job)
 
 
@@ -67,7 +67,7 @@ def _make_first_free(parent: Path, attempts: Iterator[str], job: str | None) -> 
             folder = next(path for path in (parent / attempt for attempt in attempts) if _is_new(path))
     except OSError as error:
         raise MisuseError(
-            f"no folder can be made in {parent} ({error.strerror}: {error.filename}); "
+            f"no folder can be created in {parent} ({error.strerror}: {error.filename}); "
             "choose another folder with --trainer.default_root_dir."
         ) from error
     os.environ[_SHARED] = str(folder)
@@ -108,7 +108,7 @@ def _is_new(folder: Path) -> bool:
 
 def _require_plain_name(what: str, name: str) -> str:
     if not name or Path(name).is_absolute() or ".." in Path(name).parts or any(ord(letter) < 32 for letter in name):
-        raise MisuseError(f"{what}={name!r} must be a plain name: it becomes a folder of the runs.")
+        raise MisuseError(f"{what}={name!r} must be a plain name, because it becomes a folder of the runs.")
     return name
 
 
@@ -121,7 +121,7 @@ def find_run(checkpoint: Path) -> Path | None:
 def refuse_other_folder(run: Path, typed: list[str]) -> None:
     """Raise MisuseError for options that would move a resumed run, and for a folder that cannot be written to."""
     if typed:
-        raise MisuseError(f"a resumed run stays in its folder, {run}: leave {' and '.join(typed)} out.")
+        raise MisuseError(f"a resumed run stays in its folder {run}: remove {' and '.join(typed)} from the command.")
     require_writable(run, "copy the run to where you may write, and resume it there")
 
 

@@ -30,7 +30,7 @@ def refuse_impossible(trainer: Any) -> None:
     """Raise MisuseError for intervals of zero, and for a run that would keep no checkpoint."""
     for name in ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches"):
         if trainer[name] == 0:
-            raise MisuseError(f"trainer.{name} is 0; give 1 or more, or leave it out.")
+            raise MisuseError(f"trainer.{name} is 0; set 1 or more, or leave it out.")
     if trainer.gradient_clip_val is not None and not trainer.gradient_clip_val >= 0:
         raise MisuseError(f"trainer.gradient_clip_val is 0 or more, got {trainer.gradient_clip_val}; 0 clips nothing.")
     if (
@@ -39,12 +39,13 @@ def refuse_impossible(trainer: Any) -> None:
         and trainer.devices > max(8, count_usable_cores())
     ):
         raise MisuseError(
-            f"trainer.devices is {trainer.devices}, a process each, on {count_usable_cores()} cores; give fewer."
+            f"trainer.devices={trainer.devices} means as many processes, but there are {count_usable_cores()} cores; "
+            "set fewer."
         )
     if trainer.enable_checkpointing is False:
         raise MisuseError(
-            "trainer.enable_checkpointing: a run always keeps its best and its last weights; leave it out, or measure "
-            "with --dry_run, which keeps nothing."
+            "trainer.enable_checkpointing: a run always writes its best and its last checkpoint; leave this out, or "
+            "use --dry_run, which keeps no files."
         )
 
 
@@ -56,7 +57,7 @@ def refuse_addresses(settings: Any) -> None:
         ("data.source.init_args.root", source.get("root")),
     ):
         if "://" in str(folder):
-            raise MisuseError(f"{name}: {folder} is an address; segapp works with folders of this machine.")
+            raise MisuseError(f"{name}: {folder} is an address; use a folder of this machine.")
 
 
 def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> None:
@@ -73,8 +74,8 @@ def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> 
     for callback in callbacks:
         if are_known and isinstance(callback, EarlyStopping) and callback.monitor not in names:
             raise MisuseError(
-                f"EarlyStopping monitors {callback.monitor!r}, which nothing logs{suggest(callback.monitor, names)}: "
-                f"take {', '.join(name for name in names if name.count('/') < 3)}, or that of a class."
+                f"EarlyStopping monitors {callback.monitor!r}, which is not logged{suggest(callback.monitor, names)}: "
+                f"use {', '.join(name for name in names if name.count('/') < 3)}, or a score of one class."
             )
 
 

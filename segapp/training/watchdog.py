@@ -77,7 +77,7 @@ def explain_lost_process(error: BaseException) -> SegappError | None:
             return SegappError(_format_message(*found))
         time.sleep(0.1)
     return SegappError(
-        "another training process has ended, so this one cannot continue; the first message explains it."
+        "another training process ended, so this one stops too; the first message above names the cause."
     )
 
 

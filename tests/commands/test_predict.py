@@ -252,7 +252,7 @@ def test_tables_of_other_programs_are_not_replaced(run, tmp_path):
 def test_other_kinds_with_other_settings_are_not_mixed_in(run, tmp_path):
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
     assert run() == 0
-    with pytest.raises(MisuseError, match="not mixed"):
+    with pytest.raises(MisuseError, match="another model"):
         run(["contours"], min_object=["cell=5000"])
     assert run(["contours"], min_object=["cell=5000"], overwrite=True) == 0
 

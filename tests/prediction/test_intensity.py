@@ -23,7 +23,7 @@ def test_images_of_another_depth_are_refused_with_the_option_that_helps(run, tmp
     put(tmp_path / "images", "a.tif", np.stack([deep] * 3, axis=2))
     assert run() == 1
     said = capsys.readouterr().err
-    assert "holds uint16, and the network was trained on 8-bit images" in said
+    assert "holds uint16, but the network was trained on 8-bit images" in said
     assert "--intensity percentile,1,99" in said and "--intensity range,0,65535" in said
     assert run(intensity="range,0,65535") == 0
     assert "intensity range" in capsys.readouterr().out
@@ -38,7 +38,7 @@ def test_channels_that_the_network_does_not_know_are_named(run, tmp_path, capsys
     assert run() == 1
     said = capsys.readouterr().err.splitlines()
     for line, count in zip(said, (5, 4), strict=True):
-        assert f"has {count} channels, and the network was trained on images of 3" in line
+        assert f"has {count} channels, but the network was trained on images of 3" in line
         assert "set `" not in line
 
 
@@ -47,7 +47,7 @@ def test_an_image_that_cannot_reach_the_trained_range_is_refused(run, tmp_path, 
     truth = np.eye(40, 90, dtype=np.uint8)
     put(tmp_path / "images", "a.png", np.repeat(truth[..., None] * 200, 3, axis=2))
     assert run(ckpt_path=str(checkpoint)) == 1
-    assert "holds uint8, and the network was trained on values of 0 … 4095" in capsys.readouterr().err
+    assert "holds uint8, but the network was trained on values of 0 … 4095" in capsys.readouterr().err
     assert run(ckpt_path=str(checkpoint), intensity="stored") == 0  # given to the network as float32
     assert (read_raw(tmp_path / "out" / "mask" / "a.png") == truth).all()
 

@@ -117,7 +117,7 @@ def test_files_of_two_models_or_settings_are_not_mixed(task, tmp_path):
         refuse_foreign([(task, replace(begun, model=model))], manifest, set(), [], model)
 
     refuse("m")
-    with pytest.raises(MisuseError, match=r"out holds what another model wrote.*of 1 images.*z\.png"):
+    with pytest.raises(MisuseError, match=r"out holds results of another model .* 1 images.*z\.png"):
         refuse("other")
     manifest.give_up(manifest.find_foreign_rows("other"))
     refuse("other")
@@ -125,7 +125,7 @@ def test_files_of_two_models_or_settings_are_not_mixed(task, tmp_path):
 
 def test_a_table_that_is_not_ours_is_refused(task, tmp_path):
     table = tmp_path / "out" / "per_image.csv"
-    for begun, match in ((False, "segapp has not written it"), (True, None)):
+    for begun, match in ((False, "segapp did not write it"), (True, None)):
         manifest = Manifest(tmp_path / "out")
         with pytest.raises(MisuseError, match=match) if not begun else nullcontext():
             refuse_foreign([(task, make_row(task, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
@@ -144,7 +144,7 @@ def test_a_header_that_a_crash_tore_is_written_anew(tmp_path, cut):
 
 def test_a_foreign_manifest_is_refused_and_stays(tmp_path):
     (tmp_path / "manifest.csv").write_text("ship,port\nA,B\n")
-    with pytest.raises(MisuseError, match="no manifest of this segapp"):
+    with pytest.raises(MisuseError, match="not a manifest of"):
         Manifest(tmp_path)
     assert (tmp_path / "manifest.csv").read_text() == "ship,port\nA,B\n"
 

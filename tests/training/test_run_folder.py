@@ -53,7 +53,7 @@ def test_verdicts_are_numbered_and_those_of_a_job_are_named(tmp_path):
 
 def test_a_link_to_nothing_is_said_and_not_tried_for_ever(tmp_path):
     (tmp_path / "runs").symlink_to(tmp_path / "not_mounted" / "runs")
-    with pytest.raises(MisuseError, match=r"no folder can be made in .*runs/unet .*: .*runs"):
+    with pytest.raises(MisuseError, match=r"no folder .*runs/unet .*: .*runs"):
         make_run_folder(tmp_path / "runs", "unet")
     assert "is a link to nothing" in (folder(tmp_path / "runs").trouble or "")
 
@@ -117,7 +117,7 @@ def test_what_is_called_latest_and_is_no_link_stays(tmp_path):
     (tmp_path / "a" / "latest").mkdir(parents=True)
     link_latest(make_run_folder(tmp_path, "a"))
     assert not (tmp_path / "a" / "latest").is_symlink()
-    with pytest.raises(MisuseError, match="another --job"):
+    with pytest.raises(MisuseError, match="--job"):
         make_run_folder(tmp_path, "a", "latest")
 
 

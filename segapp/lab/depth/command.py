@@ -48,7 +48,7 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
             tqdm.write("interrupted; the same command continues.", file=sys.stderr)
             return 130
     elif {row["net"] for row in read_profiles(folder / TABLE)} != {"chain", "unet"}:
-        raise MisuseError(f"{folder}: its study is not finished; the command that began it goes on.")
+        raise MisuseError(f"{folder}: its study is not finished; run the command that started it again.")
     draw_all(folder / TABLE, folder, shlex.join(["segapp", "depth", "--output", output, "--redraw"]))
     print(f"written: {folder / TABLE}, {folder / 'slopes.csv'}")
     print("\n".join(f"look at: {folder / name}" for name in (PAGE, *PICTURES)))
@@ -106,20 +106,20 @@ def read_study(config: str) -> DepthGrid:
         raise MisuseError(f"{path}: is no study of depth ({said}); its keys are {known}.") from error
     for key in (*CHOICES, "depths"):
         if not isinstance(getattr(study, key), list) or not getattr(study, key):
-            raise MisuseError(f"{path}: {key} is a list, got {getattr(study, key)!r}.")
+            raise MisuseError(f"{path}: {key} must be a list, got {getattr(study, key)!r}.")
     for key, choices in CHOICES.items():
         wrong = [value for value in getattr(study, key) if value not in choices]
         if wrong:
             raise MisuseError(f"{path}: {key} takes {', '.join(choices)}, got {wrong[0]!r}.")
     if not all(type(deep) is int and deep >= 2 for deep in study.depths):
-        raise MisuseError(f"{path}: depths are numbers of blocks from 2 up, got {study.depths}.")
+        raise MisuseError(f"{path}: depths must be numbers of blocks, 2 or more, got {study.depths}.")
     if type(study.seeds) is not int or study.seeds < 1:
-        raise MisuseError(f"{path}: seeds is how many seeds there are, 1 or more, got {study.seeds!r}.")
+        raise MisuseError(f"{path}: seeds must be the number of seeds, 1 or more, got {study.seeds!r}.")
     if type(study.unet_levels) is not int or study.unet_levels < 2:
-        raise MisuseError(f"{path}: unet_levels is a number of levels from 2 up, got {study.unet_levels!r}.")
+        raise MisuseError(f"{path}: unet_levels must be a number of levels, 2 or more, got {study.unet_levels!r}.")
     for key, value in asdict(study.scale).items():
         if type(value) is not int or value < 1:
-            raise MisuseError(f"{path}: scale.{key} is a whole number, 1 or more, got {value!r}.")
+            raise MisuseError(f"{path}: scale.{key} must be a whole number, 1 or more, got {value!r}.")
     return study
 
 
@@ -128,7 +128,7 @@ def claim(folder: Path, study: DepthGrid) -> None:
     record = folder / "study.yaml"
     text = yaml.safe_dump(asdict(study), sort_keys=False)
     if record.is_file() and read_text(record) != text:
-        raise MisuseError(f"{folder}: holds the numbers of another study; name a new folder with --output.")
+        raise MisuseError(f"{folder}: holds the results of another study; name a new folder with --output.")
     with write_atomically(record) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

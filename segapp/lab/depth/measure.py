@@ -103,7 +103,9 @@ def measure(variant: DepthVariant, scale: Scale) -> list[dict[str, Any]]:
 def build(variant: DepthVariant, scale: Scale) -> UNet:
     """Build the network, not yet initialised."""
     if variant.activation not in ("relu", "tanh"):
-        raise MisuseError(f"the expectation is known for activations relu and tanh, got {variant.activation}.")
+        raise MisuseError(
+            f"the expected gradient is known for the activations relu and tanh only, got {variant.activation}."
+        )
     chain = variant.net == "chain"
     style = BlockStyle(variant.short, variant.norm, variant.activation, layers=scale.layers)
     levels, blocks = (1, variant.depth) if chain else (variant.depth, scale.unet_blocks)

@@ -70,7 +70,7 @@ def _write_results(config: str, jobs: Sequence[StudyJob], results: Sequence[Resu
             low, high = row.get("low"), row.get("high")
             interval = "" if low is None else f"  (95 %: {low:.4f} … {high:.4f})"
             print(f"{row['score']:<14} {row['value']:.4f}{interval}")
-    print(f"{len(images)} images, each scored by the network that has not seen it: {page}")
+    print(f"{len(images)} images, each scored by the network that was not trained on it: {page}")
 
 
 def _write_ensemble(jobs: Sequence[StudyJob], results: Sequence[Result], folder: Path) -> None:
@@ -84,6 +84,8 @@ def _write_ensemble(jobs: Sequence[StudyJob], results: Sequence[Result], folder:
         request = ExportRequest("weights", "fp32", generate_images(spec), [], False, None, None, allow)
         write_bundle([TrainedNetwork(net, record["net"]) for _, net, record in opened], spec, request, target, print)
     elif not target.is_dir():
-        raise MisuseError(f"{target} is no folder; remove it, and the same command writes the ensemble there.")
+        raise MisuseError(
+            f"{target} is not a folder; remove it and run the same command again: it writes the ensemble there."
+        )
     print(f"ensemble: {target}")
     print(f"next: segapp predict --ckpt_path {shlex.quote(str(target))} --images FOLDER --output masks")

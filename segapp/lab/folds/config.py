@@ -23,7 +23,7 @@ def read_folds(path: Path, folds: int) -> Study:
     not take a split, and for fewer than 2 folds.
     """
     if folds < 2:
-        raise MisuseError(f"--folds {folds}: 2 or more are needed, 5 are usual.")
+        raise MisuseError(f"--folds must be 2 or more, got {folds}; 5 is usual.")
     config = _read_config(path)
     source = build_source(path, config["data"])
     split = getattr(source, "split", None)
@@ -34,7 +34,7 @@ def read_folds(path: Path, folds: int) -> Study:
         )
     given = get_value(config, SPLIT)
     if isinstance(given, dict) and str(given.get("class_path")).endswith("KFold"):
-        raise MisuseError(f"{path}: its split is one of k folds already; give it another split, or none.")
+        raise MisuseError(f"{path}: its split is one of k folds already; set another split, or null.")
     common = {"folds": folds, "seed": _read_number(path, config, f"{SPLIT}.init_args.seed")}
     common |= {"contiguous": isinstance(split, Contiguous), "stratify": bool(getattr(split, "stratify", False))}
     within = _describe_split(source, given)
@@ -60,10 +60,12 @@ def name_fold(number: int) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise MisuseError(f"there is no config {path}; --config takes the YAML that segapp plan or you have written.")
+        raise MisuseError(
+            f"there is no config {path}; --config needs a complete config of segapp fit, such as segapp plan writes."
+        )
     config = read_yaml(path)
     if not isinstance(config, dict) or not isinstance(get_value(config, "data.source"), dict):
-        raise MisuseError(f"{path}: has no data.source; segapp folds takes a complete config of segapp fit.")
+        raise MisuseError(f"{path}: has no data.source; segapp folds needs a complete config of segapp fit.")
     return config
 
 
@@ -72,7 +74,7 @@ def _read_number(path: Path, config: dict[str, Any], key: str) -> int:
     if value is None or value is True:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise MisuseError(f"{path}: {key} is a whole number, 0 or more, got {value!r}.")
+        raise MisuseError(f"{path}: {key} must be a whole number, 0 or more, got {value!r}.")
     return value
 
 

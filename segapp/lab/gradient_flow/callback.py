@@ -43,7 +43,7 @@ class GradientFlow(Callback):
 
     def __init__(self, every_n_steps: int = 25) -> None:
         if every_n_steps < 1:
-            raise MisuseError(f"every_n_steps of GradientFlow takes whole numbers from 1 up, got {every_n_steps}.")
+            raise MisuseError(f"every_n_steps of GradientFlow must be a whole number, 1 or more, got {every_n_steps}.")
         self.every_n_steps = every_n_steps
         self._watch = ActivationWatch({}, compiled=False)
         self._order: dict[str, int] = {}
@@ -53,8 +53,8 @@ class GradientFlow(Callback):
         """Refuse strategies under which no process holds whole parameters."""
         if isinstance(trainer.strategy, FSDPStrategy | DeepSpeedStrategy | ModelParallelStrategy):
             raise MisuseError(
-                f"GradientFlow needs whole parameters, which {type(trainer.strategy).__name__} divides among "
-                "processes: use trainer.strategy=ddp, or take the callback out."
+                f"GradientFlow needs whole parameters, but {type(trainer.strategy).__name__} divides them among "
+                "processes: use --trainer.strategy ddp, or remove the callback."
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -112,8 +112,8 @@ class GradientFlow(Callback):
         """Return the positions of first execution; submodules that never ran by themselves come last."""
         if not self._order and not self._watch.outputs:
             rank_zero_warn(
-                "GradientFlow: no submodule's forward pass could be seen, so gradient_flow.csv has gradients and "
-                "updates but no activations, and its order is that of definition."
+                "GradientFlow: the forward pass of no submodule could be observed, so gradient_flow.csv has no "
+                "activations, and its rows are in the order in which the layers are defined."
             )
         for name in [*self._watch.outputs, *self._watch.modules]:
             self._order.setdefault(name, len(self._order))

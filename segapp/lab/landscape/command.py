@@ -96,12 +96,14 @@ def landscape(
 
 def _check(request: Request, points: int, radius: float, eigenvalues: int, devices: int | None) -> None:
     if not request.checkpoint:
-        raise MisuseError("give --ckpt_path: a checkpoint of `segapp fit`, as runs/unet/<time>/checkpoints/best.ckpt.")
+        raise MisuseError(
+            "--ckpt_path is missing: name a checkpoint of `segapp fit`, such as runs/unet/<time>/checkpoints/best.ckpt."
+        )
     require_sensible(points, radius, request.seeds, request.samples, eigenvalues)
     if request.trajectory and radius != 1.0:
-        raise MisuseError("radius has no meaning with --trajectory: the plane reaches as far as the checkpoints lie.")
+        raise MisuseError("--radius cannot be used with --trajectory: the checkpoints determine the size of the plane.")
     if devices is not None and devices < 1:
-        raise MisuseError(f"devices is 1 or more, got {devices}.")
+        raise MisuseError(f"--devices must be 1 or more, got {devices}.")
 
 
 def _folder(checkpoint: Path, output: str | None) -> Path:
@@ -205,7 +207,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _draw_again(folders: Sequence[str], output: str | None) -> int:
     into = Path(output) if output else _named(folders[0])[1]
     if output is None and len(folders) > 1:
-        raise MisuseError("several landscapes are drawn into a folder of their own: name it with --output.")
+        raise MisuseError("several landscapes need a folder for their figures: name one with --output.")
     found = [read_landscape(folder, name) for name, folder in map(_named, folders)]
     require_writable(into, "name another --output")
     print("\n".join(f"look at: {picture}" for picture in draw_all(found, into)))

@@ -70,7 +70,7 @@ def read_landscape(folder: Path, name: str | None = None) -> Landscape:
         settings, numbers = read_json(folder / SETTINGS), read_numbers(folder / NUMBERS)
         parts = {key: numbers[key].astype(float, casting="same_kind") for key in AXES}
         if not numbers["done"].all() or "sharpness" not in settings:
-            raise UnfinishedError(f"{folder}: its landscape is not finished; the command that began it continues.")
+            raise UnfinishedError(f"{folder}: its landscape is not finished; run the command that started it again.")
         checkpoint = str(settings["checkpoint"])
         _require_shapes(**parts)
         landscape = Landscape(name or _shorten_path(checkpoint), settings, **parts)
@@ -102,7 +102,7 @@ def read_numbers(path: Path) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > LARGEST:
-            raise MisuseError(f"{path}: would take {size:,} bytes; a landscape has {LARGEST:,} at most.")
+            raise MisuseError(f"{path}: would take {size:,} bytes of memory; a landscape has at most {LARGEST:,}.")
         with np.load(path) as numbers:
             return {key: numbers[key] for key in numbers.files}
     except (OSError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:

@@ -72,7 +72,7 @@ def open_all(request: Request, device: torch.device | str | None = None) -> Open
     module, cut = _open_data(request, config["data"], record["splits"])
     if module.spec.classes != spec.classes or module.channels != spec.channels:
         raise MisuseError(
-            f"{request.checkpoint} knows the classes {', '.join(spec.classes)} in images of {spec.channels} channels; "
+            f"{request.checkpoint} has the classes {', '.join(spec.classes)} in images of {spec.channels} channels; "
             f"the data has {', '.join(module.spec.classes)} in {module.channels}."
         )
     batches = module.fixed_batches(request.split, request.samples)
@@ -118,7 +118,7 @@ def _open_data(
 def _read_fragment(path: str) -> dict[str, Any]:
     found = read_yaml(Path(path))
     if not isinstance(found, dict) or "source" not in found:
-        raise MisuseError(f"{path}: is no data fragment, which has a `source:`; see configs/data/mine.yaml.")
+        raise MisuseError(f"{path}: is not a data section: it has no `source`; see configs/data/mine.yaml.")
     return found
 
 
@@ -129,7 +129,7 @@ def _build_loss(request: Request, checkpoint: dict[str, Any]) -> nn.Module:
     try:
         loss.load_state_dict(select_weights("loss.", checkpoint))
     except RuntimeError as error:
-        raise MisuseError(f"{request.checkpoint}: its loss does not fit the weights that it holds of it.") from error
+        raise MisuseError(f"{request.checkpoint}: its loss does not match the loss weights that it holds.") from error
     return loss
 
 
@@ -139,7 +139,7 @@ def _open_trajectory(request: Request, net: nn.Module) -> Trajectory:
     for path in request.trajectory:
         weights = dict(load_checkpoint(path, request.allowed)[1].named_parameters())
         if {name: value.shape for name, value in weights.items()} != {name: v.shape for name, v in final.items()}:
-            raise MisuseError(f"{path}: is not of the same network as {request.checkpoint}.")
+            raise MisuseError(f"{path}: holds another network than {request.checkpoint}.")
         found.append(weights)
     with torch.no_grad():
         return project_trajectory(final, found)

@@ -35,13 +35,14 @@ NEAR = 0.5
 def require_sensible(points: int, radius: float, seeds: int, samples: int, eigenvalues: int) -> None:
     """Raise MisuseError for what no landscape can be drawn with."""
     if points < 0 or points in (1, 2):
-        raise MisuseError(f"points is 3 or more on each axis, or 0 for lines only, got {points}.")
+        raise MisuseError(f"points must be 3 or more on each axis, or 0 for lines only, got {points}.")
     if seeds < 2 or samples < 1 or not 0 < radius < 100:
         raise MisuseError(
-            f"seeds is 2 or more, samples 1 or more, radius between 0 and 100; got {seeds}, {samples} and {radius:g}."
+            f"seeds must be 2 or more, samples 1 or more, radius between 0 and 100; got {seeds}, {samples} and "
+            f"{radius:g}."
         )
     if eigenvalues < 0:
-        raise MisuseError(f"eigenvalues is 0 or more, got {eigenvalues}.")
+        raise MisuseError(f"eigenvalues must be 0 or more, got {eigenvalues}.")
 
 
 class LossSurface:
@@ -77,7 +78,9 @@ class LossSurface:
         self._batches = [_prepared(batch, device) for batch in batches]
         self._valid = [int((mask != IGNORE_INDEX).sum()) for _, mask in self._batches]
         if not sum(self._valid):
-            raise MisuseError("no pixel of the chosen samples has a class, so there is no loss to draw.")
+            raise MisuseError(
+                "no pixel of the chosen samples has a class, so there is no loss to compute; use more --samples."
+            )
         parameters = dict(self._net.named_parameters())
         self._moved = [name for name in parameters if any(direction[name].any() for direction in directions)]
         self._start = [parameters[name] for name in self._moved]

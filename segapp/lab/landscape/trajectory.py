@@ -61,7 +61,9 @@ def project_trajectory(final: Weights, checkpoints: Sequence[Weights]) -> Trajec
 
 
 def _explain_no_plane(count: int) -> MisuseError:
-    return MisuseError(f"{count} checkpoints do not span a plane: give three or more of one training that differ.")
+    return MisuseError(
+        f"{count} checkpoints do not span a plane: name three or more different ones of one training with --trajectory."
+    )
 
 
 def _sum(weights: Tensor, parts: Sequence[Tensor]) -> Tensor:

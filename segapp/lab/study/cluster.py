@@ -25,9 +25,9 @@ class Cluster:
         cores, gpus = (int(sum(host.get(kind, 0) for host in hosts)) for kind in ("CPU", "GPU"))
         count = gpus or cores if workers is None else workers
         if workers is not None and workers < 1:
-            raise MisuseError(f"workers is 1 or more, got {workers}.")
+            raise MisuseError(f"--workers must be 1 or more, got {workers}.")
         if count < 1:
-            raise MisuseError("the Ray cluster has no host with a core to give; see `ray status`.")
+            raise MisuseError("the Ray cluster has no host with a free core; see `ray status`.")
         threads = min(cores // count, *(int(host["CPU"]) for host in hosts))  # a task fits on one host
         self.slots = [Slot(None, max(1, threads))] * count
         self.share = 1 / math.ceil(count / gpus) if gpus else 0
@@ -75,7 +75,7 @@ def open_cluster(address: str, workers: int | None) -> Iterator[Cluster]:
         ray.init(address=address, **quiet, **own)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise MisuseError(
-            f"there is no Ray cluster at {address!r} ({error}); start one, or say --ray local."
+            f"there is no Ray cluster at {address!r} ({error}); start one, or use --ray local."
         ) from error
     try:
         yield Cluster(ray, workers)
@@ -88,7 +88,7 @@ def _import_ray() -> ModuleType:
         import ray
     except ImportError as error:
         raise MisuseError(
-            f"--ray runs variants on a Ray cluster, and ray cannot be imported ({error}); on every host of it: "
+            f"--ray needs the package ray, which cannot be imported ({error}); install it on every host: "
             "pip install -c constraints.txt -e '.[ray]'"
         ) from error
     found: ModuleType = ray

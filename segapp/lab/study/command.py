@@ -85,7 +85,7 @@ def carry_out(jobs: Sequence[StudyJob], folder: Path, workers: int | None, ray: 
         with _open_executor(ray, workers) as place:
             run_all(jobs, folder, place)
     except KeyboardInterrupt:
-        print("interrupted; the same command continues.")
+        print("interrupted; run the same command again to resume.")
         return False
     return True
 

@@ -102,12 +102,12 @@ def read_study(path: Path) -> Study:
     variants = _build_variants(path, text)
     seeds = text.get("seeds", [0])
     if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
-        raise MisuseError(f"{path}: seeds is a list of whole numbers, as [0, 1, 2], got {seeds!r}.")
+        raise MisuseError(f"{path}: seeds must be a list of whole numbers, such as [0, 1, 2], got {seeds!r}.")
     if len(set(seeds)) < len(seeds):
-        raise MisuseError(f"{path}: a seed is there twice in {seeds}.")
+        raise MisuseError(f"{path}: a seed appears twice in {seeds}.")
     verb = text.get("score_on", "test")
     if verb not in ("test", "validate"):
-        raise MisuseError(f"{path}: score_on takes test | validate, got {verb!r}.")
+        raise MisuseError(f"{path}: score_on must be test or validate, got {verb!r}.")
     return Study(
         name=_name(path, text.get("name", path.stem)),
         about=" ".join(str(text.get("about", "")).split()),
@@ -137,7 +137,7 @@ def _read_sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if like is None:
         return text
     if Path(like) in seen:
-        raise MisuseError(f"{path}: is like {like}, which is like itself.")
+        raise MisuseError(f"{path}: `like: {like}` refers back to itself.")
     below = _read_sections(Path(like), (*seen, path, Path(like)))
     below.pop("name", None)
     return below | text | {"set": (below.get("set") or {}) | (text.get("set") or {})}
@@ -145,7 +145,9 @@ def _read_sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise MisuseError(f"there is no config {path}; paths in a study are relative to where segapp is started.")
+        raise MisuseError(
+            f"there is no config {path}; paths in a study are relative to the folder in which segapp is started."
+        )
     text = read_yaml(path)
     if not isinstance(text, dict):
         raise MisuseError(f"{path}: a mapping of keys to values is expected.")
@@ -154,13 +156,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _name(path: Path, name: Any) -> str:
     if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise MisuseError(f"{path}: name={name!r} must be a plain name: it becomes a folder under runs/.")
+        raise MisuseError(f"{path}: name={name!r} must be a plain name, because it becomes a folder under runs/.")
     return name
 
 
 def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Variant, ...]:
     if "base" not in text:
-        raise MisuseError(f"{path}: base names a complete config of `segapp fit`, as configs/unet.yaml.")
+        raise MisuseError(f"{path}: `base` must name a complete config of `segapp fit`, such as configs/unet.yaml.")
     config = _read(Path(text["base"]))
     for section in ("data", "model"):
         if text.get(section):
@@ -176,7 +178,7 @@ def _build_variants(path: Path, text: dict[str, Any]) -> tuple[Variant, ...]:
     folders = [variant.folder for variant in variants]
     twice = [variant.name for variant in variants if folders.count(variant.folder) > 1]
     if twice:
-        raise MisuseError(f"{path}: two variants would share the folder of {twice[0]!r}; rename a value of the grid.")
+        raise MisuseError(f"{path}: two variants have the same folder, {twice[0]!r}; rename a value of the grid.")
     return tuple(variants)
 
 
@@ -187,7 +189,7 @@ def _read_axis(path: Path, name: str, values: Any) -> tuple[str, dict[str, dict[
         if len(set(words)) < len(words):
             words = [str(value) for value in values]
         if len(set(words)) < len(words):
-            raise MisuseError(f"{path}: grid.{name} has a value twice in {values}.")
+            raise MisuseError(f"{path}: grid.{name} has the same value twice: {values}.")
         return short, {f"{short}={word}": {name: value} for word, value in zip(words, values, strict=True)}
     if isinstance(values, dict) and values and all(isinstance(level, dict) for level in values.values()):
         return name, {str(key): level for key, level in values.items()}
@@ -205,7 +207,7 @@ def _shorten_value(value: Any) -> str:
 
 def _read_contrast(path: Path, variants: tuple[Variant, ...], item: Any) -> Contrast:
     if not isinstance(item, dict) or set(item) != {"name", "variants", "against"}:
-        raise MisuseError(f"{path}: a contrast has name, variants and against, got {item!r}.")
+        raise MisuseError(f"{path}: a contrast must have name, variants and against, got {item!r}.")
     chosen = [select_variants(path, variants, item[side]) for side in ("variants", "against")]
     if set(chosen[0]) & set(chosen[1]):
         raise MisuseError(f"{path}: the contrast {item['name']!r} has a variant on both sides.")
@@ -229,7 +231,7 @@ def select_variants(path: Path, variants: Iterable[Variant], selection: Any) -> 
         ]
         if not found:
             axes = {axis: sorted({variant.levels[axis] for variant in variants}) for axis in variants[0].levels}
-            raise MisuseError(f"{path}: no variant is {selection}; the axes are {axes}.")
+            raise MisuseError(f"{path}: no variant matches {selection}; the axes are {axes}.")
         return tuple(found)
     names = _split_words(selection)
     known = [variant.name for variant in variants]
@@ -247,7 +249,7 @@ def _read_matching(path: Path, variants: tuple[Variant, ...], given: Any) -> Mat
     if given is None:
         return None
     if not isinstance(given, dict) or not {"target"} <= set(given) <= {"target", "widths", "tolerance"}:
-        raise MisuseError(f"{path}: match_params has target, and may have widths and tolerance, got {given!r}.")
+        raise MisuseError(f"{path}: match_params must have target, and may have widths and tolerance, got {given!r}.")
     target = given["target"]
     if not isinstance(target, int):
         (target,) = select_variants(path, variants, str(target))
@@ -256,10 +258,12 @@ def _read_matching(path: Path, variants: tuple[Variant, ...], given: Any) -> Mat
 
 def _groups(path: Path, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict) or set(given) - {"neighbours", "pattern"} or len(given) > 1:
-        raise MisuseError(f"{path}: groups is {{neighbours: n}} or {{pattern: regular expression}}, got {given!r}.")
+        raise MisuseError(
+            f"{path}: groups must be {{neighbours: n}} or {{pattern: regular expression}}, got {given!r}."
+        )
     count = given.get("neighbours", 1)
     if type(count) is not int or count < 1:
-        raise MisuseError(f"{path}: groups.neighbours is so many images, 1 or more, got {count!r}.")
+        raise MisuseError(f"{path}: groups.neighbours must be a number of images, 1 or more, got {count!r}.")
     try:
         re.compile(given.get("pattern", ""))
     except (re.error, TypeError) as error:
@@ -272,12 +276,12 @@ def _read_landscape(path: Path, given: Any) -> dict[str, Any] | None:
         return None
     known = (*LANDSCAPE, "split", "recalibrate")
     if not isinstance(given, dict) or set(given) - set(known):
-        raise MisuseError(f"{path}: landscape has some of {', '.join(known)}, got {given!r}.")
+        raise MisuseError(f"{path}: landscape must have keys of {', '.join(known)}, got {given!r}.")
     if given.get("split", "train") not in ("train", "val", "test"):
-        raise MisuseError(f"{path}: landscape.split takes train | val | test, got {given['split']!r}.")
+        raise MisuseError(f"{path}: landscape.split must be train, val or test, got {given['split']!r}.")
     if not isinstance(given.get("recalibrate", False), bool):
-        raise MisuseError(f"{path}: landscape.recalibrate takes true | false, got {given['recalibrate']!r}.")
+        raise MisuseError(f"{path}: landscape.recalibrate must be true or false, got {given['recalibrate']!r}.")
     for key in set(LANDSCAPE) & set(given):
         if isinstance(given[key], bool) or not isinstance(given[key], (int, float) if key == "radius" else int):
-            raise MisuseError(f"{path}: landscape.{key} is a number, got {given[key]!r}.")
+            raise MisuseError(f"{path}: landscape.{key} must be a number, got {given[key]!r}.")
     return given

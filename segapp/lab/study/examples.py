@@ -39,7 +39,7 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
     engine = Engine(TorchRuntime(net, device, choose_usable_precision(spec.precision, device)), spec)
     for name in names:
         if name not in items:
-            raise MisuseError(f"{checkpoint}: the image {name!r} it was scored on is not there any more.")
+            raise MisuseError(f"{checkpoint}: the image {name!r}, on which it was scored, is missing; restore it.")
         _write(engine, items[name], folder / make_slug(name), spec)
     colours = {
         "classes": list(zip(spec.classes, spec.palette, strict=True)),

@@ -59,7 +59,7 @@ class StudyJob:
                 state["seconds"] = max(float(state["seconds"]), float(read_text(noted, 100)))
             _check_state(state)
         except (KeyError, TypeError, ValueError) as error:
-            raise MisuseError(f"{path}: damaged ({error}); remove {self.folder}: it is run again.") from error
+            raise MisuseError(f"{path}: damaged ({error}); remove {self.folder} to run it again.") from error
         return state
 
     def write_state(self, **state: Any) -> None:
@@ -192,7 +192,7 @@ def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
     if different:
         key = different[0]
         raise MisuseError(
-            f"{path}: was made with {key}={before.get(key)!r}, the study now says {now.get(key)!r}. "
+            f"{path}: was made with {key}={before.get(key)!r}; the study now has {now.get(key)!r}. "
             f"Give the study another name, or remove {folder}."
         )
 
@@ -208,6 +208,6 @@ def _require_same_options(job: StudyJob, folder: Path) -> None:
     for key, now in job.options.items():
         if key in before and before[key] != now:
             raise MisuseError(
-                f"{job.folder}: was carried out with {key}: {before[key]}, the study now says {now}. "
+                f"{job.folder}: was run with {key}: {before[key]}; the study now has {now}. "
                 f"Give the study another name, or remove {folder}."
             )

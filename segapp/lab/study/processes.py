@@ -31,7 +31,7 @@ class Processes:
         gpus = _list_gpus()
         count = len(gpus) or count_usable_cores() if workers is None else workers
         if count < 1:
-            raise MisuseError(f"workers is 1 or more, got {workers}.")
+            raise MisuseError(f"--workers must be 1 or more, got {workers}.")
         self.slots = [Slot(gpus[i % len(gpus)] if gpus else None, divide_cores(count)) for i in range(count)]
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)

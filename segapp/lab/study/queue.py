@@ -130,5 +130,5 @@ def _lock_folder(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise MisuseError(f"{folder}: another `segapp study` is working there.") from error
+            raise MisuseError(f"{folder}: another `segapp study` is running there; wait until it ends.") from error
         yield

@@ -56,7 +56,7 @@ def _carry_out(job: StudyJob) -> dict[str, str]:
     run = job.run()
     best = None if run is None else run / "checkpoints" / "best.ckpt"
     if run is None or best is None or not best.is_file():
-        raise SegappError("no validation of it had a score, so there is no best checkpoint to test.")
+        raise SegappError("no validation had a score, so there is no best checkpoint to test.")
     _run_segapp([job.verb, "--ckpt_path", str(best), *config], job)
     evaluation = max(run.glob(f"{job.verb}-*/metrics.json"), key=lambda path: path.stat().st_mtime).parent
     if job.landscape is not None:

@@ -71,7 +71,10 @@ def _matched(variant: Variant, matching: Matching, target: int, source: Source, 
     key = matching.widths
     widths = get_value(variant.config, key)
     if not isinstance(widths, list):
-        raise MisuseError(f"{variant.name}: match_params scales the list at {key}, which is {widths!r}; write it out.")
+        raise MisuseError(
+            f"{variant.name}: match_params needs a list of widths at {key}, got {widths!r}; write the list into the "
+            "config."
+        )
     build = _builder(variant.name, variant.config, source)
 
     def build_with_widths(chosen: list[int]) -> nn.Module:

@@ -80,8 +80,8 @@ def plan_rounds(count: int, seconds: float, slots: int) -> list[tuple[int, int, 
     if shortest < LEAST_SECONDS:
         needed = math.ceil(seconds * LEAST_SECONDS / shortest / 60)
         raise MisuseError(
-            f"--tune {count}: the shortest run would have {shortest:.0f} seconds, {LEAST_SECONDS:.0f} are the least; "
-            f"give --budget {needed}m or more, or a smaller --tune."
+            f"--tune {count}: the shortest run would have {shortest:.0f} seconds, but needs {LEAST_SECONDS:.0f}; "
+            f"set --budget {needed}m or more, or a smaller --tune."
         )
     return rounds
 
@@ -197,7 +197,7 @@ def _read_budget(config: dict[str, Any]) -> float:
     for callback in get_value(config, "trainer.callbacks") or []:
         if callback["class_path"] == "segapp.callbacks.TimeBudget":
             return 60 * float(callback["init_args"]["minutes"])
-    raise SegappError("the plan has no TimeBudget.")
+    raise SegappError("the plan has no TimeBudget callback.")
 
 
 def describe_outcome(outcome: Outcome) -> str:

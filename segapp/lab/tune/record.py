@@ -42,13 +42,13 @@ def read_begun(folder: Path, inputs: Mapping[str, Any]) -> Begun | None:
         decisions = tuple(Decision(**decision) for decision in _require_list(found["decisions"]))
         begun = Begun(dict(found["inputs"]), str(found["heading"]), decisions)
     except (KeyError, TypeError, ValueError) as error:
-        raise MisuseError(f"{path}: damaged ({error}); remove {folder}, and the comparison begins anew.") from error
+        raise MisuseError(f"{path}: damaged ({error}); remove {folder} to start the comparison again.") from error
     different = [key for key in inputs if begun.inputs.get(key) != inputs[key]]
     if different:
         key = different[0]
         raise MisuseError(
             f"{folder}: holds a comparison with --{key} {begun.inputs.get(key)!r}, not {inputs[key]!r}; "
-            "remove it, or name another --output."
+            "remove the folder, or name another --output."
         )
     return begun
 

@@ -34,7 +34,7 @@ def find_writers(names: Iterable[str]) -> list[type[Writer]]:
             raise MisuseError(f"--save: there is no output {name!r}{suggest(name, WRITERS)}; choose from {known}.")
         writers.append(WRITERS[name])
     if not writers:
-        raise MisuseError(f"--save: no output is named; choose from {', '.join(WRITERS)}.")
+        raise MisuseError(f"--save names no output; choose from {', '.join(WRITERS)}.")
     return writers
 
 

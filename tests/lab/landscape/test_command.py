@@ -150,7 +150,7 @@ def test_other_data_may_be_given(best, capsys):
     assert not (folder_of(best) / "contours.png").exists()
     Path("other.yaml").write_text("crop: 3\n")
     assert main(["landscape", "--ckpt_path", best, "--data", "other.yaml", "--output", "new"]) == 2
-    assert "no data fragment" in capsys.readouterr().err
+    assert "not a data section" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -169,12 +169,12 @@ def test_finished_landscapes_are_drawn_together_on_one_scale(best):
     ("arguments", "sentence"),
     [
         (["--points", "2"], "3 or more"),
-        (["--seeds", "1"], "seeds is 2 or more"),
+        (["--seeds", "1"], "seeds must be 2 or more"),
         (["--samples", "0"], "samples 1 or more"),
         (["--radius", "0"], "radius between"),
-        (["--devices", "0"], "devices is 1 or more"),
-        (["--eigenvalues", "-1"], "eigenvalues is 0 or more"),
-        (["--radius", "2", "--trajectory", "nowhere.ckpt"], "radius has no meaning"),
+        (["--devices", "0"], "--devices must be 1 or more"),
+        (["--eigenvalues", "-1"], "eigenvalues must be 0 or more"),
+        (["--radius", "2", "--trajectory", "nowhere.ckpt"], "--radius cannot be used"),
         (["--split", "other"], "split"),
         (["--trajectory", "nowhere.ckpt"], "nowhere.ckpt"),
         (["--data", "nowhere.yaml"], "nowhere.yaml"),

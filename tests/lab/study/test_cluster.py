@@ -36,7 +36,9 @@ def test_jobs_share_gpus_such_that_all_find_room(workers, share):
     assert Cluster(ray_of({"CPU": 16.0}), workers).share == 0
 
 
-@pytest.mark.parametrize(("hosts", "workers", "match"), [([], None, "no host"), ([{"CPU": 2.0}], 0, "workers is 1")])
+@pytest.mark.parametrize(
+    ("hosts", "workers", "match"), [([], None, "no host"), ([{"CPU": 2.0}], 0, "workers must be 1")]
+)
 def test_a_cluster_without_room_is_refused(hosts, workers, match):
     with pytest.raises(MisuseError, match=match):
         Cluster(ray_of(*hosts), workers)

@@ -234,7 +234,7 @@ def test_a_landscape_that_cannot_be_drawn_is_refused_before_anything_trains(tmp_
     monkeypatch.chdir(tmp_path)
     write(tmp_path, landscape={"points": 2})
     assert main(["study", "--config", "tiny.yaml"]) == 2
-    assert "tiny.yaml: landscape: points is 3 or more" in capsys.readouterr().err
+    assert "tiny.yaml: landscape: points must be 3 or more" in capsys.readouterr().err
     assert not Path("runs").exists()
 
 

@@ -61,7 +61,7 @@ def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
     plan(**changes)  # nothing is there yet that could be mixed
     job.write_state(status="finished", seconds=1.0, run="now", evaluation="test-1")
     (key,) = changes
-    with pytest.raises(MisuseError, match=rf"seed-0: was carried out with {key}: .*another name"):
+    with pytest.raises(MisuseError, match=rf"seed-0: was run with {key}: .*another name"):
         plan(**{"landscape": {"samples": 3}} | changes)
     plan(landscape={"samples": 3})
 
