@@ -99,7 +99,7 @@ def test_a_broken_image_is_one_line_and_the_rest_is_done(run, tmp_path, capsys):
         "4.tif",
         "empty.jpg",
     ]
-    assert "has 5 channels, and the network was trained on images of 3" in lines[1]
+    assert "has 5 channels, but the network was trained on images of 3" in lines[1]
     assert "5 of 8 images" in captured.out
 
 
