@@ -14,7 +14,7 @@ from segapp.inference.open import make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options
 from segapp.inference.readable_image import ArrayImage
 from segapp.io import open_image, scale_array
-from segapp.prediction.intensity import convert, require_trained_kind
+from segapp.prediction.intensity import convert_pixels, require_trained_kind
 from segapp.spec import Average, Precision, Spec
 
 REMEDY = "scale its values to uint8, or to floating point in [0, 1], and give the array"
@@ -70,7 +70,7 @@ class Model:
         else:
             pixels = scale_array(np.asarray(image), self.spec.channels, self.spec.intensity)
             name, meta = "the array", {}
-        seen = convert(pixels, np.dtype(self.spec.intensity.dtype))
+        seen = convert_pixels(pixels, np.dtype(self.spec.intensity.dtype))
         return Prediction(ArrayImage(seen, name), meta, self._engine)
 
     def predict_folder(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segapp.inference.runtime import computes_bf16
+from segapp.inference.runtime import has_native_bf16
 from segapp.system.checks import Finding, examine
 from segapp.system.facts import gather
 
@@ -16,7 +16,7 @@ def doctor(runs: str = "runs") -> int:
     Args:
         runs: Folder that runs would be written to.
     """
-    findings = examine(gather(Path(runs), computes_bf16))
+    findings = examine(gather(Path(runs), has_native_bf16))
     for finding in findings:
         print(finding)
     print(_format_summary(findings))

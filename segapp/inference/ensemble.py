@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segapp.inference.resize import enlarge, resized
+from segapp.inference.resize import enlarge, resize_pixels
 from segapp.spec import Average, Spec, Symmetry
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ View = tuple[int, bool]
 """Turns of 90 degrees, then whether flipped left to right: one of the eight symmetries of a square."""
 
 
-def views(symmetries: Sequence[Symmetry]) -> list[View]:
+def list_views(symmetries: Sequence[Symmetry]) -> list[View]:
     """List all combinations of the symmetries; the unchanged image is first.
 
-    >>> views(["horizontal"])
+    >>> list_views(["horizontal"])
     [(0, False), (0, True)]
-    >>> len(views(["rotations", "vertical"]))
+    >>> len(list_views(["rotations", "vertical"]))
     8
     """
     made = {(0, False)}
@@ -33,11 +33,11 @@ def views(symmetries: Sequence[Symmetry]) -> list[View]:
         made = more
 
 
-def averaged(networks: Sequence["Runtime"], spec: Spec) -> "Runtime":
+def average_networks(networks: Sequence["Runtime"], spec: Spec) -> "Runtime":
     """Return the network itself, or the average over networks and views that the spec asks for."""
     if len(networks) == 1 and not spec.symmetries and spec.scales == (1.0,):
         return networks[0]
-    return Averaged(networks, views(spec.symmetries), spec.scales, spec.average)
+    return Averaged(networks, list_views(spec.symmetries), spec.scales, spec.average)
 
 
 class Averaged:
@@ -76,12 +76,12 @@ class Averaged:
     def _compute_parts(self, images: np.ndarray) -> Iterator["Array"]:
         """Compute the outputs to be averaged: of every network, scale and view."""
         for scale, view in product(self.scales, self.views):
-            seen = turned(_scaled(images, scale), view)
+            seen = turn(_scale(images, scale), view)
             for network in self.networks:
-                logits = self._resized(turned_back(network(seen), view), (images.shape[2], images.shape[3]))
+                logits = self._resize(turn_back(network(seen), view), (images.shape[2], images.shape[3]))
                 yield self.probabilities(logits) if self.average == "probabilities" else logits
 
-    def _resized(self, logits: "Array", size: tuple[int, int]) -> "Array":
+    def _resize(self, logits: "Array", size: tuple[int, int]) -> "Array":
         if tuple(logits.shape[2:]) == size:
             return logits
         back = self.zeros((*logits.shape[:2], *size))
@@ -91,20 +91,20 @@ class Averaged:
         return back
 
 
-def turned(images: "Array", view: View) -> "Array":
+def turn(images: "Array", view: View) -> "Array":
     """Turn (B, C, h, w) counter-clockwise, then flip it; the copy has the same memory layout."""
     turns, flip = view
     for _ in range(turns):
-        images = _reversed(images.swapaxes(2, 3), 2)
-    return _reversed(images, 3) if flip else images
+        images = _reverse(images.swapaxes(2, 3), 2)
+    return _reverse(images, 3) if flip else images
 
 
-def turned_back(logits: "Array", view: View) -> "Array":
-    """Invert `turned`."""
+def turn_back(logits: "Array", view: View) -> "Array":
+    """Invert `turn`."""
     turns, flip = view
-    logits = _reversed(logits, 3) if flip else logits
+    logits = _reverse(logits, 3) if flip else logits
     for _ in range(turns):
-        logits = _reversed(logits, 2).swapaxes(2, 3)
+        logits = _reverse(logits, 2).swapaxes(2, 3)
     return logits
 
 
@@ -114,15 +114,15 @@ def _compose(first: View, second: View) -> View:
     return turns % 4, first[1] != second[1]
 
 
-def _reversed(array: "Array", axis: int) -> "Array":
+def _reverse(array: "Array", axis: int) -> "Array":
     """Reverse along an axis, by index: torch has no views of negative stride."""
     backwards = np.arange(array.shape[axis])[::-1].copy()
     return array[:, :, backwards] if axis == 2 else array[:, :, :, backwards]
 
 
-def _scaled(images: np.ndarray, scale: float) -> np.ndarray:
+def _scale(images: np.ndarray, scale: float) -> np.ndarray:
     """Scale (B, C, h, w) to another size, rounded."""
     if scale == 1:
         return images
     size = max(1, round(images.shape[2] * scale)), max(1, round(images.shape[3] * scale))
-    return np.stack([resized(image.transpose(1, 2, 0), size) for image in images]).transpose(0, 3, 1, 2)
+    return np.stack([resize_pixels(image.transpose(1, 2, 0), size) for image in images]).transpose(0, 3, 1, 2)

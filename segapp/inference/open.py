@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from segapp.checkpoints.bundle import Bundle, is_bundle, read_bundle
 from segapp.errors import MisuseError
 from segapp.inference.engine import Engine
-from segapp.inference.ensemble import averaged
+from segapp.inference.ensemble import average_networks
 from segapp.inference.exported_runtime import (
     OnnxRuntime,
     OpenVinoRuntime,
@@ -31,9 +31,9 @@ class Networks(NamedTuple):
     members: list["Runtime"]
     where: str  # `cpu`, `cuda`, `cpu through openvino`
 
-    def runtime(self, spec: Spec) -> "Runtime":
+    def make_runtime(self, spec: Spec) -> "Runtime":
         """Return all members as one runtime, seeing each window in the views that `spec` asks for."""
-        return averaged(self.members, spec)
+        return average_networks(self.members, spec)
 
 
 def open_networks(
@@ -66,7 +66,7 @@ def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Prec
         return _open_checkpoint(path, allowed, device, precision)
     bundle = read_bundle(path)
     if bundle.format == "weights":
-        return _weights(bundle, allowed, device, precision)
+        return _open_weights(bundle, allowed, device, precision)
     if device == "cuda":
         raise MisuseError(
             f"{path}: a bundle of format {bundle.format} runs on the CPU; leave --device out, or give the checkpoint."
@@ -82,23 +82,23 @@ def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Prec
 
 def _open_checkpoint(path: str | Path, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
     from segapp.checkpoints.checkpoint import load_checkpoint
-    from segapp.inference.runtime import TorchRuntime, calls_at_once, choose_device, choose_usable_precision
+    from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision, count_parallel_calls
 
     where = choose_device(device)
     spec, net, _ = load_checkpoint(path, allowed)
     chosen = precision or choose_usable_precision(spec.precision, where)
-    runtime = TorchRuntime(net, where, chosen, parallel=calls_at_once(where))
+    runtime = TorchRuntime(net, where, chosen, parallel=count_parallel_calls(where))
     return Networks(replace(spec, precision=chosen), [runtime], str(where))
 
 
-def _weights(bundle: Bundle, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
+def _open_weights(bundle: Bundle, allowed: Sequence[str], device: str, precision: Precision | None) -> Networks:
     from segapp.checkpoints.bundle_weights import load_weights
-    from segapp.inference.runtime import TorchRuntime, calls_at_once, choose_device, choose_usable_precision
+    from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision, count_parallel_calls
 
     where = choose_device(device)
     chosen = precision or choose_usable_precision(bundle.spec.precision, where)
     nets = [load_weights(network, allowed) for network in bundle.networks]
-    runtimes: list[Runtime] = [TorchRuntime(net, where, chosen, parallel=calls_at_once(where)) for net in nets]
+    runtimes: list[Runtime] = [TorchRuntime(net, where, chosen, parallel=count_parallel_calls(where)) for net in nets]
     return Networks(replace(bundle.spec, precision=chosen), runtimes, str(where))
 
 
@@ -129,7 +129,7 @@ def make_engine(
         overlap=spec.overlap if overlap is None else overlap,
     )
     batch = batch_size or (GPU_BATCH if networks.where.startswith("cuda") else 1)
-    return Engine(networks.runtime(spec), spec, batch, readers)
+    return Engine(networks.make_runtime(spec), spec, batch, readers)
 
 
 def check_alike(path: str | Path, spec: Spec, other_path: str | Path, other: Spec) -> None:

@@ -16,7 +16,7 @@ OBJECT, HOLE = 8, 4
 """Neighbours of a pixel: objects are connected across corners, so holes are not."""
 
 
-def cleans(spec: Spec) -> bool:
+def needs_cleaning(spec: Spec) -> bool:
     """Return whether the spec asks for any postprocessing."""
     return any(spec.min_object) or any(spec.min_hole)
 
@@ -33,7 +33,7 @@ def clean(indices: np.ndarray, spec: Spec) -> np.ndarray:
     """
     for index, smallest in enumerate(spec.min_hole):
         if smallest:
-            indices = _filled(indices, index, smallest)
+            indices = _fill_holes(indices, index, smallest)
     return _remove_small(indices, spec.min_object) if any(spec.min_object) else indices
 
 
@@ -65,7 +65,7 @@ def compute_margin(spec: Spec) -> int:
     return holes + 2 * (max(spec.min_object, default=0) + 1)  # an object's neighbours may be small objects themselves
 
 
-def _filled(indices: np.ndarray, index: int, smallest: int) -> np.ndarray:
+def _fill_holes(indices: np.ndarray, index: int, smallest: int) -> np.ndarray:
     """Fill the small regions that class `index` encloses, in a copy."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((indices != index).astype(np.uint8), connectivity=HOLE)
     small = stats[:, cv2.CC_STAT_AREA] < smallest

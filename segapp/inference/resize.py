@@ -16,7 +16,7 @@ MAX_RESIZED_PIXELS = 2**28
 """Most pixels, height x width, of an image that is resized (16,384 x 16,384), as many as `segapp.io` decodes."""
 
 
-def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_pixels(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize (H, W, C) to (*size, C) of the same dtype.
 
     Areas are averaged where it shrinks, values interpolated where it grows.
@@ -38,7 +38,7 @@ def shrink(image: "ReadableImage", size: tuple[int, int]) -> np.ndarray:
             f"{image.name}: {height} x {width} pixels; this model resizes its images (data.resize) and so reads "
             f"them whole, up to {MAX_RESIZED_PIXELS:,} pixels. Make it smaller, or train with data.crop instead."
         )
-    return resized(image.read_window(0, 0, height, width), size)
+    return resize_pixels(image.read_window(0, 0, height, width), size)
 
 
 def enlarge(runtime: "Runtime", logits: "Array", size: tuple[int, int], rows: int) -> Iterator[tuple[int, "Array"]]:

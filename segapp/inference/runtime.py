@@ -172,12 +172,12 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda" if local_rank is None else f"cuda:{int(local_rank) % torch.cuda.device_count()}")
 
 
-def calls_at_once(device: torch.device) -> int:
+def count_parallel_calls(device: torch.device) -> int:
     """Choose how many windows are computed at once: a GPU's queue takes one after the other, cores up to `AT_ONCE`."""
     return 1 if device.type != "cpu" else min(torch.get_num_threads(), AT_ONCE)
 
 
-def computes_bf16(device: torch.device) -> bool:
+def has_native_bf16(device: torch.device) -> bool:
     """Return whether the device computes bf16 natively: AVX512-bf16 or AMX, or CUDA compute capability ≥ 8.0."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -187,5 +187,5 @@ def computes_bf16(device: torch.device) -> bool:
 
 def choose_usable_precision(wanted: Precision, device: torch.device) -> Precision:
     """Choose `wanted` where the device computes it natively, else fp32: emulated, it is slower and less exact."""
-    native = device.type == "cuda" if wanted == "16-mixed" else computes_bf16(device)
+    native = device.type == "cuda" if wanted == "16-mixed" else has_native_bf16(device)
     return wanted if native else "32-true"

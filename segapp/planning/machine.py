@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segapp.inference.runtime import computes_bf16
+from segapp.inference.runtime import has_native_bf16
 from segapp.system.limits import count_usable_cores, read_memory_limit
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 2
@@ -39,7 +39,7 @@ class Machine:
     @property
     def autocast(self) -> bool:
         """Whether it computes in bfloat16, as `segapp fit` then does."""
-        return computes_bf16(torch.device(self.kind))
+        return has_native_bf16(torch.device(self.kind))
 
 
 def describe_machine() -> Machine:

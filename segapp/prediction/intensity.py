@@ -69,7 +69,7 @@ def _count_channels(image: Image) -> int | None:
     return None
 
 
-def convert(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def convert_pixels(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Convert pixels, uint8 or float32 in [0, 1], to the one of these types that the network takes."""
     if pixels.dtype == dtype:
         return pixels

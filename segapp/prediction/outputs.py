@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from segapp.inference.postprocess import clean, clean_bands, cleans
+from segapp.inference.postprocess import clean, clean_bands, needs_cleaning
 from segapp.inference.readable_image import ReadableImage
 from segapp.io import streams_masks
 from segapp.prediction.areas import find_pixel_area
@@ -52,11 +52,11 @@ class ImageOutputs:
         self._open = ExitStack()
         streamed = _is_streamed(task, self.size, kinds, spec)
         self._step = -(-max(self.size) // MAX_SIDE) if streamed and not _uses(kinds, "full") else 1
-        self._counted_by_stream = streamed and cleans(spec)
+        self._counted_by_stream = streamed and needs_cleaning(spec)
         self._indices = np.zeros((-(-self.size[0] // self._step), -(-self.size[1] // self._step)), np.uint8)
         # Pixels that no writer uses are not kept in memory.
         pixels = image if any(kind.uses_image for kind in kinds) else None
-        clean_rows = self._clean_rows if cleans(spec) else iter
+        clean_rows = self._clean_rows if needs_cleaning(spec) else iter
         info = ImageInfo(image.name, self.size, spec, meta, pixels, streamed, self._step, clean_rows, options)
         self._writers: list[Writer] = [kind(task.outputs[kind.name], info) for kind in kinds]
 
@@ -77,7 +77,7 @@ class ImageOutputs:
             block: Its class indices, and its probabilities where `needs_probabilities`.
             confidence: Sum over its pixels of the probability of their class.
         """
-        if not cleans(self.spec):
+        if not needs_cleaning(self.spec):
             self._count(block.indices, block.y)
         self._confidence += confidence
         for writer in self._writers:
@@ -88,7 +88,7 @@ class ImageOutputs:
 
     def write(self) -> None:
         """Write the files that need the whole image; raises SegappError if one cannot be written."""
-        if cleans(self.spec) and not self._counted_by_stream:
+        if needs_cleaning(self.spec) and not self._counted_by_stream:
             self._indices = clean(self._indices, self.spec)
             self._count(self._indices, 0)
         for writer in self._writers:
@@ -126,7 +126,7 @@ def _is_streamed(task: ImageTask, size: tuple[int, int], kinds: Sequence[type[Wr
     """Return True for a large image whose masks can be streamed, unless another writer needs the cleaned mask."""
     if size[0] * size[1] <= STREAMED_FROM or not streams_masks(task.image):
         return False
-    return not cleans(spec) or (_uses(kinds, "rows") and not _uses(kinds, "thinned", "full"))
+    return not needs_cleaning(spec) or (_uses(kinds, "rows") and not _uses(kinds, "thinned", "full"))
 
 
 def _uses(kinds: Sequence[type[Writer]], *uses: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import FilePart, Image, open_image
-from segapp.prediction.intensity import convert, require_trained_kind
+from segapp.prediction.intensity import convert_pixels, require_trained_kind
 from segapp.spec import Spec
 
 PREFETCHED_PIXELS = 2**24
@@ -53,7 +53,7 @@ class StoredImage:
                 raise self._problem
             if self._pixels is None:
                 try:
-                    self._pixels = convert(self.image.read(), self.dtype)
+                    self._pixels = convert_pixels(self.image.read(), self.dtype)
                 except SegappError as problem:
                     self._problem = problem
                     raise
@@ -61,7 +61,7 @@ class StoredImage:
     def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Return the pixels (h, w, C) of a window whose upper left corner is row `y`, column `x`."""
         if not self.whole:
-            return convert(self.image.read_window(y, x, h, w), self.dtype)
+            return convert_pixels(self.image.read_window(y, x, h, w), self.dtype)
         self.read()
         assert self._pixels is not None
         return self._pixels[y : y + h, x : x + w]

@@ -81,7 +81,7 @@ class Facts:
 ENVIRONMENT = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES", "LOCAL_RANK")
 
 
-def gather(runs: Path, computes_bf16: Callable[[torch.device], bool]) -> Facts:
+def gather(runs: Path, has_native_bf16: Callable[[torch.device], bool]) -> Facts:
     """Look around. Takes about as long as importing torch; asks nothing of the network and changes nothing."""
     python = read_metadata("Requires-Python")
     gpus, cuda_error = _list_gpus()
@@ -100,7 +100,7 @@ def gather(runs: Path, computes_bf16: Callable[[torch.device], bool]) -> Facts:
         device_file=any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists(),
         gpus=gpus,
         cuda_error=cuda_error,
-        bf16=(device.type, computes_bf16(device)),
+        bf16=(device.type, has_native_bf16(device)),
         cores=count_usable_cores(),
         quota=read_cpu_quota(),
         threads=torch.get_num_threads(),

@@ -35,7 +35,7 @@ class BundleModule(ScoringModule):
         networks = open_networks([found.folder], allow, "auto" if found.format == "weights" else "cpu")
         kept = {name: getattr(found.spec, name) for name in PREDICTION} | {"precision": networks.spec.precision}
         super().__init__(replace(spec, **kept))
-        self._runtime = networks.runtime(self.spec)
+        self._runtime = networks.make_runtime(self.spec)
 
     def make_runtime(self) -> Runtime:
         """Return the runtime of the bundle's networks."""

@@ -5,7 +5,7 @@ from typing import get_args
 import torch
 
 from segapp.errors import MisuseError
-from segapp.inference.runtime import choose_device, computes_bf16
+from segapp.inference.runtime import choose_device, has_native_bf16
 from segapp.spec import Precision
 
 ROUNDED = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
@@ -38,4 +38,4 @@ def choose_precision(accelerator: str, strategy: object = "auto") -> str:
     if "fsdp" in str(strategy).lower():
         return "32-true"
     device = torch.device(accelerator) if accelerator in ("cpu", "mps") else choose_device("auto")
-    return "bf16-mixed" if computes_bf16(device) else "32-true"
+    return "bf16-mixed" if has_native_bf16(device) else "32-true"

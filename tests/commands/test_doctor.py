@@ -11,7 +11,7 @@ from tests.system.test_checks import LAPTOP, replace
 @pytest.fixture
 def machine(monkeypatch):
     """Puts a machine that was never there in the place of this one."""
-    return lambda facts: monkeypatch.setattr(command, "gather", lambda runs, computes_bf16: facts)
+    return lambda facts: monkeypatch.setattr(command, "gather", lambda runs, has_native_bf16: facts)
 
 
 def test_a_sound_machine(machine, capsys):

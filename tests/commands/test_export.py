@@ -42,9 +42,9 @@ def test_choices_are_saved_and_an_ensemble_is_averaged(exports):
     assert networks.spec.symmetries == ("rotations",)
     assert networks.spec.min_hole == (0, 9)
     image = ArrayImage(np.random.default_rng(2).integers(0, 256, (50, 70, 3), dtype=np.uint8))
-    bundled = Engine(networks.runtime(networks.spec), networks.spec).segment(image)
+    bundled = Engine(networks.make_runtime(networks.spec), networks.spec).segment(image)
     apart = open_networks(both, device="cpu")
-    assert (Engine(apart.runtime(networks.spec), networks.spec).segment(image) == bundled).all()
+    assert (Engine(apart.make_runtime(networks.spec), networks.spec).segment(image) == bundled).all()
     folders = {"images": str(exports / "images"), "device": "cpu"}
     assert predict([str(exports / "both")], output=str(exports / "out1"), **folders) == 0
     assert predict(both, output=str(exports / "out2"), augment=["rotations"], min_hole=["cell=9"], **folders) == 0

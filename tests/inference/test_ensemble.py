@@ -9,13 +9,13 @@ from torch import nn
 
 from segapp.errors import MisuseError
 from segapp.inference.engine import Engine
-from segapp.inference.ensemble import Averaged, averaged, turned, turned_back, views
+from segapp.inference.ensemble import Averaged, average_networks, list_views, turn, turn_back
 from segapp.inference.exported_runtime import NumpyRuntime
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
 from tests.inference.checkpoints import make_spec
 
-ALL = views(["horizontal", "rotations"])
+ALL = list_views(["horizontal", "rotations"])
 
 
 class Pixelwise(NumpyRuntime):
@@ -55,24 +55,24 @@ def images(height=6, width=10, batch=2):
     ],
 )
 def test_symmetries_combine_to_a_group(symmetries, count):
-    found = views(symmetries)
-    assert len(found) == len({turned(images(), view).tobytes() for view in found}) == count
+    found = list_views(symmetries)
+    assert len(found) == len({turn(images(), view).tobytes() for view in found}) == count
     assert found[0] == (0, False)
 
 
 def test_views_are_those_of_numpy():
     pixels = images()
-    assert (turned(pixels, (1, False)) == np.rot90(pixels, axes=(2, 3))).all()
-    assert (turned(pixels, (0, True)) == pixels[..., ::-1]).all()
-    assert views(["vertical"])[1] == (2, True)
-    assert (turned(pixels, (2, True)) == pixels[:, :, ::-1]).all()
+    assert (turn(pixels, (1, False)) == np.rot90(pixels, axes=(2, 3))).all()
+    assert (turn(pixels, (0, True)) == pixels[..., ::-1]).all()
+    assert list_views(["vertical"])[1] == (2, True)
+    assert (turn(pixels, (2, True)) == pixels[:, :, ::-1]).all()
 
 
 @pytest.mark.parametrize("view", ALL)
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
 def test_turning_back_undoes_turning(view, kind):
     pixels = kind(images())
-    assert (turned_back(turned(pixels, view), view) == pixels).all()
+    assert (turn_back(turn(pixels, view), view) == pixels).all()
 
 
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
@@ -86,7 +86,7 @@ def test_a_network_that_is_equivariant_gives_exactly_its_own_classes(average):
 
 
 def test_logits_are_the_mean_over_views():
-    found = Averaged([Place()], views(["horizontal"]), (1.0,), "logits")(images(4, 5, 1))
+    found = Averaged([Place()], list_views(["horizontal"]), (1.0,), "logits")(images(4, 5, 1))
     assert (found[0, 0] == 2).all()  # x and 4 - x
     assert (found[0, 1] == np.arange(4)[:, None]).all()
 
@@ -108,7 +108,7 @@ def test_a_probability_of_zero_stays_finite():
 
 def test_scales_are_seen_and_come_back_at_the_windows_size():
     network = Pixelwise()
-    found = Averaged([network], views(["rotations"]), (1.0, 0.5), "logits")(images(6, 10))
+    found = Averaged([network], list_views(["rotations"]), (1.0, 0.5), "logits")(images(6, 10))
     assert found.shape == (2, 3, 6, 10)
     assert set(network.shapes) == {(6, 10), (10, 6), (3, 5), (5, 3)}
     flat = np.full((1, 3, 6, 10), 77, np.uint8)
@@ -134,10 +134,12 @@ def test_torch_and_numpy_agree():
 
 def test_one_network_seen_once_is_not_wrapped_and_the_engine_takes_the_others():
     network, spec = Pixelwise(), make_spec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3, window=(8, 8))
-    assert averaged([network], spec) is network
+    assert average_networks([network], spec) is network
     image = ArrayImage(images(30, 21, 1)[0].transpose(1, 2, 0))
     better = replace(spec, symmetries=("rotations",), average="logits")
-    assert (Engine(averaged([network], better), better).segment(image) == Engine(network, spec).segment(image)).all()
+    assert (
+        Engine(average_networks([network], better), better).segment(image) == Engine(network, spec).segment(image)
+    ).all()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from segapp.errors import SegappError
 from segapp.inference.readable_image import ArrayImage
-from segapp.inference.resize import enlarge, resized, shrink
+from segapp.inference.resize import enlarge, resize_pixels, shrink
 from tests.inference.runtimes import LocalRuntime
 
 
@@ -16,7 +16,7 @@ from tests.inference.runtimes import LocalRuntime
 @pytest.mark.parametrize("size", [(20, 30), (90, 110)])
 def test_resizing_keeps_channels_and_dtype(channels, dtype, size):
     pixels = np.broadcast_to(np.arange(channels), (50, 60, channels)).astype(dtype)
-    small = resized(pixels, size)
+    small = resize_pixels(pixels, size)
     assert small.shape == (*size, channels)
     assert small.dtype == dtype
     assert np.allclose(small, np.arange(channels))
@@ -24,7 +24,7 @@ def test_resizing_keeps_channels_and_dtype(channels, dtype, size):
 
 def test_shrinking_averages_areas():
     checkers = (np.indices((40, 40)).sum(0) % 2 * 200).astype(np.uint8)[..., None]
-    assert (resized(checkers, (20, 20)) == 100).all()
+    assert (resize_pixels(checkers, (20, 20)) == 100).all()
 
 
 @pytest.mark.parametrize("size", [(50, 70), (11, 13), (7, 9), (1, 1)])

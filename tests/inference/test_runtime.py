@@ -7,7 +7,7 @@ from torch import nn
 
 from segapp.errors import MisuseError
 from segapp.inference.exported_runtime import NumpyRuntime
-from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision, computes_bf16
+from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision, has_native_bf16
 
 CPU = torch.device("cpu")
 
@@ -61,7 +61,7 @@ def test_indices_are_the_largest_logits():
 
 def test_precision_falls_back_to_fp32_where_the_device_cannot(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    assert computes_bf16(CPU)
+    assert has_native_bf16(CPU)
     assert choose_usable_precision("bf16-mixed", CPU) == "bf16-mixed"
     assert choose_usable_precision("16-mixed", CPU) == "32-true"
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})

@@ -6,7 +6,7 @@ import tifffile
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io import Image, read_raw
-from segapp.prediction.intensity import convert, parse_intensity, require_trained_kind
+from segapp.prediction.intensity import convert_pixels, parse_intensity, require_trained_kind
 from segapp.spec import Intensity
 from tests.inference.checkpoints import make_spec, write_checkpoint
 from tests.prediction.predicting import make_run, put
@@ -97,7 +97,7 @@ def test_depths_that_training_has_not_seen_are_refused_with_the_range_of_the_typ
 
 def test_pixels_become_what_the_network_takes():
     stored = np.array([0, 128, 255], np.uint8)
-    scaled = convert(stored, np.dtype(np.float32))
+    scaled = convert_pixels(stored, np.dtype(np.float32))
     assert scaled.dtype == np.float32 and scaled == pytest.approx([0, 128 / 255, 1])
-    assert (convert(scaled, np.dtype(np.uint8)) == stored).all()
-    assert convert(stored, np.dtype(np.uint8)) is stored
+    assert (convert_pixels(scaled, np.dtype(np.uint8)) == stored).all()
+    assert convert_pixels(stored, np.dtype(np.uint8)) is stored

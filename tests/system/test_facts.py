@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from segapp.inference.runtime import computes_bf16
+from segapp.inference.runtime import has_native_bf16
 from segapp.system import facts
 from segapp.system.facts import cache_folders, find_driver, folder, gather, list_packages
 
@@ -114,7 +114,7 @@ def test_a_card_that_fails_is_reported_not_raised(monkeypatch):
 
 
 def test_this_machine_can_be_looked_at(tmp_path):
-    found = gather(tmp_path, computes_bf16)
+    found = gather(tmp_path, has_native_bf16)
     assert found.torch == torch.__version__
     assert found.threads == torch.get_num_threads()
     assert found.cores >= 1
