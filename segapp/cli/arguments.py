@@ -158,10 +158,10 @@ def _split(words: Sequence[str]) -> Iterator[Option]:
 def _read_config(path: str, option: str) -> dict[Any, Any]:
     content = read_yaml(Path(path))
     if not isinstance(content, dict):
-        raise MisuseError(f"{path}: is no config, which is a mapping of settings; see configs/unet.yaml.")
+        raise MisuseError(f"{path}: not a config, because it is not a mapping of settings; see configs/unet.yaml.")
     empty = [key for key in SECTIONS if key in content and content[key] is None]
     if option == "--config" and empty:
-        raise MisuseError(f"{path}: its section {empty[0]} is empty; leave the word out, or put settings below it.")
+        raise MisuseError(f"{path}: its section {empty[0]} is empty; remove it, or add settings below it.")
     return content
 
 

@@ -44,15 +44,15 @@ def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], recor
     count = len({name for names in record["splits"].values() for name in names})
     if new or not count:
         why = "as --new_split asks" if new else "since the checkpoint records none"
-        print_message(f"the images are divided by the data's own `split`, {why}.")
+        print_message(f"the images are divided by the `split` of the data section, {why}.")
         data.keep_split()
         return
     was, now = record["config"]["data"]["source"], settings["source"]
     old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))
     if was["class_path"] == now["class_path"] and old != own:
         raise MisuseError(
-            f"the checkpoint's split of {count} images holds, and another `split` is given: leave that out, or divide "
-            "the images anew with --new_split, where images that it was trained on may be scored."
+            f"the checkpoint records the split of its {count} images, but the data section has another `split`. Remove "
+            "it, or use it with --new_split; images of the training may then be scored."
         )
     data.restore_splits(record["splits"])
 
@@ -62,6 +62,6 @@ def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: st
     if here != there:
         other = "; for other classes start a new run from its weights: --init_from instead of --ckpt_path"
         raise MisuseError(
-            f"the network of the checkpoint has the {len(there)} classes {', '.join(there)}; the data has {len(here)}: "
-            f"{', '.join(here)}. Give data with the same classes in the same order{other if verb == 'fit' else ''}."
+            f"the checkpoint's network has the {len(there)} classes {', '.join(there)}, but the data has {len(here)}: "
+            f"{', '.join(here)}. Use data with the same classes in the same order{other if verb == 'fit' else ''}."
         )

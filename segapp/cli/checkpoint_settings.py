@@ -86,8 +86,8 @@ def read_checkpoint_settings(
     missing = [name for name in needed if name not in config or (name in DEEP and not isinstance(config[name], dict))]
     if missing:
         raise MisuseError(
-            f"{path}: holds not all settings of its training (no {', '.join(missing)}), and segapp {verb} "
-            "needs them: give a checkpoint that `segapp fit` wrote. `segapp predict` can use this one."
+            f"{path}: lacks settings of its training that segapp {verb} needs ({', '.join(missing)}): "
+            "use a checkpoint of `segapp fit`. `segapp predict` can use this one."
         )
     if verb == "fit":
         _refuse_weights_alone(path, checkpoint)
@@ -207,6 +207,6 @@ def _normalise_settings(config: Any) -> Any:
 def _refuse_weights_alone(path: str, checkpoint: dict[str, Any]) -> None:
     if "loops" not in checkpoint or "optimizer_states" not in checkpoint:
         raise MisuseError(
-            f"{path}: holds weights, but not the state of the training and its optimiser, so no fit can resume it: "
-            "give the run's checkpoints/last.ckpt."
+            f"{path}: holds weights, but not the state of the training and its optimiser, so a fit cannot resume: "
+            "use the run's checkpoints/last.ckpt."
         )

@@ -81,7 +81,7 @@ def check_checkpoint(command: str, path: str | None) -> None:
         if command in ("validate", "test"):
             from segapp.training.run_folder import suggest_newest_best
 
-            raise MisuseError(f"segapp {command} scores a checkpoint: give --ckpt_path FILE.{suggest_newest_best()}")
+            raise MisuseError(f"segapp {command} scores a checkpoint: add --ckpt_path FILE.{suggest_newest_best()}")
     elif "://" not in path and not os.path.lexists(path):
         from segapp.checkpoints.missing import describe_missing_checkpoint
 
@@ -108,11 +108,11 @@ def _refuse_fragments(arguments: Arguments) -> None:
         for section, known in parts.items():
             if config.keys() <= {*known}:
                 raise MisuseError(
-                    f"{path} is a {section} fragment (it holds {', '.join(config)}), no complete config: "
-                    f"give it by --{section} {shlex.quote(path)}, after --config configs/unet.yaml."
+                    f"{path} is a {section} fragment (it holds {', '.join(config)}), not a complete config: "
+                    f"add it with --{section} {shlex.quote(path)}, after --config configs/unet.yaml."
                 )
         if {"grid", "like"} & config.keys():
-            raise MisuseError(f"{path} is a study: run it by segapp study --config {shlex.quote(path)}.")
+            raise MisuseError(f"{path} is a study: run it with segapp study --config {shlex.quote(path)}.")
 
 
 def _refuse_overridden(arguments: Arguments) -> None:
@@ -124,8 +124,8 @@ def _refuse_overridden(arguments: Arguments) -> None:
             config = arguments.configs.get(other.value or "")
             if other.name == "--config" and config is not None and has_key(config, option.keys):
                 raise MisuseError(
-                    f"{option.name.removesuffix('+')} stands before --config {other.value}, which sets it again and "
-                    "would win: write it after."
+                    f"{option.name.removesuffix('+')} is written before --config {other.value}, which overrides it: "
+                    "write it after."
                 )
 
 

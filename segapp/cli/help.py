@@ -6,13 +6,13 @@ usage: segapp fit --config FILE [--data FILE] [--model FILE] [options]
 
 Train a network. Writes runs/<name>/<time>/ and ends with a table of scores and the next command to type.
 
-  --config FILE                 the whole run; configs/unet.yaml is complete
-  --data FILE                   replaces parts of its data section: configs/data/mine.yaml is the template
-  --model FILE                  replaces parts of its model section: see configs/model/
+  --config FILE                 the complete config of a run, such as configs/unet.yaml
+  --data FILE                   replaces parts of its data section; configs/data/mine.yaml is a template
+  --model FILE                  replaces parts of its model section; see configs/model/
   --name NAME                   the run is written to runs/NAME/<time>
-  --ckpt_path FILE              resume an interrupted run: its checkpoints/last.ckpt, no config needed
+  --ckpt_path FILE              resume a run from its checkpoints/last.ckpt; no config is needed
   --init_from FILE              start from a checkpoint's weights, also with other classes or channels
-  --job NAME                    written to runs/<name>/NAME; the same job again resumes where it stopped
+  --job NAME                    written to runs/<name>/NAME; the same job started again resumes
   --seed_everything NUMBER      another seed is another order, augmentation and initialisation
 
   --data.batch_size NUMBER      samples per step and device
@@ -25,9 +25,9 @@ Train a network. Writes runs/<name>/<time>/ and ends with a table of scores and 
   --trainer.devices NUMBER      with --trainer.strategy ddp for several
   --trainer.precision 32-true|bf16-mixed|16-mixed   default: the fastest safe one
 
-  --dry_run                     a few steps: memory, time per epoch, FLOPs, parameters; nothing is kept
-  --print_config                show the whole configuration that would be run, and stop
-  --help_all                    every option (hundreds: all of Lightning's Trainer)
+  --dry_run                     measure memory, time per epoch, FLOPs and parameters in a few steps; keeps no files
+  --print_config                print the complete config of the run, and stop
+  --help_all                    list every option (hundreds: all of Lightning's Trainer)
 
 examples:
   segapp fit --config configs/unet.yaml

@@ -25,7 +25,7 @@ def load_initial_weights(path: str, net: nn.Module, spec: Spec) -> str:
         taken = transfer_weights(net, learned, spec.classes, spec.channels)
     except MisuseError as error:
         raise MisuseError(
-            f"init_from {path}: {error} Give model.net the settings it was trained with (config.yaml of its run), or "
+            f"init_from {path}: {error} Set model.net as in its training (config.yaml of its run), or "
             "leave --init_from out."
         ) from error
     return describe(path, taken, learned.channels, spec.channels)
@@ -41,7 +41,7 @@ def read_learned(path: str) -> Learned:
     if bundle.format != "weights" or len(bundle.networks) != 1:
         raise MisuseError(
             f"init_from {path}: a bundle of {len(bundle.networks)} network(s) in format {bundle.format}; "
-            "it takes a checkpoint, or a bundle of one network that segapp export --format weights wrote."
+            "name a checkpoint, or a bundle of one network written by segapp export --format weights."
         )
     try:
         weights = load_file(bundle.networks[0])

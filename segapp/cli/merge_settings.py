@@ -169,5 +169,5 @@ def _expand_slot(key: str, value: Any, folder: Path, depth: int) -> Any:
 
 def _read_file(path: Path, depth: int) -> Any:
     if depth >= DEEPEST:
-        raise MisuseError(f"{path}: config files name one another more than {DEEPEST} deep.")
+        raise MisuseError(f"{path}: config files refer to one another more than {DEEPEST} levels deep.")
     return read_yaml(path)

@@ -91,7 +91,7 @@ def _gather(arguments: list[str], lists: Collection[str]) -> list[str]:
             continue
         value = value if equals else next(words, "--")
         if value.startswith("--"):
-            raise MisuseError(f"{option} needs a value, as {option} VALUE.")
+            raise MisuseError(f"{option} needs a value: {option} VALUE.")
         if value.startswith("["):
             others += [option, value]
         else:

@@ -50,15 +50,15 @@ def check_run(settings: Namespace, arguments: Arguments, has_split: bool) -> Non
     """
     verb, checkpoint = arguments.command, settings.get("ckpt_path")
     if verb == "fit" and settings.trainer.max_epochs == 0:
-        raise MisuseError("trainer.max_epochs is 0, which trains nothing; give 1 or more.")
+        raise MisuseError("trainer.max_epochs is 0, which trains nothing; set 1 or more.")
     if verb == "fit" and checkpoint and settings.trainer.fast_dev_run:
-        raise MisuseError("trainer.fast_dev_run tries a few batches from the beginning: leave --ckpt_path out.")
+        raise MisuseError("trainer.fast_dev_run starts a new training of a few batches: leave --ckpt_path out.")
     if settings.new_split and not has_split:
-        raise MisuseError("--new_split divides the images of a checkpoint anew: give --ckpt_path, or leave it out.")
+        raise MisuseError("--new_split replaces the split of a checkpoint: add --ckpt_path, or leave --new_split out.")
     if verb != "fit" and settings.dry_run:
-        raise MisuseError(f"--dry_run measures a fit; segapp {verb} has none.")
+        raise MisuseError(f"--dry_run measures a fit; segapp {verb} does not have this option.")
     if arguments.get("--init_from") and (checkpoint or verb != "fit"):
-        raise MisuseError("--init_from starts a new fit from other weights, --ckpt_path brings its own: give one.")
+        raise MisuseError("--init_from starts a new run and --ckpt_path resumes one: use only one of them.")
 
 
 def _name_strategy(trainer: Namespace) -> Any:

@@ -64,7 +64,7 @@ def explain_unfit_weights(
     lines = str(error).splitlines()
     why = "; ".join(changed) or f"no setting differs, so its class has changed ({lines[-1].strip().rstrip('.')})"
     return MisuseError(
-        f"the weights of {path} do not fit the network: {why}. "
+        f"the weights of {path} do not match the network: {why}. "
         "Restore these settings, or train another network in a new run (segapp fit without --ckpt_path)."
     )
 
@@ -86,9 +86,9 @@ def explain_unrestored(error: Exception, path: str | None) -> MisuseError | None
     if path is None or not (is_restoring or _is_in_optimizer(frames)):
         return None
     return MisuseError(
-        f"{path}: a damaged checkpoint, training cannot resume from it ({type(error).__name__}: "
+        f"{path}: a damaged checkpoint, from which training cannot resume ({type(error).__name__}: "
         f"{shorten_error(error)}). "
-        "Give another of its run, or start a new one from its weights: segapp fit --init_from."
+        "Use another one of its run, or start a new run from its weights: segapp fit --init_from."
     )
 
 

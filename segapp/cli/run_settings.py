@@ -75,7 +75,7 @@ def _keep_network(bundle: Bundle, arguments: Arguments) -> tuple[dict[str, Any],
     settings, options = merge_settings(arguments, below, takes_mapping)
     for option in arguments.options:
         if option.name and option.keys[0] == "model":
-            raise MisuseError(f"{option.name}: the bundle {bundle.folder} brings its network; leave the option out.")
+            raise MisuseError(f"{option.name}: the bundle {bundle.folder} has its own network; leave the option out.")
     if settings["model"] != below["model"]:
         print_message(f"{bundle.folder} brings its network: the model section of the configs is not used.")
     return settings | {"model": below["model"]}, [option for option in options if option.name != "--ckpt_path"]

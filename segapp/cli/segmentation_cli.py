@@ -111,7 +111,7 @@ class SegmentationCLI(LightningCLI):
         """Seed everything, once the seed is known to be one."""
         seed = self._get(self.config, "seed_everything")
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
-            raise MisuseError(f"seed_everything is 0 … 4294967295, got {seed}.")
+            raise MisuseError(f"seed_everything must be 0 … 4294967295, got {seed}.")
         super()._set_seed()
 
     def _parse_ckpt_path(self) -> None:
@@ -161,7 +161,10 @@ class SegmentationCLI(LightningCLI):
             return
         kept = sampled_weights.resample(self.model.net, int(self._get(self.config, "seed_everything")))
         if kept:
-            print(f"{len(kept)} parameters are filled in parts and not seeded by their names: {', '.join(kept[:3])}.")
+            print(
+                f"{len(kept)} parameters are initialised in parts, so they are not seeded by their names: "
+                f"{', '.join(kept[:3])}."
+            )
 
     def _prepare_for_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Prevent downloads of the network, and check its size and the data before anything is made."""

@@ -31,7 +31,7 @@ def run(arguments: Arguments) -> int:
             raise SystemExit(error.exit_code) from error
         raise
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MisuseError(f"a config is not YAML, or not text: {' '.join(str(error).split())}.") from error
+        raise MisuseError(f"a config is not valid YAML: {' '.join(str(error).split())}.") from error
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None

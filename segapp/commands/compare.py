@@ -38,23 +38,23 @@ def compare(
 
     Every other run is compared with the first one, image by image: settings that differ, learning curves, differences
     of every score with 95 % intervals, and the images on which a run wins and loses most. Each run needs an evaluation
-    (`segapp test --ckpt_path RUN/checkpoints/best.ckpt`) on the same images, the newest one of best.ckpt is taken; the
-    data must still be there.
+    (`segapp test --ckpt_path RUN/checkpoints/best.ckpt`) on the same images; the newest one of best.ckpt is used. The
+    images must still exist.
 
     Args:
         runs: Folders of runs, runs/<name>/<time>.
         output: Folder for report.html and its tables.
         score_on: Which evaluations are compared.
         score: Score per image by which wins and losses are chosen: a column of per_image.csv without a class.
-        pictures: Wins, and as many losses, that are shown of every run.
-        neighbours: So many images that follow each other by name are one group, as slices of one tissue;
+        pictures: Number of wins, and of losses, that are shown of every run.
+        neighbours: Number of images, consecutive by name, that form one group, such as slices of one tissue;
             default: the groups of the data set.
         overwrite: Write into a folder that is not empty.
         allow: Class or package outside segapp that the runs may use, for user-defined networks and data sets.
     """
     folder = Path(output)
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
-        raise MisuseError(f"{folder} is not empty; name another --output, or allow --overwrite.")
+        raise MisuseError(f"{folder} is not empty; name another --output, or add --overwrite true.")
     if len(runs) < 2:
         raise MisuseError(f"a comparison needs two runs or more, got {len(runs)}: segapp compare RUN RUN.")
     found = [_read_config(Path(run)) for run in runs]
@@ -67,7 +67,9 @@ def compare(
     images = find_common_images(results)
     _require_same_images(results, images)
     if score not in results[0].images[images[0]]:
-        raise MisuseError(f"there is no score {score!r} per image; there is {', '.join(results[0].images[images[0]])}.")
+        raise MisuseError(
+            f"there is no score {score!r} per image; choose from {', '.join(results[0].images[images[0]])}."
+        )
     pairs = _rank_images(results, images, score, pictures) if pictures else []
     wanted = list(dict.fromkeys(image for _, chosen in pairs for image in chosen))
     for name, run in zip(names, runs, strict=True) if wanted else []:
@@ -128,7 +130,7 @@ def _read_config(run: Path) -> dict[str, Any]:
     config = read_yaml(path)
     missing = [key for key in NEEDED if get_value(config, key) is None]
     if missing:
-        raise MisuseError(f"{path}: is not the config of a run of segapp, it has no {missing[0]}.")
+        raise MisuseError(f"{path}: not the config of a run of segapp: it has no {missing[0]}.")
     return dict(config)
 
 
@@ -156,7 +158,7 @@ def _find_results(run: Path, verb: str) -> Path:
         only = f" of best.ckpt, only of {', '.join(sorted(set(scored.values())))}" if scored else ""
         best = run / "checkpoints" / "best.ckpt"
         raise MisuseError(
-            f"{run} has no {verb} evaluation{only}; make one: segapp {verb} --ckpt_path {shlex.quote(str(best))}"
+            f"{run} has no {verb} evaluation{only}; run segapp {verb} --ckpt_path {shlex.quote(str(best))}"
         )
     return of_best[-1].parent
 

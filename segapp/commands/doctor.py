@@ -8,13 +8,13 @@ from segapp.system.facts import gather
 
 
 def doctor(runs: str = "runs") -> int:
-    """Check this machine or container, and report what would go wrong in a training.
+    """Check this machine or container, and report what would fail in a training.
 
-    One line per check: ok, warning or problem, what was found, what to do. The exit code is 1 when there is a problem.
-    Nothing is changed and nothing is fetched.
+    One line per check: ok, warning or problem, what was found, what to do. The exit code is 1 if there is a problem.
+    Nothing is changed or downloaded.
 
     Args:
-        runs: Folder that runs would be written to.
+        runs: Folder to which runs would be written.
     """
     findings = examine(gather(Path(runs), has_native_bf16))
     for finding in findings:

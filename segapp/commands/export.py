@@ -32,18 +32,20 @@ def export(
 ) -> int:
     """Write a trained network as a bundle that predicts without its training code.
 
-    A bundle is a folder: the network with its normalisation inside, for any batch and image size, and spec.json,
-    which describes the images. `segapp predict` and `segapp test` take it wherever they take a checkpoint.
-    The bundle is always compared with the checkpoint; if they differ, nothing is written and the exit code is 1.
+    A bundle is a folder: the network with its normalisation inside, for any batch and image size, and spec.json
+    with its classes and how images are read. `segapp predict` and `segapp test` accept it like a checkpoint.
+    The bundle is always compared with the checkpoint; if they differ too much, nothing is written and the exit code
+    is 1.
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`; repeated, the bundle is an ensemble, whose predictions are averaged.
         format: onnx and openvino run without torch; weights: safetensors and the network's settings, for torch;
             pt2: for other programs, segapp does not load it again.
-        output: The folder to make; must not exist.
-        dtype: How weights are kept. fp16: half the size, computed as before. int8: a quarter, and faster on CPUs;
-            calibrated on half of the images given, verified on the other half.
-        images: Folder of typical images, to verify with and to calibrate int8. Default: generated ones.
+        output: Folder to create; it must not exist.
+        dtype: How weights are stored. fp16: half the size, computed as before. int8: a quarter, and faster on CPUs;
+            half of --images calibrate it, the other half verify it.
+        images: Folder of images like those to predict, for verification and for the calibration of int8. Default:
+            generated images.
         max_delta: Largest difference of a logit, as a fraction of the largest logit. Default: by dtype.
         max_changed: Largest fraction of pixels whose class changes. Default: by dtype.
         augment: Saved in the bundle: see every window also flipped (horizontal, vertical) or turned (rotations), in
@@ -56,7 +58,7 @@ def export(
     """
     target = Path(output)
     if target.exists():
-        raise MisuseError(f"output {target} exists already; choose another name, nothing is overwritten.")
+        raise MisuseError(f"output {target} exists already; choose another name. Nothing was overwritten.")
     paths = [ckpt_path] if isinstance(ckpt_path, str) else ckpt_path
     opened = [_load(path, allow) for path in paths]
     for path, (other, _) in zip(paths[1:], opened[1:], strict=True):
@@ -74,6 +76,6 @@ def export(
 
 def _load(path: str, allow: Sequence[str]) -> tuple[Spec, TrainedNetwork]:
     if is_bundle(path):
-        raise MisuseError(f"{path} is a bundle already; export takes the checkpoint that it was made from.")
+        raise MisuseError(f"{path} is a bundle already; name the checkpoint from which it was made.")
     spec, net, record = load_checkpoint(path, allow)
     return spec, TrainedNetwork(net, record["net"])

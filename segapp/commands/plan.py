@@ -37,13 +37,13 @@ def plan(
     Args:
         images: Folder of images, or a pattern with * in quotes.
         masks: Folder of masks, or a pattern with {name} in quotes.
-        data: Data section that describes a data set, as configs/data/mine.yaml, instead of images and masks.
+        data: Data section that describes a data set, such as configs/data/mine.yaml, instead of images and masks.
         output: YAML to write.
-        budget: Time that the training may take on this machine, as 90s, 30m or 2h.
+        budget: Time that the training may take on this machine, such as 90s, 30m or 2h.
         classes: Names of the classes, separated by commas, in the order of their values or colours in the masks.
-        tune: Compare so many alternatives with the plan by training them, within the budget once more, and write the
-            better configuration. The same command continues an interrupted comparison.
-        overwrite: Whether to replace an existing YAML.
+        tune: Number of alternatives to compare with the plan by short trainings, which take the budget once more; the
+            better configuration is written. The same command resumes an interrupted comparison.
+        overwrite: Replace an existing YAML.
     """
     if tune:
         return _tune(tune, Request(images, masks, data, output, budget, classes, overwrite))
@@ -107,7 +107,7 @@ def _tune(count: int, request: Request) -> int:
     try:
         outcome = compare(folder, config, alternatives[:count], seconds, Processes(), print)
     except KeyboardInterrupt:
-        print("interrupted; the same command continues.")
+        print("interrupted; run the same command again to resume.")
         return 130
     write_csv(folder / "tune.csv", outcome.rows)
     summary = describe_outcome(outcome)
@@ -127,23 +127,23 @@ def read_budget(text: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
     if match is None or not float(match[1]):
-        raise MisuseError(f"--budget takes a time such as 90s, 30m or 2h, got {text!r}.")
+        raise MisuseError(f"--budget must be a time such as 90s, 30m or 2h, got {text!r}.")
     return float(match[1]) * UNITS[match[2]]
 
 
 def _require_free(path: Path, overwrite: bool) -> None:
     if path.suffix not in (".yaml", ".yml"):
-        raise MisuseError(f"--output is a YAML to write, such as mine.yaml, got {str(path)!r}.")
+        raise MisuseError(f"--output must be the name of a YAML file, such as mine.yaml, got {str(path)!r}.")
     if path.exists() and not overwrite:
-        raise MisuseError(f"{path}: is there already; name another --output, or replace it with --overwrite true.")
+        raise MisuseError(f"{path}: exists already; name another --output, or replace it with --overwrite true.")
     require_writable(path.parent, "name another --output")
 
 
 def _describe_source(images: str, masks: str, data: str, classes: list[str]) -> list[Decision]:
     if data and (images or masks):
-        raise MisuseError("--data describes images and masks itself: give either it, or --images and --masks.")
+        raise MisuseError("--data describes images and masks itself: use either --data, or --images and --masks.")
     if data and classes:
-        raise MisuseError("--classes names what masks of --masks hold; a data section (--data) has classes of its own.")
+        raise MisuseError("--classes names the classes of --masks; with --data, name them in the data section.")
     if data:
         return describe_section(Path(data))
     if not images or not masks:

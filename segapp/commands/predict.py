@@ -50,47 +50,51 @@ def predict(
 ) -> int:
     """Write the predictions of a trained network for every image of a folder.
 
-    No config is needed, the checkpoint knows its classes and how to read images. Images may have any size;
+    No config is needed: the checkpoint contains its classes and how images are read. Images may have any size;
     sub-folders are kept. Masks have the image's height and width and hold class indices: as PNG with the classes'
     colours, for TIFF images as TIFF with their georeference, for a volume as one volume of the same geometry. A broken
     image is reported and skipped, and the exit code is 1. The areas of the classes in every image are in per_image.csv.
 
-    Every kind has a sub-folder of the output folder, output/mask for masks, beside classes.json, which explains their
-    values. The same command resumes an interrupted run: manifest.csv lists what is done.
+    Each kind of output has a sub-folder of the output folder, such as output/mask. classes.json beside them lists the
+    classes. The same command resumes an interrupted prediction: manifest.csv lists the images that are done.
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
         images: Folder of images (with sub-folders), or one image file: PNG, JPEG, TIFF, BMP, GIF, WebP,
             JPEG 2000, NIfTI.
-        output: Folder to write to; made if missing.
-        save: What to write; repeat it for several. {outputs}
-        overwrite: Replace files that other models, other settings or other programs wrote; otherwise nothing is done
-            when there is one.
-        flag_uncertain: List so many images in which the network is least sure: look at those first.
+        output: Folder to write to; created if missing.
+        save: What to write; repeat the option for several. {outputs}
+        overwrite: Replace files of other models, other settings or other programs; without this option they are
+            refused before any work.
+        flag_uncertain: Number of images to list in which the network is least certain: look at those first.
         probability_dtype: How probabilities are stored: float16, or uint8 for 0 … 255.
         device: Where to compute; auto takes the GPU if there is one.
-        devices: Processes that share the images, one GPU or one part of the CPU's cores each. Processes that something
-            else starts with RANK and WORLD_SIZE set share them too.
+        devices: Number of processes that share the images, each on one GPU or a part of the CPU's cores. Leave it out
+            for processes that a launcher starts with RANK and WORLD_SIZE: these share the images too.
         precision: Arithmetic; default: as trained where the device computes it natively, else 32-true.
-        window: Side of the square windows that large images are cut into; default: as in validation.
+        window: Side of the square windows into which large images are divided; default: as in validation.
         overlap: Fraction of a window that its neighbour also sees, in [0, 1); default: as in validation.
         batch_size: Windows computed at once; default: 1 on a CPU, 16 on a GPU.
-        augment: See every window also flipped (horizontal: left to right, vertical: top to bottom) or turned by
-            90 degrees (rotations), in all combinations, and average; repeat it for several. none: as it is.
+        augment: Predict every window also flipped (horizontal: left to right, vertical: top to bottom) or turned by
+            90 degrees (rotations), in all combinations, and average; repeat the option for several. none: only the
+            window itself. Default: as saved.
+        scales: Predict every window at these sizes, 1 being its own, and average; repeat the option for several.
             Default: as saved.
-        scales: See every window at these sizes, 1 being its own, and average; repeat it. Default: as saved.
-        average: What is averaged. Default: as saved, at first probabilities.
-        min_object: PIXELS or CLASS=PIXELS: smaller objects of the class go to what surrounds them; repeat it.
-            Default: as saved; 0 keeps all.
-        min_hole: PIXELS or CLASS=PIXELS: smaller holes in the class are filled; repeat it. Default: as saved.
-        intensity: What becomes 0 and 1, for images of another depth than the network was trained on:
+        average: What is averaged. Default: as saved, else probabilities.
+        min_object: PIXELS or CLASS=PIXELS: smaller objects become the class around them; repeat the option for
+            several classes. Default: as saved; 0 keeps all.
+        min_hole: PIXELS or CLASS=PIXELS: smaller holes in the class are filled; repeat the option for several
+            classes. Default: as saved; 0 keeps all.
+        intensity: The values that become 0 and 1, for images of another depth than the network was trained on:
             percentile,1,99 (of each image), range,0,65535 (the same values for all), zscore, or stored (8-bit images
             unchanged). Default: as trained.
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
     settings = dict(locals())
     if devices < 1 or flag_uncertain < 0:
-        raise MisuseError(f"devices is 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}.")
+        raise MisuseError(
+            f"devices must be 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}."
+        )
     if devices > 1:
         if read_rank() != (0, 1):
             raise MisuseError(
@@ -179,7 +183,7 @@ def _open_networks(
 ) -> Networks:
     """Open the checkpoints or bundles, after the checks that need none of them."""
     if batch_size is not None and batch_size < 1:
-        raise MisuseError(f"batch_size counts windows, at least 1, got {batch_size}.")
+        raise MisuseError(f"batch_size must be 1 or more windows, got {batch_size}.")
     return open_networks(_check_paths(ckpt_path), allow, device, precision)
 
 

@@ -28,7 +28,7 @@ def convert_to_onnx(net: nn.Module, spec: Spec, path: Path) -> None:
     Raises SegappError for a network that torch cannot trace for every size.
     """
     if sum(part.numel() * part.element_size() for part in net.state_dict().values()) > MAX_BYTES:
-        raise SegappError("a .onnx holds less than 2 GiB, this network is larger; export --format weights.")
+        raise SegappError("the network is too large for ONNX, whose files hold less than 2 GiB; use --format weights.")
     with _explain_errors("ONNX"):
         torch.onnx.export(
             net,
@@ -129,8 +129,8 @@ def _explain_errors(target: str) -> Iterator[None]:
     except Exception as error:  # any error of torch's tracing is caused by this network
         cause = error.__cause__ or error
         raise SegappError(
-            f"this network cannot be exported through {target} for images of every size "
-            f"({type(cause).__name__}: {' '.join(str(cause).split())[:300]}); --format weights takes any network."
+            f"this network cannot be exported to {target} for images of any size "
+            f"({type(cause).__name__}: {' '.join(str(cause).split())[:300]}); --format weights works for any network."
         ) from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):

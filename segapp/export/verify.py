@@ -74,7 +74,9 @@ def compare_runtimes(
     batch = make_odd_images(images, spec)
     one, two = reference.to_numpy(reference(batch)), exported.to_numpy(exported(batch))
     if one.shape != two.shape:
-        raise SegappError(f"for images of {batch.shape} the exported network gives {two.shape}, not {one.shape}.")
+        raise SegappError(
+            f"for images of {batch.shape} the exported network returns logits of {two.shape} instead of {one.shape}."
+        )
     pairs += list(zip(one, two, strict=True))
     return Check(
         spec.precision,

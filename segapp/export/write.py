@@ -49,9 +49,11 @@ class ExportRequest:
     def __post_init__(self) -> None:
         offered = {"weights": ("fp32", "fp16"), "pt2": ("fp32",)}.get(self.format, ("fp32", "fp16", "int8"))
         if self.dtype not in offered:
-            raise MisuseError(f"format {self.format} takes dtype {' | '.join(offered)}, got {self.dtype}.")
+            raise MisuseError(f"--format {self.format} needs --dtype {' or '.join(offered)}, got {self.dtype}.")
         if self.dtype == "int8" and not self.calibrate:
-            raise MisuseError("dtype int8 needs images to calibrate on: give --images FOLDER, images like yours.")
+            raise MisuseError(
+                "--dtype int8 needs images for calibration: add --images FOLDER, with images like those to predict."
+            )
 
     def get_tolerance(self, precision: Precision) -> Tolerance:
         """Return the user's tolerance, or that of the coarser of storage and arithmetic."""
@@ -94,7 +96,7 @@ def write_bundle(
         failed = [check for check in checks if not check.passed]
         if failed:
             raise SegappError(
-                f"the exported network is not the same as the checkpoint's {failed[0]}; nothing was written. "
+                f"the exported network differs too much from the checkpoint's {failed[0]}; nothing was written. "
                 "Try another --dtype or --format, images like yours with --images, or allow more with --max_delta "
                 "and --max_changed."
             )

@@ -39,12 +39,12 @@ def read_rows(path: Path) -> list[FlowRow]:
     """
     if not path.is_file():
         raise MisuseError(
-            f"{path}: not there; it is written where trainer.callbacks holds segapp.lab.gradient_flow.GradientFlow."
+            f"{path}: missing; train with segapp.lab.gradient_flow.GradientFlow in trainer.callbacks to write it."
         )
     text = read_text(path)
     rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
     if not rows or tuple(rows[0]) != COLUMNS:
-        raise SegappError(f"{path}: is no table of gradient flow; its first line should be {','.join(COLUMNS)}.")
+        raise SegappError(f"{path}: not a table of gradient flow; its first line should be {','.join(COLUMNS)}.")
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows[1:] if len(row) == len(COLUMNS)]
 
 
@@ -94,7 +94,7 @@ def read_flow(path: Path) -> FlowTable:
     """Read the table as arrays; raise SegappError for another kind of file, or one without rows."""
     rows = read_rows(path)
     if not rows:
-        raise SegappError(f"{path}: holds no measured step yet.")
+        raise SegappError(f"{path}: holds no measured step yet; wait until the run has done one.")
     steps = sorted({int(row["step"]) for row in rows})
     order = {row["module"]: int(row["order"]) for row in rows}
     modules = sorted(order, key=order.__getitem__)

@@ -99,7 +99,7 @@ def embed_image(path: Path, caption: str) -> str:
     """Embed an image file: a regular one, or a link to one in the same folder; raises MisuseError for others."""
     content = read_regular(path, LARGEST_IMAGE)
     if path.resolve().parent != path.parent.resolve():
-        raise MisuseError(f"{path}: a link out of its folder, which is not followed; put the image itself there.")
+        raise MisuseError(f"{path}: a link out of its folder, which is not followed; replace it by the image.")
     kind = "jpeg" if path.suffix in (".jpg", ".jpeg") else "png"
     data = base64.b64encode(content).decode()
     words = for_html(caption)

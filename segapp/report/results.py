@@ -89,7 +89,7 @@ def compute_image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]
     """
     scores = {column: _parse_number(cell) for column, cell in row.items() if column != "name" and "/" not in column}
     if not scores:
-        raise SegappError(f"{path}: has no score per image, an earlier segapp wrote it; run segapp test again.")
+        raise SegappError(f"{path}: has no scores per image; run segapp test again.")
     return scores
 
 

@@ -45,8 +45,8 @@ def test_the_help_of_predict_names_its_options(capsys):
     [
         (["compare", "--output", "x", "A", "B"], "'A' stands alone: the values of --runs may come first, any other"),
         (["doctor", "a&b"], "'a&b' stands alone: a value follows its option, as --runs 'a&b'."),
-        (["predict", "--ckpt_path", "--images", "x"], "--ckpt_path needs a value, as --ckpt_path VALUE."),
-        (["predict", "--images", "x", "--ckpt_path"], "--ckpt_path needs a value, as --ckpt_path VALUE."),
+        (["predict", "--ckpt_path", "--images", "x"], "--ckpt_path needs a value: --ckpt_path VALUE."),
+        (["predict", "--images", "x", "--ckpt_path"], "--ckpt_path needs a value: --ckpt_path VALUE."),
         (["study", "x.yaml"], "'x.yaml' stands alone: a config is given as --config x.yaml,"),
         (["study", "--config", "x" * 300], "this is too long for the name of a file: xxx"),
         (["test", "--ckpt_path", "x" * 300], "this is too long for the name of a file: xxx"),

@@ -239,9 +239,9 @@ def test_a_class_of_ones_own_beside_is_used_and_allowed_again(place, trained, mo
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--name", "other"], "a run that goes on stays in its folder"),
-        (["--trainer.default_root_dir", "elsewhere"], "leave --trainer.default_root_dir out"),
-        (["--trainer.fast_dev_run", "true"], "tries a few batches from the beginning"),
+        (["--name", "other"], "stays in its folder"),
+        (["--trainer.default_root_dir", "elsewhere"], "--trainer.default_root_dir"),
+        (["--trainer.fast_dev_run", "true"], "leave --ckpt_path out"),
     ],
 )
 def test_a_refused_resume_leaves_the_run_as_it_is(options, sentence, trained, capsys):
@@ -468,7 +468,7 @@ def test_what_stands_before_a_config_that_sets_it_is_refused(option, value, caps
     """The config would win without a word."""
     config = str(ROOT / "configs" / "unet.yaml")
     key = option.removesuffix("+")
-    refused(["fit", f"{option}={value}", "--config", config], capsys, f"{key} stands before --config", "write it after")
+    refused(["fit", f"{option}={value}", "--config", config], capsys, f"{key} is written before", "write it after")
 
 
 def test_a_misspelt_key_in_a_file_gets_a_suggestion(place, capsys):
@@ -620,7 +620,7 @@ def test_early_stopping_ends_a_run_that_no_longer_gains(place, trained, capsys):
         (["--model.optimizer.init_args.lr", "-1"], "model.optimizer: Invalid learning rate: -1.0."),
         (["--trainer.strategy", "foo"], "there is no --trainer.strategy foo: use auto, ddp (several devices"),
         (["--trainer.strategy", "fdsp"], "there is no --trainer.strategy fdsp (did you mean 'fsdp'?)"),
-        (["--seed_everything", "-3"], "seed_everything is 0 … 4294967295, got -3."),
+        (["--seed_everything", "-3"], "seed_everything must be 0 … 4294967295, got -3."),
         (["--trainer.max_epochs", "0"], "max_epochs is 0, which trains nothing"),
         (["--trainer.default_root_dir", "data/cells/config.yaml"], "created in data/cells/config.yaml"),
         (["--data.window", "99999"], "window needs a height and width of 1 … 8192"),

@@ -105,9 +105,7 @@ def record(run: Path, number: int, **content: str | None) -> None:
 
 def test_the_newest_verdict_of_the_best_checkpoint_counts(tmp_path):
     record(tmp_path, 1, checkpoint="elsewhere/last.ckpt")
-    with pytest.raises(
-        MisuseError, match=r"no test evaluation of best\.ckpt, only of last\.ckpt; make one: segapp test"
-    ):
+    with pytest.raises(MisuseError, match=r"no test evaluation of best\.ckpt, only of last\.ckpt; run segapp test"):
         _find_results(tmp_path, "test")
     for number, content in enumerate(({}, {"checkpoint": "x/best.ckpt"}, {"checkpoint": None}), 2):  # {}: an older one
         record(tmp_path, number, **content)
@@ -118,7 +116,7 @@ def test_the_newest_verdict_of_the_best_checkpoint_counts(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "is not the config of a run of segapp, it has no name."),
+        (b"", "not the config of a run of segapp: it has no name."),
         (b"- 1\n", "it has no name."),
         (b"model: resnet\n", "it has no name."),
         (b"name: mine\nseed_everything: 0\n", "it has no data.source.class_path."),

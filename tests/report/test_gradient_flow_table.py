@@ -71,7 +71,7 @@ def test_files_that_are_no_such_table_are_named(tmp_path):
     with pytest.raises(SegappError, match=r"a\.csv: not there; .*GradientFlow"):
         read_rows(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("step,loss\n1,2\n")
-    with pytest.raises(SegappError, match=r"b\.csv: is no table of gradient flow"):
+    with pytest.raises(SegappError, match=r"b\.csv: not a table of gradient flow"):
         read_rows(tmp_path / "b.csv")
     start_table(tmp_path / "c.csv", 0)
     with pytest.raises(SegappError, match="holds no measured step"):

@@ -22,7 +22,7 @@ from tests.lab.study.runs_by_hand import results, run, write_csv, write_landscap
 def test_the_scores_of_an_image_are_its_columns_without_a_class():
     row = {"name": "x", "dice": "0.75", "hd95": "", "dice/b": "0.5", "tp/b": "4"}
     assert compute_image_scores(Path("x.csv"), row) == pytest.approx({"dice": 0.75, "hd95": math.nan}, nan_ok=True)
-    with pytest.raises(SegappError, match=r"x\.csv: has no score per image"):
+    with pytest.raises(SegappError, match=r"x\.csv: has no scores per image"):
         compute_image_scores(Path("x.csv"), {"name": "x", "tp/b": "4"})
 
 

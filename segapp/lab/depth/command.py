@@ -34,8 +34,8 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
 
     Args:
         config: The study, such as configs/studies/vanishing_gradient.yaml.
-        output: Folder to write to; made if missing.
-        redraw: Only draw again, from the numbers in the output folder.
+        output: Folder to write to; created if missing.
+        redraw: Measure nothing, only plot again the numbers in the output folder.
     """
     folder = Path(output)
     if not redraw:
@@ -45,7 +45,7 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
         try:
             run(study, folder / TABLE)
         except KeyboardInterrupt:
-            tqdm.write("interrupted; the same command continues.", file=sys.stderr)
+            tqdm.write("interrupted; run the same command again to resume.", file=sys.stderr)
             return 130
     elif {row["net"] for row in read_profiles(folder / TABLE)} != {"chain", "unet"}:
         raise MisuseError(f"{folder}: its study is not finished; run the command that started it again.")

@@ -26,14 +26,14 @@ ENSEMBLE = "ensemble"
 def folds(config: str, folds: int = 5, workers: int | None = None, ray: str | None = None) -> int:
     """Train a network for every fold of the data, score every image once, and write the ensemble of all.
 
-    Every fold is an ordinary fit, validated on the images that it has not seen, in a process of its own in
-    runs/<name>_folds/variants/. It takes as long as so many fits. After an interruption or a failure the same command
-    continues. Results in runs/<name>_folds: report.html, scores.csv (with 95 % intervals), folds.csv, images.csv, and
-    ensemble/, a bundle that `segapp predict` and `segapp test` take.
+    Every fold is an ordinary fit in a process of its own, in runs/<name>_folds/variants/, validated on images outside
+    its training set. After an interruption or a failure run the same command again to resume. Results in
+    runs/<name>_folds: report.html, scores.csv (with 95 % intervals), folds.csv, images.csv, and ensemble/, a bundle
+    that `segapp predict` and `segapp test` accept.
 
     Args:
-        config: A complete YAML of `segapp fit`, as `segapp plan` writes it. Its test images stay out of all folds.
-        folds: How many folds the images for training and validation become.
+        config: A complete config of `segapp fit`, such as `segapp plan` writes. Its test images stay out of all folds.
+        folds: Number of folds into which the training and validation images are divided.
         workers: Folds that run at once; default: one per GPU, or one per core.
         ray: A Ray cluster to run folds on, instead of this machine: its address, auto for the one this host belongs
             to, local for one that is started here. Its hosts share this folder and have segapp.

@@ -44,30 +44,32 @@ def landscape(
     allow: list[str] = [],  # noqa: B006 - as above
     redraw: list[str] = [],  # noqa: B006 - as above
 ) -> int:
-    """Draw the loss surface around a trained network's weights, and say how sharp its minimum is.
+    """Plot the loss surface around a trained network's weights, and measure how sharp its minimum is.
 
     After Li et al. 2018: the loss on lines and on a plane through the weights, along random directions whose filters
     are as long as the network's own. Written: landscape.npz and landscape.json, contours.png, surface.png and
-    lines.png. An interrupted landscape goes on when the same command is given again. docs/landscape.md explains what
-    is seen, and what is not.
+    lines.png. To resume an interrupted landscape, run the same command again. docs/landscape.md explains the figures
+    and their limits.
 
     Args:
         ckpt_path: Checkpoint of `segapp fit`.
         output: Folder to write to; default: landscape/ in the checkpoint's run.
-        data: A data fragment, as configs/data/mine.yaml; default: the data the network was trained on.
-        split: Whose images the loss is of.
-        samples: So many, cut as in training but not augmented, the same at every point.
-        points: Points on each axis of the plane; 0 draws the lines only.
-        radius: The plane reaches so far from the centre; 1 is a step as long as the weights themselves.
-        seeds: Directions whose lines tell the sharpness and its spread; the plane lies along the first two.
-        recalibrate: Count batch-norm statistics anew at every point, instead of keeping the trained ones.
-        trajectory: Checkpoints of this training, in order; repeat it. The plane is then the one that training moved
-            in, and its path is drawn.
-        eigenvalues: So many of the largest eigenvalues of the loss's Hessian too.
-        devices: Processes that share the points, one GPU or one part of the CPU's cores each; default: one per GPU.
+        data: A data fragment, such as configs/data/mine.yaml; default: the data of the training.
+        split: The split whose images are used.
+        samples: Number of samples, cropped as in training but not augmented, the same at every point.
+        points: Points on each axis of the plane; 0 computes the lines only.
+        radius: Distance from the centre to the edge of the plane; 1 is a step as long as the weights themselves.
+        seeds: Number of random directions, from which sharpness and its spread are measured; the first two span the
+            plane.
+        recalibrate: Compute batch-norm statistics again at every point, instead of keeping those of the training.
+        trajectory: Checkpoints of this training, in order; repeat the option. The plane is then spanned by their
+            principal components, and the path is plotted.
+        eigenvalues: Number of the largest eigenvalues of the loss's Hessian to compute too.
+        devices: Number of processes that share the points, each on one GPU or a part of the CPU's cores; default: one
+            per GPU.
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
-        redraw: Compute nothing: draw this folder's landscape again; repeated, several side by side on one scale into
-            --output. FOLDER, or NAME=FOLDER to say what its panel is called.
+        redraw: Compute nothing, plot the landscape of this folder again. Repeat the option for several landscapes on
+            one scale, written to --output. FOLDER, or NAME=FOLDER to set the title of the panel.
     """
     if redraw:
         return _draw_again(redraw, output)
@@ -88,7 +90,7 @@ def landscape(
         if eigenvalues and (known is None or len(known["largest"]) != eigenvalues):
             _write_json(folder / SETTINGS, result | {"eigenvalues": asdict(_compute_eigenvalues(opened, eigenvalues))})
     except KeyboardInterrupt:
-        tqdm.write("interrupted; the same command continues.", file=sys.stderr)
+        tqdm.write("interrupted; run the same command again to resume.", file=sys.stderr)
         return 130
     _say(folder, measured, draw_all([read_landscape(folder)], folder))
     return 0

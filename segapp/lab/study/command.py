@@ -29,19 +29,19 @@ BOOKKEEPING = ("name", "seed_everything")
 
 
 def study(config: str, workers: int | None = None, ray: str | None = None, redraw: bool = False) -> int:
-    """Run an ablation: every variant of a grid with every seed, and one page about what made a difference.
+    """Run an ablation study: every variant of a grid with every seed, and one page of results.
 
     Each variant is an ordinary fit and test in a process of its own, in runs/<study>/variants/<variant>/seed-<n>.
-    Variants differ by what is varied and nothing else: initial weights are a function of the seed and of their names;
-    order and augmentation are functions of the seed, the epoch and the image. After an interruption or a failure the
-    same command continues. Results: runs/<study>/report.html, table.csv, effects.csv, images.csv, *.tex and figures/.
+    Variants differ only by what is varied: initial weights are a function of the seed and of their names; order and
+    augmentation are functions of the seed, the epoch and the image. After an interruption or a failure run the same
+    command again to resume. Results: runs/<study>/report.html, table.csv, effects.csv, images.csv, *.tex and figures/.
 
     Args:
-        config: A study's YAML, as configs/studies/addition_or_concatenation.yaml; docs/studies.md explains it.
+        config: The YAML of a study, such as configs/studies/addition_or_concatenation.yaml; see docs/studies.md.
         workers: Variants that run at once; default: one per GPU, or one per core.
         ray: A Ray cluster to run variants on, instead of this machine: its address, auto for the one this host belongs
             to, local for one that is started here. Its hosts share this folder and have segapp.
-        redraw: Only draw tables, figures and the page again, from the numbers of the runs.
+        redraw: Run nothing, only write tables, figures and the page again.
     """
     plan = read_study(Path(config))
     _require_sensible_landscape(config, plan)
