@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from interleaved import interleaved, interval, machine, ratio, table
 
-from segapp.lab.landscape.directions import filter_normalised_direction
+from segapp.lab.landscape.directions import sample_direction
 from segapp.lab.landscape.surface import LossSurface
 from segapp.losses import DiceCrossEntropy
 from segapp.models import PlainEncoder, UNet
@@ -37,7 +37,7 @@ def main() -> None:
     net.to(memory_format=torch.channels_last)
     ready = batches(options.samples // 16, 16, options.side)
     images = [batch["image"].to(memory_format=torch.channels_last) for batch in ready]
-    directions = [filter_normalised_direction(net, seed) for seed in (0, 1)]
+    directions = [sample_direction(net, seed) for seed in (0, 1)]
     frozen = LossSurface(net, DiceCrossEntropy(), ready, directions)
     anew = LossSurface(net, DiceCrossEntropy(), ready, directions, recalibrate=True)
 

@@ -12,7 +12,7 @@ import yaml
 
 from segapp.cli import main
 from segapp.lab.study.config import read_study
-from segapp.lab.study.jobs import plan_jobs
+from segapp.lab.study.jobs import make_jobs
 from tests.datasets.look_alikes import DRAW, write
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -94,7 +94,7 @@ def test_the_variants_of_a_study_are_configs_of_fit(path, workplace, capsys):
         few = {"root": "data/cells", "size": 64, "train": 1, "val": 1, "test": 2}
         for variant in study.variants:
             variant.config["data"]["source"].setdefault("init_args", {}).update(few)
-    jobs = plan_jobs(study, workplace / "runs" / study.name)
+    jobs = make_jobs(study, workplace / "runs" / study.name)
     assert len(jobs) == len(study.variants) * len(study.seeds)
     for job in jobs[: len(study.variants)]:
         assert main(["fit", "--config", str(job.folder / "config.yaml"), "--print_config"]) == 0

@@ -23,7 +23,7 @@ class StopWhenAsked(Checkpoint):
     Several processes decide together, whichever received the signal: after a step and before a validation, not within
     one, where they have different numbers of images. A second Ctrl-C does not wait.
 
-    It takes the place of Lightning's own handling of SIGTERM, which saves nothing and calls a collective from a signal
+    It replaces Lightning's handling of SIGTERM, which saves nothing and calls a collective from a signal
     handler. Lightning restores every handler when it ends.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from segapp.checkpoints.merge import get_value
 from segapp.errors import MisuseError
-from segapp.lab.study.command import find_differing_settings
+from segapp.lab.study.differences import find_differing_settings
 from segapp.lab.study.effects import Question
 from segapp.lab.study.examples import make_slug, write_examples
 from segapp.lab.study.page import Report, write_report

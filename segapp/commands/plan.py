@@ -6,7 +6,7 @@ from pathlib import Path
 
 from segapp.errors import MisuseError
 from segapp.io import require_writable
-from segapp.lab.tune.record import Begun, read_begun, write_begun
+from segapp.lab.tune.saved_plan import SavedPlan, read_saved_plan, write_saved_plan
 from segapp.planning.alternatives import list_alternatives
 from segapp.planning.decisions import Decision, build_config, change_decisions
 from segapp.planning.machine import describe_machine
@@ -48,8 +48,8 @@ def plan(
     if tune:
         return _tune(tune, Request(images, masks, data, output, budget, classes, overwrite))
     request = Request(images, masks, data, output, budget, classes, overwrite)
-    begun = _begin(request)
-    write_plan(request.path, begun.decisions, begun.heading)
+    saved = _begin(request)
+    write_plan(request.path, saved.decisions, saved.heading)
     print(f"written: {request.path}, {request.page}\nnext: segapp fit --config {request.path}")
     return 0
 
@@ -77,7 +77,7 @@ class Request:
         return self.path.with_suffix(".html")
 
 
-def _begin(request: Request) -> Begun:
+def _begin(request: Request) -> SavedPlan:
     """Decide everything, and write the page."""
     path, seconds = request.path, read_budget(request.budget)
     _require_free(path, request.overwrite)
@@ -85,7 +85,7 @@ def _begin(request: Request) -> Begun:
     decisions = _describe_source(request.images, request.masks, request.data, names)
     made = make_plan(path.stem, decisions, describe_machine(), seconds)
     write_page(request.page, made, path)
-    return Begun(asdict(request), _format_heading(made, path, request.budget), made.decisions)
+    return SavedPlan(asdict(request), _format_heading(made, path, request.budget), made.decisions)
 
 
 def _tune(count: int, request: Request) -> int:
@@ -94,26 +94,26 @@ def _tune(count: int, request: Request) -> int:
     inputs = {key: value for key, value in asdict(request).items() if key != "overwrite"} | {"tune": count}
     seconds = read_budget(request.budget)
     _require_free(request.path, request.overwrite)
-    begun = read_begun(folder, inputs) or replace(_begin(request), inputs=inputs)
-    config = build_config(begun.decisions)
+    saved = read_saved_plan(folder, inputs) or replace(_begin(request), inputs=inputs)
+    config = build_config(saved.decisions)
     alternatives = list_alternatives(config)
     if not 1 <= count <= len(alternatives):
         names = "; ".join(alternative.name for alternative in alternatives)
         raise MisuseError(f"--tune {count}: this plan has {len(alternatives)} alternatives: {names}.")
-    write_begun(folder, begun)
+    write_saved_plan(folder, saved)
     from segapp.lab.study.processes import Processes  # not on Windows, where plans are made all the same
-    from segapp.lab.tune.halving import compare, describe_outcome
+    from segapp.lab.tune.halving import compare_alternatives, describe_outcome
 
     try:
-        outcome = compare(folder, config, alternatives[:count], seconds, Processes(), print)
+        outcome = compare_alternatives(folder, config, alternatives[:count], seconds, Processes(), print)
     except KeyboardInterrupt:
         print("interrupted; run the same command again to resume.")
         return 130
     write_csv(folder / "tune.csv", outcome.rows)
     summary = describe_outcome(outcome)
     settings = next((one.settings for one in alternatives if one.name == outcome.winner), {})
-    decisions = change_decisions(begun.decisions, settings, f"Chosen by --tune: {outcome.winner}.")
-    write_plan(request.path, decisions, f"{begun.heading}\n\n{summary}")
+    decisions = change_decisions(saved.decisions, settings, f"Chosen by --tune: {outcome.winner}.")
+    write_plan(request.path, decisions, f"{saved.heading}\n\n{summary}")
     print(f"{summary}\nwritten: {request.path}, {request.page}; every run: {folder / 'tune.csv'}")
     print(f"next: segapp fit --config {request.path}")
     return 0

@@ -36,7 +36,7 @@ def get_fixed_start(pattern: str) -> str:
 
 
 def separate_parents(pattern: str) -> str:
-    """Write `mask_{name}` as `{parent}/mask_{stem}`: what stands before a name stands before its last part."""
+    """Write `mask_{name}` as `{parent}/mask_{stem}`: a prefix of a name belongs to its last part."""
     parts = []
     for part in pattern.split("/"):
         inside = part.find("{name}") > 0
@@ -90,7 +90,7 @@ PIECES = {  # of a pattern → regular expression
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Return a regular expression whose groups are what stands for the placeholders."""
+    """Return a regular expression whose groups are the values of the placeholders."""
     seen: set[str] = set()
 
     def replace_piece(match: re.Match[str]) -> str:

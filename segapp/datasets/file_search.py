@@ -100,7 +100,7 @@ class MaskPattern:
         ]
 
     def list_tried_paths(self, image: FoundImage) -> list[str]:
-        """Return where masks of an image are looked for, relative to root."""
+        """Return the paths at which masks of an image are searched for, relative to root."""
         return [filled for _, filled in self._fill_patterns(_get_placeholder_values(image), str)]
 
     def find_all_files(self) -> set[Path]:

@@ -35,7 +35,7 @@ class Folder(Source):
     Args:
         root: The folder that everything else is relative to.
         classes: Names, in the order of the indices in the masks.
-        images: A folder, or a pattern with * and ** that matches folders or files; `{split}` stands for the
+        images: A folder, or a pattern with * and ** that matches folders or files; `{split}` is the
             split's folder, `{name}` for the part of a name that the mask shares, as in images/{name}_training.tif.
         masks: A folder in which masks have their image's name (with any suffix), or a pattern with `{name}`
             (the image's path inside its folder, or what `{name}` of `images` stands for), `{stem}` (its last part),

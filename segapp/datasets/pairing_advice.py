@@ -22,13 +22,13 @@ SEPARATORS = "_-. "
 def describe_missing_masks(images: Sequence[FoundImage], of: int, pattern_of_images: str, pattern: MaskPattern) -> str:
     """Return the message for images that have no mask."""
     root, first = pattern.root, images[0]
-    place = root / get_fixed_start(pattern.pattern)
+    folder = root / get_fixed_start(pattern.pattern)
     known = {image.path for image in images}
-    files = [path for path in islice(_walk_files(place), MAX_FILES) if path not in known]
+    files = [path for path in islice(_walk_files(folder), MAX_FILES) if path not in known]
     more = f" … and {len(images) - SHOWN} more" if len(images) > SHOWN else ""
     tried = " or ".join(repr(path) for path in pattern.list_tried_paths(first)[:SHOWN])
     shown = ", ".join(path.relative_to(root).as_posix() for path in files[:SHOWN])
-    there = f"Files there: {shown}{' …' if len(files) > SHOWN else ''}." if files else f"{place} holds no other file."
+    there = f"Files there: {shown}{' …' if len(files) > SHOWN else ''}." if files else f"{folder} holds no other file."
     unread = {message: None for path in files[:SHOWN] if (message := explain_unread(path.suffix.lower()))}
     fitting = _suggest_patterns(images, pattern_of_images, pattern, files)
     way = fitting or f"Correct `masks`, or move images without masks out of {pattern_of_images!r}"
@@ -126,6 +126,6 @@ def _format_pattern(folder: str, name: str) -> str:
     return f'"{pattern}"' if pattern.startswith("{") else pattern
 
 
-def _walk_files(folder: Path) -> Iterator[Path]:
-    for place, names in walk_folders(folder):
-        yield from (place / name for name in names if not name.startswith("."))
+def _walk_files(root: Path) -> Iterator[Path]:
+    for folder, names in walk_folders(root):
+        yield from (folder / name for name in names if not name.startswith("."))

@@ -14,7 +14,7 @@ class Lists(Split):
     """Split by list files, relative to the data set's folder, one image per line.
 
     A line holds a name, a file name, a path or "image mask" as CamVid's; a prefix from another machine is ignored, if
-    it is that of the whole list. Empty lines and lines that start with # are skipped. Images in no list are left out.
+    all entries of the list have it. Empty lines and lines with # first are skipped. Images in no list are left out.
     """
 
     def __init__(self, train: str, val: str, test: str | None = None) -> None:

@@ -24,17 +24,17 @@ from segapp.loading.worker_processes import choose_workers, start_worker
 from segapp.spec import Spec
 from segapp.transforms import Augmenter, Transform
 
-WINDOW = (512, 512)  # for nets trained on whole images of many sizes: large enough for context, small for memory
+WINDOW = (512, 512)  # for nets trained on complete images of many sizes: large enough for context, small for memory
 
 
 class SegmentationDataModule(LightningDataModule):
-    """Batches for training, and whole images at their stored size for evaluation.
+    """Batches for training, and complete images at their stored size for evaluation.
 
     Args:
         source: The images, masks and classes.
         batch_size: Training samples per process and step.
         crop: Height and width of random crops; one number for both.
-        resize: Height and width that every image is resized to instead. With neither, images are taken whole.
+        resize: Height and width that every image is resized to instead. With neither, complete images are used.
         augment: Presets of `segapp.transforms` and transforms of albumentations, in order.
         oversample: Fraction of the crops, 0 … 1, that are centred on a pixel of a class sampled evenly among all but
             the background; such a crop may reach beyond the image, where nothing is learnt.
@@ -175,7 +175,7 @@ class SegmentationDataModule(LightningDataModule):
         return self._make_loader(self._train_set, order, lambda: find_position(self.trainer))
 
     def val_dataloader(self) -> Loader:
-        """Return this process's share of the complete images, one per batch, on the CPU."""
+        """Return this process's part of the complete images, one per batch, on the CPU."""
         return self._make_evaluation_loader("val")
 
     def test_dataloader(self) -> Loader:

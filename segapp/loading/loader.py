@@ -189,7 +189,7 @@ def _return_batch(batch: Any) -> Any:
 
 def find_position(trainer: Any) -> Position:
     """Return a Trainer's position, also after resuming in the middle of an epoch; (0, 0) without a Trainer."""
-    if trainer is None or trainer.overfit_batches:  # overfitting wants the same batches in every epoch
+    if trainer is None or trainer.overfit_batches:  # overfitting uses the same batches in every epoch
         return 0, 0
     loop = trainer.fit_loop
     return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready

@@ -1,4 +1,4 @@
-"""Scores of whole images: a row per image, exact values over a data set on any number of processes."""
+"""Scores of complete images: a row per image, exact values over a data set on any number of processes."""
 
 from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
 from segapp.metrics.counts import count_confusion, split_confusion

@@ -92,6 +92,6 @@ class ScoreCollector:
 def _sort_key(image: ImageRows) -> tuple[str, str]:
     """Sort by name, and by the rest where names repeat: means then round alike on any number of processes.
 
-    The rest is text, for a row may hold NaN, which has no place in an order.
+    The rest is compared as text, since NaN in a row cannot be ordered.
     """
     return image.name, str(image)

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 @dataclass(frozen=True)
 class _Fill:
-    """One in-place operation on a whole tensor of a shape, with plain arguments."""
+    """One in-place operation on a complete tensor of a shape, with plain arguments."""
 
     operation: Callable[..., Any]
     shape: torch.Size

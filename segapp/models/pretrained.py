@@ -94,8 +94,8 @@ def rename_weights(weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Siz
     Raises MisuseError unless number, order, last words of the names and shapes agree.
     """
     alike = len(weights) == len(shapes) and all(
-        theirs.rsplit(".", 1)[-1] == ours.rsplit(".", 1)[-1] and value.shape == shape
-        for (theirs, value), (ours, shape) in zip(weights.items(), shapes.items(), strict=True)
+        given_name.rsplit(".", 1)[-1] == own_name.rsplit(".", 1)[-1] and value.shape == shape
+        for (given_name, value), (own_name, shape) in zip(weights.items(), shapes.items(), strict=True)
     )
     if not alike:
         raise MisuseError(f"the weights of the package are not those of {PACKAGE_ENCODER} in this version of timm.")

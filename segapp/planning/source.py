@@ -65,8 +65,8 @@ def describe_section(path: Path) -> list[Decision]:
     if not isinstance(source, dict) or "class_path" not in source:
         raise MisuseError(f"{path}: has no `source` with a class_path; configs/data/mine.yaml is an example.")
     settings = dict(source.get("init_args") or {})
-    told = "Kept" + (f"; {', '.join(sorted(set(section) - {'source'}))} are decided anew." if len(section) > 1 else ".")
-    decisions = [Decision("data.source.class_path", source["class_path"], f"From {path}. {told}")]
+    note = "Kept" + (f"; {', '.join(sorted(set(section) - {'source'}))} are decided anew." if len(section) > 1 else ".")
+    decisions = [Decision("data.source.class_path", source["class_path"], f"From {path}. {note}")]
     if settings.get("split") is None and source["class_path"].endswith(".Folder"):
         settings.pop("split", None)
     decisions += [Decision(f"{SOURCE_KEY}.{key}", value, "") for key, value in settings.items()]

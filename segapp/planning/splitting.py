@@ -86,8 +86,8 @@ def find_groups(names: Sequence[str]) -> Grouping | None:
             continue
         if not any(re.search(r"\d", word) for word in sizes):  # kinds of images, as cat and dog
             continue
-        whole = all(match is not None for match in found)
-        return Grouping(expression if whole else f"{expression}|^(.*)$", len(sizes), f"{largest!r} ({size} images)")
+        all_match = all(match is not None for match in found)
+        return Grouping(expression if all_match else f"{expression}|^(.*)$", len(sizes), f"{largest!r} ({size} images)")
     return None
 
 

@@ -78,8 +78,8 @@ class Result:
     def landscape(self) -> Path | None:
         """The folder of its loss surface, where `segapp landscape` finished one in the run."""
         record = None if self.run is None else self.run / "landscape" / "landscape.json"
-        whole = record is not None and record.is_file() and "sharpness" in read_json(record)
-        return record.parent if record is not None and whole else None
+        is_finished = record is not None and record.is_file() and "sharpness" in read_json(record)
+        return record.parent if record is not None and is_finished else None
 
 
 def compute_image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]:
@@ -122,7 +122,7 @@ def find_common_images(results: Sequence[Result]) -> list[str]:
 
 
 def assign_groups(images: Sequence[str], known: Mapping[str, str], rule: Mapping[str, Any]) -> list[str]:
-    """Group each image by `rule` (`neighbours: n` or `pattern: …`), else as the data set says.
+    """Group each image by `rule` (`neighbours: n` or `pattern: …`), else by the groups of the data set.
 
     An image that the pattern does not match is a group of its own.
     """

@@ -113,7 +113,7 @@ def _require_plain_name(what: str, name: str) -> str:
 
 
 def find_run(checkpoint: Path) -> Path | None:
-    """Find the run folder that a checkpoint lies in, `<run>/checkpoints/x.ckpt`, or None for a checkpoint by itself."""
+    """Find the run folder of a checkpoint, `<run>/checkpoints/x.ckpt`, or None for a checkpoint by itself."""
     run = checkpoint.resolve().parent.parent
     return run if (run / "config.yaml").is_file() and checkpoint.resolve().parent.name == "checkpoints" else None
 

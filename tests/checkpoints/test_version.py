@@ -8,7 +8,7 @@ import torch
 from segapp.checkpoints.version import VERSION, read_spec, require_version
 from segapp.cli.init_from import read_learned
 from segapp.errors import MisuseError
-from segapp.lab.landscape.points import Request, open_all
+from segapp.lab.landscape.opening import LandscapeRequest, open_landscape
 from segapp.training.module import SegmentationModule
 from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
 
@@ -40,7 +40,7 @@ def test_every_reader_of_a_checkpoint_refuses_a_damaged_spec_with_its_file(tmp_p
     for read in (
         lambda: read_learned(str(path)),
         lambda: SegmentationModule.load_from_checkpoint(path, allow=[THRESHOLD]),
-        lambda: open_all(Request(str(path), None, None, 1, 1, False, allowed=(THRESHOLD,)), "cpu"),
+        lambda: open_landscape(LandscapeRequest(str(path), None, None, 1, 1, False, allowed=(THRESHOLD,)), "cpu"),
     ):
         with pytest.raises(MisuseError, match=r"a\.ckpt: "):
             read()

@@ -23,7 +23,7 @@ from segapp.commands.export import _load
 from segapp.errors import MisuseError
 from segapp.inference.open import open_networks
 from segapp.io import write_table
-from segapp.lab.landscape.points import Request, open_all
+from segapp.lab.landscape.opening import LandscapeRequest, open_landscape
 from segapp.lab.study.examples import write_examples
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.source_building import build_source
@@ -47,7 +47,9 @@ READS = {
 OPEN: dict[str, Callable[[Path], Any]] = {
     "predict": lambda run: open_networks([run / "checkpoints/best.ckpt"]),
     "export": lambda run: _load(str(run / "checkpoints/best.ckpt"), []),
-    "landscape": lambda run: open_all(Request(str(run / "checkpoints/best.ckpt"), None, "train", 1, 1, False)),
+    "landscape": lambda run: open_landscape(
+        LandscapeRequest(str(run / "checkpoints/best.ckpt"), None, "train", 1, 1, False)
+    ),
     "compare": lambda run: _make_result("a", run, _read_config(run), "test", run / "out", []),
     "study": lambda run: write_examples(run / "checkpoints/best.ckpt", [], run / "out", ["segapp.models.UNet"]),
 }

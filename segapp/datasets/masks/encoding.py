@@ -57,8 +57,8 @@ class Encoding(Recorded, ABC):
         """Return (H, W) uint8 class indices or 255 from each file's pixels; raises MisuseError."""
 
     def is_doubtful(self, indices: np.ndarray, labels: Labels) -> bool:
-        """Return whether only the whole mask can tell if these indices of a window are right."""
+        """Return whether the indices of a window are valid only if the complete mask has one meaning."""
         return False
 
     def check_meaning(self, files: Sequence[MaskFile], indices: np.ndarray, labels: Labels) -> None:
-        """Raise MisuseError if the indices of a whole mask do not have one meaning."""
+        """Raise MisuseError if the indices of a complete mask do not have one meaning."""

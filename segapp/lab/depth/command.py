@@ -1,4 +1,4 @@
-"""`segapp depth`: the vanishing (and exploding) gradient, measured in networks of growing depth."""
+"""`segapp depth`: measure vanishing and exploding gradients in networks of growing depth."""
 
 import csv
 import shlex
@@ -15,8 +15,8 @@ from tqdm import tqdm
 from segapp.errors import MisuseError, SegappError
 from segapp.io import require_writable, write_atomically
 from segapp.lab.depth.figures import COLUMNS, read_profiles
-from segapp.lab.depth.measure import DepthVariant, Scale, measure
-from segapp.lab.depth.page import PAGE, PICTURES, draw_all
+from segapp.lab.depth.measure import DepthVariant, Scale, measure_gradients
+from segapp.lab.depth.page import FIGURE_FILES, PAGE, draw_all
 from segapp.system.text_files import read_text
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.progress import Progress
@@ -39,11 +39,11 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
     """
     folder = Path(output)
     if not redraw:
-        study = read_study(config)
+        study = read_grid(config)
         require_writable(folder, "name another --output")
-        claim(folder, study)
+        claim_folder(folder, study)
         try:
-            run(study, folder / TABLE)
+            measure_missing(study, folder / TABLE)
         except KeyboardInterrupt:
             tqdm.write("interrupted; run the same command again to resume.", file=sys.stderr)
             return 130
@@ -51,13 +51,13 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
         raise MisuseError(f"{folder}: its study is not finished; run the command that started it again.")
     draw_all(folder / TABLE, folder, shlex.join(["segapp", "depth", "--output", output, "--redraw"]))
     print(f"written: {folder / TABLE}, {folder / 'slopes.csv'}")
-    print("\n".join(f"look at: {folder / name}" for name in (PAGE, *PICTURES)))
+    print("\n".join(f"look at: {folder / name}" for name in (PAGE, *FIGURE_FILES)))
     return 0
 
 
 @dataclass(frozen=True)
 class DepthGrid:
-    """The grid; every field is a key of the config."""
+    """The grid of a study; every field is a key of its YAML."""
 
     inits: list[str]
     activations: list[str]
@@ -89,7 +89,7 @@ CHOICES = {
 }
 
 
-def read_study(config: str) -> DepthGrid:
+def read_grid(config: str) -> DepthGrid:
     """Read the study of a YAML file; raise MisuseError for another kind of file."""
     path = Path(config)
     if not path.is_file():
@@ -102,8 +102,8 @@ def read_study(config: str) -> DepthGrid:
         scale = Scale(**found.pop("scale", {}))
         study = DepthGrid(**found, scale=scale)
     except (ValueError, TypeError, AttributeError) as error:
-        known, said = ", ".join(part.name for part in fields(DepthGrid)), " ".join(str(error).split())
-        raise MisuseError(f"{path}: is no study of depth ({said}); its keys are {known}.") from error
+        known, message = ", ".join(part.name for part in fields(DepthGrid)), " ".join(str(error).split())
+        raise MisuseError(f"{path}: is no study of depth ({message}); its keys are {known}.") from error
     for key in (*CHOICES, "depths"):
         if not isinstance(getattr(study, key), list) or not getattr(study, key):
             raise MisuseError(f"{path}: {key} must be a list, got {getattr(study, key)!r}.")
@@ -123,8 +123,8 @@ def read_study(config: str) -> DepthGrid:
     return study
 
 
-def claim(folder: Path, study: DepthGrid) -> None:
-    """Remember what the folder's numbers are of; raises MisuseError when they are of another study."""
+def claim_folder(folder: Path, study: DepthGrid) -> None:
+    """Record the study in its folder; raise MisuseError where the folder has the numbers of another one."""
     record = folder / "study.yaml"
     text = yaml.safe_dump(asdict(study), sort_keys=False)
     if record.is_file() and read_text(record) != text:
@@ -133,18 +133,18 @@ def claim(folder: Path, study: DepthGrid) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def run(study: DepthGrid, table: Path) -> None:
-    """Measure what the table does not hold yet."""
+def measure_missing(study: DepthGrid, table: Path) -> None:
+    """Measure the networks that are not in the table yet."""
     rows = _drop_last_network(table)
     done = {_get_key(row) for row in rows}
-    _write(table, rows)
+    _write_rows(table, rows)
     variants = list(study.list_variants())
     todo = [variant for variant in variants if _get_key(asdict(variant)) not in done]
     bar = Progress(len(variants), "network", "depth", len(variants) - len(todo))
     with bar, table.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         for variant in todo:
-            writer.writerows(_convert_to_plain(row) for row in measure(variant, study.scale))
+            writer.writerows(_convert_to_plain(row) for row in measure_gradients(variant, study.scale))
             file.flush()
             bar.update()
 
@@ -168,7 +168,7 @@ def _convert_to_plain(row: dict[str, Any]) -> dict[str, Any]:
     return {name: f"{value:.8g}" if isinstance(value, float) else value for name, value in row.items()}
 
 
-def _write(table: Path, rows: list[dict[str, Any]]) -> None:
+def _write_rows(table: Path, rows: list[dict[str, Any]]) -> None:
     with write_atomically(table) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

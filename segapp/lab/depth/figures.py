@@ -1,4 +1,4 @@
-"""Figures of gradients over depth, drawn from `profiles.csv` alone."""
+"""Draw figures of gradients over depth from `profiles.csv`."""
 
 import csv
 import math
@@ -20,7 +20,7 @@ COLUMNS = (
     *("position", "block", "rms_gradient", "rms_output", "expected"),
 )
 VARIANT_KEYS = COLUMNS[:7]
-"""What tells two networks apart, but for the seed."""
+"""Columns that identify a network, except for the seed."""
 
 COLOURS = dict(zip(("default", "he", "xavier"), PALETTE, strict=False))
 COLOURS |= dict(zip(("none", "add", "concat"), PALETTE, strict=False))
@@ -123,12 +123,12 @@ def _draw_profiles(rows: Sequence[DepthRow]) -> Figure:
     def plot(axes: Any, part: Sequence[DepthRow]) -> None:
         expected = collect_curves(part, "expected")
         for variant, profiles in collect_curves(part, "rms_gradient").items():
-            values, place = _divide_by_last(profiles), np.arange(1, profiles.shape[1] + 1)
+            values, positions = _divide_by_last(profiles), np.arange(1, profiles.shape[1] + 1)
             colour = COLOURS[variant[1]]
-            axes.plot(place, _average_geometrically(values), colour, label=f"{NAMES[variant[1]]}, measured")
-            axes.fill_between(place, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
+            axes.plot(positions, _average_geometrically(values), colour, label=f"{NAMES[variant[1]]}, measured")
+            axes.fill_between(positions, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
             axes.plot(
-                place,
+                positions,
                 _average_geometrically(expected[variant]),
                 colour,
                 linestyle="--",
@@ -162,7 +162,7 @@ def _measure_spread(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def _draw_slopes(rows: Sequence[DepthRow]) -> Figure:
-    """Measured against expected slopes of all chains that are deep enough to have one."""
+    """Draw measured against expected slopes of all chains that are deep enough to have one."""
     figure = make_figure(9, 5.4)
     axes = figure.subplots()
     table = [row for row in fit_slopes(rows) if int(row["depth"]) >= 5] or fit_slopes(rows)
@@ -215,7 +215,7 @@ def _draw_unet(axes: Any, rows: Sequence[DepthRow]) -> None:
         axes.fill_between(
             range(len(names)), profiles.min(0), profiles.max(0), color=COLOURS[variant[5]], alpha=0.2, linewidth=0
         )
-    deepest = [place for place, name in enumerate(names) if name.startswith("bottleneck")]
+    deepest = [positions for positions, name in enumerate(names) if name.startswith("bottleneck")]
     axes.axvspan(deepest[0] - 0.5, deepest[-1] + 0.5, color="0.5", alpha=0.2, zorder=0, linewidth=0)
     axes.set_xticks(range(len(names)), [name.replace(".block", "") for name in names], rotation=90, fontsize=6)
     axes.set_yscale("log")
@@ -223,4 +223,4 @@ def _draw_unet(axes: Any, rows: Sequence[DepthRow]) -> None:
 
 
 FIGURES = {"profiles": _draw_profiles, "depths": _draw_depths, "slopes": _draw_slopes, "unet": _draw_unets}
-"""Name → what draws it from the rows."""
+"""Name → function that draws the figure from the rows."""

@@ -1,21 +1,14 @@
-"""How a gradient fares on its way back through a freshly initialised network, block by block.
+"""Measure how a gradient changes on its way back through a freshly initialised network, block by block.
 
-What is measured is the RMS gradient with respect to every block's *output*; the norms of weight gradients would mix
-in how many weights a layer has. What is expected, for wide layers with independent weights: one layer of norm,
-activation φ and k×k convolution multiplies the mean square of the gradient by
-
-    χ = C_out · k² · Var(w) · E[φ′²]   (and by E[1/σ²] with a norm)
-
-(Glorot & Bengio 2010; He et al. 2015; Schoenholz et al. 2017), a plain block by the product of its layers' χ, a
-residual one by 1 + that product, a dense one by what `compute_dense_factor` says.
+What is measured is the RMS gradient with respect to every block's *output*; the norms of weight gradients would mix in
+how many weights a layer has. `expectation.py` computes what is expected.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -25,17 +18,11 @@ from torch import Tensor, nn
 
 from segapp.datasets.microscopy import draw_image
 from segapp.errors import MisuseError
+from segapp.lab.depth.expectation import SLOPES, compute_expected_profile, compute_fans
 from segapp.models import BlockStyle, PlainEncoder, UNet
-from segapp.models.skips import Dense, Residual
 
 Init = Literal["default", "he", "xavier"]
-"""PyTorch's own, He et al. 2015 (2 / fan_in), Glorot & Bengio 2010 (2 / (fan_in + fan_out))."""
-
-SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
-    nn.ReLU: lambda values: (values > 0).float(),
-    nn.Tanh: lambda values: 1 - values.tanh() ** 2,
-}
-"""φ′ of the activations whose expectation is compared."""
+"""PyTorch's default, He et al. 2015 (2 / fan_in), Glorot & Bengio 2010 (2 / (fan_in + fan_out))."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +43,7 @@ class DepthVariant:
 
 @dataclass(frozen=True)
 class Scale:
-    """How large everything is."""
+    """Sizes of the networks and images."""
 
     width: int = 32
     """Channels of every block."""
@@ -65,11 +52,11 @@ class Scale:
     unet_blocks: int = 2
     """Blocks on each level of a U-Net, on either side."""
     size: int = 32
-    """Height and width of the pictures."""
+    """Height and width of the images."""
     batch: int = 8
 
 
-def measure(variant: DepthVariant, scale: Scale) -> list[dict[str, Any]]:
+def measure_gradients(variant: DepthVariant, scale: Scale) -> list[dict[str, Any]]:
     """Measure one row per block, in order of execution.
 
     Its RMS gradient, RMS output and, for a chain, the expected values.
@@ -78,15 +65,17 @@ def measure(variant: DepthVariant, scale: Scale) -> list[dict[str, Any]]:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(variant.seed)
-        net = build(variant, scale)
-        initialise(net, variant.init)
+        net = build_network(variant, scale)
+        initialise_weights(net, variant.init)
     images, masks = make_images(variant.seed, scale)
     blocks = find_blocks(net)
     watched = (part for part in net.modules() if type(part) in SLOPES or isinstance(part, nn.BatchNorm2d))
     inputs: dict[nn.Module, list[Tensor]] = {part: [] for part in watched}
     with keep_outputs(blocks) as outputs, keep_inputs(inputs):
         F.cross_entropy(net(images), masks).backward()
-    expected = expected_profile(list(blocks.values()), inputs) if variant.net == "chain" else [None] * len(blocks)
+    expected = (
+        compute_expected_profile(list(blocks.values()), inputs) if variant.net == "chain" else [None] * len(blocks)
+    )
     return [
         {
             **asdict(variant),
@@ -100,7 +89,7 @@ def measure(variant: DepthVariant, scale: Scale) -> list[dict[str, Any]]:
     ]
 
 
-def build(variant: DepthVariant, scale: Scale) -> UNet:
+def build_network(variant: DepthVariant, scale: Scale) -> UNet:
     """Build the network, not yet initialised."""
     if variant.activation not in ("relu", "tanh"):
         raise MisuseError(
@@ -115,8 +104,8 @@ def build(variant: DepthVariant, scale: Scale) -> UNet:
     return UNet(1, 2, encoder, variant.long, upsample="transpose", decoder_blocks_per_level=blocks)
 
 
-def initialise(net: nn.Module, init: Init) -> None:
-    """Draw all convolutions anew; norms stay at 1 and 0."""
+def initialise_weights(net: nn.Module, init: Init) -> None:
+    """Sample the weights of all convolutions; norms stay at 1 and 0."""
     for conv in net.modules():
         if not isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
             continue
@@ -128,17 +117,6 @@ def initialise(net: nn.Module, init: Init) -> None:
         nn.init.normal_(conv.weight, std=variance**0.5)
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
-
-
-def compute_fans(conv: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
-    """Count the terms in one output value, and the output values that one input value enters.
-
-    Strides as in the U-Net.
-    """
-    taps = conv.weight[0, 0].numel()
-    if isinstance(conv, nn.ConvTranspose2d):  # kernel and stride agree: one term per input channel
-        return conv.in_channels, conv.out_channels * taps
-    return conv.in_channels * taps, conv.out_channels * taps
 
 
 def make_images(seed: int, scale: Scale) -> tuple[Tensor, Tensor]:
@@ -161,22 +139,22 @@ def find_blocks(net: UNet) -> "OrderedDict[str, nn.Module]":
 
 @contextmanager
 def keep_outputs(blocks: "OrderedDict[str, nn.Module]") -> Iterator[dict[str, Tensor]]:
-    """Name → the block's output, whose gradient is kept."""
+    """Collect each block's output by name, with its gradient kept."""
     outputs: dict[str, Tensor] = {}
 
-    def keep(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def store_output(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
         output.retain_grad()
         outputs[name] = output
 
     with ExitStack() as hooks:
         for name, block in blocks.items():
-            hooks.callback(block.register_forward_hook(partial(keep, name)).remove)
+            hooks.callback(block.register_forward_hook(partial(store_output, name)).remove)
         yield outputs
 
 
 @contextmanager
 def keep_inputs(modules: dict[nn.Module, list[Tensor]]) -> Iterator[None]:
-    """Fill in what each module was given."""
+    """Collect the input of each module."""
     with ExitStack() as hooks:
         for module, seen in modules.items():
             keep = partial(lambda seen, module, inputs: seen.append(inputs[0].detach()), seen)
@@ -191,74 +169,3 @@ def compute_rms(values: Tensor) -> float:
 
 def _get_gradient(output: Tensor) -> Tensor:
     return torch.zeros_like(output) if output.grad is None else output.grad
-
-
-# ---------------------------------------------------------------------------------------------- what is expected
-
-
-def expected_profile(blocks: list[nn.Module], inputs: dict[nn.Module, list[Tensor]]) -> list[float]:
-    """Compute the expected RMS gradients of block outputs, relative to the last one's.
-
-    They follow from the weights' variances and the forward pass.
-    """
-    profile = [1.0]
-    for block in reversed(blocks[1:]):
-        profile.append(profile[-1] * compute_block_factor(block, inputs) ** 0.5)
-    return profile[::-1]
-
-
-def compute_block_factor(block: nn.Module, inputs: dict[nn.Module, list[Tensor]]) -> float:
-    """Compute the mean square of the gradient at a block's input divided by that at its output, for constant width."""
-    if isinstance(block, Dense):
-        return compute_dense_factor(*compute_dense_chis(block, inputs))
-    layers = block.branch if isinstance(block, Residual) else block
-    product = float(np.prod([compute_chi(layer, inputs) for layer in layers.children()]))
-    return 1 + product if isinstance(block, Residual) else product
-
-
-def compute_dense_chis(block: Dense, inputs: dict[nn.Module, list[Tensor]]) -> tuple[list[list[float]], list[float]]:
-    """Compute χ of every layer, and of the transition, towards each source.
-
-    The block's input, then the earlier layers.
-    """
-    *convolutions, last = (part for part in block.modules() if isinstance(part, nn.Conv2d))
-    growths = [conv.out_channels for conv in convolutions]
-    edges = np.cumsum([0, last.in_channels - sum(growths), *growths]).tolist()
-    sources = [slice(start, end) for start, end in pairwise(edges)]
-    layers = [
-        [compute_chi(layer, inputs, part) for part in sources[: index + 1]] for index, layer in enumerate(block.layers)
-    ]
-    return layers, [compute_chi(block.transition, inputs, part) for part in sources]
-
-
-def compute_dense_factor(layers: list[list[float]], transition: list[float]) -> float:
-    """Compute the factor of a dense block: all sources reach the transition, and each also enters every later layer.
-
-    `layers[i][j]` is χ from the output of layer i back to source j, `transition[j]` from the block's output.
-    """
-    arriving = list(transition)  # mean squares at the block's input and at each layer's output
-    for index in reversed(range(len(layers))):
-        for source, value in enumerate(layers[index]):
-            arriving[source] += value * arriving[index + 1]
-    return arriving[0]
-
-
-EVERY_CHANNEL = slice(None)
-
-
-def compute_chi(layer: nn.Module, inputs: dict[nn.Module, list[Tensor]], channels: slice = EVERY_CHANNEL) -> float:
-    """Compute C_out · k² · Var(w) · E[φ′²] · E[1/σ²] of one layer towards some input channels.
-
-    1 for each missing factor.
-    """
-    value = 1.0
-    for part in layer.children():
-        if isinstance(part, nn.Conv2d):
-            _, fan_out = compute_fans(part)
-            value *= fan_out * float(part.weight.detach()[:, channels].square().mean())
-        elif isinstance(part, nn.BatchNorm2d):
-            variance = inputs[part][0].var((0, 2, 3), correction=0)
-            value *= float((part.weight.detach() ** 2 / (variance + part.eps))[channels].mean())
-        elif type(part) in SLOPES:
-            value *= float(SLOPES[type(part)](inputs[part][0][:, channels]).square().mean())
-    return value

@@ -1,4 +1,4 @@
-"""The page of gradients over depth: its figures with captions, and the table of slopes."""
+"""Write the page of gradients over depth: figures with captions, and the table of slopes."""
 
 import csv
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from segapp.report.tables import format_html
 from segapp.terminal.text import for_html
 
 PAGE = "report.html"
-PICTURES = tuple(f"{name}.png" for name in FIGURES)
+FIGURE_FILES = tuple(f"{name}.png" for name in FIGURES)
 
 TEXTS = (
     (
@@ -32,7 +32,7 @@ TEXTS = (
     ),
     (
         "Measured against expected",
-        "How well theory tells it: on the diagonal both agree.",
+        "How well theory predicts it: on the diagonal both agree.",
         "One mark per kind of chain of five blocks or more (of all, where none is so deep): the slope of the logarithm "
         "of the RMS gradient per block towards the input. Below 0 gradients vanish, above 0 they explode.",
     ),
@@ -79,15 +79,15 @@ def draw_all(table: Path, folder: Path, command: str) -> None:
 
 def _write_lead(rows: Sequence[DepthRow]) -> str:
     """Write the introduction: what was measured, and how much of it."""
-    of_chains = [row for row in rows if row["net"] == "chain"]
+    chains = [row for row in rows if row["net"] == "chain"]
     networks = {tuple(row[name] for name in (*VARIANT_KEYS, "seed")) for row in rows}
     numbers = {
         "networks": f"{len(networks):,}",
         "seeds": str(len({row["seed"] for row in rows})),
-        "blocks in a chain, at most": str(max(int(row["depth"]) for row in of_chains)),
+        "blocks in a chain, at most": str(max(int(row["depth"]) for row in chains)),
     }
     about = (
-        "How a gradient fares on its way back through freshly initialised networks. Each network sees pictures of "
+        "How a gradient changes on its way back through freshly initialised networks. Each network sees images of "
         "generated cells once and is differentiated once; measured is the root mean square (RMS) of the gradient with "
         "respect to every block's output. Chains are blocks in a row, without pooling; U-Nets are made of the same "
         "blocks."

@@ -1,1 +1,1 @@
-"""Cross-validation: every fold trained, every image scored once, and the ensemble of all."""
+"""Cross-validation: train every fold, score every image once, and write the ensemble."""

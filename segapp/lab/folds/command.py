@@ -11,8 +11,8 @@ from segapp.export.write import ExportRequest, TrainedNetwork, write_bundle
 from segapp.lab.folds.config import read_folds
 from segapp.lab.folds.page import write_page
 from segapp.lab.folds.tables import make_fold_rows, make_image_rows, make_score_rows
-from segapp.lab.study.command import carry_out
-from segapp.lab.study.jobs import StudyJob, plan_jobs
+from segapp.lab.study.execution import run_jobs
+from segapp.lab.study.jobs import StudyJob, make_jobs
 from segapp.lab.study.results import read_result
 from segapp.loading.source_building import build_source
 from segapp.report.results import Result
@@ -32,19 +32,19 @@ def folds(config: str, folds: int = 5, workers: int | None = None, ray: str | No
     that `segapp predict` and `segapp test` accept.
 
     Args:
-        config: A complete config of `segapp fit`, such as `segapp plan` writes. Its test images stay out of all folds.
+        config: A complete config of `segapp fit`, such as `segapp study` writes. Its test images stay out of all folds.
         folds: Number of folds into which the training and validation images are divided.
         workers: Folds that run at once; default: one per GPU, or one per core.
         ray: A Ray cluster to run folds on, instead of this machine: its address, auto for the one this host belongs
             to, local for one that is started here. Its hosts share this folder and have segapp.
     """
-    plan = read_folds(Path(config), folds)
-    folder = Path("runs") / plan.name
-    print(f"{plan.name}: {folds} folds; preparing their networks", flush=True)
-    jobs = plan_jobs(plan, folder)
-    if not carry_out(jobs, folder, workers, ray):
+    study = read_folds(Path(config), folds)
+    folder = Path("runs") / study.name
+    print(f"{study.name}: {folds} folds; preparing their networks", flush=True)
+    jobs = make_jobs(study, folder)
+    if not run_jobs(jobs, folder, workers, ray):
         return 130
-    results = [read_result(job, plan) for job in jobs]
+    results = [read_result(job, study) for job in jobs]
     failed = [result for result in results if result.status != "finished"]
     for result in failed:
         print(for_terminal(f"{result.status}: {result.variant}: {result.message}"))

@@ -1,4 +1,4 @@
-"""From a config of `segapp fit` to one config for each fold."""
+"""Make one config for each fold from a config of `segapp fit`."""
 
 from inspect import signature
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 from segapp.checkpoints.merge import get_value, override_values
 from segapp.datasets import Contiguous, Source, Split
 from segapp.errors import MisuseError
-from segapp.lab.study.config import Study, Variant
+from segapp.lab.study.config import Study
+from segapp.lab.study.variants import Variant
 from segapp.loading.source_building import build_source
 from segapp.system.yaml_files import read_yaml
 
@@ -19,8 +20,8 @@ def read_folds(path: Path, folds: int) -> Study:
     """Read a complete config of `segapp fit`, and return a study with a variant for each fold.
 
     A split that holds test images out keeps them out of every fold; folds of a contiguous split are contiguous, those
-    of a stratified one stratified. Raises MisuseError for a config without data of its own, for a data set that does
-    not take a split, and for fewer than 2 folds.
+    of a stratified one stratified. Raises MisuseError for a config without data, for a data set that does not
+    take a split, and for fewer than 2 folds.
     """
     if folds < 2:
         raise MisuseError(f"--folds must be 2 or more, got {folds}; 5 is usual.")

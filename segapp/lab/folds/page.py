@@ -1,4 +1,4 @@
-"""The page of a cross-validation, from tables that are on the disk as well."""
+"""Write the page of a cross-validation from its tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,10 +14,10 @@ from segapp.terminal.text import for_html
 
 PAGE = "report.html"
 
-WORST = 20
+MAX_IMAGES = 20
 """Images that the page lists, those with the lowest Dice."""
 
-HOW_SURE = (
+STATISTICS_NOTE = (
     "Every image is scored by the network that was not trained on it. Intervals (95 %) are of Student's t over groups "
     "of images; they do not hold what another training of the same folds would change."
 )
@@ -28,7 +28,7 @@ def write_page(folder: Path, command: str, results: Sequence[Result], tables: Ma
 
     Args:
         folder: Of the cross-validation.
-        command: Makes this page again.
+        command: The command that makes this page again.
         results: One per fold.
         tables: Rows of `scores`, `folds` and `images`.
     """
@@ -43,13 +43,13 @@ def write_page(folder: Path, command: str, results: Sequence[Result], tables: Ma
     page = Page(folder.name.replace("_", " "), format_facts(facts))
     page.add_section("Scores")
     page.add(format_html(tables["scores"]))
-    page.add_text(HOW_SURE, note=True)
+    page.add_text(STATISTICS_NOTE, note=True)
     page.add_section("Folds")
     page.add(format_html(tables["folds"]))
     _add_curves(page, folder, results)
     page.add_section("Images with the lowest scores")
     measure = next(iter(key for key in tables["images"][0] if key not in ("image", "fold", "group")))
-    page.add(format_html(sorted(tables["images"], key=lambda row: row[measure])[:WORST]))
+    page.add(format_html(sorted(tables["images"], key=lambda row: row[measure])[:MAX_IMAGES]))
     for result in results:
         add_examples(page, [result], [])
     page.add_section("Again")

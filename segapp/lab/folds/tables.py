@@ -1,4 +1,4 @@
-"""Scores out of fold: a row for each image, each fold and each score."""
+"""Make the tables of scores out of fold: a row for each image, each fold and each score."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Statistics of what submodules put out, taken by forward hooks while they are wanted."""
+"""Collect statistics of submodules' outputs by forward hooks."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_PIECE = 1 << 18
-"""Values looked at together on a CPU."""
+_CHUNK = 1 << 18
+"""Values that are processed together on a CPU."""
 
 
-def watched_modules(net: nn.Module) -> dict[str, nn.Module]:
+def list_watched_modules(net: nn.Module) -> dict[str, nn.Module]:
     """List the submodules that get a row: those with parameters of their own, and torch's activation functions.
 
     Names are as in `net.named_modules()`, without the `_orig_mod` that `torch.compile` puts in.
@@ -38,7 +38,7 @@ class ActivationWatch:
     """Collects mean, variance and dead channels of every watched module's first output since `start`.
 
     A compiled network keeps the hooks it was compiled with; while the watch is on, compiled code therefore runs
-    uncompiled (`torch.compiler.set_stance`), and what was compiled is used again afterwards.
+    uncompiled (`torch.compiler.set_stance`), and the compiled code is used again afterwards.
 
     Args:
         modules: Name → module.
@@ -49,7 +49,7 @@ class ActivationWatch:
         self.modules = modules
         self.compiled = compiled
         self.outputs: dict[str, Tensor] = {}
-        """Name → (3,) float32: mean, variance, share of dead channels; in order of execution."""
+        """Name → (3,) float32: mean, variance, fraction of dead channels; in order of execution."""
         self._on = ExitStack()
 
     def start(self) -> None:
@@ -62,7 +62,7 @@ class ActivationWatch:
             self._on.enter_context(torch.compiler.set_stance("force_eager"))
 
     def stop(self) -> None:
-        """Watch no longer; what was seen stays in `outputs`."""
+        """Stop watching; the statistics stay in `outputs`."""
         self._on.close()
 
     @torch.no_grad()
@@ -111,4 +111,4 @@ def _split_output(output: Tensor) -> Sequence[Tensor]:
     """
     if output.device.type != "cpu" or output.ndim == 1:
         return (output,)
-    return output.split(max(1, _PIECE // max(1, output[0].numel())))
+    return output.split(max(1, _CHUNK // max(1, output[0].numel())))

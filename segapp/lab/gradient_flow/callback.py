@@ -1,4 +1,4 @@
-"""How gradients, weights and activations fare on their way through the network while it trains."""
+"""Record gradients, weights and activations of every submodule while a network trains."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from segapp.errors import MisuseError
-from segapp.lab.gradient_flow.activations import ActivationWatch, is_compiled, list_own_parameters, watched_modules
+from segapp.lab.gradient_flow.activations import ActivationWatch, is_compiled, list_own_parameters, list_watched_modules
 from segapp.lab.gradient_flow.figures import draw_run
-from segapp.lab.gradient_flow.norms import clip_coefficients, compute_norm, list_gradients, snapshot, update_ratio
+from segapp.lab.gradient_flow.norms import (
+    compute_clip_coefficients,
+    compute_norm,
+    compute_update_ratio,
+    copy_weights,
+    list_gradients,
+)
 from segapp.report.gradient_flow_table import append_rows, read_rows, start_table
 
 
@@ -25,14 +31,14 @@ class GradientFlow(Callback):
     counting the submodules as they run:
 
     * `gradient_norm` before clipping and without the loss scale, of all of the submodule's own parameters together;
-      `clip_coefficient`, what clipping then multiplied it with. Of the accumulated and, on several devices, averaged
+      `clip_coefficient`, the factor of clipping. Of the accumulated and, on several devices, averaged
       gradient.
     * `weight_norm` before the step, and `update_ratio`, ‖weights after - before‖ / ‖weights before‖: the learning
       rate, momentum, weight decay and clipping are all in it. A step that the gradient scaler skipped has
       `skipped` 1 and no ratio.
-    * `dead_channels`, the share of output channels that are ≤ 0 at every position of the batch;
-      `activation_mean`, `activation_variance` of the output. Of the first process's share of the batch, with
-      accumulation of its last part.
+    * `dead_channels`, the fraction of output channels that are ≤ 0 at every position of the batch;
+      `activation_mean`, `activation_variance` of the output. Of the first process's part of the batch, with
+      accumulation of its last batch.
 
     A resumed run drops the rows after the step it resumes from. Compiled networks run uncompiled in a measured step,
     because compiled code does not call hooks.
@@ -50,7 +56,7 @@ class GradientFlow(Callback):
         self._measured: _Step | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse strategies under which no process holds whole parameters."""
+        """Refuse strategies under which no process has complete parameters."""
         if isinstance(trainer.strategy, FSDPStrategy | DeepSpeedStrategy | ModelParallelStrategy):
             raise MisuseError(
                 f"GradientFlow needs whole parameters, but {type(trainer.strategy).__name__} divides them among "
@@ -58,10 +64,10 @@ class GradientFlow(Callback):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take up the table of an interrupted run."""
+        """Start the table, or continue that of an interrupted run."""
         net: torch.nn.Module = pl_module.net  # type: ignore[assignment]
         compiled = is_compiled(pl_module) or pl_module._compiler_ctx is not None
-        self._watch = ActivationWatch(watched_modules(net), compiled)
+        self._watch = ActivationWatch(list_watched_modules(net), compiled)
         self._order = {}
         if trainer.is_global_zero:
             start_table(self._locate_csv(trainer), trainer.global_step)
@@ -77,7 +83,7 @@ class GradientFlow(Callback):
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
         """Stop watching.
 
-        What follows may run the network again (checkpointed activations), which is not the forward pass.
+        The backward pass may run the network again (checkpointed activations).
         """
         self._watch.stop()
 
@@ -89,27 +95,27 @@ class GradientFlow(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Compare the weights, if they stepped, and write the rows."""
+        """Compare the weights, if the optimiser stepped, and write the rows."""
         self._watch.stop()
-        if self._measured is None or not self._measured.stepping:
+        if self._measured is None or not self._measured.has_gradients:
             return
         rows = self._measured.measure_updates(self._watch, trainer)
-        self._put_in_order()
+        self._extend_order()
         ordered = sorted(rows, key=self._order.__getitem__)
         where = trainer.current_epoch + 1, self._measured.number
         append_rows(self._locate_csv(trainer), [[*where, self._order[name], name, *rows[name]] for name in ordered])
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw what was measured."""
+        """Draw the table."""
         if trainer.is_global_zero and read_rows(self._locate_csv(trainer)):
             draw_run(self._locate_csv(trainer), self._locate_csv(trainer).with_suffix(".png"))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave no hook behind."""
+        """Remove the hooks."""
         self._watch.stop()
 
-    def _put_in_order(self) -> None:
-        """Return the positions of first execution; submodules that never ran by themselves come last."""
+    def _extend_order(self) -> None:
+        """Number the submodules by first execution; those that never ran by themselves come last."""
         if not self._order and not self._watch.outputs:
             rank_zero_warn(
                 "GradientFlow: the forward pass of no submodule could be observed, so gradient_flow.csv has no "
@@ -124,40 +130,40 @@ class GradientFlow(Callback):
 
 
 class _Step:
-    """One optimiser step: numbers stay on the device until all are there."""
+    """Measurements of one optimiser step; they stay on the device until all are complete."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.stepping = False
-        """Whether the optimiser's turn has come; a batch that only accumulates has none."""
+        self.has_gradients = False
+        """Whether the optimiser steps with this batch; a batch that only accumulates has none."""
 
     def measure_gradients(self, watch: ActivationWatch, trainer: Trainer, optimizer: Optimizer) -> None:
         """Measure the gradients before clipping, and copy the weights before the step."""
-        self.stepping = True
+        self.has_gradients = True
         self._scale = find_loss_scale(trainer)
         own = {name: list_own_parameters(module) for name, module in watch.modules.items()}
         groups = [list_gradients(parameters) for parameters in own.values()]
         everything = list_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
         by_value = trainer.gradient_clip_algorithm == "value"
-        coefficients = clip_coefficients(groups, everything, trainer.gradient_clip_val, by_value)
+        coefficients = compute_clip_coefficients(groups, everything, trainer.gradient_clip_val, by_value)
         left = self._scale if is_self_unscaling(optimizer) else 1.0
         self._gradients = {
             name: (compute_norm(group) / left, coefficient)
             for name, group, coefficient in zip(own, groups, coefficients, strict=True)
             if group
         }
-        self._weights = {name: snapshot(parameters) for name, parameters in own.items() if parameters}
+        self._weights = {name: copy_weights(parameters) for name, parameters in own.items() if parameters}
 
     def measure_updates(self, watch: ActivationWatch, trainer: Trainer) -> dict[str, list[Any]]:
-        """Name → the columns from `gradient_norm` to `skipped`."""
-        skipped = find_loss_scale(trainer) < self._scale  # a scaler backs off when, and only when, it has skipped
+        """Return the columns from `gradient_norm` to `skipped` of each submodule."""
+        skipped = find_loss_scale(trainer) < self._scale  # a scaler is reduced exactly when it has skipped a step
         numbers: dict[tuple[str, str], Tensor] = {}
         for name, (gradient, coefficient) in self._gradients.items():
             numbers[name, "gradient"], numbers[name, "coefficient"] = gradient, coefficient
         for name, before in self._weights.items():
             numbers[name, "weight"] = compute_norm(before)
             if not skipped:
-                numbers[name, "update"] = update_ratio(before, list_own_parameters(watch.modules[name]))
+                numbers[name, "update"] = compute_update_ratio(before, list_own_parameters(watch.modules[name]))
         for name, output in watch.outputs.items():
             numbers[name, "mean"], numbers[name, "variance"], numbers[name, "dead"] = output.unbind()
         known = dict(zip(numbers, _convert_to_floats(list(numbers.values())), strict=True))

@@ -1,7 +1,7 @@
-"""Gradient flow, drawn: heatmaps, depth × step, in the manner of the weight-update figures of Drozdzal et al. 2016.
+"""Draw gradient flow as heatmaps, depth × step, like the weight-update figures of Drozdzal et al. 2016.
 
-"The Importance of Skip Connections in Biomedical Image Segmentation", figures 4 to 6: what fades towards one end of the
-network is where learning fades. What is compared has one scale, or its colours could not be compared.
+"The Importance of Skip Connections in Biomedical Image Segmentation", figures 4 to 6: where colours fade towards one
+end of the network, learning fades. Panels that are compared have one scale.
 """
 
 import math
@@ -30,20 +30,20 @@ MAPS = {
 }
 
 NORM = re.compile(r"(^|\.)(norm|bn|ln)\d*$")
-"""How norm layers are called, here and in timm: their weights are few and 1, so their norms are not the others'."""
+"""Names of norm layers, here and in timm: their weights are few and 1, so their norms differ from the others'."""
 
 
-def draw_run(table: Path, picture: Path) -> None:
+def draw_run(table: Path, path: Path) -> None:
     """Draw the `gradient_flow.csv` of one run; raise SegappError for a file that is not such a table."""
-    draw_runs({table.parent.name: table}, picture)
+    draw_runs({table.parent.name: table}, path)
 
 
-def draw_runs(tables: Mapping[str, Path], picture: Path) -> None:
+def draw_runs(tables: Mapping[str, Path], path: Path) -> None:
     """Draw several runs under each other, every column on one scale, and their profiles over depth.
 
     Args:
         tables: Label → `gradient_flow.csv`.
-        picture: PNG, PDF or SVG to write.
+        path: PNG, PDF or SVG to write.
 
     Raises:
         SegappError: no table, or a file that is none.
@@ -64,7 +64,7 @@ def draw_runs(tables: Mapping[str, Path], picture: Path) -> None:
             _name_modules(row[0], flow, most=60)
             row[0].set_ylabel(f"{for_plot(label)}\n(first at the top)")
         _draw_profiles(parts[1], {label: [flow] for label, flow in flows.items()})
-        with write_atomically(picture) as temporary:
+        with write_atomically(path) as temporary:
             figure.savefig(temporary, dpi=110, facecolor="white")
 
 
@@ -83,7 +83,7 @@ def draw_heatmaps(flows: Mapping[str, FlowTable], name: str) -> Figure:
         axes.set_title(wrap_label(label), fontsize=9)
         _name_modules(axes, flow, most=16)
     for row in grid:
-        _leave_out_repeated(row)
+        _hide_repeated_labels(row)
     for axes in grid[-1]:
         axes.set_xlabel("optimiser step", fontsize=9)
     for axes in panels[len(shown) :]:
@@ -101,45 +101,45 @@ def draw_profiles(flows: Mapping[str, Sequence[FlowTable]]) -> Figure:
 def _draw_heatmaps(panels: Sequence[Axes], flows: Sequence[FlowTable], name: str) -> None:
     """Draw one quantity of all runs on one scale, with its colour bar."""
     grids = [flow.values[name] for flow in flows]
-    scale = Normalize(0, 1) if name == "dead_channels" else log_scale(grids)
-    colour_map = add_grey(MAPS[name][1])
+    scale = Normalize(0, 1) if name == "dead_channels" else make_log_scale(grids)
+    colour_map = make_colour_map(MAPS[name][1])
     for axes, flow, grid in zip(panels, flows, grids, strict=True):
         values = np.where(np.isfinite(grid) & ((grid > 0) | (name == "dead_channels")), grid, np.nan)
         axes.imshow(values, aspect="auto", norm=scale, cmap=colour_map, interpolation="nearest")
-        places = np.unique(np.linspace(0, len(flow.steps) - 1, 4).round().astype(int))
-        axes.set_xticks(places, [str(flow.steps[place]) for place in places], fontsize=8)
+        ticks = np.unique(np.linspace(0, len(flow.steps) - 1, 4).round().astype(int))
+        axes.set_xticks(ticks, [str(flow.steps[index]) for index in ticks], fontsize=8)
         axes.set_yticks([])
     bar = panels[0].figure.colorbar(ScalarMappable(scale, colour_map), ax=list(panels), pad=0.01, aspect=40)
     bar.set_label(MAPS[name][0])
 
 
-def log_scale(grids: Sequence[np.ndarray]) -> LogNorm:
+def make_log_scale(grids: Sequence[np.ndarray]) -> LogNorm:
     """Return one logarithmic scale over all positive, finite values, at least a factor of ten wide."""
     values = np.concatenate([grid[np.isfinite(grid) & (grid > 0)] for grid in grids])
     low, high = (values.min(), values.max()) if len(values) else (0.1, 1.0)
     return LogNorm(min(low, high / 10), high)
 
 
-def add_grey(name: str) -> Colormap:
+def make_colour_map(name: str) -> Colormap:
     """Return the colour map, with grey where there is no value: a step that was skipped, a gradient of exactly 0."""
     return colormaps[name].with_extremes(bad="0.8")
 
 
 def _name_modules(axes: Axes, flow: FlowTable, most: int) -> None:
-    """Name all modules if there is room; otherwise name where the network's parts begin, as `encoder.0`."""
+    """Name all modules if there is room; otherwise the first module of each part, as `encoder.0`."""
     names = dict(enumerate(flow.modules))
     if len(names) > most:
-        parts = {place: ".".join(module.split(".")[:2]) for place, module in names.items()}
-        names = {place: part for place, part in parts.items() if part != parts.get(place - 1)}
+        parts = {index: ".".join(module.split(".")[:2]) for index, module in names.items()}
+        names = {index: part for index, part in parts.items() if part != parts.get(index - 1)}
     shown: list[int] = []
-    for place in names:
-        if not shown or (place - shown[-1]) * 1.5 * most >= len(flow.modules):
-            shown.append(place)
-    axes.set_yticks(shown, [for_plot(names[place]) for place in shown], fontsize=6)
+    for index in names:
+        if not shown or (index - shown[-1]) * 1.5 * most >= len(flow.modules):
+            shown.append(index)
+    axes.set_yticks(shown, [for_plot(names[index]) for index in shown], fontsize=6)
 
 
-def _leave_out_repeated(row: Iterable[Axes]) -> None:
-    """Names that stand at the left neighbour already."""
+def _hide_repeated_labels(row: Iterable[Axes]) -> None:
+    """Hide the labels that the panel to the left has too."""
     before = None
     for axes in row:
         here = [(tick, label.get_text()) for tick, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)]
@@ -151,7 +151,7 @@ def _leave_out_repeated(row: Iterable[Axes]) -> None:
 def _draw_profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
     """Draw the median over the steps, one line per run, without norm layers.
 
-    Networks of different depth are drawn over the share of their own depth.
+    Networks of different depth are drawn over the fraction of their depth.
     """
     shown = {label: [drop_norms(flow) for flow in runs] for label, runs in flows.items()}
     depths = {len(flow.modules) for runs in shown.values() for flow in runs}
@@ -164,7 +164,7 @@ def _draw_profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
                 named = {} if index else {"label": for_plot(label)}
                 axes.plot(x, np.where(values > 0, values, np.nan), dash, color=colour, linewidth=1.6, **named)
         axes.set(title=MAPS[name][0], yscale="log")
-        axes.set_xlabel("share of the depth: 0 sees the image" if len(depths) > 1 else "layer, from the image on")
+        axes.set_xlabel("fraction of the depth: 0 sees the image" if len(depths) > 1 else "layer, from the image on")
         axes.grid(alpha=0.2, color=INK)
     part.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
 

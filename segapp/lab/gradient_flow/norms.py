@@ -1,4 +1,4 @@
-"""Norms of gradients, weights and updates, per group of parameters."""
+"""Compute norms of gradients, weights and updates, per group of parameters."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,17 +19,17 @@ def list_gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
-def clip_coefficients(
+def compute_clip_coefficients(
     groups: Sequence[Sequence[Tensor]], everything: Sequence[Tensor], limit: float | None, by_value: bool
 ) -> list[Tensor]:
     """Compute the factor that clipping will multiply each group's gradient norm by.
 
     By norm it is min(1, limit / (norm of everything + 1e-6)) for all, as `torch.nn.utils.clip_grad_norm_` does it. By
-    value every entry is cut off on its own, and the coefficient is the ratio of the group's norms; 1 where they are 0.
+    value every entry is clipped separately, and the coefficient is the ratio of the group's norms; 1 where they are 0.
 
     Args:
         groups: Gradients, by group.
-        everything: All gradients that the optimiser steps on.
+        everything: All gradients of the optimiser.
         limit: `gradient_clip_val`; None or 0 for no clipping.
         by_value: `gradient_clip_algorithm` is `value`.
     """
@@ -42,11 +42,11 @@ def clip_coefficients(
     return [torch.where(full > 0, cut / full, 1.0) for cut, full in zip(after, before, strict=True)]
 
 
-def snapshot(parameters: Iterable[Tensor]) -> list[Tensor]:
-    """Copies that a step does not change."""
+def copy_weights(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Copy weights, so that a step does not change them."""
     return [parameter.detach().clone() for parameter in parameters]
 
 
-def update_ratio(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
+def compute_update_ratio(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
     """Compute ‖after - before‖ / ‖before‖ over all entries together; NaN where ‖before‖ is 0 and nothing changed."""
     return compute_norm(new.detach() - old for old, new in zip(before, after, strict=True)) / compute_norm(before)

@@ -1,4 +1,4 @@
-"""`segapp landscape`: the loss around a trained network's weights."""
+"""`segapp landscape`: compute and draw the loss around a trained network's weights."""
 
 import hashlib
 import json
@@ -15,10 +15,14 @@ from tqdm import tqdm
 
 from segapp.errors import MisuseError
 from segapp.io import require_writable, write_atomically
-from segapp.lab.landscape.figures import NUMBERS, SETTINGS, draw_all, read_landscape, read_numbers
+from segapp.lab.landscape.figures import draw_all
 from segapp.lab.landscape.hessian import Eigenvalues
-from segapp.lab.landscape.points import Opened, Request, compute_losses, open_all
-from segapp.lab.landscape.surface import LINE, Plan, measure_sharpness, require_sensible
+from segapp.lab.landscape.numbers import NUMBERS, SETTINGS, read_landscape, read_numbers
+from segapp.lab.landscape.opening import LandscapeRequest, OpenedLandscape, open_landscape
+from segapp.lab.landscape.options import check_options
+from segapp.lab.landscape.points import compute_losses
+from segapp.lab.landscape.sharpness import measure_sharpness
+from segapp.lab.landscape.surface_points import LINE, SurfacePoints
 from segapp.lab.landscape.trajectory import make_axis
 from segapp.system.regular_files import refuse_links_out
 from segapp.system.text_files import read_json
@@ -67,23 +71,23 @@ def landscape(
         eigenvalues: Number of the largest eigenvalues of the loss's Hessian to compute too.
         devices: Number of processes that share the points, each on one GPU or a part of the CPU's cores; default: one
             per GPU.
-        allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
+        allow: Class or package outside segapp that the checkpoint may use, for user-defined networks.
         redraw: Compute nothing, plot the landscape of this folder again. Repeat the option for several landscapes on
             one scale, written to --output. FOLDER, or NAME=FOLDER to set the title of the panel.
     """
     if redraw:
         return _draw_again(redraw, output)
-    request = Request(ckpt_path, data, split, samples, seeds, recalibrate, tuple(trajectory), tuple(allow))
-    _check(request, points, radius, eigenvalues, devices)
-    folder = _folder(Path(ckpt_path), output)
+    request = LandscapeRequest(ckpt_path, data, split, samples, seeds, recalibrate, tuple(trajectory), tuple(allow))
+    _check_request(request, points, radius, eigenvalues, devices)
+    folder = _choose_folder(Path(ckpt_path), output)
     print(f"reading {ckpt_path}, its data and {samples} samples", flush=True)
-    opened = open_all(request)
-    plan = _plan(opened, seeds, points, radius)
+    opened = open_landscape(request)
+    plan = _place_points(opened, seeds, points, radius)
     settings = _collect_settings(request, opened, points, radius)
-    losses, done = _read_unfinished(folder, settings, len(plan.steps()))
+    losses, done = _read_unfinished(folder, settings, len(plan.list_steps()))
     known = read_json(folder / SETTINGS).get("eigenvalues")
     try:
-        _evaluate(request, opened, plan, folder, losses, done, devices)
+        _compute_missing(request, opened, plan, folder, losses, done, devices)
         measured = [asdict(measure_sharpness(line)) for line in plan.split_losses(losses)[0]]
         result = settings | {"sharpness": measured, "statistics": opened.surface.statistics}
         _write_json(folder / SETTINGS, result | ({"eigenvalues": known} if known else {}))
@@ -92,23 +96,25 @@ def landscape(
     except KeyboardInterrupt:
         tqdm.write("interrupted; run the same command again to resume.", file=sys.stderr)
         return 130
-    _say(folder, measured, draw_all([read_landscape(folder)], folder))
+    _print_summary(folder, measured, draw_all([read_landscape(folder)], folder))
     return 0
 
 
-def _check(request: Request, points: int, radius: float, eigenvalues: int, devices: int | None) -> None:
+def _check_request(
+    request: LandscapeRequest, points: int, radius: float, eigenvalues: int, devices: int | None
+) -> None:
     if not request.checkpoint:
         raise MisuseError(
             "--ckpt_path is missing: name a checkpoint of `segapp fit`, such as runs/unet/<time>/checkpoints/best.ckpt."
         )
-    require_sensible(points, radius, request.seeds, request.samples, eigenvalues)
+    check_options(points, radius, request.seeds, request.samples, eigenvalues)
     if request.trajectory and radius != 1.0:
         raise MisuseError("--radius cannot be used with --trajectory: the checkpoints determine the size of the plane.")
     if devices is not None and devices < 1:
         raise MisuseError(f"--devices must be 1 or more, got {devices}.")
 
 
-def _folder(checkpoint: Path, output: str | None) -> Path:
+def _choose_folder(checkpoint: Path, output: str | None) -> Path:
     if output is not None:
         return Path(output)
     inside = checkpoint.resolve().parent
@@ -118,20 +124,22 @@ def _folder(checkpoint: Path, output: str | None) -> Path:
     return inside.parent / "landscape"
 
 
-def _plan(opened: Opened, seeds: int, points: int, radius: float) -> Plan:
+def _place_points(opened: OpenedLandscape, seeds: int, points: int, radius: float) -> SurfacePoints:
     if opened.path is None:
         positions = np.linspace(-radius, radius, points)
-        return Plan(seeds, (0, 1), positions, positions)
-    return Plan(seeds, (seeds, seeds + 1), make_axis(opened.path[:, 0], points), make_axis(opened.path[:, 1], points))
+        return SurfacePoints(seeds, (0, 1), positions, positions)
+    return SurfacePoints(
+        seeds, (seeds, seeds + 1), make_axis(opened.path[:, 0], points), make_axis(opened.path[:, 1], points)
+    )
 
 
-def _collect_settings(request: Request, opened: Opened, points: int, radius: float) -> dict[str, Any]:
+def _collect_settings(request: LandscapeRequest, opened: OpenedLandscape, points: int, radius: float) -> dict[str, Any]:
     """Collect the settings that the numbers belong to; two landscapes of the same settings are the same."""
     files = [request.checkpoint, *request.trajectory]
     plain = asdict(request) | {"points": points, "radius": radius, "loss": opened.loss, "images": opened.images}
     plain |= {"checkpoint": str(request.checkpoint), "size": opened.size, "explained": opened.explained}
     plain["sha256"] = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
-    plain["cut"] = opened.cut
+    plain["cut"] = opened.sampling
     return json.loads(json.dumps(plain))  # tuples become lists, as they are read
 
 
@@ -161,17 +169,17 @@ def _read_unfinished(folder: Path, settings: dict[str, Any], count: int) -> tupl
     return losses, done
 
 
-def _evaluate(
-    request: Request,
-    opened: Opened,
-    plan: Plan,
+def _compute_missing(
+    request: LandscapeRequest,
+    opened: OpenedLandscape,
+    plan: SurfacePoints,
     folder: Path,
     losses: np.ndarray,
     done: np.ndarray,
     devices: int | None,
 ) -> None:
-    """Fill in what is not known yet; what is known by then is saved, whatever happens."""
-    todo = [(index, step) for index, step in enumerate(plan.steps()) if not done[index]]
+    """Compute the losses that are missing, and save those that are known, whatever happens."""
+    todo = [(index, step) for index, step in enumerate(plan.list_steps()) if not done[index]]
     saved = time.monotonic()
     try:
         with (
@@ -182,18 +190,20 @@ def _evaluate(
                 losses[index], done[index] = loss, True
                 bar.update()
                 if time.monotonic() - saved > SAVE_EVERY:
-                    _save(folder, opened, plan, losses, done)
+                    _save_numbers(folder, opened, plan, losses, done)
                     saved = time.monotonic()
     finally:
-        _save(folder, opened, plan, losses, done)
+        _save_numbers(folder, opened, plan, losses, done)
 
 
-def _compute_eigenvalues(opened: Opened, count: int) -> Eigenvalues:
+def _compute_eigenvalues(opened: OpenedLandscape, count: int) -> Eigenvalues:
     with Progress(None, "product", "eigenvalues") as bar:
         return opened.surface.compute_eigenvalues(count, bar.update)
 
 
-def _save(folder: Path, opened: Opened, plan: Plan, losses: np.ndarray, done: np.ndarray) -> None:
+def _save_numbers(
+    folder: Path, opened: OpenedLandscape, plan: SurfacePoints, losses: np.ndarray, done: np.ndarray
+) -> None:
     lines, grid = plan.split_losses(np.where(done, losses, np.nan))
     path = opened.path if opened.path is not None else np.zeros((0, 2))
     with write_atomically(folder / NUMBERS) as temporary, temporary.open("wb") as file:
@@ -207,17 +217,17 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _draw_again(folders: Sequence[str], output: str | None) -> int:
-    into = Path(output) if output else _named(folders[0])[1]
+    into = Path(output) if output else _parse_named_folder(folders[0])[1]
     if output is None and len(folders) > 1:
         raise MisuseError("several landscapes need a folder for their figures: name one with --output.")
-    found = [read_landscape(folder, name) for name, folder in map(_named, folders)]
+    found = [read_landscape(folder, name) for name, folder in map(_parse_named_folder, folders)]
     require_writable(into, "name another --output")
-    print("\n".join(f"look at: {picture}" for picture in draw_all(found, into)))
+    print("\n".join(f"look at: {image}" for image in draw_all(found, into)))
     return 0
 
 
-def _named(word: str) -> tuple[str | None, Path]:
-    """FOLDER or NAME=FOLDER; either may hold a = itself, so the longest folder that is there counts."""
+def _parse_named_folder(word: str) -> tuple[str | None, Path]:
+    """Parse FOLDER or NAME=FOLDER; both may contain a =, so the longest folder that exists counts."""
     if Path(word).is_dir():
         return None, Path(word)
     cuts = [at for at, letter in enumerate(word) if letter == "="]
@@ -225,9 +235,9 @@ def _named(word: str) -> tuple[str | None, Path]:
     return word[: max(cut, 0)] or None, Path(word[cut + 1 :])
 
 
-def _say(folder: Path, measured: Sequence[dict[str, float]], pictures: Sequence[Path]) -> None:
+def _print_summary(folder: Path, measured: Sequence[dict[str, float]], images: Sequence[Path]) -> None:
     for name, meaning in (("curvature", "mean second difference"), ("rise", "largest rise within radius 0.5")):
         values = np.array([line[name] for line in measured])
         print(f"{meaning}: {values.mean():.4g} (over {len(values)} directions {values.min():.4g} … {values.max():.4g})")
     print(f"written: {folder / NUMBERS}, {folder / SETTINGS}")
-    print("\n".join(f"look at: {picture}" for picture in pictures))
+    print("\n".join(f"look at: {image}" for image in images))

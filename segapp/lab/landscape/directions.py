@@ -1,4 +1,4 @@
-"""Random directions in the space of a network's weights, of the size of its filters.
+"""Sample random directions in the space of a network's weights, of the size of its filters.
 
 Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets": a step is comparable between networks only when it is
 measured against the filters it changes, since a ReLU network computes the same after its filters are rescaled.
@@ -15,10 +15,10 @@ Direction = dict[str, Tensor]
 NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 
-def filter_normalised_direction(net: nn.Module, seed: int) -> Direction:
+def sample_direction(net: nn.Module, seed: int) -> Direction:
     """Sample a Gaussian direction whose every filter has the norm of the network's own; zero for biases and norms.
 
-    A filter is what makes one output: a row of dimension 0 for ordinary, grouped and depth-wise convolutions and for
+    A filter computes one output: a row of dimension 0 for ordinary, grouped and depth-wise convolutions and for
     linear layers; for a transposed convolution's weight (C_in, C_out/g, *k) one (group, output channel), over all
     other dimensions. It depends on `seed` and the parameters' order alone: torch's global generator is untouched.
     """
@@ -27,12 +27,12 @@ def filter_normalised_direction(net: nn.Module, seed: int) -> Direction:
     for name, parameter in net.named_parameters():
         owner = net.get_submodule(name.rpartition(".")[0])
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-        made = _normalised(noise, parameter.detach(), owner)
+        made = _normalise_filters(noise, parameter.detach(), owner)
         direction[name] = made.to(parameter.device, parameter.dtype)
     return direction
 
 
-def _normalised(noise: Tensor, weight: Tensor, owner: nn.Module) -> Tensor:
+def _normalise_filters(noise: Tensor, weight: Tensor, owner: nn.Module) -> Tensor:
     if weight.ndim < 2 or isinstance(owner, NORMALISATIONS):
         return torch.zeros_like(noise)
     weight = weight.double().cpu()

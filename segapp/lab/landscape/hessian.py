@@ -1,4 +1,4 @@
-"""The largest eigenvalues of a loss's Hessian, from products with vectors alone."""
+"""Find the largest eigenvalues of a loss's Hessian, from products with vectors only."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def make_hessian_product(loss: Tensor, parameters: Sequence[Tensor]) -> Product:
     """Make a function that multiplies with the Hessian of a scalar `loss`, whose graph is kept.
 
     The vector holds the parameters' entries one after the other, in their order. Those on which the loss does not
-    hang (heads that only training uses) have rows and columns of 0.
+    depend (heads that only training uses) have rows and columns of 0.
     """
     gradients = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
     gradient = torch.cat([part.reshape(-1) for part in gradients])
@@ -53,7 +53,7 @@ def find_largest_eigenvalues(
     vector = torch.randn(len(like), generator=generator, dtype=torch.float64).to(like)
     basis = [vector / vector.norm()]
     diagonal: list[float] = []
-    beside: list[float] = []
+    off_diagonal: list[float] = []
     while True:
         image = product(basis[-1])
         diagonal.append(float(image @ basis[-1]))
@@ -61,17 +61,17 @@ def find_largest_eigenvalues(
             for known in basis:
                 image = image - (image @ known) * known
         rest = float(image.norm())
-        values, vectors = torch.linalg.eigh(_build_tridiagonal(diagonal, beside))
+        values, vectors = torch.linalg.eigh(_build_tridiagonal(diagonal, off_diagonal))
         residual = rest * vectors[-1].abs()
         scale = float(values.abs().max())
         exhausted = rest <= 10 * torch.finfo(like.dtype).eps * scale or len(diagonal) >= min(limit, len(like))
         if exhausted or (len(diagonal) >= count and float(residual[-count:].max()) <= tolerance * scale):
             found = values[-count:].flip(0), residual[-count:].flip(0)
             return Eigenvalues(found[0].tolist(), found[1].tolist(), len(diagonal))
-        beside.append(rest)
+        off_diagonal.append(rest)
         basis.append(image / rest)
 
 
-def _build_tridiagonal(diagonal: list[float], beside: list[float]) -> Tensor:
-    off = torch.diag(torch.tensor(beside, dtype=torch.float64), 1)
+def _build_tridiagonal(diagonal: list[float], off_diagonal: list[float]) -> Tensor:
+    off = torch.diag(torch.tensor(off_diagonal, dtype=torch.float64), 1)
     return torch.diag(torch.tensor(diagonal, dtype=torch.float64)) + off + off.T

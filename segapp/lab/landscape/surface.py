@@ -1,4 +1,4 @@
-"""The loss of a network as a function of where its weights are (Li et al. 2018).
+"""The loss of a network as a function of its weights (Li et al. 2018).
 
 "Visualizing the Loss Landscape of Neural Nets": along lines and on planes through the trained weights, whose
 directions are filter-normalised, or span the path that training took.
@@ -6,10 +6,8 @@ directions are filter-normalised, or span the path that training took.
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -22,27 +20,9 @@ from segapp.lab.landscape.directions import Direction
 from segapp.lab.landscape.hessian import Eigenvalues, find_largest_eigenvalues, make_hessian_product
 
 Step = Mapping[int, float]
-"""How far to go along which directions, by their index; {} is the trained network."""
+"""Distance along each direction, by its index; {} is the trained network."""
 
 Statistics = Literal["frozen", "recalibrated", "none"]
-
-LINE = np.linspace(-1, 1, 21)
-"""Positions on a line, in units of its direction: those within `NEAR` tell how sharp the minimum is."""
-
-NEAR = 0.5
-
-
-def require_sensible(points: int, radius: float, seeds: int, samples: int, eigenvalues: int) -> None:
-    """Raise MisuseError for what no landscape can be drawn with."""
-    if points < 0 or points in (1, 2):
-        raise MisuseError(f"points must be 3 or more on each axis, or 0 for lines only, got {points}.")
-    if seeds < 2 or samples < 1 or not 0 < radius < 100:
-        raise MisuseError(
-            f"seeds must be 2 or more, samples 1 or more, radius between 0 and 100; got {seeds}, {samples} and "
-            f"{radius:g}."
-        )
-    if eigenvalues < 0:
-        raise MisuseError(f"eigenvalues must be 0 or more, got {eigenvalues}.")
 
 
 class LossSurface:
@@ -55,8 +35,8 @@ class LossSurface:
         net: images (N, C, H, W) → logits (N, K, H, W).
         loss: (logits, mask (N, H, W) int64 with 255 = ignore) → scalar; a batch counts by its valid pixels.
         batches: The subset; moved to the device once.
-        directions: Each with one tensor per parameter; what is 0 in all of them is never touched.
-        recalibrate: Count batch-norm statistics anew at every point, over the same batches and without momentum;
+        directions: Each with one tensor per parameter; parameters with 0 in all of them are never changed.
+        recalibrate: Recompute batch-norm statistics at every point, over the same batches and without momentum;
             otherwise the trained network's are used everywhere, as in the authors' code.
         device: Where to compute.
 
@@ -75,7 +55,7 @@ class LossSurface:
         self._net = copy.deepcopy(net).eval().requires_grad_(False).to(device)
         self._net.to(memory_format=torch.channels_last)
         self._loss = copy.deepcopy(loss).eval().to(device)
-        self._batches = [_prepared(batch, device) for batch in batches]
+        self._batches = [_prepare_batch(batch, device) for batch in batches]
         self._valid = [int((mask != IGNORE_INDEX).sum()) for _, mask in self._batches]
         if not sum(self._valid):
             raise MisuseError(
@@ -87,32 +67,32 @@ class LossSurface:
         self._work = {name: start.clone() for name, start in zip(self._moved, self._start, strict=True)}
         self._directions = [
             [
-                direction[name].to(start).contiguous(memory_format=_get_layout(start))
+                direction[name].to(start).contiguous(memory_format=_get_memory_format(start))
                 for name, start in self._pair_parameters()
             ]
             for direction in directions
         ]
-        self._norms = {name: part for name, part in self._net.named_modules() if _counts(part)}
+        self._norms = {name: part for name, part in self._net.named_modules() if _has_statistics(part)}
         self.statistics: Statistics = "none" if not self._norms else "recalibrated" if recalibrate else "frozen"
 
     def compute_loss(self, step: Step) -> float:
         """Compute the loss at the weights after this step."""
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            self._go(step)
-            state = self._work | (self._counted_anew() if self.statistics == "recalibrated" else {})
+            self._move_weights(step)
+            state = self._work | (self._recount_statistics() if self.statistics == "recalibrated" else {})
             total = 0.0
             for (image, mask), valid in zip(self._batches, self._valid, strict=True):
                 if valid:
                     total += float(self._loss(functional_call(self._net, state, (image,)), mask)) * valid
         return total / sum(self._valid)
 
-    def compute_eigenvalues(self, count: int, each: Callable[[], object] = lambda: None) -> Eigenvalues:
+    def compute_eigenvalues(self, count: int, after_product: Callable[[], object] = lambda: None) -> Eigenvalues:
         """Compute the largest eigenvalues of the Hessian at the trained weights.
 
         It is that of the same mean loss, with respect to all parameters.
 
-        Batch-norm statistics are the trained ones. `each` is called after every product with the Hessian, of which
-        there are at most 100; a batch's second derivatives are in memory at a time.
+        Batch-norm statistics are the trained ones. `after_product` is called after every product with the Hessian, of
+        which there are at most 100; the second derivatives of one batch are in memory at a time.
         """
         weights = {name: value.detach().clone().requires_grad_() for name, value in self._net.named_parameters()}
         like = torch.cat([value.detach().reshape(-1) for value in weights.values()])
@@ -126,7 +106,7 @@ class LossSurface:
                         loss = self._loss(functional_call(self._net, weights, (image,)), mask)
                         image_of = make_hessian_product(loss, list(weights.values()))(vector)
                     total += image_of * (valid / sum(self._valid))
-            each()
+            after_product()
             return total
 
         return find_largest_eigenvalues(multiply_by_hessian, like, count)
@@ -134,16 +114,16 @@ class LossSurface:
     def _pair_parameters(self) -> list[tuple[str, Tensor]]:
         return list(zip(self._moved, self._start, strict=True))
 
-    def _go(self, step: Step) -> None:
-        for place, (name, start) in enumerate(self._pair_parameters()):
+    def _move_weights(self, step: Step) -> None:
+        for position, (name, start) in enumerate(self._pair_parameters()):
             work = self._work[name].copy_(start)
             for index, amount in step.items():
-                work.add_(self._directions[index][place], alpha=amount)
+                work.add_(self._directions[index][position], alpha=amount)
 
-    def _counted_anew(self) -> dict[str, Tensor]:
+    def _recount_statistics(self) -> dict[str, Tensor]:
         """Recompute running means and variances at the current weights.
 
-        The average over the batches, each with the same weight.
+        The average over the batches, after_product with the same weight.
         """
         counted: dict[str, Tensor] = {}
         for name, norm in self._norms.items():
@@ -158,62 +138,14 @@ class LossSurface:
         return counted
 
 
-def _prepared(batch: Batch, device: torch.device | str) -> tuple[Tensor, Tensor]:
+def _prepare_batch(batch: Batch, device: torch.device | str) -> tuple[Tensor, Tensor]:
     return batch["image"].to(device, memory_format=torch.channels_last), batch["mask"].to(device).long()
 
 
-def _get_layout(tensor: Tensor) -> torch.memory_format:
+def _get_memory_format(tensor: Tensor) -> torch.memory_format:
     return torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
 
 
-def _counts(part: nn.Module) -> bool:
-    """Return whether a layer normalises by statistics that were counted in training."""
+def _has_statistics(part: nn.Module) -> bool:
+    """Return whether a layer normalises by running statistics of training."""
     return isinstance(part, _NormBase) and part.running_mean is not None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All points of one landscape: the centre, lines along the first directions, and a plane along two of them.
-
-    Attributes:
-        lines: How many lines, along directions 0 … lines - 1, at the positions of `LINE`.
-        plane: Indices of the plane's two directions.
-        first: Positions on its first axis, (A,); none, no plane.
-        second: On its second axis, (B,).
-    """
-
-    lines: int
-    plane: tuple[int, int]
-    first: np.ndarray
-    second: np.ndarray
-
-    def steps(self) -> list[Step]:
-        """List the steps one after the other.
-
-        Every line's positions, then the plane's, row by row (second axis first).
-        """
-        on_lines: list[Step] = [{line: float(t)} for line in range(self.lines) for t in LINE]
-        one, two = self.plane
-        return on_lines + [{one: float(a), two: float(b)} for b in self.second for a in self.first]
-
-    def split_losses(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Split the losses of all steps into (lines, T) and (B, A)."""
-        cut = self.lines * len(LINE)
-        return losses[:cut].reshape(self.lines, len(LINE)), losses[cut:].reshape(len(self.second), len(self.first))
-
-
-@dataclass(frozen=True)
-class Sharpness:
-    """Of one line through the minimum; a unit of its axis is a step as long as the filters themselves."""
-
-    curvature: float
-    """The mean second difference within ±0.5, in loss per square unit."""
-    rise: float
-    """The largest loss within ±0.5, minus that at the centre."""
-
-
-def measure_sharpness(losses: np.ndarray) -> Sharpness:
-    """Measure the sharpness from the losses (T,) at the positions of `LINE`."""
-    near = losses[np.abs(LINE) <= NEAR + 1e-9]
-    centre = losses[len(LINE) // 2]
-    return Sharpness(float(np.diff(near, 2).mean() / (LINE[1] - LINE[0]) ** 2), float(near.max() - centre))

@@ -1,4 +1,4 @@
-"""The plane in which training went, and its path there (Li et al. 2018, section 7)."""
+"""Project the checkpoints of a training on the plane in which it moved (Li et al. 2018, section 7)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Trajectory:
 
     Attributes:
         directions: Each of length 1 over all parameters together, so that a unit is a distance between weights.
-        path: (M, 2) float64: where the checkpoints lie in the plane, that of the centre's network at (0, 0).
+        path: (M, 2) float64: positions of the checkpoints in the plane; the final network is at (0, 0).
         explained: Fractions of the checkpoints' variance along each, in [0, 1].
     """
 

@@ -1,1 +1,1 @@
-"""Ablations: from one YAML to many ordinary runs that differ only in what is varied."""
+"""Ablations: one YAML describes many ordinary runs that differ only in the settings of a grid."""

@@ -1,4 +1,4 @@
-"""Jobs as tasks of a Ray cluster (docs.ray.io): Ray chooses the host and the GPU, and guards the process."""
+"""Run jobs as tasks of a Ray cluster (docs.ray.io): Ray chooses the host and the GPU, and watches the process."""
 
 import math
 import os
@@ -14,7 +14,7 @@ from segapp.lab.study.run_variant import Slot, run_job
 
 
 class Cluster:
-    """A Ray cluster as a place for jobs: one per GPU, or per core; with `workers`, so many.
+    """An executor on a Ray cluster, with one job at a time per GPU, or per core; with `workers`, so many.
 
     Its hosts need segapp, and the folder the study was started in at the same path.
     """
@@ -30,19 +30,21 @@ class Cluster:
             raise MisuseError("the Ray cluster has no host with a free core; see `ray status`.")
         threads = min(cores // count, *(int(host["CPU"]) for host in hosts))  # a task fits on one host
         self.slots = [Slot(None, max(1, threads))] * count
-        self.share = 1 / math.ceil(count / gpus) if gpus else 0
-        """Of a GPU, for one job."""
+        self.gpu_fraction = 1 / math.ceil(count / gpus) if gpus else 0
+        """Fraction of a GPU for one job."""
 
     def start(self, job: StudyJob, slot: Slot) -> Any:
-        """Start a job through Ray, in a process that is used once and never retried: retrying is up to the study."""
-        task = self._ray.remote(max_calls=1, max_retries=0, num_cpus=slot.threads, num_gpus=self.share)(_run)
+        """Start a job through Ray, in a process that is used once and never retried by Ray: the study retries."""
+        task = self._ray.remote(max_calls=1, max_retries=0, num_cpus=slot.threads, num_gpus=self.gpu_fraction)(
+            _run_in_task
+        )
         return task.remote(Path.cwd(), job, slot)
 
     def wait(self, processes: Sequence[Any], seconds: float) -> None:
         """Wait for results."""
         self._ray.wait(list(processes), timeout=seconds)
 
-    def ended(self, process: Any) -> str | None:
+    def describe_end(self, process: Any) -> str | None:
         """Return how a job ended, from the exception that Ray has for it."""
         done, _ = self._ray.wait([process], timeout=0)
         if not done:
@@ -63,7 +65,7 @@ class Cluster:
 def open_cluster(address: str, workers: int | None) -> Iterator[Cluster]:
     """Open the cluster at `address`.
 
-    `auto` is the one that this host belongs to, `local` one that is started here and ended.
+    `auto` is the cluster of this host; `local` starts one here and ends it afterwards.
 
     Raises MisuseError when Ray is not installed or no cluster is there.
     """
@@ -95,10 +97,10 @@ def _import_ray() -> ModuleType:
     return found
 
 
-def _run(where: Path, job: StudyJob, slot: Slot) -> None:
-    """Run a job in a process of Ray's, on any host."""
+def _run_in_task(where: Path, job: StudyJob, slot: Slot) -> None:
+    """Run a job in a task of Ray, on any host."""
     os.chdir(where)
     try:
         run_job(job, slot)
-    except SystemExit:  # the job's state says why it failed; to Ray it would be a crash
+    except SystemExit:  # the job's state has the error; Ray would report a crash
         return

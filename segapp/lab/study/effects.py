@@ -1,4 +1,4 @@
-"""Tables of a study: a row per run, per image, per variant and per contrast."""
+"""Make the tables of a study: a row per run, per image, per variant and per contrast."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from segapp.report.statistics import Interval, adjust_p_values, estimate_differe
 TableRow = dict[str, Any]
 
 P, P_RUNS = "p", "p (these runs)"
-"""Two columns, as with one seed nothing is known of what another would give: p is then of other images alone."""
+"""Two columns of p: with one seed only, p is over other images, not over other seeds."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ def make_run_rows(results: Sequence[Result]) -> list[TableRow]:
 
 def _make_run_row(result: Result) -> TableRow:
     row: TableRow = {"variant": result.variant, **result.levels, "seed": result.seed, "status": result.status}
-    row |= {"parameters": result.facts.get("parameters"), "gflops": None, "seconds": _rounded(result.seconds, 4)}
+    row |= {"parameters": result.facts.get("parameters"), "gflops": None, "seconds": _round(result.seconds, 4)}
     if result.facts.get("flops"):
-        row["gflops"] = _rounded(result.facts["flops"] / 1e9, 4)
+        row["gflops"] = _round(result.facts["flops"] / 1e9, 4)
     if result.curves:
         row["epochs"] = len(result.curves)
         row |= {name: _find_last(result, name) for name in ("train/loss", "val/loss")}
         dice = [float(epoch["val/dice/dataset"]) for epoch in result.curves if epoch.get("val/dice/dataset")]
         row["best val/dice/dataset"] = max((value for value in dice if not math.isnan(value)), default=None)
     if result.metrics:
-        row["scored loss"] = _rounded(result.metrics["loss"])
+        row["scored loss"] = _round(result.metrics["loss"])
         names = [name for name in result.metrics["scores"] if name.count("/") == 1]
-        row |= {name: _rounded(result.metrics["scores"][name]) for name in names}
-    return row | {f"gradient/{module}": _rounded(norm) for module, norm in compute_gradient_profile(result).items()}
+        row |= {name: _round(result.metrics["scores"][name]) for name in names}
+    return row | {f"gradient/{module}": _round(norm) for module, norm in compute_gradient_profile(result).items()}
 
 
 def find_best_losses(result: Result) -> tuple[float, float]:
@@ -75,7 +75,7 @@ def make_image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Tab
         images = sorted(result.images)
         groups = assign_groups(images, result.facts.get("groups", {}), rule)
         for image, group in zip(images, groups, strict=True):
-            scores = {score: _rounded(value) for score, value in result.images[image].items()}
+            scores = {score: _round(value) for score, value in result.images[image].items()}
             rows.append({"variant": result.variant, "seed": result.seed, "image": image, "group": group, **scores})
     return rows
 
@@ -83,7 +83,7 @@ def make_image_rows(results: Sequence[Result], rule: dict[str, Any]) -> list[Tab
 def make_variant_rows(results: Sequence[Result], scores: Sequence[str], rule: dict[str, Any]) -> list[TableRow]:
     """Make one row per variant and score: the mean over seeds and images, and its interval."""
     images = find_common_images(results)
-    groups = _groups(results, images, rule)
+    groups = _assign_groups(results, images, rule)
     rows = []
     for score in scores:
         for variant in dict.fromkeys(result.variant for result in results):
@@ -101,7 +101,7 @@ def make_contrast_rows(
 ) -> list[TableRow]:
     """Return a row per contrast and score: the difference, its interval, p and Holm's p among those of the score."""
     images = find_common_images(results)
-    groups = _groups(results, images, rule)
+    groups = _assign_groups(results, images, rule)
     rows: list[TableRow] = []
     for score in scores:
         family = [_compute_contrast(results, question, score, images, groups) for question in questions]
@@ -135,14 +135,14 @@ def _compute_contrast(
             | _format_interval(Interval(math.nan))
             | {P: math.nan}
         )
-    ours, theirs = (np.array([[found[seed] for seed in seeds] for found in side.values()]) for side in sides)
-    known = ~np.isnan(np.concatenate([ours, theirs])).all((0, 1))
+    first, second = (np.array([[found[seed] for seed in seeds] for found in side.values()]) for side in sides)
+    known = ~np.isnan(np.concatenate([first, second])).all((0, 1))
     row |= {"images": int(known.sum()), "groups": len(set(np.asarray(groups)[known]))}
-    found = estimate_difference(ours, theirs, groups)
+    found = estimate_difference(first, second, groups)
     return row | _format_interval(found) | {P if len(seeds) > 1 else P_RUNS: found.p}
 
 
-def _groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, Any]) -> list[str]:
+def _assign_groups(results: Sequence[Result], images: Sequence[str], rule: dict[str, Any]) -> list[str]:
     known: dict[str, str] = {}
     for result in results:
         known |= result.facts.get("groups", {})
@@ -153,5 +153,5 @@ def _format_interval(found: Interval) -> TableRow:
     return {"estimate": found.estimate, "low": found.low, "high": found.high}
 
 
-def _rounded(value: float | None, digits: int = 6) -> float | None:
+def _round(value: float | None, digits: int = 6) -> float | None:
     return None if value is None or math.isnan(value) else float(f"{value:.{digits}g}")

@@ -1,4 +1,4 @@
-"""Predictions to look at: image, target, and the prediction with its errors marked."""
+"""Write example predictions: image, target, and the prediction with its errors marked."""
 
 import json
 import re
@@ -19,18 +19,18 @@ from segapp.loading.source_building import build_source
 from segapp.palette import choose_error_colour
 from segapp.spec import Spec
 
-SIDE = 320
-"""Height and width at most: the middle of larger images, at full resolution."""
+MAX_SIDE = 320
+"""Larger images are cropped to their middle, at full resolution."""
 
 LEGEND = "legend.json"
-"""Colours (RGB) of the classes, and of pixels that are predicted wrongly, which no class has."""
+"""File with the colours (RGB) of the classes and of wrong predictions."""
 
 
 def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed: Sequence[str] = ()) -> None:
     """Write `<name>-image.jpg`, `<name>-target.png` and `<name>-prediction.png` of images of the checkpoint's data.
 
-    Errors are marked in a colour that stands out from the classes'; `legend.json` says what the colours are of. Raises
-    MisuseError when the data are not there.
+    Errors are marked in a colour that stands out from the classes'; `legend.json` lists the colours. Raises MisuseError
+    when the data are not there.
     """
     spec, net, record = load_checkpoint(checkpoint, allowed)
     source = build_source(str(checkpoint), record["config"]["data"], allowed)
@@ -40,7 +40,7 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
     for name in names:
         if name not in items:
             raise MisuseError(f"{checkpoint}: the image {name!r}, on which it was scored, is missing; restore it.")
-        _write(engine, items[name], folder / make_slug(name), spec)
+        _write_example(engine, items[name], folder / make_slug(name), spec)
     colours = {
         "classes": list(zip(spec.classes, spec.palette, strict=True)),
         "wrong": choose_error_colour(spec.palette),
@@ -54,11 +54,13 @@ def make_slug(name: str) -> str:
     return re.sub(r"[^\w.=+-]+", "_", name)
 
 
-def _write(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
+def _write_example(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
     pixels = item.image.read()
     prediction = engine.segment(ArrayImage(pixels, item.name))
     target = np.full(prediction.shape, IGNORE_INDEX, np.uint8) if item.mask is None else item.mask.read()
-    rows, columns = (slice((side - min(side, SIDE)) // 2, (side + min(side, SIDE)) // 2) for side in target.shape)
+    rows, columns = (
+        slice((side - min(side, MAX_SIDE)) // 2, (side + min(side, MAX_SIDE)) // 2) for side in target.shape
+    )
     pixels, prediction, target = pixels[rows, columns], prediction[rows, columns], target[rows, columns]
     marked = np.where((prediction != target) & (target != IGNORE_INDEX), spec.num_classes, prediction).astype(np.uint8)
     write_image(stem.with_name(f"{stem.name}-image.jpg"), _to_rgb(pixels))

@@ -1,4 +1,4 @@
-"""What is to be run: one job per variant and seed, each with a complete config and a folder of its own."""
+"""Make the jobs of a study: one per variant and seed, each with a complete config and its own folder."""
 
 import json
 import shlex
@@ -13,15 +13,16 @@ from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
-from segapp.lab.study.config import Study, Variant
+from segapp.lab.study.config import Study
 from segapp.lab.study.sizes import NetworkSize, match_variants, measure_size
+from segapp.lab.study.variants import Variant
 from segapp.loading.source_building import build_source
 from segapp.system.regular_files import refuse_links_out
 from segapp.system.text_files import read_json, read_text
 from segapp.system.yaml_files import read_yaml
 
 EXAMPLES = 3
-"""Images of which every variant's prediction is kept, spread over the scored set."""
+"""Images whose predictions by every variant are kept, spread over the scored set."""
 
 CONFIG, STATE, LOG, SECONDS = "config.yaml", "state.json", "log.txt", "seconds.txt"
 
@@ -39,40 +40,40 @@ class StudyJob:
     epochs: int
     examples: tuple[str, ...]
     classes: tuple[str, ...]
-    """What the study's config names, for its checkpoints to name it too."""
+    """Classes outside segapp that the config names, and that its checkpoints may use."""
     facts: dict[str, Any]
     """Sizes of the network and groups of the scored images, for the tables."""
     landscape: dict[str, Any] | None = None
-    """Options of `segapp landscape`, if its loss surface is wanted."""
+    """Options of `segapp landscape`; None for no loss surface."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """What is wanted of it beyond its fit."""
+        """The steps after the fit."""
         return {"score_on": self.verb, "landscape": self.landscape}
 
-    def state(self) -> dict[str, Any]:
+    def read_state(self) -> dict[str, Any]:
         """Read the job's progress; `status` is new, running, failed or finished."""
-        path, noted = self.folder / STATE, self.folder / SECONDS
+        path, seconds_file = self.folder / STATE, self.folder / SECONDS
         state: dict[str, Any] = read_json(path) if path.is_file() else {"status": "new", "seconds": 0.0}
         try:
-            if state["status"] == "running" and noted.is_file():
-                state["seconds"] = max(float(state["seconds"]), float(read_text(noted, 100)))
+            if state["status"] == "running" and seconds_file.is_file():
+                state["seconds"] = max(float(state["seconds"]), float(read_text(seconds_file, 100)))
             _check_state(state)
         except (KeyError, TypeError, ValueError) as error:
             raise MisuseError(f"{path}: damaged ({error}); remove {self.folder} to run it again.") from error
         return state
 
     def write_state(self, **state: Any) -> None:
-        """Replace what is known."""
+        """Replace the job's state."""
         with write_atomically(self.folder / STATE) as path:
             path.write_text(json.dumps(self.facts | self.options | state, indent=1))
 
     def record_seconds(self, seconds: float) -> None:
-        """Record how long the job has run, in a file of its own, because the job itself writes its state."""
+        """Record how long the job has run, in a separate file, because the job itself writes its state."""
         with write_atomically(self.folder / SECONDS) as path:
             path.write_text(f"{seconds:.1f}")
 
-    def run(self) -> Path | None:
+    def find_run(self) -> Path | None:
         """Find the folder of the newest run that can be continued or scored."""
         last = [path for path in self.folder.glob("*/checkpoints/last.ckpt") if not path.parents[1].is_symlink()]
         found = sorted(last, key=lambda path: path.stat().st_mtime)
@@ -94,8 +95,8 @@ def _check_state(state: dict[str, Any]) -> None:
             raise ValueError(f"{key} {state[key]!r}")
 
 
-def plan_jobs(study: Study, folder: Path) -> list[StudyJob]:
-    """Plan all jobs, seed by seed, so that a part of a study is already a comparison, and write their configs.
+def make_jobs(study: Study, folder: Path) -> list[StudyJob]:
+    """Make all jobs, seed by seed, so that an unfinished study is already a comparison, and write their configs.
 
     Raises MisuseError when a variant cannot be built, or when `folder` holds runs of other settings, scored on other
     images, or with other landscapes; and for links out of it.
@@ -106,7 +107,7 @@ def plan_jobs(study: Study, folder: Path) -> list[StudyJob]:
     sizes = {
         variant.name: measure_size(variant.name, variant.config, sources[variant.name]) for variant in study.variants
     }
-    groups = {variant.name: _groups(study, variant, sources[variant.name]) for variant in study.variants}
+    groups = {variant.name: _find_groups(study, variant, sources[variant.name]) for variant in study.variants}
     jobs = [
         _make_job(study, variant, seed, folder, sizes[variant.name], groups[variant.name])
         for seed in study.seeds
@@ -142,10 +143,10 @@ def _build_sources(study: Study) -> dict[str, Source]:
     return sources
 
 
-def _groups(study: Study, variant: Variant, source: Source) -> dict[str, str]:
+def _find_groups(study: Study, variant: Variant, source: Source) -> dict[str, str]:
     """Return the scored images' groups by name.
 
-    For Cells this generates the set, once, before several variants would.
+    For Cells this generates the set once, before several variants would do so at the same time.
     """
     split = "test" if study.score_on == "test" else "val"
     groups = {item.name: item.group for item in source.items("test" if split == "test" else "val")}
@@ -161,16 +162,16 @@ def _make_job(
     names = list(groups)
     count = min(EXAMPLES, len(names))
     examples = tuple(names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count))
-    epochs = max(0, int((variant.config.get("trainer") or {}).get("max_epochs") or 0))  # -1: until it ends itself
+    epochs = max(0, int((variant.config.get("trainer") or {}).get("max_epochs") or 0))  # -1: no limit
     classes = tuple(find_classes(variant.config))
-    place = folder / "variants" / variant.folder / f"seed-{seed}"
+    seed_folder = folder / "variants" / variant.folder / f"seed-{seed}"
     facts = asdict(size) | {"groups": groups}
-    return StudyJob(variant.name, seed, place, study.score_on, epochs, examples, classes, facts, study.landscape)
+    return StudyJob(variant.name, seed, seed_folder, study.score_on, epochs, examples, classes, facts, study.landscape)
 
 
 def _write_config(job: StudyJob, variant: Variant, folder: Path) -> None:
     """Write the file that `segapp fit --config` reads; refuse to mix runs of different settings in one folder."""
-    quiet = {"trainer": {"enable_progress_bar": False, "logger": False}}  # a log file and metrics.csv tell it all
+    quiet = {"trainer": {"enable_progress_bar": False, "logger": False}}  # log.txt and metrics.csv have it all
     own = {
         "name": str(job.folder.relative_to(folder.parent)),
         "seed_everything": job.seed,
@@ -198,11 +199,11 @@ def _require_same(path: Path, config: dict[str, Any], folder: Path) -> None:
 
 
 def _require_same_options(job: StudyJob, folder: Path) -> None:
-    """Require the settings of a run that has been scored, or whose landscape has begun.
+    """Require the same options for a run that has been scored, or whose landscape has begun.
 
-    One that failed before may change.
+    Those of a run that failed before may change.
     """
-    before, run = job.state(), job.run()
+    before, run = job.read_state(), job.find_run()
     if before["status"] != "finished" and (run is None or not (run / "landscape").is_dir()):
         return
     for key, now in job.options.items():

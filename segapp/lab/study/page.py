@@ -1,4 +1,4 @@
-"""The page of a study, its tables and figures: all from files on the disk."""
+"""Write the page of a study, its tables and figures, from files on the disk."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from segapp.lab.gradient_flow import figures as flow
-from segapp.lab.landscape.figures import draw_contours, draw_lines, draw_surfaces, make_sharpness_row, read_landscape
+from segapp.lab.landscape.figures import draw_contours, draw_lines, draw_surfaces, make_sharpness_row
+from segapp.lab.landscape.numbers import read_landscape
 from segapp.lab.study.effects import (
     P_RUNS,
     Question,
@@ -30,14 +31,14 @@ from segapp.terminal.text import for_html
 
 PAGE = "report.html"
 
-HOW_SURE = (
+STATISTICS_NOTE = (
     "Differences are paired by seed and group of images. Intervals (95 %) and p are those of Student's t, seeds and "
     "groups of images both taken as samples of others (a two-way analysis of variance with Satterthwaite's degrees of "
     "freedom). Two or three seeds hardly tell the spread between runs, so intervals are wide; more seeds narrow them. "
     "Holm's correction is over the contrasts of one score."
 )
 
-ONE_SEED = (
+ONE_SEED_NOTE = (
     "With one seed, interval and p (these runs) are of these very runs on other images: what another seed would give, "
     "and so whether the setting or the run made the difference, they do not say."
 )
@@ -51,15 +52,15 @@ class Report:
     about: str
     budget: str
     command: str
-    """Draws this page again."""
+    """The command that draws this page again."""
     results: Sequence[Result]
     questions: Sequence[Question] = ()
     groups: dict[str, Any] = field(default_factory=dict)
-    """The rule by which images are grouped; empty: as the data set says."""
+    """The rule by which images are grouped; empty: by the groups of the data set."""
     differences: Sequence[TableRow] = ()
     """Settings in which the variants differ, one row per setting."""
     pairs: Sequence[tuple[str, list[str]]] = ()
-    """Further rows of pictures: a heading and the names of the images, as files, under every variant's examples."""
+    """Further rows of images: a heading and the names of the images, as files, under every variant's examples."""
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -118,7 +119,7 @@ def _write_lead(report: Report, finished: Sequence[Result]) -> str:
     return (f"<p>{for_html(report.about)}</p>" if report.about else "") + format_facts(boxes)
 
 
-def _draw(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:
+def _add_figure(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:
     figures.save_png(figure, folder / "figures" / f"{name}.png")
     page.add_figure(figures.render_svg(figure, name), caption)
 
@@ -129,11 +130,13 @@ def _add_effects(page: Page, folder: Path, contrasts: list[TableRow]) -> None:
     page.add_section("What made a difference")
     with figures.use_style():
         figure = figures.draw_intervals(contrasts, "contrast", zero=True, points={})
-    _draw(page, folder, "effects", figure, "Differences between variants, with 95 % intervals over seeds and groups.")
+    _add_figure(
+        page, folder, "effects", figure, "Differences between variants, with 95 % intervals over seeds and groups."
+    )
     page.add(format_html(contrasts))
-    page.add_text(HOW_SURE, note=True)
+    page.add_text(STATISTICS_NOTE, note=True)
     if any(P_RUNS in row for row in contrasts):
-        page.add_text(ONE_SEED, note=True)
+        page.add_text(ONE_SEED_NOTE, note=True)
 
 
 def _add_variants(page: Page, folder: Path, finished: Sequence[Result], variants: list[TableRow]) -> None:
@@ -147,7 +150,7 @@ def _add_variants(page: Page, folder: Path, finished: Sequence[Result], variants
             points.setdefault((name_score(score), result.variant), []).append(mean)
     with figures.use_style():
         figure = figures.draw_intervals(variants, "variant", zero=False, points=points)
-    _draw(
+    _add_figure(
         page, folder, "variants", figure, "Mean over seeds and images with its 95 % interval; each seed faintly behind."
     )
     wide: dict[str, TableRow] = {}
@@ -182,7 +185,7 @@ def _add_curves(page: Page, folder: Path, finished: Sequence[Result]) -> None:
         page.add_section("Learning curves")
         with figures.use_style():
             figure = figures.draw_curves(finished)
-        _draw(page, folder, "curves", figure, "Thick: mean over seeds. Faint: each seed.")
+        _add_figure(page, folder, "curves", figure, "Thick: mean over seeds. Faint: each seed.")
 
 
 def _add_gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None:
@@ -197,27 +200,27 @@ def _add_gradients(page: Page, folder: Path, finished: Sequence[Result]) -> None
     with figures.use_style():
         profile = flow.draw_profiles(runs)
         maps = {name: flow.draw_heatmaps(first, name) for name in ("gradient_norm", "update_ratio")}
-    _draw(page, folder, "gradient_profile", profile, "Over depth: the median over the steps, one line per seed.")
+    _add_figure(page, folder, "gradient_profile", profile, "Over depth: the median over the steps, one line per seed.")
     of = "of every variant's first seed, first layer at the top, one scale for all; grey where there is none."
-    _draw(page, folder, "gradient_heatmaps", maps["gradient_norm"], f"Gradient norm {of}")
-    _draw(page, folder, "update_heatmaps", maps["update_ratio"], f"How much a step changes the weights, {of}")
+    _add_figure(page, folder, "gradient_heatmaps", maps["gradient_norm"], f"Gradient norm {of}")
+    _add_figure(page, folder, "update_heatmaps", maps["update_ratio"], f"How much a step changes the weights, {of}")
 
 
 def _add_landscapes(page: Page, folder: Path, finished: Sequence[Result]) -> None:
-    drawn = [(result, read_landscape(place, result.variant)) for result in finished if (place := result.landscape)]
-    if not drawn:
+    found = [(result, read_landscape(path, result.variant)) for result in finished if (path := result.landscape)]
+    if not found:
         return
     page.add_section("Loss landscapes")
-    first = list({result.variant: each for result, each in reversed(drawn)}.values())[::-1]
+    first = list({result.variant: each for result, each in reversed(found)}.values())[::-1]
     if all(each.plane.size for each in first):
         with figures.use_style():
-            _draw(page, folder, "contours", draw_contours(first), "One seed of every variant, on one scale.")
+            _add_figure(page, folder, "contours", draw_contours(first), "One seed of every variant, on one scale.")
             figures.save_png(draw_surfaces(first), folder / "figures" / "surfaces.png")
         page.add(embed_image(folder / "figures" / "surfaces.png", "The same from the side; the height is logarithmic."))
     with figures.use_style():
-        _draw(page, folder, "lines", draw_lines(first), "Along each direction, and the mean over directions.")
+        _add_figure(page, folder, "lines", draw_lines(first), "Along each direction, and the mean over directions.")
     page.add(
-        format_html([{"variant": run.variant, "seed": run.seed} | make_sharpness_row(each) for run, each in drawn])
+        format_html([{"variant": run.variant, "seed": run.seed} | make_sharpness_row(each) for run, each in found])
     )
     page.add_text(
         "Curvature: mean second difference of the loss within ±0.5 along filter-normalised directions. Rise: largest "

@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine, forked from a server that has imported everything once."""
+"""Run jobs in processes of this machine, forked from a server that has imported everything once."""
 
 import multiprocessing
 import os
@@ -21,11 +21,11 @@ PRELOAD = [
     "segapp.models",
     "segapp.lab.study.run_variant",
 ]
-"""What the server imports, so that a variant starts in a fraction of a second instead of ten."""
+"""Modules that the server imports, so that a variant starts in a fraction of a second instead of ten."""
 
 
 class Processes:
-    """This machine as a place for jobs: one per GPU, or per core; with `workers`, so many that share them."""
+    """An executor on this machine, with one job at a time per GPU, or per core; with `workers`, so many share them."""
 
     def __init__(self, workers: int | None = None) -> None:
         gpus = _list_gpus()
@@ -37,7 +37,7 @@ class Processes:
         self._context.set_forkserver_preload(PRELOAD)
 
     def start(self, job: StudyJob, slot: Slot) -> ForkServerProcess:
-        """Start a job by a fork."""
+        """Start a job by forking the server."""
         process = self._context.Process(target=run_job, args=(job, slot), name=f"{job.variant}, seed {job.seed}")
         process.start()
         return process
@@ -46,7 +46,7 @@ class Processes:
         """Wait for the processes' sentinels."""
         wait([process.sentinel for process in processes], timeout=seconds)
 
-    def ended(self, process: ForkServerProcess) -> str | None:
+    def describe_end(self, process: ForkServerProcess) -> str | None:
         """Return how a process ended, from its exit code."""
         if process.is_alive():
             return None
@@ -55,7 +55,7 @@ class Processes:
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def stop(self, processes: Sequence[ForkServerProcess]) -> None:
-        """Ask, and after ten seconds force."""
+        """Terminate the processes, and kill them after ten seconds."""
         for process in processes:
             process.terminate()
         for process in processes:

@@ -1,4 +1,4 @@
-"""Many jobs, as many at a time as there is room for, in whatever place runs them."""
+"""Run many jobs, as many at a time as an executor has slots."""
 
 import time
 from collections import deque
@@ -21,23 +21,23 @@ try:
 except ImportError as error:  # Windows
     raise MisuseError("a study needs Linux or macOS: its variants are forked from one process.") from error
 
-NOTE_EVERY = 10.0
-"""Seconds between two notes of how long a running job has taken: what a killed study can lose of its times."""
+RECORD_EVERY = 10.0
+"""Seconds between two records of a job's time: at most this much is lost when a study is killed."""
 
 
 class Executor(Protocol):
-    """Where jobs run, each in a process of its own; what `start` gives stands for that process."""
+    """Runs each job in its own process; `start` returns a handle of that process."""
 
     slots: list[Slot]
     """One for each job that runs at a time."""
 
     def start(self, job: StudyJob, slot: Slot) -> Any:
-        """Let `run_job(job, slot)` run there."""
+        """Start `run_job(job, slot)` in a process."""
 
     def wait(self, processes: Sequence[Any], seconds: float) -> None:
         """Wait until one of the processes has ended, or for so many seconds."""
 
-    def ended(self, process: Any) -> str | None:
+    def describe_end(self, process: Any) -> str | None:
         """Return None while the process runs, then how it ended, as `exit code 0` or `signal 9`."""
 
     def stop(self, processes: Sequence[Any]) -> None:
@@ -54,61 +54,61 @@ class _Running:
     noted: float
 
 
-def run_all(jobs: Sequence[StudyJob], folder: Path, place: Executor) -> None:
+def run_all(jobs: Sequence[StudyJob], folder: Path, executor: Executor) -> None:
     """Run every job that is not finished; one that fails does not stop the others.
 
-    Their states tell how they ended. On Ctrl-C the running ones are stopped and KeyboardInterrupt goes on.
+    Their states record how they ended. On Ctrl-C the running ones are stopped and KeyboardInterrupt is raised.
     Raises MisuseError when another process is working on the same folder.
     """
-    todo = deque(job for job in jobs if job.state()["status"] != "finished")
-    free, running = place.slots[::-1], list[_Running]()
+    todo = deque(job for job in jobs if job.read_state()["status"] != "finished")
+    free, running = executor.slots[::-1], list[_Running]()
     total = sum(job.epochs for job in jobs)
     with _lock_folder(folder), Progress(total, "epoch", folder.name, _count_epochs_done(jobs)) as bar:
         try:
             while todo or running:
                 while todo and free:
-                    running.append(_start(place, todo.popleft(), free.pop()))
-                place.wait([one.process for one in running], 1.0)
+                    running.append(_start_job(executor, todo.popleft(), free.pop()))
+                executor.wait([one.process for one in running], 1.0)
                 for one in list(running):
-                    how = place.ended(one.process)
-                    if how is None:
-                        _record(one)
+                    end = executor.describe_end(one.process)
+                    if end is None:
+                        _record_seconds(one)
                         continue
                     running.remove(one)
                     free.append(one.slot)
-                    _explain_ended(one, how)
-                _show(bar, jobs)
+                    _report_end(one, end)
+                _show_progress(bar, jobs)
         finally:
-            place.stop([one.process for one in running])
+            executor.stop([one.process for one in running])
 
 
-def _start(place: Executor, job: StudyJob, slot: Slot) -> _Running:
-    before = float(job.state()["seconds"])
+def _start_job(executor: Executor, job: StudyJob, slot: Slot) -> _Running:
+    before = float(job.read_state()["seconds"])
     job.write_state(status="running", seconds=before)
     now = time.monotonic()
-    return _Running(job, slot, place.start(job, slot), now, before, now)
+    return _Running(job, slot, executor.start(job, slot), now, before, now)
 
 
-def _record(running: _Running) -> None:
+def _record_seconds(running: _Running) -> None:
     now = time.monotonic()
-    if now - running.noted >= NOTE_EVERY:
+    if now - running.noted >= RECORD_EVERY:
         running.noted = now
         running.job.record_seconds(running.before + now - running.started)
 
 
-def _explain_ended(ended: _Running, how: str) -> None:
+def _report_end(ended: _Running, end: str) -> None:
     """Explain the end of a process that was killed and so could not report why."""
-    if ended.job.state()["status"] == "running":
+    if ended.job.read_state()["status"] == "running":
         seconds = ended.before + time.monotonic() - ended.started
-        message = f"its process ended with {how} and no word; see {ended.job.folder / LOG}."
+        message = f"its process ended with {end} and no message; see {ended.job.folder / LOG}."
         ended.job.write_state(status="failed", seconds=seconds, message=message)
-    state = ended.job.state()
+    state = ended.job.read_state()
     why = f": {state['message']}" if state["status"] == "failed" else f" in {state['seconds']:.0f} s"
     tqdm.write(for_terminal(f"{state['status']}: {ended.job.variant}, seed {ended.job.seed}{why}"))
 
 
-def _show(bar: Progress, jobs: Sequence[StudyJob]) -> None:
-    states = [job.state()["status"] for job in jobs]
+def _show_progress(bar: Progress, jobs: Sequence[StudyJob]) -> None:
+    states = [job.read_state()["status"] for job in jobs]
     counts = {name: states.count(name) for name in ("finished", "failed")}
     bar.set_postfix_str(f"{counts['finished']} of {len(jobs)} runs done, {counts['failed']} failed", refresh=False)
     bar.update(_count_epochs_done(jobs) - bar.n)
@@ -116,7 +116,7 @@ def _show(bar: Progress, jobs: Sequence[StudyJob]) -> None:
 
 
 def _count_epochs_done(jobs: Sequence[StudyJob]) -> int:
-    return sum(job.epochs if job.state()["status"] == "finished" else job.count_epochs() for job in jobs)
+    return sum(job.epochs if job.read_state()["status"] == "finished" else job.count_epochs() for job in jobs)
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def _lock_folder(folder: Path) -> Iterator[None]:
     The lock ends with the process that holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:  # where it is a link, nothing is lost
+    with (folder / ".lock").open("a") as lock:  # append mode: a link to another file changes nothing
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

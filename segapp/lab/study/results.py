@@ -1,4 +1,4 @@
-"""What a job of a study left on the disk."""
+"""Read the result of a job from its folder."""
 
 import math
 
@@ -7,10 +7,10 @@ from segapp.lab.study.jobs import StudyJob
 from segapp.report.results import Result
 
 
-def read_result(job: StudyJob, plan: Study) -> Result:
-    """Read what a job left on the disk."""
-    state = job.state()
-    levels = next(variant.levels for variant in plan.variants if variant.name == job.variant)
+def read_result(job: StudyJob, study: Study) -> Result:
+    """Read the state and the results of a job from its folder."""
+    state = job.read_state()
+    levels = next(variant.levels for variant in study.variants if variant.name == job.variant)
     finished = state["status"] == "finished"
     run = job.folder / state["run"] if finished else None
     return Result(

@@ -1,4 +1,4 @@
-"""One variant in a process of its own: an ordinary `segapp fit`, then `segapp test`, and what else is wanted of it."""
+"""Run one variant in its own process: `segapp fit`, then `segapp test`, `segapp landscape` and examples."""
 
 import json
 import os
@@ -22,25 +22,25 @@ from segapp.lab.study.jobs import CONFIG, LOG, StudyJob
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a job runs."""
+    """The GPU and the CPU threads of a job."""
 
     device: str | None
-    """The one GPU it sees, None for none."""
+    """The only visible GPU; None leaves the visible devices unchanged."""
     threads: int
     """Threads on the CPU."""
 
 
 def run_job(job: StudyJob, slot: Slot) -> None:
-    """Carry out what is left of a job and write its state; called in a process of its own."""
+    """Run the remaining steps of a job and write its state; called in its own process."""
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     _log_to(job.folder / LOG)
     if slot.device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = slot.device
     torch.set_num_threads(slot.threads)
-    before, started = float(job.state()["seconds"]), time.monotonic()
+    before, started = float(job.read_state()["seconds"]), time.monotonic()
     try:
-        result = _carry_out(job)
-    except Exception as error:  # whatever stops this variant, the others go on
+        result = _run_steps(job)
+    except Exception as error:  # whatever stops this variant, the others continue
         traceback.print_exc()
         message = str(error) if isinstance(error, SegappError) else f"{type(error).__name__}: {error}"
         job.write_state(status="failed", seconds=before + time.monotonic() - started, message=message)
@@ -48,12 +48,12 @@ def run_job(job: StudyJob, slot: Slot) -> None:
     job.write_state(status="finished", seconds=before + time.monotonic() - started, **result)
 
 
-def _carry_out(job: StudyJob) -> dict[str, str]:
-    """Fit from where it stopped, test, keep examples; returns where the results are."""
-    config, begun = ["--config", str(job.folder / CONFIG)], job.run()
-    resume = [] if begun is None else ["--ckpt_path", str(begun / "checkpoints" / "last.ckpt")]
+def _run_steps(job: StudyJob) -> dict[str, str]:
+    """Fit from where it stopped, test, and write examples; return the folders of the results."""
+    config, former = ["--config", str(job.folder / CONFIG)], job.find_run()
+    resume = [] if former is None else ["--ckpt_path", str(former / "checkpoints" / "last.ckpt")]
     _run_segapp(["fit", *resume, *config], job)
-    run = job.run()
+    run = job.find_run()
     best = None if run is None else run / "checkpoints" / "best.ckpt"
     if run is None or best is None or not best.is_file():
         raise SegappError("no validation had a score, so there is no best checkpoint to test.")
@@ -90,8 +90,8 @@ def _run_segapp(arguments: list[str], job: StudyJob) -> None:
         with (job.folder / LOG).open("rb") as log:
             log.seek(start)
             text = log.read().decode(errors="replace")
-        said = [line.removeprefix("segapp: ") for line in text.splitlines() if line.startswith("segapp: ")]
-        raise SegappError(said[-1] if said else f"segapp {arguments[0]} ended with {stop.code}.") from None
+        messages = [line.removeprefix("segapp: ") for line in text.splitlines() if line.startswith("segapp: ")]
+        raise SegappError(messages[-1] if messages else f"segapp {arguments[0]} ended with {stop.code}.") from None
 
 
 def _log_to(path: Path) -> None:
@@ -104,7 +104,7 @@ def _log_to(path: Path) -> None:
 
 
 def _end_with_the_parent() -> None:
-    """End this process with its parent: without its study it would race with the one that is started next.
+    """End this process with its parent: without its study it would race with the next start of that study.
 
     Files are written completely or not at all.
     """

@@ -1,4 +1,4 @@
-"""How large a variant's network is, and the widths at which variants are equally large; nothing is allocated."""
+"""Measure the networks of variants, and find widths of equal size; nothing is allocated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +14,17 @@ from segapp.checkpoints.merge import get_value, override_values
 from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
-from segapp.lab.study.config import Matching, Study, Variant
+from segapp.lab.study.config import Matching, Study
+from segapp.lab.study.variants import Variant
 from segapp.models import count_params, match_params
 
-WHOLE_IMAGES = (512, 512)
-"""What FLOPs are counted for when training takes images whole."""
+DEFAULT_SIDES = (512, 512)
+"""Height and width for counting FLOPs where training takes complete images."""
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Of one network."""
+    """Parameters and FLOPs of one network."""
 
     parameters: int
     flops: int
@@ -37,10 +38,10 @@ def measure_size(
 ) -> NetworkSize:
     """Return the parameters and FLOPs of the network that a config describes.
 
-    `allowed` are the classes outside segapp that it may use: default all that it names, for a config of the user's own.
+    `allowed` are the classes outside segapp that it may use; by default all that it names, for a config of the user.
     """
     with torch.device("meta"):
-        net = _builder(where, config, source, allowed)(config["model"]["net"]).eval()
+        net = _make_builder(where, config, source, allowed)(config["model"]["net"]).eval()
     channels, sides = source.channels, _get_sides(config["data"])
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(torch.empty(1, channels, *sides, device="meta"))
@@ -50,7 +51,7 @@ def measure_size(
 def match_variants(study: Study, sources: dict[str, Source], before: Mapping[str, list[int]]) -> Study:
     """Return the study with explicit widths in every variant's config, at which its variants are equally large.
 
-    `before` has widths that were found for variants in an earlier call; those that still fit are not looked for again.
+    `before` has widths that were found for variants in an earlier call; those that still fit are kept.
     """
     matching = study.matching
     if matching is None:
@@ -62,12 +63,14 @@ def match_variants(study: Study, sources: dict[str, Source], before: Mapping[str
     variants = []
     for variant in tqdm(study.variants, desc="matching sizes", unit="variant", delay=2, disable=None):
         if variant.name != matching.target:
-            variant = _matched(variant, matching, target, sources[variant.name], before.get(variant.name))
+            variant = _match_variant(variant, matching, target, sources[variant.name], before.get(variant.name))
         variants.append(variant)
     return replace(study, variants=tuple(variants))
 
 
-def _matched(variant: Variant, matching: Matching, target: int, source: Source, before: list[int] | None) -> Variant:
+def _match_variant(
+    variant: Variant, matching: Matching, target: int, source: Source, before: list[int] | None
+) -> Variant:
     key = matching.widths
     widths = get_value(variant.config, key)
     if not isinstance(widths, list):
@@ -75,12 +78,12 @@ def _matched(variant: Variant, matching: Matching, target: int, source: Source, 
             f"{variant.name}: match_params needs a list of widths at {key}, got {widths!r}; write the list into the "
             "config."
         )
-    build = _builder(variant.name, variant.config, source)
+    build = _make_builder(variant.name, variant.config, source)
 
     def build_with_widths(chosen: list[int]) -> nn.Module:
         return build(override_values(variant.config, {key: chosen})["model"]["net"])
 
-    if before is not None and _fits(build_with_widths, before, target, matching.tolerance):
+    if before is not None and _is_matching(build_with_widths, before, target, matching.tolerance):
         return replace(variant, config=override_values(variant.config, {key: before}))
     try:
         found = match_params(build_with_widths, widths, target, matching.tolerance)
@@ -89,12 +92,12 @@ def _matched(variant: Variant, matching: Matching, target: int, source: Source, 
     return replace(variant, config=override_values(variant.config, {key: [int(width) for width in found]}))
 
 
-def _fits(build: Callable[[list[int]], nn.Module], widths: list[int], target: int, tolerance: float) -> bool:
+def _is_matching(build: Callable[[list[int]], nn.Module], widths: list[int], target: int, tolerance: float) -> bool:
     with torch.device("meta"):
         return abs(count_params(build(widths)) - target) <= tolerance * target
 
 
-def _builder(
+def _make_builder(
     where: str, config: dict[str, Any], source: Source, named: Sequence[str] | None = None
 ) -> Callable[[dict[str, Any]], nn.Module]:
     """Return a function from a net section to the network, with the data's channels and classes."""
@@ -108,6 +111,6 @@ def _builder(
 
 
 def _get_sides(data: dict[str, Any]) -> tuple[int, int]:
-    size = data.get("crop") or data.get("resize") or data.get("window") or WHOLE_IMAGES
+    size = data.get("crop") or data.get("resize") or data.get("window") or DEFAULT_SIDES
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)

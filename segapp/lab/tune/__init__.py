@@ -1,1 +1,1 @@
-"""Alternatives to a plan, compared by training them: successive halving with equal time for each run."""
+"""Compare alternatives to a plan by training them: successive halving with equal time for each run."""

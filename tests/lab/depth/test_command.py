@@ -1,4 +1,4 @@
-"""`segapp depth`: the smoke study from one command to its pictures, interrupted, resumed, redrawn."""
+"""`segapp depth`: the smoke study from one command to its figures, interrupted, resumed, redrawn."""
 
 import csv
 import re
@@ -54,36 +54,38 @@ def test_one_command_measures_and_draws_and_another_draws_again(study, capsys, m
     assert f"segapp depth --output {out} --redraw" in page
     study.unlink()
     (shown,) = drawn  # its table, folder and command
-    monkeypatch.setattr(command, "measure", None)
+    monkeypatch.setattr(command, "measure_gradients", None)
     monkeypatch.setattr(command, "draw_all", lambda *given: drawn.append(given))
     assert main(["depth", "--output", str(out), "--redraw"]) == 0
     assert drawn[1] == shown
 
 
 @pytest.fixture
-def without_pictures(monkeypatch):
+def without_figures(monkeypatch):
     monkeypatch.setattr(command, "draw_all", lambda table, folder, command: None)
 
 
-def test_an_interrupted_study_goes_on_and_gives_the_same_table(study, without_pictures, monkeypatch):
+def test_an_interrupted_study_goes_on_and_gives_the_same_table(study, without_figures, monkeypatch):
     assert run(study) == 0
     table = study.parent / "out" / "profiles.csv"
     whole = table.read_text()
     lines = whole.splitlines(keepends=True)
     table.write_text("".join(lines[:7]) + lines[7][:20])  # killed while writing
     measured = []
-    measure = command.measure
+    measure_gradients = command.measure_gradients
 
     def interrupt(variant, scale):
         if len(measured) == 1:
             raise KeyboardInterrupt
         measured.append(variant)
-        return measure(variant, scale)
+        return measure_gradients(variant, scale)
 
-    monkeypatch.setattr(command, "measure", interrupt)
+    monkeypatch.setattr(command, "measure_gradients", interrupt)
     assert run(study) == 130
     monkeypatch.setattr(
-        command, "measure", lambda variant, scale: (measured.append(variant), measure(variant, scale))[1]
+        command,
+        "measure_gradients",
+        lambda variant, scale: (measured.append(variant), measure_gradients(variant, scale))[1],
     )
     assert run(study) == 0
     assert table.read_text() == whole
@@ -141,7 +143,7 @@ def test_what_is_missing_is_named(tmp_path, study, capsys, monkeypatch):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "studies").glob("vanishing_gradient*.yaml")), ids=str)
 def test_the_studies_of_this_house_are_sound(path):
-    assert len(list(command.read_study(str(path)).list_variants())) >= 100
+    assert len(list(command.read_grid(str(path)).list_variants())) >= 100
 
 
 def test_the_smoke_study_is_one_that_the_test_of_the_pages_runs():

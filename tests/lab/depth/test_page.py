@@ -12,7 +12,7 @@ def test_the_page_has_every_figure_and_the_slopes(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "FIGURES", dict.fromkeys(FIGURES, lambda rows: make_figure(1, 1)))
     table = write_table(tmp_path / "profiles.csv", make_rows())
     page.draw_all(table, tmp_path, "segapp depth --output <out> --redraw")
-    assert {path.name for path in tmp_path.iterdir()} == {"profiles.csv", "slopes.csv", page.PAGE, *page.PICTURES}
+    assert {path.name for path in tmp_path.iterdir()} == {"profiles.csv", "slopes.csv", page.PAGE, *page.FIGURE_FILES}
     with (tmp_path / "slopes.csv").open(newline="") as file:
         assert [row["slope"] for row in csv.DictReader(file)][:2] == ["-0.6931"] * 2
     text = (tmp_path / page.PAGE).read_text()

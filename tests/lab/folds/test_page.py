@@ -38,7 +38,7 @@ def test_facts_are_of_all_folds_together(tmp_path):
 
 
 def test_the_worst_images_are_listed_first_and_no_more_than_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "WORST", 3)
+    monkeypatch.setattr(page, "MAX_IMAGES", 3)
     text = write(tmp_path, [0.9, 0.1, 0.5, 0.7, 0.3])
     listed = text[text.index("lowest scores</h2>") :]
     assert re.findall(r"<td>(i\d)</td>", listed) == ["i1", "i4", "i2"]

@@ -10,7 +10,7 @@ from segapp.lab.gradient_flow.activations import (
     compute_statistics,
     find_channel_dimension,
     is_compiled,
-    watched_modules,
+    list_watched_modules,
 )
 
 
@@ -26,7 +26,7 @@ def test_statistics_by_hand():
 @pytest.mark.parametrize("piece", [1, 100, 1 << 18])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_statistics_are_numpys_however_they_are_taken(dtype, piece, layout, monkeypatch):
-    monkeypatch.setattr(activations, "_PIECE", piece)
+    monkeypatch.setattr(activations, "_CHUNK", piece)
     output = (torch.randn(7, 6, 5, 4, generator=torch.Generator().manual_seed(0)) + 3).to(dtype)
     output[:, 2] = -output[:, 2].abs()
     output[:, 4] = 0
@@ -69,7 +69,7 @@ class Net(nn.Module):
 
 def test_outputs_come_in_order_of_execution_and_once():
     net = Net()
-    watch = ActivationWatch(watched_modules(net), compiled=False)
+    watch = ActivationWatch(list_watched_modules(net), compiled=False)
     assert list(watch.modules) == ["twice", "unused", "act", "late"]
     x = torch.randn(4, 2)
     watch.start()
@@ -84,14 +84,14 @@ def test_outputs_come_in_order_of_execution_and_once():
 
 def test_modules_without_parameters_are_watched_where_they_activate():
     net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2), nn.Dropout(), nn.Identity(), nn.Tanh(), nn.BatchNorm2d(1))
-    assert list(watched_modules(net)) == ["0", "4", "5"]
+    assert list(list_watched_modules(net)) == ["0", "4", "5"]
 
 
 def test_compiled_parts_are_found_under_their_own_names():
     net = nn.Sequential(nn.Sequential(nn.Linear(1, 1)), nn.Linear(1, 1))
     assert not is_compiled(net)
     wrapped = torch.compile(net, backend="eager")
-    assert is_compiled(wrapped) and list(watched_modules(wrapped)) == ["0.0", "1"]
+    assert is_compiled(wrapped) and list(list_watched_modules(wrapped)) == ["0.0", "1"]
     net[0].compile(backend="eager")
     assert is_compiled(net)
 

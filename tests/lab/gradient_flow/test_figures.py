@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.lab.gradient_flow.figures import NORM, draw_heatmaps, draw_profiles, draw_run, draw_runs, log_scale
+from segapp.lab.gradient_flow.figures import NORM, draw_heatmaps, draw_profiles, draw_run, draw_runs, make_log_scale
 from segapp.report.gradient_flow_table import append_rows, compute_median, read_flow, start_table
 
 
@@ -21,10 +21,10 @@ def table(path, scale: float, modules: int = 3):
 
 
 def test_the_scale_spans_all_runs_and_leaves_out_what_has_no_logarithm():
-    scale = log_scale([np.array([[1e-3, 0.0, np.nan]]), np.array([[5.0, np.inf, 2.0]])])
+    scale = make_log_scale([np.array([[1e-3, 0.0, np.nan]]), np.array([[5.0, np.inf, 2.0]])])
     assert (scale.vmin, scale.vmax) == (1e-3, 5.0)
-    assert log_scale([np.array([[2.0]])]).vmin == pytest.approx(0.2)
-    assert log_scale([np.array([[np.nan]])]).vmax == 1
+    assert make_log_scale([np.array([[2.0]])]).vmin == pytest.approx(0.2)
+    assert make_log_scale([np.array([[np.nan]])]).vmax == 1
 
 
 def test_medians_skip_what_is_not_finite():

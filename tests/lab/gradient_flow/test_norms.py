@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from segapp.lab.gradient_flow.norms import clip_coefficients, compute_norm, list_gradients, snapshot, update_ratio
+from segapp.lab.gradient_flow.norms import (
+    compute_clip_coefficients,
+    compute_norm,
+    compute_update_ratio,
+    copy_weights,
+    list_gradients,
+)
 
 
 def make_parameters():
@@ -33,7 +39,7 @@ def test_the_coefficients_of_a_norm_are_those_of_torch(limit):
     parameters = make_parameters()
     gradients = list_gradients(parameters)
     before = [gradient.clone() for gradient in gradients]
-    found = clip_coefficients([[one] for one in before], before, limit, by_value=False)
+    found = compute_clip_coefficients([[one] for one in before], before, limit, by_value=False)
     nn.utils.clip_grad_norm_(parameters, limit)
     for coefficient, full, cut in zip(found, before, gradients, strict=True):
         assert torch.allclose(full * coefficient, cut)
@@ -43,7 +49,7 @@ def test_the_coefficients_by_value_are_the_ratios_of_norms():
     parameters = make_parameters()
     gradients = list_gradients(parameters)
     groups = [[gradient.clone()] for gradient in gradients] + [[torch.zeros(3)], []]
-    found = clip_coefficients(groups, [], 1.0, by_value=True)
+    found = compute_clip_coefficients(groups, [], 1.0, by_value=True)
     nn.utils.clip_grad_value_(parameters, 1.0)
     expected = [cut.norm() / group[0].norm() for cut, group in zip(gradients, groups, strict=False)]
     assert [value.item() for value in found] == pytest.approx([*map(float, expected), 1.0, 1.0])
@@ -51,13 +57,16 @@ def test_the_coefficients_by_value_are_the_ratios_of_norms():
 
 @pytest.mark.parametrize("limit", [None, 0])
 def test_without_clipping_coefficients_are_one(limit):
-    assert [value.item() for value in clip_coefficients([[torch.ones(2)], []], [], limit, by_value=True)] == [1, 1]
+    assert [value.item() for value in compute_clip_coefficients([[torch.ones(2)], []], [], limit, by_value=True)] == [
+        1,
+        1,
+    ]
 
 
 def test_an_update_is_measured_against_the_weights_before_it():
     weights = [nn.Parameter(torch.tensor([3.0, 4.0]))]
-    before = snapshot(weights)
+    before = copy_weights(weights)
     weights[0].data += torch.tensor([0.3, 0.4])
-    assert update_ratio(before, weights).item() == pytest.approx(0.1)
-    assert update_ratio([torch.zeros(2)], [torch.zeros(2)]).isnan()
-    assert update_ratio([torch.zeros(2)], [torch.ones(2)]).isinf()
+    assert compute_update_ratio(before, weights).item() == pytest.approx(0.1)
+    assert compute_update_ratio([torch.zeros(2)], [torch.zeros(2)]).isnan()
+    assert compute_update_ratio([torch.zeros(2)], [torch.ones(2)]).isinf()

@@ -11,9 +11,11 @@ import torch
 import yaml
 
 from segapp.cli import main
-from segapp.lab.landscape import points as landscape_points
-from segapp.lab.landscape.command import _named, landscape
-from segapp.lab.landscape.figures import _write_captions, read_landscape, write_caption
+from segapp.lab.landscape.command import _parse_named_folder, landscape
+from segapp.lab.landscape.figures import _write_captions
+from segapp.lab.landscape.numbers import read_landscape, write_caption
+from segapp.lab.landscape.opening import LandscapeRequest, open_landscape
+from segapp.lab.landscape.points import compute_losses
 from segapp.lab.landscape.surface import LossSurface
 
 TINY = Path(__file__).parents[2] / "tiny.yaml"
@@ -121,11 +123,11 @@ def test_an_interrupted_landscape_goes_on_with_the_same_numbers(best, monkeypatc
 
 @pytest.mark.slow
 def test_two_devices_give_the_same_numbers(best):
-    request = landscape_points.Request(best, None, "val", 2, 2, recalibrate=True)
-    opened = landscape_points.open_all(request)
+    request = LandscapeRequest(best, None, "val", 2, 2, recalibrate=True)
+    opened = open_landscape(request)
     todo = [(7, {0: 0.5}), (1, {1: -1.0}), (3, {})]
-    alone = dict(landscape_points.compute_losses(request, opened, todo, 1))
-    together = dict(landscape_points.compute_losses(request, opened, todo, 2))
+    alone = dict(compute_losses(request, opened, todo, 1))
+    together = dict(compute_losses(request, opened, todo, 2))
     assert together == pytest.approx(alone, rel=1e-5)
     assert opened.surface.statistics == "recalibrated"
 
@@ -253,11 +255,11 @@ def test_the_lines_are_finished_before_eigenvalues_are_sought(best, monkeypatch)
 
 def test_a_folder_with_an_equals_sign_is_drawn_again(lines):
     folder = Path(shutil.copytree(lines, "variants/norm=batch/landscape"))
-    assert _named(str(folder)) == (None, folder)
-    assert _named(f"with norm={folder}") == ("with norm", folder)
-    assert _named(f"norm=batch={folder}") == ("norm=batch", folder)
-    assert _named("a=nowhere") == ("a", Path("nowhere"))
-    assert _named("nowhere") == (None, Path("nowhere"))
+    assert _parse_named_folder(str(folder)) == (None, folder)
+    assert _parse_named_folder(f"with norm={folder}") == ("with norm", folder)
+    assert _parse_named_folder(f"norm=batch={folder}") == ("norm=batch", folder)
+    assert _parse_named_folder("a=nowhere") == ("a", Path("nowhere"))
+    assert _parse_named_folder("nowhere") == (None, Path("nowhere"))
     assert main(["landscape", "--redraw", str(folder), "--redraw", f"other={folder}", "--output", "both"]) == 0
 
 

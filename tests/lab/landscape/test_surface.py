@@ -2,15 +2,14 @@
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, hessian
 
 from segapp.errors import MisuseError
-from segapp.lab.landscape.directions import filter_normalised_direction
-from segapp.lab.landscape.surface import LINE, LossSurface, Plan, measure_sharpness
+from segapp.lab.landscape.directions import sample_direction
+from segapp.lab.landscape.surface import LossSurface
 from segapp.losses import CrossEntropy
 
 
@@ -58,7 +57,7 @@ def mean_loss(net, batches=BATCHES):
 
 
 def test_the_loss_is_that_of_weights_moved_by_hand(net):
-    directions = [filter_normalised_direction(net, seed) for seed in (0, 1)]
+    directions = [sample_direction(net, seed) for seed in (0, 1)]
     surface = LossSurface(net, CrossEntropy(), BATCHES, directions)
     moved = copy.deepcopy(net)
     with torch.no_grad():
@@ -73,7 +72,7 @@ def test_nothing_of_the_network_changes(net, recalibrate):
     net.train()
     before, modes = copy.deepcopy(net.state_dict()), [part.training for part in net.modules()]
     state = torch.random.get_rng_state()
-    surface = LossSurface(net, CrossEntropy(), BATCHES, [filter_normalised_direction(net, 0)], recalibrate)
+    surface = LossSurface(net, CrossEntropy(), BATCHES, [sample_direction(net, 0)], recalibrate)
     first = surface.compute_loss({0: 0.5})
     surface.compute_loss({0: 9.0})
     surface.compute_eigenvalues(1)
@@ -98,7 +97,7 @@ def test_recalibrated_statistics_undo_what_batch_norm_undoes(net):
 
 
 def test_recalibrated_statistics_are_the_batches_own(net):
-    surface = LossSurface(net, CrossEntropy(), BATCHES[:1], [filter_normalised_direction(net, 0)], recalibrate=True)
+    surface = LossSurface(net, CrossEntropy(), BATCHES[:1], [sample_direction(net, 0)], recalibrate=True)
     own = copy.deepcopy(net)
     features = own.first(BATCHES[0]["image"].float() / 255).detach()
     own.norm.running_mean.copy_(features.mean((0, 2, 3)))
@@ -109,7 +108,7 @@ def test_recalibrated_statistics_are_the_batches_own(net):
 def test_a_network_without_batch_norm_says_so():
     plain = nn.Sequential(nn.Conv2d(1, 2, 1)).double()
     part = batch(0) | {"image": batch(0)["image"].double()}
-    surface = LossSurface(plain, CrossEntropy(), [part], [filter_normalised_direction(plain, 0)], recalibrate=True)
+    surface = LossSurface(plain, CrossEntropy(), [part], [sample_direction(plain, 0)], recalibrate=True)
     assert surface.statistics == "none"
 
 
@@ -162,25 +161,3 @@ def test_fused_attention_and_heads_that_only_training_uses_have_eigenvalues():
     torch.manual_seed(0)
     found = LossSurface(Attention(), CrossEntropy(), BATCHES, []).compute_eigenvalues(2)
     assert found.largest[0] > 0 and max(found.residual) < 1e-3
-
-
-def test_a_plan_lists_lines_and_then_rows():
-    plan = Plan(2, (0, 1), np.array([-1.0, 0.0, 1.0]), np.array([5.0, 6.0]))
-    steps = plan.steps()
-    assert steps[0] == {0: -1.0} and steps[21] == {1: -1.0} and steps[10] == {0: 0.0}
-    assert steps[42:] == [{0: a, 1: b} for b in (5.0, 6.0) for a in (-1.0, 0.0, 1.0)]
-    lines, plane = plan.split_losses(np.array([sum(10 * i + v for i, v in step.items()) for step in steps]))
-    assert lines.shape == (2, 21) and plane.shape == (2, 3)
-    assert plane.tolist() == [[14.0, 15.0, 16.0], [15.0, 16.0, 17.0]]
-
-
-def test_the_sharpness_of_a_parabola():
-    of = measure_sharpness(0.1 + 3 * LINE**2)
-    assert of.curvature == pytest.approx(6)
-    assert of.rise == pytest.approx(0.75)
-
-
-def test_what_lies_far_away_says_nothing_of_sharpness():
-    far = np.where(np.abs(LINE) > 0.55, 1e6, LINE**2)
-    assert measure_sharpness(far).curvature == pytest.approx(2)
-    assert measure_sharpness(far).rise == pytest.approx(0.25)

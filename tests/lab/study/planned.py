@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from segapp.lab.study.config import read_study
-from segapp.lab.study.jobs import plan_jobs
+from segapp.lab.study.jobs import make_jobs
 
 ENCODER = "model.net.init_args.encoder.init_args"
 
@@ -24,4 +24,4 @@ STUDY = {
 
 def plan(**changes):
     Path("study.yaml").write_text(yaml.safe_dump(STUDY | changes))
-    return plan_jobs(read_study(Path("study.yaml")), Path("runs/study"))
+    return make_jobs(read_study(Path("study.yaml")), Path("runs/study"))

@@ -32,8 +32,8 @@ def test_slots_of_a_cluster(hosts, workers, count, threads):
 @pytest.mark.parametrize(("workers", "share"), [(None, 1), (1, 1), (2, 1), (3, 0.5), (4, 0.5), (5, 1 / 3)])
 def test_jobs_share_gpus_such_that_all_find_room(workers, share):
     """Two thirds of a GPU each would leave the third of three jobs waiting."""
-    assert Cluster(ray_of({"CPU": 16.0, "GPU": 2.0}), workers).share == share
-    assert Cluster(ray_of({"CPU": 16.0}), workers).share == 0
+    assert Cluster(ray_of({"CPU": 16.0, "GPU": 2.0}), workers).gpu_fraction == share
+    assert Cluster(ray_of({"CPU": 16.0}), workers).gpu_fraction == 0
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,10 @@ def test_the_time_of_a_running_job_is_noted_beside_its_state(jobs):
     job = jobs[0]
     job.write_state(status="running", seconds=5.0)
     job.record_seconds(17.0)
-    assert job.state()["seconds"] == 17
+    assert job.read_state()["seconds"] == 17
     job.write_state(status="finished", seconds=20.0, run="now", evaluation="test-1")
     job.record_seconds(19.0)  # a note that comes late changes nothing
-    assert job.state() | {"groups": None} == job.facts | job.options | {
+    assert job.read_state() | {"groups": None} == job.facts | job.options | {
         "status": "finished",
         "seconds": 20.0,
         "run": "now",
@@ -118,7 +118,7 @@ def test_a_state_that_no_job_writes_is_one_message(text, jobs):
     (job, *_) = jobs
     (job.folder / "state.json").write_text(text)
     with pytest.raises(MisuseError, match=r"state\.json: damaged"):
-        job.state()
+        job.read_state()
 
 
 @pytest.mark.parametrize("file", ["variants/x/log.txt", "variants/x/1/metrics.csv", "study.yaml", ".lock"])

@@ -45,7 +45,7 @@ def test_at_least_one_worker(workers):
 )
 def test_the_end_of_a_process_is_told_by_its_exit_code(alive, code, told):
     process = SimpleNamespace(is_alive=lambda: alive, join=lambda: None, exitcode=code)
-    assert Processes(1).ended(process) == told
+    assert Processes(1).describe_end(process) == told
 
 
 def test_a_process_that_does_not_stop_is_killed():

@@ -31,7 +31,7 @@ class Pretended:
         if self.interrupt:
             raise KeyboardInterrupt
 
-    def ended(self, job: StudyJob) -> str | None:
+    def describe_end(self, job: StudyJob) -> str | None:
         self.asked[job.variant] += 1
         if self.asked[job.variant] < 2:
             return None
@@ -57,9 +57,9 @@ def test_no_more_jobs_than_slots_and_those_that_were_killed_are_told(tmp_path, c
     made[3].write_state(status="finished", seconds=5.0, run="now", evaluation="test-1")
     run_all(made, tmp_path, place)
     assert place.most == 2 and sorted(place.threads[:2]) == [0, 1] and place.stopped == []
-    assert [job.state()["status"] for job in made] == ["finished", "failed", *["finished"] * 5]
-    assert made[3].state()["seconds"] == 5
-    assert "ended with signal 9 and no word; see " in made[1].state()["message"]
+    assert [job.read_state()["status"] for job in made] == ["finished", "failed", *["finished"] * 5]
+    assert made[3].read_state()["seconds"] == 5
+    assert "ended with signal 9 and no message; see " in made[1].read_state()["message"]
     assert "failed: killed, seed 0: its process ended with signal 9" in capsys.readouterr().out
 
 

@@ -46,11 +46,11 @@ def test_a_variant_that_fails_says_why_and_keeps_its_time(job, monkeypatch, erro
     def fail(_):
         raise error
 
-    monkeypatch.setattr(run_variant, "_carry_out", fail)
+    monkeypatch.setattr(run_variant, "_run_steps", fail)
     job.write_state(status="running", seconds=100.0)
     with pytest.raises(SystemExit):
         run_job(job, Slot(None, 1))
-    state = job.state()
+    state = job.read_state()
     assert (state["status"], state["message"]) == ("failed", message)
     assert 100 <= state["seconds"] < 110
     assert "Traceback" in capsys.readouterr().err
@@ -58,9 +58,9 @@ def test_a_variant_that_fails_says_why_and_keeps_its_time(job, monkeypatch, erro
 
 def test_a_finished_variant_says_where_its_results_are_and_sees_its_gpu(job, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    monkeypatch.setattr(run_variant, "_carry_out", lambda _: {"run": "now", "evaluation": "test-1"})
+    monkeypatch.setattr(run_variant, "_run_steps", lambda _: {"run": "now", "evaluation": "test-1"})
     run_job(job, Slot("1", 1))
-    assert (job.state()["status"], job.state()["run"]) == ("finished", "now")
+    assert (job.read_state()["status"], job.read_state()["run"]) == ("finished", "now")
     assert run_variant.os.environ["CUDA_VISIBLE_DEVICES"] == "1"
 
 
@@ -89,5 +89,5 @@ def test_a_run_without_a_score_is_not_tested(job, monkeypatch):
     commands = []
     monkeypatch.setattr(run_variant, "_run_segapp", lambda words, _: commands.append(words[0]))
     with pytest.raises(SegappError, match="no best checkpoint"):
-        run_variant._carry_out(job)
+        run_variant._run_steps(job)
     assert commands == ["fit"]

@@ -21,7 +21,7 @@ import sys
 from segapp.cli import main
 from segapp.lab.tune import halving
 
-halving.LEAST_SECONDS, halving.LEAST_STEPS = 1.0, 4
+halving.MIN_SECONDS, halving.MIN_STEPS = 1.0, 4
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -13,13 +13,13 @@ from segapp.lab.study.run_variant import Slot
 from segapp.lab.tune import halving
 from segapp.lab.tune.halving import (
     FINAL_SEEDS,
-    LEAST_SECONDS,
-    LEAST_STEPS,
+    MIN_SECONDS,
+    MIN_STEPS,
     PLAN,
-    compare,
+    compare_alternatives,
     describe_outcome,
     plan_rounds,
-    shorten,
+    shorten_run,
 )
 from segapp.planning.alternatives import Alternative
 from segapp.report.results import Result
@@ -49,15 +49,15 @@ def test_too_little_time_names_what_is_enough():
     with pytest.raises(MisuseError, match="--budget 18m") as raised:
         plan_rounds(4, 60, 1)
     assert "--tune 4" in str(raised.value)
-    assert min(seconds for _, _, seconds in plan_rounds(4, 18 * 60, 1)) >= LEAST_SECONDS
+    assert min(seconds for _, _, seconds in plan_rounds(4, 18 * 60, 1)) >= MIN_SECONDS
 
 
 def test_a_short_run_has_its_part_of_the_steps_and_one_validation():
-    short = shorten(CONFIG, 60, 600)
+    short = shorten_run(CONFIG, 60, 600)
     assert get_value(short, "trainer.max_steps") == get_value(short, "trainer.val_check_interval") == 100
     (time,) = get_value(short, "trainer.callbacks")
     assert time["init_args"]["minutes"] == 1
-    assert get_value(shorten(CONFIG, 1, 600), "trainer.max_steps") == LEAST_STEPS
+    assert get_value(shorten_run(CONFIG, 1, 600), "trainer.max_steps") == MIN_STEPS
 
 
 def run_with(monkeypatch, tmp_path, level, spread):
@@ -81,7 +81,7 @@ def run_with(monkeypatch, tmp_path, level, spread):
                 results.append(Result(variant, seed, status, evaluation=None if status == "failed" else place_of))
         return results
 
-    monkeypatch.setattr(halving, "_run", run)
+    monkeypatch.setattr(halving, "_run_round", run)
     return seen
 
 
@@ -91,7 +91,7 @@ LEVELS = {PLAN: 0.7, "good": 0.8, "bad": 0.5, "worse": 0.4, "same": 0.6}
 def test_the_best_alternative_is_taken_where_it_is_better_beyond_the_noise(monkeypatch, tmp_path):
     seen = run_with(monkeypatch, tmp_path, LEVELS, 0.001)
     told = []
-    outcome = compare(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), told.append)
+    outcome = compare_alternatives(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), told.append)
     assert [this.competitors for this in seen] == [
         (PLAN, "good", "bad", "worse", "same"),
         (PLAN, "good", "same"),
@@ -106,18 +106,18 @@ def test_the_best_alternative_is_taken_where_it_is_better_beyond_the_noise(monke
 
 def test_inside_the_noise_the_plan_stays(monkeypatch, tmp_path):
     run_with(monkeypatch, tmp_path, LEVELS | {"good": 0.71}, 0.02)
-    outcome = compare(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), print)
+    outcome = compare_alternatives(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), print)
     assert outcome.winner == PLAN and outcome.best == "good"
     assert "inside the noise" in describe_outcome(outcome)
 
 
 def test_an_alternative_that_fails_is_out(monkeypatch, tmp_path):
     run_with(monkeypatch, tmp_path, LEVELS | {"good": math.nan}, 0.001)
-    outcome = compare(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), print)
+    outcome = compare_alternatives(Path("mine"), CONFIG, ALTERNATIVES, 3600, Place(), print)
     assert outcome.best == "same" and outcome.winner == PLAN
     assert "worse" in describe_outcome(outcome)
 
 
 def test_a_plan_without_its_budget_is_an_error():
     with pytest.raises(SegappError, match="TimeBudget"):
-        compare(Path("mine"), {"trainer": {}}, ALTERNATIVES, 3600, Place(), print)
+        compare_alternatives(Path("mine"), {"trainer": {}}, ALTERNATIVES, 3600, Place(), print)
