@@ -20,6 +20,7 @@ from segapp.cli import trainer_commands as training
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 FIT = ["fit", "--config", str(TINY), "--trainer.deterministic", "true"]
 PLATEAU = [
+    *("--data.num_workers", "0"),
     "--model.lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau",
     "--model.lr_scheduler.init_args.patience=0",
     "--model.lr_scheduler.init_args.threshold=1.0",

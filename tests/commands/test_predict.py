@@ -296,12 +296,12 @@ predict(sys.argv[1], sys.argv[2], sys.argv[3], ["mask", "coco"], device="cpu", a
 
 
 @pytest.mark.slow
-def test_a_run_killed_five_times_ends_with_the_files_of_an_undisturbed_one(run, tmp_path):
-    for index in range(100):  # more than five runs can have done, with what is under way when each is killed
+def test_a_run_killed_three_times_ends_with_the_files_of_an_undisturbed_one(run, tmp_path):
+    for index in range(60):  # more than three runs can have done, with what is under way when each is killed
         put(tmp_path / "images", f"{index % 3}/{index:02}.png", scene(40, 50 + index, index)[0])
     assert run(["mask", "coco"]) == 0
     arguments = [str(tmp_path / "best.ckpt"), str(tmp_path / "images"), str(tmp_path / "killed")]
-    for wanted, moment in ((1, "before"), (9, "after"), (5, "before"), (2, "after"), (7, "before")):
+    for wanted, moment in ((1, "before"), (9, "after"), (5, "before")):
         words = [sys.executable, "-c", KILLED, *arguments, str(wanted), moment]
         died = subprocess.run(words, capture_output=True, cwd=Path(__file__).parents[2])
         assert died.returncode == -9, died.stderr.decode()

@@ -1,5 +1,6 @@
 """A small U-Net, its checkpoints, and a bundle of each format."""
 
+import hashlib
 from functools import partial
 from pathlib import Path
 
@@ -35,16 +36,24 @@ def write_checkpoint(path: Path, seed: int = 0, spec: Spec | None = None) -> Non
 
 
 class ConvertOnce:
-    """Torch traces the network once for both formats that begin with its `.onnx`: tracing takes seconds."""
+    """Torch traces a network once for all formats that begin with its `.onnx`: tracing takes seconds."""
 
     def __init__(self) -> None:
-        self.content: bytes | None = None
+        self.contents: dict[tuple[str, str, str], bytes] = {}
 
     def __call__(self, net: nn.Module, spec: Spec, path: Path) -> None:
-        if self.content is None:
+        weights = hashlib.sha256()
+        for value in net.state_dict().values():
+            weights.update(str(value.dtype).encode() + value.numpy().tobytes())
+        key = (weights.hexdigest(), repr(net), repr(spec))
+        if key not in self.contents:
             convert_to_onnx(net, spec, path)
-            self.content = path.read_bytes()
-        path.write_bytes(self.content)
+            self.contents[key] = path.read_bytes()
+        path.write_bytes(self.contents[key])
+
+
+CONVERT_ONCE = ConvertOnce()
+"""For all tests of a process."""
 
 
 def write_exports(folder: Path) -> Path:
@@ -56,7 +65,7 @@ def write_exports(folder: Path) -> Path:
         pixels = random.integers(0, 256, (70, 90, 3), dtype=np.uint8)
         write_image(folder / "images" / f"{index}.png", pixels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write, "convert_to_onnx", ConvertOnce())
+        patch.setattr(write, "convert_to_onnx", CONVERT_ONCE)
         for format in ("onnx", "openvino", "weights"):
             assert export(str(folder / "0.ckpt"), format, str(folder / format), images=str(folder / "images")) == 0
     return folder

@@ -9,13 +9,20 @@ import torch
 from segapp.commands.export import export
 from segapp.export import quantise as quantising
 from segapp.export import verify as verifying
+from segapp.export import write
 from segapp.inference.open import open_networks
 from segapp.inference.runtime import TorchRuntime
 from segapp.models import PlainEncoder, UNet
-from tests.export.bundles import NET
+from tests.export.bundles import CONVERT_ONCE, NET
 from tests.inference.checkpoints import make_spec, record
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter and onnxscript
+
+
+@pytest.fixture(autouse=True)
+def converted_once(monkeypatch):
+    """Trace a network once: what is tried here comes after that."""
+    monkeypatch.setattr(write, "convert_to_onnx", CONVERT_ONCE)
 
 
 @pytest.mark.slow

@@ -123,8 +123,8 @@ def test_all_architectures_train_on_odd_sizes(architecture):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: UNet(3, 2, partial(SmpEncoder, name="tu-convnext_atto"), decoder_widths=[8] * 5),
-        lambda: SmpNet(3, 2, "fpn", "resnet18"),
+        lambda: UNet(3, 2, partial(SmpEncoder, name="tu-convnext_atto", depth=3), decoder_widths=[8] * 3),
+        lambda: SmpNet(3, 2, "Unet", "resnet18", options={"encoder_depth": 3, "decoder_channels": [8, 8, 8]}),
     ],
     ids=["a level without channels", "padded to the stride"],
 )
