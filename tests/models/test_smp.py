@@ -124,7 +124,7 @@ def test_all_architectures_train_on_odd_sizes(architecture):
     "make",
     [
         lambda: UNet(3, 2, partial(SmpEncoder, name="tu-convnext_atto", depth=3), decoder_widths=[8] * 3),
-        lambda: SmpNet(3, 2, "Unet", "resnet18", options={"encoder_depth": 3, "decoder_channels": [8, 8, 8]}),
+        lambda: SmpNet(3, 2, "linknet", "resnet18", options={"encoder_depth": 3}),
     ],
     ids=["a level without channels", "padded to the stride"],
 )
