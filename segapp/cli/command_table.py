@@ -14,6 +14,7 @@ TRAINER_VERBS = {
 """Run by Lightning's Trainer; see `segapp.cli.trainer_commands`."""
 
 COMMANDS = {
+    "check": ("segapp.commands.check", "look for what is wrong with images and masks"),
     "plan": ("segapp.commands.plan", "write a configuration for your own images"),
     "study": ("segapp.lab.study.command", "run an ablation from one YAML and draw its page"),
     "folds": ("segapp.lab.folds.command", "train and score every fold, and write their ensemble"),

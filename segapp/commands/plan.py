@@ -8,11 +8,11 @@ from segapp.errors import MisuseError
 from segapp.io import require_writable
 from segapp.lab.tune.saved_plan import SavedPlan, read_saved_plan, write_saved_plan
 from segapp.planning.alternatives import list_alternatives
-from segapp.planning.decisions import Decision, build_config, change_decisions
+from segapp.planning.decisions import build_config, change_decisions
 from segapp.planning.machine import describe_machine
 from segapp.planning.page import write_page
 from segapp.planning.plan import Plan, make_plan
-from segapp.planning.source import describe_folder, describe_section
+from segapp.planning.source import describe_source
 from segapp.planning.write import write_plan
 from segapp.report.tables import write_csv
 
@@ -81,8 +81,7 @@ def _begin(request: Request) -> SavedPlan:
     """Decide everything, and write the page."""
     path, seconds = request.path, read_budget(request.budget)
     _require_free(path, request.overwrite)
-    names = [name.strip() for name in request.classes.split(",") if name.strip()]
-    decisions = _describe_source(request.images, request.masks, request.data, names)
+    decisions = describe_source(request.images, request.masks, request.data, request.classes)
     made = make_plan(path.stem, decisions, describe_machine(), seconds)
     write_page(request.page, made, path)
     return SavedPlan(asdict(request), _format_heading(made, path, request.budget), made.decisions)
@@ -137,18 +136,6 @@ def _require_free(path: Path, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise MisuseError(f"{path}: exists already; name another --output, or replace it with --overwrite true.")
     require_writable(path.parent, "name another --output")
-
-
-def _describe_source(images: str, masks: str, data: str, classes: list[str]) -> list[Decision]:
-    if data and (images or masks):
-        raise MisuseError("--data describes images and masks itself: use either --data, or --images and --masks.")
-    if data and classes:
-        raise MisuseError("--classes names the classes of --masks; with --data, name them in the data section.")
-    if data:
-        return describe_section(Path(data))
-    if not images or not masks:
-        raise MisuseError("segapp plan needs --images FOLDER and --masks FOLDER, or --data FILE.")
-    return describe_folder(images, masks, classes)
 
 
 def _format_heading(made: Plan, path: Path, budget: str) -> str:

@@ -30,8 +30,8 @@ def find_classes(mask: MaskReference) -> set[int]:
     """Return the class indices in one mask; in a very large one, those in an even grid of windows."""
     height, width = mask.shape
     if height * width <= MAX_FULL_PIXELS:
-        return _list_values(mask.read())
-    return {value for window in _iterate_windows(height, width) for value in _list_values(mask.read_window(*window))}
+        return list_classes(mask.read())
+    return {value for window in _iterate_windows(height, width) for value in list_classes(mask.read_window(*window))}
 
 
 def map_in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:
@@ -45,7 +45,8 @@ def map_in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _list_values(mask: np.ndarray) -> set[int]:
+def list_classes(mask: np.ndarray) -> set[int]:
+    """Return the class indices in the pixels of a mask; 255 is none."""
     return set(np.flatnonzero(np.bincount(mask.ravel(), minlength=1)).tolist()) - {IGNORE_INDEX}
 
 

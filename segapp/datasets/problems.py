@@ -7,8 +7,21 @@ from typing import Literal
 
 from segapp.errors import MisuseError
 
-Kind = Literal["layout", "name", "mask missing", "image missing", "group", "split", "image", "mask", "class"]
-"""What a problem is about; the last three are found by reading files."""
+Kind = Literal[
+    "layout",
+    "name",
+    "mask missing",
+    "image missing",
+    "group",
+    "split",
+    "image",
+    "mask",
+    "class",
+    "duplicate",
+    "leak",
+    "alignment",
+]
+"""What a problem is about; from `image` on they are found by reading files."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,8 @@ class Problem:
     """The setting of the data set that fixes it, as `masks`; None where the file itself must change."""
     severity: Literal["error", "warning"] = "error"
     """An error makes training wrong, or stops it; a warning is worth knowing."""
+    items: tuple[str, ...] = ()
+    """Names of the images that show it, those to look at first."""
 
 
 def raise_first(problems: Iterable[Problem]) -> None:

@@ -108,6 +108,11 @@ class Image:
         return self._header.dtype
 
     @property
+    def stored_channels(self) -> int:
+        """Channels of the file: of a palette those of its colours, a constant alpha not counted."""
+        return self._stored_channels
+
+    @property
     def meta(self) -> dict[str, Any]:
         """`resolution` (y, x, unit), `pixel_size` (y, x in µm), `affine`, `crs`, `geo_keys`, `compression`, if known.
 

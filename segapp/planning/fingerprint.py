@@ -51,7 +51,8 @@ class ImageFacts:
     ignored: int
     """Pixels that are 255 (ignore)."""
     objects: tuple[ObjectSizes, ...]
-    arrangement: Arrangement
+    arrangement: Arrangement | None
+    """None where it was not asked for."""
     thumbnail: np.ndarray
     """(THUMBNAIL, THUMBNAIL) float32 mean of the channels in [0, 1]."""
 
@@ -139,7 +140,7 @@ class Fingerprint:
     @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:
         """How the data set changes when its images are mirrored or turned."""
-        arrangements = [image.arrangement for image in self.images]
+        arrangements = [image.arrangement for image in self.images if image.arrangement is not None]
         return tuple(measure_symmetry(arrangements, motion) for motion in MOTIONS)
 
 
@@ -184,12 +185,27 @@ def read_fingerprint(
 def _describe_item(item: Item, num_classes: int) -> ImageFacts:
     if item.mask is None:
         raise MisuseError("has no mask; segapp plan needs a mask for every image.")
-    height, width, channels = item.image.shape
+    height, width, _ = item.image.shape
     if item.mask.shape != (height, width):
         raise MisuseError(
             f"the image is {height} x {width} pixels and its mask {' x '.join(map(str, item.mask.shape))}."
         )
-    image, mask = item.image.read(), item.mask.read()
+    return describe_item(item, item.image.read(), item.mask.read(), num_classes)
+
+
+def describe_item(
+    item: Item, image: np.ndarray, mask: np.ndarray, num_classes: int, with_arrangement: bool = True
+) -> ImageFacts:
+    """Describe the pixels of one item.
+
+    Args:
+        item: For its names.
+        image: (H, W, C) uint8, or float32 in [0, 1].
+        mask: (H, W) uint8 class indices, 255 = ignore.
+        num_classes: Classes of the data set.
+        with_arrangement: Whether to describe what symmetries are measured from.
+    """
+    height, width, channels = image.shape
     counts = np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)
     scale = max(1.0, max(height, width) / MAX_SIDE)
     if scale > 1:
@@ -197,12 +213,12 @@ def _describe_item(item: Item, num_classes: int) -> ImageFacts:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], channels)
         mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     mean, variance, histogram = _describe_values(image)
-    grey = _average_channels(image)
+    grey = average_channels(image)
     return ImageFacts(
         name=item.name,
         group=item.group,
         size=(height, width),
-        dtype=str(item.image.dtype),
+        dtype=str(image.dtype),
         is_grey=channels == 1 or bool((image == image[..., :1]).all()),
         mean=mean,
         variance=variance,
@@ -210,12 +226,12 @@ def _describe_item(item: Item, num_classes: int) -> ImageFacts:
         counts=counts[:num_classes].astype(np.int64),
         ignored=int(counts[IGNORE_INDEX]),
         objects=tuple(measure_objects(mask, None, scale)),
-        arrangement=describe_arrangement(grey, mask, num_classes),
+        arrangement=describe_arrangement(grey, mask, num_classes) if with_arrangement else None,
         thumbnail=cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
     )
 
 
-def _average_channels(image: np.ndarray) -> np.ndarray:
+def average_channels(image: np.ndarray) -> np.ndarray:
     """Return the mean of the channels, (H, W) float32 in [0, 1]."""
     scale = 1 / 255 if image.dtype == np.uint8 else 1.0
     channels = image.shape[2]

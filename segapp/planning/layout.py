@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
@@ -137,6 +138,11 @@ def _list_candidates(
     for before, after in _find_affixes(root, images.replace("{split}", (folders or {}).get("train", "")), train):
         yield images, f"{masks}/{before}{{stem}}{after}.*", ()
         yield images, f"{masks}/{{parent}}/{before}{{stem}}{after}.*", ()
+    if "/*/" in images and "/*/" in masks:  # a folder for each image
+        shared = images.replace("*", "{name}", 1), masks.replace("*", "{name}", 1)
+        yield *shared, ()
+        yield shared[0], f"{shared[1]}/*", ()
+        yield shared[0], f"{shared[1]}/{{name}}.*", ()
     yield images, f"{masks}/{{name}}/*", ()
     yield images, f"{masks}/{{stem}}/*", ()
     yield images, f"{masks}/{{name}}_*", ()
@@ -176,8 +182,8 @@ def _try_patterns(
     )
     files = [pattern.find_files(image) for image in sample]
     paired = sum(bool(own) for own in files)
-    if not paired or len({path.path for own in files for path in own}) < paired:
-        return None
+    if not paired or len({path.path for own in files for path in own}) < sum(map(len, files)):
+        return None  # no mask, or one that is that of several images
     several = sum(len(own) > 1 for own in files)
     if classes and not several:
         return None
@@ -199,6 +205,16 @@ def _list_some_files(folder: Path, limit: int = 2000) -> Sequence[Path]:
     return [path for _, path in zip(range(limit), files, strict=False)]
 
 
+def _list_matching(root: Path, pattern: str) -> Sequence[Path]:
+    """Return some files of a folder, or of what a pattern with wildcards matches."""
+    if "{" in pattern or not PLACEHOLDER.search(pattern):
+        return _list_some_files(root / pattern)
+    matching = list(islice(root.glob(pattern), MAX_IMAGES))
+    return [path for path in matching if path.is_file()] or [
+        file for path in matching for file in _list_some_files(path, MAX_IMAGES)
+    ]
+
+
 def _list_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
@@ -207,7 +223,7 @@ def _list_folders(folder: Path) -> list[Path]:
 
 def _explain_unpaired(root: Path, images: str, masks: str, best: tuple[float, int, FolderLayout] | None) -> str:
     names = [
-        ", ".join(path.name for path in _list_some_files(root / where)[:3]) or "no files" for where in (images, masks)
+        ", ".join(path.name for path in _list_matching(root, where)[:3]) or "no files" for where in (images, masks)
     ]
     closest = f"; the closest pattern, {best[2].masks!r}, finds those of {best[0]:.0%}" if best else ""
     return (

@@ -9,14 +9,14 @@ from segapp.datasets.source import SPLITS, Source
 from segapp.errors import MisuseError
 from segapp.planning.augmentation import choose_augmentation
 from segapp.planning.decisions import Decision, build_config
-from segapp.planning.fingerprint import Fingerprint, read_fingerprint
+from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint, read_fingerprint
 from segapp.planning.intensity import choose_normalisation
 from segapp.planning.machine import Machine
 from segapp.planning.network import MIN_STEPS, Network, list_networks
 from segapp.planning.run_length import Pace, RunLength, choose_run_length, count_affordable_steps, decide_training
 from segapp.planning.sampling import choose_loss, choose_sampling
 from segapp.planning.sizes import MIN_CROP, PIXELS_PER_STEP, PlannedSizes, choose_sizes
-from segapp.planning.source import SOURCE_KEY, build_planned_source, list_items
+from segapp.planning.source import SOURCE_KEY, build_planned_source, is_folder, is_undivided, list_items
 from segapp.planning.splitting import choose_split
 from segapp.planning.trial import TooLargeError, Trial
 
@@ -52,12 +52,14 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     """
     source = build_planned_source(source_decisions)
     items = list_items(source)
+    if len(items) < MIN_IMAGES:
+        raise MisuseError(f"{len(items)} images are too few: training and validation need {MIN_IMAGES} or more.")
     fingerprint = read_fingerprint(items, source.classes, source.background)
     decided = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
     grey = _merge_grey_channels(fingerprint, source_decisions)
     decided += grey
     fingerprint = fingerprint.convert_to_grey() if grey else fingerprint
-    if _is_undivided(decided):
+    if is_undivided(decided):
         decided += choose_split(fingerprint)
     source = build_planned_source(decided)
     _require_splits(source)
@@ -129,34 +131,20 @@ def _exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision])
     if not fingerprint.unreadable:
         return []
     (_, first), count = fingerprint.unreadable[0], len(fingerprint.unreadable)
-    if not _is_folder(decisions):
+    if not is_folder(decisions):
         raise MisuseError(first)
     former: list[str] = next((d.value for d in decisions if d.setting == f"{SOURCE_KEY}.exclude"), [])
     names = [*former, *(glob.escape(name) for name, _ in fingerprint.unreadable)]
     return [Decision(f"{SOURCE_KEY}.exclude", names, f"Left out, {count} of {fingerprint.total + count}: {first}")]
 
 
-def _is_folder(decisions: Sequence[Decision]) -> bool:
-    return any(d.setting == "data.source.class_path" and d.value == "segapp.datasets.Folder" for d in decisions)
-
-
 def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
     """Read one channel where all are equal in every image."""
     if not fingerprint.is_grey or len(fingerprint.mean) == 1:
         return []
-    if not _is_folder(decisions):
+    if not is_folder(decisions):
         return []
     return [Decision(f"{SOURCE_KEY}.channels", 1, "The channels of every image are equal: one of them is enough.")]
-
-
-def _is_undivided(decisions: Sequence[Decision]) -> bool:
-    """Return whether a `Folder` has neither a split nor folders for the splits."""
-    settings = {decision.setting: decision.value for decision in decisions}
-    return (
-        _is_folder(decisions)
-        and f"{SOURCE_KEY}.split" not in settings
-        and "{split}" not in settings.get(f"{SOURCE_KEY}.images", "")
-    )
 
 
 def _require_splits(source: Source) -> None:

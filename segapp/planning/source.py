@@ -28,6 +28,30 @@ MAX_MASKS = 5000
 LIST_FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
 
 
+def describe_source(images: str, masks: str, data: str, classes: str) -> list[Decision]:
+    """Return the settings of the data set that options of a command describe.
+
+    Args:
+        images: Folder of images, or a pattern.
+        masks: Folder of masks, or a pattern.
+        data: File with a data section, instead of the two.
+        classes: Names of the classes, separated by commas.
+
+    Raises:
+        MisuseError: Options contradict each other or are missing, or the data set is not clear.
+    """
+    names = [name.strip() for name in classes.split(",") if name.strip()]
+    if data and (images or masks):
+        raise MisuseError("--data describes images and masks itself: use either --data, or --images and --masks.")
+    if data and names:
+        raise MisuseError("--classes names the classes of --masks; with --data, name them in the data section.")
+    if data:
+        return describe_section(Path(data))
+    if not images or not masks:
+        raise MisuseError("--images FOLDER and --masks FOLDER are needed, or --data FILE.")
+    return describe_folder(images, masks, names)
+
+
 def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> list[Decision]:
     """Return the settings of `segapp.datasets.Folder` for images and masks, all but the split.
 
@@ -70,10 +94,22 @@ def describe_section(path: Path) -> list[Decision]:
     if settings.get("split") is None and source["class_path"].endswith(".Folder"):
         settings.pop("split", None)
     decisions += [Decision(f"{SOURCE_KEY}.{key}", value, "") for key, value in settings.items()]
-    made = build_planned_source(decisions)
-    if len(list_items(made)) < MIN_IMAGES:
-        raise MisuseError(f"{path}: has too few images: training and validation need {MIN_IMAGES} or more.")
     return decisions
+
+
+def is_folder(decisions: Sequence[Decision]) -> bool:
+    """Return whether the data set is a folder of images and masks."""
+    return any(d.setting == "data.source.class_path" and d.value == "segapp.datasets.Folder" for d in decisions)
+
+
+def is_undivided(decisions: Sequence[Decision]) -> bool:
+    """Return whether a `Folder` has neither a split nor folders for the splits."""
+    settings = {decision.setting: decision.value for decision in decisions}
+    return (
+        is_folder(decisions)
+        and f"{SOURCE_KEY}.split" not in settings
+        and "{split}" not in settings.get(f"{SOURCE_KEY}.images", "")
+    )
 
 
 def build_planned_source(decisions: Sequence[Decision]) -> Source:

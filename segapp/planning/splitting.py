@@ -37,6 +37,11 @@ class Grouping:
     groups: int
     example: str
 
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression, whose groups hold the name of an image's group."""
+        return re.compile(self.expression)
+
 
 def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args") -> list[Decision]:
     """Choose groups and split from the names, the likeness of neighbours, and the images that hold each class."""

@@ -4,6 +4,9 @@ import base64
 from collections.abc import Iterable
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
 from segapp.system.regular_files import read_regular
@@ -104,6 +107,16 @@ def embed_image(path: Path, caption: str) -> str:
     data = base64.b64encode(content).decode()
     words = for_html(caption)
     return f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}"><figcaption>{words}</figcaption></figure>'
+
+
+def embed_pixels(pixels: np.ndarray, caption: str) -> str:
+    """Embed an image of (H, W, 3) uint8 RGB with its caption."""
+    data = base64.b64encode(cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()).decode()
+    words = for_html(caption)
+    return (
+        f'<figure style="display:inline-block;margin:.4rem"><img alt="{words}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
 
 
 def format_legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = "") -> str:

@@ -61,3 +61,16 @@ def test_masks_beside_their_images_are_no_images(tmp_path):
             cv2.imwrite(str(tmp_path / f"{name}{suffix}.png"), np.zeros((4, 4), np.uint8))
     layout = find_layout(str(tmp_path), str(tmp_path / "{stem}_mask.*"))
     assert [image.name for image in layout.find_images()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("ends", [("images", "masks"), ("images/*.png", "masks/*.png"), ("images", "masks/*.png")])
+def test_a_folder_for_each_image_is_found_from_wildcards_and_no_mask_is_that_of_two(tmp_path, ends):
+    for name in ("a1", "b2", "c3"):
+        for kind, files in (("images", [name]), ("masks", ["1", "2"])):
+            (tmp_path / "set" / name / kind).mkdir(parents=True)
+            for file in files:
+                cv2.imwrite(str(tmp_path / "set" / name / kind / f"{file}.png"), np.zeros((4, 4), np.uint8))
+    layout = find_layout(*(str(tmp_path / "set" / "*" / end) for end in ends))
+    assert layout.several
+    assert len(list_masks(layout, 10)) == len(set(list_masks(layout, 10))) == 6
+    assert [image.name for image in layout.find_images()] == ["a1/images/a1", "b2/images/b2", "c3/images/c3"]

@@ -11,7 +11,7 @@ from segapp.datasets.source import Item
 from segapp.planning import page
 from segapp.planning.decisions import Decision
 from segapp.planning.machine import Machine
-from segapp.planning.page import draw_classes, draw_intensities, draw_objects, draw_sample, draw_sizes, write_page
+from segapp.planning.page import draw_sample, write_page
 from segapp.planning.plan import Plan
 from segapp.planning.sizes import choose_sizes
 from segapp.report.figures import make_figure
@@ -33,36 +33,6 @@ def make_plan(name="mine", item_name="a", sample=(64, 64)):
     machine = Machine("cpu", "a machine", 2**30, 2**30, 2)
     decisions = (Decision("data.crop", [64, 64], "since <b>objects</b> are small"),)
     return Plan(name, decisions, one, geometry, source, machine), item
-
-
-def test_sizes_are_drawn_once_each_as_large_as_they_are_frequent():
-    figure = draw_sizes(fingerprint(*(facts(f"{i}", size=(60, 80 if i else 40)) for i in range(4))), (32, 48))
-    images, sample = figure.axes[0].collections
-    assert images.get_offsets().tolist() == [[40, 60], [80, 60]]
-    assert np.diff(images.get_sizes()) > 0
-    assert sample.get_offsets().tolist() == [[48, 32]]
-
-
-def test_classes_are_drawn_by_their_pixels_and_their_images():
-    figure = draw_classes(fingerprint(facts("a", counts=(75, 25)), facts("b", counts=(100, 0))))
-    pixels, images = ([bar.get_width() for bar in axes.patches] for axes in figure.axes)
-    assert pixels == pytest.approx([0.875, 0.125])
-    assert images == pytest.approx([1.0, 0.5])
-
-
-def test_objects_are_drawn_by_the_area_that_they_cover():
-    figure = draw_objects(fingerprint(facts("a", extents=(4, 8))), (32, 48))
-    (stairs,) = figure.axes[0].patches
-    heights, edges, _ = stairs.get_data()
-    inside = {side: heights[np.searchsorted(edges, side, side="right") - 1] for side in (4, 8)}
-    assert inside == {4: pytest.approx(16 / 80), 8: pytest.approx(64 / 80)}
-    assert figure.axes[0].lines[0].get_xdata()[0] == 48
-
-
-def test_intensities_are_drawn_as_the_median_of_the_images():
-    figure = draw_intensities(fingerprint(*(facts(f"{i}") for i in range(3))))
-    median = figure.axes[0].lines[0]
-    assert median.get_xdata()[0] == pytest.approx(0.5 / 32) and median.get_ydata() == pytest.approx([1 / 32] * 32)
 
 
 def test_a_sample_shows_outlines_and_the_frame_of_a_crop_in_the_middle():

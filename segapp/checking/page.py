@@ -1,0 +1,99 @@
+"""`check.html`: what was found in a data set, with the images it was found in."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from segapp.checking.rules import DataSet
+from segapp.datasets.problems import Problem
+from segapp.datasets.source import SPLITS, Item, Source
+from segapp.errors import SegappError
+from segapp.planning.figures import draw_classes, draw_intensities, draw_objects, draw_outlines, draw_sizes
+from segapp.planning.fingerprint import Fingerprint
+from segapp.report.figures import render_svg, use_style
+from segapp.report.page import Page, embed_pixels, format_facts, format_legend
+from segapp.terminal.text import for_html
+
+TITLES = {
+    "layout": "Files and folders",
+    "name": "Names",
+    "mask missing": "Images without a mask",
+    "image missing": "Masks without an image",
+    "group": "Groups",
+    "split": "Split",
+    "image": "Images",
+    "mask": "Masks",
+    "class": "Classes",
+    "duplicate": "Duplicates",
+    "leak": "Training images among those that are scored",
+    "alignment": "Masks that may not belong to their image",
+}
+SHOWN = 12
+"""Images that are drawn of one kind of problem."""
+LISTED = 200
+"""Problems that are listed of one kind; `check.json` has all."""
+SIDE = 320
+"""Pixels of the longer side of an image in the page."""
+
+
+def write_page(path: Path, name: str, source: Source, data: DataSet, problems: Sequence[Problem]) -> None:
+    """Write one HTML file with every finding and the figures of the data set."""
+    errors = sum(problem.severity == "error" for problem in problems)
+    counts: dict[str, str] = {split: str(len(data.of(split))) for split in SPLITS}
+    facts: dict[str, str] = {"errors": str(errors), "warnings": str(len(problems) - errors), **counts}
+    verdict = (
+        "Training would go wrong as it is: see the errors below."
+        if errors
+        else "Nothing stops a training."
+        if problems
+        else "Nothing was found that is wrong."
+    )
+    page = Page(f"Check: {name}", f"<p>{for_html(verdict)}</p>{format_facts(facts)}")
+    items = {item.name: item for members in source.checkable_items().values() for item in members}
+    by_kind: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        by_kind[problem.kind].append(problem)
+    for kind, title in TITLES.items():
+        if by_kind[kind]:
+            page.add_section(title)
+            page.add(_format_problems(by_kind[kind]))
+            page.add(_draw_suspects(by_kind[kind], items, source))
+    described = tuple(one.described for one in data.described if one.described is not None)
+    if described:
+        _add_figures(page, Fingerprint(data.classes, data.background, described, len(data.facts)), source)
+    page.write(path)
+
+
+def _format_problems(problems: Sequence[Problem]) -> str:
+    rows = "".join(
+        f'<tr><td>{problem.severity}</td><td style="white-space:normal">{for_html(problem.message)}</td></tr>'
+        for problem in problems[:LISTED]
+    )
+    more = f"<p>and {len(problems) - LISTED} more</p>" if len(problems) > LISTED else ""
+    return f'<div class="wide"><table><tbody>{rows}</tbody></table></div>{more}'
+
+
+def _draw_suspects(problems: Sequence[Problem], items: Mapping[str, Item], source: Source) -> str:
+    """Draw the images that problems name, with the outlines of their masks; what cannot be read is left out."""
+    names = list(dict.fromkeys(name for problem in problems for name in problem.items if name in items))
+    figures = []
+    for name in names[:SHOWN]:
+        try:
+            pixels, _ = draw_outlines(items[name], source.palette, source.background, SIDE)
+        except SegappError:
+            continue  # its problem is listed
+        figures.append(embed_pixels(pixels, name))
+    return f"<div>{''.join(figures)}</div>"
+
+
+def _add_figures(page: Page, fingerprint: Fingerprint, source: Source) -> None:
+    page.add_section("What the data are like")
+    page.add(format_legend(zip(source.classes, source.palette, strict=True), "Outlines above:"))
+    with use_style():
+        for figure, name, caption in (
+            (draw_sizes(fingerprint), "sizes", "Sizes of the images; a disc is as large as its size is frequent."),
+            (draw_classes(fingerprint), "classes", "How much of the pixels and of the images each class has."),
+            (draw_objects(fingerprint), "objects", "Longer sides of connected regions; each counts by its area."),
+            (draw_intensities(fingerprint), "values", "Values as a network sees them, before normalisation."),
+        ):
+            page.add_figure(render_svg(figure, name), caption)

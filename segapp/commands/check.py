@@ -1,0 +1,120 @@
+"""`segapp check`: what is wrong with a data set, before an epoch is spent on it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from segapp.checking.facts import ItemFacts, read_facts
+from segapp.checking.page import write_page
+from segapp.checking.report import write_report
+from segapp.checking.rules import DataSet, apply_rules
+from segapp.datasets.problems import Problem
+from segapp.datasets.source import SPLITS, Source
+from segapp.errors import MisuseError, SegappError
+from segapp.io import require_writable
+from segapp.planning.decisions import Decision
+from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
+from segapp.planning.source import build_planned_source, describe_source, is_undivided
+from segapp.planning.splitting import choose_split
+from segapp.planning.write import write_plan
+from segapp.terminal.text import for_terminal
+
+FILES = ("check.html", "check.json", "data.yaml")
+SHOWN = 20
+"""Problems that are printed; the page has more."""
+
+
+def check(
+    images: str = "",
+    masks: str = "",
+    data: str = "",
+    output: str = "check",
+    classes: str = "",
+    overwrite: bool = False,
+) -> int:
+    """Read every image and mask once, and report what is wrong: a page, a JSON file, and a data section to train with.
+
+    Errors make training wrong, or stop it; warnings are worth a look. The exit code is 1 where there is an error.
+    docs/check.md lists the rules.
+
+    Args:
+        images: Folder of images, or a pattern with * in quotes.
+        masks: Folder of masks, or a pattern with {name} in quotes.
+        data: Data section that describes a data set, as configs/data/mine.yaml, instead of images and masks.
+        output: Folder for check.html, check.json and data.yaml.
+        classes: Names of the classes, separated by commas, in the order of their values or colours in the masks.
+        overwrite: Whether to replace the files of an earlier check.
+    """
+    folder = Path(output)
+    _require_free(folder, overwrite)
+    decisions = describe_source(images, masks, data, classes)
+    source = build_planned_source(decisions)
+    facts = _read_all(source)
+    if is_undivided(decisions) and (split := _propose_split(source, facts)):
+        decisions += split
+        source = build_planned_source(decisions)
+        facts = _assign_splits(source, facts)
+    found = DataSet(tuple(facts), source.classes, source.background, _is_grouped(facts))
+    problems = [*source.layout_problems(), *apply_rules(found)]
+    problems.sort(key=lambda problem: problem.severity != "error")
+    folder.mkdir(parents=True, exist_ok=True)
+    page, report, section = (folder / name for name in FILES)
+    write_page(page, data or images, source, found, problems)
+    write_report(report, found, problems)
+    settings = [replace(decision, setting=decision.setting.removeprefix("data.")) for decision in decisions]
+    write_plan(
+        section, settings, f"segapp plan --data {section}\nsegapp fit --config configs/unet.yaml --data {section}"
+    )
+    _print_problems(problems)
+    print(f"written: {page}, {report}, {section}")
+    return 1 if any(problem.severity == "error" for problem in problems) else 0
+
+
+def _read_all(source: Source) -> list[ItemFacts]:
+    items = source.checkable_items()
+    total = sum(len(members) for members in items.values())
+    if not total:
+        problem = next((one for one in source.layout_problems()), None)
+        raise MisuseError(problem.message if problem else "there are no images with masks.")
+    read = read_facts(items, len(source.classes))
+    return list(tqdm(read, "reading images and masks", total, leave=False, delay=1, disable=None))
+
+
+def _propose_split(source: Source, facts: Sequence[ItemFacts]) -> list[Decision]:
+    """Propose groups and a split, where enough images can be read."""
+    described = tuple(one.described for one in facts if one.described is not None)
+    if len(described) < MIN_IMAGES:
+        return []
+    return choose_split(Fingerprint(source.classes, source.background, described, len(facts)))
+
+
+def _assign_splits(source: Source, facts: Sequence[ItemFacts]) -> list[ItemFacts]:
+    """Return the same facts with the split and the group that the proposed settings give each image."""
+    try:
+        placed = {item.name: (split, item.group) for split in SPLITS for item in source.items(split)}
+    except SegappError:
+        return list(facts)  # reported by `layout_problems`
+    return [replace(one, split=placed[one.name][0], group=placed[one.name][1]) for one in facts if one.name in placed]
+
+
+def _is_grouped(facts: Sequence[ItemFacts]) -> bool:
+    return any(one.group != one.name for one in facts)
+
+
+def _print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems[:SHOWN]:
+        print(f"{problem.severity:<8} {for_terminal(problem.message)}")
+    if len(problems) > SHOWN:
+        print(f"… and {len(problems) - SHOWN} more")
+    counts = Counter(problem.severity for problem in problems)
+    print(f"{counts['error']} errors, {counts['warning']} warnings")
+
+
+def _require_free(folder: Path, overwrite: bool) -> None:
+    there = [folder / name for name in FILES if (folder / name).exists()]
+    if there and not overwrite:
+        raise MisuseError(f"{there[0]}: is there already; name another --output, or replace it with --overwrite true.")
+    require_writable(folder, "name another --output")

@@ -1,0 +1,49 @@
+"""`segapp check` on folders: its files, the section it proposes, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from segapp.cli import main
+from tests.checking.conftest import clean, folder  # noqa: F401 - fixtures
+
+FOLDERS = ["--images", "data/images", "--masks", "data/masks"]
+UNET = Path(__file__).resolve().parents[2] / "configs" / "unet.yaml"
+
+
+def test_folders_are_checked_and_get_a_section(folder):  # noqa: F811
+    assert main(["check", *FOLDERS, "--output", "out"]) == 0
+    init = yaml.safe_load(Path("out/data.yaml").read_text())["source"]["init_args"]
+    assert init["mask"]["init_args"]["values"] == {0: 0, 255: 1}
+    assert init["split"]["class_path"] == "segapp.datasets.Fraction"
+    assert "Check: data/images" in Path("out/check.html").read_text()
+    assert main(["check", *FOLDERS, "--output", "out"]) == 2  # nothing is replaced unasked
+    assert main(["check", "--data", "out/data.yaml", "--output", "again"]) == 0
+
+
+@pytest.mark.slow
+def test_the_section_that_is_proposed_trains(folder):  # noqa: F811
+    assert main(["check", *FOLDERS]) == 0
+    short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--trainer.accelerator", "cpu"]
+    assert main(["fit", "--config", str(UNET), "--data", "check/data.yaml", "--data.crop", "[64, 64]", *short]) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--data", "none.yaml"], ["--images", "a", "--masks", "b"], ["--images", "a"], [*FOLDERS, "--data", "x"]],
+)
+def test_what_is_not_there_is_told_in_one_sentence(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", *words]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.glob("check/*"))
+
+
+def test_problems_are_printed_errors_first(folder, capsys):  # noqa: F811
+    (folder / "masks/03.png").unlink()
+    (folder / "images/05.png").write_bytes(b"")
+    assert main(["check", "--data", "mine.yaml"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("error") and "03" in lines[0]
+    assert any(line.startswith("2 errors") for line in lines)
