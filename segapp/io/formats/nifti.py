@@ -1,6 +1,7 @@
 """NIfTI-1 and NIfTI-2 in one file, plain or compressed."""
 
 import gzip
+import logging
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from segapp.io.formats.format import START
 from segapp.io.formats.libraries import import_library
 from segapp.io.formats.slices import Grid
 from segapp.io.formats.volume import (
+    TRAILING,
     Volume,
     VolumeFormat,
     check_affine,
@@ -48,6 +50,7 @@ class Nifti(VolumeFormat):
     def read_volume(self, path: Path) -> Volume:
         """Return a volume without its voxels; its extensions are not read."""
         nibabel = import_library("nibabel", "medical", path, self.name)
+        nibabel.imageglobals.logger.setLevel(logging.CRITICAL)  # what is wrong is raised, too
         compressed = _is_compressed(path)
         header = _read_header(nibabel, path, compressed)
         sizes, channels = _find_sizes(path, tuple(map(int, header.get_data_shape())))
@@ -78,6 +81,7 @@ class Nifti(VolumeFormat):
         with gzip.open(path) as file:
             file.read(offset)
             data = file.read(volume.nbytes)
+            file.read(TRAILING)  # compares the checksum at the end
         if len(data) < volume.nbytes:
             raise SegappError(f"{path}: truncated NIfTI, {len(data):,} of {volume.nbytes:,} bytes are there.")
         return np.frombuffer(data, volume.dtype).reshape(volume.shape, order="F")

@@ -6,9 +6,12 @@ from segapp.errors import SegappError
 from segapp.io.formats.bmp import Bmp
 from segapp.io.formats.format import START, Format
 from segapp.io.formats.gif import Gif
+from segapp.io.formats.itk import Nrrd
 from segapp.io.formats.jpeg import Jpeg
 from segapp.io.formats.jpeg2000 import Jpeg2000
+from segapp.io.formats.meta_image import MetaImage
 from segapp.io.formats.nifti import Nifti
+from segapp.io.formats.numpy_array import NumpyArray
 from segapp.io.formats.png import Png
 from segapp.io.formats.tiff import Tiff
 from segapp.io.formats.webp import WebP
@@ -25,6 +28,9 @@ FORMATS: tuple[Format, ...] = (
     WebP(),
     Jpeg2000(),
     Nifti(),
+    Nrrd(),
+    MetaImage(),
+    NumpyArray(),
 )
 
 LFS_POINTER = b"version https://git-lfs"

@@ -25,6 +25,9 @@ MAX_BYTES = 2**31
 DEFLATE = 1032
 """Bytes that one byte of deflate data can stand for at most."""
 
+TRAILING = 2**20
+"""Bytes after the last voxel that are decompressed, because the checksum of all of them follows."""
+
 VOLUMES = VolumeCache(2**28)
 """Decoded volumes, in each process: one of 512 x 512 x 500 voxels of 16 bits, or thousands of small ones."""
 
@@ -43,6 +46,7 @@ class Volume:
         dtype: Of stored values, in the file's byte order.
         scale: Factor and summand of stored values, where they stand for others.
         offset: Where the voxels begin in an uncompressed file; None where they are decoded from the whole file.
+        is_measured: Whether the file says how large a voxel is.
         source: What the format needs to write a mask of the same geometry.
     """
 
@@ -53,6 +57,7 @@ class Volume:
     dtype: np.dtype[Any]
     scale: tuple[float, float] | None = None
     offset: int | None = None
+    is_measured: bool = True
     source: Any = None
 
     @property
@@ -81,6 +86,10 @@ class VolumeFormat(Format):
     @abstractmethod
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C) as stored."""
+
+    def map_voxels(self, path: Path, volume: Volume) -> np.ndarray:
+        """Return all voxels (X, Y, Z, C) of an uncompressed file, read where they are looked at."""
+        return np.memmap(path, volume.dtype, "r", volume.offset or 0, volume.shape, order="F")
 
     @abstractmethod
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
@@ -113,7 +122,9 @@ class VolumeFormat(Format):
         axis, _ = parse_part(file.part)
         height, width = volume.grid.find_slice(np.broadcast_to(np.uint8(0), volume.grid.sizes), axis, 0).shape
         dtype = np.dtype(np.float32) if volume.scale else volume.dtype.newbyteorder("=")
-        meta = {"volume": volume, "pixel_size": volume.grid.get_pixel_size(axis)}
+        meta: dict[str, Any] = {"volume": volume}
+        if volume.is_measured:
+            meta["pixel_size"] = volume.grid.get_pixel_size(axis)
         return Header(self.name, height, width, volume.channels, dtype, meta=meta)
 
     def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
@@ -142,7 +153,7 @@ class VolumeFormat(Format):
 
     def _get_voxels(self, path: Path, volume: Volume) -> np.ndarray:
         if volume.offset is not None:
-            return np.memmap(path, volume.dtype, "r", volume.offset, volume.shape, order="F")
+            return self.map_voxels(path, volume)
         return VOLUMES.get((path, read_stamp([path])), lambda: self.decode(path, volume))
 
 
@@ -195,8 +206,8 @@ def require_stored(path: Path, volume: Volume, compressed: bool) -> None:
         )
     if needed > MAX_BYTES:
         raise SegappError(
-            f"{path}: {volume.format} of {shape} voxels, {needed:,} bytes; compressed ones are read up to "
-            f"{MAX_BYTES:,}. Save it uncompressed, which is read slice by slice."
+            f"{path}: {volume.format} of {shape} voxels, {needed:,} bytes; up to {MAX_BYTES:,} are decoded. "
+            "Save it as .nii or .npy, which are read slice by slice."
         )
 
 

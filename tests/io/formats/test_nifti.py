@@ -152,6 +152,15 @@ def test_empty_truncated_and_foreign_files(tmp_path):
             read_raw(list_parts(tmp_path / name)[0])
 
 
+def test_damaged_voxels_are_not_read_as_others(tmp_path):
+    whole = write_nifti(
+        tmp_path / "a.nii.gz", np.random.default_rng(0).integers(0, 9999, (9, 9, 9), np.int16)
+    ).read_bytes()
+    (tmp_path / "b.nii.gz").write_bytes(whole[:-80] + bytes(9) + whole[-71:])
+    with pytest.raises(SegappError, match=r"b\.nii\.gz.*NIfTI"):
+        read_raw(list_parts(tmp_path / "b.nii.gz")[0])
+
+
 def test_a_bomb_is_not_decompressed(tmp_path):
     path = write_nifti(tmp_path / "a.nii.gz", VOXELS)
     data = bytearray(gzip.decompress(path.read_bytes()))
