@@ -140,7 +140,7 @@ def arms(networks: Networks, path: Path, blocks: Blocks) -> dict[str, Step]:
 
     def writing(images: Path, output: Path) -> None:
         for file in images.iterdir():
-            write_mask(output / file.name, runtime.indices(logits), spec.palette)
+            write_mask(output / file.name, runtime.compute_indices(logits), spec.palette)
 
     made: dict[str, Callable[[Path, Path], object]] = {"bare": bare, "segapp": segapp, "loop": loop}
     made |= {"reading": reading, "network": bare, "writing": writing}

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from segapp.checkpoints.bounds import check_plain, limited_network
 from segapp.checkpoints.effort import MOST_MEMORY, limited_effort
 from segapp.checkpoints.roles import NETWORK, Role, find_class
-from segapp.checkpoints.trust import Review, arguments_of, check_class_paths, limited_imports, named_by_user
+from segapp.checkpoints.trust import Review, check_class_paths, is_named_by_user, limited_imports, resolve_parameters
 from segapp.errors import MisuseError
 
 Part = TypeVar("Part")
@@ -59,7 +59,7 @@ def build_without_memory(
         with torch.device("meta"), _Unfilled(), limited_network(len(weights), size):
             return build_network(path, config, allowed)
     except MisuseError:
-        if isinstance(config, dict) and named_by_user(str(config.get("class_path")), allowed):
+        if isinstance(config, dict) and is_named_by_user(str(config.get("class_path")), allowed):
             return None
         raise
 
@@ -92,7 +92,7 @@ def build_part(
     with _name_the_file(path, role.name, config):
         check_plain(config)
         check_class_paths(config, allowed)
-        config = review.part(prepare(config, allowed), [role], role.name)
+        config = review.check_part(prepare(config, allowed), [role], role.name)
         memory = MOST_MEMORY if torch.get_default_device().type == "meta" else None
         with limited_imports([*review.classes, *allowed]), limited_effort(memory):
             return _instantiate(kind, config)
@@ -137,8 +137,8 @@ def make_offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
     if "class_path" not in config:
         inside = {key: value for key, value in config.items() if own or key not in FILE_ARGUMENTS}
         return {key: NO_DOWNLOADS.get(key, make_offline(value, allowed, own)) for key, value in inside.items()}
-    accepted = arguments_of(find_class(config["class_path"]))
-    own = named_by_user(config["class_path"], allowed)
+    accepted = resolve_parameters(find_class(config["class_path"]))
+    own = is_named_by_user(config["class_path"], allowed)
     settings = make_offline(config.get("init_args") or {}, allowed, own)
     settings |= {key: value for key, value in NO_DOWNLOADS.items() if key in accepted}
     return {"class_path": config["class_path"], "init_args": settings}

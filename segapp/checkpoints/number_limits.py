@@ -1,4 +1,4 @@
-"""How large a number of a file's settings may be: beyond, memory, files or time grow without end."""
+"""Limits the numbers in a file's settings: with larger ones, memory, files or time grow without end."""
 
 from collections.abc import Mapping
 from math import prod
@@ -18,49 +18,49 @@ from segapp.checkpoints.roles import (
 from segapp.errors import MisuseError
 from segapp.spec import LARGEST_WINDOW
 
-SECTIONS: dict[str, int] = {
+SECTION_LIMITS: dict[str, int] = {
     "data.batch_size": 2**12,
     "data.crops_per_image": 2**12,
     "data.crop": LARGEST_WINDOW,
     "data.resize": LARGEST_WINDOW,
     "data.window": LARGEST_WINDOW,
 }
-"""Of settings of the sections themselves."""
+"""Limits of single settings of the sections."""
 
-ROLES: dict[str, int] = {
+ROLE_LIMITS: dict[str, int] = {
     NETWORK.name: 2**12,
     TRANSFORM.name: 2**12,
     **{role.name: 10**7 for role in (CALLBACK, LOGGER, OPTIMIZER, PROFILER, SCHEDULER)},
 }
-"""Of every number of a part."""
+"""Limits of all numbers of a part."""
 
-ARGUMENTS: dict[tuple[str, str], int] = {
+ARGUMENT_LIMITS: dict[tuple[str, str], int] = {
     (SOURCE.name, "size"): 2**12,  # of generated images
     **{(SOURCE.name, split): 10**5 for split in ("train", "val", "test")},
     **{(OPTIMIZER.name, name): 1000 for name in ("history_size", "max_eval", "max_iter")},  # LBFGS, within one step
     **{(TRANSFORM.name, name): 16 for name in ("scale", "scale_limit", "scale_range", "percent", "max_factor")},
 }
-"""Of single arguments, where a part's limit is too high or there is none."""
+"""Limits of single arguments, where a part's limit is too high or missing."""
 
 SMALLEST = {(TRANSFORM.name, "step_factor"): 1e-3}
-"""Steps by which a transform counts up to another number."""
+"""Smallest steps by which a transform counts up to another number."""
 
 MOST_PIXELS = 2**28
-"""Pixels of a batch."""
+"""Most pixels of a batch."""
 
 
-def require_modest(value: float, role: Role | None, place: str) -> None:
+def require_within_limit(value: float, role: Role | None, place: str) -> None:
     """Raise MisuseError for a number that is more than a file may ask for; `place` names it, as `data.batch_size`."""
     key = place.rpartition(".")[2]
     name = "" if role is None else role.name
-    limit = SECTIONS.get(place, ARGUMENTS.get((name, key), ROLES.get(name)))
+    limit = SECTION_LIMITS.get(place, ARGUMENT_LIMITS.get((name, key), ROLE_LIMITS.get(name)))
     if limit is not None and abs(value) > limit:
         raise MisuseError(f"{place}: {value:,} is more than a file may ask for ({limit:,}).{suggest_option(place)}")
     if abs(value) < SMALLEST.get((name, key), 0):
         raise MisuseError(f"{place}: {value} is less than a file may ask for.{suggest_option(place)}")
 
 
-def require_modest_batch(data: Mapping[str, Any]) -> None:
+def require_small_batch(data: Mapping[str, Any]) -> None:
     """Raise MisuseError for a data section whose batches have more than `MOST_PIXELS`."""
     for key in ("crop", "resize"):
         size = data.get(key)

@@ -12,25 +12,25 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 LISTS = (list, tuple, set, frozenset, Sequence, MutableSequence, Collection, Iterable)
 
 
-def members(kind: Any) -> Iterator[Any]:
+def list_members(kind: Any) -> Iterator[Any]:
     """Yield the types of which a value may have one: those of a union, or of a tuple of types."""
     if isinstance(kind, tuple):
         for member in kind:
-            yield from members(member)
+            yield from list_members(member)
     elif get_origin(kind) in (Union, types.UnionType):
-        yield from members(get_args(kind))
+        yield from list_members(get_args(kind))
     elif get_origin(kind) is Annotated:
-        yield from members(get_args(kind)[0])
+        yield from list_members(get_args(kind)[0])
     elif kind is inspect.Parameter.empty or kind is object or isinstance(kind, str):
         yield Any
     elif kind is not type(None):
         yield kind
 
 
-def elements(kind: Any) -> tuple[Any, ...] | None:
+def list_element_types(kind: Any) -> tuple[Any, ...] | None:
     """Return the types of a list's elements, None where no list is taken."""
     found: list[Any] = []
-    for member in members(kind):
+    for member in list_members(kind):
         if member is Any:
             found.append(Any)
         elif (get_origin(member) or member) in LISTS:
@@ -38,9 +38,9 @@ def elements(kind: Any) -> tuple[Any, ...] | None:
     return tuple(found) if found else None
 
 
-def named(kind: Any, value: Mapping[Any, Any]) -> dict[Any, Any] | None:
+def find_value_types(kind: Any, value: Mapping[Any, Any]) -> dict[Any, Any] | None:
     """Return the type of each of a mapping's values, None where no such mapping is taken."""
-    for member in members(kind):
+    for member in list_members(kind):
         origin = get_origin(member) or member
         if inspect.isclass(member) and is_dataclass(member):
             hints = _read_hints(member)
@@ -72,7 +72,7 @@ def takes_number(kind: Any, value: float) -> bool:
         or member in wider
         or (get_origin(member) is Literal and value in get_args(member))
         or (inspect.isclass(member) and issubclass(member, timedelta | Enum))
-        for member in members(kind)
+        for member in list_members(kind)
     )
 
 
@@ -80,25 +80,25 @@ def takes_any_text(kind: Any) -> bool:
     """Return whether every text is a value of the type, and none is read as something else."""
     return any(
         member is str or (inspect.isclass(member) and issubclass(member, PurePath | timedelta | Enum))
-        for member in members(kind)
+        for member in list_members(kind)
     )
 
 
 def is_choice(kind: Any, value: str) -> bool:
     """Return whether text is one of the choices that the type lists."""
-    return any(get_origin(member) is Literal and value in get_args(member) for member in members(kind))
+    return any(get_origin(member) is Literal and value in get_args(member) for member in list_members(kind))
 
 
 def is_path(kind: Any) -> bool:
     """Return whether a value is opened as a path."""
-    return any(inspect.isclass(member) and issubclass(member, PurePath) for member in members(kind))
+    return any(inspect.isclass(member) and issubclass(member, PurePath) for member in list_members(kind))
 
 
-def made(kind: Any) -> Iterator[Any]:
+def list_made_classes(kind: Any) -> Iterator[Any]:
     """Yield the classes of which a value may be an object, and those that a callable makes."""
-    for member in members(kind):
+    for member in list_members(kind):
         if get_origin(member) is Callable and get_args(member):
-            yield from members(get_args(member)[1])
+            yield from list_members(get_args(member)[1])
         elif get_origin(member) is None:
             yield member
 
@@ -106,5 +106,5 @@ def made(kind: Any) -> Iterator[Any]:
 def is_called(kind: Any) -> bool:
     """Return whether text could be taken for a function or a class to import."""
     return any(
-        member is Callable or get_origin(member) in (Callable, type) or member is type for member in members(kind)
+        member is Callable or get_origin(member) in (Callable, type) or member is type for member in list_members(kind)
     )

@@ -1,4 +1,4 @@
-"""How much a regular expression of a file's settings may ask for: some take longer than anyone waits for."""
+"""Limits the regular expressions in a file's settings: some take almost endless time."""
 
 import re
 
@@ -6,7 +6,7 @@ from segapp.checkpoints.number_limits import suggest_option
 from segapp.errors import MisuseError
 
 LONGEST = 200
-"""Characters."""
+"""Most characters."""
 REPEATS = 4
 """Parts of it that match any number of characters: each multiplies the time by the length of the text."""
 CHOICES = 8
@@ -19,7 +19,7 @@ def require_simple(pattern: str, place: str) -> None:
     """Raise MisuseError for a regular expression whose time could grow exponentially; `place` names the setting.
 
     Python's `re` tries every way to divide a text among the repeats of an expression. Where none repeats a group, and
-    there are few, that is soon done for a file's name.
+    there are few repeats, that is fast for a file's name.
     """
     tokens = [token for token in TOKEN.findall(pattern) if token[0] not in "\\[("]
     groups = [token for token in tokens if token[0] == ")"]

@@ -1,4 +1,4 @@
-"""The classes that a checkpoint may name, by the role they play. Whatever is not listed here, the user must allow."""
+"""The classes that a checkpoint may name, by their role. The user must allow all other classes."""
 
 import inspect
 import sys
@@ -12,21 +12,21 @@ from segapp.errors import MisuseError
 
 @dataclass(frozen=True)
 class Role:
-    """One kind of part: where its classes live, and what they derive from. Names are text: nothing is imported yet."""
+    """One kind of part: the modules and base classes of its classes. Names are text: nothing is imported yet."""
 
     name: str
     bases: tuple[str, ...]
     """Classes, of which one must be an ancestor."""
-    rooms: tuple[str, ...]
+    modules: tuple[str, ...]
     """Modules that may be imported, and those below them."""
-    homes: tuple[str, ...] = ()
-    """Modules that a class must really be defined in, or below; default: `rooms`."""
-    only: tuple[str, ...] = ()
-    """Where Lightning's rooms also hold what writes, fetches or calls: the classes that are free."""
-    closed: tuple[str, ...] = ()
+    defined_in: tuple[str, ...] = ()
+    """Modules, or those below them, in which a class must be defined; default: `modules`."""
+    allowed_classes: tuple[str, ...] = ()
+    """The only classes that are allowed, where `modules` also hold ones that write, download or call; default: all."""
+    refused_parameters: tuple[str, ...] = ()
     """Arguments that open a file, whatever their type."""
-    own: tuple[str, ...] = ()
-    """Arguments that are the user's own to choose, and not taken from a file."""
+    user_only_parameters: tuple[str, ...] = ()
+    """Arguments that only the user chooses, never a file."""
 
 
 NETWORK = Role("network", ("torch.nn.Module",), ("segapp.models",))
@@ -54,13 +54,13 @@ TRANSFORM = Role(
         "albumentations.BaseCompose",
     ),
     ("segapp.transforms", "albumentations"),
-    closed=("reference_images", "read_fn", "templates", "metadata_key"),
+    refused_parameters=("reference_images", "read_fn", "templates", "metadata_key"),
 )
 CALLBACK = Role(
     "callback",
     ("lightning.pytorch.Callback",),
     ("segapp.callbacks", "segapp.lab", "lightning.pytorch.callbacks"),
-    only=tuple(
+    allowed_classes=tuple(
         f"lightning.pytorch.callbacks.{name}"
         for name in (
             "BackboneFinetuning",
@@ -79,19 +79,19 @@ CALLBACK = Role(
             "Timer",
         )
     ),
-    own=("theme", "console_kwargs"),  # of Rich: colours, and streams to write to
+    user_only_parameters=("theme", "console_kwargs"),  # of Rich: colours, and streams to write to
 )
 LOGGER = Role(
     "logger",
     ("lightning.pytorch.loggers.Logger",),
     ("lightning.pytorch.loggers",),
-    only=("lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.loggers.TensorBoardLogger"),
+    allowed_classes=("lightning.pytorch.loggers.CSVLogger", "lightning.pytorch.loggers.TensorBoardLogger"),
 )
 PROFILER = Role(
     "profiler",
     ("lightning.pytorch.profilers.Profiler",),
     ("lightning.pytorch.profilers",),
-    only=("lightning.pytorch.profilers.SimpleProfiler", "lightning.pytorch.profilers.AdvancedProfiler"),
+    allowed_classes=("lightning.pytorch.profilers.SimpleProfiler", "lightning.pytorch.profilers.AdvancedProfiler"),
 )
 
 ROLES = (
@@ -107,7 +107,7 @@ ROLES = (
     LOGGER,
     PROFILER,
 )
-ROOMS = tuple(dict.fromkeys(room for role in ROLES for room in role.rooms))
+IMPORTABLE_MODULES = tuple(dict.fromkeys(module for role in ROLES for module in role.modules))
 
 
 def is_below(path: str, modules: tuple[str, ...]) -> bool:
@@ -127,8 +127,8 @@ def find_class(path: str) -> type:
     return found
 
 
-def roles_for(kind: Any) -> Iterator[Role]:
-    """Yield the roles whose parts fit a parameter of this type: a role itself, or a class."""
+def find_roles(kind: Any) -> Iterator[Role]:
+    """Yield the roles whose parts fit a parameter of this type; the type may also be a role."""
     if isinstance(kind, Role):
         yield kind
     elif inspect.isclass(kind) and kind is not object:
@@ -139,14 +139,18 @@ def roles_for(kind: Any) -> Iterator[Role]:
                 yield role
 
 
-def bases_of(role: Role) -> tuple[type, ...]:
-    """Return the classes that a role's parts derive from."""
+def import_bases(role: Role) -> tuple[type, ...]:
+    """Import the base classes of a role's parts."""
     return tuple(find_class(base) for base in role.bases)
 
 
-def plays(found: type, role: Role) -> bool:
+def has_role(found: type, role: Role) -> bool:
     """Return whether a class is one of those listed for a role."""
     home = f"{found.__module__}.{found.__qualname__}"
-    if not is_below(home, role.homes or role.rooms) or not issubclass(found, bases_of(role)):
+    if not is_below(home, role.defined_in or role.modules) or not issubclass(found, import_bases(role)):
         return False
-    return not role.only or is_below(home, ("segapp",)) or any(found is find_class(name) for name in role.only)
+    return (
+        not role.allowed_classes
+        or is_below(home, ("segapp",))
+        or any(found is find_class(name) for name in role.allowed_classes)
+    )

@@ -9,22 +9,22 @@ from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 
 from segapp.checkpoints.building import make_offline
-from segapp.checkpoints.number_limits import require_modest_batch
+from segapp.checkpoints.number_limits import require_small_batch
 from segapp.checkpoints.roles import (
     CALLBACK,
+    IMPORTABLE_MODULES,
     LOGGER,
     LOSS,
     NETWORK,
     OPTIMIZER,
     PROFILER,
-    ROOMS,
     SCHEDULER,
     SOURCE,
     TRANSFORM,
     find_class,
     is_below,
 )
-from segapp.checkpoints.trust import Review, arguments_of, check_class_paths, find_classes, imports_of
+from segapp.checkpoints.trust import Review, check_class_paths, find_classes, list_imports, resolve_parameters
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.training.console import print_message
@@ -120,11 +120,11 @@ def _check_settings(path: str, config: dict[str, Any], allowed: Sequence[str]) -
         "trainer": _list_parameter_types(Trainer) | TRAINER_TYPES,
     }
     flat = {"name": str, "seed_everything": (bool, int)}
-    checked = {key: review.value(config[key], flat[key], key) for key in flat if key in config}
+    checked = {key: review.check_value(config[key], flat[key], key) for key in flat if key in config}
     for section in DEEP:
         content = config[section] | ({"net": net} if section == "model" else {})
-        checked[section] = review.arguments(content, expected[section], section)
-    require_modest_batch(checked["data"])
+        checked[section] = review.check_arguments(content, expected[section], section)
+    require_small_batch(checked["data"])
     for place, why in review.dropped.items():
         print_message(f"{path}: {place} is not taken from it; {why}.")
     for logger in _list_loggers(checked["trainer"]):
@@ -157,7 +157,7 @@ def _drop_given(config: Any, given: Any) -> Any:
 
 
 def _list_parameter_types(function: Any) -> dict[str, Any]:
-    return {name: parameter.annotation for name, parameter in arguments_of(function).items()}
+    return {name: parameter.annotation for name, parameter in resolve_parameters(function).items()}
 
 
 def _select_keys(section: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
@@ -172,7 +172,10 @@ def _list_loggers(trainer: dict[str, Any]) -> list[dict[str, Any]]:
 def list_classes(config: dict[str, Any]) -> list[str]:
     """List every class in parsed settings, by the name given there and by the one where it is defined."""
     named = find_classes(config)
-    return [*named, *(name for path in named if is_below(path, ROOMS) for name in imports_of(find_class(path)))]
+    return [
+        *named,
+        *(name for path in named if is_below(path, IMPORTABLE_MODULES) for name in list_imports(find_class(path))),
+    ]
 
 
 def place_loggers(trainer: Any, folder: Path) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, get_origin
 
-from segapp.checkpoints.parameter_types import members
+from segapp.checkpoints.parameter_types import list_members
 from segapp.checkpoints.roles import find_class
-from segapp.checkpoints.trust import arguments_of
+from segapp.checkpoints.trust import resolve_parameters
 from segapp.cli.parser_errors import CLASS_MODULES
 
 PLAIN = (bool, int, float, str, type(None))
@@ -21,7 +21,9 @@ PLAIN = (bool, int, float, str, type(None))
 def takes_mapping(path: str, parameter: str) -> bool:
     """Return whether a parameter of a class takes a mapping as one value; the class is imported."""
     known = _find_parameters(path)
-    kinds = [get_origin(kind) or kind for kind in members(known[parameter].annotation)] if parameter in known else []
+    kinds = (
+        [get_origin(kind) or kind for kind in list_members(known[parameter].annotation)] if parameter in known else []
+    )
     return any(inspect.isclass(kind) and issubclass(kind, Mapping) for kind in kinds)
 
 
@@ -50,7 +52,7 @@ def _write_out(value: Any, default: type | None) -> Any:
     arguments = write_out_defaults(arguments, path)
     own = _find_parameters(path) if default is not None else {}
     if default is not None and own and find_class(path) is not default:
-        lent = [name for name in arguments_of(default) if name in own and name not in arguments]
+        lent = [name for name in resolve_parameters(default) if name in own and name not in arguments]
         arguments |= {name: own[name].default for name in lent if isinstance(own[name].default, PLAIN)}
     return value | {"class_path": path} | ({"init_args": arguments} if arguments else {})
 
@@ -65,6 +67,6 @@ def _find_path(name: str) -> str:
 
 def _find_parameters(path: str) -> dict[str, Any]:
     try:
-        return arguments_of(find_class(path))
+        return resolve_parameters(find_class(path))
     except Exception:  # the parser imports it again, and says what is wrong with it
         return {}

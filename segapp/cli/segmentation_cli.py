@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
 from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint
-from segapp.checkpoints.roles import ROOMS
+from segapp.checkpoints.roles import IMPORTABLE_MODULES
 from segapp.checkpoints.trust import limited_imports
 from segapp.cli.arguments import Arguments
 from segapp.cli.checkpoint_agreement import refuse_costly_parts, refuse_other_classes, restore_splits
@@ -98,7 +98,7 @@ class SegmentationCLI(LightningCLI):
         """Merge the checkpoint's settings, the configs and what is typed; the parser gets them as one config."""
         found = gather_settings(self.typed, self.bundle)
         self.checkpoint, self._restored = found.checkpoint, found.restored
-        with self._imports(ROOMS):
+        with self._imports(IMPORTABLE_MODULES):
             self.config = parser.parse_args(found.words)
 
     def _imports(self, classes: Sequence[str]) -> AbstractContextManager[None]:

@@ -93,11 +93,11 @@ class Engine:
 
     def compute_indices(self, band: Band) -> np.ndarray:
         """Return the (h, w) uint8 class indices of a band."""
-        return self.runtime.indices(band.logits)
+        return self.runtime.compute_indices(band.logits)
 
     def compute_probabilities(self, band: Band) -> np.ndarray:
         """Return (K, h, w) float32: softmax over the classes of a band."""
-        return self.runtime.to_numpy(self.runtime.probabilities(band.logits[None]))[0]
+        return self.runtime.to_numpy(self.runtime.compute_probabilities(band.logits[None]))[0]
 
     def sum_confidence(self, band: Band) -> float:
         """Return the sum over a band's pixels of the probability of their class."""

@@ -56,9 +56,9 @@ class Averaged:
         self.scales = list(scales)
         self.average = average
         first = self.networks[0]
-        self.zeros, self.array, self.to_numpy, self.indices = first.zeros, first.array, first.to_numpy, first.indices
-        self.probabilities, self.log = first.probabilities, first.log
-        self.sum_confidence = first.sum_confidence
+        self.zeros, self.array, self.to_numpy = first.zeros, first.array, first.to_numpy
+        self.compute_indices, self.compute_probabilities = first.compute_indices, first.compute_probabilities
+        self.log, self.sum_confidence = first.log, first.sum_confidence
         self.parallel, self.share_cores = first.parallel, first.share_cores
         self.window_statistics = any(network.window_statistics for network in self.networks)
 
@@ -79,7 +79,7 @@ class Averaged:
             seen = turn(_scale(images, scale), view)
             for network in self.networks:
                 logits = self._resize(turn_back(network(seen), view), (images.shape[2], images.shape[3]))
-                yield self.probabilities(logits) if self.average == "probabilities" else logits
+                yield self.compute_probabilities(logits) if self.average == "probabilities" else logits
 
     def _resize(self, logits: "Array", size: tuple[int, int]) -> "Array":
         if tuple(logits.shape[2:]) == size:

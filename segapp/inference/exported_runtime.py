@@ -1,4 +1,4 @@
-"""Exported networks run without torch: through ONNX Runtime or OpenVINO, their logits numpy arrays."""
+"""Runs exported networks without torch: through ONNX Runtime or OpenVINO; logits are numpy arrays."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ HINTS = {"32-true": "f32", "bf16-mixed": "bf16", "16-mixed": "f16"}
 """OpenVINO's names; left alone it chooses bf16 by itself where the processor has it."""
 
 BRANCHES = frozenset({"If", "Loop", "Scan", "SequenceMap", "TensorIterator"})
-"""Operators that run a graph of their own, some of them any number of times."""
+"""Operators that run an inner graph, some of them any number of times."""
 
 FOLDED, LARGEST_CONSTANT = "optimization.constant_folding_max_output_size_in_bytes", 2**28
 """ONNX Runtime computes constants while it loads a network, but none beyond so many bytes."""
@@ -27,9 +27,9 @@ CONVERTED = 16
 
 
 class NumpyRuntime:
-    """What all runtimes whose logits are numpy arrays share."""
+    """The base class of runtimes whose logits are numpy arrays."""
 
-    window_statistics = False  # only the network's maker knows: a bundle says so
+    window_statistics = False  # unknown from the graph; a bundle records it
     parallel = 1
 
     def share_cores(self) -> None:
@@ -47,7 +47,7 @@ class NumpyRuntime:
         """Return the array itself."""
         return array
 
-    def indices(self, logits: np.ndarray) -> np.ndarray:
+    def compute_indices(self, logits: np.ndarray) -> np.ndarray:
         """Return (K, h, w) → (h, w) uint8, the first of equal logits; class by class, five times faster than argmax."""
         best, largest = np.zeros(logits.shape[1:], np.uint8), logits[0].copy()
         for index in range(1, len(logits)):
@@ -56,7 +56,7 @@ class NumpyRuntime:
             np.maximum(largest, logits[index], out=largest)
         return best
 
-    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+    def compute_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Compute softmax over the classes, (B, K, h, w)."""
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
@@ -67,7 +67,7 @@ class NumpyRuntime:
 
     def sum_confidence(self, logits: np.ndarray) -> float:
         """Return the sum over all pixels of (K, h, w) logits of the largest probability."""
-        return float(self.probabilities(logits[None])[0].max(axis=0).sum(dtype=np.float64))
+        return float(self.compute_probabilities(logits[None])[0].max(axis=0).sum(dtype=np.float64))
 
 
 class OnnxRuntime(NumpyRuntime):
@@ -75,7 +75,7 @@ class OnnxRuntime(NumpyRuntime):
 
     Raises MisuseError when it is damaged, reaches for files beside its folder, or could compute without end.
 
-    Arithmetic is what the file says: float32, or int8 where it was quantised.
+    Arithmetic is that of the file: float32, or int8 where it was quantised.
     """
 
     def __init__(self, path: Path, window_statistics: bool = False) -> None:

@@ -52,10 +52,10 @@ class Runtime(Protocol):
     def to_numpy(self, array: Array) -> np.ndarray:
         """Return the same values in main memory."""
 
-    def indices(self, logits: Array) -> np.ndarray:
+    def compute_indices(self, logits: Array) -> np.ndarray:
         """Return (K, h, w) → (h, w) uint8: the class of the largest logit, the first of several equal ones."""
 
-    def probabilities(self, logits: Array) -> Array:
+    def compute_probabilities(self, logits: Array) -> Array:
         """Compute softmax over the classes, (B, K, h, w) → (B, K, h, w)."""
 
     def log(self, probabilities: Array) -> Array:
@@ -118,12 +118,12 @@ class TorchRuntime:
         """Return the same values in main memory."""
         return array.cpu().numpy()
 
-    def indices(self, logits: Tensor) -> np.ndarray:
+    def compute_indices(self, logits: Tensor) -> np.ndarray:
         """Return (K, h, w) → (h, w) uint8."""
         best = logits.max(dim=0).indices  # on a CPU ten times faster than argmax
         return best.to(torch.uint8).cpu().numpy()
 
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
         """Compute softmax over the classes, (B, K, h, w)."""
         return logits.softmax(dim=1)
 

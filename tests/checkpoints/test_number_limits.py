@@ -2,7 +2,7 @@
 
 import pytest
 
-from segapp.checkpoints.number_limits import require_modest, require_modest_batch
+from segapp.checkpoints.number_limits import require_small_batch, require_within_limit
 from segapp.checkpoints.roles import LOSS, NETWORK, SOURCE, TRANSFORM
 from segapp.errors import MisuseError
 
@@ -21,7 +21,7 @@ from segapp.errors import MisuseError
 )
 def test_a_number_beyond_its_bound_is_refused_by_its_place(value, role, place):
     with pytest.raises(MisuseError, match=place):
-        require_modest(value, role, place)
+        require_within_limit(value, role, place)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_a_number_beyond_its_bound_is_refused_by_its_place(value, role, place):
     ],
 )
 def test_honest_numbers_pass(value, role, place):
-    require_modest(value, role, place)
+    require_within_limit(value, role, place)
 
 
 def test_a_batch_has_a_bound_of_its_own():
-    require_modest_batch({"batch_size": 64, "crop": [1024, 1024], "resize": None})
+    require_small_batch({"batch_size": 64, "crop": [1024, 1024], "resize": None})
     for section in ({"batch_size": 8, "crop": 8192}, {"batch_size": 4096, "resize": [512, 512]}):
         with pytest.raises(MisuseError, match=r"--data\.batch_size"):
-            require_modest_batch(section)
+            require_small_batch(section)

@@ -35,7 +35,7 @@ class Size:
     ],
 )
 def test_members_are_those_of_unions(kind, expected):
-    assert list(types.members(kind)) == expected
+    assert list(types.list_members(kind)) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_members_are_those_of_unions(kind, expected):
     ],
 )
 def test_elements_are_those_of_lists(kind, expected):
-    assert types.elements(kind) == expected
+    assert types.list_element_types(kind) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_elements_are_those_of_lists(kind, expected):
     ],
 )
 def test_a_mapping_has_the_types_of_its_values(kind, value, expected):
-    assert types.named(kind, value) == expected
+    assert types.find_value_types(kind, value) == expected
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_texts_are_choices_paths_or_free():
 
 
 def test_objects_are_of_a_class_or_of_what_a_callable_makes():
-    assert list(types.made(nn.Module | None)) == [nn.Module]
-    assert list(types.made(Callable[[int], nn.Module] | nn.ReLU)) == [nn.Module, nn.ReLU]
-    assert list(types.made(list[nn.Module])) == []
+    assert list(types.list_made_classes(nn.Module | None)) == [nn.Module]
+    assert list(types.list_made_classes(Callable[[int], nn.Module] | nn.ReLU)) == [nn.Module, nn.ReLU]
+    assert list(types.list_made_classes(list[nn.Module])) == []
 
 
 @pytest.mark.parametrize(

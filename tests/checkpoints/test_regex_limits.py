@@ -62,6 +62,6 @@ def test_the_longest_that_is_taken_ends_soon():
 def test_a_group_of_a_checkpoint_is_checked():
     settings = {**FOLDER, "init_args": {**FOLDER["init_args"], "group": "((?:.+)+)+#"}}
     with pytest.raises(MisuseError, match="group"):
-        Review().part(settings, [SOURCE], "data.source")
+        Review().check_part(settings, [SOURCE], "data.source")
     settings["init_args"]["group"] = r"(patient\d+)"
-    assert Review().part(settings, [SOURCE], "data.source")["init_args"]["group"] == r"(patient\d+)"
+    assert Review().check_part(settings, [SOURCE], "data.source")["init_args"]["group"] == r"(patient\d+)"

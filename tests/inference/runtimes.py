@@ -34,10 +34,10 @@ class LocalRuntime:
     def to_numpy(self, array):
         return array
 
-    def indices(self, logits):
+    def compute_indices(self, logits):
         return logits.argmax(0).astype(np.uint8)
 
-    def probabilities(self, logits):
+    def compute_probabilities(self, logits):
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
 
@@ -45,4 +45,4 @@ class LocalRuntime:
         return np.log(np.maximum(probabilities, 1e-30))
 
     def sum_confidence(self, logits):
-        return float(self.probabilities(logits[None])[0].max(axis=0).sum(dtype=np.float64))
+        return float(self.compute_probabilities(logits[None])[0].max(axis=0).sum(dtype=np.float64))

@@ -82,7 +82,7 @@ def test_a_network_that_is_equivariant_gives_exactly_its_own_classes(average):
     if average == "logits":
         assert (once == often).all()  # eight equal numbers, added and divided by eight
     assert (once.argmax(1) == often.argmax(1)).all()
-    assert np.allclose(network.probabilities(often), network.probabilities(once), atol=1e-6)
+    assert np.allclose(network.compute_probabilities(often), network.compute_probabilities(once), atol=1e-6)
 
 
 def test_logits_are_the_mean_over_views():
@@ -94,8 +94,8 @@ def test_logits_are_the_mean_over_views():
 def test_probabilities_are_the_mean_over_networks():
     one, two = Pixelwise(1), Pixelwise(5)
     together = Averaged([one, two], [(0, False)], (1.0,), "probabilities")(images())
-    expected = (one.probabilities(one(images())) + two.probabilities(two(images()))) / 2
-    assert np.allclose(one.probabilities(together), expected, atol=1e-6)
+    expected = (one.compute_probabilities(one(images())) + two.compute_probabilities(two(images()))) / 2
+    assert np.allclose(one.compute_probabilities(together), expected, atol=1e-6)
 
 
 def test_a_probability_of_zero_stays_finite():

@@ -38,11 +38,11 @@ def test_numpy_computes_what_torch_does():
     logits = np.random.default_rng(0).normal(0, 5, (2, 4, 6, 5)).astype(np.float32)
     logits[0, 2] = logits[0, 1]  # equal logits
     runtime, reference = NumpyRuntime(), torch.from_numpy(logits)
-    assert runtime.probabilities(logits) == pytest.approx(reference.softmax(1).numpy(), abs=1e-6)
+    assert runtime.compute_probabilities(logits) == pytest.approx(reference.softmax(1).numpy(), abs=1e-6)
     for one, expected in zip(logits, reference, strict=True):
-        assert (runtime.indices(one) == expected.argmax(0).numpy()).all()
+        assert (runtime.compute_indices(one) == expected.argmax(0).numpy()).all()
         assert runtime.sum_confidence(one) == pytest.approx(expected.softmax(0).amax(0).sum().item(), rel=1e-6)
-    assert runtime.indices(logits[0]).dtype == np.uint8
+    assert runtime.compute_indices(logits[0]).dtype == np.uint8
     assert np.isfinite(runtime.log(np.array([0.0, 1.0], np.float32))).all()
     copied = runtime.array(logits)
     copied += 1

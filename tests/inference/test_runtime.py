@@ -49,14 +49,14 @@ def test_fp32_stays_fp32_inside_anothers_autocast():
 
 def test_the_first_of_equal_logits_wins():
     logits = torch.tensor([[[0.0, 1.0]], [[0.0, 1.0]], [[-1.0, 2.0]]])
-    found = TorchRuntime(nn.Identity()).indices(logits)
+    found = TorchRuntime(nn.Identity()).compute_indices(logits)
     assert found.dtype == np.uint8
     assert found.tolist() == [[0, 2]]
 
 
 def test_indices_are_the_largest_logits():
     logits = torch.from_numpy(np.random.default_rng(0).normal(size=(255, 9, 7)).astype(np.float32))
-    assert (TorchRuntime(nn.Identity()).indices(logits) == logits.numpy().argmax(0)).all()
+    assert (TorchRuntime(nn.Identity()).compute_indices(logits) == logits.numpy().argmax(0)).all()
 
 
 def test_precision_falls_back_to_fp32_where_the_device_cannot(monkeypatch):

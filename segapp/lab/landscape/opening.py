@@ -11,7 +11,7 @@ from torch import nn
 from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, load_checkpoint, read_checkpoint, select_weights
 from segapp.checkpoints.roles import LOSS
-from segapp.checkpoints.trust import Review, arguments_of
+from segapp.checkpoints.trust import Review, resolve_parameters
 from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
 from segapp.inference.runtime import choose_device
@@ -99,9 +99,9 @@ def _open_data(
         build_source(request.data, given) if request.data else build_source(request.checkpoint, own, request.allowed)
     )
     names = ("batch_size", "crop", "resize", "crops_per_image", "seed")
-    kinds = {name: parameter.annotation for name, parameter in arguments_of(SegmentationDataModule).items()}
+    kinds = {name: parameter.annotation for name, parameter in resolve_parameters(SegmentationDataModule).items()}
     try:
-        plain = Review().arguments({key: data[key] for key in names if key in data}, kinds, "data")
+        plain = Review().check_arguments({key: data[key] for key in names if key in data}, kinds, "data")
     except MisuseError as error:
         raise MisuseError(f"{request.data or request.checkpoint}: {error}") from error
     module = SegmentationDataModule(source, **plain)
