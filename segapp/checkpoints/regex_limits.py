@@ -12,6 +12,9 @@ REPEATS = 4
 CHOICES = 8
 """Parts that are optional, or have alternatives: each may double the time."""
 
+VERBOSE = re.compile(r"\(\?[a-zA-Z]*x")
+"""The flag by which blanks and comments stand for nothing, also between a group and its repeat."""
+
 TOKEN = re.compile(r"(?s)\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[:=!P<#]*|\)?[*+]|\)?\{\d*,?\d*\}|\?|\|")
 
 
@@ -25,8 +28,8 @@ def require_simple(pattern: str, place: str) -> None:
     groups = [token for token in tokens if token[0] == ")"]
     repeats = [token for token in tokens if token[-1] in "*+" or "," in token]
     choices = [token for token in tokens if token in "?|"]
-    if groups or len(pattern) > LONGEST or len(repeats) > REPEATS or len(choices) > CHOICES:
+    if groups or VERBOSE.search(pattern) or len(pattern) > LONGEST or len(repeats) > REPEATS or len(choices) > CHOICES:
         raise MisuseError(
-            f"{place}: {pattern[:80]!r} could take very long to match; a file's settings may repeat no group, and "
-            f"have {REPEATS} repeats and {CHOICES} choices.{suggest_option(place)}"
+            f"{place}: {pattern[:80]!r} could take very long to match; a file's settings may repeat no group, use no "
+            f"verbose flag, and have {REPEATS} repeats and {CHOICES} choices.{suggest_option(place)}"
         )

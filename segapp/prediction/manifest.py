@@ -126,7 +126,10 @@ class Manifest:
         A folder that does not exist was moved, or belongs to another host.
         """
         known = self.rows[row.image]
-        return known.folder != row.folder and (self._output / known.folder).is_dir()
+        try:
+            return known.folder != row.folder and (self._output / known.folder).is_dir()
+        except OSError:  # a name that no file can have
+            return False
 
     def find_foreign_rows(self, model: str) -> list[Row]:
         """Find the rows whose files another model wrote, or this model with other settings."""

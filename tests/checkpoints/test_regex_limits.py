@@ -44,6 +44,8 @@ def test_usual_expressions_are_taken(pattern):
         r"[\]](.+)+#",
         r"[]a](.+)+#",
         "(\\\n.+)+#",
+        r"(?x)((?: .+ ) +) +\#",
+        "(?i-s:(?ix:(.+) # as above\n + ))#",
     ],
 )
 def test_expressions_that_take_very_long_are_refused(pattern):

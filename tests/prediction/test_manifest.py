@@ -218,3 +218,10 @@ def test_a_manifest_without_ends_of_line_is_not_read_into_memory(task, tmp_path,
     os.truncate(tmp_path / "manifest.csv", 2**40)
     with pytest.raises(MisuseError, match=r"manifest\.csv"):
         Manifest(tmp_path)
+
+
+def test_a_folder_whose_name_no_file_can_have_does_not_exist(task, tmp_path):
+    begun = make_row(task, tmp_path / "out", "m")
+    Manifest(tmp_path / "out").add(replace(begun, folder="a" * 300))
+    known = Manifest(tmp_path / "out")
+    assert known.is_ours(replace(begun, folder="."))
