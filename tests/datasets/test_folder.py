@@ -76,8 +76,6 @@ def test_groups_stay_together_and_excluded_images_stay_out(tmp_path: Path) -> No
         ({"masks": "masks/{stem}.json"}, "JSON annotations.* are not read"),
         ({"images": "{spilt}"}, r"\{spilt\} is not one of the placeholders .*\{split\}"),
         ({"images": "/images"}, "write it relative to root"),
-        ({"group": "("}, "is not a regular expression"),
-        ({"group": "a"}, "needs one pair of parentheses"),
         ({"split": Fraction(0.0, 0.0), "exclude": ["*"]}, "leaves no image of 5"),
     ],
 )
@@ -85,17 +83,3 @@ def test_sentences(tmp_path: Path, settings: dict[str, Any], sentence: str) -> N
     pairs(tmp_path)
     with pytest.raises(MisuseError, match=sentence):
         names(folder(tmp_path, **settings))
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"classes": ["one"]}, r"2 to 255 names are needed, got 1"),
-        ({"classes": ["a", "a"]}, "'a' is there twice"),
-        ({"background": 2}, r"background=2 is not one of 0 … 1"),
-        ({"palette": [(0, 0, 300), (0, 0, 0)]}, "three numbers 0 … 255"),
-    ],
-)
-def test_wrong_settings(tmp_path: Path, settings: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(MisuseError, match=sentence):
-        Folder(tmp_path, **{"classes": CLASSES, **settings})

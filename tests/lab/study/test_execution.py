@@ -20,4 +20,4 @@ def test_an_interruption_is_reported_and_not_raised(monkeypatch, capsys):
 
     monkeypatch.setattr(execution, "run_all", interrupt)
     assert not execution.run_jobs([], Path("runs/x"), 1, None)
-    assert "continues" in capsys.readouterr().out
+    assert "resume" in capsys.readouterr().out
