@@ -1,9 +1,17 @@
 """Data sets: which images and masks there are, how they are divided and how masks are written."""
 
+from segapp.datasets.annotations.coco import Coco
+from segapp.datasets.annotations.cvat import Cvat
+from segapp.datasets.annotations.label_studio import LabelStudio
+from segapp.datasets.annotations.labelme import LabelMe
+from segapp.datasets.annotations.qupath import QuPath
+from segapp.datasets.annotations.supervisely import Supervisely
+from segapp.datasets.annotations.via import Via
+from segapp.datasets.annotations.yolo import Yolo
 from segapp.datasets.cells import Cells
 from segapp.datasets.folder import Folder
 from segapp.datasets.masks.colours import Colours
-from segapp.datasets.masks.encoding import Encoding
+from segapp.datasets.masks.encoding import Encoding, PixelEncoding
 from segapp.datasets.masks.objects import Instances, PerClass
 from segapp.datasets.masks.threshold import Threshold
 from segapp.datasets.masks.values import Indices
@@ -25,9 +33,18 @@ __all__ = [
     "Contiguous",
     "KFold",
     "Encoding",
+    "PixelEncoding",
     "Indices",
     "Colours",
     "Threshold",
     "Instances",
     "PerClass",
+    "Coco",
+    "LabelMe",
+    "Yolo",
+    "Cvat",
+    "LabelStudio",
+    "QuPath",
+    "Supervisely",
+    "Via",
 ]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from segapp.datasets.file_search import FoundImage
 from segapp.datasets.folder import Folder
+from segapp.datasets.masks.encoding import FoundImage
 from segapp.datasets.microscopy import draw_image
 from segapp.datasets.source import SPLITS, SplitName
 from segapp.errors import MisuseError, SegappError

@@ -4,16 +4,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from segapp.datasets.unsupported import UNREAD, explain_unread
+from segapp.datasets.masks.encoding import Encoding, PixelEncoding
+from segapp.datasets.unsupported import ANNOTATIONS, UNREAD, explain_unread
 from segapp.errors import MisuseError
 from segapp.io import find_suffix
 
+NAMED = re.compile(r"\{(name|stem|parent|file)\}")
+"""What makes a pattern one file for each image."""
 WILDCARDS = re.compile(r"[*?\[]")
 PLACEHOLDERS = re.compile(r"\{(\w*)\}")
 
 
-def check_pattern(setting: str, pattern: str, known: set[str]) -> None:
-    """Raise MisuseError unless a pattern is relative, with known placeholders and a format that is read."""
+def check_pattern(setting: str, pattern: str, known: set[str], encoding: type[Encoding]) -> None:
+    """Raise MisuseError unless a pattern is relative, with known placeholders and a format that the encoding reads."""
     unknown = sorted(set(PLACEHOLDERS.findall(pattern)) - known)
     if unknown:
         names = ", ".join(f"{{{name}}}" for name in sorted(known))
@@ -24,8 +27,12 @@ def check_pattern(setting: str, pattern: str, known: set[str]) -> None:
     if mixed := [part for part in parts if "**" in part and part != "**"]:
         raise MisuseError(f"{setting}={pattern!r}: ** stands for folders; write * in {mixed[0]!r}.")
     suffix = Path(pattern).suffix.lower()
-    if suffix in UNREAD:
+    if encoding.reads(Path(f"a{suffix}")):
+        return
+    if suffix in UNREAD or suffix in ANNOTATIONS:
         raise MisuseError(f"{setting}={pattern!r}: {explain_unread(suffix)}.")
+    if encoding.shared and find_suffix(Path(pattern)):
+        raise MisuseError(f"{setting}={pattern!r}: mask {encoding.__name__} reads no images; name its annotations.")
 
 
 def get_fixed_start(pattern: str) -> str:
@@ -56,16 +63,16 @@ def to_glob(pattern: str) -> str:
     return re.sub(r"\*\*/(\*\*/)+", "**/", "/".join(parts))
 
 
-def extend_to_files(pattern: str) -> list[str]:
+def extend_to_files(pattern: str, encoding: type[Encoding] = PixelEncoding) -> list[str]:
     """Extend a pattern that ends in a folder by the image's name, or by all files where each image has a folder."""
     last = Path(pattern).name
-    if WILDCARDS.search(last) or find_suffix(Path(last)):
+    if WILDCARDS.search(last) or encoding.reads(Path(last)):
         return [pattern]
     pattern = pattern.rstrip("/")
     if "{name}" in last or "{stem}" in last:
         return [f"{pattern}.*", f"{pattern}/*"]
     own = any(f"{{{word}}}" in pattern for word in ("name", "stem", "parent"))
-    return [f"{pattern}/*" if own else f"{pattern}/{{name}}.*"]
+    return [f"{pattern}/*" if own else f"{pattern}/{encoding.file_name}"]
 
 
 def fill_pattern(pattern: str, values: dict[str, str], escape: Callable[[str], str]) -> str:

@@ -6,11 +6,11 @@ import os
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from segapp.datasets.file_patterns import (
+    NAMED,
     WILDCARDS,
     check_pattern,
     compile_pattern,
@@ -20,34 +20,10 @@ from segapp.datasets.file_patterns import (
     separate_parents,
     to_glob,
 )
-from segapp.datasets.masks.encoding import MaskFile
+from segapp.datasets.masks.encoding import Encoding, FoundImage, MaskFile, PixelEncoding
 from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.errors import MisuseError
-from segapp.io import FilePart, find_suffix, list_suffixes, remove_suffix, walk_folders
-
-
-@dataclass(frozen=True)
-class FoundImage:
-    """One image file, and the values that fill the placeholders of its masks' pattern."""
-
-    path: Path
-    name: str
-    """Unique: relative to the fixed start of the images' pattern, without suffix."""
-    mask_name: str
-    """Value of `{name}` in the masks' pattern: that of the images' pattern, else the path inside their folder."""
-    split: str | None
-    part: str = ""
-    """Which slice of the file; empty for a file that is one image."""
-
-    @property
-    def file(self) -> FilePart:
-        """The address of the image."""
-        return FilePart(self.path, self.part)
-
-    @property
-    def file_name(self) -> str:
-        """The name of the file that holds the image: that of all its slices."""
-        return self.name.removesuffix(f"/{self.part}") if self.part else self.name
+from segapp.io import find_suffix, list_suffixes, remove_suffix, walk_folders
 
 
 def find_images(root: Path, pattern: str) -> list[FoundImage]:
@@ -55,7 +31,7 @@ def find_images(root: Path, pattern: str) -> list[FoundImage]:
 
     Raises MisuseError when there is none.
     """
-    check_pattern("images", pattern, {"split", "name"})
+    check_pattern("images", pattern, {"split", "name"}, PixelEncoding)  # type: ignore[type-abstract]  # not made
     require_folder(root)
     fixed = root / get_fixed_start(pattern)
     require_folder(fixed)
@@ -81,13 +57,29 @@ def find_images(root: Path, pattern: str) -> list[FoundImage]:
 
 
 class MaskPattern:
-    """Finds the masks of an image; directories are listed once."""
+    """Finds the masks of an image; directories are listed once.
 
-    def __init__(self, root: Path, pattern: str, classes: Sequence[str]) -> None:
-        check_pattern("masks", pattern, {"split", "name", "stem", "parent", "class"})
-        require_folder(root / get_fixed_start(pattern), root)
+    Args:
+        root: The folder that the pattern is relative to.
+        pattern: The setting `masks`.
+        classes: What `{class}` stands for.
+        encoding: Says which files are masks. Default: images.
+    """
+
+    def __init__(
+        self, root: Path, pattern: str, classes: Sequence[str], encoding: type[Encoding] = PixelEncoding
+    ) -> None:
+        check_pattern("masks", pattern, {"split", "name", "stem", "parent", "file", "class"}, encoding)
         self.root, self.classes, self.pattern = root, classes, pattern
-        self._patterns = extend_to_files(separate_parents(pattern))
+        self.is_shared = encoding.shared and encoding.reads(Path(pattern)) and not NAMED.search(pattern)
+        self._reads = encoding.reads
+        start = root / get_fixed_start(pattern)
+        if self.is_shared and start == root / pattern:
+            require_folder(start.parent, root)
+            _require_file(start)
+        else:
+            require_folder(start, root)
+        self._patterns = extend_to_files(separate_parents(pattern), encoding)
         self._listings: dict[Path, list[str]] = {}
 
     def find_files(self, image: FoundImage) -> list[MaskFile]:
@@ -106,7 +98,7 @@ class MaskPattern:
     def find_all_files(self) -> set[Path]:
         """Return every file that may be some image's mask."""
         every = (to_glob(filled) for _, filled in self._fill_patterns({}, glob.escape))
-        return {p for filled in every for p in _find_matches(self.root, filled) if _is_image(p) and p.is_file()}
+        return {p for filled in every for p in _find_matches(self.root, filled) if self._reads(p) and p.is_file()}
 
     def _fill_patterns(self, values: dict[str, str], escape: Callable[[str], str]) -> Iterator[tuple[str | None, str]]:
         for name in self.classes if "{class}" in self.pattern else [None]:
@@ -117,7 +109,7 @@ class MaskPattern:
     def _find_matching(self, pattern: str) -> list[Path]:
         folder, _, last = pattern.rpartition("/")
         if WILDCARDS.search(folder.replace("[[]", "").replace("[?]", "").replace("[*]", "")):
-            return [path for path in _find_matches(self.root, pattern) if _is_image(path)]
+            return [path for path in _find_matches(self.root, pattern) if self._reads(path)]
         directory = self.root / re.sub(r"\[([*?\[])\]", r"\1", folder)
         return [directory / name for name in self._iterate_listing(directory, last)]
 
@@ -130,7 +122,7 @@ class MaskPattern:
         for name in names[bisect_left(names, start) :]:
             if not name.startswith(start):
                 return
-            if _is_match(name, pattern):
+            if self._reads(Path(name)) and _is_match(name, pattern):
                 yield name
 
 
@@ -166,7 +158,13 @@ def _format_suffixes() -> str:
 
 def _get_placeholder_values(image: FoundImage) -> dict[str, str]:
     parent, _, stem = image.mask_name.rpartition("/")
-    return {"name": image.mask_name, "stem": stem, "parent": parent, "split": image.split or ""}
+    return {
+        "name": image.mask_name,
+        "stem": stem,
+        "parent": parent,
+        "file": image.path.name,
+        "split": image.split or "",
+    }
 
 
 def _get_mask_name(values: dict[str, str | None]) -> str:
@@ -183,16 +181,20 @@ def _walk_files(folder: Path) -> Iterator[Path]:
         yield from (directory / name for name in names)
 
 
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise MisuseError(f"{path}: there is no such file; {path.parent} holds: {_list_folder(path.parent)}.")
+
+
 def _is_image(path: Path) -> bool:
-    return bool(find_suffix(path)) and not path.name.startswith(".")
+    return PixelEncoding.reads(path)
 
 
 def _is_match(name: str, pattern: str) -> bool:
-    path = Path(name)
-    if not _is_image(path):
-        return False
     if pattern.endswith(".*"):  # 'a.*' is a.png, not a.b.png, which belongs to the image a.b
-        return fnmatchcase(remove_suffix(path).name, pattern.removesuffix(".*"))
+        path = Path(name)
+        stem = remove_suffix(path).name if find_suffix(path) else path.stem
+        return fnmatchcase(stem, pattern.removesuffix(".*"))
     return fnmatchcase(name, pattern)
 
 

@@ -1,6 +1,6 @@
 """A data set of images and masks in a folder, in any layout."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain
@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from segapp.datasets.channel_conversion import report_converted
-from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
+from segapp.datasets.file_search import MaskPattern, find_images
 from segapp.datasets.folder_settings import check_classes, check_palette, compile_group
-from segapp.datasets.masks.encoded_mask import EncodedMask
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.encoding import Encoding, FoundImage, Labels
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
 from segapp.datasets.problems import Problem, raise_first
@@ -39,7 +38,8 @@ class Folder(Source):
             split's folder, `{name}` for the part of a name that the mask shares, as in images/{name}_training.tif.
         masks: A folder in which masks have their image's name (with any suffix), or a pattern with `{name}`
             (the image's path inside its folder, or what `{name}` of `images` stands for), `{stem}` (its last part),
-            `{parent}` (the part before), `{split}`, `{class}`, *; it may match several files per image.
+            `{parent}` (the part before), `{file}` (the image's file name), `{split}`, `{class}`, *; it may match
+            several files per image. Annotations of all images may be in one file, as `train/annotations.json`.
         split: How images are divided into train, val and test. Default: by folder if `images` has `{split}`,
             else a random fifth for val.
         mask: How masks are written. Default: class indices.
@@ -119,7 +119,7 @@ class Folder(Source):
             return
         found = [*self._find_name_problems(), *self._pairing.find_problems(names)]
         yield from found
-        if not found:
+        if all(problem.severity == "warning" for problem in found):
             try:
                 _ = self._items
             except SegappError as error:
@@ -134,7 +134,7 @@ class Folder(Source):
         try:
             paired = self._pairing.find_masks(self.item_names())
             alone = {name: files for name, files in paired.items() if len(files) == 1 or (files and self.mask.several)}
-            return {"train": self._make_items(alone)}
+            return {"train": self._make_items(list(alone))}
         except SegappError:
             return {}
 
@@ -163,7 +163,7 @@ class Folder(Source):
     def _found(self) -> dict[str, FoundImage]:
         """Every image by its name, in natural order."""
         images = find_images(self.root, self.images)
-        masks = MaskPattern(self.root, self.masks, self.classes).find_all_files()
+        masks = self._mask_pattern.find_all_files()
         if len(masks) < len(images):  # images and masks may share a folder
             images = [image for image in images if image.path not in masks]
         found: dict[str, FoundImage] = {}
@@ -181,11 +181,11 @@ class Folder(Source):
 
     def select(self, names: Sequence[str]) -> list[Item]:
         """Return the items of these names, whatever the split; MisuseError where one has no mask."""
-        return self._make_items(self._pairing.require_masks(names))
+        return self._make_items(list(self._pairing.require_masks(names)))
 
-    def _make_items(self, masks: Mapping[str, list[MaskFile]]) -> list[Item]:
-        """Return the items of images with their mask files."""
-        names, labels = list(masks), Labels(self.classes, self.background or 0)
+    def _make_items(self, names: Sequence[str]) -> list[Item]:
+        """Return the items of images with mask files; those without an annotation in them are left out."""
+        masks = self.mask.open_masks(names, self._pairing.files, self._labels)
         if self._channels is None:
             files = {self._found[name].path: self._found[name].file for name in names}
             report_converted(list(files.values()), Image(self._first).shape[2], self._first)
@@ -194,9 +194,10 @@ class Folder(Source):
                 name,
                 self._find_group(name),
                 open_image(self._found[name].file, self.channels, self.intensity, self.neighbours),
-                EncodedMask(masks[name], self.mask, labels),
+                masks[name],
             )
             for name in names
+            if name in masks
         ]
 
     @cached_property
@@ -221,8 +222,15 @@ class Folder(Source):
 
     @cached_property
     def _pairing(self) -> Pairing:
-        pattern = MaskPattern(self.root, self.masks, self.classes)
-        return Pairing(self._found, self.images, pattern, self.mask.several)
+        return Pairing(self._found, self.images, self._mask_pattern, self.mask, self._labels)
+
+    @cached_property
+    def _mask_pattern(self) -> MaskPattern:
+        return MaskPattern(self.root, self.masks, self.classes, type(self.mask))
+
+    @property
+    def _labels(self) -> Labels:
+        return Labels(self.classes, self.background or 0)
 
     def _is_excluded(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.exclude)

@@ -1,10 +1,11 @@
 """Pair images with their masks, and check that every image has a mask and every mask an image."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
-from segapp.datasets.file_search import FoundImage, MaskPattern
-from segapp.datasets.masks.encoding import MaskFile
+from segapp.datasets.file_search import MaskPattern
+from segapp.datasets.masks.encoding import Encoding, FoundFiles, FoundImage, Labels, MaskFile, PixelEncoding
 from segapp.datasets.pairing_advice import describe_missing_masks
 from segapp.datasets.problems import Problem, raise_first
 from segapp.datasets.volume_slices import find_volume_problems
@@ -19,11 +20,25 @@ class Pairing:
         found: Every image by its name.
         images: The pattern they were found by.
         pattern: Finds the masks.
-        several: Whether one image may have several.
+        encoding: What the masks hold.
+        labels: The classes.
     """
 
-    def __init__(self, found: Mapping[str, FoundImage], images: str, pattern: MaskPattern, several: bool) -> None:
-        self.found, self.images, self.pattern, self.several = found, images, pattern, several
+    def __init__(
+        self,
+        found: Mapping[str, FoundImage],
+        images: str,
+        pattern: MaskPattern,
+        encoding: Encoding,
+        labels: Labels,
+    ) -> None:
+        self.found, self.images, self.pattern = found, images, pattern
+        self.encoding, self.labels = encoding, labels
+
+    @cached_property
+    def files(self) -> FoundFiles:
+        """Every image of the data set with the files of its mask."""
+        return FoundFiles(self.found, self.find_masks(list(self.found)), self.pattern.is_shared)
 
     def require_masks(self, names: Sequence[str]) -> dict[str, list[MaskFile]]:
         """Return the mask files of each image; MisuseError unless every image has some, and every mask an image."""
@@ -41,11 +56,14 @@ class Pairing:
 
     def _check_masks(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
         yield from self._find_missing_masks(masks)
-        if not self.several:
+        if not self.encoding.several:
             yield from self._find_several_masks(masks)
         yield from self._find_missing_images()
-        yield from self._find_claimed_twice(masks)
-        yield from find_volume_problems((self.found[name] for name in masks), self.pattern)
+        if not self.pattern.is_shared:
+            yield from self._find_claimed_twice(masks)
+        if isinstance(self.encoding, PixelEncoding):
+            yield from find_volume_problems((self.found[name] for name in masks), self.pattern)
+        yield from self.encoding.find_problems([name for name, own in masks.items() if own], self.files, self.labels)
 
     def _find_missing_masks(self, masks: Mapping[str, list[MaskFile]]) -> Iterator[Problem]:
         without = [self.found[name] for name, files in masks.items() if not files]
@@ -84,7 +102,7 @@ class Pairing:
                     yield Problem("name", message, file.path, "masks")
 
     def _find_missing_images(self) -> Iterator[Problem]:
-        known = {file.path for image in self.found.values() for file in self.pattern.find_files(image)}
+        known = {file.path for files in self.files.masks.values() for file in files}
         known |= {image.path for image in self.found.values()}
         orphans = sorted(self.pattern.find_all_files() - known)
         names = [str(path.relative_to(self.pattern.root)) for path in orphans]

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from segapp.datasets.file_patterns import get_fixed_start
-from segapp.datasets.file_search import FoundImage, MaskPattern
+from segapp.datasets.file_search import MaskPattern
+from segapp.datasets.masks.encoding import FoundImage
 from segapp.datasets.unsupported import explain_unread
 from segapp.io import find_suffix, remove_suffix, walk_folders
 

@@ -1,4 +1,4 @@
-"""Annotation formats that segapp does not read, and the messages that name them."""
+"""Files that are no images of masks: annotations and the setting that reads them, and what is not read."""
 
 from itertools import islice
 from pathlib import Path
@@ -6,44 +6,54 @@ from pathlib import Path
 from segapp.io import walk_folders
 from segapp.system.regular_files import describe_irregular
 
+ANNOTATIONS = {
+    ".json": "annotations in JSON are read with mask segapp.datasets.Coco, LabelMe, LabelStudio, Supervisely or Via",
+    ".geojson": "annotations in GeoJSON are read with mask segapp.datasets.QuPath, in pixels of the image",
+    ".xml": "annotations in XML are read with mask segapp.datasets.Cvat, if exported as 'CVAT for images 1.1'",
+    ".txt": "polygons of YOLO are read with mask segapp.datasets.Yolo",
+}
+"""Suffix of an annotation file → how it is read."""
+
 UNREAD = {
-    ".json": "JSON annotations, such as those of COCO and labelme,",
-    ".geojson": "GeoJSON annotations",
-    ".xml": "XML annotations, such as those of Pascal VOC and CVAT,",
     ".mat": "MATLAB files",
     ".npy": "NumPy arrays",
     ".npz": "NumPy arrays",
     ".svg": "SVG drawings",
 }
-"""Suffix of an annotation file → its format."""
+"""Suffix of a file that is not read → its format."""
 
 KEYS = {
-    '"shapes"': "labelme",
-    '"annotations"': "COCO",
-    '"FeatureCollection"': "GeoJSON",
+    '"shapes"': ("LabelMe", "LabelMe"),
+    '"classTitle"': ("Supervisely", "Supervisely"),
+    '"region_attributes"': ("the VGG Image Annotator", "Via"),
+    '"FeatureCollection"': ("QuPath, or other GeoJSON,", "QuPath"),
+    '"from_name"': ("Label Studio", "LabelStudio"),
+    '"annotations"': ("COCO", "Coco"),
 }
-"""Key in the first bytes of a JSON file → the tool that wrote it."""
+"""Key in the first bytes of a JSON file → the tool that wrote it, and the class that reads it."""
 HEAD_BYTES = 2**16
 
 MAX_FOLDERS = 50  # searched for annotations
 
 
 def explain_unread(suffix: str) -> str:
-    """Return why a file of this suffix is no mask; empty for other suffixes."""
-    what = UNREAD.get(suffix)
-    return f"{what} are not read: convert them to masks, PNG files in which every pixel holds its class" if what else ""
+    """Return how a file of this suffix is read, or that it is not; empty for other suffixes."""
+    if suffix in UNREAD:
+        return f"{UNREAD[suffix]} are not read: convert them to masks, PNG files in which every pixel holds its class"
+    return ANNOTATIONS.get(suffix, "")
 
 
 def describe_annotations(folder: Path) -> str:
     """Return a message about the first JSON annotations in a folder, with a space before it; empty without any."""
     for folder_path, names in islice(walk_folders(folder), MAX_FOLDERS):
         name = next((name for name in names if name.lower().endswith((".json", ".geojson"))), None)
-        if name is not None and (tool := _recognise_tool(folder_path / name)):
-            return f" {folder_path / name} holds annotations of {tool}. {explain_unread(Path(name).suffix.lower())}."
+        if name is not None and (found := _recognise_tool(folder_path / name)):
+            path, (tool, kind) = folder_path / name, found
+            return f" {path} holds annotations of {tool}: name it in `masks`, with mask segapp.datasets.{kind}."
     return ""
 
 
-def _recognise_tool(path: Path) -> str | None:
+def _recognise_tool(path: Path) -> tuple[str, str] | None:
     if describe_irregular(path) is not None:
         return None
     try:

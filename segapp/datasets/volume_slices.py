@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from segapp.datasets.file_search import FoundImage, MaskPattern
+from segapp.datasets.file_search import MaskPattern
+from segapp.datasets.masks.encoding import FoundImage
 from segapp.datasets.problems import Problem
 from segapp.errors import SegappError
 from segapp.io import FilePart, explain_unlike_volumes, list_slices

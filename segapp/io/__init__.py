@@ -16,6 +16,7 @@ from segapp.io.formats.registry import (
 from segapp.io.image import Image
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
+from segapp.io.outlines import decode_png, draw_outline, read_png_size
 from segapp.io.raw import has_windows, list_parts, list_slices, read_header, read_raw, read_shape, read_window
 from segapp.io.volumes import explain_unlike_volumes, open_image
 from segapp.io.write import (
@@ -32,6 +33,8 @@ __all__ = [
     "MaskLayout",
     "MaskPixels",
     "MaskSink",
+    "decode_png",
+    "draw_outline",
     "explain_errors",
     "explain_unlike_volumes",
     "find_mask_suffix",
@@ -46,6 +49,7 @@ __all__ = [
     "open_mask",
     "read_header",
     "read_mask_window",
+    "read_png_size",
     "read_raw",
     "read_shape",
     "read_table",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from segapp.datasets.file_search import FoundImage, MaskPattern, find_images
+from segapp.datasets.file_search import MaskPattern, find_images
+from segapp.datasets.masks.encoding import FoundImage
 from segapp.errors import MisuseError
 from segapp.io import remove_suffix
 

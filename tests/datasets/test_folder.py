@@ -73,7 +73,7 @@ def test_groups_stay_together_and_excluded_images_stay_out(tmp_path: Path) -> No
         ({"masks": "mask"}, "did you mean 'masks'"),
         ({"masks": "masks/{name}_gt.png"}, r"5 of 5 images have no mask: 0, 1, 2 … and 2 more.*masks/0_gt\.png"),
         ({"images": "**x/*.png"}, r"\*\* stands for folders"),
-        ({"masks": "masks/{stem}.json"}, "JSON annotations.* are not read"),
+        ({"masks": "masks/{stem}.json"}, "annotations in JSON .*Coco"),
         ({"images": "{spilt}"}, r"\{spilt\} is not one of the placeholders .*\{split\}"),
         ({"images": "/images"}, "write it relative to root"),
         ({"split": Fraction(0.0, 0.0), "exclude": ["*"]}, "leaves no image of 5"),

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from segapp.datasets import Instances, PerClass
+from segapp.datasets import Indices, Instances, PerClass
 from segapp.datasets.file_search import MaskPattern, find_images
+from segapp.datasets.masks.encoding import Labels
 from segapp.datasets.pairing import Pairing
 from segapp.errors import MisuseError
 from tests.datasets.folders import GREY, folder, mask_names, names, pairs
@@ -53,7 +54,7 @@ def test_every_image_and_mask_without_a_partner_is_a_problem(tmp_path: Path) -> 
     for name in ("a", "x", "y"):
         save(tmp_path / f"masks/{name}.png", GREY)
     found = {image.name: image for image in find_images(tmp_path, "images")}
-    pairing = Pairing(found, "images", MaskPattern(tmp_path, "masks", ()), several=False)
+    pairing = Pairing(found, "images", MaskPattern(tmp_path, "masks", ()), Indices(), Labels(("a", "b"), 0))
     problems = list(pairing.find_problems(list(found)))
     assert sorted((problem.kind, problem.path.name) for problem in problems if problem.path) == [
         ("image missing", "x.png"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.masks.decision_log import DecisionLog
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.datasets.masks.pixel_checks import require_opaque
 from segapp.datasets.masks.values import INDICES
 from segapp.errors import MisuseError
@@ -18,7 +18,7 @@ CHUNK = 2**16
 """Pixels that are compared with all colours at once."""
 
 
-class Colours(Encoding):
+class Colours(PixelEncoding):
     """The colour is the class: RGB, palette and grey masks; one colour per class name, or a list of several.
 
     Colours, (red, green, blue) in 0 … 255, under the name `ignore` become 255. `transparent` is the class of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.errors import MisuseError
 from segapp.io import has_windows, read_header, read_mask_window, read_shape
 
@@ -17,7 +17,7 @@ FULL_CHECK_PIXELS = 2**22
 class EncodedMask:
     """A mask made of one or several files of one size."""
 
-    def __init__(self, files: Sequence[MaskFile], encoding: Encoding, labels: Labels) -> None:
+    def __init__(self, files: Sequence[MaskFile], encoding: PixelEncoding, labels: Labels) -> None:
         self.files, self.encoding, self.labels = tuple(files), encoding, labels
         self._was_checked = False
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.datasets.masks.palettes import BLACK
 from segapp.datasets.masks.pixel_checks import ignore_missing, list_values, take_one_band
 from segapp.datasets.masks.threshold import BinaryReader
@@ -14,7 +14,7 @@ from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
 
-class Instances(Encoding):
+class Instances(PixelEncoding):
     """Objects of one class: one binary file per object, or one file with a value per object; 0 is no object.
 
     `instance` is the objects' class (default: the first that is not the background); pixels of one object
@@ -45,7 +45,7 @@ class Instances(Encoding):
         return _ignore_missing(mask, pixels)
 
 
-class PerClass(Encoding):
+class PerClass(PixelEncoding):
     """One binary file per class, found by `{class}` in the masks' pattern; a missing file: no such pixels.
 
     Where files overlap, a later class in `order` (default: that of the classes) lies above, and those it does not

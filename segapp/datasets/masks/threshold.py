@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from segapp.datasets.masks.decision_log import DecisionLog
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.datasets.masks.pixel_checks import ignore_missing, require_opaque, take_one_band
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
@@ -15,7 +15,7 @@ SPREAD = 64
 """Difference of red, green and blue, of 255, up to which a pixel counts as grey: JPEG tints edges."""
 
 
-class Threshold(Encoding):
+class Threshold(PixelEncoding):
     """One kind of object in grey masks of JPEG or smoothed origin: brighter than `threshold` is the object.
 
     `above` is the objects' class (default: the first that is not the background), the rest is background. It is logged

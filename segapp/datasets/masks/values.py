@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.masks.encoding import Encoding, Labels, MaskFile
+from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.datasets.masks.palettes import Palettes
 from segapp.datasets.masks.pixel_checks import ignore_missing, list_values, take_one_band
 from segapp.errors import MisuseError
@@ -16,7 +16,7 @@ INDICES = "segapp.datasets.Indices"
 UNKNOWN = -1
 
 
-class Indices(Encoding):
+class Indices(PixelEncoding):
     """The stored value is the class: grey, palette, or TIFF of whole numbers; 255 is ignored.
 
     `values` maps stored values to classes where they differ, such as {0: 0, 255: 1} or {11: 255}. A stored

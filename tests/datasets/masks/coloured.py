@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from segapp.datasets import Encoding
+from segapp.datasets import PixelEncoding
 from segapp.datasets.masks.encoded_mask import EncodedMask
 from segapp.datasets.masks.encoding import Labels, MaskFile
 
@@ -19,7 +19,7 @@ RED = {"background": (0, 0, 0), "a": (255, 0, 0)}
 COLOURED = np.where(TRUTH[..., None] > 0, np.uint8((255, 0, 0)), np.uint8(0))
 
 
-def read(encoding: Encoding, *paths: Path, classes: tuple[str, ...] = ("background", "a")) -> np.ndarray:
+def read(encoding: PixelEncoding, *paths: Path, classes: tuple[str, ...] = ("background", "a")) -> np.ndarray:
     files = [MaskFile(path, "a") for path in paths]
     return EncodedMask(files, encoding, Labels(classes, 0)).read()
 

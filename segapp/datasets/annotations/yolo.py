@@ -1,0 +1,90 @@
+"""YOLO: a text file for each image, with a polygon in fractions of the image on each line."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from segapp.datasets.annotations.annotations import Annotations
+from segapp.datasets.annotations.entry import Entry
+from segapp.datasets.annotations.fields import make_points
+from segapp.datasets.annotations.shapes import Polygons, Shape
+from segapp.errors import MisuseError
+from segapp.system.text_files import read_text
+
+MAX_TEXT = 2**26
+"""Bytes of the file of one image."""
+
+MAX_YAML = 2**20
+FOLDERS_UP = 4
+"""Where data.yaml is looked for: beside the labels, and in the folders above, labels/train being two of them."""
+
+
+class Yolo(Annotations):
+    """Labels of YOLO segmentation: `class x y x y …` on each line, in fractions of the image.
+
+    The names of classes are those of the `names` in data.yaml (data.yml, dataset.yaml) beside the labels or above
+    them; without such a file they are the numbers. Later lines are above earlier ones.
+
+    Args:
+        labels: Name in data.yaml, or number → class of the data set, `ignore`, or null to leave the shapes out. Names
+            that are not listed are classes themselves.
+    """
+
+    suffixes = (".txt",)
+    other_files = ("classes.txt", "labels.txt", "readme.txt", "train.txt", "val.txt", "test.txt")
+
+    def parse(self, path: Path) -> Iterator[Entry]:
+        """Yield the one entry of a file; an empty file is of an image with nothing on it."""
+        names = _find_names(path.parent)
+        shapes: list[Shape] = []
+        skipped: Counter[str] = Counter()
+        for number, line in enumerate(read_text(path, MAX_TEXT).splitlines(), start=1):
+            where = f"{path}: line {number}"
+            words = line.split()
+            if len(words) == 5:
+                skipped["boxes without an outline"] += 1
+            elif words:
+                shapes.append(_read_line(words, names, where))
+        yield Entry("", tuple(shapes), relative=True, skipped=skipped)
+
+
+def _read_line(words: list[str], names: dict[str, str], where: str) -> Polygons:
+    if len(words) < 7 or len(words) % 2 == 0:
+        raise MisuseError(
+            f"{where}: {len(words)} words; a class and three or more points 'x y' are expected "
+            "(five words are the box of an object)."
+        )
+    try:
+        label, values = str(int(words[0])), [float(word) for word in words[1:]]
+    except ValueError as error:
+        raise MisuseError(f"{where}: is not a class number and coordinates ({error}).") from error
+    points = make_points([values[i : i + 2] for i in range(0, len(values), 2)], where)
+    if points.min() < -1 or points.max() > 2:
+        raise MisuseError(f"{where}: a coordinate is {points.max():g}; they are fractions of the image, 0 … 1.")
+    return Polygons(names.get(label, label), ((points,),))
+
+
+def _find_names(folder: Path) -> dict[str, str]:
+    """Return the class names by number; empty where no file beside the labels or above says them."""
+    for place in (folder, *folder.absolute().parents)[:FOLDERS_UP]:
+        for name in ("data.yaml", "data.yml", "dataset.yaml"):
+            if (place / name).is_file():
+                return _read_names(place / name)
+    return {}
+
+
+@lru_cache(maxsize=8)
+def _read_names(path: Path) -> dict[str, str]:
+    try:
+        content = yaml.load(read_text(path, MAX_YAML), yaml.CSafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise MisuseError(f"{path}: not YAML, or damaged ({error}).") from error
+    names = content.get("names") if isinstance(content, dict) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not all(isinstance(name, str | int) for name in names.values()):
+        raise MisuseError(f"{path}: has no 'names' of classes, as {{0: cat, 1: dog}}.")
+    return {str(number): str(name) for number, name in names.items()}
