@@ -1,4 +1,4 @@
-"""The header of an image file, and the geometry of EXIF orientation."""
+"""The header of an image file: its size, its values and their meaning."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,35 +49,9 @@ class Header:
         return (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
 
 
-def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Apply EXIF `orientation` to stored (H, W[, C]) pixels; a view.
-
-    >>> turn_upright(np.array([[1, 2, 3]]), 6).tolist()
-    [[1], [2], [3]]
-    """
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
-
-
-def turn_bright(pixels: np.ndarray, header: Header) -> np.ndarray:
-    """Turn the values of a MinIsWhite file round, so that larger ones are brighter; others stay."""
+def invert_white_is_zero(pixels: np.ndarray, header: Header) -> np.ndarray:
+    """Invert the values of a MinIsWhite file, so that larger ones are brighter; return others unchanged."""
     if not header.white_is_zero or pixels.dtype.kind != "u":
         return pixels
     largest = header.white if pixels.dtype == np.uint8 else np.iinfo(pixels.dtype).max
     return (largest - pixels).astype(pixels.dtype, copy=False)
-
-
-def find_stored_window(header: Header, window: Window) -> Window:
-    """Locate an upright window in the stored pixels; `turn_upright` brings its pixels back."""
-    y, x, h, w = window
-    height, width = header.upright
-    if header.orientation in (2, 3, 6, 7):
-        x = width - x - w
-    if header.orientation in (3, 4, 7, 8):
-        y = height - y - h
-    return (x, y, w, h) if header.orientation >= 5 else (y, x, h, w)

@@ -12,7 +12,7 @@ import numpy as np
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io.file_part import FilePart, as_file_part, read_stamp
-from segapp.io.header import Header, turn_bright
+from segapp.io.header import Header, invert_white_is_zero
 from segapp.io.intensity import Bounds, compute_bounds, scale_values
 from segapp.io.raw import Stamp, find_missing, has_windows, holds_slices, list_parts, read_header, read_window
 from segapp.spec import Intensity
@@ -235,7 +235,7 @@ def _convert_to_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
     """Convert palette indices to colours, packed bits to 0 … 255, and MinIsWhite to its opposite."""
     if header.palette is not None:
         return header.palette[pixels[..., 0]]
-    pixels = turn_bright(pixels, header)
+    pixels = invert_white_is_zero(pixels, header)
     if pixels.dtype == np.uint8 and header.white < 255:
         pixels = pixels * np.uint8(255 // header.white)
     return pixels

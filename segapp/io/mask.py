@@ -7,7 +7,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
-from segapp.io.header import Header, turn_bright
+from segapp.io.header import Header, invert_white_is_zero
 from segapp.io.raw import find_missing, read_header, read_window
 
 
@@ -46,7 +46,7 @@ def read_mask_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> M
     palette = None if header.palette is None else header.palette[:, :3]
     values = stored if header.alpha is None else np.delete(stored, header.alpha, axis=2)
     return MaskPixels(
-        values=turn_bright(values, header),
+        values=invert_white_is_zero(values, header),
         largest=_find_largest(header),
         palette=palette,
         transparency=_compute_transparency(stored, header),

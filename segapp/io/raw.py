@@ -14,7 +14,8 @@ from segapp.io.file_part import FilePart, as_file_part, read_stamp
 from segapp.io.formats import registry
 from segapp.io.formats.bounds import require_fitting_bytes
 from segapp.io.formats.format import Format
-from segapp.io.header import Header, Window, find_stored_window, turn_upright
+from segapp.io.header import Header, Window
+from segapp.io.orientation import find_stored_window, turn_upright
 from segapp.spec import SliceAxis
 
 logger = logging.getLogger(__name__)

@@ -30,7 +30,7 @@ def test_probabilities_of_large_images_are_computed_on_demand(model: segapp.Mode
     assert np.array_equal(prediction.probabilities, expected)
 
 
-def test_files_are_written_whole_and_never_over_others(model: segapp.Model, tmp_path: Path) -> None:
+def test_files_are_written_completely_and_never_over_others(model: segapp.Model, tmp_path: Path) -> None:
     prediction = model.predict(PIXELS)
     for name in ("mask.png", "mask.tif"):
         prediction.save(tmp_path / name)

@@ -158,7 +158,7 @@ def test_a_class_from_elsewhere_is_refused_before_its_import(tmp_path, evil):
     assert not evil.exists()
 
 
-def test_a_class_the_person_names_is_imported(tmp_path, evil):
+def test_a_class_the_user_names_is_imported(tmp_path, evil):
     torch.save({"state_dict": {}, "segapp": record(net={"class_path": "evil.Net"})}, tmp_path / "e.ckpt")
     load_checkpoint(tmp_path / "e.ckpt", ["evil.Net"])
     assert evil.exists()

@@ -43,16 +43,16 @@ def check(state, schedule, *parts):
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_every_optimiser_goes_on(kind):
+def test_every_optimiser_resumes(kind):
     check(*trained(kind), kind)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULERS)
-def test_every_scheduler_goes_on(schedule):
+def test_every_scheduler_resumes(schedule):
     check(*trained(optim.SGD, schedule), optim.SGD, schedule)
 
 
-def test_an_optimiser_that_has_not_stepped_yet_goes_on():
+def test_an_optimiser_that_has_not_stepped_yet_resumes():
     _, optimizer, scheduler = make()
     check(optimizer.state_dict(), scheduler.state_dict())
 

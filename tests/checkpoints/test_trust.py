@@ -25,7 +25,7 @@ def test_the_settings_of_a_run_pass():
     )
 
 
-def test_what_the_person_named_passes_and_nothing_beside_it():
+def test_what_the_user_named_passes_and_nothing_beside_it():
     check_class_paths({"class_path": "mine.nets.Net"}, ["mine.nets.Net"])
     check_class_paths({"class_path": "mine.nets.Net"}, ["mine"])
     for path in ("mine.nets.Network", "mine.Net", "mine2.nets.Net"):

@@ -60,7 +60,7 @@ def test_a_mistake_in_a_config_names_its_file(old, new, said):
     ],
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
 )
-def test_a_mistake_on_the_command_line_is_told_with_what_was_meant(words, said):
+def test_a_mistake_on_the_command_line_is_reported_with_what_was_meant(words, said):
     with pytest.raises(MisuseError, match=said):
         check_verb(Arguments("fit", words))
 
@@ -80,7 +80,7 @@ def test_the_root_that_counts_is_the_last(tmp_path):
     check_verb(Arguments("fit", [*words, "--data.source", "segapp.datasets.Cells"]))
 
 
-def test_scoring_without_a_checkpoint_is_told():
+def test_scoring_without_a_checkpoint_is_reported():
     for verb in ("validate", "test"):
         with pytest.raises(MisuseError, match=f"segapp {verb} scores a checkpoint"):
             check_verb(Arguments(verb, []))
@@ -100,7 +100,7 @@ def test_the_other_commands_are_looked_at_too(command, words, said):
         check_function(COMMANDS[command][0], Arguments(command, words))
 
 
-def test_no_mistake_needs_torch_to_be_told():
+def test_no_mistake_needs_torch_to_be_reported():
     code = "import sys; from segapp.cli import main; print([main(words) for words in {!r}], 'torch' in sys.modules)"
     missing = ["--ckpt_path", "nope.ckpt"]
     mistakes = [

@@ -86,7 +86,7 @@ def test_other_classes_and_channels_start_from_a_checkpoint_and_a_bundle(place, 
 
 
 @pytest.mark.slow
-def test_a_frozen_encoder_stays_and_its_rates_go_on_as_if_undisturbed(place, first):
+def test_a_frozen_encoder_stays_and_its_rates_are_undisturbed(place, first):
     smaller = ["--model.encoder_lr", "0.1", "--model.layer_decay", "0.5", "--trainer.callbacks", FREEZE, *STEPS]
     begin = [*FIT, *smaller, "--init_from", first]
     assert main([*begin, "--name", "whole", "--trainer.max_epochs", "2"]) == 0

@@ -74,7 +74,7 @@ def test_without_a_config_the_missing_parts_are_named():
 
 
 @pytest.mark.parametrize("option", ["--config", "--data", "--model.net"])
-def test_a_file_that_is_missing_is_said_to_be_with_the_nearest_name(option, tmp_path, monkeypatch):
+def test_a_file_that_is_missing_is_reported_with_the_nearest_name(option, tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MisuseError, match=r"there is no file \S*mime.yaml \(did you mean \S*mine.yaml\?\)\.$"):

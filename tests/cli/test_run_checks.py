@@ -53,7 +53,7 @@ def trainer(monkeypatch) -> Namespace:
     )
 
 
-def test_an_open_precision_is_chosen_and_told(trainer, capsys):
+def test_an_open_precision_is_chosen_and_reported(trainer, capsys):
     fill_trainer(trainer)
     assert trainer.precision in ("32-true", "bf16-mixed")
     assert trainer.precision in capsys.readouterr().out
@@ -65,7 +65,7 @@ def test_a_given_precision_stays(trainer, capsys):
     assert trainer.precision == "16-mixed" and capsys.readouterr().out == ""
 
 
-def test_a_strategy_that_nobody_knows_is_refused(trainer):
+def test_a_strategy_that_is_unknown_is_refused(trainer):
     trainer.strategy = "fdsp"
     with pytest.raises(MisuseError, match="fsdp"):
         check_trainer(Namespace(trainer=trainer), "fit")

@@ -21,7 +21,7 @@ def test_settings_that_lightning_checks_late_are_usage_errors():
     assert isinstance(found, MisuseError) and "val_check_interval` (9)" in str(found)
 
 
-def test_weights_of_another_network_are_told_by_what_differs():
+def test_weights_of_another_network_are_reported_by_what_differs():
     error = RuntimeError("Error(s) in loading state_dict for UNet:\n\tsize mismatch")
     found = explain(error, {"net": {"init_args": {"depth": 3}}}, {"net": {"init_args": {"depth": 4}}})
     assert isinstance(found, MisuseError)
@@ -29,7 +29,7 @@ def test_weights_of_another_network_are_told_by_what_differs():
 
 
 @pytest.mark.parametrize("error", [ValueError("nobody knows"), KeyError("x")])
-def test_what_nobody_knows_keeps_its_traceback(error):
+def test_an_unknown_error_keeps_its_traceback(error):
     assert explain(error) is None
 
 

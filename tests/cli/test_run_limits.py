@@ -20,12 +20,12 @@ CHECKPOINT = {
     ],
     ids=str,
 )
-def test_a_run_that_has_reached_its_end_is_told_by_the_option(changes, named):
+def test_a_run_that_has_reached_a_limit_is_explained_with_its_option(changes, named):
     trainer = {"max_epochs": 9, "max_steps": -1, "max_time": None} | changes
     assert named in (explain_finished_run(CHECKPOINT, trainer) or "")
 
 
-def test_a_run_with_something_left_is_told_nothing():
+def test_a_run_below_its_limits_has_no_message():
     trainer = {"max_epochs": 3, "max_steps": 11, "max_time": "00:02:00:00"}
     assert explain_finished_run(CHECKPOINT, trainer) is None
     assert "7 steps" in explain_cut(7, "segapp fit") and "segapp fit" in explain_cut(7, "segapp fit")

@@ -16,7 +16,7 @@ def test_names_read_from_source_are_those_that_python_sees():
     assert "name" in TOP_LEVEL
 
 
-def test_what_the_text_does_not_tell_is_not_guessed():
+def test_what_the_text_does_not_contain_is_not_assumed():
     assert find_file("segapp.nowhere") is None and find_file("nowhere") is None
     assert list_parameters("segapp.models", "Nothing") is None
     assert list_public_names("segapp.nowhere") is None

@@ -132,7 +132,7 @@ def test_what_is_typed_beats_the_checkpoint(trained):
 
 
 @pytest.mark.slow
-def test_a_resumed_fit_goes_on_in_the_same_folder(trained, place, capsys):
+def test_a_resumed_fit_stays_in_the_same_folder(trained, place, capsys):
     copy = place / "runs" / "unet" / "copied"
     shutil.copytree(trained, copy)
     last = str(copy / "checkpoints" / "last.ckpt")
@@ -174,7 +174,7 @@ def test_going_on_with_a_finished_run_says_so(longer, sentence, trained, capsys)
 
 
 @pytest.mark.slow
-def test_a_changed_learning_rate_holds_when_a_run_goes_on(trained, place):
+def test_a_changed_learning_rate_holds_when_a_run_resumes(trained, place):
     copy = place / "runs" / "unet" / "slower"
     shutil.copytree(trained, copy)
     last = str(copy / "checkpoints" / "last.ckpt")
@@ -274,7 +274,7 @@ def test_weights_of_other_settings_are_refused_by_naming_what_differs(verb, trai
     assert not list(trained.rglob("error.log"))
 
 
-def test_a_checkpoint_without_its_settings_is_told_for_what_it_can_do(trained, place, capsys):
+def test_a_checkpoint_without_its_settings_is_refused_with_what_it_can_do(trained, place, capsys):
     checkpoint = torch.load(best(trained), weights_only=True)
     checkpoint["segapp"]["config"] = {}
     torch.save(checkpoint, place / "bare.ckpt")
@@ -283,7 +283,7 @@ def test_a_checkpoint_without_its_settings_is_told_for_what_it_can_do(trained, p
     assert main(["predict", "--ckpt_path", "bare.ckpt", "--images", "data/cells/val/images", "--output", "bare"]) == 0
 
 
-def test_weights_alone_are_nothing_to_go_on_from(trained, place, capsys):
+def test_weights_alone_are_nothing_to_resume_from(trained, place, capsys):
     checkpoint = torch.load(best(trained), weights_only=True)
     del checkpoint["optimizer_states"]
     torch.save(checkpoint, place / "weights.ckpt")
@@ -314,7 +314,7 @@ def test_an_optimiser_that_does_not_fit_the_network_is_refused(wrong, words, tra
     ],
     ids=["data", "model", "study"],
 )
-def test_a_fragment_given_as_a_config_is_told_where_it_belongs(path, words, capsys):
+def test_a_fragment_given_as_a_config_is_explained(path, words, capsys):
     path = str(ROOT / "configs" / path)
     for options in (["--config", path], [f"--config={path}"], [*FIT[1:], "--config", path]):
         assert f"{words[1]}{path}" in refused(["fit", *options], capsys, *words)
@@ -409,7 +409,7 @@ def test_the_path_of_a_checkpoint_vouches_for_no_module_of_that_name(
 
 
 @pytest.mark.parametrize("verb", ["fit", "validate", "test"])
-def test_data_that_are_not_under_a_checkpoints_relative_root_are_told_with_the_option(
+def test_data_that_are_not_under_a_checkpoints_relative_root_are_reported_with_the_option(
     verb, trained, place, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -514,7 +514,7 @@ def test_masks_of_0_and_255_are_explained(place, capsys):
     ],
     ids=["samples", "balanced"],
 )
-def test_a_class_that_never_occurs_is_told_once(how, words, place, capsys):
+def test_a_class_that_never_occurs_is_reported_once(how, words, place, capsys):
     fragment = folder_of(place, (0,), "absent")
     assert main([*BARE, "--data", fragment, "--name", "absent", *how]) == 0
     told = capsys.readouterr().err
@@ -576,7 +576,7 @@ def test_oversampling_without_a_class_to_centre_on_is_refused(place, capsys):
     refused([*BARE, "--data", fragment, "--data.oversample", "0.5"], capsys, "oversample", "background (0)")
 
 
-def test_nothing_is_told_of_classes_that_occur(place, capsys):
+def test_nothing_is_reported_of_classes_that_occur(place, capsys):
     fragment = folder_of(place, (0, 1, 255), "present")
     assert main([*BARE, "--data", fragment, "--name", "present", "--trainer.max_epochs", "1"]) == 0
     assert "note: " not in capsys.readouterr().err
@@ -589,7 +589,7 @@ def test_a_missing_folder_is_named(place, capsys):
 
 
 @pytest.mark.slow
-def test_a_keyboard_interrupt_ends_with_130_and_whole_checkpoints(place, monkeypatch, capsys):
+def test_a_keyboard_interrupt_ends_with_130_and_complete_checkpoints(place, monkeypatch, capsys):
     from segapp.callbacks import Curves
 
     def interrupt(self, trainer, pl_module):
@@ -634,7 +634,7 @@ def test_what_a_library_refuses_is_one_sentence_and_leaves_no_empty_run(options,
     assert not [path for path in (place / "runs" / name).glob("*") if not any(path.iterdir())]
 
 
-def test_shares_that_do_not_fit_are_said_by_the_split_itself(place, capsys):
+def test_shares_that_do_not_fit_are_reported_by_the_split_itself(place, capsys):
     fragment = folder_of(place, (0, 1), "shares")
     shares = ["--data.source.init_args.split.class_path", "segapp.datasets.Fraction"]
     shares += [

@@ -33,7 +33,7 @@ def test_the_section_that_is_proposed_trains(folder):  # noqa: F811
     "words",
     [[], ["--data", "none.yaml"], ["--images", "a", "--masks", "b"], ["--images", "a"], [*FOLDERS, "--data", "x"]],
 )
-def test_what_is_not_there_is_told_in_one_sentence(words, tmp_path, monkeypatch, capsys):
+def test_what_is_not_there_is_reported_in_one_sentence(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["check", *words]) == 2
     assert "Traceback" not in capsys.readouterr().err

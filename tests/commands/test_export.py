@@ -63,7 +63,7 @@ def test_choices_are_saved_and_an_ensemble_is_averaged(exports):
     ],
     ids=str,
 )
-def test_what_cannot_be_exported_is_said(exports, tmp_path, options, message):
+def test_what_cannot_be_exported_is_reported(exports, tmp_path, options, message):
     with pytest.raises(MisuseError) as told:
         export(str(exports / "0.ckpt"), output=str(tmp_path / "new"), **options)
     assert message in str(told.value)

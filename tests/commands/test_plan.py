@@ -40,7 +40,7 @@ def test_a_plan_that_exists_is_kept(discs, capsys):
     ("options", "told"),
     [(["--budget", "soon"], "--budget"), (["--budget", "1s"], "--budget"), (["--masks", ""], "--masks")],
 )
-def test_what_cannot_be_planned_is_told_before_any_training(discs, monkeypatch, capsys, options, told):
+def test_what_cannot_be_planned_is_reported_before_any_training(discs, monkeypatch, capsys, options, told):
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
     assert plan(discs, *options) == 2
     assert told in capsys.readouterr().err
@@ -67,7 +67,7 @@ def test_a_budget_that_is_no_time_is_refused(text):
         (["--data", "a.yaml", "--output", "a.txt"], "--output"),
     ],
 )
-def test_options_that_exclude_each_other_are_told(tmp_path, monkeypatch, capsys, options, told):
+def test_options_that_exclude_each_other_are_reported(tmp_path, monkeypatch, capsys, options, told):
     monkeypatch.chdir(tmp_path)
     assert main(["plan", *options]) == 2
     assert told in capsys.readouterr().err and not list(tmp_path.iterdir())

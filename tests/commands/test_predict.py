@@ -142,7 +142,7 @@ def test_windows_overlap_and_batch_can_be_chosen_and_change_no_local_decision(ru
         ({"allow": []}, "--allow"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_any_work(run, tmp_path, options, message):
+def test_what_cannot_be_done_is_reported_before_any_work(run, tmp_path, options, message):
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
     with pytest.raises(MisuseError, match=message):
         run(**options)
@@ -389,7 +389,7 @@ def test_dots_per_inch_are_no_measurement_in_any_format(run, tmp_path, suffix):
     assert not any("area" in column or column == "unit" for row in table(tmp_path / "out") for column in row)
 
 
-def test_an_output_that_cannot_be_written_is_said_once(run, tmp_path):
+def test_an_output_that_cannot_be_written_is_reported_once(run, tmp_path):
     (tmp_path / "file").touch()
     for index in range(3):
         put(tmp_path / "images", f"{index}.png", scene(40, 50)[0])

@@ -354,7 +354,7 @@ def test_an_error_of_reading_reaches_the_caller():
         engine.segment(Torn(300, 50))
 
 
-def test_torch_and_numpy_runtimes_go_one_way():
+def test_torch_and_numpy_runtimes_share_one_path():
     class Same(TorchRuntime):
         def __call__(self, images):
             return torch.from_numpy(LocalRuntime()(images))

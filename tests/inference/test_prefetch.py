@@ -17,7 +17,7 @@ def test_results_come_in_the_order_of_the_items():
     assert pairs == [(number, number * 10) for number in range(8)]
 
 
-def test_no_more_is_drawn_than_the_depth_allows():
+def test_no_more_is_taken_than_the_depth_allows():
     drawn = []
 
     def items():

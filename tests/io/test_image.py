@@ -76,7 +76,7 @@ def test_four_real_channels_stay_and_alpha_goes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Image(save(tmp_path / "b.png", four[..., 2:])).read(), four[..., 2:3])
 
 
-def test_constant_alpha_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_constant_alpha_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     image._say_alpha_dropped.cache_clear()
     four = np.dstack([COLOUR, np.full((37, 50), 255, np.uint8)])
     with caplog.at_level(logging.WARNING):

@@ -97,7 +97,7 @@ def test_the_suffix_may_lie(tmp_path: Path) -> None:
         (b"II*\0" + bytes(20), "a broken or truncated TIFF of 24 bytes|TIFF without an image"),
     ],
 )
-def test_no_image_is_told_in_a_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+def test_no_image_is_reported_in_a_sentence(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(SegappError, match=rf"a\.png: .*({words})"):
         read_raw(tmp_path / "a.png")

@@ -34,7 +34,7 @@ def test_the_temporary_name_is_beside_hidden_and_keeps_the_suffix(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SegappError, match="the folder cannot be created"):
         write_mask(tmp_path / "file" / "a.png", INDICES, PALETTE)

@@ -23,7 +23,7 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize("moment", [Engine.compute_indices, ImageOutputs.write], ids=["computing", "writing"])
-def test_an_interrupt_leaves_whole_files_only(run, tmp_path, monkeypatch, capsys, moment):
+def test_an_interrupt_leaves_complete_files_only(run, tmp_path, monkeypatch, capsys, moment):
     for index in range(12):
         put(tmp_path / "images", f"{index:02}.png", scene(40, 50, index)[0])
     calls = []

@@ -49,7 +49,7 @@ def test_an_nvidia_smi_that_fails_or_hangs_is_no_driver(tmp_path, monkeypatch):
     ("vendor", "kind", "expected"),
     [("0x10de", "0x030200", True), ("0x10de", "0x040300", False), ("0x1002", "0x030000", False)],
 )
-def test_a_card_on_the_bus_is_told_from_its_sound_device_and_other_makers(tmp_path, vendor, kind, expected):
+def test_a_card_on_the_bus_is_distinguished_from_its_sound_device_and_other_makers(tmp_path, vendor, kind, expected):
     device = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
     device.mkdir(parents=True)
     (device / "vendor").write_text(f"{vendor}\n")

@@ -55,7 +55,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_mistakes_are_told_in_one_sentence(tmp_path, text, told):
+def test_mistakes_are_reported_in_one_sentence(tmp_path, text, told):
     began = time.monotonic()
     message = refusal(written(tmp_path, text))
     assert told in message

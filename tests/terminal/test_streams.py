@@ -31,7 +31,7 @@ def test_a_full_output_is_a_sentence_and_a_failure(unbuffered):
 
 @FULL
 @pytest.mark.parametrize("redirected", ["2>/dev/full", "2>&-", ">&- 2>&-", "<&- >/dev/null 2>&-"])
-def test_an_error_that_cannot_be_told_is_still_the_exit_code(redirected):
+def test_an_error_that_cannot_be_printed_is_still_the_exit_code(redirected):
     done = segapp(redirected, "predct")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 

@@ -32,7 +32,7 @@ class PlaneWriter(Writer):
     def __enter__(self) -> Self:
         if self.image.streamed:
             layout = MaskLayout({"": self.image.size}, self.image.meta, self.palette)
-            self._rows = self.files.enter_context(open_mask(self.path, layout, self.transform_rows))
+            self._rows = self.open_files.enter_context(open_mask(self.path, layout, self.transform_rows))
         return self
 
     def transform_rows(self, rows: Rows) -> Rows:

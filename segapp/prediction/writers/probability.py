@@ -65,7 +65,7 @@ class ProbabilityWriter(Writer):
     def __enter__(self) -> Self:
         shape = (self.image.spec.num_classes, *self.image.size)
         dtype = self.image.options["probability_dtype"]
-        self._file = self.files.enter_context(open_probability_file(self.path, shape, dtype))
+        self._file = self.open_files.enter_context(open_probability_file(self.path, shape, dtype))
         return self
 
     def add(self, block: OutputBlock) -> None:

@@ -100,7 +100,7 @@ class Writer:
 
     def __init__(self, path: Path, image: ImageInfo) -> None:
         self.path, self.image = path, image
-        self.files = ExitStack()
+        self.open_files = ExitStack()
 
     @classmethod
     def choose_suffix(cls, image: Path) -> str:
@@ -111,7 +111,7 @@ class Writer:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.files.__exit__(*error)
+        self.open_files.__exit__(*error)
 
     def add(self, block: OutputBlock) -> None:
         """Take the next block; raises SegappError if the file cannot be written."""

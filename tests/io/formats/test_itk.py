@@ -108,7 +108,7 @@ MHA = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\
         ("a.nrrd", b"", "empty"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_one_sentence(tmp_path, name, data, found):
+def test_what_cannot_be_read_is_reported_in_one_sentence(tmp_path, name, data, found):
     (tmp_path / "secret.raw").write_bytes(bytes(8))
     (tmp_path / name).write_bytes(data)
     with pytest.raises(SegappError, match=found) as error:

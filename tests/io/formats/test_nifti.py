@@ -131,7 +131,7 @@ def set_bytes(place, values):
         (set_bytes(344, np.frombuffer(b"ni1\0", np.uint8)), "NIfTI"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_one_sentence(tmp_path, change, found):
+def test_what_cannot_be_read_is_reported_in_one_sentence(tmp_path, change, found):
     path = write_nifti(tmp_path / "a.nii.gz", VOXELS)
     break_file(path, change)
     with pytest.raises(SegappError, match=found) as error:

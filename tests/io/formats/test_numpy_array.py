@@ -87,7 +87,7 @@ def write_header(path, shape, dtype="<u2", data=b""):
         file.write(data)
 
 
-def test_what_cannot_be_read_is_said_in_one_sentence(tmp_path):
+def test_what_cannot_be_read_is_reported_in_one_sentence(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([[{}, 1]], object), allow_pickle=True)
     np.save(tmp_path / "fields.npy", np.zeros((3, 4), [("a", "u1")]))
     np.save(tmp_path / "complex.npy", np.zeros((3, 4), complex))

@@ -57,7 +57,7 @@ def test_rows_that_stop_half_way_leave_no_file_and_no_thread(tmp_path):
     assert list(tmp_path.iterdir()) == [] and threading.active_count() == before
 
 
-def test_a_full_disk_is_a_sentence_and_blocks_nobody(tmp_path, monkeypatch):
+def test_a_full_disk_is_a_sentence_and_blocks_no_other(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 

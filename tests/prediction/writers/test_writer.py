@@ -16,8 +16,8 @@ class Lines(Writer):
     help = "a line for each block"
 
     def __enter__(self):
-        temporary = self.files.enter_context(write_atomically(self.path))
-        self.file = self.files.enter_context(temporary.open("w"))
+        temporary = self.open_files.enter_context(write_atomically(self.path))
+        self.file = self.open_files.enter_context(temporary.open("w"))
         return self
 
     def add(self, block):
@@ -38,7 +38,7 @@ def test_an_error_ends_it_without_a_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_kind_of_output_must_say_itself_is_not_guessed(tmp_path):
+def test_what_a_kind_of_output_must_define_has_no_default(tmp_path):
     with pytest.raises(NotImplementedError):
         Writer.choose_suffix(Path("a.png"))
     with pytest.raises(NotImplementedError):
