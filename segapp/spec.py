@@ -32,6 +32,9 @@ IntensityKind = Literal["stored", "range", "percentile", "zscore"]
 SliceAxis = Literal["auto", "axial", "coronal", "sagittal"]
 """How a volume is cut into slices; auto: across the axis of the largest voxel spacing, if equal axial."""
 
+SLICE_NAME = re.compile(r"(.+)/(?:axial|coronal|sagittal)=\d+", re.DOTALL)
+"""The name of an image that is a slice of a volume, as `patient_1/axial=012`."""
+
 MOST_NEIGHBOURS = 7
 """Slices before and after one that may be its channels: 15 of the 16 channels that there are at most."""
 
@@ -189,6 +192,16 @@ class Spec:
         if missing:
             raise MisuseError(f"this model's spec is damaged, it lacks {', '.join(missing)}.")
         return cls(**{key: _READ[key](key, value) for key, value in spec.items()})
+
+
+def find_volume_name(image: str) -> str | None:
+    """Return the name of the volume that an image is a slice of; None for other images.
+
+    >>> find_volume_name("patient_1/axial=012")
+    'patient_1'
+    """
+    match = SLICE_NAME.fullmatch(image)
+    return match[1] if match else None
 
 
 def check_neighbours(neighbours: int) -> None:

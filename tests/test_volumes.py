@@ -44,6 +44,7 @@ def test_the_page_trains_and_predicts(folder):
     assert main([*fit.split()[1:], *SMALL, NARROW]) == 0
     (run,) = (folder / "runs" / "volumes").glob("2*")
     assert main(["test", "--ckpt_path", str(run / "checkpoints" / "best.ckpt"), "--data.num_workers=0"]) == 0
+    assert len((run / "test-1" / "per_volume.csv").read_text().splitlines()) == 2
     assert main(predict.replace("<time>", run.name).split()[1:]) == 0
     for path in (folder / "data" / "Task04_Hippocampus" / "imagesTs").iterdir():
         image, mask = nibabel.load(path), nibabel.load(folder / "masks" / "mask" / path.name)

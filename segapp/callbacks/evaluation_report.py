@@ -16,6 +16,8 @@ from segapp.spec import Spec
 class EvaluationReport(Callback):
     """Writes `metrics.json` and `per_image.csv` (after `test` also `confusion.csv`, sparse) and prints a table.
 
+    Where images are slices of volumes, the scores of the volumes too: `per_volume.csv`.
+
     Args:
         folder: A new folder, `<run>/<verb>-<n>`.
     """
@@ -38,17 +40,26 @@ class EvaluationReport(Callback):
         if not trainer.is_global_zero:
             return
         spec: Spec = pl_module.spec  # type: ignore[assignment]
-        self._write_json(trainer, spec, evaluation)
-        header, rows = evaluation.tabulate()
-        write_table(self.folder / "per_image.csv", header, [list(map(_format_cell, row)) for row in rows])
+        volumes = evaluation.sum_volumes()
+        self._write_json(trainer, spec, evaluation, volumes)
+        self._write_rows("per_image.csv", evaluation)
+        if volumes is not None:
+            self._write_rows("per_volume.csv", volumes)
         if pl_module.collector.keep_confusion:  # type: ignore[union-attr]
             self._write_confusion(evaluation)
         print(evaluation)
+        if volumes is not None:
+            scores = _name_volume_scores(volumes)
+            print(f"{len(volumes.images)} volumes: Dice {scores['dice/volume']:.3f}, IoU {scores['iou/volume']:.3f}")
         print(f"written: {self.folder}")
 
-    def _write_json(self, trainer: Trainer, spec: Spec, evaluation: Evaluation) -> None:
+    def _write_rows(self, name: str, evaluation: Evaluation) -> None:
+        header, rows = evaluation.tabulate()
+        write_table(self.folder / name, header, [list(map(_format_cell, row)) for row in rows])
+
+    def _write_json(self, trainer: Trainer, spec: Spec, evaluation: Evaluation, volumes: Evaluation | None) -> None:
         loss = trainer.callback_metrics.get("val/loss", trainer.callback_metrics.get("test/loss"))
-        results = {
+        results: dict[str, Any] = {
             "checkpoint": self._make_relative(trainer.ckpt_path),  # None: a bundle was scored
             "images": len(evaluation.images),
             "images_per_class": evaluation.support,
@@ -59,6 +70,9 @@ class EvaluationReport(Callback):
             "confusion": evaluation.confusion.tolist(),
             "spec": spec.to_dict(),
         }
+        if volumes is not None:
+            scores = {name: _to_json_number(value) for name, value in _name_volume_scores(volumes).items()}
+            results["volumes"] = {"count": len(volumes.images), "scores": scores}
         with write_atomically(self.folder / "metrics.json") as path:
             path.write_text(json.dumps(results, indent=1))
 
@@ -73,6 +87,15 @@ class EvaluationReport(Callback):
             for target, predicted, count in image.cells
         ]
         write_table(self.folder / "confusion.csv", ["name", "truth", "prediction", "pixels"], rows)
+
+
+def _name_volume_scores(volumes: Evaluation) -> dict[str, float]:
+    """Return the means over volumes: `dice/volume`, `dice/volume/<class>`, `iou/volume`, …."""
+    return {
+        name.replace("/image", "/volume", 1): value
+        for name, value in volumes.flat.items()
+        if name.split("/")[1] == "image"
+    }
 
 
 def _to_json_number(value: float) -> float | None:

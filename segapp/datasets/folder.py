@@ -48,8 +48,8 @@ class Folder(Source):
         channels: Of every image; default: what the first image has (grey and RGB are turned into each other, which is
             logged). A fourth band tagged as alpha is used with 4; TIFF pages that are not tagged as
             channels are used with their number.
-        intensity: How stored values become the network's range. Default: 8-bit files unchanged, others from
-            percentile 0.5 to 99.5 of each image.
+        intensity: How stored values become the network's range. Default: 8-bit files unchanged, others and volumes
+            from percentile 0.5 to 99.5 of each image or volume.
         group: A regular expression with one group, searched in an image's name; images that share what it
             matches (a patient, a slide) stay in one split.
         exclude: Names of images to leave out, without suffix, with * and ?.
@@ -99,10 +99,13 @@ class Folder(Source):
 
     @cached_property
     def intensity(self) -> Intensity:
-        """As given, or by the first image's dtype."""
+        """As given, else stored for files of 8 bits, as the first image has, and percentiles for others and volumes.
+
+        Values of volumes have no common scale, and one set may hold volumes of several types.
+        """
         if self._intensity is not None:
             return self._intensity
-        if Image(self._first).stored_dtype == np.uint8:
+        if not self._first.part and Image(self._first).stored_dtype == np.uint8:
             return Intensity()
         return Intensity("percentile", 0.5, 99.5)
 

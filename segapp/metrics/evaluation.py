@@ -8,6 +8,7 @@ from torch import Tensor
 
 from segapp.metrics.evaluation_table import format_table
 from segapp.metrics.score import Score, Value, average_over_classes
+from segapp.spec import find_volume_name
 
 
 class ImageRows(NamedTuple):
@@ -82,6 +83,18 @@ class Evaluation:
             [image.name, *(mean[index] for mean in means), *by_class[index]] for index, image in enumerate(self.images)
         ]
         return header, lines
+
+    def sum_volumes(self) -> "Evaluation | None":
+        """Return Dice and IoU of volumes, from the counts of all slices of each; None where no image is a slice."""
+        counts: dict[str, Tensor] = {}
+        for image, rows in zip(self.images, self.stacked[0], strict=True):
+            name = find_volume_name(image.name)
+            if name is not None:
+                counts[name] = counts.get(name, torch.zeros_like(rows)) + rows
+        if not counts:
+            return None
+        images = [ImageRows(name, (rows.tolist(),), []) for name, rows in sorted(counts.items())]
+        return Evaluation(self.scores[:1], self.classes, self.background, self.confusion, images)
 
     def __str__(self) -> str:
         """Return the table of `format_table`."""

@@ -23,10 +23,10 @@ class Area(Score):
         return torch.bincount(known.flatten().long(), minlength=comparison.num_classes)[None]
 
 
-def write(folder, scores=(), keep_confusion=False, **state) -> None:
+def write(folder, scores=(), keep_confusion=False, names=("a", "b"), **state) -> None:
     collector = ScoreCollector(SPEC.classes, SPEC.background, scores, keep_confusion)
-    collector.update(torch.tensor([[1, 1, 0, 0]]), torch.tensor([[1, 0, 0, 255]]), "a")
-    collector.update(torch.tensor([[0, 0, 0, 0]]), torch.tensor([[0, 0, 0, 0]]), "b")
+    collector.update(torch.tensor([[1, 1, 0, 0]]), torch.tensor([[1, 0, 0, 255]]), names[0])
+    collector.update(torch.tensor([[0, 0, 0, 0]]), torch.tensor([[0, 0, 0, 0]]), names[1])
     trainer = SimpleNamespace(
         sanity_checking=False,
         is_global_zero=True,
@@ -78,3 +78,15 @@ def test_only_process_0_writes_and_no_sanity_check_does(tmp_path) -> None:
     write(tmp_path / "other", is_global_zero=False)
     write(tmp_path / "sanity", sanity_checking=True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_volumes_have_a_table_of_their_own(tmp_path, capsys) -> None:
+    write(tmp_path / "test-1", names=("v/axial=0", "v/axial=1"))
+    with (tmp_path / "test-1/per_volume.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["name"] == "v" and (row["tp/cell"], row["fp/cell"], row["fn/cell"]) == ("1", "1", "0")
+    volumes = json.loads((tmp_path / "test-1/metrics.json").read_text())["volumes"]
+    assert volumes["count"] == 1 and volumes["scores"]["dice/volume"] == volumes["scores"]["dice/volume/cell"] == 2 / 3
+    assert "1 volumes: Dice 0.667" in capsys.readouterr().out
+    write(tmp_path / "test-2")
+    assert not (tmp_path / "test-2/per_volume.csv").exists()

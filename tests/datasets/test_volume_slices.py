@@ -89,6 +89,15 @@ def test_neighbours_are_channels_of_the_source(tmp_path):
         make_folder(tmp_path, neighbours=9)
 
 
+def test_volumes_of_several_types_are_scaled_alike(tmp_path):
+    make_volumes(tmp_path, "ab")
+    write_nifti(tmp_path / "imagesTr" / "a.nii.gz", (VOXELS // 4).astype(np.uint8), "LPS", SPACING)
+    folder = make_folder(tmp_path)
+    assert folder.intensity == Intensity("percentile", 0.5, 99.5)
+    first, second = (item.image.read() for item in folder.select(["a/axial=1", "b/axial=1"]))
+    assert first.dtype == second.dtype == np.float32 and np.abs(first - second).max() < 0.02
+
+
 def test_masks_of_other_slices_are_problems_of_both_files(tmp_path):
     make_volumes(tmp_path)
     write_nifti(tmp_path / "labelsTr" / "b.nii.gz", np.zeros((5, 4, 2), np.uint8), spacing=SPACING)

@@ -64,3 +64,19 @@ def test_the_table_of_images_has_their_means_before_their_classes() -> None:
     assert math.isnan(table[0]["dice"]) and table[0]["dice/ground"] == 1  # a shows nothing but the background
     assert table[1]["dice"] == table[1]["dice/cell"] == pytest.approx(2 / 3)
     assert (table[1]["tp/cell"], table[1]["fp/cell"], table[1]["fn/cell"]) == (1, 1, 0)
+
+
+def test_volumes_are_scored_by_the_counts_of_their_slices() -> None:
+    """Cell: volume v has TP 1 and FP 1 in one slice, TP 1 and FN 3 in the other; w has TP 1 alone."""
+    scores = ScoreCollector(("ground", "cell"), 0)
+    scores.update(torch.tensor([[1, 1, 0]]), torch.tensor([[1, 0, 255]]), "p/v/axial=0")
+    scores.update(torch.tensor([[1, 0, 0, 0]]), torch.tensor([[1, 1, 1, 1]]), "p/v/axial=1")
+    scores.update(torch.tensor([[1]]), torch.tensor([[1]]), "w/coronal=07")
+    scores.update(torch.tensor([[1]]), torch.tensor([[0]]), "photo")
+    volumes = scores.compute().sum_volumes()
+    assert volumes is not None and [image.name for image in volumes.images] == ["p/v", "w"]
+    assert volumes.flat["dice/image"] == pytest.approx((4 / (4 + 1 + 3) + 1) / 2)
+    assert volumes.flat["iou/image/cell"] == pytest.approx((2 / 6 + 1) / 2)
+    plain = ScoreCollector(("ground", "cell"), 0)
+    plain.update(torch.tensor([[1]]), torch.tensor([[1]]), "axial=0")
+    assert plain.compute().sum_volumes() is None
