@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segapp.checkpoints.roles import ENCODING, plays
+from segapp.checkpoints.roles import ENCODING, has_role
 from segapp.datasets import (
     Coco,
     Contiguous,
@@ -31,7 +31,7 @@ KINDS = [Coco, LabelMe, Yolo, Cvat, LabelStudio, QuPath, Supervisely, Via]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_may_name_every_kind(kind: type[Annotations]) -> None:
-    assert plays(kind, ENCODING)
+    assert has_role(kind, ENCODING)
     described = describe(kind(labels={"a": None}))
     assert described["class_path"] == f"segapp.datasets.{kind.__name__}"
     assert described["init_args"]["labels"] == {"a": None}
