@@ -63,8 +63,8 @@ def describe(value: Any) -> Any:
     if is_dataclass(value):
         return {field.name: describe(getattr(value, field.name)) for field in fields(value)}
     raise MisuseError(
-        f"{_name_of(value)} does not say how it was made: derive its class from segapp.init_args.Recorded, or make it "
-        "by segapp.init_args.construct(Class, ...)."
+        f"{_name_of(value)} does not record its arguments: derive its class from segapp.init_args.Recorded, or build "
+        "it by segapp.init_args.construct(Class, ...)."
     )
 
 
@@ -108,7 +108,7 @@ def _path_of(kind: Any) -> str:
     """Return the shortest path under which a class can be imported."""
     module, name = kind.__module__, kind.__qualname__
     if module == "__main__" or "<" in name:
-        raise MisuseError(f"{name} is defined in a notebook, a script or a function: move it into a module of its own.")
+        raise MisuseError(f"{name} is defined in a notebook, a script or a function: move it to a module.")
     parts = module.split(".")
     first = 2 if parts[0] == "segapp" else 1  # `segapp.UNet` is for scripts; configs say `segapp.models.UNet`
     packages = (".".join(parts[:count]) for count in range(first, len(parts)))

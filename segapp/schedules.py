@@ -45,7 +45,8 @@ class WarmupCosine(LambdaLR):
     def __init__(self, optimizer: Optimizer, warmup: float = 0.05, final: float = 0.0) -> None:
         if not 0 <= warmup < 1 or final < 0:
             raise MisuseError(
-                f"WarmupCosine takes warmup, a fraction of the run, in [0, 1), and final ≥ 0; got {warmup} and {final}."
+                f"WarmupCosine: warmup must be a fraction of the run in [0, 1), and final 0 or more; got {warmup} and "
+                f"{final}."
             )
         self.warmup = warmup
         self.final = final
@@ -57,7 +58,7 @@ class WarmupCosine(LambdaLR):
         """Set the run's number of optimiser steps; MisuseError where it has no end."""
         if math.isinf(total_steps):
             raise MisuseError(
-                "WarmupCosine needs a run with an end: give --trainer.max_epochs or --trainer.max_steps, "
+                "WarmupCosine needs a run with an end: set --trainer.max_epochs or --trainer.max_steps, "
                 "or another model.lr_scheduler."
             )
         self.total_steps = max(1, int(total_steps))

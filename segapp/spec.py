@@ -55,11 +55,13 @@ class Intensity:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(IntensityKind):
-            raise MisuseError(f"intensity takes {' | '.join(get_args(IntensityKind))}, got {self.kind!r}.")
+            raise MisuseError(f"intensity must be {' or '.join(get_args(IntensityKind))}, got {self.kind!r}.")
         if self.kind in ("range", "percentile") and not self.low < self.high:
             raise MisuseError(f"intensity {self.kind} needs low < high, got low={self.low} and high={self.high}.")
         if self.kind == "percentile" and not (self.low >= 0 and self.high <= 100):
-            raise MisuseError(f"intensity percentile takes 0 … 100, got low={self.low} and high={self.high}.")
+            raise MisuseError(
+                f"intensity percentile needs low and high in 0 … 100, got low={self.low} and high={self.high}."
+            )
 
     @property
     def dtype(self) -> Literal["uint8", "float32"]:
@@ -114,13 +116,13 @@ class Spec:
             )
         self._check_names()
         if "mean" in self.classes:
-            raise MisuseError("a class cannot be called mean: that is what every table calls the mean over classes.")
+            raise MisuseError("a class cannot be called mean: tables use this name for the mean over classes.")
         if self.background is not None and not 0 <= self.background < len(self.classes):
             raise MisuseError(f"background={self.background} is not one of 0 … {len(self.classes) - 1}.")
         if not 1 <= self.channels <= 16:
             raise MisuseError(f"segapp works with 1 to 16 image channels, got {self.channels}.")
         if not 0 <= self.overlap < 1:
-            raise MisuseError(f"overlap is a fraction in [0, 1), got {self.overlap}.")
+            raise MisuseError(f"overlap must be a fraction in [0, 1), got {self.overlap}.")
         if not 1 <= min(self.window) <= max(self.window) <= LARGEST_WINDOW:
             raise MisuseError(f"window needs a height and width of 1 … {LARGEST_WINDOW}, got {self.window}.")
         if self.resize is not None and not 1 <= min(self.resize) <= max(self.resize) <= LARGEST_WINDOW:
@@ -132,7 +134,7 @@ class Spec:
         for name in self.classes:
             if not isinstance(name, str) or not name or len(name) > LONGEST_NAME or CONTROL.search(name):
                 raise MisuseError(
-                    f"a class is called by text of one line, up to {LONGEST_NAME} characters, got {name!r:.120}."
+                    f"the name of a class must be text of one line, up to {LONGEST_NAME} characters, got {name!r:.120}."
                 )
         twice = next((name for name in self.classes if self.classes.count(name) > 1), None)
         if twice is not None:
@@ -154,12 +156,12 @@ class Spec:
                 f"are a multiple of {2 * self.neighbours + 1}."
             )
         if len(self.symmetries) > len(set(self.symmetries)):
-            raise MisuseError(f"symmetries are given once each, got {', '.join(self.symmetries)}.")
+            raise MisuseError(f"symmetries must differ, got {', '.join(self.symmetries)}.")
         if not 1 <= len(self.scales) <= MOST_SCALES or not all(0.25 <= scale <= 4 for scale in self.scales):
-            raise MisuseError(f"scales takes 1 … {MOST_SCALES} factors of 0.25 … 4, got {list(self.scales)!s:.120}.")
+            raise MisuseError(f"scales must be 1 … {MOST_SCALES} factors of 0.25 … 4, got {list(self.scales)!s:.120}.")
         for name, sizes in (("min_object", self.min_object), ("min_hole", self.min_hole)):
             if sizes and (len(sizes) != len(self.classes) or min(sizes) < 0):
-                raise MisuseError(f"{name} takes a number of pixels per class, 0 or more, got {list(sizes)}.")
+                raise MisuseError(f"{name} must be a number of pixels per class, 0 or more, got {list(sizes)}.")
 
     @property
     def num_classes(self) -> int:

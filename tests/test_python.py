@@ -190,7 +190,7 @@ def test_a_network_of_another_library_says_how_it_was_made_by_construct(tmp_path
     stored: dict[str, Any] = {}
     module = SegmentationModule(make("resnet18", decoder_channels=(8, 8, 8)), DiceCrossEntropy(), spec=SPEC)
     module.trainer = lightning.Trainer(**QUIET)
-    with pytest.warns(UserWarning, match=r"^segapp cannot use this .*Unet does not say"):
+    with pytest.warns(UserWarning, match=r"^segapp cannot use this .*Unet does not record"):
         module.on_save_checkpoint(stored)
     torch.save({**stored, "state_dict": module.state_dict()}, "own.ckpt")
     assert main(["export", "--ckpt_path", "own.ckpt", "--format", "weights", "--output", "bundle"]) == 2

@@ -37,7 +37,7 @@ def test_it_comes_back_from_json():
         ({"window": (0, 64)}, "window"),
         ({"resize": (64, 10_000)}, "resize"),
         ({"symmetries": ("diagonal",)}, "diagonal"),
-        ({"symmetries": ("vertical", "vertical")}, "once"),
+        ({"symmetries": ("vertical", "vertical")}, "must differ"),
         ({"scales": ()}, "scales"),
         ({"blend": "box"}, "blend"),
         ({"min_hole": (1,)}, "min_hole"),

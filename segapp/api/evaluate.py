@@ -42,7 +42,7 @@ def evaluate(
         SegappError: An image and its mask have different shapes, or hold other classes.
     """
     if background is not None and background not in classes:
-        raise MisuseError(f"background {background!r} is none of the classes {', '.join(classes)}.")
+        raise MisuseError(f"background {background!r} is not one of the classes {', '.join(classes)}.")
     scores = TEST_SCORES if boundaries else ()
     collector = ScoreCollector(classes, None if background is None else list(classes).index(background), scores)
     for name, prediction, mask in _pair(predictions, masks):
@@ -55,7 +55,7 @@ def _pair(
 ) -> list[tuple[str, Labels, Labels]]:
     """Pair predictions and masks: files of two folders by name, others by order."""
     if isinstance(predictions, str | Path) != isinstance(masks, str | Path):
-        raise MisuseError("give folders for both predictions and masks, or sequences for both.")
+        raise MisuseError("predictions and masks must both be folders, or both be sequences.")
     if isinstance(predictions, str | Path) and isinstance(masks, str | Path):
         ours, theirs = _list_files(Path(predictions)), _list_files(Path(masks))
         if unpaired := sorted(ours.keys() ^ theirs.keys()):
@@ -64,7 +64,7 @@ def _pair(
         return [(name, ours[name], theirs[name]) for name in sorted(ours)]
     pairs: list[Any] = list(zip_longest(predictions, masks))  # type: ignore[arg-type] # no paths any more
     if any(one is None or other is None for one, other in pairs):
-        raise MisuseError("there are not as many predictions as masks.")
+        raise MisuseError("the numbers of predictions and masks differ.")
     return [(f"image {index}", *pair) for index, pair in enumerate(pairs)]
 
 

@@ -130,5 +130,5 @@ class Prediction:
         if path.suffix.lower() not in suffixes:
             raise MisuseError(f"{path}: its suffix must be one of {', '.join(suffixes)}.")
         if path.exists() and not overwrite:
-            raise MisuseError(f"{path} exists already; choose another name, or give overwrite=True.")
+            raise MisuseError(f"{path} exists already; choose another name, or pass overwrite=True.")
         return path

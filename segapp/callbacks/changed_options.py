@@ -30,7 +30,7 @@ class RetunedOptimizer(Callback):
         for name in ("encoder_lr", "layer_decay"):
             if (was := before.get(name, 1.0)) != (now := self.model.get(name, 1.0)):
                 raise MisuseError(
-                    f"model.{name} was {was} and is {now} now, and a resumed run keeps it: leave it unchanged, "
+                    f"model.{name} was {was} and is now {now}; a resumed run keeps it: leave it unchanged, "
                     "or start a new run from these weights: segapp fit --init_from."
                 )
         changed = _find_changes("optimizer", before, self.model)
@@ -38,7 +38,7 @@ class RetunedOptimizer(Callback):
         if schedule and self.model["lr_scheduler"]["class_path"] != SCHEDULE:
             raise MisuseError(
                 f"a resumed run keeps its scheduler's settings, and {', '.join(schedule)} of model.lr_scheduler "
-                f"changed; leave them unchanged, or start a new run. {SCHEDULE} takes new ones."
+                f"changed; leave them unchanged, or start a new run. Only {SCHEDULE} accepts new settings."
             )
         ratio = changed["lr"] / before["optimizer"]["init_args"]["lr"] if "lr" in changed else 1.0
         for state in checkpoint["optimizer_states"]:
@@ -55,7 +55,7 @@ def _find_changes(part: str, before: dict[str, Any], now: dict[str, Any]) -> dic
     was, is_ = old.get("class_path"), new.get("class_path")
     if was != is_:
         raise MisuseError(
-            f"model.{part} was {was or 'null'} and is {is_ or 'null'} now, and the state of one does not fit the "
+            f"model.{part} was {was or 'null'} and is now {is_ or 'null'}, and the state of one does not fit the "
             "other: leave it unchanged, or start a new run (segapp fit without --ckpt_path)."
         )
     settings, known = new.get("init_args") or {}, old.get("init_args") or {}

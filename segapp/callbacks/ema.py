@@ -24,7 +24,7 @@ class EMA(WeightAveraging):
 
     def __init__(self, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
-            raise MisuseError(f"EMA's decay is in [0, 1), got {decay}.")
+            raise MisuseError(f"EMA: decay must be in [0, 1), got {decay}.")
         super().__init__(use_buffers=True)
         self.decay = decay
         self._swapped = False  # in a validation the network holds the average, and the average the raw weights

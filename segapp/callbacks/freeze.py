@@ -23,7 +23,9 @@ class FreezeEncoder(Callback):
 
     def __init__(self, epochs: int = 1) -> None:
         if epochs < 1:
-            raise MisuseError(f"FreezeEncoder takes epochs of 1 or more, got {epochs}; leave it out to freeze nothing.")
+            raise MisuseError(
+                f"FreezeEncoder: epochs must be 1 or more, got {epochs}; leave the callback out to freeze nothing."
+            )
         self.epochs = epochs
         self._parts: list[nn.Module] = []
         self._trainable: list[nn.Parameter] = []

@@ -56,8 +56,8 @@ class EarlyEnd(Callback):
         found = next((schedule for schedule in schedules if isinstance(schedule, WarmupCosine)), None)
         if found is None:
             raise MisuseError(
-                f"{type(self).__name__} ends the learning rate with the run, which model.lr_scheduler "
-                "segapp.schedules.WarmupCosine can: take that, or leave the callback out."
+                f"{type(self).__name__} lets the learning rate end with the run, which needs model.lr_scheduler "
+                "segapp.schedules.WarmupCosine: use it, or leave the callback out."
             )
         return found
 
@@ -74,7 +74,7 @@ class TimeBudget(EarlyEnd):
 
     def __init__(self, minutes: float) -> None:
         if minutes <= 0:
-            raise MisuseError(f"TimeBudget: minutes are above 0, got {minutes}.")
+            raise MisuseError(f"TimeBudget: minutes must be above 0, got {minutes}.")
         super().__init__()
         self.seconds = 60 * minutes
         self._spent = 0.0  # in the sessions before this one
@@ -145,7 +145,7 @@ class StopWhenFlat(EarlyEnd):
     ) -> None:
         if patience < 1 or not 0 < cooldown < 1:
             raise MisuseError(
-                f"StopWhenFlat takes patience from 1 up and cooldown in (0, 1); got {patience} and {cooldown}."
+                f"StopWhenFlat: patience must be 1 or more and cooldown in (0, 1); got {patience} and {cooldown}."
             )
         super().__init__()
         self.patience, self.cooldown, self.monitor, self.min_delta = patience, cooldown, monitor, min_delta

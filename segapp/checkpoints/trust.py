@@ -276,7 +276,7 @@ def _join_names(roles: Sequence[Role]) -> str:
 
 
 def _suggest_allow(path: str) -> str:
-    return f" If you trust it, say so: --allow {path} (or name it in a config of yours)."
+    return f" If you trust it, add --allow {path}, or name it in your own config."
 
 
 def _shorten(value: Any) -> str:

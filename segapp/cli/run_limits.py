@@ -18,12 +18,12 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
         if 0 < (trainer[name] or -1) <= done:
             return (
                 f"nothing is left to train: the run has done {done} of {trainer[name]} {name.removeprefix('max_')}; "
-                f"to continue, give more with --trainer.{name}, say {2 * trainer[name]}."
+                f"to continue, set a larger --trainer.{name}, such as {2 * trainer[name]}."
             )
     used = [state["time_elapsed"]["train"] for key, state in checkpoint["callbacks"].items() if key.startswith("Timer")]
     if trainer["max_time"] and used and used[0] >= (Timer(trainer["max_time"]).time_remaining() or math.inf):
         return (
-            f"nothing is left to train: the run has used its {trainer['max_time']}; to continue, give more in all with "
+            f"nothing is left to train: the run has used its {trainer['max_time']}; to continue, set a larger "
             "--trainer.max_time."
         )
     return None

@@ -166,11 +166,11 @@ class Engine:
         for index, (grid, _, _) in enumerate(batch):
             if errors[index] is None and wrong:
                 errors[index] = SegappError(
-                    f"{grid.image.name}: the network gives {tuple(logits.shape)}, not {expected}."
+                    f"{grid.image.name}: the network returns {tuple(logits.shape)} instead of {expected}."
                 )
             if errors[index] is None and not finite and not math.isfinite(float(logits[index].sum())):
                 errors[index] = SegappError(
-                    f"{grid.image.name}: the network gives values that are not finite; its training may have "
+                    f"{grid.image.name}: the network returns values that are not finite; its training may have "
                     "diverged, or half precision is too small for it (try --precision 32-true)."
                 )
         return errors, logits

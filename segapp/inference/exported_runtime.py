@@ -226,8 +226,8 @@ def _require_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:
     """Raise MisuseError unless a network takes `images` and gives `logits`."""
     if inputs != ["images"] or outputs != ["logits"]:
         raise MisuseError(
-            f"{path}: takes {', '.join(inputs) or 'nothing'} and gives {', '.join(outputs) or 'nothing'}; "
-            "a network that `segapp export` wrote takes images and gives logits."
+            f"{path}: has inputs {', '.join(inputs) or '(none)'} and outputs {', '.join(outputs) or '(none)'}; "
+            "a network of `segapp export` has the input images and the output logits."
         )
 
 
@@ -280,7 +280,7 @@ def _count_threads() -> int:
 
 def _check_dtype(path: Path, images: np.ndarray, dtype: str | None) -> None:
     if images.dtype != dtype:
-        raise MisuseError(f"{path}: the network takes {dtype} images, got {images.dtype}; set the data's intensity.")
+        raise MisuseError(f"{path}: the network needs {dtype} images, got {images.dtype}; set the data's intensity.")
 
 
 def _explain_damaged(path: Path | str, error: Any) -> MisuseError:

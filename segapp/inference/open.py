@@ -49,14 +49,14 @@ def open_networks(
     the models do not belong together.
     """
     if not paths:
-        raise MisuseError("give --ckpt_path: a checkpoint of `segapp fit`, or a bundle of `segapp export`.")
+        raise MisuseError("--ckpt_path is missing: name a checkpoint of `segapp fit`, or a bundle of `segapp export`.")
     opened = [_open(path, allowed, device, precision) for path in paths]
     for path, other in zip(paths[1:], opened[1:], strict=True):
         check_alike(paths[0], opened[0].spec, path, other.spec)
         if ("through" in opened[0].where) != ("through" in other.where):
             raise MisuseError(
                 f"{paths[0]} and {path} cannot be averaged: they run on {opened[0].where} and {other.where}; "
-                "give checkpoints only, or bundles of format onnx or openvino only."
+                "name checkpoints only, or bundles of format onnx or openvino only."
             )
     return Networks(opened[0].spec, [member for one in opened for member in one.members], opened[0].where)
 
@@ -69,7 +69,7 @@ def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Prec
         return _open_weights(bundle, allowed, device, precision)
     if device == "cuda":
         raise MisuseError(
-            f"{path}: a bundle of format {bundle.format} runs on the CPU; leave --device out, or give the checkpoint."
+            f"{path}: a bundle of format {bundle.format} runs on the CPU; leave --device out, or use the checkpoint."
         )
     if bundle.format == "onnx":
         chosen = choose_onnx_precision(precision)

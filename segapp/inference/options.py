@@ -25,7 +25,7 @@ def apply_options(
     """
     chosen = tuple(dict.fromkeys(name for name in augment if name != "none"))
     if "none" in augment and chosen:
-        raise MisuseError(f"augment none switches it off, but {', '.join(chosen)} stand beside it; give one or other.")
+        raise MisuseError(f"--augment none cannot be combined with {', '.join(chosen)}; use one of them.")
     symmetries: tuple[Symmetry, ...] = tuple(name for name in get_args(Symmetry) if name in chosen)
     return replace(
         spec,
@@ -59,7 +59,7 @@ def _parse_sizes(name: str, given: Sequence[str], spec: Spec) -> tuple[int, ...]
         label, _, number = word.rpartition("=")
         if not number.strip().isdecimal() or (label and label not in spec.classes):
             raise MisuseError(
-                f"{name} takes PIXELS or CLASS=PIXELS with a class of {', '.join(spec.classes)}, got {word!r}."
+                f"{name} must be PIXELS or CLASS=PIXELS with a class of {', '.join(spec.classes)}, got {word!r}."
             )
         for index, known in enumerate(spec.classes):
             if known == label or (not label and index != spec.background):

@@ -49,7 +49,7 @@ class ArrayImage:
         if pixels.size and (pixels.min() < -ROUNDING or pixels.max() > 1 + ROUNDING):
             raise MisuseError(
                 f"{self.name}: floating-point pixels lie in [0, 1], got {pixels.min():g} … {pixels.max():g}: divide "
-                "them by the largest value that the format can hold, as 255."
+                "them by the largest value that the format can hold, such as 255."
             )
 
     @property

@@ -35,7 +35,7 @@ def shrink(image: "ReadableImage", size: tuple[int, int]) -> np.ndarray:
     height, width = image.shape[:2]
     if height * width > MAX_RESIZED_PIXELS:
         raise SegappError(
-            f"{image.name}: {height} x {width} pixels; this model resizes its images (data.resize) and so reads "
+            f"{image.name}: {height} x {width} pixels; this model resizes its images (data.resize), so it reads "
             f"them whole, up to {MAX_RESIZED_PIXELS:,} pixels. Make it smaller, or train with data.crop instead."
         )
     return resize_pixels(image.read_window(0, 0, height, width), size)

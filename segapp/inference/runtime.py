@@ -103,7 +103,7 @@ class TorchRuntime:
         except torch.OutOfMemoryError as error:
             raise MisuseError(
                 f"the GPU's memory is too small for windows of {tuple(images.shape)}; "
-                "use smaller windows, fewer at once, or --device cpu."
+                "use a smaller --window or --batch_size, or --device cpu."
             ) from error
 
     def zeros(self, shape: tuple[int, ...]) -> Tensor:
@@ -165,7 +165,7 @@ def choose_device(wanted: str) -> torch.device:
     """
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
-        raise MisuseError("device cuda: torch finds no GPU here; use --device cpu or leave it at auto.")
+        raise MisuseError("--device cuda: torch finds no GPU; use --device cpu or leave the option out.")
     if not present or wanted == "cpu":
         return torch.device("cpu")
     local_rank = os.environ.get("LOCAL_RANK")

@@ -97,8 +97,8 @@ def crop_padding(grid: Grid, logits: "Array", window: tuple[int, int]) -> "Array
 @cache  # once per process, not once per image
 def _warn_of_window_statistics(window: tuple[int, int]) -> None:
     logger.warning(
-        "This network normalises or pools over all that it sees (instance or group norm, squeeze-and-excitation), so "
-        "an image cut into windows of %d x %d gets other logits than it would whole, however much they overlap: keep "
-        "windows as large as those it was trained with.",
+        "This network normalises or pools over its whole input (instance or group norm, squeeze-and-excitation), so "
+        "an image divided into windows of %d x %d has other logits than the whole image, for any overlap: use "
+        "windows as large as in training.",
         *window,
     )

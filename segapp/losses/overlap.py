@@ -44,7 +44,8 @@ class Tversky(Recorded, nn.Module):
         super().__init__()
         if smooth <= 0 or min(alpha, beta) < 0 or alpha + beta == 0:
             raise MisuseError(
-                f"Tversky takes smooth > 0 and alpha, beta ≥ 0, not both 0; got smooth={smooth}, {alpha=}, {beta=}."
+                f"Tversky needs smooth > 0, and alpha and beta ≥ 0 and not both 0; got smooth={smooth}, {alpha=}, "
+                f"{beta=}."
             )
         self.alpha, self.beta, self.smooth = alpha, beta, smooth
         self.reduce = reduce
@@ -55,7 +56,7 @@ class Tversky(Recorded, nn.Module):
         """Compute the scalar loss in [0, 1]."""
         k = logits.shape[1]
         if self.background is not None and not 0 <= self.background < k:
-            raise MisuseError(f"background is a class, 0 … {k - 1}, or none; got {self.background}.")
+            raise MisuseError(f"background must be a class, 0 … {k - 1}, or null; got {self.background}.")
         logits = check_shapes(logits, mask)
         indices = torch.arange(k, device=mask.device)
         valid = (mask != IGNORE_INDEX)[:, None]

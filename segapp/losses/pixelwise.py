@@ -48,7 +48,7 @@ class CrossEntropy(PixelwiseLoss):
     def __init__(self, class_weights: Weights = None, label_smoothing: float = 0.0) -> None:
         super().__init__()
         if not 0 <= label_smoothing < 1:
-            raise MisuseError(f"label_smoothing is in [0, 1), got {label_smoothing}.")
+            raise MisuseError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
         self.class_weights = ClassWeights(class_weights)
         self.label_smoothing = label_smoothing
 
@@ -79,7 +79,7 @@ class Focal(PixelwiseLoss):
     def __init__(self, gamma: float = 2.0, class_weights: Weights = None) -> None:
         super().__init__()
         if gamma < 0:
-            raise MisuseError(f"gamma is ≥ 0, got {gamma}.")
+            raise MisuseError(f"gamma must be 0 or more, got {gamma}.")
         self.gamma = gamma
         self.class_weights = ClassWeights(class_weights)
 

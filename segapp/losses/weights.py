@@ -28,7 +28,7 @@ class ClassWeights(nn.Module):
     def __init__(self, weights: Weights) -> None:
         super().__init__()
         if isinstance(weights, str) and weights != "balanced":
-            raise MisuseError(f"class_weights is a list of numbers or 'balanced', got {weights!r}.")
+            raise MisuseError(f"class_weights must be a list of numbers or 'balanced', got {weights!r}.")
         self.balanced = weights == "balanced"
         values = None if weights is None or isinstance(weights, str) else [float(weight) for weight in weights]
         if values is not None and not (all(0 <= weight < math.inf for weight in values) and any(values)):
@@ -44,7 +44,9 @@ class ClassWeights(nn.Module):
         if not self.balanced:
             raise MisuseError("class_weights were not asked to be 'balanced'.")
         if not counts.any():
-            raise MisuseError("'balanced' class weights need training masks, but no pixel of theirs has a class.")
+            raise MisuseError(
+                "'balanced' class weights need training masks with classes, but all their pixels are ignored."
+            )
         counts = counts.double()
         present = counts > 0
         weights = torch.ones_like(counts)
@@ -83,6 +85,6 @@ def check_shapes(logits: Tensor, mask: Tensor) -> Tensor:
     """
     if logits.ndim != 4 or mask.shape != (len(logits), *logits.shape[2:]):
         raise SegappError(
-            f"a loss takes logits (N, K, H, W) and a mask (N, H, W), got {tuple(logits.shape)} and {tuple(mask.shape)}."
+            f"a loss needs logits (N, K, H, W) and a mask (N, H, W), got {tuple(logits.shape)} and {tuple(mask.shape)}."
         )
     return logits.to(torch.promote_types(logits.dtype, torch.float32))

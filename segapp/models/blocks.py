@@ -85,7 +85,7 @@ class BlockStyle:
             raise MisuseError(f"dropout is a fraction in [0, 1), got {self.dropout}.")
         if self.order == "post" and self.short_skip != "none":
             raise MisuseError(
-                f"order=post takes short_skip=none only, got {self.short_skip}: an activation after the sum "
+                f"order=post needs short_skip=none, got {self.short_skip}: an activation after the sum "
                 "would break the identity path; use order=pre."
             )
 

@@ -23,7 +23,7 @@ class Normalise(nn.Module):
         self.register_buffer("mean", _expand_channels("mean", mean, channels))
         self.register_buffer("std", _expand_channels("std", std, channels))
         if min(std if isinstance(std, Sequence) else [std]) <= 0:
-            raise MisuseError(f"std takes positive numbers, got {std}.")
+            raise MisuseError(f"std must be positive numbers, got {std}.")
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise images (N, C, H, W), uint8 or float32 in [0, 1], to float32.
@@ -31,13 +31,13 @@ class Normalise(nn.Module):
         Raise MisuseError for other channels.
         """
         if not torch.jit.is_tracing() and images.shape[1] != self.mean.shape[1]:
-            raise MisuseError(f"this network takes images of {self.mean.shape[1]} channels, got {images.shape[1]}.")
+            raise MisuseError(f"this network needs images of {self.mean.shape[1]} channels, got {images.shape[1]}.")
         # Subtraction and division are not autocast; a network cast to bf16 still normalises in float32.
         precise = torch.promote_types(self.mean.dtype, torch.float32)
         if images.dtype == torch.uint8:
             images = images.to(precise) / 255
         elif not images.is_floating_point():
-            raise MisuseError(f"images are uint8 in [0, 255] or float32 in [0, 1], got {images.dtype}.")
+            raise MisuseError(f"images must be uint8 in [0, 255] or float32 in [0, 1], got {images.dtype}.")
         normalised = (images.to(precise) - self.mean.to(precise)) / self.std.to(precise)
         return normalised.to(self.mean.dtype)
 

@@ -24,7 +24,7 @@ def require_choice(setting: str, value: T, words: Any) -> T:
 def require_at_least(setting: str, value: int, at_least: int = 1) -> int:
     """Return `value` when it is large enough; raise MisuseError otherwise."""
     if value < at_least:
-        raise MisuseError(f"{setting} takes whole numbers from {at_least} up, got {value}.")
+        raise MisuseError(f"{setting} must be whole numbers, {at_least} or more, got {value}.")
     return value
 
 

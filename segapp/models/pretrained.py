@@ -61,17 +61,17 @@ def open_weights(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "no file"
-        raise MisuseError(f"pretrained: {path} is {kind}; it takes false, package, hub or a file of weights.")
+        raise MisuseError(f"pretrained: {path} is {kind}; set false, package, hub or a file of weights.")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings(action="ignore"):  # about files that are refused anyway
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise MisuseError(f"pretrained: {path} holds code or is damaged; it was not opened. Give {CONTENT}.") from error
+        raise MisuseError(f"pretrained: {path} holds code or is damaged; it was not opened. Use {CONTENT}.") from error
     except Exception as error:  # a truncated or foreign file fails in different parts of torch
         reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
-        raise MisuseError(f"pretrained: {path} cannot be read as weights ({reason}): give {CONTENT}.") from error
+        raise MisuseError(f"pretrained: {path} cannot be read as weights ({reason}): use {CONTENT}.") from error
     return _find_state_dict(path, content)
 
 
@@ -84,7 +84,7 @@ def _find_state_dict(path: Path, content: Any) -> dict[str, Tensor]:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     )
     if not content or not is_plain:
-        raise MisuseError(f"pretrained: {path} holds no state_dict (tensors by name): give {CONTENT}.")
+        raise MisuseError(f"pretrained: {path} holds no state_dict (tensors by name): use {CONTENT}.")
     return {name.removeprefix("module."): value for name, value in content.items()}
 
 
@@ -133,7 +133,7 @@ def load_encoder(encoder: nn.Module, weights: Mapping[str, Tensor], others: Sequ
     if wrong:
         raise MisuseError(
             f"pretrained: the weights of {source} are of another network ({len(wrong)} tensors do not agree, "
-            f"first {wrong[0]}): give those of this encoder, in the names of timm (tu-…) or torchvision."
+            f"first {wrong[0]}): use weights of this encoder, with the names of timm (tu-…) or torchvision."
         )
     encoder.load_state_dict(own | found)
 
@@ -189,8 +189,8 @@ def fetch_from_hub(encoder: str, build: Callable[[], Built]) -> Built:
         except OSError as error:
             problem = str(error).splitlines()[0]
     raise SegappError(
-        f"the pretrained weights of {encoder} are not in {hub.HF_HUB_CACHE} and cannot be fetched ({problem}): "
-        "connect this machine, copy that folder from one that has them, or set pretrained: false."
+        f"the pretrained weights of {encoder} are not in {hub.HF_HUB_CACHE} and cannot be downloaded ({problem}): "
+        "connect this machine to the network, copy that folder from another machine, or set pretrained: false."
     )
 
 

@@ -22,7 +22,7 @@ def find_encoder(net: nn.Module) -> dict[str, nn.Module]:
         if name in parts:
             found = {name: parts[name]}
             return found | ({"bottleneck": parts["bottleneck"]} if isinstance(parts[name], PlainEncoder) else {})
-    raise MisuseError(f"{type(net).__name__} has no submodule `encoder`, whose weights could be treated otherwise.")
+    raise MisuseError(f"{type(net).__name__} has no submodule `encoder`; call the encoder of the network so.")
 
 
 def find_levels(net: nn.Module, channels: int) -> dict[str, int]:
@@ -55,7 +55,7 @@ def group_parameters(net: nn.Module, channels: int, encoder_lr: float, layer_dec
     for setting, value in (("encoder_lr", encoder_lr), ("layer_decay", layer_decay)):
         if not 0 < value <= 1:
             raise MisuseError(
-                f"model.{setting} takes a factor above 0, up to 1, got {value}; "
+                f"model.{setting} must be a factor above 0, up to 1, got {value}; "
                 "segapp.callbacks.FreezeEncoder keeps the encoder unchanged."
             )
     levels = find_levels(net, channels)
@@ -81,6 +81,6 @@ def _compute_features(encoder: nn.Module, channels: int) -> list[torch.Tensor]:
                 return list(encoder(torch.zeros(1, channels, side, side, device=device)))
             except (MisuseError, RuntimeError) as error:  # one made for another size
                 refused = error
-        raise MisuseError(f"model.layer_decay: the encoder's levels cannot be told apart ({refused}).")
+        raise MisuseError(f"model.layer_decay: the encoder's levels cannot be found ({refused}); set it to 1.0.")
     finally:
         encoder.train(was)

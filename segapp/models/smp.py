@@ -47,9 +47,11 @@ class SmpEncoder(Encoder):
     ) -> None:
         super().__init__()
         if not 3 <= depth <= 5:
-            raise MisuseError(f"depth takes 3 … 5 for encoder {name}, got {depth}.")
+            raise MisuseError(f"depth must be 3 … 5 for encoder {name}, got {depth}.")
         if options and not name.startswith("tu-"):
-            raise MisuseError(f"encoder {name} takes no options, only timm's (tu-…) do; got {', '.join(options)}.")
+            raise MisuseError(
+                f"encoder {name} has no options, got {', '.join(options)}; only encoders of timm (tu-…) have some."
+            )
         if options and "output_stride" in options:
             raise MisuseError(f"encoder {name}: its levels are those of strides 1, 2, 4, …; leave output_stride out.")
 
@@ -118,7 +120,7 @@ class SmpNet(Recorded, nn.Module):
         require_at_least("num_classes", num_classes)
         if architecture.lower() not in smp.MODEL_ARCHITECTURES_MAPPING:
             names = " | ".join(known.__name__ for known in smp.MODEL_ARCHITECTURES_MAPPING.values())
-            raise MisuseError(f"architecture takes {names}, got {architecture!r}.")
+            raise MisuseError(f"architecture must be one of {names}, got {architecture!r}.")
         taken = {*inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters} - RESERVED
         unknown = [option for option in options or {} if option not in taken]
         if unknown and (not encoder.startswith("tu-") or RESERVED & {*unknown}):  # to timm's encoders the others go
@@ -153,8 +155,8 @@ def run_network(network: nn.Module, images: Tensor) -> Any:
         return network(images)
     except AssertionError as error:  # of timm's encoders that are made for one size, such as Swin
         raise MisuseError(
-            f"this network does not take images of {images.shape[2]}×{images.shape[3]} pixels "
-            f"({str(error).rstrip('.')}): set data.crop, and data.window, to a size it takes."
+            f"this network does not accept images of {images.shape[2]}×{images.shape[3]} pixels "
+            f"({str(error).rstrip('.')}): set data.crop and data.window to a size that it accepts."
         ) from error
     except ValueError as error:
         if "more than 1" not in str(error):

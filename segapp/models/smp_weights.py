@@ -63,17 +63,17 @@ def build_with_weights(
     """
     if not (timm.is_model(encoder[3:]) if encoder.startswith("tu-") else encoder in smp_encoders):
         raise MisuseError(
-            f"no encoder is called {encoder!r}: take one of segmentation-models-pytorch "
+            f"no encoder is called {encoder!r}: use one of segmentation-models-pytorch "
             f"({', '.join(list(smp_encoders)[:3])}, …), or one of timm as tu-<name>."
         )
     if pretrained is False:
         return build(None), (Encoder.mean, Encoder.std)
     if pretrained is True:
-        raise MisuseError("pretrained takes false, package, hub or a file of weights; true is now called hub.")
+        raise MisuseError("pretrained must be false, package, hub or a file of weights; for weights of a hub set hub.")
     if pretrained == "hub":
         return load_from_hub(build, encoder, in_channels, weights)
     if weights != "imagenet":
-        raise MisuseError(f"weights ({weights}) chooses among those of pretrained: hub; leave it out.")
+        raise MisuseError(f"weights={weights} needs pretrained: hub; leave weights out.")
     return load_from_file(build, part, encoder, in_channels, pretrained)
 
 
@@ -86,7 +86,7 @@ def load_from_hub(
         raise MisuseError(f"timm has no pretrained weights for {encoder[3:]!r}; set pretrained: false.")
     if not timms and weights not in smp_encoders[encoder]["pretrained_settings"]:
         offered = " | ".join(smp_encoders[encoder]["pretrained_settings"]) or "none"
-        raise MisuseError(f"weights for encoder {encoder} take {offered}, got {weights!r}.")
+        raise MisuseError(f"weights for encoder {encoder} must be {offered}, got {weights!r}.")
     # timm's own are True to SMP: a name would only be warned about.
     chosen = True if timms else weights
     return fetch_from_hub(
@@ -104,8 +104,9 @@ def load_from_file(
     if from_package := pretrained == "package" or is_package_file(path):
         if encoder.partition(".")[0] != PACKAGE_ENCODER:
             raise MisuseError(
-                f"pretrained: {pretrained} holds the weights of {PACKAGE_ENCODER}, and the encoder is {encoder}: "
-                f"set name: {PACKAGE_ENCODER} (SMP's encoder of a like name pads otherwise), or pretrained: false."
+                f"pretrained: {pretrained} holds the weights of {PACKAGE_ENCODER}, but the encoder is {encoder}: "
+                f"set name: {PACKAGE_ENCODER} (SMP's encoder of a similar name has other padding), or pretrained: "
+                "false."
             )
         weights = rename_weights(weights, names)
     network = build(None)

@@ -61,8 +61,8 @@ def transfer_weights(net: nn.Module, learned: Learned, classes: Sequence[str], c
     layers = find_class_layers(net)
     if not layers and tuple(classes) != tuple(learned.classes):
         raise MisuseError(
-            "it has other classes, and no layer of this network is known to give them (`head`): "
-            "use the same classes in the same order, or call its last part head."
+            "it has other classes, and this network has no layer `head` for them: "
+            "use the same classes in the same order, or call its last layer head."
         )
     rows = [learned.classes.index(name) if name in learned.classes else None for name in classes]
     found: dict[str, Tensor] = {}
@@ -157,6 +157,6 @@ def _refuse_other_architecture(
     if missing or surplus or not found:
         shown = missing[0] if missing else surplus[0] if surplus else "all"
         raise MisuseError(
-            f"its weights are those of another network: {len(missing)} of the {len(own)} tensors here have none of "
-            f"their name and shape, {len(surplus)} there have no place (first {shown})."
+            f"its weights are those of another network: {len(missing)} of the {len(own)} tensors of model.net have "
+            f"none of their name and shape, {len(surplus)} there have no place (first {shown})."
         )

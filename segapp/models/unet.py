@@ -115,7 +115,7 @@ class UNet(Recorded, nn.Module):
         self.head = style.make_head([*widths, made.out_channels[-1]][0], num_classes)
         if not 0 <= deep_supervision <= max(levels - 1, 0):
             raise MisuseError(
-                f"deep_supervision takes 0 … {max(levels - 1, 0)} in a decoder of {levels} levels, "
+                f"deep_supervision must be 0 … {max(levels - 1, 0)} in a decoder of {levels} levels, "
                 f"got {deep_supervision}."
             )
         self.auxiliary = nn.ModuleList(

@@ -54,7 +54,7 @@ def refuse_links_out(folder: Path) -> None:
     for place, folders, files in os.walk(folder):
         for path in (Path(place, name) for name in (*folders, *files)):
             if path.is_symlink() and not _is_inside(path, root):
-                raise MisuseError(f"{path}: a link to {path.readlink()}, out of {folder}; put the file itself there.")
+                raise MisuseError(f"{path}: a link to {path.readlink()}, out of {folder}; replace it by the file.")
             kind = describe_irregular(path)
             if kind not in (None, IRREGULAR[stat.S_IFDIR]) and not path.is_symlink():
                 raise MisuseError(f"{path}: {kind}, which is neither read nor written; remove it.")
@@ -76,4 +76,6 @@ def refuse_pipes(arguments: Iterable[str]) -> None:
         except (OSError, ValueError):  # no path
             continue
         if kind not in (None, IRREGULAR[stat.S_IFDIR]):
-            raise MisuseError(f"{value}: is {kind}, which is not read; write what it gives to a file, and name that.")
+            raise MisuseError(
+                f"{value}: is {kind}, which is not read; write its content to a file, and name that file."
+            )

@@ -32,7 +32,7 @@ def parse_yaml(text: str, where: str) -> Any:
         location = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise MisuseError(f"{where}: cannot be read as YAML ({error.problem or error.context}{location}).") from error
     except yaml.YAMLError as error:
-        raise MisuseError(f"{where}: cannot be read as YAML, it holds characters that no text has.") from error
+        raise MisuseError(f"{where}: cannot be read as YAML: it contains characters that are not text.") from error
     except ValueError as error:  # a number too long for Python
         raise MisuseError(f"{where}: cannot be read as YAML ({error}).") from error
 

@@ -135,8 +135,8 @@ def _run(transform: LibraryTransform, pair: _Pair, contract: Contract, certain: 
     if isinstance(transform, RESCALING) and after.image.shape[:2] != pair.image.shape[:2]:
         raise MisuseError(
             f"augment: {_format_name(transform)} rescales every training image to {after.image.shape[0]} x "
-            f"{after.image.shape[1]}, and validation and prediction see another scale: leave it out, and set "
-            "data.resize, which acts on all."
+            f"{after.image.shape[1]}, but validation and prediction use another scale: leave it out, and set "
+            "data.resize, which all of them use."
         )
     fault = contract.find_fault(after)
     if not certain and contract.find_fault(pair) is not None:
@@ -181,7 +181,7 @@ def _explain_fault(transform: LibraryTransform, fault: str, contract: Contract) 
     inside = isinstance(transform, A.Normalize | A.ToFloat | A.ToTensorV2)
     hint = " (the network normalises its input itself)" if inside else ""
     return MisuseError(
-        f"augment: {_format_name(transform)} {fault}, while validation and prediction feed the network {contract}: "
+        f"augment: {_format_name(transform)} {fault}, but validation and prediction give the network {contract}: "
         f"leave it out{hint}."
     )
 

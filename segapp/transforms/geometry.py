@@ -47,11 +47,11 @@ class Affine(Geometry):
         p: float = 0.5,
     ) -> None:
         if not 0 < scale[0] <= scale[1]:
-            raise MisuseError(f"Affine: scale is a lowest and a highest zoom above 0, got {scale}.")
+            raise MisuseError(f"Affine: scale must be a lowest and a highest zoom above 0, got {scale}.")
         if not abs(shear) < 90:
-            raise MisuseError(f"Affine: shear lies below 90 degrees, got {shear}.")
+            raise MisuseError(f"Affine: shear must be below 90 degrees, got {shear}.")
         if not 0 <= p <= 1:
-            raise MisuseError(f"Affine: p is a probability, got {p}.")
+            raise MisuseError(f"Affine: p must be a probability, 0 … 1, got {p}.")
         self.rotate, self.scale, self.shear, self.p = rotate, scale, shear, p
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:

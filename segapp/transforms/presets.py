@@ -82,7 +82,7 @@ class Photometric(Preset):
 
     def __init__(self, noise: float = 0.0) -> None:
         if not 0 <= noise < 1:
-            raise MisuseError(f"Photometric: noise is a standard deviation in [0, 1), got {noise}.")
+            raise MisuseError(f"Photometric: noise must be a standard deviation in [0, 1), got {noise}.")
         self.geometry = ()
         self.noise = noise
 

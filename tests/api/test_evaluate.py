@@ -53,7 +53,7 @@ def test_ignored_pixels_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("predictions", "masks", "options", "words"),
     [
-        (FOUND[:2], MASKS, {}, "as many"),
+        (FOUND[:2], MASKS, {}, "numbers of predictions and masks differ"),
         (FOUND, MASKS, {"background": "sky"}, "sky"),
         ([FOUND[0] / 2], MASKS[:1], {}, "float64"),
         ("nowhere", MASKS, {}, "both"),

@@ -87,5 +87,5 @@ def test_the_average_lies_on_the_device_of_the_training():
 
 @pytest.mark.parametrize("decay", [-1.0, 1.0, 99.0])
 def test_a_decay_below_0_or_from_1_is_refused(decay: float) -> None:
-    with pytest.raises(MisuseError, match=r"EMA's decay is in \[0, 1\), got"):
+    with pytest.raises(MisuseError, match=r"EMA: decay must be in \[0, 1\), got"):
         EMA(decay)

@@ -14,8 +14,8 @@ CHECKPOINT = {
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"max_epochs": 2}, "--trainer.max_epochs, say 4"),
-        ({"max_steps": 10}, "--trainer.max_steps, say 20"),
+        ({"max_epochs": 2}, "--trainer.max_epochs, such as 4"),
+        ({"max_steps": 10}, "--trainer.max_steps, such as 20"),
         ({"max_time": "00:00:30:00"}, "--trainer.max_time"),
     ],
     ids=str,

@@ -59,7 +59,7 @@ def test_choices_are_saved_and_an_ensemble_is_averaged(exports):
         ({"format": "onnx", "dtype": "int8"}, "--images"),
         ({"format": "onnx", "images": "nowhere"}, "no folder nowhere"),
         ({"format": "onnx", "min_object": ["cat=3"]}, "background, cell"),
-        ({"format": "onnx", "augment": ["none", "horizontal"]}, "switches it off"),
+        ({"format": "onnx", "augment": ["none", "horizontal"]}, "--augment none"),
     ],
     ids=str,
 )

@@ -175,7 +175,7 @@ def test_a_perfect_prediction_costs_nothing_and_a_wrong_one_more(loss: nn.Module
         (lambda: Dice(background=-1)(*pair()), "background"),
         (lambda: CrossEntropy([1.0, 2.0, 3.0])(*pair()), "3 numbers for 4 classes"),
         (lambda: ClassWeights([1.0]).set_counts(torch.ones(1)), "balanced"),
-        (lambda: ClassWeights("balanced").set_counts(torch.zeros(3)), "no pixel"),
+        (lambda: ClassWeights("balanced").set_counts(torch.zeros(3)), "all their pixels are ignored"),
     ],
 )
 def test_misuse_is_said(make: Callable[[], Any], words: str) -> None:

@@ -98,7 +98,7 @@ def test_on_the_image_the_first_convolution_comes_bare(short_skip):
 def test_post_order_is_the_classic_one_and_has_no_short_skip():
     layer = BlockStyle(order="post", norm="batch").make_layer(4, 8)
     assert list(layer._modules) == ["conv", "norm", "activation"]
-    with pytest.raises(MisuseError, match="order=post takes short_skip=none only, got add"):
+    with pytest.raises(MisuseError, match="order=post needs short_skip=none, got add"):
         BlockStyle("add", order="post")
 
 
@@ -152,7 +152,7 @@ def test_the_head_gives_logits_and_starts_without_bias():
         ({"norm": "layer"}, "norm takes batch | group | instance | none, got 'layer'"),
         ({"activation": "swish"}, "got 'swish'"),
         ({"dropout": 1.0}, "dropout is a fraction in [0, 1), got 1.0"),
-        ({"layers": 0}, "layers takes whole numbers from 1 up, got 0"),
+        ({"layers": 0}, "layers must be whole numbers, 1 or more, got 0"),
     ],
 )
 def test_misuse_is_told(settings, sentence):

@@ -35,7 +35,7 @@ def test_a_single_width_is_a_net_without_pooling():
 def test_misuse_is_told():
     with pytest.raises(MisuseError, match="widths needs at least one number"):
         PlainEncoder(1, widths=())
-    with pytest.raises(MisuseError, match="widths takes whole numbers from 1 up, got 0"):
+    with pytest.raises(MisuseError, match="widths must be whole numbers, 1 or more, got 0"):
         PlainEncoder(1, widths=(4, 0))
     with pytest.raises(MisuseError, match=r"blocks_per_level needs .* 2 levels"):
         PlainEncoder(1, widths=(4, 8), blocks_per_level=(1, 1, 1))

@@ -43,8 +43,8 @@ def test_memory_format_is_kept():
     ("make", "sentence"),
     [
         (lambda: Normalise(3, mean=[0.5, 0.5]), "mean needs one number, or one for each of 3 channels"),
-        (lambda: Normalise(1, std=0.0), "std takes positive numbers, got 0.0"),
-        (lambda: Normalise(3)(torch.zeros(1, 1, 2, 2)), "takes images of 3 channels, got 1"),
+        (lambda: Normalise(1, std=0.0), "std must be positive numbers, got 0.0"),
+        (lambda: Normalise(3)(torch.zeros(1, 1, 2, 2)), "needs images of 3 channels, got 1"),
         (lambda: Normalise(1)(torch.zeros(1, 1, 2, 2, dtype=torch.int64)), "got torch.int64"),
     ],
 )

@@ -18,5 +18,5 @@ def test_one_value_serves_every_level_and_a_list_must_fit():
 
 
 def test_whole_numbers_have_a_least():
-    with pytest.raises(MisuseError, match="layers takes whole numbers from 1 up, got 0"):
+    with pytest.raises(MisuseError, match="layers must be whole numbers, 1 or more, got 0"):
         require_at_least("layers", 0)

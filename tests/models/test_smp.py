@@ -155,19 +155,19 @@ def test_a_padded_image_keeps_its_place():
     [
         (lambda: SmpEncoder(3, "resnet19"), "no encoder is called 'resnet19'"),
         (lambda: SmpEncoder(3, "tu-resnet19"), "no encoder is called 'tu-resnet19'"),
-        (lambda: SmpEncoder(3, "resnet18", depth=6), "depth takes 3 … 5 for encoder resnet18, got 6"),
+        (lambda: SmpEncoder(3, "resnet18", depth=6), "depth must be 3 … 5 for encoder resnet18, got 6"),
         (
             lambda: SmpEncoder(3, "resnet18", pretrained="hub", weights="advprop"),
-            "weights for encoder resnet18 take imagenet",
+            "weights for encoder resnet18 must be imagenet",
         ),
-        (lambda: SmpEncoder(3, "resnet18", options={"drop": 1}), "takes no options, only timm's .* do; got drop"),
+        (lambda: SmpEncoder(3, "resnet18", options={"drop": 1}), "has no options, got drop"),
         (lambda: SmpEncoder(3, "tu-resnet10t", options={"output_stride": 8}), "leave output_stride out"),
         (
             lambda: SmpNet(3, 2, "Unet", "resnet18", options={"decoder_chanels": 1}),
             "no options decoder_chanels; it takes",
         ),
         (lambda: SmpNet(3, 2, "Unet", "tu-resnet10t", options={"activation": "softmax"}), "no options activation"),
-        (lambda: SmpNet(3, 2, "unet4"), "architecture takes Unet | .*, got 'unet4'"),
+        (lambda: SmpNet(3, 2, "unet4"), "architecture must be one of Unet | .*, got 'unet4'"),
         (lambda: SmpEncoder(3, "resnet18")(torch.rand(1, 3, 16, 40)), "at least 32×32 pixels, got 16×40"),
         (
             lambda: UNet(3, 2, partial(SmpEncoder, name="resnet18"))(torch.rand(1, 3, 32, 32)),
@@ -176,7 +176,7 @@ def test_a_padded_image_keeps_its_place():
         (lambda: SmpNet(3, 2, encoder="resnet18")(torch.rand(1, 3, 64, 64)), "use a batch of 2 or more"),
         (
             lambda: SmpEncoder(3, "tu-swin_tiny_patch4_window7_224")(torch.rand(1, 3, 64, 64)),
-            r"does not take images of 64×64 pixels \(.*224.*\): set data\.crop",
+            r"does not accept images of 64×64 pixels \(.*224.*\): set data\.crop",
         ),
     ],
 )

@@ -121,7 +121,7 @@ def test_deep_supervision_gives_a_list_in_training_and_one_tensor_otherwise():
     assert [tuple(logits.shape[2:]) for logits in net(images)] == [(37, 50), (19, 25), (10, 13)]
     finest = net.eval()(images)
     assert finest.shape == (2, 2, 37, 50)
-    with pytest.raises(MisuseError, match="deep_supervision takes 0 … 2 in a decoder of 3 levels, got 3"):
+    with pytest.raises(MisuseError, match="deep_supervision must be 0 … 2 in a decoder of 3 levels, got 3"):
         unet(widths=(4, 6, 8, 10), deep_supervision=3)
 
 
@@ -293,8 +293,8 @@ def test_an_encoder_of_ones_own_needs_only_the_three_lists_and_forward():
         ({"long_skip": "sum"}, "long_skip takes none | add | concat, got 'sum'"),
         ({"upsample": "cubic"}, "upsample takes transpose | bilinear | nearest, got 'cubic'"),
         ({"decoder_widths": [4]}, "decoder_widths needs"),
-        ({"decoder_widths": [4, 0]}, "decoder_widths takes whole numbers from 1 up, got 0"),
-        ({"num_classes": 0}, "num_classes takes whole numbers from 1 up, got 0"),
+        ({"decoder_widths": [4, 0]}, "decoder_widths must be whole numbers, 1 or more, got 0"),
+        ({"num_classes": 0}, "num_classes must be whole numbers, 1 or more, got 0"),
     ],
 )
 def test_misuse_is_told(settings, sentence):

@@ -68,7 +68,7 @@ def test_arrays_are_modules_in_order_by_steps(table):
 
 
 def test_files_that_are_no_such_table_are_named(tmp_path):
-    with pytest.raises(SegappError, match=r"a\.csv: not there; .*GradientFlow"):
+    with pytest.raises(SegappError, match=r"a\.csv: missing; .*GradientFlow"):
         read_rows(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("step,loss\n1,2\n")
     with pytest.raises(SegappError, match=r"b\.csv: not a table of gradient flow"):
