@@ -55,7 +55,7 @@ def test_choices_are_saved_and_an_ensemble_is_averaged(exports):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "weights", "dtype": "int8"}, "fp32 | fp16"),
+        ({"format": "weights", "dtype": "int8"}, "fp32 or fp16"),
         ({"format": "onnx", "dtype": "int8"}, "--images"),
         ({"format": "onnx", "images": "nowhere"}, "no folder nowhere"),
         ({"format": "onnx", "min_object": ["cat=3"]}, "background, cell"),

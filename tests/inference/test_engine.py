@@ -283,7 +283,7 @@ def test_other_channels_are_an_error_naming_the_image():
 
 def test_a_network_of_another_number_of_classes_is_an_error():
     engine = Engine(LocalRuntime(2), make_spec(window=(32, 32)))
-    with pytest.raises(SegappError, match=r"\(1, 2, 32, 32\), not \(1, 3, 32, 32\)"):
+    with pytest.raises(SegappError, match=r"\(1, 2, 32, 32\) .*\(1, 3, 32, 32\)"):
         engine.segment(ArrayImage(picture(40, 40)))
 
 
