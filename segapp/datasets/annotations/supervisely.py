@@ -96,7 +96,7 @@ def _read_shape(found: Fields, kind: str) -> Shape:
     if kind == "rectangle":
         (left, top), (right, bottom) = outer.min(0), outer.max(0)
         return Filled(label, np.array([(left, top), (right, top), (right, bottom), (left, bottom)]))
-    holes = points.values.get("interior") or []
+    holes = [] if points.values.get("interior") is None else points.list("interior")
     return Filled(label, outer, tuple(make_points(hole, f"{found.where}: 'interior'") for hole in holes))
 
 

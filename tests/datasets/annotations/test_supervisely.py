@@ -84,6 +84,7 @@ def make_bomb() -> dict[str, Any]:
         (thing("cube"), "'cube'"),
         (polygon([[0, 0], [1, float("nan")], [2, 2]]), "coordinate is nan"),
         (thing("polygon", points=None), "an object is expected"),
+        (thing("polygon", points={"exterior": [[0, 0], [2, 0], [2, 2]], "interior": 3}), "'interior' should be a list"),
     ],
 )
 def test_damaged_objects_are_named(tmp_path: Path, one: dict[str, Any], found: str) -> None:
