@@ -10,6 +10,7 @@ from pathlib import Path
 
 from segapp.datasets.file_search import MaskPattern, find_images
 from segapp.datasets.masks.encoding import FoundImage
+from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.errors import MisuseError
 from segapp.io import remove_suffix
 
@@ -226,6 +227,11 @@ def _explain_unpaired(root: Path, images: str, masks: str, best: tuple[float, in
     names = [
         ", ".join(path.name for path in _list_matching(root, where)[:3]) or "no files" for where in (images, masks)
     ]
+    annotations = explain_unread(Path(masks).suffix.lower())
+    if not annotations and best is None and (root / masks).is_dir():
+        annotations = describe_annotations(root / masks).strip()
+    if annotations:
+        return f"{root}: {masks!r}: {annotations.rstrip('.')}. Write that into a data section, and name it with --data."
     closest = f"; the closest pattern, {best[2].masks!r}, finds those of {best[0]:.0%}" if best else ""
     return (
         f"{root}: the masks in {masks!r} ({names[1]}) are not named after the images in {images!r} ({names[0]})"

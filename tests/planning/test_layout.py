@@ -74,3 +74,13 @@ def test_a_folder_for_each_image_is_found_from_wildcards_and_no_mask_is_that_of_
     assert layout.several
     assert len(list_masks(layout, 10)) == len(set(list_masks(layout, 10))) == 6
     assert [image.name for image in layout.find_images()] == ["a1/images/a1", "b2/images/b2", "c3/images/c3"]
+
+
+@pytest.mark.parametrize("masks", ["labels", "labels/{name}.json"])
+def test_annotations_in_place_of_masks_are_named(tmp_path, masks):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    cv2.imwrite(str(tmp_path / "images/a.png"), np.zeros((4, 4), np.uint8))
+    (tmp_path / "labels/a.json").write_text('{"shapes": []}')
+    with pytest.raises(MisuseError, match=r"LabelMe.*--data"):
+        find_layout(str(tmp_path / "images"), str(tmp_path / masks))
