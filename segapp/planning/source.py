@@ -10,7 +10,7 @@ from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate
 from segapp.errors import MisuseError
-from segapp.io import Image
+from segapp.io import Image, list_slices
 from segapp.loading.source_building import build_source
 from segapp.natural_order import make_natural_key
 from segapp.planning.decisions import Decision, build_config
@@ -58,6 +58,7 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     Raises MisuseError where the names do not agree, the masks are ambiguous or there is nothing to learn.
     """
     layout = find_layout(images, masks)
+    _refuse_volumes([image.path for image in layout.find_images()])
     paths = [image.path for image in layout.find_images()]
     if len(paths) < MIN_IMAGES:
         raise MisuseError(
@@ -121,6 +122,15 @@ def list_items(source: Source) -> list[Item]:
     """Return the items of all splits in the order of their names."""
     items = {item.name: item for split in SPLITS for item in source.items(split)}
     return [items[name] for name in sorted(items, key=make_natural_key)]
+
+
+def _refuse_volumes(paths: Sequence[Path]) -> None:
+    """Raise MisuseError for volumes, whose slices, channels and masks a data section describes."""
+    if paths and list_slices(paths[0], "auto")[0].part:
+        raise MisuseError(
+            f"{paths[0]}: is a volume; write a data section for its slices, as docs/volumes.md shows, and plan with "
+            "--data FILE instead of --images and --masks."
+        )
 
 
 def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:

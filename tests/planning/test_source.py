@@ -11,6 +11,7 @@ from segapp.errors import MisuseError
 from segapp.planning.decisions import build_config
 from segapp.planning.sizes import PIXELS_PER_STEP
 from segapp.planning.source import describe_folder, describe_section
+from tests.io.volumes import write_nifti
 from tests.planning.discs import plan, write_discs
 
 
@@ -80,3 +81,12 @@ def test_a_section_without_a_source_is_refused_by_name(tmp_path, text):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(MisuseError, match=r"mine\.yaml"):
         describe_section(tmp_path / "mine.yaml")
+
+
+def test_volumes_need_a_data_section(tmp_path):
+    for folder in ("imagesTr", "labelsTr"):
+        (tmp_path / folder).mkdir()
+        for number in range(3):
+            write_nifti(tmp_path / folder / f"v{number}.nii.gz", np.zeros((5, 4, 3), np.uint8))
+    with pytest.raises(MisuseError, match=r"v0\.nii\.gz.*--data"):
+        describe_folder(str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
