@@ -58,8 +58,8 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     Raises MisuseError where the names do not agree, the masks are ambiguous or there is nothing to learn.
     """
     layout = find_layout(images, masks)
-    _refuse_volumes([image.path for image in layout.find_images()])
     paths = [image.path for image in layout.find_images()]
+    _refuse_volumes(paths)
     if len(paths) < MIN_IMAGES:
         raise MisuseError(
             f"{len(paths)} image{'s are' if len(paths) > 1 else ' is'} too few: training and validation need "
