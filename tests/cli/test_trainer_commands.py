@@ -292,7 +292,7 @@ def test_weights_alone_are_nothing_to_resume_from(trained, place, capsys):
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"exp_avg": torch.zeros(1)}, "exp_avg of a parameter"), ({"exp_avg_sq": None}, "training cannot resume")],
+    [({"exp_avg": torch.zeros(1)}, "exp_avg of a parameter"), ({"exp_avg_sq": None}, "a damaged checkpoint")],
     ids=["other shape", "missing"],
 )
 def test_an_optimiser_that_does_not_fit_the_network_is_refused(wrong, words, trained, place, capsys):

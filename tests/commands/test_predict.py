@@ -418,7 +418,7 @@ def test_what_is_no_regular_file_is_named_and_the_rest_is_done(run, tmp_path, ca
 def test_formats_that_are_not_read_are_counted_and_named(run, tmp_path, capsys):
     images = tmp_path / "images"
     put(images, "a.png", scene(40, 50)[0])
-    for name in ("b\x1b[2J.heic", "deep/c.HEIC", "d.nii.gz", ".hidden.heic"):
+    for name in ("b\x1b[2J.heic", "deep/c.HEIC", "d.csv.gz", ".hidden.heic"):
         (images / name).parent.mkdir(exist_ok=True)
         (images / name).write_bytes(b"x")
     assert run() == 0
