@@ -8,7 +8,7 @@ import numpy as np
 
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.entry import Entry
-from segapp.datasets.annotations.fields import Fields, make_points, read_json, show
+from segapp.datasets.annotations.fields import Fields, make_ring, read_json, show
 from segapp.datasets.annotations.shapes import Polygons, Runs, Shape, Window
 from segapp.errors import MisuseError
 
@@ -71,7 +71,7 @@ def _read_shape(annotation: Fields, label: str, size: tuple[int, int]) -> Shape 
         return Runs(label, Window(0, 0, *size), _read_counts(runs), crowd=crowd)
     if not isinstance(found, list):
         raise MisuseError(f"{annotation.where}: 'segmentation' should be a list or an object, found {show(found)}.")
-    rings = [(_read_ring(ring, annotation.where),) for ring in found]
+    rings = [(make_ring(ring, annotation.where),) for ring in found]
     return Polygons(label, tuple(rings), crowd)
 
 
@@ -86,9 +86,3 @@ def _read_counts(runs: Fields) -> np.ndarray | bytes:
     if found.ndim != 1 or not isinstance(counts, list):
         raise MisuseError(f"{runs.where}: 'counts' should be a text or whole numbers, found {show(counts)}.")
     return found
-
-
-def _read_ring(ring: object, where: str) -> np.ndarray:
-    if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6:
-        raise MisuseError(f"{where}: a polygon should be x, y, x, y … of three points or more, found {show(ring)}.")
-    return make_points([ring[i : i + 2] for i in range(0, len(ring), 2)], where)

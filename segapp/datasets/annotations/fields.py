@@ -98,14 +98,31 @@ def check_number(value: object, where: str) -> float:
 
 def make_points(values: object, where: str) -> np.ndarray:
     """Return (N, 2) float64 points; MisuseError unless they are pairs of finite numbers of a plausible size."""
-    try:
-        points = np.asarray(values, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        points = np.zeros(0)
+    points = _to_array(values)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise MisuseError(f"{where}: points should be pairs of numbers, found {show(values)}.")
-    if not (np.abs(points) <= MAX_COORDINATE).all():
-        worst = points.ravel()[~(np.abs(points.ravel()) <= MAX_COORDINATE)][0]
+    return _check_points(points, where)
+
+
+def make_ring(values: object, where: str) -> np.ndarray:
+    """Return (N, 2) float64 points of a flat list x, y, x, y …; MisuseError for fewer than three of them."""
+    points = _to_array(values)
+    if points.ndim != 1 or len(points) % 2 or len(points) < 6:
+        raise MisuseError(f"{where}: a polygon should be x, y, x, y … of three points or more, found {show(values)}.")
+    return _check_points(points.reshape(-1, 2), where)
+
+
+def _to_array(values: object) -> np.ndarray:
+    """Return the numbers, (0,) where they are none."""
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.zeros(0)
+
+
+def _check_points(points: np.ndarray, where: str) -> np.ndarray:
+    if not np.abs(points).max() <= MAX_COORDINATE:  # NaN is not
+        worst = points[~(np.abs(points) <= MAX_COORDINATE)][0]
         raise MisuseError(f"{where}: a coordinate is {worst:g}; they are finite and {MAX_COORDINATE:,} at most.")
     return points
 

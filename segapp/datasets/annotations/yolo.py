@@ -9,7 +9,7 @@ import yaml
 
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.entry import Entry
-from segapp.datasets.annotations.fields import make_points
+from segapp.datasets.annotations.fields import make_ring
 from segapp.datasets.annotations.shapes import Polygons, Shape
 from segapp.errors import MisuseError
 from segapp.system.text_files import read_text
@@ -61,7 +61,7 @@ def _read_line(words: list[str], names: dict[str, str], where: str) -> Polygons:
         label, values = str(int(words[0])), [float(word) for word in words[1:]]
     except ValueError as error:
         raise MisuseError(f"{where}: is not a class number and coordinates ({error}).") from error
-    points = make_points([values[i : i + 2] for i in range(0, len(values), 2)], where)
+    points = make_ring(values, where)
     if points.min() < -1 or points.max() > 2:
         raise MisuseError(f"{where}: a coordinate is {points.max():g}; they are fractions of the image, 0 … 1.")
     return Polygons(names.get(label, label), ((points,),))

@@ -111,7 +111,7 @@ def test_every_unknown_name_is_listed_with_its_count(tmp_path: Path) -> None:
         ([[0, 0, 3, 0]], "three points"),
         ([[0, 0, 3, 0, 3, float("nan")]], "coordinate is nan"),
         ([[0, 0, 3, 0, 3, 1e300]], "coordinate is 1e"),
-        ([["a"] * 6], "pairs of numbers"),
+        ([["a"] * 6], "three points"),
         ("text", "a list or an object"),
         ({"size": [6, 9], "counts": "x"}, r"\[6, 9\]"),
         ({"size": [6, 8], "counts": [1, "b"]}, "whole numbers"),

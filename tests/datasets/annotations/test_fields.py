@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segapp.datasets.annotations.fields import Fields, check_number, make_points, make_window, read_json
+from segapp.datasets.annotations.fields import Fields, check_number, make_points, make_ring, make_window, read_json
 from segapp.errors import MisuseError
 
 
@@ -69,3 +69,13 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes, found: str) -> 
     with pytest.raises(MisuseError, match=found) as error:
         read_json(path)
     assert str(path) in str(error.value)
+
+
+def test_rings_are_flat_lists() -> None:
+    assert make_ring([0, 1, 2, 3, 4, 5], "a").tolist() == [[0, 1], [2, 3], [4, 5]]
+    for values in (None, [], [0, 1, 2, 3], [0] * 7, [[0, 1]] * 3, ["a"] * 6):
+        with pytest.raises(MisuseError, match="three points"):
+            make_ring(values, "a")
+    for worst in (float("nan"), -1e9):
+        with pytest.raises(MisuseError, match="coordinate"):
+            make_ring([0, 1, 2, worst, 4, 5], "a")
