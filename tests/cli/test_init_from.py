@@ -117,7 +117,7 @@ def test_a_frozen_encoder_stays_and_its_rates_are_undisturbed(place, first):
         (["--init_from", "nowhere.ckpt"], ["there is no checkpoint nowhere.ckpt"]),
         (["--init_from", "pyproject.toml"], ["pyproject.toml"]),
         (["--init_from", "FIRST", "--model.net.init_args.encoder.init_args.widths", "[5, 8]"], ["of another network"]),
-        (["--init_from", "FIRST", "--ckpt_path", "FIRST"], ["--init_from", "--ckpt_path", "give one"]),
+        (["--init_from", "FIRST", "--ckpt_path", "FIRST"], ["--init_from", "--ckpt_path"]),
         (["--model.encoder_lr", "0"], ["model.encoder_lr", "FreezeEncoder"]),
         (["--ckpt_path", "LAST", "--model.encoder_lr", "0.5", "--trainer.max_epochs", "9"], ["encoder_lr was 1.0"]),
         (["--ckpt_path", "FIRST", "--data.source", "three"], ["--init_from"]),
