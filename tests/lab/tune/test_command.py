@@ -30,7 +30,7 @@ sys.exit(main(sys.argv[1:]))
 def test_the_better_of_two_plans_is_written_with_what_it_was_compared_with(tmp_path):
     write_data(tmp_path / "data")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", SHORT, *TUNE, "--budget", "20s", "--tune", "1"]
+    command = [sys.executable, "-c", SHORT, *TUNE, "--budget", "45s", "--tune", "1"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     text = (tmp_path / "mine.yaml").read_text()
