@@ -16,8 +16,6 @@ ANNOTATIONS = {
 
 UNREAD = {
     ".mat": "MATLAB files",
-    ".npy": "NumPy arrays",
-    ".npz": "NumPy arrays",
     ".svg": "SVG drawings",
 }
 """Suffix of a file that is not read → its format."""
