@@ -127,7 +127,7 @@ def test_the_commands_take_a_checkpoint_of_a_trainer(trained, place, capsys):
     assert len(list((place / "out").rglob("*.png"))) == 14
     capsys.readouterr()
     assert main(["fit", "--ckpt_path", checkpoint(trained)]) == 2
-    assert "no trainer" in capsys.readouterr().err
+    assert "(trainer)" in capsys.readouterr().err
 
 
 @pytest.fixture

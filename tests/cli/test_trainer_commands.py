@@ -190,8 +190,8 @@ def test_a_changed_learning_rate_holds_when_a_run_resumes(trained, place):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (["--model.optimizer=torch.optim.SGD"], "model.optimizer was torch.optim.AdamW and is torch.optim.SGD now"),
-        (["--model.lr_scheduler=null"], "model.lr_scheduler was segapp.schedules.WarmupCosine and is null now"),
+        (["--model.optimizer=torch.optim.SGD"], "model.optimizer was torch.optim.AdamW and is now torch.optim.SGD"),
+        (["--model.lr_scheduler=null"], "model.lr_scheduler was segapp.schedules.WarmupCosine and is now null"),
     ],
 )
 def test_another_optimiser_is_a_new_runs(change, sentence, trained, place, capsys):
