@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 from lightning.pytorch.strategies import FSDPStrategy
 
+from segapp.errors import FatalError
 from segapp.io import write_atomically
 from segapp.io.unfinished import remove_left_overs
 
@@ -33,6 +34,16 @@ class WholeFiles(TorchCheckpointIO):
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Remove a checkpoint's file; raise FatalError for everything else.
+
+        Lightning removes whatever a path leads to, complete folders too, and a callback's state may come from a file.
+        """
+        file = Path(path)
+        if file.suffix != ".ckpt" or not (file.is_file() or file.is_symlink()):
+            raise FatalError(f"{path}: no file of a checkpoint, so it was not removed.")
+        file.unlink()
 
 
 class BestCheckpoint(ModelCheckpoint):

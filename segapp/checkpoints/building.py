@@ -14,8 +14,16 @@ from torch.overrides import TorchFunctionMode
 from segapp.checkpoints.bounds import check_plain, limited_network
 from segapp.checkpoints.effort import MOST_MEMORY, limited_effort
 from segapp.checkpoints.roles import NETWORK, Role, find_class
-from segapp.checkpoints.trust import Review, check_class_paths, is_named_by_user, limited_imports, resolve_parameters
+from segapp.checkpoints.trust import (
+    Review,
+    check_class_paths,
+    find_classes,
+    is_named_by_user,
+    limited_imports,
+    resolve_parameters,
+)
 from segapp.errors import MisuseError
+from segapp.system.user_modules import search_current_folder
 
 Part = TypeVar("Part")
 
@@ -100,6 +108,7 @@ def build_part(
 
 def build_user_part(path: str | Path, kind: type[Part], what: str, config: Any) -> Part:
     """Return the object of a class_path and init_args that the user wrote, and so vouches for; errors name `path`."""
+    search_current_folder(find_classes(config))
     with _name_the_file(path, what, config):
         return _instantiate(kind, config)
 

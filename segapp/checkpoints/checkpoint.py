@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from segapp.checkpoints.bounds import MOST_METADATA, check_archive, check_content, check_plain
 from segapp.checkpoints.building import build_filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
-from segapp.checkpoints.pickle_content import check_pickle
+from segapp.checkpoints.pickle_content import check_attributes, check_pickle
 from segapp.checkpoints.training_state import require_training_state
 from segapp.checkpoints.version import read_spec, require_version
 from segapp.errors import MisuseError
@@ -69,6 +69,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         metadata_bytes = check_archive(file)
         with warnings.catch_warnings(action="ignore"):  # about foreign files, which are refused anyway
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        check_attributes(file, checkpoint)
     except MisuseError:
         raise
     except PermissionError as error:

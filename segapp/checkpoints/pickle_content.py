@@ -6,8 +6,9 @@ number, and hashes keys without end. What `torch.save` writes for a checkpoint o
 
 import io
 import pickletools
+from collections import OrderedDict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from segapp.errors import MisuseError
 
@@ -35,6 +36,8 @@ EMPTY: Final = "empty"
 NAME: Final = "name"
 ORDERED: Final = "ordered"
 """The name of OrderedDict, which hashes what it is called with."""
+MAPPING: Final = "mapping"
+"""An OrderedDict, the only kind of object that may have attributes."""
 OTHER: Final = "other"
 MARK: Final = "mark"
 
@@ -73,6 +76,27 @@ def check_pickle(file: Path, content: bytes) -> None:
         raise ValueError("a cut or altered pickle") from error
 
 
+def check_attributes(file: Path, loaded: Any) -> None:
+    """Raise MisuseError where mappings that were read have attributes other than `_metadata` of torch's `state_dict`.
+
+    An attribute takes the place of a method: with an `items` of its own a mapping shows nothing to whoever looks
+    through it, and hands out values all the same.
+    """
+    waiting, seen = [loaded], set()
+    while waiting:
+        value = waiting.pop()
+        if not isinstance(value, dict | list | tuple) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if not isinstance(value, dict):
+            waiting += value
+            continue
+        attributes = vars(value) if isinstance(value, OrderedDict) else {}
+        if attributes.keys() - {"_metadata"}:
+            raise MisuseError(f"{file}: holds mappings with methods of their own; no checkpoint does. It was refused.")
+        waiting += [*dict.values(value), *attributes.values()]
+
+
 class _ForeignError(Exception):
     """What is found that a checkpoint does not have."""
 
@@ -104,8 +128,11 @@ class _Machine:
             self._make_tuple([self.stack.pop() for _ in range(int(opcode[-1]))])
         elif opcode == "TUPLE":
             self._make_tuple(self._pop_to_mark())
-        elif opcode in ("APPEND", "BUILD"):
+        elif opcode == "APPEND":
             self.stack.pop()
+        elif opcode == "BUILD":  # the attributes of what lies below; `check_attributes` looks at them
+            self.stack.pop()
+            self._require(self.stack[-1:], MAPPING, "sets attributes of what is no mapping")
         elif opcode == "APPENDS":
             self._pop_to_mark()
         elif opcode == "SETITEM":
@@ -132,7 +159,7 @@ class _Machine:
             self._require([arguments], EMPTY, "fills a mapping in a way that may take for ever")
         elif function != NAME:
             raise _ForeignError("calls what is no name")
-        self.stack.append(OTHER)
+        self.stack.append(MAPPING if function == ORDERED else OTHER)
 
     def _make_tuple(self, kinds: list[str]) -> None:
         if MARK in kinds:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from segapp.errors import MisuseError
+from segapp.system.user_modules import search_current_folder
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def is_below(path: str, modules: tuple[str, ...]) -> bool:
 def find_class(path: str) -> type:
     """Import the class of a path that was checked; raises MisuseError where there is none."""
     module, _, name = path.rpartition(".")
+    search_current_folder([path])
     try:
         found = getattr(import_module(module), name, None)
     except ImportError as error:

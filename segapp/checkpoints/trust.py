@@ -30,6 +30,7 @@ from segapp.checkpoints.roles import (
     is_below,
 )
 from segapp.errors import MisuseError
+from segapp.system.user_modules import search_current_folder
 
 CALLING_WORDS = ("class_path", "init_args", "dict_kwargs", "_instantiator", "__path__")
 """Words that make jsonargparse import and call something."""
@@ -235,6 +236,7 @@ def limited_imports(allowed: Sequence[str]) -> Iterator[None]:
     Its policy also checks where an object is defined, so `torch.os.system` is `os.system`; and the value of an
     argument of any type stays plain data.
     """
+    search_current_folder(allowed)
     before = dict(_common.parsing_settings)  # jsonargparse can set its policy, but not put it back
     jsonargparse.set_parsing_settings(
         import_path_denylist=["*"],

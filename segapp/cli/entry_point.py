@@ -27,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if is_program:  # child processes import nothing from the current folder: no random.py beside the images
         os.environ.setdefault("PYTHONSAFEPATH", "1")
-    if "" not in sys.path:
-        sys.path.append("")  # user-defined classes in the current folder; last, so that they hide no other module
     try:
         with checked_streams():
             return _run(arguments, is_program)

@@ -30,6 +30,7 @@ from segapp.cli.run_settings import gather_settings
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.models import NamedInit
+from segapp.system.user_modules import search_current_folder
 from segapp.training.bundle_module import BundleModule
 from segapp.training.console import print_message
 from segapp.training.dry_run import Measure, format_report, make_scratch_folder, shorten_trainer
@@ -104,6 +105,7 @@ class SegmentationCLI(LightningCLI):
     def _imports(self, classes: Sequence[str]) -> AbstractContextManager[None]:
         """Limit what is imported, where settings came from a checkpoint, to these classes and those the user named."""
         if self._restored is None:
+            search_current_folder(self.typed.named_classes)
             return nullcontext()
         return limited_imports([*classes, *self.typed.named_classes])
 

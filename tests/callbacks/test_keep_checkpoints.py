@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from segapp.callbacks import BestCheckpoint, LastCheckpoint, WholeFiles
 from segapp.callbacks.keep_checkpoints import format_resume
+from segapp.errors import FatalError
 
 
 class Unwritable:
@@ -106,3 +107,16 @@ def test_it_is_saved_after_so_many_minutes(tmp_path) -> None:
 def test_it_is_not_saved_just_before_a_validation_but_after_the_next_step(tmp_path) -> None:
     """A resumed run would skip that validation."""
     assert run_batches(LastCheckpoint(tmp_path, every_n_steps=3), 8, validate_every=3) == [4, 7]
+
+
+def test_only_files_of_checkpoints_are_removed(tmp_path) -> None:
+    """Lightning would remove complete folders, and follow addresses."""
+    folder, image, old = tmp_path / "a.ckpt", tmp_path / "image.png", tmp_path / "old.ckpt"
+    folder.mkdir()
+    for file in (image, old, folder / "inside"):
+        file.touch()
+    for path in (str(folder), str(image), f"local://{tmp_path}", tmp_path / "none.ckpt"):
+        with pytest.raises(FatalError, match="not removed"):
+            WholeFiles().remove_checkpoint(path)
+    WholeFiles().remove_checkpoint(old)
+    assert not old.exists() and image.exists() and (folder / "inside").exists()

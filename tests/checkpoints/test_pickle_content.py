@@ -10,7 +10,7 @@ import torch
 
 from segapp.checkpoints import pickle_content
 from segapp.checkpoints.checkpoint import read_checkpoint
-from segapp.checkpoints.pickle_content import check_pickle
+from segapp.checkpoints.pickle_content import check_attributes, check_pickle
 from segapp.errors import MisuseError
 
 PLACE = Path("a.ckpt")
@@ -80,3 +80,43 @@ def test_a_zip_behind_a_pickle_is_not_what_is_checked(tmp_path):
     (tmp_path / "a.ckpt").write_bytes(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R." + honest.getvalue())
     with pytest.raises(MisuseError, match="bytearray"):
         read_checkpoint(tmp_path / "a.ckpt")
+
+
+class Shadow(dict):
+    """Pickled as an OrderedDict whose attributes take the place of its methods."""
+
+    def __init__(self, content, **attributes):
+        super().__init__(content)
+        self.attributes = attributes
+
+    def __reduce_ex__(self, protocol):
+        return OrderedDict, (), self.attributes, None, iter(dict.items(self))
+
+
+@pytest.mark.parametrize("method", ["items", "keys", "values", "get", "copy", "__class__"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_mapping_that_hides_its_content_is_refused(tmp_path, method, nested):
+    hidden = Shadow({"segapp": 1}, **{method: torch.Size})
+    torch.save({"state": [(hidden, 1)]} if nested else hidden, tmp_path / "a.ckpt")
+    with pytest.raises(MisuseError, match=r"a\.ckpt: .*methods"):
+        read_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_the_metadata_of_weights_is_no_method():
+    weights = torch.nn.BatchNorm2d(2).state_dict()
+    assert vars(weights)
+    check_pickle(PLACE, pickle_of(weights))
+    check_attributes(PLACE, {"state_dict": weights})
+
+
+def test_attributes_of_what_is_no_mapping_are_refused():
+    tensor = pickle_of(torch.zeros(2))
+    assert tensor.endswith(b".")
+    with pytest.raises(MisuseError, match="attributes"):
+        check_pickle(PLACE, tensor[:-1] + b"(K\x01tb.")
+
+
+def test_mappings_that_hold_themselves_are_looked_through_once():
+    circle: dict = {}
+    circle["self"] = circle
+    check_attributes(PLACE, circle)

@@ -1,0 +1,39 @@
+"""User-defined classes in modules that lie in the current folder."""
+
+import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+import segapp
+
+
+def search_current_folder(names: Iterable[str]) -> None:
+    """Let modules be imported from the current folder, if one of the names leads there and nowhere else.
+
+    Libraries try to import others that are not installed: were the current folder always searched, a file that lies
+    beside someone's images, with the name of such a library, would run. So call this for what the user named only.
+
+    Args:
+        names: Paths of classes or modules, as `mynets.Net`.
+    """
+    for package in {name.partition(".")[0] for name in names}:
+        here = Path(package)
+        if (
+            "" not in sys.path
+            and package.isidentifier()
+            and (here.is_dir() or here.with_suffix(".py").is_file())
+            and package not in sys.modules
+            and find_spec(package) is None
+        ):
+            sys.path.append("")  # last: it hides no other module
+
+
+def leave_current_folder() -> None:
+    """Take the current folder off the places that modules are imported from, where `python -m segapp` put it.
+
+    It stays where segapp itself lies in it.
+    """
+    folder = Path.cwd().resolve()
+    if sys.path and Path(sys.path[0]).resolve() == folder and Path(segapp.__file__).resolve().parents[1] != folder:
+        del sys.path[0]
