@@ -16,7 +16,7 @@ from segapp.lab.study.examples import make_slug, write_examples
 from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.sizes import measure_size
 from segapp.loading.source_building import build_source
-from segapp.report.results import Result, find_common_images, is_lower_better
+from segapp.report.results import Result, find_common_images, is_lower_better, name_damaged
 from segapp.system.text_files import read_json
 from segapp.system.yaml_files import read_yaml
 
@@ -136,7 +136,9 @@ def _read_config(run: Path) -> dict[str, Any]:
 
 def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder: Path, allow: Sequence[str]) -> Result:
     evaluation = _find_results(run, verb)
-    source = build_source(str(run), config["data"], allow)
+    with name_damaged(run / "config.yaml"):
+        source = build_source(str(run), config["data"], allow)
+        size = measure_size(str(run), config, source, allow)
     groups = {item.name: item.group for item in source.items("test" if verb == "test" else "val")}
     return Result(
         variant=name,
@@ -144,7 +146,7 @@ def _make_result(name: str, run: Path, config: dict[str, Any], verb: str, folder
         run=run,
         evaluation=evaluation,
         examples=folder / "examples" / make_slug(name),
-        facts=asdict(measure_size(str(run), config, source, allow)) | {"groups": groups},
+        facts=asdict(size) | {"groups": groups},
         levels={"training seed": str(config["seed_everything"])},
     )
 

@@ -132,6 +132,7 @@ class OpenVinoRuntime(NumpyRuntime):
         core = openvino.Core()
         settings = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": _count_threads()}
         try:
+            _require_xml(path)  # OpenVINO reads ONNX and other formats too, whatever the name
             model = core.read_model(path, path.with_suffix(".bin"))
             _require_known_end(path, {one.get_type_name() for one in model.get_ops()} & BRANCHES)
             _require_small_constants(path, model)
@@ -208,6 +209,12 @@ def _require_small_constants(path: Path, model: Any) -> None:
             computed += sum(_count_bytes(output) for output in one.outputs() if output.get_partial_shape().is_static)
             if computed > LARGEST_CONSTANT + CONVERTED * path.with_suffix(".bin").stat().st_size:
                 _refuse_constant(path, one, f"of {computed:,} bytes")
+
+
+def _require_xml(path: Path) -> None:
+    with path.open("rb") as file:
+        if not file.read(5).startswith((b"<?xml", b"<net")):
+            raise MisuseError(f"{path}: not the XML of an OpenVINO network.")
 
 
 def _count_bytes(output: Any) -> int:

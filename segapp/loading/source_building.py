@@ -22,7 +22,8 @@ def build_source(where: str | Path, data: Mapping[str, Any], allowed: Sequence[s
     if allowed is None:
         return build_user_part(where, Source, SOURCE.name, source)  # type: ignore[type-abstract]
     made = build_part(where, Source, SOURCE, source, allowed)  # type: ignore[type-abstract]
-    check_root(where, source.get("init_args", {}).get("root"), "work where it was trained")
+    root = getattr(made, "root", None)  # a default too: a data set without one would be generated
+    check_root(where, None if root is None else str(root), "work where it was trained")
     return made
 
 

@@ -102,7 +102,7 @@ def find_class_layers(net: nn.Module) -> set[str]:
 
 def _name_by_level(names: Mapping[str, Tensor]) -> dict[str, str]:
     """Return each name by one that calls the bottleneck the encoder's last level."""
-    levels = [int(found[1]) for name in names if (found := re.match(r"encoder\.(\d+)\.", name))]
+    levels = [int(found[1]) for name in names if (found := re.match(r"encoder\.(\d{1,4})\.", name))]
     last = max(levels, default=-1) + 1
     return {re.sub(r"^bottleneck\.", f"encoder.{last}.", name): name for name in names}
 

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from segapp.errors import SegappError
 from segapp.report.page import Page, arrange_in_row, embed_image, format_legend
-from segapp.report.results import Result
+from segapp.report.results import Result, name_damaged
 from segapp.system.text_files import read_text
 
 
@@ -32,17 +33,19 @@ def _add_legends(page: Page, folders: dict[str, Path]) -> None:
     found = {variant: folder / "legend.json" for variant, folder in folders.items()}
     texts = {variant: read_text(path) for variant, path in found.items() if path.is_file()}
     for text in dict.fromkeys(texts.values()):
-        colours = json.loads(text)
-        named = [
-            (name, tuple(colour)) for name, colour in [*colours["classes"], ["predicted wrongly", colours["wrong"]]]
-        ]
         own = [variant for variant, other in texts.items() if other == text]
-        page.add(format_legend(named, "" if len(own) == len(texts) else f"{', '.join(own)}:"))
+        with name_damaged(found[own[0]]):
+            colours = json.loads(text)
+            named = [(str(name), tuple(colour)) for name, colour in colours["classes"]]
+            named.append(("predicted wrongly", tuple(colours["wrong"])))
+            page.add(format_legend(named, "" if len(own) == len(texts) else f"{', '.join(own)}:"))
 
 
 def _format_example(folders: dict[str, Path], stem: str) -> list[str]:
     """Show the image, the target, and every variant's prediction."""
-    somewhere = next(folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file())
+    somewhere = next((folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file()), None)
+    if somewhere is None:
+        raise SegappError(f"{next(iter(folders.values()))}: has no {stem}-image.jpg; write the page's examples again.")
     common = [
         embed_image(somewhere / f"{stem}-image.jpg", stem),
         embed_image(somewhere / f"{stem}-target.png", "target"),

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,16 @@ from segapp.metrics import TEST_SCORES, Overlap, Score
 from segapp.natural_order import make_natural_key
 from segapp.report.gradient_flow_table import FlowTable, read_flow
 from segapp.system.text_files import read_json
+
+
+@contextmanager
+def name_damaged(path: Path) -> Iterator[None]:
+    """Turn what reading altered content raises into a SegappError that names the file."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        found = f"{type(error).__name__}: {error}"[:120]
+        raise SegappError(f"{path}: damaged, or altered by hand ({found}); write it again.") from error
 
 
 def is_lower_better(score: str) -> bool:
@@ -52,13 +63,25 @@ class Result:
         """metrics.json of the evaluation."""
         if self.evaluation is None:
             return {}
-        return read_json(self.evaluation / "metrics.json")
+        path = self.evaluation / "metrics.json"
+        found = read_json(path)
+        with name_damaged(path):
+            for value in (found["loss"], *found["scores"].values()):
+                float(value or 0)
+        return dict(found)
 
     @cached_property
     def curves(self) -> list[dict[str, str]]:
         """metrics.csv of the run, one row per epoch."""
         path = None if self.run is None else self.run / "metrics.csv"
-        return read_table(path) if path is not None and path.is_file() else []
+        if path is None or not path.is_file():
+            return []
+        rows = read_table(path)
+        with name_damaged(path):
+            for row in rows:
+                for value in row.values():
+                    float(value or "nan")
+        return rows
 
     @cached_property
     def images(self) -> dict[str, dict[str, float]]:
@@ -66,13 +89,18 @@ class Result:
         if self.evaluation is None:
             return {}
         path = self.evaluation / "per_image.csv"
-        return {row["name"]: compute_image_scores(path, row) for row in read_table(path)}
+        rows = read_table(path)
+        with name_damaged(path):
+            return {row["name"]: compute_image_scores(path, row) for row in rows}
 
     @cached_property
     def flow(self) -> FlowTable | None:
         """gradient_flow.csv of the run, where the GradientFlow callback watched it."""
         path = None if self.run is None else self.run / "gradient_flow.csv"
-        return read_flow(path) if path is not None and path.is_file() else None
+        if path is None or not path.is_file():
+            return None
+        with name_damaged(path):
+            return read_flow(path)
 
     @property
     def landscape(self) -> Path | None:

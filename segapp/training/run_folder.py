@@ -77,13 +77,22 @@ def _make_first_free(parent: Path, attempts: Iterator[str], job: str | None) -> 
 def link_latest(run: Path) -> None:
     """Make `latest` beside a run a link to it; do nothing where `latest` is no link, or the file system has none."""
     link = run.parent / LATEST
-    if os.environ.get("LOCAL_RANK", "0") != "0" or (link.exists() and not link.is_symlink()):
+    if os.environ.get("LOCAL_RANK", "0") != "0" or not _is_free(link):
         return
     temporary = run.parent / f".{LATEST}-{os.getpid()}"
     with suppress(OSError):  # some file systems have no links
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(run.name, target_is_directory=True)
         temporary.replace(link)
+
+
+def _is_free(link: Path) -> bool:
+    """Return whether there is no such file, or a link of ours: to a run beside it, or to one that was removed."""
+    if not link.is_symlink():
+        return not link.exists()
+    target = str(link.readlink())
+    is_beside = os.sep not in target and target not in ("", ".", "..")
+    return is_beside and (not link.exists() or (link / "config.yaml").is_file() or not any(link.iterdir()))
 
 
 def remove_if_empty() -> None:

@@ -30,7 +30,7 @@ LOGITS = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
 
 
 def test_float_images_are_refused_by_a_network_of_uint8(exports):
-    with pytest.raises(MisuseError, match="takes uint8 images, got float32"):
+    with pytest.raises(MisuseError, match="uint8 images, got float32"):
         open_networks([exports / "onnx"]).members[0](np.zeros((1, 3, 64, 64), np.float32))
 
 
@@ -192,6 +192,14 @@ def test_small_constants_of_openvino_are_computed(tmp_path: Path) -> None:
 
     images = np.ones((1, 3, 8, 8), np.float32)
     assert OpenVinoRuntime(save_openvino(tmp_path / "network.xml", make))(images) == pytest.approx(images + 6)
+
+
+def test_another_format_under_the_name_of_a_network_is_refused(tmp_path: Path) -> None:
+    """OpenVINO reads ONNX too, and so would pass by the checks of one."""
+    write_loop(tmp_path / "network.xml")
+    (tmp_path / "network.bin").touch()
+    with pytest.raises(MisuseError, match="not the XML"):
+        OpenVinoRuntime(tmp_path / "network.xml")
 
 
 def test_ctrl_c_ends_a_long_window(tmp_path: Path) -> None:

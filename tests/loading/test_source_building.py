@@ -52,3 +52,10 @@ def test_a_root_outside_the_current_folder_is_reported(root, monkeypatch, caplog
     monkeypatch.chdir(root)
     check_root("best.ckpt", str(root.parent), "look")
     assert str(root.parent) in caplog.text and "best.ckpt" in caplog.text
+
+
+def test_a_file_generates_no_data_in_a_folder_that_it_does_not_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MisuseError, match="data/cells"):
+        build_source("run", {"source": {"class_path": "segapp.datasets.Cells", "init_args": {"train": 2}}}, [])
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from segapp.errors import MisuseError
-from segapp.models import PlainEncoder, UNet
+from segapp.models import PlainEncoder, UNet, transfer
 from segapp.models.smp import SmpEncoder, SmpNet
 from segapp.models.transfer import Learned, find_class_layers, transfer_weights
 
@@ -131,3 +131,8 @@ def test_a_network_whose_last_layer_nobody_knows_keeps_its_classes():
     assert equal(here, there) == {"0.weight", "0.bias"}
     with pytest.raises(MisuseError, match="`head`"):
         transfer_weights(here, learned(there), ["dog", "cat", "background"], 3)
+
+
+def test_levels_of_thousands_of_digits_are_no_levels():
+    weights = {f"encoder.{'9' * 5000}.weight": torch.zeros(1), "encoder.2.weight": torch.zeros(1)}
+    assert len(transfer._name_by_level(weights)) == 2

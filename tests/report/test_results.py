@@ -7,6 +7,7 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.natural_order import make_natural_key
+from segapp.report.gradient_flow_table import COLUMNS
 from segapp.report.results import (
     Result,
     assign_groups,
@@ -75,3 +76,21 @@ def test_only_what_all_runs_have_is_compared(tmp_path):
 def test_a_mean_leaves_out_what_is_no_number():
     assert compute_nan_mean([1.0, math.nan, 2.0]) == 1.5
     assert math.isnan(compute_nan_mean([math.nan])) and math.isnan(compute_nan_mean([]))
+
+
+DAMAGED = {
+    "metrics.json": ('{"scores": {"dice/image": "much"}, "loss": 1}', "metrics"),
+    "metrics.json without a loss": ('{"scores": {}}', "metrics"),
+    "per_image.csv": ("name,dice\na,much\n", "images"),
+    "per_image.csv without names": ("image,dice\na,0.5\n", "images"),
+    "metrics.csv": ("epoch,val/loss\n1,low\n", "curves"),
+    "gradient_flow.csv": (f"{','.join(COLUMNS)}\n{','.join(['x'] * len(COLUMNS))}\n", "flow"),
+}
+
+
+@pytest.mark.parametrize(("file", "text", "read"), [(key, *value) for key, value in DAMAGED.items()], ids=DAMAGED)
+def test_an_altered_file_is_named(tmp_path, file, text, read):
+    name = file.split()[0]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SegappError, match=name):
+        getattr(Result("a", 0, run=tmp_path, evaluation=tmp_path), read)

@@ -127,3 +127,19 @@ def test_the_newest_best_is_named_by_its_run_and_not_by_the_link_to_it(tmp_path)
     (run / "checkpoints" / "best.ckpt").touch()
     link_latest(run)
     assert suggest_newest_best(tmp_path).endswith(f"{run.name}/checkpoints/best.ckpt.")
+
+
+@pytest.mark.parametrize(
+    ("target", "is_ours"), [("20250101", True), ("gone", True), ("release", False), ("../elsewhere", False)]
+)
+def test_only_a_link_to_a_run_beside_it_is_moved(tmp_path, target, is_ours):
+    for name in ("20250101", "20250202"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.yaml").touch()
+    (tmp_path / "runs/release/bin").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/config.yaml").touch()
+    link = tmp_path / "runs/latest"
+    link.symlink_to(target)
+    link_latest(tmp_path / "runs/20250202")
+    assert str(link.readlink()) == ("20250202" if is_ours else target)
