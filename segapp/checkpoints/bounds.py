@@ -1,25 +1,19 @@
 """Bounds on the memory and time that an untrusted file may cost, checked before memory is taken."""
 
-import struct
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.modules import module as registration
 
-from segapp.checkpoints.pickle_content import check_pickle
 from segapp.errors import MisuseError
 
 SLACK = 2**20
 """Bytes by which the content of a checkpoint may exceed the size of its file."""
 SHARED = 4
 """Weights that share memory are each counted: together they may take this many times the file's size."""
-MOST_METADATA = 32 * 2**20
-"""Bytes of a checkpoint beside its weights; as Python objects they can take sixty times as much."""
 DEEPEST = 64
 """Lists and mappings inside one another."""
 MOST_SETTINGS = 20_000
@@ -29,58 +23,7 @@ MOST_PARTS, PARTS_PER_TENSOR = 2000, 20
 UNSAVED = 2**30
 """Bytes that a network may allocate beside the weights in its file."""
 
-END, LOCATOR, END_64 = 22, 20, 56
-"""Bytes of the records at the end of a zip file."""
-
 PLAIN = (str, int, float, bool, complex, bytes, type(None), torch.Size, torch.dtype, torch.device)
-
-
-def check_archive(file: Path) -> int:
-    """Return the bytes that a checkpoint holds beside its weights; MisuseError for one that would expand.
-
-    `torch.save` stores without compression.
-    """
-    size = file.stat().st_size
-    require_one_directory(file, size)
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-        expanded = sum(entry.file_size for entry in entries)
-        if expanded > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            raise MisuseError(
-                f"{file}: {size:,} bytes that would expand to {expanded:,}; a checkpoint of `segapp fit` is not "
-                "compressed and takes no more memory than the file. It was refused."
-            )
-        pickles = [entry for entry in entries if entry.filename.lower().endswith(".pkl")]
-        metadata_bytes = max((entry.file_size for entry in pickles), default=0)
-        if metadata_bytes > MOST_METADATA:
-            raise MisuseError(
-                f"{file}: {metadata_bytes:,} bytes beside its weights, more than {MOST_METADATA:,}; it was refused."
-            )
-        for entry in pickles:
-            check_pickle(file, archive.read(entry))
-    return metadata_bytes
-
-
-def require_one_directory(file: Path, size: int) -> None:
-    """Raise zipfile.BadZipFile unless every reader finds the same directory: at the end, at the end record's offset.
-
-    Python's reader allows bytes before and between, torch's does not: they could read different content.
-    """
-    with file.open("rb") as opened:
-        opened.seek(max(0, size - END_64 - LOCATOR - END))
-        tail = opened.read()
-    end, locator = tail[-END:], tail[-END - LOCATOR : -END]
-    fine = end[:4] == b"PK\x05\x06" and end[-2:] == b"\0\0"
-    if fine and locator[:4] == b"PK\x06\x07":
-        record, position = tail[:END_64], size - END - LOCATOR - END_64
-        length, offset = struct.unpack("<QQ", record[40:56]) if len(record) == END_64 else (0, 0)
-        (where,) = struct.unpack("<Q", locator[8:16])
-        fine = record[:4] == b"PK\x06\x06" and where == position and length + offset == position
-    elif fine:
-        length, offset = struct.unpack("<II", end[12:20])
-        fine = length + offset == size - END
-    if not fine:
-        raise zipfile.BadZipFile(f"{file}: its directory is not where it should be")
 
 
 def check_content(checkpoint: Any, size: int, metadata_bytes: int) -> None:

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segapp.checkpoints.bounds import MOST_METADATA, check_archive, check_content, check_plain
+from segapp.checkpoints.bounds import check_content, check_plain
 from segapp.checkpoints.building import build_filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
-from segapp.checkpoints.pickle_content import check_attributes, check_pickle
 from segapp.checkpoints.training_state import require_training_state
 from segapp.checkpoints.version import read_spec, require_version
 from segapp.errors import MisuseError
 from segapp.spec import Spec
+from segapp.system.pickle_content import check_attributes, check_pickle
+from segapp.system.torch_files import MOST_METADATA, ZIP, check_archive
 
 RECORD_KEYS = ("spec", "net", "config", "splits", "scores")
 """What a checkpoint's `segapp` entry holds."""
@@ -62,7 +63,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise MisuseError(describe_missing_checkpoint(file))
     try:
         with file.open("rb") as opened:
-            if opened.read(4) != b"PK\x03\x04":  # how torch recognises a zip; segapp writes no other format
+            if opened.read(len(ZIP)) != ZIP:  # segapp writes no other format
                 opened.seek(0)
                 check_pickle(file, opened.read(MOST_METADATA))
                 raise MisuseError(_explain_damaged(file))

@@ -19,6 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segapp.errors import MisuseError, SegappError
+from segapp.system.pickle_content import check_attributes
+from segapp.system.torch_files import check_weights_file
 
 Built = TypeVar("Built")
 
@@ -65,9 +67,11 @@ def open_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        check_weights_file(path)
         with warnings.catch_warnings(action="ignore"):  # about files that are refused anyway
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+        check_attributes(path, content)
+    except (pickle.UnpicklingError, MisuseError) as error:
         raise MisuseError(f"pretrained: {path} holds code or is damaged; it was not opened. Use {CONTENT}.") from error
     except Exception as error:  # a truncated or foreign file fails in different parts of torch
         reason = (str(error).splitlines() or [type(error).__name__])[0][:100]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from segapp.checkpoints import pickle_content
 from segapp.checkpoints.checkpoint import read_checkpoint
-from segapp.checkpoints.pickle_content import check_attributes, check_pickle
 from segapp.errors import MisuseError
+from segapp.system import pickle_content
+from segapp.system.pickle_content import check_attributes, check_pickle
 
 PLACE = Path("a.ckpt")
 NESTED = b"\x80\x02}()" + b"q\x00h\x00\x86" * 60 + b"Nu."

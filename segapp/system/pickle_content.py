@@ -1,7 +1,7 @@
-"""Checks the pickle of a checkpoint opcode by opcode before it is read.
+"""Checks the pickle of a file of weights opcode by opcode before it is read.
 
 torch's `weights_only` runs no code, but calls some thirty functions with any arguments, some of which take memory by a
-number, and hashes keys without end. What `torch.save` writes for a checkpoint of segapp needs a handful.
+number, and hashes keys without end. What `torch.save` writes for a checkpoint or a state_dict needs a handful.
 """
 
 import io
@@ -55,15 +55,22 @@ PLAIN_OPCODES = {
 }
 
 
-def check_pickle(file: Path, content: bytes) -> None:
+def check_pickle(file: Path, content: bytes, first: int | None = None) -> None:
     """Raise MisuseError for pickles that `torch.save` would not write for a checkpoint of segapp.
 
-    `content` is one pickle or, as in files of old versions of torch, several that follow each other. Raises ValueError
-    for what is none.
+    Args:
+        file: For messages.
+        content: One pickle or, as in files of old versions of torch, several that follow each other.
+        first: How many of them are read, where other bytes follow; None for all.
+
+    Raises:
+        MisuseError: One holds code, or could take memory or time without end.
+        ValueError: It is no pickle, or one that torch does not write.
     """
-    stream, count = io.BytesIO(content), 0
+    stream, count, pickles = io.BytesIO(content), 0, 0
     try:
-        while stream.tell() < len(content):
+        while stream.tell() < len(content) and pickles != first:
+            pickles += 1
             machine = _Machine()
             for opcode, argument, _ in pickletools.genops(stream):
                 count += 1
@@ -71,7 +78,7 @@ def check_pickle(file: Path, content: bytes) -> None:
                     raise _ForeignError(f"holds more than {MOST_OPCODES:,} values beside its weights")
                 machine.step(opcode.name, argument)
     except _ForeignError as error:
-        raise MisuseError(f"{file}: {error}; no checkpoint of `segapp fit` does. It was refused.") from error
+        raise MisuseError(f"{file}: {error}; no file of weights does. It was refused.") from error
     except (IndexError, KeyError) as error:
         raise ValueError("a cut or altered pickle") from error
 
