@@ -40,7 +40,10 @@ class RetunedOptimizer(Callback):
                 f"a resumed run keeps its scheduler's settings, and {', '.join(schedule)} of model.lr_scheduler "
                 f"changed; leave them unchanged, or start a new run. Only {SCHEDULE} accepts new settings."
             )
-        ratio = changed["lr"] / before["optimizer"]["init_args"]["lr"] if "lr" in changed else 1.0
+        former = (before["optimizer"].get("init_args") or {}).get("lr")
+        if "lr" in changed and not (isinstance(former, int | float) and former > 0):
+            raise MisuseError("the checkpoint does not say its learning rate, so it cannot be scaled; leave lr out.")
+        ratio = changed["lr"] / former if "lr" in changed else 1.0
         for state in checkpoint["optimizer_states"]:
             for group in state["param_groups"]:
                 group |= {key: value for key, value in changed.items() if key != "lr"}

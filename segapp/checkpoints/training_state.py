@@ -1,5 +1,6 @@
 """Checks the part of a checkpoint that only a resumed training reads, before Lightning relies on its structure."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ AVERAGES = (
     *("grad_avg", "acc_delta", "sum", "exp_inf", "ax", "prev", "step_size"),
 )
 """State of torch's optimisers that is a tensor per parameter."""
+PATHS = ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path")
+"""State of Lightning's callbacks that is a path."""
+LIGHTNING, VERSION = "pytorch-lightning_version", re.compile(r"2\.\d{1,4}\S{0,40}")
+"""Checkpoints of older versions are rewritten by Lightning, which expects them to be complete."""
 MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
 
 
@@ -25,12 +30,28 @@ def require_training_state(file: Path, checkpoint: dict[str, Any]) -> None:
     wrong = [name for name in MAPPINGS if not _is_mapping_of_mappings(checkpoint.get(name, {}))]
     wrong += [name for name in LISTS if not _is_list_of_states(checkpoint.get(name, []), STATE_CHECKS[name])]
     wrong += ["loops"] if not _has_valid_loops(checkpoint) else []
+    if not wrong and not all(map(_is_callback, checkpoint.get("callbacks", {}).items())):
+        wrong = ["callbacks"]
+    wrong += [] if VERSION.fullmatch(str(checkpoint.get(LIGHTNING, "2.0"))) else [LIGHTNING]
     if wrong:
         raise MisuseError(f"{file}: a damaged checkpoint, its {wrong[0]} cannot be those of a training.")
 
 
 def _is_mapping_of_mappings(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(inner, dict) for inner in value.values())
+
+
+def _is_callback(entry: tuple[Any, Any]) -> bool:
+    """Return whether a callback's name is text, and what its state says of files and of time is of their kinds."""
+    name, state = entry
+    best, used = state.get("best_k_models", {}), state.get("time_elapsed", {})
+    if not isinstance(name, str) or not isinstance(best, dict) or not isinstance(used, dict):
+        return False
+    paths = [*(state[key] for key in PATHS if state.get(key) is not None), *best]
+    numbers = [*best.values(), *used.values()]
+    return all(isinstance(path, str) and path.isprintable() for path in paths) and all(
+        isinstance(number, int | float | Tensor) for number in numbers
+    )
 
 
 def _has_valid_loops(checkpoint: dict[str, Any]) -> bool:

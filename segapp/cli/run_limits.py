@@ -20,7 +20,8 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
                 f"nothing is left to train: the run has done {done} of {trainer[name]} {name.removeprefix('max_')}; "
                 f"to continue, set a larger --trainer.{name}, such as {2 * trainer[name]}."
             )
-    used = [state["time_elapsed"]["train"] for key, state in checkpoint["callbacks"].items() if key.startswith("Timer")]
+    timers = [state for key, state in checkpoint["callbacks"].items() if key.startswith("Timer")]
+    used = [state.get("time_elapsed", {}).get("train", 0.0) for state in timers]
     if trainer["max_time"] and used and used[0] >= (Timer(trainer["max_time"]).time_remaining() or math.inf):
         return (
             f"nothing is left to train: the run has used its {trainer['max_time']}; to continue, set a larger "

@@ -28,6 +28,9 @@ COLUMNS = (
 )
 """An empty field is a value that does not exist: a ReLU has no gradient norm, a skipped step no update."""
 
+SPARSE = 16
+"""Fields that a table may have for each of its rows: a run that was resumed may miss some."""
+
 FlowRow = dict[str, str]
 
 
@@ -98,6 +101,8 @@ def read_flow(path: Path) -> FlowTable:
     steps = sorted({int(row["step"]) for row in rows})
     order = {row["module"]: int(row["order"]) for row in rows}
     modules = sorted(order, key=order.__getitem__)
+    if len(modules) * len(steps) > SPARSE * len(rows):
+        raise SegappError(f"{path}: {len(rows)} rows of {len(modules)} modules and {len(steps)} steps, most missing.")
     row_of, column_of = ({key: index for index, key in enumerate(keys)} for keys in (modules, steps))
     values = {name: np.full((len(modules), len(steps)), math.nan) for name in COLUMNS[4:]}
     for row in rows:

@@ -51,10 +51,10 @@ def test_settings_that_a_scheduler_would_not_take_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"encoder_lr": 0.1}, r"model\.encoder_lr was 1\.0 and is 0\.1"),
-        ({"layer_decay": 0.5}, r"model\.layer_decay was 1\.0 and is 0\.5"),
+        ({"encoder_lr": 0.1}, r"model\.encoder_lr was 1\.0 and is now 0\.1"),
+        ({"layer_decay": 0.5}, r"model\.layer_decay was 1\.0 and is now 0\.5"),
         ({"optimizer": {"class_path": "torch.optim.AdamW"}}, r"model\.optimizer was torch\.optim\.SGD .*AdamW"),
-        ({"lr_scheduler": None}, r"model\.lr_scheduler was torch\.optim\.lr_scheduler\.StepLR and is null"),
+        ({"lr_scheduler": None}, r"model\.lr_scheduler was torch\.optim\.lr_scheduler\.StepLR and is now null"),
     ],
     ids=["encoder_lr", "layer_decay", "optimizer", "lr_scheduler"],
 )
@@ -79,3 +79,11 @@ def test_a_new_rate_is_also_the_base_of_the_schedule() -> None:
     assert [group["lr"] for group in groups] == schedule["_last_lr"] == pytest.approx([0.01, 0.001])
     assert [group["initial_lr"] for group in groups] == schedule["base_lrs"] == pytest.approx([0.02, 0.002])
     assert schedule["last_epoch"] == 3
+
+
+def test_a_checkpoint_without_its_rate_is_one_message() -> None:
+    model = section("segapp.schedules.WarmupCosine")
+    before = {**model, "optimizer": {"class_path": model["optimizer"]["class_path"]}}
+    state = {"segapp": {"config": {"model": before}}, "optimizer_states": [], "lr_schedulers": []}
+    with pytest.raises(MisuseError, match="learning rate"):
+        RetunedOptimizer(model).on_load_checkpoint(None, None, state)

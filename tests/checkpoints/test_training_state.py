@@ -21,7 +21,12 @@ def test_the_state_of_a_training_passes():
         torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer),
     ]
     state = {
-        "callbacks": {"EMA": {"latest_update_step": 1}},
+        "callbacks": {
+            "EMA": {"latest_update_step": 1},
+            "Timer": {"time_elapsed": {"train": 1.5}},
+            "M": {"best_k_models": {"größe.ckpt": torch.tensor(0.5)}, "best_model_path": "größe.ckpt", "dirpath": None},
+        },
+        "pytorch-lightning_version": "2.6.1.post0",
         "global_step": 1,
         "loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}},
         "optimizer_states": [optimizer.state_dict()],
@@ -36,6 +41,15 @@ def test_the_state_of_a_training_passes():
     [
         {"callbacks": []},
         {"callbacks": {"EMA": 3}},
+        {"callbacks": {5: {}}},
+        {"callbacks": {"M": {"best_k_models": [1]}}},
+        {"callbacks": {"M": {"best_k_models": {"a.ckpt": "much"}}}},
+        {"callbacks": {"M": {"best_model_path": "a\0b"}}},
+        {"callbacks": {"M": {"last_model_path": "a\ud800b"}}},
+        {"callbacks": {"Timer": {"time_elapsed": {"train": "x"}}}},
+        {"pytorch-lightning_version": "abc"},
+        {"pytorch-lightning_version": 5},
+        {"pytorch-lightning_version": "0.9.0"},
         {"loops": torch.float32},
         {"loops": {"fit_loop": {"epoch_progress": {"current": {}}}}, "global_step": 1},
         {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}}, "global_step": "1"},

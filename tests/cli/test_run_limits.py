@@ -29,3 +29,9 @@ def test_a_run_below_its_limits_has_no_message():
     trainer = {"max_epochs": 3, "max_steps": 11, "max_time": "00:02:00:00"}
     assert explain_finished_run(CHECKPOINT, trainer) is None
     assert "7 steps" in explain_cut(7, "segapp fit") and "segapp fit" in explain_cut(7, "segapp fit")
+
+
+def test_a_timer_without_a_time_has_used_none():
+    checkpoint = {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}}, "global_step": 1}
+    limits = {"max_epochs": 5, "max_steps": -1, "max_time": "00:01:00:00"}
+    assert explain_finished_run({**checkpoint, "callbacks": {"Timer": {}}}, limits) is None

@@ -153,7 +153,7 @@ def test_a_network_gone_wild_is_reported_with_the_image(run, tmp_path, capsys):
     put(tmp_path / "images", "a.png", scene(40, 50)[0])
     checkpoint = write_checkpoint(tmp_path / "wild.ckpt", level=float("nan"))
     assert run(ckpt_path=str(checkpoint)) == 1
-    assert "a.png: the network gives values that are not finite" in capsys.readouterr().err
+    assert "a.png: the network returns values that are not finite" in capsys.readouterr().err
     assert files(tmp_path / "out") == []
 
 

@@ -44,3 +44,8 @@ def test_the_first_table_counts_and_one_of_megabytes_does_not(tmp_path):
     assert found.by_colour == {(1, 2, 3): "sky", (4, 5, 6): "road"}
     (tmp_path / "labels.csv").write_text("name\nsky\nroad\n" + " " * 2**22)
     assert find_names([tmp_path]).names == ("cat", "dog")
+
+
+def test_json_that_is_nested_without_end_names_nothing(tmp_path):
+    (tmp_path / "dataset.json").write_text("[" * 200_000)
+    assert find_names([tmp_path]) is None

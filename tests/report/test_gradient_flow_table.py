@@ -76,3 +76,11 @@ def test_files_that_are_no_such_table_are_named(tmp_path):
     start_table(tmp_path / "c.csv", 0)
     with pytest.raises(SegappError, match="holds no measured step"):
         read_flow(tmp_path / "c.csv")
+
+
+def test_a_table_of_fields_that_are_mostly_missing_is_refused(tmp_path):
+    """Every row a step and a module of its own: 8,000 of them would be a grid of 64 million fields."""
+    start_table(tmp_path / "gradient_flow.csv", 0)
+    append_rows(tmp_path / "gradient_flow.csv", [[1, n, n, f"m{n}", *[0.5] * 8] for n in range(40)])
+    with pytest.raises(SegappError, match="missing"):
+        read_flow(tmp_path / "gradient_flow.csv")

@@ -19,8 +19,8 @@ from segapp.io.formats.volume_cache import VolumeCache
 from segapp.io.header import Header, Window
 from segapp.spec import SliceAxis
 
-MAX_BYTES = 2**31
-"""Bytes of a volume that is decoded at once: 2 GiB, 2,000 slices of 16 bits and 724 x 724 pixels."""
+MAX_BYTES = 2**30
+"""Bytes of a volume that is decoded at once: 1 GiB, 2,000 slices of 16 bits and 512 x 512 pixels."""
 
 DEFLATE = 1032
 """Bytes that one byte of deflate data can stand for at most."""

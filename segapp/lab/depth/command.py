@@ -17,6 +17,7 @@ from segapp.io import require_writable, write_atomically
 from segapp.lab.depth.figures import COLUMNS, read_profiles
 from segapp.lab.depth.measure import DepthVariant, Scale, measure_gradients
 from segapp.lab.depth.page import FIGURE_FILES, PAGE, draw_all
+from segapp.report.results import name_damaged
 from segapp.system.text_files import read_text
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.progress import Progress
@@ -49,7 +50,8 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
             return 130
     elif {row["net"] for row in read_profiles(folder / TABLE)} != {"chain", "unet"}:
         raise MisuseError(f"{folder}: its study is not finished; run the command that started it again.")
-    draw_all(folder / TABLE, folder, shlex.join(["segapp", "depth", "--output", output, "--redraw"]))
+    with name_damaged(folder / TABLE):
+        draw_all(folder / TABLE, folder, shlex.join(["segapp", "depth", "--output", output, "--redraw"]))
     print(f"written: {folder / TABLE}, {folder / 'slopes.csv'}")
     print("\n".join(f"look at: {folder / name}" for name in (PAGE, *FIGURE_FILES)))
     return 0

@@ -9,6 +9,8 @@ import yaml
 
 from segapp.cli import main
 from segapp.lab.depth import command
+from segapp.lab.depth.command import TABLE
+from segapp.lab.depth.figures import COLUMNS
 
 ROOT = Path(__file__).parents[3]
 TINY = {
@@ -149,3 +151,13 @@ def test_the_studies_of_this_house_are_sound(path):
 def test_the_smoke_study_is_one_that_the_test_of_the_pages_runs():
     config = "configs/studies/vanishing_gradient_smoke.yaml"
     assert f"\nsegapp depth --config {config} --output" in (ROOT / "docs/skip-connections.md").read_text()
+
+
+def test_an_altered_table_is_named_when_redrawn(tmp_path, capsys):
+    rows = [dict.fromkeys(COLUMNS, "x") | {"net": net} for net in ("chain", "unet")]
+    with (tmp_path / TABLE).open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    assert main(["depth", "--output", str(tmp_path), "--redraw"]) == 1
+    assert TABLE in capsys.readouterr().err
