@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from segapp.io import read_table, write_atomically, write_table
+from segapp.report.figures import use_defaults
 from segapp.spec import Spec
 from segapp.terminal.text import for_plot
 
@@ -56,7 +57,8 @@ class Curves(Callback):
         self._rows = [old for old in self._rows if int(old["epoch"]) <= trainer.current_epoch] + [row]
         write_rows(self.csv, self._rows)
         spec: Spec = pl_module.spec  # type: ignore[assignment]
-        draw_curves(self._rows, self.png, spec)
+        with use_defaults():
+            draw_curves(self._rows, self.png, spec)
 
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:

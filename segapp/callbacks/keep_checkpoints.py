@@ -71,9 +71,9 @@ class BestCheckpoint(ModelCheckpoint):
         """
         if not (Path(str(self.dirpath)) / "best.ckpt").is_file():
             return
-        path, score = str(Path(str(self.dirpath)) / "best.ckpt"), state_dict["best_model_score"]
+        path, score = str(Path(str(self.dirpath)) / "best.ckpt"), state_dict.get("best_model_score")
         here = {"dirpath": str(self.dirpath), "best_model_path": path, "kth_best_model_path": path}
-        known = {} if score is None else {"best_k_models": {path: score}}
+        known = {"best_model_score": score, "best_k_models": {} if score is None else {path: score}}
         super().load_state_dict({**state_dict, **here, **known})
 
 

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.io import write_atomically
+from segapp.report.figures import use_defaults
 from segapp.spec import Spec
 from segapp.terminal.text import for_plot, for_terminal
 
@@ -52,7 +53,8 @@ class SamplePictures(Callback):
         name = batch["name"][0].replace("/", "_")
         folder = Path(trainer.default_root_dir) / "samples"
         folder.mkdir(parents=True, exist_ok=True)
-        save_panels(panels, folder / f"{name}-epoch{trainer.current_epoch + 1:03d}.png", spec)
+        with use_defaults():
+            save_panels(panels, folder / f"{name}-epoch{trainer.current_epoch + 1:03d}.png", spec)
         for logger in trainer.loggers:
             log_image(logger, f"samples/{name}", np.concatenate(panels, axis=1), trainer.global_step)
 

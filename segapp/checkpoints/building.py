@@ -149,6 +149,8 @@ def make_offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
     accepted = resolve_parameters(find_class(config["class_path"]))
     own = is_named_by_user(config["class_path"], allowed)
     settings = make_offline(config.get("init_args") or {}, allowed, own)
+    if not isinstance(settings, dict):
+        raise MisuseError(f"the init_args of {config['class_path']} are no settings but {str(settings)[:80]}.")
     settings |= {key: value for key, value in NO_DOWNLOADS.items() if key in accepted}
     return {"class_path": config["class_path"], "init_args": settings}
 

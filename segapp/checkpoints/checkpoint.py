@@ -97,6 +97,8 @@ def _check_checkpoint(file: Path, checkpoint: Any, metadata_bytes: int) -> dict[
     sections = [*(record.get(name) for name in RECORD_KEYS), checkpoint.get("state_dict")]
     if not all(isinstance(section, dict) for section in sections):
         raise MisuseError(f"{file}: a damaged checkpoint, one of {', '.join(RECORD_KEYS)}, state_dict is missing.")
+    if not isinstance(record["net"].get("init_args", {}), dict):
+        raise MisuseError(f"{file}: a damaged checkpoint, the init_args of its network are no settings.")
     names = [name for split in record["splits"].values() for name in (split if isinstance(split, list) else [split])]
     if not all(isinstance(name, str) for name in (*checkpoint["state_dict"], *record["splits"], *names)):
         raise MisuseError(f"{file}: a damaged checkpoint, its weights or images have names that are not text.")

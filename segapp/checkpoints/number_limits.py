@@ -65,6 +65,10 @@ def require_small_batch(data: Mapping[str, Any]) -> None:
     for key in ("crop", "resize"):
         size = data.get(key)
         sides = size if isinstance(size, list | tuple) else [size or 0] * 2
+        if not all(isinstance(number, int) for number in (*sides, data.get("batch_size", 1))):
+            raise MisuseError(
+                f"data.{key}, data.batch_size: expected whole numbers, got {size} and {data.get('batch_size')}."
+            )
         pixels = data.get("batch_size", 1) * prod(sides)
         if pixels > MOST_PIXELS:
             raise MisuseError(

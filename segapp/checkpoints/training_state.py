@@ -17,6 +17,8 @@ AVERAGES = (
 """State of torch's optimisers that is a tensor per parameter."""
 PATHS = ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path")
 """State of Lightning's callbacks that is a path."""
+SCORES = ("best_model_score", "current_score", "kth_value")
+"""State of Lightning's callbacks that is a number."""
 LIGHTNING, VERSION = "pytorch-lightning_version", re.compile(r"2\.\d{1,4}\S{0,40}")
 """Checkpoints of older versions are rewritten by Lightning, which expects them to be complete."""
 MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
@@ -33,6 +35,9 @@ def require_training_state(file: Path, checkpoint: dict[str, Any]) -> None:
     if not wrong and not all(map(_is_callback, checkpoint.get("callbacks", {}).items())):
         wrong = ["callbacks"]
     wrong += [] if VERSION.fullmatch(str(checkpoint.get(LIGHTNING, "2.0"))) else [LIGHTNING]
+    sums = (checkpoint.get("segapp") or {}).get("train_loss") or [0.0, 0.0]
+    if not (isinstance(sums, list) and len(sums) == 2 and all(map(_is_number, sums))):
+        wrong.append("train_loss")
     if wrong:
         raise MisuseError(f"{file}: a damaged checkpoint, its {wrong[0]} cannot be those of a training.")
 
@@ -48,10 +53,13 @@ def _is_callback(entry: tuple[Any, Any]) -> bool:
     if not isinstance(name, str) or not isinstance(best, dict) or not isinstance(used, dict):
         return False
     paths = [*(state[key] for key in PATHS if state.get(key) is not None), *best]
-    numbers = [*best.values(), *used.values()]
-    return all(isinstance(path, str) and path.isprintable() for path in paths) and all(
-        isinstance(number, int | float | Tensor) for number in numbers
-    )
+    scores = [state[key] for key in SCORES if state.get(key) is not None]
+    numbers = [*best.values(), *used.values(), *scores]
+    return all(isinstance(path, str) and path.isprintable() for path in paths) and all(map(_is_number, numbers))
+
+
+def _is_number(value: Any) -> bool:
+    return value.numel() == 1 if isinstance(value, Tensor) else isinstance(value, int | float)
 
 
 def _has_valid_loops(checkpoint: dict[str, Any]) -> bool:

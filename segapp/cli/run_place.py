@@ -27,7 +27,9 @@ def place_fit(settings: Namespace, arguments: Arguments) -> tuple[Path, bool]:
         refuse_other_folder(run, [name for name in FOLDER_OPTIONS if arguments.get(name)])
         refuse_links_out(run)  # a folder from elsewhere could have the run's files written anywhere
         return run, True
-    return make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ)), False
+    folder = make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ))
+    refuse_links_out(folder)  # that of a job may have been there
+    return folder, False
 
 
 def place_results(settings: Namespace, arguments: Arguments) -> Path:

@@ -4,6 +4,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from segapp.checkpoints.trust import check_class_paths, find_classes
 from segapp.errors import MisuseError
 from segapp.io import require_writable
 from segapp.lab.tune.saved_plan import SavedPlan, read_saved_plan, write_saved_plan
@@ -15,6 +16,8 @@ from segapp.planning.plan import Plan, make_plan
 from segapp.planning.source import describe_source
 from segapp.planning.write import write_plan
 from segapp.report.tables import write_csv
+from segapp.system.regular_files import refuse_links_out
+from segapp.system.yaml_files import read_yaml
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -93,7 +96,12 @@ def _tune(count: int, request: Request) -> int:
     inputs = {key: value for key, value in asdict(request).items() if key != "overwrite"} | {"tune": count}
     seconds = read_budget(request.budget)
     _require_free(request.path, request.overwrite)
-    saved = read_saved_plan(folder, inputs) or replace(_begin(request), inputs=inputs)
+    refuse_links_out(folder)
+    saved = read_saved_plan(folder, inputs)
+    if saved is not None:  # the folder may have come with someone's images
+        named = find_classes(read_yaml(Path(request.data))) if request.data else []
+        check_class_paths([decision.value for decision in saved.decisions], named)
+    saved = saved or replace(_begin(request), inputs=inputs)
     config = build_config(saved.decisions)
     alternatives = list_alternatives(config)
     if not 1 <= count <= len(alternatives):

@@ -48,9 +48,24 @@ STYLE: Any = {
 }
 
 
+MACHINE = ("backend", "interactive", "toolbar", "timezone", "date.epoch", "webagg")
+"""Beginnings of matplotlib's settings that are not about how a figure looks."""
+DEFAULTS = {name: value for name, value in dict.items(matplotlib.rcParamsDefault) if not name.startswith(MACHINE)}
+
+
+def use_defaults() -> AbstractContextManager[None]:
+    """Use matplotlib's own settings inside.
+
+    It reads a `matplotlibrc` of the current folder before any other, which may have come with someone's images: it
+    could have LaTeX run.
+    """
+    context: AbstractContextManager[None] = matplotlib.rc_context(DEFAULTS)
+    return context
+
+
 def use_style() -> AbstractContextManager[None]:
     """Use segapp's style for the figures that are made inside."""
-    context: AbstractContextManager[None] = matplotlib.rc_context(STYLE)
+    context: AbstractContextManager[None] = matplotlib.rc_context({**DEFAULTS, **STYLE})
     return context
 
 
@@ -61,14 +76,14 @@ def make_figure(width: float, height: float) -> Figure:
 
 def save_png(figure: Figure, path: Path) -> None:
     """Save a PNG with a white background, for documents."""
-    with write_atomically(path) as temporary:
+    with use_style(), write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=150, facecolor="white", metadata={"Software": None})
 
 
 def render_svg(figure: Figure, name: str) -> str:
     """Render an <svg> element for a page; the same figure gives the same text."""
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+    with matplotlib.rc_context({**DEFAULTS, **STYLE, "svg.hashsalt": name}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
     return re.sub(r"<[^>]*>", lambda tag: _convert_tag(tag[0], name), svg[svg.index("<svg") :])

@@ -120,3 +120,12 @@ def test_only_files_of_checkpoints_are_removed(tmp_path) -> None:
             WholeFiles().remove_checkpoint(path)
     WholeFiles().remove_checkpoint(old)
     assert not old.exists() and image.exists() and (folder / "inside").exists()
+
+
+def test_a_state_without_a_score_starts_afresh(tmp_path) -> None:
+    (tmp_path / "best.ckpt").touch()
+    best = BestCheckpoint(tmp_path)
+    state = {**best.state_dict(), "best_k_models": {"elsewhere.ckpt": torch.tensor(0.5)}}
+    for score in ({}, {"best_model_score": None}):
+        best.load_state_dict({key: value for key, value in state.items() if key != "best_model_score"} | score)
+        assert best.best_k_models == {} and best.best_model_score is None

@@ -43,3 +43,9 @@ def test_a_batch_has_a_bound_of_its_own():
     for section in ({"batch_size": 8, "crop": 8192}, {"batch_size": 4096, "resize": [512, 512]}):
         with pytest.raises(MisuseError, match=r"--data\.batch_size"):
             require_small_batch(section)
+
+
+@pytest.mark.parametrize("data", [{"crop": [None, 5]}, {"crop": 64, "batch_size": None}, {"resize": ["a", 5]}])
+def test_sizes_of_a_batch_are_numbers(data):
+    with pytest.raises(MisuseError, match="whole numbers"):
+        require_small_batch(data)

@@ -47,6 +47,8 @@ def test_the_state_of_a_training_passes():
         {"callbacks": {"M": {"best_model_path": "a\0b"}}},
         {"callbacks": {"M": {"last_model_path": "a\ud800b"}}},
         {"callbacks": {"Timer": {"time_elapsed": {"train": "x"}}}},
+        {"callbacks": {"M": {"best_model_score": "much"}}},
+        {"callbacks": {"M": {"best_model_score": torch.zeros(2)}}},
         {"pytorch-lightning_version": "abc"},
         {"pytorch-lightning_version": 5},
         {"pytorch-lightning_version": "0.9.0"},
@@ -69,3 +71,10 @@ def test_the_state_of_a_training_passes():
 def test_what_is_none_is_one_message(wrong):
     with pytest.raises(MisuseError, match=next(iter(wrong))):
         require_training_state(FILE, wrong)
+
+
+@pytest.mark.parametrize("sums", ["x", [1.0], [1.0, "x"], {"a": 1}])
+def test_sums_of_the_loss_are_two_numbers(sums):
+    require_training_state(FILE, {"segapp": {"train_loss": [2.5, 4]}})
+    with pytest.raises(MisuseError, match="train_loss"):
+        require_training_state(FILE, {"segapp": {"train_loss": sums}})

@@ -57,3 +57,13 @@ def test_results_lie_in_the_run_of_their_checkpoint(checkpoint):
 def test_a_root_that_the_user_names_prevails(checkpoint):
     typed = Arguments("validate", ["--trainer.default_root_dir", "there"])
     assert place_results(make_settings(checkpoint, "there"), typed) == Path("there/new/validate-1")
+
+
+def test_the_folder_of_a_job_holds_no_links_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/tiny/j1").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "runs/tiny/j1/checkpoints").symlink_to(tmp_path / "home")
+    settings = Namespace(ckpt_path=None, name="tiny", job="j1", trainer=Namespace(default_root_dir="runs"))
+    with pytest.raises(MisuseError, match="out of"):
+        place_fit(settings, Arguments("fit", ["--job", "j1"]))

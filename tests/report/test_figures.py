@@ -2,13 +2,14 @@
 
 import html
 
+import matplotlib
 import numpy as np
 import pytest
 
 from segapp.lab.gradient_flow import figures as flow
 from segapp.lab.landscape import figures as landscape
 from segapp.report import figures
-from segapp.report.figures import draw_curves
+from segapp.report.figures import draw_curves, make_figure, render_svg, save_png, use_defaults, use_style
 from segapp.report.gradient_flow_table import FlowTable
 from segapp.report.results import Result
 from segapp.terminal.text import for_terminal
@@ -99,3 +100,19 @@ def test_a_loss_that_runs_away_in_one_epoch_leaves_the_others_to_be_seen(tmp_pat
     write_csv(tmp_path / "metrics.csv", header, lines)
     panels = draw_curves([Result("only long", 0, run=tmp_path)]).axes
     assert [axes.get_yscale() for axes in panels] == ["linear", "log", "linear"]
+
+
+def test_settings_of_the_current_folder_change_no_figure(tmp_path):
+    """matplotlib reads a ./matplotlibrc, which may have come with images: text.usetex would start LaTeX."""
+    plain = make_figure(2, 2)
+    plain.subplots().plot([1, 2])
+    save_png(plain, tmp_path / "plain.png")
+    with matplotlib.rc_context({"text.usetex": True, "axes.facecolor": "red"}):
+        with use_style():
+            figure = make_figure(2, 2)
+            figure.subplots().plot([1, 2])
+        save_png(figure, tmp_path / "a.png")
+        assert "<svg" in render_svg(figure, "a")
+        with use_defaults():
+            assert not matplotlib.rcParams["text.usetex"]
+        assert matplotlib.rcParams["text.usetex"]

@@ -11,6 +11,8 @@ import yaml
 
 from segapp.cli import main
 from segapp.lab.tune import halving
+from segapp.lab.tune.saved_plan import SavedPlan, write_saved_plan
+from segapp.planning.decisions import Decision
 from tests.lab.folds.sample import write_data
 
 ROOT = Path(__file__).parents[3]
@@ -50,3 +52,14 @@ def test_more_alternatives_than_there_are_are_listed(tmp_path, monkeypatch, caps
     told = capsys.readouterr().err
     assert "--tune 99" in told and "learning rate" in told
     assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_a_saved_plan_names_no_classes_from_elsewhere(tmp_path, monkeypatch, capsys):
+    """The folder may have come with someone's images."""
+    monkeypatch.chdir(tmp_path)
+    inputs = {"images": "photos", "masks": "labels", "data": "", "output": "plan.yaml", "budget": "30s", "classes": ""}
+    evil = Decision("model.net", {"class_path": "evilmod.Net"}, "")
+    write_saved_plan(Path("runs/plan_tune"), SavedPlan({**inputs, "tune": 1}, "", (evil,)))
+    Path("evilmod.py").write_text("from pathlib import Path; Path('ran').touch()")
+    assert main(["plan", "--images", "photos", "--masks", "labels", "--budget", "30s", "--tune", "1"]) == 2
+    assert "evilmod" in capsys.readouterr().err and not Path("ran").exists()
