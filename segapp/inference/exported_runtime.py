@@ -2,28 +2,30 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from math import prod
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn
 
 import numpy as np
 
 from segapp.errors import FatalError, MisuseError
+from segapp.inference.exported_checks import (
+    BRANCHES,
+    LARGEST_CONSTANT,
+    explain_damaged,
+    import_library,
+    require_ends,
+    require_known_end,
+    require_plain_graph,
+    require_small_constants,
+    require_xml,
+)
 from segapp.spec import Precision
 from segapp.system.limits import count_usable_cores
 
 HINTS = {"32-true": "f32", "bf16-mixed": "bf16", "16-mixed": "f16"}
 """OpenVINO's names; left alone it chooses bf16 by itself where the processor has it."""
 
-BRANCHES = frozenset({"If", "Loop", "Scan", "SequenceMap", "TensorIterator"})
-"""Operators that run an inner graph, some of them any number of times."""
-
-FOLDED, LARGEST_CONSTANT = "optimization.constant_folding_max_output_size_in_bytes", 2**28
+FOLDED = "optimization.constant_folding_max_output_size_in_bytes"
 """ONNX Runtime computes constants while it loads a network, but none beyond so many bytes."""
-
-CONVERTED = 16
-"""Bytes of constants that OpenVINO may compute from one byte of weights: int8 is made float32 in three steps."""
 
 
 class NumpyRuntime:
@@ -80,8 +82,8 @@ class OnnxRuntime(NumpyRuntime):
 
     def __init__(self, path: Path, window_statistics: bool = False) -> None:
         self.window_statistics = window_statistics
-        onnxruntime = _import_library("onnxruntime", "onnx")
-        _require_plain_graph(path)
+        onnxruntime = import_library("onnxruntime", "onnx")
+        require_plain_graph(path)
         self._make_options = onnxruntime.RunOptions
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _count_threads()
@@ -91,12 +93,12 @@ class OnnxRuntime(NumpyRuntime):
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no base class of their own
-            raise _explain_damaged(path, error) from error
+            raise explain_damaged(path, error) from error
         self._path = path
         inputs, outputs = (
             [one.name for one in ends()] for ends in (self._session.get_inputs, self._session.get_outputs)
         )
-        _require_ends(path, inputs, outputs)
+        require_ends(path, inputs, outputs)
         self._dtype = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}.get(self._session.get_inputs()[0].type)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -128,19 +130,19 @@ class OpenVinoRuntime(NumpyRuntime):
 
     def __init__(self, path: Path, precision: Precision = "32-true", window_statistics: bool = False) -> None:
         self.window_statistics = window_statistics
-        openvino = _import_library("openvino", "openvino")
+        openvino = import_library("openvino", "openvino")
         core = openvino.Core()
         settings = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": _count_threads()}
         try:
-            _require_xml(path)  # OpenVINO reads ONNX and other formats too, whatever the name
+            require_xml(path)  # OpenVINO reads ONNX and other formats too, whatever the name
             model = core.read_model(path, path.with_suffix(".bin"))
-            _require_known_end(path, {one.get_type_name() for one in model.get_ops()} & BRANCHES)
-            _require_small_constants(path, model)
+            require_known_end(path, {one.get_type_name() for one in model.get_ops()} & BRANCHES)
+            require_small_constants(path, model)
             self._model = core.compile_model(model, "CPU", settings)
         except MisuseError:
             raise
         except Exception as error:
-            raise _explain_damaged(f"{path} with {path.stem}.bin", error) from error
+            raise explain_damaged(f"{path} with {path.stem}.bin", error) from error
         self._path = path
         inputs, outputs = (
             [name if name in one.names or not many else one.any_name for one in ends]
@@ -149,7 +151,7 @@ class OpenVinoRuntime(NumpyRuntime):
                 ("logits", self._model.outputs, len(self._model.outputs) > 1),
             )
         )  # in int8 the only input may have lost its name
-        _require_ends(path, inputs, outputs)
+        require_ends(path, inputs, outputs)
         self._dtype = {"u8": "uint8", "f32": "float32"}.get(self._model.input(0).get_element_type().get_type_name())
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -163,79 +165,6 @@ class OpenVinoRuntime(NumpyRuntime):
         except Exception as error:
             raise _explain_failure(self._path, error) from error
         return np.array(logits, np.float32)  # a copy: the request's own memory is overwritten by the next call
-
-
-def _require_plain_graph(path: Path) -> None:
-    """Raise MisuseError for a `.onnx` that calls graphs within its graph, or functions within functions."""
-    onnx = _import_library("onnx", "onnx")
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's and onnx's own have no base class in common
-        raise _explain_damaged(path, error) from error
-    found = {node.op_type for node in model.graph.node if node.op_type in BRANCHES or _has_graph(node)}
-    _require_known_end(path, found | {f"the function {one.name}" for one in model.functions})
-
-
-def _has_graph(node: Any) -> bool:
-    return any(one.HasField("g") or one.graphs for one in node.attribute)
-
-
-def _require_known_end(path: Path, found: set[str]) -> None:
-    if found:
-        raise MisuseError(
-            f"{path}: its graph has {', '.join(sorted(found)[:5])}, which can compute without end; it was refused. "
-            "A network of your own with branches or loops is exported with --format weights."
-        )
-
-
-def _require_small_constants(path: Path, model: Any) -> None:
-    """Raise MisuseError for an OpenVINO network whose constants, computed while it is compiled, are far larger than it.
-
-    A constant is what depends on no image, or only on the sizes of images that the network knows by itself.
-    """
-    variable: set[str] = set()
-    sized: set[str] = set()
-    computed = 0
-    for one in model.get_ordered_ops():
-        kind, name = one.get_type_name(), one.get_name()
-        sources = {value.get_source_output().get_node().get_name() for value in one.inputs()}
-        if kind == "Parameter" or (sources & variable and kind != "ShapeOf"):
-            variable.add(name)
-        elif kind != "Constant":
-            if kind == "ShapeOf" or sources & sized:
-                sized.add(name)
-            elif any(output.get_partial_shape().is_dynamic for output in one.outputs()):
-                _refuse_constant(path, one, "of unknown size")
-            computed += sum(_count_bytes(output) for output in one.outputs() if output.get_partial_shape().is_static)
-            if computed > LARGEST_CONSTANT + CONVERTED * path.with_suffix(".bin").stat().st_size:
-                _refuse_constant(path, one, f"of {computed:,} bytes")
-
-
-def _require_xml(path: Path) -> None:
-    with path.open("rb") as file:
-        if not file.read(5).startswith((b"<?xml", b"<net")):
-            raise MisuseError(f"{path}: not the XML of an OpenVINO network.")
-
-
-def _count_bytes(output: Any) -> int:
-    return prod(output.get_partial_shape().to_shape()) * max(1, output.get_element_type().size)
-
-
-def _refuse_constant(path: Path, operator: Any, size: str) -> NoReturn:
-    raise MisuseError(
-        f"{path}: {operator.get_type_name()} {operator.get_name()[:80]!r} would make constants {size} while the "
-        "network is loaded; it was refused. A network of your own with such constants is exported with "
-        "--format weights."
-    )
-
-
-def _require_ends(path: Path, inputs: list[str], outputs: list[str]) -> None:
-    """Raise MisuseError unless a network takes `images` and gives `logits`."""
-    if inputs != ["images"] or outputs != ["logits"]:
-        raise MisuseError(
-            f"{path}: has inputs {', '.join(inputs) or '(none)'} and outputs {', '.join(outputs) or '(none)'}; "
-            "a network of `segapp export` has the input images and the output logits."
-        )
 
 
 def _explain_failure(path: Path, error: Exception) -> FatalError:
@@ -257,7 +186,7 @@ def choose_openvino_precision(wanted: Precision | None, saved: Precision) -> Pre
 
     Raises MisuseError for one that the processor lacks: OpenVINO would compute in another without a word.
     """
-    core = _import_library("openvino", "openvino").Core()
+    core = import_library("openvino", "openvino").Core()
     native = {"32-true"} | {
         name
         for name, ability in (("bf16-mixed", "BF16"), ("16-mixed", "FP16"))
@@ -269,16 +198,6 @@ def choose_openvino_precision(wanted: Precision | None, saved: Precision) -> Pre
     return chosen if chosen in native else "32-true"
 
 
-def _import_library(name: str, extra: str) -> ModuleType:
-    """Imported only when a bundle needs it; raises MisuseError that says how to get it."""
-    try:
-        return __import__(name)
-    except ImportError as error:
-        raise MisuseError(
-            f"a bundle of format {extra} runs through {name}, which cannot be imported ({error}): pip install {name}."
-        ) from error
-
-
 def _count_threads() -> int:
     """Return the number of usable cores, or OMP_NUM_THREADS if that is fewer."""
     cores, wanted = count_usable_cores(), os.environ.get("OMP_NUM_THREADS", "")
@@ -288,7 +207,3 @@ def _count_threads() -> int:
 def _check_dtype(path: Path, images: np.ndarray, dtype: str | None) -> None:
     if images.dtype != dtype:
         raise MisuseError(f"{path}: the network needs {dtype} images, got {images.dtype}; set the data's intensity.")
-
-
-def _explain_damaged(path: Path | str, error: Any) -> MisuseError:
-    return MisuseError(f"{path}: cannot be loaded, or is damaged ({' '.join(str(error).split())[:200]}).")
