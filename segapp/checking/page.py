@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from segapp.checking.rules import DataSet
+from segapp.checking.data_set import DataSet
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS, Item, Source
 from segapp.errors import SegappError

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segapp.checking.rules import DataSet
+from segapp.checking.data_set import DataSet
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS
 from segapp.io import write_atomically

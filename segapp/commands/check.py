@@ -7,10 +7,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from segapp.checking.data_set import DataSet
 from segapp.checking.facts import ItemFacts, read_facts
 from segapp.checking.page import write_page
 from segapp.checking.report import write_report
-from segapp.checking.rules import DataSet, apply_rules
+from segapp.checking.rules import apply_rules
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS, Source
 from segapp.errors import MisuseError, SegappError

@@ -156,45 +156,6 @@ def test_nothing_is_found_in_a_clean_set(folder, capsys):
     assert "0 errors, 0 warnings" in capsys.readouterr().out
 
 
-def split_of(name: str) -> str:
-    from segapp.loading.source_building import build_source
-
-    source = build_source("mine.yaml", {"source": SOURCE})
-    return next(split for split in ("train", "val", "test") if name in {item.name for item in source.items(split)})
-
-
-def test_copies_are_errors_across_splits_and_warnings_within(folder):
-    splits = {f"{number:02}": split_of(f"{number:02}") for number in range(COUNT)}
-    train = [name for name, split in splits.items() if split == "train"]
-    other = next(name for name, split in splits.items() if split == "val")
-    for kind in ("images", "masks"):
-        shutil.copy(folder / kind / f"{train[0]}.png", folder / kind / f"{train[1]}.png")
-        shutil.copy(folder / kind / f"{train[2]}.png", folder / kind / f"{other}.png")
-    code, problems = check()
-    found = {(problem["kind"], problem["severity"]): set(problem["items"]) for problem in problems}
-    assert code == 1
-    assert found["leak", "error"] == {train[2], other}
-    assert found["duplicate", "warning"] == {train[1]}
-
-
-def test_equal_images_with_different_masks_contradict_each_other(folder):
-    train = [f"{number:02}" for number in range(COUNT) if split_of(f"{number:02}") == "train"]
-    shutil.copy(folder / "images" / f"{train[0]}.png", folder / "images" / f"{train[1]}.png")
-    _, problems = check()
-    assert any("different masks" in problem["message"] for problem in problems)
-
-
-def test_near_copies_across_splits_are_found(folder):
-    splits = {f"{number:02}": split_of(f"{number:02}") for number in range(COUNT)}
-    train, other = (next(name for name, split in splits.items() if split == wanted) for wanted in ("train", "test"))
-    image = read(folder / "images" / f"{train}.png")
-    write(folder / "images" / f"{other}.png", np.clip(image.astype(int) * 0.9 + 5, 0, 255).astype(np.uint8))
-    shutil.copy(folder / "masks" / f"{train}.png", folder / "masks" / f"{other}.png")
-    code, problems = check()
-    assert code == 0
-    assert {train, other} in [set(problem["items"]) for problem in problems if problem["kind"] == "leak"]
-
-
 def test_a_class_without_masks_is_told_once(folder):
     settings = {**SOURCE, "init_args": {**SOURCE["init_args"], "classes": ["ground", "block", "tree"]}}
     Path("mine.yaml").write_text(yaml.safe_dump({"source": settings}))

@@ -1,0 +1,74 @@
+"""Rules about masks that may not belong to their image."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from segapp.checking.data_set import DataSet, list_names, make_warning
+from segapp.checking.facts import ItemFacts
+from segapp.datasets.problems import Problem
+
+FEWEST_FITS = 8
+"""Masks with borders from which it is known how well they usually fit."""
+OUTLIER = 1.5
+"""Distances between quartiles below the first from which a fit is unusual (Tukey, Exploratory Data Analysis, 1977)."""
+NEARLY = 0.75
+"""Fraction of the usual fit that the better place must reach."""
+BETTER = 2.0
+"""By how much another place must fit better than a mask's own."""
+
+
+def check_shared_masks(data: DataSet) -> Iterator[Problem]:
+    """Yield different images with one mask, which is more than empty."""
+    groups: dict[bytes, list[ItemFacts]] = defaultdict(list)
+    for one in data.described:
+        assert one.described is not None
+        if (one.described.counts > 0).sum() > 1:
+            groups[one.mask_digest].append(one)
+    for members in groups.values():
+        if len({one.digest for one in members}) > 1:
+            message = f"different images have the same mask: {list_names(members)}. Were masks copied or overwritten?"
+            yield make_warning("alignment", message, members)
+
+
+def check_alignment(data: DataSet) -> Iterator[Problem]:
+    """Yield masks that would lie better on their image shifted or mirrored.
+
+    Silent where borders of masks do not lie on edges of images, and about masks that lie as well as most.
+    """
+    known = [(one, one.fit) for one in data.described if one.fit is not None]
+    if len(known) < FEWEST_FITS:
+        return
+    low, usual, high = np.percentile([fit.own for _, fit in known], [25, 50, 75])
+    for one, fit in known:
+        is_outlier = fit.own < low - OUTLIER * (high - low)
+        if fit.motion and is_outlier and fit.best - fit.own >= BETTER and fit.best >= NEARLY * usual:
+            message = (
+                f"the mask of {one.name!r} fits its image better {fit.motion} (fit {fit.best:.1f} against "
+                f"{fit.own:.1f}, usually {usual:.1f}); look at it."
+            )
+            yield make_warning("alignment", message, [one])
+
+
+def check_swapped(data: DataSet) -> Iterator[Problem]:
+    """Yield masks that fit the image of another name better than their own."""
+    known = [one for one in data.described if one.edges is not None]
+    if len(known) < FEWEST_FITS:
+        return
+    strengths = np.stack([one.edges.strength.ravel() for one in known if one.edges]).astype(np.float32)
+    borders = np.stack([one.edges.borders.ravel() for one in known if one.edges]).astype(np.float32)
+    borders /= borders.sum(axis=1, keepdims=True)
+    fits = strengths @ borders.T  # [image, mask]
+    fits = (fits - fits.mean(axis=1, keepdims=True)) / np.maximum(fits.std(axis=1, keepdims=True), 1e-9)
+    own = np.diag(fits)
+    low, high = np.percentile(own, [25, 75])
+    least = low - OUTLIER * (high - low)
+    best = fits.argmax(axis=1)
+    for index, other in enumerate(best):
+        if own[index] < least and best[other] == index and index < other:
+            message = (
+                f"the masks of {known[index].name!r} and {known[other].name!r} each fit the other's image better; "
+                "were they swapped?"
+            )
+            yield make_warning("alignment", message, [known[index], known[other]])

@@ -1,0 +1,47 @@
+"""Masks that may not belong to their image: silent where their fits vary, or few are known."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from segapp.checking.alignment import Fit
+from segapp.checking.data_set import DataSet
+from segapp.checking.mask_rules import check_alignment, check_shared_masks, check_swapped
+from tests.checking.shapes import draw
+from tests.checking.test_facts import facts_of
+
+
+def make_data(fits: list[Fit]) -> DataSet:
+    image, mask = draw(0)
+    (one,) = facts_of((image, mask // 255))
+    return DataSet(tuple(replace(one, name=f"{n}", fit=fit) for n, fit in enumerate(fits)), ("a", "b"), 0)
+
+
+def test_a_mask_far_below_the_others_is_found():
+    data = make_data([Fit(9 + n / 10, 9 + n / 10, "") for n in range(9)] + [Fit(1, 9, "mirrored left to right")])
+    (problem,) = check_alignment(data)
+    assert problem.items == ("9",) and "mirrored" in problem.message
+
+
+def test_nothing_is_said_where_fits_vary_or_are_few():
+    varied = [Fit(float(n), 12, "mirrored left to right") for n in range(12)]
+    assert not list(check_alignment(make_data(varied)))
+    few = [Fit(9, 9, "")] * 5 + [Fit(1, 9, "turned by 180 degrees")]
+    assert not list(check_alignment(make_data(few)))
+
+
+def make_set(count: int) -> list:
+    return [(image, mask // 255) for image, mask in map(draw, range(count))]
+
+
+def test_only_a_pair_that_fits_each_other_was_swapped():
+    pairs = make_set(12)
+    pairs[2], pairs[7] = (pairs[2][0], pairs[7][1]), (pairs[7][0], pairs[2][1])
+    (problem,) = check_swapped(DataSet(tuple(facts_of(*pairs)), ("a", "b"), 0))
+    assert problem.items == ("2", "7")
+    assert not list(check_swapped(DataSet(tuple(facts_of(*make_set(12))), ("a", "b"), 0)))
+
+
+def test_empty_masks_may_be_equal():
+    pairs = [(image, np.zeros_like(mask)) for image, mask in make_set(3)]
+    assert not list(check_shared_masks(DataSet(tuple(facts_of(*pairs)), ("a", "b"), 0)))
