@@ -13,8 +13,12 @@ FEWEST_FITS = 8
 """Masks with borders from which it is known how well they usually fit."""
 OUTLIER = 1.5
 """Distances between quartiles below the first from which a fit is unusual (Tukey, Exploratory Data Analysis, 1977)."""
+FAR_OUT = 3.0
+"""The same above the third from which another place fits unusually much better."""
 NEARLY = 0.75
 """Fraction of the usual fit that the better place must reach."""
+SIGNIFICANT = 4.5
+"""Least fit of the better place: the best of some thousand places is 3.5 to 4 by chance."""
 BETTER = 2.0
 """By how much another place must fit better than a mask's own."""
 
@@ -40,10 +44,11 @@ def check_alignment(data: DataSet) -> Iterator[Problem]:
     known = [(one, one.fit) for one in data.described if one.fit is not None]
     if len(known) < FEWEST_FITS:
         return
-    low, usual, high = np.percentile([fit.own for _, fit in known], [25, 50, 75])
+    usual = float(np.median([fit.own for _, fit in known]))
+    low, high = np.percentile([fit.best - fit.own for _, fit in known], [25, 75])
+    least = max(BETTER, high + FAR_OUT * (high - low))
     for one, fit in known:
-        is_outlier = fit.own < low - OUTLIER * (high - low)
-        if fit.motion and is_outlier and fit.best - fit.own >= BETTER and fit.best >= NEARLY * usual:
+        if fit.motion and fit.best - fit.own >= least and fit.best >= max(SIGNIFICANT, NEARLY * usual):
             message = (
                 f"the mask of {one.name!r} fits its image better {fit.motion} (fit {fit.best:.1f} against "
                 f"{fit.own:.1f}, usually {usual:.1f}); look at it."

@@ -19,7 +19,7 @@ MAX_CLASSES = 40
 
 def draw_sizes(fingerprint: Fingerprint, sample: tuple[int, int] | None = None) -> Figure:
     """Draw widths against heights of the images, and of a sample, where one is chosen."""
-    figure = make_figure(6, 3.6)
+    figure = make_figure(9, 3.6)
     axes = figure.subplots()
     sizes, counts = np.unique(fingerprint.sizes, axis=0, return_counts=True)
     area = 20 + 180 * counts / counts.max()
