@@ -12,6 +12,13 @@ REPEATS = 4
 CHOICES = 8
 """Parts that are optional, or have alternatives: each may double the time."""
 
+PARENT = r"^(.*)/[^/]*$"
+BEFORE_NUMBER = r"^(.*\d.*?)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$"
+"""Everything before the last number, if it contains a number: patient12_slice034, 0001TP_006690."""
+
+PLANNED = {end for start in (PARENT, BEFORE_NUMBER) for end in (start, f"{start}|^(.*)$")}
+"""Expressions that `segapp plan` writes; they begin and end with a name, and are soon done."""
+
 VERBOSE = re.compile(r"\(\?[a-zA-Z]*x")
 """The flag by which blanks and comments stand for nothing, also between a group and its repeat."""
 
@@ -24,6 +31,8 @@ def require_simple(pattern: str, place: str) -> None:
     Python's `re` tries every way to divide a text among the repeats of an expression. Where none repeats a group, and
     there are few repeats, that is fast for a file's name.
     """
+    if pattern in PLANNED:
+        return
     tokens = [token for token in TOKEN.findall(pattern) if token[0] not in "\\[("]
     groups = [token for token in tokens if token[0] == ")"]
     repeats = [token for token in tokens if token[-1] in "*+" or "," in token]

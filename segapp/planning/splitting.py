@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from segapp.checkpoints.regex_limits import BEFORE_NUMBER, PARENT
 from segapp.natural_order import make_natural_key
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint, ImageFacts
@@ -23,10 +24,6 @@ RARE = 0.3
 """A class in a smaller fraction of the images may be missing in a split that is random."""
 MIN_LIKENESS = 0.3
 """By how much neighbours' correlation exceeds that of other pairs in slices or frames; see docs/plan.md."""
-
-PARENT = r"^(.*)/[^/]*$"
-BEFORE_NUMBER = r"^(.*\d.*?)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$"
-"""Everything before the last number, if it contains a number: patient12_slice034, 0001TP_006690."""
 
 
 @dataclass(frozen=True)

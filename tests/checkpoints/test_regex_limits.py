@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from segapp.checkpoints.regex_limits import require_simple
+from segapp.checkpoints.regex_limits import PLANNED, require_simple
 from segapp.checkpoints.roles import SOURCE
 from segapp.checkpoints.trust import Review
 from segapp.errors import MisuseError
@@ -23,6 +23,7 @@ FOLDER = {"class_path": "segapp.datasets.Folder", "init_args": {"root": "data", 
         r"(.+?)_\d+(?=_)",
         r"([]*+?{]+)\)\*\(\+",
         r"(\(x\)*)",
+        *PLANNED,
     ],
 )
 def test_usual_expressions_are_taken(pattern):
@@ -67,3 +68,11 @@ def test_a_group_of_a_checkpoint_is_checked():
         Review().check_part(settings, [SOURCE], "data.source")
     settings["init_args"]["group"] = r"(patient\d+)"
     assert Review().check_part(settings, [SOURCE], "data.source")["init_args"]["group"] == r"(patient\d+)"
+
+
+@pytest.mark.parametrize("pattern", sorted(PLANNED))
+def test_planned_expressions_end_soon(pattern):
+    for name in ("m" * 200, "1" * 200, "a1-" * 60, "1/" * 90 + "x", "_1" * 100 + "!"):
+        began = time.monotonic()
+        re.search(pattern, name)
+        assert time.monotonic() - began < 20, name[:5]
