@@ -17,7 +17,7 @@ def test_a_network_that_differs_is_not_written(exports, tmp_path, monkeypatch):
 
     to_onnx = writing.convert_to_onnx
     monkeypatch.setattr(writing, "convert_to_onnx", wrong)
-    with pytest.raises(SegappError, match=r"not the same .*max \|Δlogit\|.*nothing was written"):
+    with pytest.raises(SegappError, match=r"differs too much.*max \|Δlogit\|.*nothing was written"):
         export(str(exports / "0.ckpt"), "onnx", str(tmp_path / "wrong"))
     assert list(tmp_path.iterdir()) == []
 
