@@ -26,3 +26,8 @@ def exports(tmp_path_factory):
 
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of torch's exporter and onnxscript
         return write_exports(tmp_path_factory.mktemp("exports"))
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes minutes: at the end one worker would do it while the others wait."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)

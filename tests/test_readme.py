@@ -119,6 +119,7 @@ def test_links_lead_somewhere():
 
 
 @pytest.mark.slow
+@pytest.mark.first
 def test_the_main_job_reaches_its_dice(tmp_path, monkeypatch):
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
