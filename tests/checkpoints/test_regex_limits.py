@@ -23,7 +23,7 @@ FOLDER = {"class_path": "segapp.datasets.Folder", "init_args": {"root": "data", 
         r"(.+?)_\d+(?=_)",
         r"([]*+?{]+)\)\*\(\+",
         r"(\(x\)*)",
-        *PLANNED,
+        *sorted(PLANNED),
     ],
 )
 def test_usual_expressions_are_taken(pattern):
