@@ -100,7 +100,7 @@ MHA = b"ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\
         ("a.nrrd", NRRD.replace(b"2 2 2", b"900 900 900") + b"\n" + bytes(8), "cannot hold"),
         ("a.nrrd", NRRD.replace(b"2 2 2", b"20 20 20") + b"\n" + bytes(8), "truncated"),
         ("a.nrrd", NRRD.replace(b"2 2 2", b"0 2 2") + b"\n" + bytes(8), "NRRD"),
-        ("a.nrrd", NRRD.replace(b"raw", b"gzip") + b"\n" + gzip.compress(bytes(8))[:-12], "NRRD"),
+        ("a.nrrd", NRRD.replace(b"raw", b"gzip") + b"\n" + gzip.compress(bytes(8), mtime=0)[:-12], "NRRD"),
         ("a.mha", MHA.replace(b"2 2 2", b"900 900 900") + b"ElementDataFile = LOCAL\n" + bytes(8), "cannot hold"),
         ("a.mha", MHA.replace(b"2 2 2", b"-2 2 2") + b"ElementDataFile = LOCAL\n" + bytes(8), "MetaImage"),
         ("a.mha", MHA.replace(b"2 2 2", b"20 20 20") + b"ElementDataFile = LOCAL\n" + bytes(8), "truncated"),
