@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -16,7 +16,7 @@ LONGEST_NAME, MOST_SCALES = 200, 16
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Characters that move a terminal's cursor, end a line of a table, or cannot be written to a file."""
 
-LISTS = ("symmetries", "scales", "min_object", "min_hole")
+LISTS = ("symmetries", "scales", "min_object", "min_hole", "channel_files")
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -34,6 +34,11 @@ SliceAxis = Literal["auto", "axial", "coronal", "sagittal"]
 
 SLICE_NAME = re.compile(r"(.+)/(?:axial|coronal|sagittal)=\d+", re.DOTALL)
 """The name of an image that is a slice of a volume, as `patient_1/axial=012`."""
+
+CHANNEL_NAME = "{name}"
+"""What the name of a channel's file holds in place of the image's name."""
+
+MOST_CHANNELS = 16
 
 MOST_NEIGHBOURS = 7
 """Slices before and after one that may be its channels: 15 of the 16 channels that there are at most."""
@@ -105,6 +110,8 @@ class Spec:
     """How volumes are cut into slices."""
     neighbours: int = 0
     """Slices before and as many after a slice that are channels of it; `channels` counts them all."""
+    channel_files: tuple[str, ...] = ()
+    """The names of the files of each channel, as `{name}_0000`, where the channels of an image are in several files."""
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
@@ -150,6 +157,7 @@ class Spec:
             if getattr(self, name) not in get_args(choices):
                 raise MisuseError(f"{name} takes {' | '.join(get_args(choices))}, got {getattr(self, name)!r}.")
         check_neighbours(self.neighbours)
+        check_channel_files(self.channel_files)
         if self.channels % (2 * self.neighbours + 1):
             raise MisuseError(
                 f"{self.channels} channels cannot be those of a slice and its {2 * self.neighbours} neighbours: they "
@@ -210,6 +218,21 @@ def check_neighbours(neighbours: int) -> None:
     """Raise MisuseError for a number of neighbouring slices that no network may take."""
     if not 0 <= neighbours <= MOST_NEIGHBOURS:
         raise MisuseError(f"neighbours counts slices on each side, 0 … {MOST_NEIGHBOURS}, got {neighbours}.")
+
+
+def check_channel_files(channel_files: Sequence[str]) -> None:
+    """Raise MisuseError for names of channels' files that are no file names, or are equal."""
+    if len(channel_files) > MOST_CHANNELS or len(set(channel_files)) < len(channel_files):
+        raise MisuseError(
+            f"channel_files: up to {MOST_CHANNELS} different names are needed, got {channel_files!r:.300}."
+        )
+    for name in channel_files:
+        is_name = isinstance(name, str) and len(name) <= LONGEST_NAME and not CONTROL.search(name)
+        if not is_name or name.count(CHANNEL_NAME) != 1 or re.search(r"[/\\*?\[\]]|[{}].*[{}].*[{}]", name):
+            raise MisuseError(
+                f"channel_files: {name!r:.120} should be the name of a file with {CHANNEL_NAME} once, without folder "
+                f"and suffix, as '{CHANNEL_NAME}_0000'."
+            )
 
 
 def _read_text(key: str, value: Any) -> str:
@@ -274,6 +297,7 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "min_hole": _make_list_reader(_read_whole_number),
     "slice_axis": _read_text,
     "neighbours": _read_whole_number,
+    "channel_files": _make_list_reader(_read_text),
     "version": _read_whole_number,
 }
 """The readers that turn the values of a file into those of the spec."""

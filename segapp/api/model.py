@@ -13,7 +13,7 @@ from segapp.inference.engine import Engine
 from segapp.inference.open import make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options
 from segapp.inference.readable_image import ArrayImage
-from segapp.io import open_image, scale_array
+from segapp.io import join_channel_files, open_image, scale_array
 from segapp.prediction.intensity import convert_pixels, require_trained_kind
 from segapp.spec import Average, Precision, Spec
 
@@ -55,16 +55,18 @@ class Model:
         """Return the prediction of one image of any size.
 
         Args:
-            image: The path of an image file, or an array (H, W) grey or (H, W, C). Integers are values as a file
-                stores them, which become the network's range as they do for files. Floating point in [0, 1] is that
-                range already, unless the network scales every image by its own percentiles or deviation.
+            image: The path of an image file (where each channel has a file, of one of them), or an array (H, W) grey
+                or (H, W, C). Integers are values as a file stores them, which become the network's range as they do
+                for files. Floating point in [0, 1] is that range already, unless the network scales every image by its
+                own percentiles or deviation.
 
         Raises:
             SegappError: The file cannot be read, or its channels or depth are not those of the network.
             MisuseError: The array is no image.
         """
         if isinstance(image, str | Path):
-            file = open_image(Path(image), self.spec.channels, self.spec.intensity, self.spec.neighbours)
+            (found,) = join_channel_files([Path(image)], self.spec.channel_files).values()
+            file = open_image(found, self.spec.channels, self.spec.intensity, self.spec.neighbours)
             require_trained_kind(file, self.spec.channels, REMEDY)
             pixels, name, meta = file.read(), str(image), file.meta
         else:

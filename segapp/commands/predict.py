@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from segapp.errors import MisuseError
 from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
-from segapp.io import remove_suffix, require_writable
+from segapp.io import require_writable
 from segapp.prediction.intensity import parse_intensity
 from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
 from segapp.prediction.pipeline import Pipeline, choose_pace
@@ -61,7 +61,8 @@ def predict(
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
         images: Folder of images (with sub-folders), or one image file: PNG, JPEG, TIFF, BMP, GIF, WebP,
-            JPEG 2000, NIfTI, NRRD, MetaImage, NumPy.
+            JPEG 2000, NIfTI, NRRD, MetaImage, NumPy. Channels in files of their own are found by the names with
+            which the network was trained.
         output: Folder to write to; created if missing.
         save: What to write; repeat the option for several. {outputs}
         overwrite: Replace files of other models, other settings or other programs; without this option they are
@@ -110,6 +111,9 @@ def predict(
     if rank == 0 and (unread := describe_unread(Path(images), Path(output))) is not None:
         tqdm.write(for_terminal(unread), file=sys.stderr)
     networks = _open_networks(ckpt_path, allow, device, precision, batch_size)
+    if networks.spec.channel_files:
+        stems = Manifest(Path(output)).stems
+        every = list_tasks(Path(images), Path(output), save, stems, networks.spec.channel_files)
     spec = apply_options(networks.spec, augment, scales, average, min_object, min_hole)
     if intensity is not None:
         spec = replace(spec, intensity=parse_intensity(intensity))
@@ -136,7 +140,7 @@ def predict(
     write_classes(Path(output), spec)
     if rank == 0:
         tqdm.write(_describe_start(networks, engine.spec))
-        if longer := [task for task in every if task.stem != str(remove_suffix(PurePosixPath(task.name)))]:
+        if longer := [task for task in every if task.is_renamed]:
             tqdm.write(_describe_longer_names(longer))
     names = {task.name for task in every}
     manifest.give_up([row for row in manifest.find_foreign_rows(model) if row.image not in names])

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from segapp.datasets.channel_conversion import report_converted
+from segapp.datasets.channel_files import find_channel_problems, join_channels
 from segapp.datasets.file_search import MaskPattern, find_images
-from segapp.datasets.folder_settings import check_classes, check_palette, compile_group
+from segapp.datasets.folder_settings import check_classes, check_palette, compile_group, list_channel_files
 from segapp.datasets.masks.encoding import Encoding, FoundImage, Labels
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
@@ -55,6 +56,9 @@ class Folder(Source):
         exclude: Names of images to leave out, without suffix, with * and ?.
         axis: How volumes are cut: axial, coronal or sagittal slices; auto: across the axis of the largest spacing.
         neighbours: Slices before and as many after each slice that are channels too; `channels` is that of one slice.
+        channel_files: The names of the files of each channel, without folder and suffix, where the channels of an image
+            are in several files: ["{name}_0000", "{name}_0001"] for nnU-Net's case_0000.nii.gz and case_0001.nii.gz.
+            `{name}` is the image's name, which its mask has.
     """
 
     _location_setting = "images"
@@ -76,6 +80,7 @@ class Folder(Source):
         exclude: Sequence[str] = (),
         axis: SliceAxis = "auto",
         neighbours: int = 0,
+        channel_files: Sequence[str] = (),
     ) -> None:
         self.root = Path(root).expanduser()
         self.classes = tuple(classes)
@@ -89,6 +94,7 @@ class Folder(Source):
         self.exclude = tuple(exclude)
         check_neighbours(neighbours)
         self.axis, self.neighbours = axis, neighbours
+        self.channel_files = list_channel_files(channel_files)
         self._channels, self._intensity = channels, intensity
         self._same_names: list[tuple[Path, Path]] = []  # filled by `_found`
 
@@ -146,6 +152,8 @@ class Folder(Source):
         names = self.item_names()
         for path, other in self._same_names:
             yield Problem("name", f"{path} and {other} have the same name; rename one.", path)
+        used = (self._found[name] for name in names)
+        yield from find_channel_problems(used, self.channel_files)
         if not names:
             message = f"{self.root}: exclude {self.exclude!r} leaves no image of {len(self._found)}."
             yield Problem("name", message, self.root, "exclude")
@@ -170,6 +178,7 @@ class Folder(Source):
         if len(masks) < len(images):  # images and masks may share a folder
             images = [image for image in images if image.path not in masks]
         found: dict[str, FoundImage] = {}
+        images = join_channels(images, self.channel_files)
         images.sort(key=lambda image: (make_natural_key(image.name), image.name))
         for image in expand_volumes(images, self.axis):
             if image.name in found:

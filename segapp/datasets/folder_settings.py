@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from segapp.errors import MisuseError
+from segapp.io import find_suffix
+from segapp.spec import check_channel_files
 
 
 def check_palette(colours: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
@@ -25,6 +28,17 @@ def check_classes(classes: tuple[str, ...], background: int | None) -> None:
         raise MisuseError(f"classes: {twice!r} is there twice.")
     if background is not None and not 0 <= background < len(classes):
         raise MisuseError(f"background={background} is not one of 0 … {len(classes) - 1}; null for none.")
+
+
+def list_channel_files(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the files of each channel; raise MisuseError for what is none."""
+    if isinstance(names, str):
+        raise MisuseError(f"channel_files: write a list, [{names!r}].")
+    check_channel_files(names)
+    for name in names:
+        if suffix := find_suffix(PurePath(name)):
+            raise MisuseError(f"channel_files: {name!r}: write it without {suffix!r}.")
+    return tuple(names)
 
 
 def compile_group(group: str | None) -> re.Pattern[str] | None:

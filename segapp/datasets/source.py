@@ -73,6 +73,8 @@ class Source(Recorded, ABC):
     """How volumes are cut into slices."""
     neighbours: int = 0
     """Slices before and as many after a slice that are channels of it."""
+    channel_files: tuple[str, ...] = ()
+    """The names of the files of each channel, as `{name}_0000`, where the channels of an image are in several files."""
 
     @property
     @abstractmethod

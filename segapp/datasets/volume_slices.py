@@ -23,7 +23,7 @@ def expand_volumes(images: Iterable[FoundImage], axis: SliceAxis) -> Iterator[Fo
 
 def _list_readable_slices(image: FoundImage, axis: SliceAxis) -> tuple[FilePart, ...]:
     try:
-        return list_slices(image.path, axis)
+        return list_slices(image.file, axis)
     except SegappError:
         return (image.file,)
 

@@ -10,7 +10,7 @@ from segapp.errors import MisuseError
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.resize import shrink
 from segapp.inference.windows import find_image_start, pad_crop
-from segapp.io import find_suffix, list_slices, list_suffixes, open_image
+from segapp.io import FilePart, find_suffix, join_channel_files, list_slices, list_suffixes, open_image
 from segapp.prediction.intensity import require_trained_kind
 from segapp.spec import Spec
 
@@ -31,11 +31,12 @@ def select_images(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[Array
     paths = sorted(path for path in folder.rglob("*") if find_suffix(path) and path.is_file())
     if not paths:
         raise MisuseError(f"images: there is no image in {folder}; segapp reads {', '.join(list_suffixes())}.")
+    files = list(join_channel_files(paths, spec.channel_files).values())
     if not calibrate:
-        return [_read(path, spec) for path in _select_spread(paths, MAX_VERIFIED)], []
-    verify, other = (paths[::2], paths[1::2]) if len(paths) > 1 else (paths, paths)
+        return [_read(file, spec) for file in _select_spread(files, MAX_VERIFIED)], []
+    verify, other = (files[::2], files[1::2]) if len(files) > 1 else (files, files)
     chosen = _select_spread(verify, MAX_VERIFIED), _select_spread(other, MAX_CALIBRATED)
-    return [_read(path, spec) for path in chosen[0]], [_read(path, spec) for path in chosen[1]]
+    return [_read(file, spec) for file in chosen[0]], [_read(file, spec) for file in chosen[1]]
 
 
 def generate_images(spec: Spec) -> list[ArrayImage]:
@@ -60,18 +61,18 @@ def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
     return crops
 
 
-def _read(path: Path, spec: Spec) -> ArrayImage:
-    slices = list_slices(path, spec.slice_axis)
+def _read(file: FilePart, spec: Spec) -> ArrayImage:
+    slices = list_slices(file, spec.slice_axis)
     image = open_image(slices[len(slices) // 2], spec.channels, spec.intensity, spec.neighbours)
     require_trained_kind(image, spec.channels, "give --images like those it was trained on")
     (height, width, _), side = image.shape, MAX_SIDE if spec.resize is None else max(image.shape)
     h, w = min(height, side), min(width, side)
-    return ArrayImage(image.read_window((height - h) // 2, (width - w) // 2, h, w), str(path))
+    return ArrayImage(image.read_window((height - h) // 2, (width - w) // 2, h, w), str(file))
 
 
-def _select_spread(paths: Sequence[Path], most: int) -> list[Path]:
-    count = min(most, len(paths))
-    return [paths[index * len(paths) // count] for index in range(count)]
+def _select_spread(files: Sequence[FilePart], most: int) -> list[FilePart]:
+    count = min(most, len(files))
+    return [files[index * len(files) // count] for index in range(count)]
 
 
 def _draw_scene(size: tuple[int, int], spec: Spec, seed: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Pixels in and out: one lazy reference to an image, formats by content, files written completely or not at all."""
 
 from segapp.io.array import scale_array
+from segapp.io.channel_files import find_channel, join_channel_files, recognise_channel_files
 from segapp.io.csv_table import read_table, write_table
 from segapp.io.file_part import FilePart
 from segapp.io.folders import real_path, walk_folders
@@ -18,7 +19,7 @@ from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
 from segapp.io.outlines import decode_png, draw_outline, read_png_size
 from segapp.io.raw import has_windows, list_parts, list_slices, read_header, read_raw, read_shape, read_window
-from segapp.io.volumes import explain_unlike_volumes, open_image
+from segapp.io.volumes import explain_unlike_channels, explain_unlike_volumes, open_image
 from segapp.io.write import (
     explain_errors,
     require_writable,
@@ -36,10 +37,13 @@ __all__ = [
     "decode_png",
     "draw_outline",
     "explain_errors",
+    "explain_unlike_channels",
     "explain_unlike_volumes",
+    "find_channel",
     "find_mask_suffix",
     "find_suffix",
     "has_windows",
+    "join_channel_files",
     "list_mask_suffixes",
     "list_parts",
     "list_slices",
@@ -55,6 +59,7 @@ __all__ = [
     "read_table",
     "read_window",
     "real_path",
+    "recognise_channel_files",
     "remove_suffix",
     "require_range",
     "require_writable",

@@ -20,6 +20,13 @@ class FilePart:
     """The file, or the folder of a format whose images are folders."""
     part: str = ""
     """The name of one image in it; empty where the file is one image."""
+    channel_files: tuple[Path, ...] = ()
+    """The files of the other channels, where the channels of an image are in several files; `path` has the first."""
+
+    @property
+    def every_file(self) -> tuple["FilePart", ...]:
+        """The address of the same part in the file of each channel; of an image of one file itself."""
+        return tuple(FilePart(path, self.part) for path in (self.path, *self.channel_files))
 
     def __str__(self) -> str:
         return f"{self.path} [{self.part}]" if self.part else str(self.path)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
@@ -160,7 +161,8 @@ class Image:
     @cached_property
     def _bounds(self) -> Bounds:
         if self.file.part and self.intensity.kind != "range" and holds_slices(self.path):
-            return _compute_volume_bounds(self.path, read_stamp([self.path]), self.channels, self.intensity)
+            stamp = read_stamp([self.path, *self.file.channel_files])
+            return _compute_volume_bounds(replace(self.file, part=""), stamp, self.channels, self.intensity)
         return compute_bounds(self.intensity, self.read_overview())
 
     def read_overview(self) -> Iterator[np.ndarray]:
@@ -213,9 +215,9 @@ class Image:
 
 
 @lru_cache(maxsize=4096)  # once per process and volume, not once per slice
-def _compute_volume_bounds(path: Path, stamp: Stamp, channels: int | None, intensity: Intensity) -> Bounds:
+def _compute_volume_bounds(file: FilePart, stamp: Stamp, channels: int | None, intensity: Intensity) -> Bounds:
     """Return the bounds of a volume, from all of its slices, of a large one from an even choice of them."""
-    parts = list_parts(path)
+    parts = list_parts(file)
     height, width, _ = Image(parts[0], channels).shape
     count = min(len(parts), max(1, OVERVIEW_FROM // (height * width)))
     chosen = np.unique(np.linspace(0, len(parts) - 1, count).astype(int))

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from segapp.io.formats import registry
 from segapp.io.formats.bounds import require_fitting_bytes
 from segapp.io.formats.format import Format
 from segapp.io.header import Header, Window
+from segapp.io.joined_channels import check_other_channel, join_headers
 from segapp.io.orientation import find_stored_window, turn_upright
 from segapp.spec import SliceAxis
 
@@ -47,15 +49,25 @@ def read_shape(file: Path | FilePart) -> tuple[int, int]:
 
 def read_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> np.ndarray:
     """Return (h, w, C) as stored, a copy, inside the image only; of formats with windows nothing else is decoded."""
-    return _read_upright(as_file_part(file), (y, x, h, w), _read_stored)
+    pixels = [_read_upright(one, (y, x, h, w), _read_stored) for one in as_file_part(file).every_file]
+    return np.concatenate(pixels, axis=2) if len(pixels) > 1 else pixels[0]
 
 
 def find_missing(file: Path | FilePart, pixels: np.ndarray, y: int, x: int) -> np.ndarray | None:
     """Return (h, w) bool: where the stored (h, w, C) `pixels` at (y, x) were not measured; None if all were.
 
-    A pixel is missing where all bands hold the file's nodata value, or by its mask page.
+    A pixel is missing where all bands of a file hold the file's nodata value, or by its mask page.
     """
-    file = as_file_part(file)
+    missing, band = None, 0
+    for one in as_file_part(file).every_file:
+        bands = _open(one).header.bands
+        found = _find_missing_in_file(one, pixels[..., band : band + bands], y, x)
+        missing = found if missing is None or found is None else missing | found
+        band += bands
+    return missing
+
+
+def _find_missing_in_file(file: FilePart, pixels: np.ndarray, y: int, x: int) -> np.ndarray | None:
     header = _open(file).header
     missing = None
     if header.nodata is not None:
@@ -69,22 +81,31 @@ def find_missing(file: Path | FilePart, pixels: np.ndarray, y: int, x: int) -> n
 
 def read_header(file: Path | FilePart) -> Header:
     """Return an image without its pixels; raise SegappError."""
-    return _open(as_file_part(file)).header
+    file = as_file_part(file)
+    if not file.channel_files:
+        return _open(file).header
+    first, *others = file.every_file
+    headers = [_open(first).header]
+    for other in others:
+        check_other_channel(first, headers[0], other, _open(list_parts(other.path)[0]).header)
+        headers.append(_open(other).header)
+    return join_headers(file, headers)
 
 
 def has_windows(file: Path | FilePart) -> bool:
     """Return whether a window of an image is decoded without the rest; raise SegappError."""
-    return _open(as_file_part(file)).format.has_windows
+    return all(_open(one).format.has_windows for one in as_file_part(file).every_file)
 
 
-def list_parts(path: Path) -> tuple[FilePart, ...]:
+def list_parts(file: Path | FilePart) -> tuple[FilePart, ...]:
     """Return the images of a file in their order: one, or those of a volume, stack or pyramid; raise SegappError."""
-    with _explain_errors(FilePart(path)):
-        found = _find_format(path)
-        return tuple(FilePart(path, part) for part in found.list_parts(path))
+    file = as_file_part(file)
+    with _explain_errors(file):
+        found = _find_format(file.path)
+        return tuple(replace(file, part=part) for part in found.list_parts(file.path))
 
 
-def list_slices(path: Path, axis: SliceAxis) -> tuple[FilePart, ...]:
+def list_slices(file: Path | FilePart, axis: SliceAxis) -> tuple[FilePart, ...]:
     """Return the slices of a volume across an axis; the file itself where its name is not that of a volume.
 
     Other files are not opened: a folder may hold many.
@@ -92,11 +113,12 @@ def list_slices(path: Path, axis: SliceAxis) -> tuple[FilePart, ...]:
     Raises:
         SegappError: The volume cannot be read.
     """
-    named = registry.find_named_format(path)
+    file = replace(as_file_part(file), part="")
+    named = registry.find_named_format(file.path)
     if named is None or not named.holds_parts:
-        return (FilePart(path),)
-    with _explain_errors(FilePart(path)):
-        return tuple(FilePart(path, part) for part in _find_format(path).list_slices(path, axis))
+        return (file,)
+    with _explain_errors(file):
+        return tuple(replace(file, part=part) for part in _find_format(file.path).list_slices(file.path, axis))
 
 
 def holds_slices(path: Path) -> bool:

@@ -10,6 +10,7 @@ from segapp.io.file_part import FilePart
 from segapp.io.formats.slices import Grid, describe_difference
 from segapp.io.formats.volume import parse_part
 from segapp.io.image import STORED, Image
+from segapp.io.joined_channels import check_other_channel
 from segapp.io.raw import list_parts, list_slices, read_header
 from segapp.spec import Intensity
 
@@ -55,7 +56,7 @@ class SliceWithNeighbours(Image):
     def _list_parts(self) -> tuple[FilePart, ...]:
         if not self.file.part:
             return (self.file,)
-        return list_slices(self.path, parse_part(self.file.part)[0])
+        return list_slices(self.file, parse_part(self.file.part)[0])
 
 
 def open_image(
@@ -78,6 +79,21 @@ def explain_unlike_volumes(image: Path, mask: Path) -> str | None:
     if own is None or (difference := describe_difference(own, other)) is None:
         return None
     return f"{image} and its mask {mask} have {difference}; save the mask on the grid of its image."
+
+
+def explain_unlike_channels(file: FilePart) -> str | None:
+    """Return why the files of an image's channels are not of one grid, or None; also None where one is damaged."""
+    first, *others = file.every_file
+    try:
+        headers = [read_header(list_parts(one.path)[0]) for one in file.every_file]
+    except SegappError:
+        return None  # reported by what reads the image
+    try:
+        for other, header in zip(others, headers[1:], strict=True):
+            check_other_channel(first, headers[0], other, header)
+    except SegappError as error:
+        return str(error)
+    return None
 
 
 def _read_grid(path: Path) -> Grid | None:

@@ -110,6 +110,7 @@ class SegmentationDataModule(LightningDataModule):
             intensity=source.intensity,
             slice_axis=source.axis,
             neighbours=source.neighbours,
+            channel_files=tuple(source.channel_files),
             resize=self.sampling.resize,
             window=self.window,
             overlap=self.overlap,

@@ -191,10 +191,11 @@ def make_row(task: ImageTask, output: Path, model: str) -> Row:
     images = Path(str(task.image.absolute()).removesuffix(task.name)).resolve()
     folder = os.path.relpath(images, output.resolve())
     try:
-        status = task.image.stat()
+        found = [file.stat() for file in (task.image, *task.channel_files)]
     except OSError:  # gone since the folder was read, or a dangling link: reading it will report it
         return Row(task.name, 0, 0, model, "begun", folder=folder, stem=task.stem)
-    return Row(task.name, status.st_size, status.st_mtime_ns, model, "begun", folder=folder, stem=task.stem)
+    size, changed = sum(status.st_size for status in found), max(status.st_mtime_ns for status in found)
+    return Row(task.name, size, changed, model, "begun", folder=folder, stem=task.stem)
 
 
 def find_existing(paths: Iterable[Path]) -> set[Path]:

@@ -175,12 +175,12 @@ class _Files:
         """Yield the images of all tasks, those of a failed one as a name that cannot be read."""
         for task in tasks:
             try:
-                files = list_slices(task.image, self.axis)
+                files = list_slices(task.file, self.axis)
             except SegappError:
-                files = (FilePart(task.image),)  # who opens it reports the error
+                files = (task.file,)  # who opens it reports the error
             self.files[task.name] = files
             for file in files:
-                yield FilePart(file.path, "failed") if task.name in self.failed else file
+                yield replace(file, part="failed") if task.name in self.failed else file
 
 
 def _get_meta(image: ReadableImage) -> dict[str, Any]:

@@ -8,7 +8,16 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from segapp.errors import MisuseError
-from segapp.io import explain_errors, find_suffix, list_suffixes, real_path, remove_suffix, walk_folders
+from segapp.io import (
+    FilePart,
+    explain_errors,
+    find_suffix,
+    join_channel_files,
+    list_suffixes,
+    real_path,
+    remove_suffix,
+    walk_folders,
+)
 from segapp.prediction.writers.registry import find_writers
 from segapp.system.regular_files import describe_irregular
 from segapp.terminal.text import for_terminal
@@ -29,17 +38,31 @@ class ImageTask:
     """Path relative to the folder of images, with `/`."""
     stem: str = ""
     """Path of the files below `<output>/<kind>`, without their suffix."""
+    channel_files: tuple[Path, ...] = ()
+    """The files of the other channels, where each channel of the image has a file."""
+    is_renamed: bool = False
+    """Whether the stem is another than the image's name, because that is taken."""
+
+    @property
+    def file(self) -> FilePart:
+        """The address of the image."""
+        return FilePart(self.image, "", self.channel_files)
 
 
 def list_tasks(
-    images: Path, output: Path, save: Sequence[str], stems: Mapping[str, str] | None = None
+    images: Path,
+    output: Path,
+    save: Sequence[str],
+    stems: Mapping[str, str] | None = None,
+    channel_files: Sequence[str] = (),
 ) -> list[ImageTask]:
     """List a task for every image of a folder and its sub-folders, in order of their names, or for one image file.
 
     Every kind is written under `output/<kind>`, sub-folders kept. Images of one folder that differ in their suffix
     alone keep it: a.png and a.jpg become a.png.png and a.jpg.png. `stems` are those that images were given before: they
-    keep them, and no other image gets them. Raises MisuseError when there is nothing to do, or when an output would be
-    an input or lie outside `output`.
+    keep them, and no other image gets them. `channel_files` are the names of the files of each channel, as
+    `{name}_0000`: the files of one image are one task, and its outputs have the image's name. Raises MisuseError when
+    there is nothing to do, or when an output would be an input or lie outside `output`.
     """
     kinds = find_writers(save)
     if find_suffix(output) and not output.is_dir():
@@ -51,18 +74,30 @@ def list_tasks(
         unread = describe_unread(images, output) or f"segapp reads {', '.join(list_suffixes())}."
         raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
     root = images if images.is_dir() else images.parent
-    relative = [image.relative_to(root) for image in found]
+    joined = join_channel_files(found, channel_files)
+    files = {file.path.relative_to(root).as_posix(): file for file in joined.values()}
+    relative = [_choose_name(name, file, joined).relative_to(root) for name, file in joined.items()]
     tasks = [
         ImageTask(
-            image,
-            {kind.name: output / kind.name / f"{stem}{kind.choose_suffix(image)}" for kind in kinds},
-            place.as_posix(),
+            file.path,
+            {kind.name: output / kind.name / f"{stem}{kind.choose_suffix(file.path)}" for kind in kinds},
+            name,
             stem,
+            file.channel_files,
+            stem != remove_suffix(place).as_posix(),
         )
-        for image, place, stem in zip(found, relative, _choose_stems(relative, stems or {}), strict=True)
+        for (name, file), place, stem in zip(
+            files.items(), relative, _choose_stems(list(files), relative, stems or {}), strict=True
+        )
     ]
     _check_outputs(tasks, output)
     return tasks
+
+
+def _choose_name(name: Path, file: FilePart, joined: Mapping[Path, FilePart]) -> Path:
+    """Return the path that an image would have if its channels were in one file, if no other image has it."""
+    complete = name if name == file.path else name.with_name(f"{name.name}{find_suffix(file.path)}")
+    return file.path if complete in joined else complete
 
 
 def _find_images(images: Path, output: Path) -> list[Path]:
@@ -121,7 +156,7 @@ def _is_manifest(path: Path) -> bool:
         return file.read(len(MANIFEST_BEGINS)) == MANIFEST_BEGINS
 
 
-def _choose_stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
+def _choose_stems(names: Sequence[str], relative: Sequence[Path], given: Mapping[str, str]) -> list[str]:
     """Return each image's stem: the one given before, else its own unless another image was given that.
 
     Processes that share a folder get the same ones, whatever the others have written down of theirs meanwhile: what a
@@ -132,8 +167,7 @@ def _choose_stems(relative: Sequence[Path], given: Mapping[str, str]) -> list[st
     own = [name.as_posix() for name in _remove_suffixes(relative)]
     taken = {*owners, *(stem.casefold() for stem in own)}
     stems = []
-    for path, stem in zip(relative, own, strict=True):
-        image = path.as_posix()
+    for image, path, stem in zip(names, relative, own, strict=True):
         if image in given:
             stem = given[image]
         elif owners.get(stem.casefold(), image.casefold()) != image.casefold():
@@ -161,7 +195,7 @@ def _remove_suffixes(relative: Sequence[Path]) -> list[Path]:
 
 def _check_outputs(tasks: Sequence[ImageTask], output: Path) -> None:
     root = real_path(output)
-    inputs = {real_path(task.image): task.image for task in tasks}
+    inputs = {real_path(file): file for task in tasks for file in (task.image, *task.channel_files)}
     for task in tasks:
         for path in task.outputs.values():
             real = real_path(path.parent) / path.name

@@ -80,6 +80,28 @@ def test_neighbours_of_the_checkpoint_are_channels(tmp_path, run):
     np.testing.assert_array_equal(mask, mean > 500)
 
 
+def test_channels_in_files_of_their_own_become_one_mask(tmp_path, run, capsys):
+    """The mean of two channels is bright where both are; a case without one of them is skipped."""
+    first, second = make_bright(), make_bright(seed=1)
+    for number, (voxels, codes) in enumerate(((first, "RAS"), (second, "LPS"))):
+        write_nifti(tmp_path / "images" / f"a_000{number}.nii.gz", voxels, codes, SPACING)
+    write_nifti(tmp_path / "images" / "b_0000.nii.gz", first, "RAS", SPACING)
+    spec = make_spec(channels=2, intensity=RANGE, channel_files=("{name}_0000", "{name}_0001"))
+    assert run(spec) == 1
+    assert files(tmp_path / "out") == ["mask/a.nii.gz"]
+    assert "b_0001.nii.gz" in capsys.readouterr().err
+    image, mask = nibabel.load(tmp_path / "images" / "a_0000.nii.gz"), nibabel.load(tmp_path / "out/mask/a.nii.gz")
+    np.testing.assert_array_equal(mask.affine, image.affine)
+    both = ((first == 900) & (second == 900))[::-1, ::-1]  # as the file is stored
+    np.testing.assert_array_equal(np.asanyarray(mask.dataobj), both)
+    write_nifti(tmp_path / "images" / "b_0001.nii.gz", second, "RAS", SPACING)
+    write_nifti(tmp_path / "images" / "a_0001.nii.gz", first, "LPS", SPACING)  # another second channel: done anew
+    assert run(spec) == 0 and files(tmp_path / "out") == ["mask/a.nii.gz", "mask/b.nii.gz"]
+    np.testing.assert_array_equal(
+        np.asanyarray(nibabel.load(tmp_path / "out/mask/a.nii.gz").dataobj), (first == 900)[::-1, ::-1]
+    )
+
+
 def test_the_axis_of_the_checkpoint_cuts_the_volume(tmp_path, run):
     voxels = make_bright((40, 30, 6))
     write_nifti(tmp_path / "images" / "a.nii.gz", voxels, "RAS", (1, 1, 3))

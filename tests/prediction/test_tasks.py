@@ -78,8 +78,8 @@ def test_no_two_images_share_a_name(files):
 def test_stems_given_stay_and_processes_agree(files, data):
     """Whatever was there before, and whatever another process has written down of its own images meanwhile."""
     before, later = sorted(data.draw(st.sets(st.sampled_from(sorted(files))))), [Path(name) for name in sorted(files)]
-    given = dict(zip(before, _choose_stems([Path(name) for name in before], {}), strict=True))
-    found = dict(zip(map(str, later), _choose_stems(later, given), strict=True))
+    given = dict(zip(before, _choose_stems(before, [Path(name) for name in before], {}), strict=True))
+    found = dict(zip(map(str, later), _choose_stems(list(map(str, later)), later, given), strict=True))
     assert given.items() <= found.items()
     assert len(set(found.values())) == len(files)
     for name in set(found) - set(before):  # of an image that is new, no other image's stem in another case either
@@ -87,7 +87,7 @@ def test_stems_given_stay_and_processes_agree(files, data):
         assert found[name].casefold() not in others
     seen = data.draw(st.sets(st.sampled_from(sorted(files))))
     meanwhile = given | {name: found[name] for name in seen}
-    assert dict(zip(map(str, later), _choose_stems(later, meanwhile), strict=True)) == found
+    assert dict(zip(map(str, later), _choose_stems(list(map(str, later)), later, meanwhile), strict=True)) == found
 
 
 def test_the_stem_of_an_image_that_is_gone_is_not_given_again(folder, tmp_path):
@@ -179,3 +179,25 @@ def test_a_pipe_called_manifest_among_the_images_is_not_opened(folder, tmp_path)
     images = folder("deep/a.png")
     os.mkfifo(images / "deep" / "manifest.csv")
     assert len(list_tasks(images, tmp_path / "out", ["mask"])) == 1
+
+
+def test_the_files_of_an_images_channels_are_one_task_with_the_images_name(folder, tmp_path):
+    images = folder("b_0000.nii.gz", "b_0001.nii.gz", "sub/a_0001.png", "c.nii.gz")
+    channels = ["{name}_0000", "{name}_0001"]
+    tasks = {task.name: task for task in list_tasks(images, tmp_path / "out", ["mask"], None, channels)}
+    mask = tmp_path / "out" / "mask"
+    assert {name: task.outputs["mask"] for name, task in tasks.items()} == {
+        "b_0000.nii.gz": mask / "b.nii.gz",
+        "sub/a_0000.png": mask / "sub" / "a.png",
+        "c.nii.gz": mask / "c.nii.gz",
+    }
+    assert tasks["b_0000.nii.gz"].channel_files == (images / "b_0001.nii.gz",)
+    assert not any(task.is_renamed for task in tasks.values())
+    (alone,) = list_tasks(images / "b_0000.nii.gz", tmp_path / "out", ["mask"], None, channels)
+    assert alone == tasks["b_0000.nii.gz"]
+
+
+def test_a_channels_file_keeps_its_name_where_another_image_has_the_shorter_one(folder, tmp_path):
+    images = folder("a_0000.png", "a.png")
+    tasks = list_tasks(images, tmp_path / "out", ["mask"], None, ["{name}_0000"])
+    assert sorted(task.outputs["mask"].name for task in tasks) == ["a.png", "a_0000.png"]

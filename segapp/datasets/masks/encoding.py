@@ -29,11 +29,13 @@ class FoundImage:
     split: str | None
     part: str = ""
     """Which slice of the file; empty for a file that is one image."""
+    channel_files: tuple[Path, ...] = ()
+    """The files of the other channels, where each channel has a file."""
 
     @property
     def file(self) -> FilePart:
         """The address of the image."""
-        return FilePart(self.path, self.part)
+        return FilePart(self.path, self.part, self.channel_files)
 
     @property
     def file_name(self) -> str:
