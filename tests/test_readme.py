@@ -69,7 +69,9 @@ def run(command: str, folder: Path) -> int:
         (newest,) = folder.glob(f"runs/{name}/2*/")
         words = [word.replace(f"runs/{name}/<time>", str(newest.relative_to(folder))) for word in words]
     if words[0] == "fit" and "--ckpt_path" not in words:
-        words += SMALL + ([] if "--data" in words else SMALL_CELLS) + ([] if "--model" in words else NARROW)
+        of_cells = "configs/unet.yaml" in words
+        words += SMALL + (SMALL_CELLS if of_cells and "--data" not in words else [])
+        words += NARROW if of_cells and "--model" not in words else []
     if words[0] == "landscape":
         words += ["--points", "3", "--samples", "2", "--seeds", "2"]
     if "--trainer.devices" in words:
@@ -101,7 +103,7 @@ def test_ci_installs_as_the_readme_says():
     assert "pip install" in (ROOT / ".ci" / "run").read_text()
     lines = commands(ROOT / "README.md")
     assert lines[0] == "pip install -c constraints.txt -e . && segapp fit --config configs/unet.yaml"
-    assert lines[1] == "pip install -c constraints.txt -e '.[dev]' && pytest -n auto"
+    assert lines[-1] == "pip install -c constraints.txt -e '.[dev]' && pytest -n auto"
 
 
 def find_anchors(page: Path) -> set[str]:
