@@ -2,8 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from segapp.checking.contradictions import Contradiction
 from segapp.checking.data_set import DataSet
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS, Item, Source
@@ -36,8 +40,45 @@ SIDE = 320
 """Pixels of the longer side of an image in the page."""
 
 
-def write_page(path: Path, name: str, source: Source, data: DataSet, problems: Sequence[Problem]) -> None:
-    """Write one HTML file with every finding and the figures of the data set."""
+@dataclass(frozen=True)
+class PredictedMask:
+    """What a network sees in an image, as the mask of an item."""
+
+    classes: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height, width."""
+        height, width = self.classes.shape
+        return height, width
+
+    def read(self) -> np.ndarray:
+        """Return (H, W) uint8 class indices."""
+        return self.classes
+
+    def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        """Return (h, w), a view."""
+        return self.classes[y : y + h, x : x + w]
+
+
+def write_page(
+    path: Path,
+    name: str,
+    source: Source,
+    data: DataSet,
+    problems: Sequence[Problem],
+    contradictions: Sequence[tuple[Contradiction, np.ndarray]] = (),
+) -> None:
+    """Write one HTML file with every finding and the figures of the data set.
+
+    Args:
+        path: The file.
+        name: Of the data set.
+        source: The data set.
+        data: What was found in its images.
+        problems: All problems.
+        contradictions: What a network contradicts most, with its classes (H, W) uint8 of each of these images.
+    """
     errors = sum(problem.severity == "error" for problem in problems)
     counts: dict[str, str] = {split: str(len(data.of(split))) for split in SPLITS}
     facts: dict[str, str] = {"errors": str(errors), "warnings": str(len(problems) - errors), **counts}
@@ -58,6 +99,8 @@ def write_page(path: Path, name: str, source: Source, data: DataSet, problems: S
             page.add_section(title)
             page.add(_format_problems(by_kind[kind]))
             page.add(_draw_suspects(by_kind[kind], items, source))
+    if contradictions:
+        _add_contradictions(page, contradictions, items, source)
     described = tuple(one.described for one in data.described if one.described is not None)
     if described:
         _add_figures(page, Fingerprint(data.classes, data.background, described, len(data.facts)), source)
@@ -84,6 +127,36 @@ def _draw_suspects(problems: Sequence[Problem], items: Mapping[str, Item], sourc
             continue  # its problem is listed
         figures.append(embed_pixels(pixels, name))
     return f"<div>{''.join(figures)}</div>"
+
+
+def _add_contradictions(
+    page: Page, contradictions: Sequence[tuple[Contradiction, np.ndarray]], items: Mapping[str, Item], source: Source
+) -> None:
+    page.add_section("Masks that the network contradicts most confidently")
+    page.add_text(
+        "Left the mask, right the network's prediction. Either may be wrong; the images that the network was trained "
+        "on, errors too, are contradicted less.",
+        note=True,
+    )
+    pairs = []
+    for one, classes in contradictions:
+        item = items[one.name]
+        seen = replace(item, mask=PredictedMask(classes))
+        sides = [draw_outlines(each, source.palette, source.background, SIDE)[0] for each in (item, seen)]
+        gap = np.full((sides[0].shape[0], 4, 3), 255, np.uint8)
+        pairs.append(
+            embed_pixels(np.concatenate([sides[0], gap, sides[1]], axis=1), describe_contradiction(one, source.classes))
+        )
+    page.add(f"<div>{''.join(pairs)}</div>")
+
+
+def describe_contradiction(one: Contradiction, classes: Sequence[str]) -> str:
+    """Return where the network contradicts a mask most, in one phrase."""
+    row, column = one.centre
+    return (
+        f"{one.name}: {one.fraction:.1%} of the pixels; {classes[one.labelled]} in the mask, {classes[one.predicted]} "
+        f"for the network around row {row}, column {column} ({one.area} pixels)"
+    )
 
 
 def _add_figures(page: Page, fingerprint: Fingerprint, source: Source) -> None:

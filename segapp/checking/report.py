@@ -1,11 +1,13 @@
 """`check.json`: the findings for programs."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segapp.checking.contradictions import Contradiction
 from segapp.checking.data_set import DataSet
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS
@@ -15,13 +17,18 @@ VERSION = 1
 """Of the file's layout."""
 
 
-def write_report(path: Path, data: DataSet, problems: list[Problem]) -> None:
-    """Write all problems, and counts of images, pixels and objects, as JSON."""
+def write_report(
+    path: Path, data: DataSet, problems: Sequence[Problem], contradictions: Sequence[Contradiction] = ()
+) -> None:
+    """Write all problems, counts of images, pixels and objects, and the ranking of a network, as JSON."""
+    report = build_report(data, problems, contradictions)
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(build_report(data, problems), indent=1, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
 
-def build_report(data: DataSet, problems: list[Problem]) -> dict[str, Any]:
+def build_report(
+    data: DataSet, problems: Sequence[Problem], contradictions: Sequence[Contradiction] = ()
+) -> dict[str, Any]:
     """Return what the JSON holds."""
     described = [one.described for one in data.described if one.described is not None]
     counts = np.sum([one.counts for one in described], axis=0) if described else np.zeros(len(data.classes), int)
@@ -45,5 +52,17 @@ def build_report(data: DataSet, problems: list[Problem]) -> dict[str, Any]:
                 "items": list(problem.items),
             }
             for problem in problems
+        ],
+        "contradictions": [
+            {
+                "image": one.name,
+                "score": round(one.score, 6),
+                "fraction": round(one.fraction, 6),
+                "labelled": data.classes[one.labelled] if one.area else None,
+                "predicted": data.classes[one.predicted] if one.area else None,
+                "area": one.area,
+                "centre": list(one.centre),
+            }
+            for one in contradictions
         ],
     }

@@ -4,17 +4,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 from tqdm import tqdm
 
+from segapp.checking.contradictions import Contradiction, find_contradictions, predict_classes
 from segapp.checking.data_set import DataSet
 from segapp.checking.facts import ItemFacts, read_facts
-from segapp.checking.page import write_page
+from segapp.checking.page import describe_contradiction, write_page
 from segapp.checking.report import write_report
 from segapp.checking.rules import apply_rules
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS, Source
 from segapp.errors import MisuseError, SegappError
+from segapp.inference.engine import Engine
+from segapp.inference.open import make_engine, open_networks
 from segapp.io import require_writable
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
@@ -26,6 +31,8 @@ from segapp.terminal.text import for_terminal
 FILES = ("check.html", "check.json", "data.yaml")
 SHOWN = 20
 """Problems that are printed; the page has more."""
+DRAWN = 12
+"""Contradicted masks on the page."""
 
 
 def check(
@@ -35,6 +42,9 @@ def check(
     output: str = "check",
     classes: str = "",
     overwrite: bool = False,
+    ckpt_path: str = "",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    allow: list[str] = [],  # noqa: B006 - only read; a list is what the command line gives and shows
 ) -> int:
     """Read every image and mask once, and report what is wrong: a page, a JSON file, and a data section to train with.
 
@@ -48,11 +58,23 @@ def check(
         output: Folder for check.html, check.json and data.yaml.
         classes: Names of the classes, separated by commas, in the order of their values or colours in the masks.
         overwrite: Whether to replace the files of an earlier check.
+        ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`: also rank the masks by how confidently this
+            network contradicts them. Best is a network that was not trained on these images.
+        device: Where the network computes; auto takes the GPU if there is one.
+        allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
     folder = Path(output)
     _require_free(folder, overwrite)
+    engine = _open_network(ckpt_path, allow, device) if ckpt_path else None
+    if engine and images and not classes:
+        classes = ",".join(engine.spec.classes)
     decisions = describe_source(images, masks, data, classes)
     source = build_planned_source(decisions)
+    if engine and engine.spec.classes != source.classes:
+        raise MisuseError(
+            f"{ckpt_path}: its classes are {', '.join(engine.spec.classes)}, and those of the data "
+            f"{', '.join(source.classes)}. Give the data the classes of the network (`classes`)."
+        )
     facts = _read_all(source)
     if is_undivided(decisions) and (split := _propose_split(source, facts)):
         decisions += split
@@ -61,15 +83,19 @@ def check(
     found = DataSet(tuple(facts), source.classes, source.background, _is_grouped(facts))
     problems = [*source.layout_problems(), *apply_rules(found)]
     problems.sort(key=lambda problem: problem.severity != "error")
+    ranking = _rank(engine, source) if engine else []
     folder.mkdir(parents=True, exist_ok=True)
     page, report, section = (folder / name for name in FILES)
-    write_page(page, data or images, source, found, problems)
-    write_report(report, found, problems)
+    write_page(page, data or images, source, found, problems, _predict_worst(engine, source, ranking) if engine else ())
+    write_report(report, found, problems, ranking)
     settings = [replace(decision, setting=decision.setting.removeprefix("data.")) for decision in decisions]
     write_plan(
         section, settings, f"segapp plan --data {section}\nsegapp fit --config configs/unet.yaml --data {section}"
     )
     _print_problems(problems)
+    for one in ranking[:3]:
+        if one.area:
+            print(f"look at  {for_terminal(describe_contradiction(one, source.classes))}")
     print(f"written: {page}, {report}, {section}")
     return 1 if any(problem.severity == "error" for problem in problems) else 0
 
@@ -82,6 +108,27 @@ def _read_all(source: Source) -> list[ItemFacts]:
         raise MisuseError(problem.message if problem else "there are no images with masks.")
     read = read_facts(items, len(source.classes))
     return list(tqdm(read, "reading images and masks", total, leave=False, delay=1, disable=None))
+
+
+def _open_network(ckpt_path: str, allow: Sequence[str], device: str) -> Engine:
+    networks = open_networks([ckpt_path], allow, device)
+    return make_engine(networks, networks.spec)
+
+
+def _rank(engine: Engine, source: Source) -> list[Contradiction]:
+    """Return how confidently the network contradicts every mask, the most contradicted first."""
+    items = [item for members in source.checkable_items().values() for item in members if item.mask is not None]
+    found = tqdm(
+        find_contradictions(engine, items), "comparing masks with the network", len(items), leave=False, disable=None
+    )
+    return sorted((one for one in found if one is not None), key=lambda one: -one.score)
+
+
+def _predict_worst(
+    engine: Engine, source: Source, ranking: Sequence[Contradiction]
+) -> list[tuple[Contradiction, np.ndarray]]:
+    items = {item.name: item for members in source.checkable_items().values() for item in members}
+    return [(one, predict_classes(engine, items[one.name])) for one in ranking[:DRAWN] if one.area]
 
 
 def _propose_split(source: Source, facts: Sequence[ItemFacts]) -> list[Decision]:

@@ -1,12 +1,15 @@
 """`segapp check` on folders: its files, the section it proposes, and what it refuses."""
 
+import json
 from pathlib import Path
 
+import cv2
 import pytest
 import yaml
 
 from segapp.cli import main
 from tests.checking.conftest import clean, folder  # noqa: F401 - fixtures
+from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
 
 FOLDERS = ["--images", "data/images", "--masks", "data/masks"]
 UNET = Path(__file__).resolve().parents[2] / "configs" / "unet.yaml"
@@ -47,3 +50,22 @@ def test_problems_are_printed_errors_first(folder, capsys):  # noqa: F811
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("error") and "03" in lines[0]
     assert any(line.startswith("2 errors") for line in lines)
+
+
+def test_masks_that_a_network_contradicts_are_ranked(folder, tmp_path, capsys):  # noqa: F811
+    classes = make_spec(classes=("ground", "block"), window=(64, 64))
+    checkpoint = str(write_checkpoint(tmp_path / "net.ckpt", classes, level=0.35))
+    network = ["--ckpt_path", checkpoint, "--allow", THRESHOLD]
+    mask = cv2.imread("data/masks/04.png", cv2.IMREAD_UNCHANGED)
+    cv2.imwrite("data/masks/04.png", mask[::-1])
+    main(["check", *FOLDERS, *network, "--output", "out"])
+    assert "04: " in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("look at"))
+    ranking = json.loads(Path("out/check.json").read_text())["contradictions"]
+    assert len(ranking) == 12 and ranking[0]["image"] == "04"
+    assert "contradicts" in Path("out/check.html").read_text()
+    init = yaml.safe_load(Path("out/data.yaml").read_text())["source"]["init_args"]
+    assert init["classes"] == ["ground", "block"]  # those of the network
+    capsys.readouterr()
+    assert main(["check", *FOLDERS, *network, "--classes", "a,b", "--output", "other"]) == 2
+    assert "ground, block" in capsys.readouterr().err
+    assert not list(Path("other").glob("*"))

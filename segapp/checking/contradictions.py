@@ -1,0 +1,172 @@
+"""Ranks masks by how confidently a trained network contradicts them: the first places to look for wrong labels."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from segapp.batch import IGNORE_INDEX
+from segapp.checking.facts import MAX_PIXELS
+from segapp.datasets.source import Item
+from segapp.errors import FatalError, SegappError
+from segapp.inference.engine import Band, Engine
+from segapp.inference.readable_image import ArrayImage, ReadableImage
+from segapp.io import FilePart
+from segapp.prediction.intensity import convert_pixels
+from segapp.prediction.stored_image import UnreadableImage, open_stored
+
+Result = TypeVar("Result")
+
+SAMPLE = 200
+"""Images from which the usual confidence of every class is measured."""
+THICKNESS = 3
+"""Pixels: regions that are thinner are borders drawn a little differently, not wrong labels."""
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """How confidently a network contradicts the mask of one image."""
+
+    name: str
+    score: float = 0.0
+    """0 … 1: margins of probability, summed over the contradicted regions, per labelled pixel of the classes in it."""
+    fraction: float = 0.0
+    """Of the labelled pixels: those in contradicted regions."""
+    labelled: int = IGNORE_INDEX
+    """Class that the mask has in the largest region."""
+    predicted: int = IGNORE_INDEX
+    """Class that the network sees there."""
+    area: int = 0
+    """Pixels of the largest region."""
+    centre: tuple[int, int] = (0, 0)
+    """Row and column of its centre."""
+
+
+def find_contradictions(engine: Engine, items: Sequence[Item]) -> Iterator[Contradiction | None]:
+    """Yield for every image, in order, how confidently the network contradicts its mask; None if it cannot be read.
+
+    A pixel is contradicted where the network finds another class at least as probable as it finds that class on average
+    where it is labelled (confident learning: Northcutt et al. 2021, "Confident Learning: Estimating Uncertainty in
+    Dataset Labels", JAIR 70). Regions thinner than `THICKNESS` do not count, and images of more than `MAX_PIXELS` are
+    not looked at.
+
+    Args:
+        engine: Computes the probabilities.
+        items: Images with masks. The network should not have been trained on them: it may have learned the errors of
+            its training masks.
+    """
+    thresholds = measure_confidence(engine, items[:: max(1, len(items) // SAMPLE)])
+
+    def compare(item: Item, mask: np.ndarray, blocks: Iterable[Band]) -> Contradiction:
+        return measure_contradiction(item.name, mask, *_find_likelier(engine, mask, blocks, thresholds))
+
+    yield from _predict(engine, items, compare)
+
+
+def predict_classes(engine: Engine, item: Item) -> np.ndarray:
+    """Return the network's classes of an image, (H, W) uint8; raise SegappError if it cannot be read."""
+    return engine.segment(_open(item, engine))
+
+
+def measure_confidence(engine: Engine, items: Sequence[Item]) -> np.ndarray:
+    """Return (K,) float64: the mean probability of each class where it is labelled; infinite where it never is."""
+    classes = engine.spec.num_classes
+    sums, counts = np.zeros(classes), np.zeros(classes)
+
+    def add(item: Item, mask: np.ndarray, blocks: Iterable[Band]) -> None:
+        for block in blocks:
+            probabilities = engine.compute_probabilities(block)
+            given = mask[_locate(block, probabilities)]
+            for index in np.unique(given[given < classes]):
+                own = probabilities[index][given == index]
+                sums[index] += own.sum(dtype=np.float64)
+                counts[index] += own.size
+
+    for _ in _predict(engine, items, add):
+        pass
+    return np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
+
+
+def measure_contradiction(name: str, mask: np.ndarray, likelier: np.ndarray, margin: np.ndarray) -> Contradiction:
+    """Measure how much of a mask is contradicted.
+
+    Args:
+        name: The image's name.
+        mask: (H, W) uint8 class indices, 255 where nothing is labelled.
+        likelier: (H, W) uint8: the class that contradicts the mask's, 255 where none does.
+        margin: (H, W) float32: by how much it is more probable.
+    """
+    labelled = mask != IGNORE_INDEX
+    square = np.ones((THICKNESS, THICKNESS), np.uint8)
+    found = cv2.morphologyEx(((likelier != IGNORE_INDEX) & labelled).astype(np.uint8), cv2.MORPH_OPEN, square)
+    count, regions, stats, centres = cv2.connectedComponentsWithStats(found, connectivity=4)
+    if count == 1:
+        return Contradiction(name)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    largest = regions == 1 + int(areas.argmax())
+    column, row = centres[1 + int(areas.argmax())]
+    inside = found.astype(bool)
+    concerned = np.union1d(mask[inside], likelier[inside])
+    return Contradiction(
+        name,
+        score=float(margin[inside].sum(dtype=np.float64) / np.isin(mask, concerned).sum()),
+        fraction=float(inside.sum() / labelled.sum()),
+        labelled=int(np.bincount(mask[largest]).argmax()),
+        predicted=int(np.bincount(likelier[largest]).argmax()),
+        area=int(areas.max()),
+        centre=(round(float(row)), round(float(column))),
+    )
+
+
+def _find_likelier(
+    engine: Engine, mask: np.ndarray, blocks: Iterable[Band], thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class that contradicts each pixel's (255: none), and by how much it is more probable."""
+    likelier, margin = np.full(mask.shape, IGNORE_INDEX, np.uint8), np.zeros(mask.shape, np.float32)
+    for block in blocks:
+        probabilities = engine.compute_probabilities(block)
+        at = _locate(block, probabilities)
+        confident = np.where(probabilities >= thresholds[:, None, None], probabilities, -1.0)
+        best, given = confident.argmax(axis=0), mask[at]
+        top = np.take_along_axis(confident, best[None], axis=0)[0]
+        own = np.take_along_axis(probabilities, np.minimum(given, len(probabilities) - 1)[None].astype(int), axis=0)[0]
+        other = (top > own) & (best != given) & (given != IGNORE_INDEX)
+        likelier[at][other] = best[other]
+        margin[at][other] = (top - own)[other]
+    return likelier, margin
+
+
+def _locate(block: Band, probabilities: np.ndarray) -> tuple[slice, slice]:
+    height, width = probabilities.shape[1:]
+    return slice(block.y, block.y + height), slice(block.x, block.x + width)
+
+
+def _predict(
+    engine: Engine, items: Sequence[Item], use: Callable[[Item, np.ndarray, Iterable[Band]], Result]
+) -> Iterator[Result | None]:
+    """Yield what `use` makes of every image, its mask and the blocks of its prediction; None if one is unreadable."""
+    opened = (_open(item, engine) for item in items)
+    for item, (image, blocks) in zip(items, engine.stream(opened), strict=True):
+        try:
+            mask = item.mask.read() if item.mask is not None else np.empty((0, 0), np.uint8)
+            yield use(item, mask, blocks) if mask.shape == image.shape[:2] else None
+        except FatalError:
+            raise
+        except SegappError:  # reported by the rules
+            yield None
+
+
+def _open(item: Item, engine: Engine) -> ReadableImage:
+    """Return the image as the network is to see it, whatever the data set's own settings are."""
+    dtype, file = np.dtype(engine.spec.intensity.dtype), getattr(item.image, "file", None)
+    try:
+        height, width, _ = item.image.shape
+        if height * width > MAX_PIXELS:
+            raise SegappError(f"{item.name}: more than {MAX_PIXELS:,} pixels.")
+        if isinstance(file, FilePart):
+            return open_stored(file, engine.spec, dtype)
+        return ArrayImage(convert_pixels(item.image.read(), dtype), item.name)
+    except SegappError as error:
+        return UnreadableImage(item.name, error)

@@ -1,0 +1,108 @@
+"""Masks that a network contradicts: values by hand, and wrong masks at the top of the ranking."""
+
+import numpy as np
+import pytest
+
+from segapp.checking.contradictions import find_contradictions, measure_confidence, measure_contradiction
+from segapp.datasets.source import Item
+from segapp.errors import SegappError
+from segapp.inference.engine import Engine
+from tests.checking.shapes import draw
+from tests.inference.checkpoints import make_spec
+from tests.inference.runtimes import LocalRuntime
+
+
+class Bright(LocalRuntime):
+    """The probability of class 1 is the brightness of the pixel, 1 … 255 of 256."""
+
+    def __call__(self, images):
+        probability = (images.astype(np.float32).mean(axis=1) + 0.5) / 256
+        return np.stack([np.log1p(-probability), np.log(probability)], axis=1)
+
+
+class InMemory:
+    """An image or a mask in memory."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels, self.shape, self.dtype = pixels, pixels.shape, pixels.dtype
+
+    def read(self):
+        return self.pixels
+
+    def read_window(self, y, x, h, w):
+        return self.pixels[y : y + h, x : x + w]
+
+
+class Unreadable(InMemory):
+    def read(self):
+        raise SegappError("it is damaged.")
+
+
+def make_item(name: str, image: np.ndarray, mask: np.ndarray) -> Item:
+    return Item(name, name, InMemory(image), InMemory(mask))
+
+
+class Sure(LocalRuntime):
+    """Nearly certain of class 1 from a brightness of 90, as a trained network is."""
+
+    def __call__(self, images):
+        logit = (images.astype(np.float32).mean(axis=1) - 90) / 4
+        return np.stack([-logit, logit], axis=1)
+
+
+def make_engine(runtime=Bright) -> Engine:
+    return Engine(runtime(2), make_spec(), 1)
+
+
+def test_regions_are_counted_and_lines_are_not():
+    mask, likelier, margin = (
+        np.zeros((20, 30), np.uint8),
+        np.full((20, 30), 255, np.uint8),
+        np.zeros((20, 30), np.float32),
+    )
+    mask[:, 20:] = 2  # a class that takes no part
+    likelier[2:6, 3:8], margin[2:6, 3:8] = 1, 0.5
+    likelier[10, :15], margin[10, :15] = 1, 0.9
+    found = measure_contradiction("a", mask, likelier, margin)
+    assert found.score == pytest.approx(4 * 5 * 0.5 / 400)
+    assert found.fraction == pytest.approx(20 / 600)
+    assert (found.labelled, found.predicted, found.area) == (0, 1, 20)
+    assert found.centre in ((4, 5), (3, 5), (4, 4), (3, 4))
+
+
+def test_what_is_not_labelled_cannot_be_contradicted():
+    mask, likelier = np.full((8, 8), 255, np.uint8), np.ones((8, 8), np.uint8)
+    mask[0, 0] = 0
+    assert measure_contradiction("a", mask, likelier, np.ones((8, 8), np.float32)).score == 0
+
+
+def test_the_confidence_of_a_class_is_the_mean_where_it_is_labelled():
+    image = np.zeros((70, 90, 3), np.uint8)
+    mask = np.zeros((70, 90), np.uint8)
+    image[:30], mask[:30] = 200, 1
+    image[30:50] = 100
+    mask[60:] = 255
+    expected = [(20 * (1 - 100.5 / 256) + 10 * (1 - 0.5 / 256)) / 30, 200.5 / 256]
+    np.testing.assert_allclose(measure_confidence(make_engine(), [make_item("a", image, mask)]), expected, rtol=1e-5)
+    assert np.isinf(measure_confidence(make_engine(), [make_item("a", image, np.zeros_like(mask))])[1])
+
+
+def test_wrong_masks_lead_the_ranking():
+    items = []
+    for number in range(20):
+        image, stored = draw(number)
+        mask = (stored > 0).astype(np.uint8)
+        if number == 7:
+            mask = mask[::-1].copy()
+        if number == 13:
+            mask[:] = 0
+        items.append(make_item(str(number), image, mask))
+    items.append(make_item("other size", np.zeros((9, 9, 3), np.uint8), np.zeros((8, 9), np.uint8)))
+    items.append(Item("damaged", "damaged", Unreadable(np.zeros((9, 9, 3), np.uint8)), InMemory(np.zeros((9, 9)))))
+    found = list(find_contradictions(make_engine(Sure), items))
+    assert found[-2:] == [None, None]
+    ranking = sorted((one for one in found if one is not None), key=lambda one: -one.score)
+    assert {one.name for one in ranking[:2]} == {"7", "13"}
+    assert ranking[1].score > 3 * ranking[2].score
+    (empty,) = [one for one in ranking if one.name == "13"]
+    assert (empty.labelled, empty.predicted) == (0, 1)
