@@ -23,7 +23,14 @@ class WholeFiles(TorchCheckpointIO):
 
     Lightning makes a copy in memory, writes it to the system's temporary folder and moves that: from one file system
     to another this is a copy over the old checkpoint, and a full disk or a killed process leaves neither.
+
+    Args:
+        folder: The run's. Elsewhere only files that were written here are removed.
     """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._written: set[Path] = set()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint so that always the old file or the new one exists.
@@ -34,15 +41,28 @@ class WholeFiles(TorchCheckpointIO):
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
+        self._written.add(Path(path).resolve())
+
+    def load_checkpoint(self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = None) -> Any:
+        """Return the content of the very file that was checked; never unpickles more than plain data and tensors.
+
+        Lightning's own reader takes a file called `zip::m.ckpt` for one inside `m.ckpt`, and a name that begins with
+        `http` for an address.
+        """
+        with Path(path).open("rb") as file:
+            return torch.load(file, map_location=map_location, weights_only=True)
 
     def remove_checkpoint(self, path: str | Path) -> None:
-        """Remove a checkpoint's file; raise FatalError for everything else.
+        """Remove a checkpoint's file of this run; raise FatalError for everything else.
 
         Lightning removes whatever a path leads to, complete folders too, and a callback's state may come from a file.
         """
         file = Path(path)
         if file.suffix != ".ckpt" or not (file.is_file() or file.is_symlink()):
             raise FatalError(f"{path}: no file of a checkpoint, so it was not removed.")
+        place = file.parent.resolve() / file.name
+        if place not in self._written and not place.is_relative_to(self._folder.resolve()):
+            raise FatalError(f"{path}: lies outside the run {self._folder}, so it was not removed.")
         file.unlink()
 
 

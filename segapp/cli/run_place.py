@@ -6,7 +6,7 @@ from pathlib import Path
 from jsonargparse import Namespace
 
 from segapp.cli.arguments import Arguments
-from segapp.system.regular_files import refuse_links_out
+from segapp.system.regular_files import refuse_linked_folder, refuse_links_out
 from segapp.training.run_folder import (
     FOLDER_OPTIONS,
     find_job,
@@ -36,6 +36,8 @@ def place_results(settings: Namespace, arguments: Arguments) -> Path:
     """Return a new folder for the results of `validate` or `test`: in the run, unless the user names a root."""
     run = _find_run(settings) if arguments.get("--trainer.default_root_dir") is None else None
     folder = run or _get_root(settings) / settings.name
+    if run is None:
+        refuse_linked_folder(folder, _get_root(settings))
     return make_results_folder(folder, arguments.command, find_job(settings.job, os.environ))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
@@ -245,8 +246,12 @@ class SegmentationCLI(LightningCLI):
             raise failure from error
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """Name the checkpoint by its absolute path: `best`, `last` and `http…` are words to Lightning."""
         quiet = {} if subcommand == "fit" else {"verbose": False}
-        return super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True, **quiet}
+        given = super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True, **quiet}
+        if given.get("ckpt_path"):
+            given["ckpt_path"] = str(Path(given["ckpt_path"]).absolute())
+        return given
 
     def before_fit(self) -> None:
         """Link the newest run as `latest`."""

@@ -1,10 +1,10 @@
 """`segapp plan`: a complete configuration for a folder of images and masks."""
 
 import re
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from segapp.checkpoints.trust import check_class_paths, find_classes
 from segapp.errors import MisuseError
 from segapp.io import require_writable
 from segapp.lab.tune.saved_plan import SavedPlan, read_saved_plan, write_saved_plan
@@ -13,11 +13,11 @@ from segapp.planning.decisions import build_config, change_decisions
 from segapp.planning.machine import describe_machine
 from segapp.planning.page import write_page
 from segapp.planning.plan import Plan, make_plan
+from segapp.planning.run_length import Pace
 from segapp.planning.source import describe_source
 from segapp.planning.write import write_plan
 from segapp.report.tables import write_csv
 from segapp.system.regular_files import refuse_links_out
-from segapp.system.yaml_files import read_yaml
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -51,8 +51,8 @@ def plan(
     if tune:
         return _tune(tune, Request(images, masks, data, output, budget, classes, overwrite))
     request = Request(images, masks, data, output, budget, classes, overwrite)
-    saved = _begin(request)
-    write_plan(request.path, saved.decisions, saved.heading)
+    made = _make(request)
+    write_plan(request.path, made.decisions, _format_heading(made, request))
     print(f"written: {request.path}, {request.page}\nnext: segapp fit --config {request.path}")
     return 0
 
@@ -80,14 +80,14 @@ class Request:
         return self.path.with_suffix(".html")
 
 
-def _begin(request: Request) -> SavedPlan:
+def _make(request: Request, paces: Sequence[Pace | None] = ()) -> Plan:
     """Decide everything, and write the page."""
     path, seconds = request.path, read_budget(request.budget)
     _require_free(path, request.overwrite)
     decisions = describe_source(request.images, request.masks, request.data, request.classes)
-    made = make_plan(path.stem, decisions, describe_machine(), seconds)
+    made = make_plan(path.stem, decisions, describe_machine(), seconds, paces)
     write_page(request.page, made, path)
-    return SavedPlan(asdict(request), _format_heading(made, path, request.budget), made.decisions)
+    return made
 
 
 def _tune(count: int, request: Request) -> int:
@@ -98,16 +98,13 @@ def _tune(count: int, request: Request) -> int:
     _require_free(request.path, request.overwrite)
     refuse_links_out(folder)
     saved = read_saved_plan(folder, inputs)
-    if saved is not None:  # the folder may have come with someone's images
-        named = find_classes(read_yaml(Path(request.data))) if request.data else []
-        check_class_paths([decision.value for decision in saved.decisions], named)
-    saved = saved or replace(_begin(request), inputs=inputs)
-    config = build_config(saved.decisions)
+    made = _make(request, saved.paces if saved else ())
+    config = build_config(made.decisions)
     alternatives = list_alternatives(config)
     if not 1 <= count <= len(alternatives):
         names = "; ".join(alternative.name for alternative in alternatives)
         raise MisuseError(f"--tune {count}: this plan has {len(alternatives)} alternatives: {names}.")
-    write_saved_plan(folder, saved)
+    write_saved_plan(folder, SavedPlan(inputs, made.paces))
     from segapp.lab.study.processes import Processes  # not on Windows, where plans are made all the same
     from segapp.lab.tune.halving import compare_alternatives, describe_outcome
 
@@ -119,8 +116,8 @@ def _tune(count: int, request: Request) -> int:
     write_csv(folder / "tune.csv", outcome.rows)
     summary = describe_outcome(outcome)
     settings = next((one.settings for one in alternatives if one.name == outcome.winner), {})
-    decisions = change_decisions(saved.decisions, settings, f"Chosen by --tune: {outcome.winner}.")
-    write_plan(request.path, decisions, f"{saved.heading}\n\n{summary}")
+    decisions = change_decisions(made.decisions, settings, f"Chosen by --tune: {outcome.winner}.")
+    write_plan(request.path, decisions, f"{_format_heading(made, request)}\n\n{summary}")
     print(f"{summary}\nwritten: {request.path}, {request.page}; every run: {folder / 'tune.csv'}")
     print(f"next: segapp fit --config {request.path}")
     return 0
@@ -146,8 +143,8 @@ def _require_free(path: Path, overwrite: bool) -> None:
     require_writable(path.parent, "name another --output")
 
 
-def _format_heading(made: Plan, path: Path, budget: str) -> str:
+def _format_heading(made: Plan, request: Request) -> str:
     return (
-        f"segapp fit --config {path}\n\nWritten by segapp plan for {made.machine.name} and a budget of {budget}, from "
-        f"{made.fingerprint.total} images."
+        f"segapp fit --config {request.path}\n\nWritten by segapp plan for {made.machine.name} and a budget of "
+        f"{request.budget}, from {made.fingerprint.total} images."
     )

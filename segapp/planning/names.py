@@ -95,7 +95,7 @@ def _read_json(path: Path, text: str) -> NameTable | None:
         pairs = [
             (int(key), str(value)) if str(key).isdecimal() else (int(value), str(key)) for key, value in labels.items()
         ]
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     pairs.sort()
     names = [name for _, name in pairs]

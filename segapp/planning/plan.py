@@ -18,7 +18,7 @@ from segapp.planning.sampling import choose_loss, choose_sampling
 from segapp.planning.sizes import MIN_CROP, PIXELS_PER_STEP, PlannedSizes, choose_sizes
 from segapp.planning.source import SOURCE_KEY, build_planned_source, is_folder, is_undivided, list_items
 from segapp.planning.splitting import choose_split
-from segapp.planning.trial import TooLargeError, Trial
+from segapp.planning.trial import Measurements, TooLargeError, Trial
 
 CACHE_FRACTION = 0.25
 """Fraction of the main memory that decoded images may take."""
@@ -36,9 +36,17 @@ class Plan:
     sizes: PlannedSizes
     source: Source
     machine: Machine
+    paces: tuple[Pace | None, ...]
+    """The times that were measured."""
 
 
-def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine, budget: float) -> Plan:
+def make_plan(
+    name: str,
+    source_decisions: Sequence[Decision],
+    machine: Machine,
+    budget: float,
+    paces: Sequence[Pace | None] = (),
+) -> Plan:
     """Read the data once, measure a few steps, and decide everything that a training needs.
 
     Args:
@@ -46,6 +54,7 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
         source_decisions: Those of the data set; a split is added where they have none.
         machine: The machine that will train.
         budget: Seconds.
+        paces: Times of an earlier plan, which are not measured again.
 
     Raises:
         MisuseError: nothing to learn, too small a budget, too little memory.
@@ -64,7 +73,8 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     source = build_planned_source(decided)
     _require_splits(source)
     start = [Decision("name", name, ""), Decision("seed_everything", 0, ""), *decided]
-    sizes, network, pace, decisions, trial = _fit_into_memory(start, fingerprint, machine, budget)
+    measurements = Measurements(paces)
+    sizes, network, pace, decisions, trial = _fit_into_memory(start, fingerprint, machine, budget, measurements)
     length = choose_run_length(pace, budget, trial.training_images, sizes.batch_size)
     data = [
         Decision("data.crops_per_image", length.crops_per_image, _explain_epoch(length)),
@@ -73,11 +83,16 @@ def make_plan(name: str, source_decisions: Sequence[Decision], machine: Machine,
     model = [*network.decide(), *([] if network.has_statistics else choose_normalisation(fingerprint))]
     model += choose_loss(fingerprint, network.deep_supervision)
     training = decide_training(length, pace, budget, trial.training_images, sizes.batch_size)
-    return Plan(name, (*decisions, *data, *model, *training), fingerprint, sizes, source, machine)
+    made = (*decisions, *data, *model, *training)
+    return Plan(name, made, fingerprint, sizes, source, machine, tuple(measurements.taken))
 
 
 def _fit_into_memory(
-    start: Sequence[Decision], fingerprint: Fingerprint, machine: Machine, budget: float
+    start: Sequence[Decision],
+    fingerprint: Fingerprint,
+    machine: Machine,
+    budget: float,
+    measurements: Measurements,
 ) -> tuple[PlannedSizes, Network, Pace, list[Decision], Trial]:
     """Choose sizes and a network, with half the pixels a step until a step fits; MisuseError where none does."""
     pixels = PIXELS_PER_STEP[machine.kind]
@@ -89,7 +104,7 @@ def _fit_into_memory(
             *choose_sampling(fingerprint, sizes),
             *choose_augmentation(fingerprint),
         ]
-        trial = Trial(decisions, machine)
+        trial = Trial(decisions, machine, measurements)
         try:
             network, pace = _measure_networks(trial, fingerprint, sizes, budget)
         except TooLargeError:

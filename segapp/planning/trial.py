@@ -3,7 +3,8 @@
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,11 +27,39 @@ class TooLargeError(Exception):
     """A batch does not fit into memory."""
 
 
+@dataclass
+class Measurements:
+    """Times that were measured, in their order; None where a step needed too much memory.
+
+    All else that a plan decides follows from the data, so an interrupted comparison of plans begins again with these.
+    """
+
+    known: Sequence[Pace | None] = ()
+    """Those of an earlier start, which are not measured again."""
+    taken: list[Pace | None] = field(default_factory=list)
+    """All up to now."""
+
+    def take(self, measure: Callable[[], Pace]) -> Pace:
+        """Return the next time, measured unless it is known; raises TooLargeError where there was too little memory."""
+        count = len(self.taken)
+        try:
+            pace = self.known[count] if count < len(self.known) else measure()
+        except TooLargeError:
+            pace = None
+        self.taken.append(pace)
+        if pace is None:
+            raise TooLargeError
+        return pace
+
+
 class Trial:
     """The data of a plan, of which one batch has been read."""
 
-    def __init__(self, decisions: Sequence[Decision], machine: Machine) -> None:
+    def __init__(
+        self, decisions: Sequence[Decision], machine: Machine, measurements: Measurements | None = None
+    ) -> None:
         self.machine = machine
+        self.measurements = measurements or Measurements()
         settings = {**copy.deepcopy(build_config(decisions)["data"]), "num_workers": 0, "cache_gb": 0.0}
         self.data = _build(SegmentationDataModule, "segapp.loading.datamodule.SegmentationDataModule", settings)
         start = time.process_time()
@@ -45,6 +74,9 @@ class Trial:
 
     def measure(self, network: dict[str, Any], loss: dict[str, Any]) -> Pace:
         """Return the seconds of a step and of a validation; raises TooLargeError where a step needs too much memory."""
+        return self.measurements.take(lambda: self._measure(network, loss))
+
+    def _measure(self, network: dict[str, Any], loss: dict[str, Any]) -> Pace:
         sizes = {"in_channels": self.data.channels, "num_classes": self.data.num_classes}
         net = _build(nn.Module, network["class_path"], {**network["init_args"], **sizes})
         if estimate_memory(net, self.batch["image"]) > USABLE_FRACTION * self.machine.memory:

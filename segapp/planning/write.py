@@ -9,12 +9,13 @@ import yaml
 
 from segapp.io import write_atomically
 from segapp.planning.decisions import Decision, build_config, list_reasons
+from segapp.system.yaml_files import ExactDumper
 
 WIDTH = 110
 """Longest line of a comment."""
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(ExactDumper):
     """Writes mappings as blocks, lists of numbers or words on one line, and no references to repeated values."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from segapp.errors import MisuseError
@@ -65,6 +65,9 @@ class Row:
 
 COLUMNS = [field.name for field in fields(Row)]
 
+MOST_FOLDERS, LONGEST_PART = 100, 255
+"""Of the path of a file: folders in one another, and bytes of a name."""
+
 LONGEST = 2**20
 """Characters of a line: more than any row has, so that a file without ends of line is not read into memory."""
 
@@ -113,7 +116,7 @@ class Manifest:
         """Return whether the same image was done by the same model, and all its files exist."""
         known = self.rows.get(row.image)
         same = known is not None and _get_identity(known) == _get_identity(row) and known.status == "done"
-        return same and not self._is_elsewhere(row) and all(path.is_file() for path in task.outputs.values())
+        return same and not self._is_elsewhere(row) and all(map(_is_plain_file, task.outputs.values()))
 
     def is_ours(self, row: Row) -> bool:
         """Return whether the image's files may be written again. They may if they are of the same image and model."""
@@ -256,7 +259,7 @@ def _read(path: Path) -> list[Row]:
         try:
             (values,) = csv.reader([line.removesuffix("\n")])
             row = Row(**{name: kind(from_csv(v)) for (name, kind), v in zip(kinds.items(), values, strict=True)})
-            if min(row.counts, default=0) >= 0 and min(row.class_areas, default=0) >= 0:
+            if min(row.counts, default=0) >= 0 and min(row.class_areas, default=0) >= 0 and _is_plain(row.stem):
                 rows.append(row)
         except (ValueError, csv.Error):
             continue  # torn by a crash: its image is done again
@@ -273,6 +276,18 @@ def _read_lines(path: Path) -> Iterator[str]:
                     "another --output."
                 )
             yield line
+
+
+def _is_plain(stem: str) -> bool:
+    """Return whether files can be called so, below their folder."""
+    parts = PurePosixPath(stem).parts
+    fits = len(parts) <= MOST_FOLDERS and all(len(os.fsencode(part)) <= LONGEST_PART for part in parts)
+    return fits and not stem.startswith("/") and ".." not in parts and "\0" not in stem
+
+
+def _is_plain_file(path: Path) -> bool:
+    """Return whether a file is there, itself and not by a link, which could bring in the content of another."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _require_plain_file(path: Path) -> None:

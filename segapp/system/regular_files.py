@@ -48,8 +48,9 @@ def refuse_links_out(folder: Path) -> None:
     """Raise MisuseError for a link inside a folder that leads out of it, and for a pipe, a socket or a device.
 
     A folder from elsewhere could otherwise have files of the user read into its page, or written over. A link between
-    files of the folder, such as `latest`, is harmless.
+    files of the folder, such as `latest`, is harmless. The folder itself may not be a link either.
     """
+    refuse_linked_folder(folder, folder.parent)
     root = folder.resolve()
     for place, folders, files in os.walk(folder):
         for path in (Path(place, name) for name in (*folders, *files)):
@@ -58,6 +59,18 @@ def refuse_links_out(folder: Path) -> None:
             kind = describe_irregular(path)
             if kind not in (None, IRREGULAR[stat.S_IFDIR]) and not path.is_symlink():
                 raise MisuseError(f"{path}: {kind}, which is neither read nor written; remove it.")
+
+
+def refuse_linked_folder(folder: Path, root: Path) -> None:
+    """Raise MisuseError if a folder on the way from `root` to `folder` is a link that leads out of `root`.
+
+    `root` itself may be one: users keep their runs on another disk.
+    """
+    place = root
+    for part in folder.relative_to(root).parts:
+        place /= part
+        if place.is_symlink() and not _is_inside(place, root.resolve()):
+            raise MisuseError(f"{place}: a link to {place.readlink()}, out of {root}; replace it by the folder.")
 
 
 def _is_inside(link: Path, root: Path) -> bool:

@@ -1,7 +1,10 @@
-"""User-defined classes in modules that lie in the current folder."""
+"""What is taken from the current folder: modules of user-defined classes, and nothing that libraries look for there."""
 
+import os
 import sys
 from collections.abc import Iterable
+from contextlib import chdir
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,3 +40,14 @@ def leave_current_folder() -> None:
     folder = Path.cwd().resolve()
     if sys.path and Path(sys.path[0]).resolve() == folder and Path(segapp.__file__).resolve().parents[1] != folder:
         del sys.path[0]
+
+
+def ignore_local_matplotlibrc() -> None:
+    """Import matplotlib where the current folder holds a `matplotlibrc`, so that it does not read this file.
+
+    A folder of someone's images may hold one. Matplotlib reads it when it is imported: before 3.11 it could run code,
+    and a large file fills the memory.
+    """
+    if os.path.lexists("matplotlibrc"):
+        with chdir(Path(segapp.__file__).parent):
+            import_module("matplotlib")

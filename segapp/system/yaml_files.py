@@ -39,7 +39,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 def format_yaml(content: Any) -> str:
     """Format plain data as YAML that `parse_yaml` and jsonargparse read back as the same."""
-    return yaml.dump(content, Dumper=_ExactDumper, sort_keys=False)
+    return yaml.dump(content, Dumper=ExactDumper, sort_keys=False)
 
 
 class _BoundedLoader(yaml.SafeLoader):
@@ -98,11 +98,11 @@ class _BoundedLoader(yaml.SafeLoader):
             raise _refused(f"more than {MOST_VALUES:,} values", event.start_mark)
 
 
-class _ExactDumper(yaml.SafeDumper):
+class ExactDumper(yaml.SafeDumper):
     """PyYAML's dumper of plain data that quotes text which would be read as a number."""
 
 
-for _kind in (_BoundedLoader, _ExactDumper):
+for _kind in (_BoundedLoader, ExactDumper):
     _kind.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
     )

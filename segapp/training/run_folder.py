@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segapp.errors import MisuseError
 from segapp.io import require_writable
+from segapp.system.regular_files import refuse_linked_folder, refuse_links_out
 
 LATEST = "latest"
 """A link beside the runs of a name to the newest one."""
@@ -41,12 +42,18 @@ def make_run_folder(root: Path, name: str, job: str | None = None) -> Path:
     attempts = (stamp if attempt == 1 else f"{stamp}-{attempt}" for attempt in count(1))
     if job == LATEST:
         raise MisuseError(f"--job cannot be {LATEST}, the name of the link to the newest run; choose another name.")
-    return _make_first_free(root / _require_plain_name("name", name), attempts, job)
+    parent = root / _require_plain_name("name", name)
+    refuse_linked_folder(parent / (job or ""), root)
+    return _make_first_free(parent, attempts, job)
 
 
 def make_results_folder(run: Path, verb: str, job: str | None = None) -> Path:
     """Make `<run>/<verb>-<n>` with the first free n; for a job, `<run>/<verb>-<job>`."""
-    return _make_first_free(run, (f"{verb}-{number}" for number in count(1)), f"{verb}-{job}" if job else None)
+    attempts = (f"{verb}-{number}" for number in count(1))
+    if job is None:
+        return _make_first_free(run, attempts, None)
+    refuse_links_out(run / f"{verb}-{job}")
+    return _make_first_free(run, attempts, f"{verb}-{job}")
 
 
 def find_last_checkpoint(run: Path) -> Path | None:

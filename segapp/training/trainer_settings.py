@@ -113,7 +113,7 @@ def make_trainer_settings(
         "callbacks": [*(settings["callbacks"] or []), *shown, *watchers],
         "logger": _make_loggers(settings["logger"], folder) if fit else False,
         "enable_checkpointing": fit,
-        "plugins": _add_checkpoint_plugin(_to_list(settings["plugins"])),
+        "plugins": _add_checkpoint_plugin(_to_list(settings["plugins"]), folder),
         "enable_model_summary": bool(settings["enable_model_summary"]),
         "default_root_dir": str(folder),
     }
@@ -156,9 +156,9 @@ def _make_loggers(given: Any, folder: Path) -> list[Any] | bool:
     return [*loggers, TensorBoardLogger(str(folder), name="", version="tensorboard")]
 
 
-def _add_checkpoint_plugin(plugins: list[Any]) -> list[Any]:
+def _add_checkpoint_plugin(plugins: list[Any], folder: Path) -> list[Any]:
     """Add segapp's checkpoint plugin, unless the user has one."""
-    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles()]
+    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles(folder)]
 
 
 def _to_list(value: Any) -> list[Any]:

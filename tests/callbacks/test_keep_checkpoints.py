@@ -1,6 +1,7 @@
 """The best and the last checkpoint: when they are written, and never half."""
 
 import shlex
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,9 +21,9 @@ class Unwritable:
 
 def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path) -> None:
     path = tmp_path / "last.ckpt"
-    WholeFiles().save_checkpoint({"epoch": 1}, path)
+    WholeFiles(tmp_path).save_checkpoint({"epoch": 1}, path)
     with pytest.raises(RuntimeError, match="cannot be written"):
-        WholeFiles().save_checkpoint({"epoch": 2, "bad": Unwritable()}, path)
+        WholeFiles(tmp_path).save_checkpoint({"epoch": 2, "bad": Unwritable()}, path)
     assert torch.load(path) == {"epoch": 1}
     assert [found.name for found in tmp_path.iterdir()] == ["last.ckpt"]
 
@@ -117,8 +118,8 @@ def test_only_files_of_checkpoints_are_removed(tmp_path) -> None:
         file.touch()
     for path in (str(folder), str(image), f"local://{tmp_path}", tmp_path / "none.ckpt"):
         with pytest.raises(FatalError, match="not removed"):
-            WholeFiles().remove_checkpoint(path)
-    WholeFiles().remove_checkpoint(old)
+            WholeFiles(tmp_path).remove_checkpoint(path)
+    WholeFiles(tmp_path).remove_checkpoint(old)
     assert not old.exists() and image.exists() and (folder / "inside").exists()
 
 
@@ -129,3 +130,30 @@ def test_a_state_without_a_score_starts_afresh(tmp_path) -> None:
     for score in ({}, {"best_model_score": None}):
         best.load_state_dict({key: value for key, value in state.items() if key != "best_model_score"} | score)
         assert best.best_k_models == {} and best.best_model_score is None
+
+
+def test_only_files_of_the_run_are_removed_and_those_written_elsewhere(tmp_path) -> None:
+    run, home = tmp_path / "run", tmp_path / "home"
+    for folder in (run, home):
+        folder.mkdir()
+        (folder / "a.ckpt").touch()
+    (run / "home").symlink_to(home)
+    files = WholeFiles(run)
+    for path in (home / "a.ckpt", run / "home" / "a.ckpt", run / ".." / "home" / "a.ckpt"):
+        with pytest.raises(FatalError, match="outside the run"):
+            files.remove_checkpoint(path)
+    files.remove_checkpoint(run / "a.ckpt")
+    files.save_checkpoint({}, home / "a.ckpt")  # of a callback with a folder of its own
+    files.remove_checkpoint(home / "a.ckpt")
+    assert not list(home.iterdir())
+
+
+@pytest.mark.parametrize("name", ["zip::m.ckpt", "last", "http_runs.ckpt", "reference::m.ckpt"])
+def test_the_file_that_was_checked_is_read_whatever_its_name(tmp_path, monkeypatch, name) -> None:
+    """To fsspec `zip::m.ckpt` is the member `m.ckpt` of an archive."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({"which": "this"}, name)
+    torch.save({"which": "other"}, "other")
+    with zipfile.ZipFile("m.ckpt", "w") as archive:
+        archive.write("other", "m.ckpt")
+    assert WholeFiles(tmp_path).load_checkpoint(name)["which"] == "this"

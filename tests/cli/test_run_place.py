@@ -67,3 +67,24 @@ def test_the_folder_of_a_job_holds_no_links_out(tmp_path, monkeypatch):
     settings = Namespace(ckpt_path=None, name="tiny", job="j1", trainer=Namespace(default_root_dir="runs"))
     with pytest.raises(MisuseError, match="out of"):
         place_fit(settings, Arguments("fit", ["--job", "j1"]))
+
+
+@pytest.mark.parametrize("link", ["runs/new", "runs/new/one"])
+def test_a_fit_is_not_written_through_a_link(link):
+    home = Path("home/one")
+    home.mkdir(parents=True)
+    Path(link).parent.mkdir(parents=True)
+    Path(link).symlink_to(Path.cwd() / "home")
+    with pytest.raises(MisuseError, match=f"{link}: a link"):
+        place_fit(make_settings(job="one"), Arguments("fit", []))
+    assert not list(home.iterdir()) and [path.name for path in home.parent.iterdir()] == ["one"]
+
+
+def test_results_are_not_written_through_a_link(checkpoint, tmp_path):
+    (tmp_path / "home").mkdir()
+    (Path(checkpoint).parents[1] / "test-one").symlink_to("../../../home")
+    with pytest.raises(MisuseError, match="test-one: a link"):
+        place_results(make_settings(checkpoint, job="one"), Arguments("test", []))
+    Path("runs/new").symlink_to("../home")
+    with pytest.raises(MisuseError, match="runs/new: a link"):
+        place_results(make_settings(), Arguments("test", []))

@@ -660,3 +660,22 @@ def test_going_on_from_a_checkpoint_by_itself_finds_its_own_best(trained, place,
     assert main(["fit", "--ckpt_path", str(alone), "--name", "alone", "--trainer.max_epochs", "3"]) == 0
     assert list((place / "runs" / "alone").glob("*/checkpoints/best.ckpt"))
     assert "best validation" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["last", "http_run", "zip::m.ckpt"])
+def test_a_checkpoint_may_have_a_name_that_means_something_to_lightning(trained, place, name, capsys):
+    shutil.copy(best(trained), place / name)
+    assert main(["test", "--ckpt_path", name]) == 0
+    (results,) = place.glob("runs/unet/test-*/metrics.json")
+    expected = json.loads(best_results(trained).read_text())["scores"]
+    assert json.loads(results.read_text())["scores"] == expected
+    shutil.rmtree(results.parent)
+    (place / name).unlink()
+
+
+def best_results(trained: Path) -> Path:
+    """The scores of `best.ckpt`, computed unless an earlier test did."""
+    if not (found := sorted(trained.glob("test-*/metrics.json"))):
+        assert main(["test", "--ckpt_path", best(trained)]) == 0
+        found = sorted(trained.glob("test-*/metrics.json"))
+    return found[0]

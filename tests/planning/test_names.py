@@ -30,6 +30,7 @@ def test_class_names_are_read_from_tables(tmp_path, file, text, expected):
         ("classes.txt", "single\n"),
         ("dataset.json", '{"labels": ["background", "front"]}'),
         ("dataset.json", "{"),
+        ("dataset.json", '{"labels": {"a": 1e999, "b": 2}}'),
     ],
 )
 def test_what_is_no_table_of_classes_is_passed_over(tmp_path, file, text):

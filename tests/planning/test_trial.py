@@ -5,8 +5,9 @@ import pytest
 from segapp.planning import trial
 from segapp.planning.decisions import Decision
 from segapp.planning.machine import Machine
+from segapp.planning.run_length import Pace
 from segapp.planning.source import describe_folder
-from segapp.planning.trial import TooLargeError, Trial
+from segapp.planning.trial import Measurements, TooLargeError, Trial
 from tests.planning.discs import write_discs
 
 NETWORK = {
@@ -52,3 +53,12 @@ def test_a_network_beyond_the_memory_is_not_trained(decisions, monkeypatch):
     monkeypatch.setattr(trial, "measure_step", lambda *_: pytest.fail("trained"))
     with pytest.raises(TooLargeError):
         Trial(decisions, make_machine(1000)).measure(NETWORK, LOSS)
+
+
+def test_times_of_an_earlier_start_are_not_measured_again():
+    begun = Measurements(known=(Pace(1.0, 2.0), None))
+    assert begun.take(lambda: pytest.fail("measured")) == Pace(1.0, 2.0)
+    with pytest.raises(TooLargeError):
+        begun.take(lambda: pytest.fail("measured"))
+    assert begun.take(lambda: Pace(3.0, 4.0)) == Pace(3.0, 4.0)
+    assert begun.taken == [Pace(1.0, 2.0), None, Pace(3.0, 4.0)]

@@ -5,6 +5,7 @@ import yaml
 
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.write import format_plan, write_plan
+from segapp.system.yaml_files import parse_yaml
 
 
 def test_the_yaml_of_a_plan_loads_to_its_decisions_with_reasons_as_comments():
@@ -27,3 +28,8 @@ def test_a_plan_that_cannot_be_written_leaves_the_former_one(tmp_path):
         write_plan(path, [Decision("name", object(), "")], "heading")
     assert path.read_text() == before == "# heading\n\nname: mine\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_that_look_like_numbers_stay_names():
+    decision = Decision("data.source.init_args.classes", ["1e3", "2.5", "yes", "0x10", "1_000"], "")
+    assert parse_yaml(format_plan([decision], ""), "it") == build_config([decision])

@@ -1,7 +1,7 @@
 """A manifest survives crashes, and several processes' parts are one."""
 
 import os
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,3 +225,24 @@ def test_a_folder_whose_name_no_file_can_have_does_not_exist(task, tmp_path):
     Manifest(tmp_path / "out").add(replace(begun, folder="a" * 300))
     known = Manifest(tmp_path / "out")
     assert known.is_ours(replace(begun, folder="."))
+
+
+@pytest.mark.parametrize("stem", ["a\0b", "a\ud800b", "x/" * 1500 + "x", "../x", "/x", "x" * 300], ids=range(6))
+def test_a_row_of_files_that_cannot_be_is_as_one_that_was_torn(task, tmp_path, stem):
+    row = make_row(task, tmp_path / "out", "m")
+    Manifest(tmp_path / "out").add(row)
+    with suppress(SegappError, ValueError):  # the last letters cannot even be written
+        Manifest(tmp_path / "out").add(replace(row, image="b.png", stem=stem))
+    assert list(Manifest(tmp_path / "out").rows) == ["a.png"]
+
+
+def test_a_link_is_no_file_that_is_done(task, tmp_path):
+    """It could lead to a file of the user's, whose content would come into a table."""
+    written(task)
+    row = replace(make_row(task, tmp_path / "out", "m"), status="done")
+    Manifest(tmp_path / "out").add(row)
+    assert Manifest(tmp_path / "out").is_done(row, task)
+    path = next(iter(task.outputs.values()))
+    path.rename(tmp_path / "secret")
+    path.symlink_to(tmp_path / "secret")
+    assert not Manifest(tmp_path / "out").is_done(row, task)

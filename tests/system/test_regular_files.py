@@ -5,7 +5,7 @@ import os
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.system.regular_files import read_regular, refuse_links_out
+from segapp.system.regular_files import read_regular, refuse_linked_folder, refuse_links_out
 
 
 @pytest.fixture
@@ -46,3 +46,21 @@ def test_no_more_than_so_many_bytes_are_read(folder):
         read_regular(file, 5)
     with pytest.raises(MisuseError, match="a folder"):
         read_regular(folder, 5)
+
+
+def test_a_folder_that_is_a_link_is_refused_unless_the_user_chose_it(tmp_path):
+    for name in ("home/secret", "disk/unet/job"):
+        (tmp_path / name).mkdir(parents=True)
+    runs = tmp_path / "runs"
+    runs.symlink_to("disk")  # where users keep their runs
+    refuse_linked_folder(runs / "unet" / "job", runs)
+    refuse_links_out(runs / "unet" / "job")
+    (tmp_path / "disk/unet/latest").symlink_to("job")
+    refuse_links_out(runs / "unet" / "latest")
+    (tmp_path / "disk/study").symlink_to("../home")
+    (tmp_path / "disk/unet/other").symlink_to(tmp_path / "home/secret")
+    for folder in ("study", "study/secret", "unet/other"):
+        with pytest.raises(MisuseError, match="a link to"):
+            refuse_linked_folder(runs / folder, runs)
+    with pytest.raises(MisuseError, match="a link to"):
+        refuse_links_out(runs / "study")

@@ -63,3 +63,26 @@ def test_a_file_beside_the_images_with_the_name_of_a_library_does_not_run(tmp_pa
     )
     assert "torch" in run.stdout
     assert not (tmp_path / "ran").exists()
+
+
+READS_RC = """
+import os, sys
+from segapp.cli import main
+main(["doctor", "--nonsense"])
+import matplotlib
+print(matplotlib.rcParams["lines.linewidth"])
+"""
+
+
+def test_the_settings_of_matplotlib_in_the_current_folder_are_not_read(tmp_path):
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 77\n")
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", READS_RC],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.stdout.split()[-1] == "1.5", run.stderr

@@ -47,7 +47,7 @@ class Cvat(Annotations):
 
 
 class _Reader:
-    """Handles the elements of a file one after the other; declarations of entities are refused."""
+    """Handles the elements of a file one after the other; a document type, which may declare entities, is refused."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,10 +59,13 @@ class _Reader:
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
-        self.parser.EntityDeclHandler = self._refuse_entity
+        self.parser.StartDoctypeDeclHandler = self._refuse_document_type
 
-    def _refuse_entity(self, *declaration: object) -> None:
-        raise MisuseError(f"{self.path}: declares an entity, which CVAT does not write; it is not read.")
+    def _refuse_document_type(self, *declaration: object) -> None:
+        raise MisuseError(
+            f"{self.path}: declares a document type (DOCTYPE), which may hold entities and defaults; CVAT writes "
+            "none, so it is not read."
+        )
 
     def _start(self, kind: str, attributes: dict[str, str]) -> None:
         if not self._open and kind != "annotations":

@@ -12,7 +12,14 @@ from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.brush import decode_brush
 from segapp.datasets.annotations.entry import Entry
 from segapp.datasets.annotations.fields import Fields, make_points, read_json
-from segapp.datasets.annotations.shapes import Polygons, Shape, Window, make_ellipse, make_rotated_box
+from segapp.datasets.annotations.shapes import (
+    Polygons,
+    Shape,
+    Window,
+    make_ellipse,
+    make_rotated_box,
+    require_drawable,
+)
 from segapp.errors import MisuseError
 from segapp.io import find_suffix
 
@@ -38,7 +45,8 @@ class Brush(Shape):
         return len(self.content) / 2
 
     def cover(self, window: Window) -> np.ndarray:
-        """Return (h, w) bool."""
+        """Return (h, w) bool; MisuseError for an image too large to decode whole."""
+        require_drawable(*self.size)
         return decode_brush(self.content, *self.size)[window.y : window.y + window.h, window.x : window.x + window.w]
 
 

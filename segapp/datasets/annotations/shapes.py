@@ -9,7 +9,20 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from segapp.datasets.annotations.runs import decode_columns, decode_compressed, find_covered
+from segapp.errors import MisuseError
 from segapp.io import decode_png, draw_outline
+
+MAX_CANVAS = 2**27
+"""Pixels that are drawn at once (11,585 x 11,585)."""
+
+
+def require_drawable(height: int, width: int) -> None:
+    """Raise MisuseError for more pixels than are drawn at once: a small file may state a huge shape."""
+    if height * width > MAX_CANVAS:
+        raise MisuseError(
+            f"its part of the image has {height:,} x {width:,} pixels, and {MAX_CANVAS:,} at most are drawn at once; "
+            "save the masks as PNG or TIFF files"
+        )
 
 
 class Window(NamedTuple):
@@ -148,6 +161,7 @@ class Outline(Shape):
         height, width = window.y + window.h - top, window.x + window.w - left
         covered = np.zeros((window.h, window.w), bool)
         if height > 0 and width > 0:
+            require_drawable(height, width)
             drawn = draw_outline(self.kind, points - np.array([left, top]), height, width)
             seen = window.intersect(Window(top, left, height, width))
             covered[seen.y - window.y :, seen.x - window.x :] = drawn[seen.y - top :, seen.x - left :]

@@ -14,7 +14,14 @@ import numpy as np
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.entry import Entry
 from segapp.datasets.annotations.fields import Fields, make_points, make_window, read_json
-from segapp.datasets.annotations.shapes import Bitmap, Shape, Window, bound_points, measure_outline
+from segapp.datasets.annotations.shapes import (
+    Bitmap,
+    Shape,
+    Window,
+    bound_points,
+    measure_outline,
+    require_drawable,
+)
 from segapp.errors import MisuseError
 from segapp.io import read_png_size
 
@@ -46,7 +53,9 @@ class Filled(Shape):
         """Return (h, w) bool, drawn from the ring's corner on, so that a window has the pixels of the whole."""
         outer = np.rint(self.outer).astype(np.int32)
         left, top = np.maximum(outer.min(0), 0).tolist()
-        canvas = np.zeros((max(1, window.y + window.h - top), max(1, window.x + window.w - left)), np.uint8)
+        height, width = max(1, window.y + window.h - top), max(1, window.x + window.w - left)
+        require_drawable(height, width)
+        canvas = np.zeros((height, width), np.uint8)
         cv2.fillPoly(canvas, [outer - (left, top)], (1,))
         for hole in self.holes:
             cv2.fillPoly(canvas, [np.rint(hole).astype(np.int32) - (left, top)], (0,))

@@ -5,19 +5,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.entry import Entry
 from segapp.datasets.annotations.fields import make_ring
 from segapp.datasets.annotations.shapes import Polygons, Shape
 from segapp.errors import MisuseError
 from segapp.system.text_files import read_text
+from segapp.system.yaml_files import read_yaml
 
 MAX_TEXT = 2**26
 """Bytes of the file of one image."""
 
-MAX_YAML = 2**20
 FOLDERS_UP = 4
 """Where data.yaml is looked for: beside the labels, and in the folders above, labels/train being two of them."""
 
@@ -78,10 +76,7 @@ def _find_names(folder: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def _read_names(path: Path) -> dict[str, str]:
-    try:
-        content = yaml.load(read_text(path, MAX_YAML), yaml.CSafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise MisuseError(f"{path}: not YAML, or damaged ({error}).") from error
+    content = read_yaml(path)
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, list):
         names = dict(enumerate(names))

@@ -25,6 +25,9 @@ MAX_BYTES = 2**30
 DEFLATE = 1032
 """Bytes that one byte of deflate data can stand for at most."""
 
+MAX_SLICES = 2**16
+"""Slices of a volume: each has a name, and a mask of its own."""
+
 TRAILING = 2**20
 """Bytes after the last voxel that are decompressed, because the checksum of all of them follows."""
 
@@ -105,7 +108,10 @@ class VolumeFormat(Format):
         if volume.is_flat:
             return ("",)
         axis = volume.grid.choose_axis(axis)
-        return name_slices(axis, volume.grid.count_slices(axis))
+        count = volume.grid.count_slices(axis)
+        if count > MAX_SLICES:
+            raise SegappError(f"{path}: {count:,} slices, and {MAX_SLICES:,} at most are read; divide the volume.")
+        return name_slices(axis, count)
 
     def has_part(self, file: FilePart) -> bool:
         """Return whether a volume has this slice, across whichever axis."""

@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from segapp.errors import SegappError
 from segapp.prediction.polygons import find_regions, make_annotation
 from segapp.prediction.writers.regions import RegionWriter, write_json
 from segapp.prediction.writers.writer import FinishedImage
 from segapp.spec import Spec
+from segapp.system.text_files import read_text
+
+KEYS = {"category_id", "bbox", "area", "iscrowd", "segmentation"}
+"""Of the annotation of a region."""
 
 
 class CocoWriter(RegionWriter):
@@ -37,8 +42,19 @@ class CocoWriter(RegionWriter):
         annotations: list[dict[str, Any]] = []
         for number, image in enumerate(images, start=1):
             entries.append({"id": number, "file_name": image.name, "height": image.height, "width": image.width})
-            for region in json.loads(image.path.read_text()):
+            for region in _read_regions(image.path):
                 annotations.append({"id": len(annotations) + 1, "image_id": number, **region})
         classes = [(index, name) for index, name in enumerate(spec.classes) if index != spec.background]
         categories = [{"id": index, "name": name} for index, name in classes]
         write_json(path, {"images": entries, "categories": categories, "annotations": annotations})
+
+
+def _read_regions(path: Path) -> list[dict[str, Any]]:
+    """Return the annotations of an image that were written before; SegappError where they are something else."""
+    try:
+        regions = json.loads(read_text(path))
+    except (ValueError, RecursionError):
+        regions = None
+    if not isinstance(regions, list) or not all(isinstance(one, dict) and one.keys() == KEYS for one in regions):
+        raise SegappError(f"{path}: damaged; remove it, and the same command writes it again.")
+    return regions

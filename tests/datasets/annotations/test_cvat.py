@@ -73,8 +73,9 @@ def test_damaged_shapes_are_named(tmp_path: Path, shapes: str, found: str) -> No
         ("<annotations><image>", "not XML, or cut off"),
         ("<annotation><object/></annotation>", "'annotation'"),
         ('<annotations><track id="0"/></annotations>', "video"),
-        ('<!DOCTYPE a [<!ENTITY x "y">]><annotations>&x;</annotations>', "entity"),
-        ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><annotations>&x;</annotations>', "entity"),
+        ('<!DOCTYPE a [<!ENTITY x "y">]><annotations>&x;</annotations>', "DOCTYPE"),
+        ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><annotations>&x;</annotations>', "DOCTYPE"),
+        ('<!DOCTYPE a [<!ATTLIST image name CDATA "long">]><annotations><image/></annotations>', "DOCTYPE"),
         ('<annotations><image name="a.png"/></annotations>', "'height'"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from segapp.datasets.annotations.label_studio import Brush
 from segapp.datasets.annotations.shapes import (
     Bitmap,
     Outline,
@@ -16,6 +17,7 @@ from segapp.datasets.annotations.shapes import (
     make_ellipse,
     make_rotated_box,
 )
+from segapp.datasets.annotations.supervisely import Filled
 from segapp.errors import MisuseError
 
 SIZE = Window(0, 0, 40, 50)
@@ -110,3 +112,14 @@ def test_a_turned_box_and_a_circle() -> None:
 def test_a_bitmap_of_another_size_is_refused() -> None:
     with pytest.raises(MisuseError, match="PNG"):
         Bitmap("", Window(0, 0, 2, 2), b"nothing").cover(Window(0, 0, 2, 2))
+
+
+CORNERS = np.array([(0.0, 0.0), (65535.0, 0.0), (65535.0, 65535.0), (0.0, 65535.0)])
+
+
+@pytest.mark.parametrize(
+    "shape", [Outline("a", "polygon", CORNERS), Filled("a", CORNERS), Brush("a", (65536, 65536), b"")], ids=type
+)
+def test_more_than_fits_into_memory_is_not_drawn(shape: Shape) -> None:
+    with pytest.raises(MisuseError, match="PNG"):
+        shape.cover(Window(65_000, 65_000, 512, 512))

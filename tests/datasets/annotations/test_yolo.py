@@ -62,7 +62,26 @@ def test_damaged_lines_are_named(tmp_path: Path, text: str, found: str) -> None:
         paint(tmp_path, text)
 
 
-@pytest.mark.parametrize("names", ["nc: 2", "names: 3", "{", "names: [[1]]", "!!python/object/apply:os.system [ls]"])
+PAIRS = (("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "f"))
+MERGES = "a: &a {x: 1}\n" + "".join(f"{b}: &{b} {{<<: [{', '.join(['*' + a] * 90)}]}}\n" for a, b in PAIRS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "nc: 2",
+        "names: 3",
+        "{",
+        "names: [[1]]",
+        "!!python/object/apply:os.system [ls]",
+        "[" * 200_000,
+        "- " * 200_000,
+        "made: 2026-13-45",
+        "number: " + "1" * 5000,
+        MERGES,
+    ],
+    ids=range(10),
+)
 def test_a_damaged_data_file_is_named(tmp_path: Path, names: str) -> None:
     with pytest.raises(MisuseError, match=r"data\.yaml"):
         paint(tmp_path, TEXT, names)

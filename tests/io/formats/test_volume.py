@@ -45,3 +45,10 @@ def test_limits(tmp_path, monkeypatch):
     for affine in (np.zeros((4, 4)), np.full((4, 4), np.inf)):
         with pytest.raises(SegappError, match="affine"):
             check_affine(path, "NIfTI", affine)
+
+
+def test_a_volume_of_endless_slices_is_refused(tmp_path, monkeypatch):
+    path = write_nifti(tmp_path / "a.nii.gz", make_voxels((5, 4, 3)))
+    monkeypatch.setattr(volume, "MAX_SLICES", 2)
+    with pytest.raises(SegappError, match=r"a\.nii\.gz: 3 slices, and 2 at most"):
+        list_parts(path)

@@ -1,6 +1,7 @@
 """`segapp plan --tune` as a person runs it."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +12,7 @@ import yaml
 
 from segapp.cli import main
 from segapp.lab.tune import halving
-from segapp.lab.tune.saved_plan import SavedPlan, write_saved_plan
-from segapp.planning.decisions import Decision
+from segapp.planning import trial
 from tests.lab.folds.sample import write_data
 
 ROOT = Path(__file__).parents[3]
@@ -54,12 +54,24 @@ def test_more_alternatives_than_there_are_are_listed(tmp_path, monkeypatch, caps
     assert not (tmp_path / "mine.yaml").exists()
 
 
-def test_a_saved_plan_names_no_classes_from_elsewhere(tmp_path, monkeypatch, capsys):
-    """The folder may have come with someone's images."""
+def test_decisions_that_came_with_the_images_are_not_taken(tmp_path, monkeypatch):
+    """The folder may have come with someone's images: only its measurements are used."""
     monkeypatch.chdir(tmp_path)
-    inputs = {"images": "photos", "masks": "labels", "data": "", "output": "plan.yaml", "budget": "30s", "classes": ""}
-    evil = Decision("model.net", {"class_path": "evilmod.Net"}, "")
-    write_saved_plan(Path("runs/plan_tune"), SavedPlan({**inputs, "tune": 1}, "", (evil,)))
-    Path("evilmod.py").write_text("from pathlib import Path; Path('ran').touch()")
-    assert main(["plan", "--images", "photos", "--masks", "labels", "--budget", "30s", "--tune", "1"]) == 2
-    assert "evilmod" in capsys.readouterr().err and not Path("ran").exists()
+    write_data(tmp_path / "data")
+    options = ["images", "masks", "data", "output", "budget", "classes"]
+    inputs = dict(zip(options, ["data/images", "data/masks", "", "mine.yaml", "60s", "ground,disc"], strict=True))
+    logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "home"}}
+    evil = {"setting": "trainer.logger", "value": logger, "reason": ""}
+    saved = {"inputs": {**inputs, "tune": 1}, "heading": "", "decisions": [evil], "paces": [[0.01, 0.02]] * 9}
+    Path("runs/mine_tune").mkdir(parents=True)
+    Path("runs/mine_tune/plan.json").write_text(json.dumps(saved))
+    compared = {}
+
+    def compare(folder, config, *others):
+        compared.update(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(halving, "compare_alternatives", compare)
+    monkeypatch.setattr(trial, "measure_step", lambda *_: pytest.fail("measured again"))
+    assert main([*TUNE, "--budget", "60s", "--tune", "1"]) == 130
+    assert "logger" not in compared["trainer"] and compared["trainer"]["max_steps"] > 1000  # at 10 ms each

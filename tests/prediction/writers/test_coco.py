@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from segapp.errors import SegappError
 from segapp.io import read_raw
 from segapp.prediction.writers.coco import CocoWriter
 from segapp.prediction.writers.writer import FinishedImage, ImageInfo
@@ -60,3 +61,12 @@ def test_annotations_of_images_are_numbered_through_the_folder(tmp_path):
         (4, 3, 1),
     ]
     assert found["annotations"][2]["bbox"] == [0, 2, 2, 1]
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "{}", '[{"password": "hunter2"}]', "[" * 100_000], ids=range(5))
+def test_what_is_no_annotation_does_not_come_into_the_folders_file(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(SegappError, match=r"a\.json: damaged"):
+        CocoWriter.write_folder_file(tmp_path / "coco.json", [FinishedImage("a", 4, 5, path)], make_spec())
+    assert not (tmp_path / "coco.json").exists()
