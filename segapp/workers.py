@@ -54,7 +54,10 @@ class Workers:
         self._receivers: dict[Connection, int] = {}
 
     def __enter__(self) -> Self:
-        threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(divide_cores(len(self._arguments)))}
+        threads = {
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(divide_cores(len(self._arguments))),
+            "PYTHONSAFEPATH": "1",  # no struct.py beside the images is imported
+        }
         try:
             for arguments, environment in zip(self._arguments, self._environments, strict=True):
                 self._start(arguments, {**threads, **environment})

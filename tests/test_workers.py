@@ -66,6 +66,20 @@ def test_values_arrive_from_every_process_with_its_environment_and_threads(monke
     assert "PLACE" not in os.environ and "OMP_NUM_THREADS" not in os.environ
 
 
+def send_safety(_):
+    yield sys.flags.safe_path
+
+
+def test_no_module_of_the_current_folder_is_imported(tmp_path, monkeypatch):
+    """Images from elsewhere may lie there, and a struct.py beside them."""
+    (tmp_path / "struct.py").write_text("from pathlib import Path; Path('ran').touch()")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    with Workers(send_safety, [(0,)]) as group:
+        assert list(group) == [(0, True)]
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize(
     ("how", "error", "exit_code", "found"),
     [

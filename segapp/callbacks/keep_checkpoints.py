@@ -25,23 +25,23 @@ class WholeFiles(TorchCheckpointIO):
     to another this is a copy over the old checkpoint, and a full disk or a killed process leaves neither.
 
     Args:
-        folder: The run's. Elsewhere only files that were written here are removed.
+        folders: The run's, and those that the user gave to callbacks and loggers: nothing is written or removed
+            elsewhere, whatever a checkpoint says.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._written: set[Path] = set()
+    def __init__(self, *folders: str | Path) -> None:
+        self._folders = [Path(folder).resolve() for folder in folders]
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint so that always the old file or the new one exists.
 
         Raise SegappError when the disk is full.
         """
+        self._require_inside(Path(path))
         with write_atomically(Path(path)) as temporary, temporary.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
-        self._written.add(Path(path).resolve())
 
     def load_checkpoint(self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = None) -> Any:
         """Return the content of the very file that was checked; never unpickles more than plain data and tensors.
@@ -60,10 +60,16 @@ class WholeFiles(TorchCheckpointIO):
         file = Path(path)
         if file.suffix != ".ckpt" or not (file.is_file() or file.is_symlink()):
             raise FatalError(f"{path}: no file of a checkpoint, so it was not removed.")
-        place = file.parent.resolve() / file.name
-        if place not in self._written and not place.is_relative_to(self._folder.resolve()):
-            raise FatalError(f"{path}: lies outside the run {self._folder}, so it was not removed.")
+        self._require_inside(file)
         file.unlink()
+
+    def _require_inside(self, file: Path) -> None:
+        place = file.parent.resolve() / file.name
+        if not any(place.is_relative_to(folder) for folder in self._folders):
+            raise FatalError(
+                f"{file}: lies outside the run {self._folders[0]}, so it was neither written nor removed; give a "
+                "callback its folder with dirpath."
+            )
 
 
 class BestCheckpoint(ModelCheckpoint):

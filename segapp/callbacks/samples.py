@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
-from segapp.io import write_atomically
+from segapp.io import shorten_name, write_atomically
 from segapp.report.figures import use_defaults
 from segapp.spec import Spec
 from segapp.terminal.text import for_plot, for_terminal
@@ -50,7 +50,7 @@ class SamplePictures(Callback):
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         image = batch["image"][0].cpu().numpy()
         panels = draw_sample(image, batch["mask"][0].cpu().numpy(), outputs["prediction"], spec)
-        name = batch["name"][0].replace("/", "_")
+        name = shorten_name(batch["name"][0].replace("/", "_"))
         folder = Path(trainer.default_root_dir) / "samples"
         folder.mkdir(parents=True, exist_ok=True)
         with use_defaults():

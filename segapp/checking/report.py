@@ -23,7 +23,7 @@ def write_report(
     """Write all problems, counts of images, pixels and objects, and the ranking of a network, as JSON."""
     report = build_report(data, problems, contradictions)
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def build_report(

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from segapp.checkpoints.bounds import check_plain, limited_network
 from segapp.checkpoints.effort import MOST_MEMORY, limited_effort
-from segapp.checkpoints.roles import NETWORK, Role, find_class
+from segapp.checkpoints.roles import IMPORTABLE_MODULES, NETWORK, Role, find_class, is_below
 from segapp.checkpoints.trust import (
     Review,
     check_class_paths,
@@ -147,7 +147,8 @@ def make_offline(config: Any, allowed: Sequence[str], own: bool = False) -> Any:
         inside = {key: value for key, value in config.items() if own or key not in FILE_ARGUMENTS}
         return {key: NO_DOWNLOADS.get(key, make_offline(value, allowed, own)) for key, value in inside.items()}
     accepted = resolve_parameters(find_class(config["class_path"]))
-    own = is_named_by_user(config["class_path"], allowed)
+    is_known = is_below(config["class_path"], IMPORTABLE_MODULES)  # a user's config names these too
+    own = is_named_by_user(config["class_path"], allowed) and not is_known
     settings = make_offline(config.get("init_args") or {}, allowed, own)
     if not isinstance(settings, dict):
         raise MisuseError(f"the init_args of {config['class_path']} are no settings but {str(settings)[:80]}.")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from segapp.errors import MisuseError
 
-COUNTERS = ("ready", "started", "processed", "completed")
+COUNTERS = ("ready", "started", "processed", "completed", "_batches_that_stepped")
 AVERAGES = (
     *("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg"),
     *("grad_avg", "acc_delta", "sum", "exp_inf", "ax", "prev", "step_size"),
@@ -17,8 +17,11 @@ AVERAGES = (
 """State of torch's optimisers that is a tensor per parameter."""
 PATHS = ("dirpath", "best_model_path", "kth_best_model_path", "last_model_path")
 """State of Lightning's callbacks that is a path."""
-SCORES = ("best_model_score", "current_score", "kth_value")
-"""State of Lightning's callbacks that is a number."""
+SCORES = (
+    *("best_model_score", "current_score", "kth_value", "best_score", "wait_count", "stopped_epoch", "patience"),
+    *("latest_update_step", "end", "spent", "best", "waited"),
+)
+"""State of callbacks that is a number."""
 LIGHTNING, VERSION = "pytorch-lightning_version", re.compile(r"2\.\d{1,4}\S{0,40}")
 """Checkpoints of older versions are rewritten by Lightning, which expects them to be complete."""
 MAPPINGS, LISTS = ("callbacks", "loops"), ("optimizer_states", "lr_schedulers")
@@ -55,7 +58,12 @@ def _is_callback(entry: tuple[Any, Any]) -> bool:
     paths = [*(state[key] for key in PATHS if state.get(key) is not None), *best]
     scores = [state[key] for key in SCORES if state.get(key) is not None]
     numbers = [*best.values(), *used.values(), *scores]
-    return all(isinstance(path, str) and path.isprintable() for path in paths) and all(map(_is_number, numbers))
+    return all(map(_is_path, paths)) and all(map(_is_number, numbers))
+
+
+def _is_path(path: Any) -> bool:
+    """Return whether this is a path of a file here; Lightning removes unasked what an address names."""
+    return isinstance(path, str) and path.isprintable() and "://" not in path and "::" not in path
 
 
 def _is_number(value: Any) -> bool:
@@ -65,8 +73,10 @@ def _is_number(value: Any) -> bool:
 def _has_valid_loops(checkpoint: dict[str, Any]) -> bool:
     """Return whether the loops, if there are any, have whole numbers of finished epochs and steps."""
     value: Any = checkpoint.get("loops", {})
-    if not isinstance(value, dict) or "fit_loop" not in value:
+    if "loops" not in checkpoint:  # weights alone
         return True
+    if not isinstance(value, dict) or "fit_loop" not in value:
+        return False
     if not _has_whole_counters(value):
         return False
     for key in ("fit_loop", "epoch_progress", "current", "processed"):

@@ -44,8 +44,8 @@ LONGEST = 2000
 NAME_PATTERNS = ("group", "exclude")
 """Arguments of data sets that are only compared with names, never opened."""
 
-FORMAT_ACCESS = re.compile(r"\{[^{}]*(?:[\[\]]|__|\d{4})")
-"""A field of `str.format` that goes into its value, or is wider than a name."""
+PLAIN_FIELD = re.compile(r"\{(?![^{}]*__)[^{}\[\]:!]*(?::0?\d{0,2}(?:\.\d{1,2})?[dfeg]?)?\}")
+"""A field of `str.format` that becomes a short number, or a value as it is."""
 
 
 def check_class_paths(config: Any, allowed: Sequence[str] = ()) -> None:
@@ -215,11 +215,13 @@ class Review:
 
 
 def _is_computed(text: str, role: Role | None) -> bool:
-    """Return whether libraries expand the text: `{x[y]}` reads any attribute, `{x:>4000}` fills memory.
+    """Return whether libraries expand the text to something else.
 
-    Loggers and callbacks expand `$NAME` too; in data sets it is a part of names.
+    `{x[y]}` reads any attribute, `{x:>4000}` fills memory, and `{step:c}` is a dot at step 46, so that a path goes
+    upwards. Loggers and callbacks expand `$NAME` too; in data sets it is a part of names.
     """
-    return bool(FORMAT_ACCESS.search(text)) or (role is not SOURCE and "$" in text)
+    rest = PLAIN_FIELD.sub("", text)
+    return "{" in rest or "}" in rest or (role is not SOURCE and "$" in text)
 
 
 def is_outside_path(text: str) -> bool:

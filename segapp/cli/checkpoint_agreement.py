@@ -47,7 +47,10 @@ def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], recor
         print_message(f"the images are divided by the `split` of the data section, {why}.")
         data.keep_split()
         return
-    was, now = record["config"]["data"]["source"], settings["source"]
+    was, now = _get_source(record), settings["source"]
+    if was is None:  # of a Trainer in Python, whose arguments are not all known
+        data.restore_splits(record["splits"])
+        return
     old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))
     if was["class_path"] == now["class_path"] and old != own:
         raise MisuseError(
@@ -55,6 +58,15 @@ def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], recor
             "it, or use it with --new_split; images of the training may then be scored."
         )
     data.restore_splits(record["splits"])
+
+
+def _get_source(record: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the source of a checkpoint's settings, if it is one."""
+    settings = record["config"].get("data") if isinstance(record["config"], dict) else None
+    source = settings.get("source") if isinstance(settings, dict) else None
+    if not isinstance(source, dict) or "class_path" not in source:
+        return None
+    return source if isinstance(source.get("init_args") or {}, dict) else None
 
 
 def refuse_other_classes(there: tuple[str, ...], here: tuple[str, ...], verb: str = "test") -> None:

@@ -13,6 +13,8 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
         checkpoint: The checkpoint that the run would resume from.
         trainer: The trainer's settings, for `max_epochs`, `max_steps` and `max_time`.
     """
+    if "fit_loop" not in checkpoint.get("loops", {}):
+        return None  # weights alone, which Lightning refuses to resume from
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     for name, done in (("max_epochs", epochs), ("max_steps", checkpoint["global_step"])):
         if 0 < (trainer[name] or -1) <= done:
@@ -20,7 +22,7 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
                 f"nothing is left to train: the run has done {done} of {trainer[name]} {name.removeprefix('max_')}; "
                 f"to continue, set a larger --trainer.{name}, such as {2 * trainer[name]}."
             )
-    timers = [state for key, state in checkpoint["callbacks"].items() if key.startswith("Timer")]
+    timers = [state for key, state in checkpoint.get("callbacks", {}).items() if key.startswith("Timer")]
     used = [state.get("time_elapsed", {}).get("train", 0.0) for state in timers]
     if trainer["max_time"] and used and used[0] >= (Timer(trainer["max_time"]).time_remaining() or math.inf):
         return (

@@ -6,6 +6,7 @@ from pathlib import Path
 from jsonargparse import Namespace
 
 from segapp.cli.arguments import Arguments
+from segapp.errors import MisuseError
 from segapp.system.regular_files import refuse_linked_folder, refuse_links_out
 from segapp.training.run_folder import (
     FOLDER_OPTIONS,
@@ -29,6 +30,8 @@ def place_fit(settings: Namespace, arguments: Arguments) -> tuple[Path, bool]:
         return run, True
     folder = make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ))
     refuse_links_out(folder)  # that of a job may have been there
+    if found := sorted(folder.glob("hpc_ckpt_*")):  # Lightning would resume from it, unchecked
+        raise MisuseError(f"{found[0]}: a checkpoint that segapp does not write; remove it, or choose another --job.")
     return folder, False
 
 

@@ -158,7 +158,7 @@ class SegmentationCLI(LightningCLI):
         try:
             with self._imports(list_classes(self._collect_config())), NamedInit() as sampled_weights:
                 super().instantiate_classes()
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise explain_refusal(error) from error
         if self.subcommand != "fit":
             return

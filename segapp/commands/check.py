@@ -26,6 +26,7 @@ from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
 from segapp.planning.source import build_planned_source, describe_source, is_undivided
 from segapp.planning.splitting import choose_split
 from segapp.planning.write import write_plan
+from segapp.system.regular_files import refuse_linked_folder
 from segapp.terminal.text import for_terminal
 
 FILES = ("check.html", "check.json", "data.yaml")
@@ -64,6 +65,8 @@ def check(
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
     folder = Path(output)
+    if output == "check":  # what the user names may be a link
+        refuse_linked_folder(folder, Path())
     _require_free(folder, overwrite)
     engine = _open_network(ckpt_path, allow, device) if ckpt_path else None
     if engine and images and not classes:

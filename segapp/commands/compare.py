@@ -17,6 +17,7 @@ from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.sizes import measure_size
 from segapp.loading.source_building import build_source
 from segapp.report.results import Result, find_common_images, is_lower_better, name_damaged
+from segapp.system.regular_files import refuse_linked_folder
 from segapp.system.text_files import read_json
 from segapp.system.yaml_files import read_yaml
 
@@ -53,6 +54,8 @@ def compare(
         allow: Class or package outside segapp that the runs may use, for user-defined networks and data sets.
     """
     folder = Path(output)
+    if output == "comparison":  # what the user names may be a link
+        refuse_linked_folder(folder, Path())
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
         raise MisuseError(f"{folder} is not empty; name another --output, or add --overwrite true.")
     if len(runs) < 2:

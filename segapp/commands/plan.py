@@ -51,6 +51,7 @@ def plan(
     if tune:
         return _tune(tune, Request(images, masks, data, output, budget, classes, overwrite))
     request = Request(images, masks, data, output, budget, classes, overwrite)
+    _require_no_page(request)
     made = _make(request)
     write_plan(request.path, made.decisions, _format_heading(made, request))
     print(f"written: {request.path}, {request.page}\nnext: segapp fit --config {request.path}")
@@ -98,6 +99,8 @@ def _tune(count: int, request: Request) -> int:
     _require_free(request.path, request.overwrite)
     refuse_links_out(folder)
     saved = read_saved_plan(folder, inputs)
+    if saved is None:
+        _require_no_page(request)
     made = _make(request, saved.paces if saved else ())
     config = build_config(made.decisions)
     alternatives = list_alternatives(config)
@@ -141,6 +144,14 @@ def _require_free(path: Path, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise MisuseError(f"{path}: exists already; name another --output, or replace it with --overwrite true.")
     require_writable(path.parent, "name another --output")
+
+
+def _require_no_page(request: Request) -> None:
+    if request.page.exists() and not request.overwrite:
+        raise MisuseError(
+            f"{request.page}: exists already, and the page of this plan has this name; name another --output, or "
+            "replace it with --overwrite true."
+        )
 
 
 def _format_heading(made: Plan, request: Request) -> str:

@@ -12,6 +12,8 @@ from segapp.datasets.problems import Problem
 from segapp.datasets.source import Item, MaskReference, SplitName
 from segapp.errors import SegappError
 
+USUAL_CHANNELS = 4
+"""Channels up to which an image's pixels count as one each."""
 STRIPE_PIXELS = 2**22
 """Pixels of an image that are read at a time."""
 
@@ -65,7 +67,7 @@ def check_item(item: Item, num_classes: int, keep: int = 0) -> CheckedItem:
     found = CheckedItem()
     try:
         found.size = item.image.shape[:2]
-        if prod(found.size) <= keep:
+        if prod(found.size) * max(1.0, item.image.shape[2] / USUAL_CHANNELS) <= keep:
             found.image = item.image.read()
         else:
             _read_through(item)

@@ -23,6 +23,7 @@ from segapp.io.volumes import explain_unlike_channels, explain_unlike_volumes, o
 from segapp.io.write import (
     explain_errors,
     require_writable,
+    shorten_name,
     write_atomically,
     write_folder_atomically,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "scale_array",
     "streams_masks",
     "walk_folders",
+    "shorten_name",
     "write_atomically",
     "write_folder_atomically",
     "write_image",

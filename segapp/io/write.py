@@ -1,6 +1,7 @@
 """Atomic writing: files and folders are written under a temporary name and renamed when complete."""
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -10,6 +11,17 @@ from pathlib import Path
 
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.io.unfinished import open_unfinished
+
+LONGEST_NAME = 150
+"""Bytes of a file's name that leave room for what is added to it: file systems take 255."""
+
+
+def shorten_name(name: str) -> str:
+    """Return the name of a file; a long one is cut, and a digest keeps it different from others."""
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+    return f"{name[: LONGEST_NAME // 4]}~{digest}"
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Find pretrained weights, open them without running code, and load them into an encoder."""
 
 import hashlib
-import json
 import pickle
 import re
 import warnings
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from segapp.errors import MisuseError, SegappError
 from segapp.system.pickle_content import check_attributes
+from segapp.system.text_files import read_json
 from segapp.system.torch_files import check_weights_file
 
 Built = TypeVar("Built")
@@ -162,15 +162,23 @@ def adapt_channels(weight: Tensor, shape: torch.Size) -> Tensor:
 
 def read_statistics(path: Path) -> dict[str, Any] | None:
     """Return mean and std of a `config.json` beside a weight file, as the hub has them; None where there is none."""
-    try:
-        settings = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    beside = path.parent / "config.json"
+    if not beside.is_file():
         return None
+    settings = read_json(beside)
     if isinstance(settings, dict) and isinstance(settings.get("pretrained_cfg"), dict):  # timm's
         settings = settings["pretrained_cfg"]
-    if not (isinstance(settings, dict) and {"mean", "std"} <= settings.keys()):
+    if not {"mean", "std"} <= settings.keys():
         return None
+    lists = [settings["mean"], settings["std"], settings.get("input_range", [0, 1])]
+    if not all(_is_list_of_numbers(one) for one in lists) or min(settings["std"]) <= 0 or lists[2][-1] <= 0:
+        raise MisuseError(f"{beside}: its mean, std and input_range must be lists of numbers; correct or remove it.")
     return settings
+
+
+def _is_list_of_numbers(value: Any) -> bool:
+    """Return whether this is a list of finite numbers, one for each channel or limit."""
+    return isinstance(value, list) and bool(value) and all(type(x) in (int, float) and abs(x) < 1e6 for x in value)
 
 
 def _flatten(name: str) -> str:

@@ -11,8 +11,13 @@ import numpy as np
 from segapp.io import read_raw
 from segapp.system.limits import count_usable_cores
 
+STRIPE_PIXELS = 2**22
+"""Pixels of a mask that are counted at a time."""
 MAX_VALUES = 64
 """More different values than this in indices, or colours, are not classes but numbered objects or smoothed edges."""
+
+AT_ONCE = 16
+"""Masks that are read ahead."""
 
 Colour = tuple[int, int, int]
 
@@ -49,8 +54,13 @@ class MaskValues:
             self._add_values(bands[..., 0], name)
 
     def _add_colours(self, bands: np.ndarray) -> None:
-        packed = bands.astype(np.int64) @ np.array([65536, 256, 1])
-        found, counts = np.unique(packed, return_counts=True)
+        counted: Counter[int] = Counter()
+        rows = max(1, STRIPE_PIXELS // bands.shape[1])
+        for top in range(0, len(bands), rows):  # a mask may be as large as an image
+            stripe = bands[top : top + rows].astype(np.int32)
+            codes, pixels = np.unique(stripe[..., 0] << 16 | stripe[..., 1] << 8 | stripe[..., 2], return_counts=True)
+            counted.update(dict(zip(codes.tolist(), pixels.tolist(), strict=True)))
+        found, counts = (np.array(column, np.int64) for column in zip(*sorted(counted.items()), strict=True))
         self.most_in_one = max(self.most_in_one, len(found))
         for code, count in list(zip(found.tolist(), counts.tolist(), strict=True))[: 4 * MAX_VALUES]:
             self.colours[code >> 16, code >> 8 & 255, code & 255] += count
@@ -74,8 +84,8 @@ def read_mask_values(files: Sequence[Path]) -> MaskValues:
     """Count the stored values of mask files, in threads; an error of reading names the file."""
     values = MaskValues()
     with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
-        for start in range(0, len(files), 256):  # a bounded number of masks in memory
-            part = files[start : start + 256]
+        for start in range(0, len(files), AT_ONCE):  # a bounded number of masks in memory
+            part = files[start : start + AT_ONCE]
             for file, stored in zip(part, pool.map(read_raw, part), strict=True):
                 values.add(stored, str(file))
     return values

@@ -41,11 +41,14 @@ class NameTable:
 
 
 def find_names(folders: Sequence[Path]) -> NameTable | None:
-    """Return the first table of class names in one of the folders, or None."""
+    """Return the first table of class names in one of the folders, or None.
+
+    No link is followed: lines of a file that lies elsewhere would become names of classes.
+    """
     for folder in dict.fromkeys(folders):
         for name in FILES:
             path = folder / name
-            if path.is_file() and (table := _read_table(path)) is not None:
+            if path.is_file() and not path.is_symlink() and (table := _read_table(path)) is not None:
                 return table
     return None
 

@@ -10,6 +10,7 @@ import yaml
 from segapp.io import write_atomically
 from segapp.planning.decisions import Decision, build_config, list_reasons
 from segapp.system.yaml_files import ExactDumper
+from segapp.terminal.text import for_terminal
 
 WIDTH = 110
 """Longest line of a comment."""
@@ -60,6 +61,6 @@ def _format_setting(name: str, value: Any, path: str, reasons: Mapping[str, str]
 
 
 def _format_comment(reason: str, indent: str) -> list[str]:
-    """Wrap a reason; control characters cannot end the comment."""
-    words = " ".join(reason.split())
+    """Wrap a reason; control characters are written as escapes, for the names of files in it may hold any."""
+    words = for_terminal(" ".join(reason.split()))
     return textwrap.wrap(words, WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")

@@ -90,7 +90,7 @@ class FlowTable:
     def select(self, kept: Sequence[bool]) -> "FlowTable":
         """Select the submodules that are marked, one mark for each."""
         modules = [module for module, keep in zip(self.modules, kept, strict=True) if keep]
-        return FlowTable(self.steps, modules, {name: grid[np.array(kept)] for name, grid in self.values.items()})
+        return FlowTable(self.steps, modules, {name: grid[np.array(kept, bool)] for name, grid in self.values.items()})
 
 
 def read_flow(path: Path) -> FlowTable:

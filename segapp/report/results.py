@@ -24,7 +24,7 @@ def name_damaged(path: Path) -> Iterator[None]:
     """Turn what reading altered content raises into a SegappError that names the file."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         found = f"{type(error).__name__}: {error}"[:120]
         raise SegappError(f"{path}: damaged, or altered by hand ({found}); write it again.") from error
 
@@ -67,7 +67,8 @@ class Result:
         found = read_json(path)
         with name_damaged(path):
             for value in (found["loss"], *found["scores"].values()):
-                float(value or 0)
+                if not isinstance(value, int | float | None):
+                    raise TypeError(f"{value!r:.40} is no score")
         return dict(found)
 
     @cached_property

@@ -52,13 +52,25 @@ def refuse_links_out(folder: Path) -> None:
     """
     refuse_linked_folder(folder, folder.parent)
     root = folder.resolve()
-    for place, folders, files in os.walk(folder):
-        for path in (Path(place, name) for name in (*folders, *files)):
-            if path.is_symlink() and not _is_inside(path, root):
-                raise MisuseError(f"{path}: a link to {path.readlink()}, out of {folder}; replace it by the file.")
+    waiting = [folder] if folder.is_dir() else []
+    while waiting:  # `os.walk` calls itself for every folder in another
+        for path in _list_folder(waiting.pop()):
+            if path.is_symlink():
+                if not _is_inside(path, root):
+                    raise MisuseError(f"{path}: a link to {path.readlink()}, out of {folder}; replace it by the file.")
+                continue
             kind = describe_irregular(path)
-            if kind not in (None, IRREGULAR[stat.S_IFDIR]) and not path.is_symlink():
+            if kind == IRREGULAR[stat.S_IFDIR]:
+                waiting.append(path)
+            elif kind is not None:
                 raise MisuseError(f"{path}: {kind}, which is neither read nor written; remove it.")
+
+
+def _list_folder(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise MisuseError(f"{str(folder)[:200]}: cannot be read ({error.strerror}); remove it.") from error
 
 
 def refuse_linked_folder(folder: Path, root: Path) -> None:

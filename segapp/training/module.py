@@ -18,6 +18,7 @@ from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
 from segapp.checkpoints.optimizer_state import require_fitting_state
 from segapp.checkpoints.record import make_record
 from segapp.checkpoints.roles import LOSS
+from segapp.checkpoints.training_state import require_training_state
 from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
 from segapp.inference.runtime import Runtime, TorchRuntime
@@ -163,6 +164,7 @@ class SegmentationModule(ScoringModule):
             self.train_loss.restore(sums)
         averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
         if self.trainer.state.fn == "fit":
+            require_training_state(Path(str(self.trainer.ckpt_path)), checkpoint)  # callbacks remove what it names
             self._restored = checkpoint
         if self.trainer.state.fn == "fit" and not averages:
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])

@@ -123,8 +123,9 @@ def _is_new(folder: Path) -> bool:
 
 
 def _require_plain_name(what: str, name: str) -> str:
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts or any(ord(letter) < 32 for letter in name):
-        raise MisuseError(f"{what}={name!r} must be a plain name, because it becomes a folder of the runs.")
+    is_elsewhere = Path(name).is_absolute() or ".." in Path(name).parts
+    if not name or is_elsewhere or "$" in name or any(ord(letter) < 32 for letter in name):  # TensorBoard expands $NAME
+        raise MisuseError(f"{what}={name!r} must be a plain name without $, because it becomes a folder of the runs.")
     return name
 
 

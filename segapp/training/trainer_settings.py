@@ -113,7 +113,7 @@ def make_trainer_settings(
         "callbacks": [*(settings["callbacks"] or []), *shown, *watchers],
         "logger": _make_loggers(settings["logger"], folder) if fit else False,
         "enable_checkpointing": fit,
-        "plugins": _add_checkpoint_plugin(_to_list(settings["plugins"]), folder),
+        "plugins": _add_checkpoint_plugin(_to_list(settings["plugins"]), [folder, *_list_folders(settings)]),
         "enable_model_summary": bool(settings["enable_model_summary"]),
         "default_root_dir": str(folder),
     }
@@ -156,9 +156,17 @@ def _make_loggers(given: Any, folder: Path) -> list[Any] | bool:
     return [*loggers, TensorBoardLogger(str(folder), name="", version="tensorboard")]
 
 
-def _add_checkpoint_plugin(plugins: list[Any], folder: Path) -> list[Any]:
+def _list_folders(settings: dict[str, Any]) -> list[str | Path]:
+    """Return the folders that callbacks and loggers were given, where Lightning keeps checkpoints too."""
+    given = [getattr(callback, "dirpath", None) for callback in settings["callbacks"] or []]
+    given += [getattr(logger, "save_dir", None) for logger in _to_list(settings["logger"] or None)]
+    return [folder for folder in given if isinstance(folder, str | Path)]
+
+
+def _add_checkpoint_plugin(plugins: list[Any], folders: list[str | Path]) -> list[Any]:
     """Add segapp's checkpoint plugin, unless the user has one."""
-    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, WholeFiles(folder)]
+    has_one = any(isinstance(plugin, CheckpointIO) for plugin in plugins)
+    return plugins if has_one else [*plugins, WholeFiles(*folders)]
 
 
 def _to_list(value: Any) -> list[Any]:

@@ -132,7 +132,7 @@ def test_a_state_without_a_score_starts_afresh(tmp_path) -> None:
         assert best.best_k_models == {} and best.best_model_score is None
 
 
-def test_only_files_of_the_run_are_removed_and_those_written_elsewhere(tmp_path) -> None:
+def test_only_files_of_the_run_are_written_and_removed(tmp_path) -> None:
     run, home = tmp_path / "run", tmp_path / "home"
     for folder in (run, home):
         folder.mkdir()
@@ -143,7 +143,12 @@ def test_only_files_of_the_run_are_removed_and_those_written_elsewhere(tmp_path)
         with pytest.raises(FatalError, match="outside the run"):
             files.remove_checkpoint(path)
     files.remove_checkpoint(run / "a.ckpt")
-    files.save_checkpoint({}, home / "a.ckpt")  # of a callback with a folder of its own
+    for path in (home / "a.ckpt", run / ".." / "home" / "b.ckpt"):
+        with pytest.raises(FatalError, match="outside the run"):
+            files.save_checkpoint({}, path)
+    assert [path.name for path in home.iterdir()] == ["a.ckpt"] and not (home / "a.ckpt").stat().st_size
+    files = WholeFiles(run, home)  # a callback has a folder of its own
+    files.save_checkpoint({}, home / "a.ckpt")
     files.remove_checkpoint(home / "a.ckpt")
     assert not list(home.iterdir())
 

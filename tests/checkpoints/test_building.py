@@ -48,6 +48,8 @@ def test_files_that_training_began_from_are_not_read_again():
     }
     settings = make_offline({"class_path": "segapp.models.UNet", "init_args": {"encoder": encoder}}, [])
     assert settings["init_args"]["encoder"]["init_args"]["options"] == {"out": 1}
+    # Also where the user's own config names the class, as what `segapp plan` writes does.
+    assert make_offline(encoder, ["segapp.models.smp.SmpEncoder"])["init_args"]["options"] == {"out": 1}
     mine = {"class_path": THRESHOLD, "init_args": {"cache_dir": "http://mine"}}
     assert make_offline(mine, ALLOWED)["init_args"]["cache_dir"] == "http://mine"
 

@@ -69,9 +69,14 @@ def test_imports_are_limited_for_a_while_only():
         "{epoch:>4000000000}",
         "{epoch.__class__}",
         ".$EMPTY./.$EMPTY./elsewhere",
+        "{step:c}{step:c}/home/model",  # at step 46 two dots
+        "{epoch!r}",
+        "{epoch:{step}}",
+        "{epoch",
     ],
 )
 def test_text_that_a_library_makes_another_text_of_is_no_name_of_a_file(name: str) -> None:
     assert _is_computed(name, LOGGER)
-    assert not _is_computed("{epoch}-{val/loss:.2f}", LOGGER)
+    for plain in ("{epoch}-{val/loss:.2f}", "{step:06d}", "best", "{}"):
+        assert not _is_computed(plain, LOGGER)
     assert not _is_computed("cells_{name}.png", SOURCE) and not _is_computed("price in $", SOURCE)

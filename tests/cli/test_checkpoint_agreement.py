@@ -36,3 +36,11 @@ def test_the_split_of_a_checkpoint_holds_unless_the_user_asks_for_another():
     assert data.done == [RECORD["splits"], "own", "own"]
     with pytest.raises(MisuseError, match="--new_split"):
         restore_splits(data, make_source(1), RECORD, new=False)
+
+
+@pytest.mark.parametrize("config", [{}, {"data": 5}, {"data": {"source": 5}}, 5], ids=str)
+def test_a_split_is_restored_where_the_source_is_not_known(config):
+    """A Trainer in Python may not know all settings, and a file from elsewhere may hold anything."""
+    data = make_data()
+    restore_splits(data, make_source(1), RECORD | {"config": config}, new=False)
+    assert data.done == [RECORD["splits"]]

@@ -88,3 +88,17 @@ def test_results_are_not_written_through_a_link(checkpoint, tmp_path):
     Path("runs/new").symlink_to("../home")
     with pytest.raises(MisuseError, match="runs/new: a link"):
         place_results(make_settings(), Arguments("test", []))
+
+
+def test_a_checkpoint_that_lightning_would_take_up_unchecked_is_refused():
+    Path("runs/new/one").mkdir(parents=True)
+    Path("runs/new/one/hpc_ckpt_1.ckpt").touch()
+    with pytest.raises(MisuseError, match="hpc_ckpt_1"):
+        place_fit(make_settings(job="one"), Arguments("fit", []))
+
+
+def test_a_name_that_a_logger_would_expand_is_refused():
+    settings = make_settings()
+    settings.name = "$HOME"
+    with pytest.raises(MisuseError, match=r"without \$"):
+        place_fit(settings, Arguments("fit", []))

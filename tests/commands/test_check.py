@@ -1,6 +1,7 @@
 """`segapp check` on folders: its files, the section it proposes, and what it refuses."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -69,3 +70,17 @@ def test_masks_that_a_network_contradicts_are_ranked(folder, tmp_path, capsys): 
     assert main(["check", *FOLDERS, *network, "--classes", "a,b", "--output", "other"]) == 2
     assert "ground, block" in capsys.readouterr().err
     assert not list(Path("other").glob("*"))
+
+
+def test_a_folder_of_the_default_name_that_is_a_link_is_not_written_to(folder, tmp_path, capsys):  # noqa: F811
+    (tmp_path.parent / "home").mkdir(exist_ok=True)
+    Path("check").symlink_to(tmp_path.parent / "home")
+    assert main(["check", *FOLDERS]) == 2
+    assert "check: a link" in capsys.readouterr().err and not list((tmp_path.parent / "home").iterdir())
+
+
+def test_a_name_that_is_no_utf8_is_reported(folder):  # noqa: F811
+    Path("data/images").joinpath(os.fsdecode(b"a\xff.png")).write_bytes(b"")
+    assert main(["check", "--data", "mine.yaml"]) == 1
+    problems = json.loads(Path("check/check.json").read_text())["problems"]
+    assert any("\udcff" in (one["path"] or "") for one in problems)

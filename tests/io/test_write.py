@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.io import write_atomically, write_mask
+from segapp.io import shorten_name, write_atomically, write_mask
 
 PALETTE = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
 
@@ -49,3 +49,9 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
     with pytest.raises(SegappError, match=r"a\.json: .*folder"), write_atomically(tmp_path / "a.json") as temporary:
         temporary.write_text("x")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_long_name_is_cut_and_stays_different_from_others():
+    assert shorten_name("a" * 150) == "a" * 150
+    names = {shorten_name("ä" * 200 + end) for end in "xyz"}
+    assert len(names) == 3 and all(len(name.encode()) < 150 for name in names)

@@ -15,7 +15,14 @@ from segapp.checkpoints.checkpoint import load_checkpoint
 from segapp.cli import main
 from segapp.errors import MisuseError
 from segapp.models import Normalise, UNet, pretrained
-from segapp.models.pretrained import adapt_channels, find_package, load_encoder, open_weights, rename_weights
+from segapp.models.pretrained import (
+    adapt_channels,
+    find_package,
+    load_encoder,
+    open_weights,
+    read_statistics,
+    rename_weights,
+)
 from segapp.models.smp import SmpEncoder, SmpNet
 from segapp.models.smp_weights import list_network_shapes
 from tests.inference.checkpoints import record
@@ -233,3 +240,23 @@ def test_the_net_trains_on_from_the_package(lite0):
     net = UNet(3, 2, partial(SmpEncoder, name=LITE0, pretrained="package"), decoder_widths=[4] * 5)
     net(torch.rand(2, 3, 64, 64)).square().mean().backward()
     assert net.encoder.model.model.conv_stem.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"mean": [], "std": []}',
+        '{"mean": [1], "std": [0]}',
+        '{"mean": ["a"], "std": [1]}',
+        '{"mean": [1], "std": [1], "input_range": [0, 0]}',
+        '{"mean": [1e999], "std": [1]}',
+        "3",
+        "{",
+    ],
+    ids=range(8),
+)
+def test_statistics_that_are_none_are_named(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(MisuseError, match=r"config\.json"):
+        read_statistics(tmp_path / "weights.safetensors")

@@ -3,6 +3,7 @@
 import numpy as np
 import tifffile
 
+from segapp.planning import mask_values
 from segapp.planning.mask_values import read_mask_values
 from tests.planning.stored_masks import mask_of
 
@@ -18,3 +19,11 @@ def test_an_alpha_and_equal_bands_are_one_value():
     grey = np.full((2, 2, 4), 255, np.uint8)
     grey[0, 0, :3] = 7
     assert dict(mask_of(grey).values) == {7: 1, 255: 3}
+
+
+def test_colours_are_counted_in_stripes(monkeypatch):
+    monkeypatch.setattr(mask_values, "STRIPE_PIXELS", 8)
+    mask = np.zeros((7, 4, 3), np.uint8)
+    mask[2:, :, 0], mask[5:, 1:, 2] = 255, 9
+    found = mask_of(mask)
+    assert dict(found.colours) == {(0, 0, 0): 8, (255, 0, 0): 14, (255, 0, 9): 6} and found.most_in_one == 3

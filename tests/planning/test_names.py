@@ -50,3 +50,11 @@ def test_the_first_table_counts_and_one_of_megabytes_does_not(tmp_path):
 def test_json_that_is_nested_without_end_names_nothing(tmp_path):
     (tmp_path / "dataset.json").write_text("[" * 200_000)
     assert find_names([tmp_path]) is None
+
+
+def test_a_link_is_no_table(tmp_path):
+    """Lines of a file that lies elsewhere would become names of classes."""
+    (tmp_path / "credentials").write_text("secret one\nsecret two\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/classes.txt").symlink_to("../credentials")
+    assert find_names([tmp_path / "data"]) is None

@@ -33,3 +33,9 @@ def test_a_plan_that_cannot_be_written_leaves_the_former_one(tmp_path):
 def test_names_that_look_like_numbers_stay_names():
     decision = Decision("data.source.init_args.classes", ["1e3", "2.5", "yes", "0x10", "1_000"], "")
     assert parse_yaml(format_plan([decision], ""), "it") == build_config([decision])
+
+
+def test_escape_sequences_of_names_do_not_reach_the_file():
+    text = format_plan([Decision("name", "mine", "rare: \x1b]0;title\x07 and \u2028")], "heading \x1b[2J")
+    assert text.isascii() and "\x1b" not in text and "\x07" not in text
+    assert parse_yaml(text, "it") == {"name": "mine"}

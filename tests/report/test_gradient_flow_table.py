@@ -84,3 +84,10 @@ def test_a_table_of_fields_that_are_mostly_missing_is_refused(tmp_path):
     append_rows(tmp_path / "gradient_flow.csv", [[1, n, n, f"m{n}", *[0.5] * 8] for n in range(40)])
     with pytest.raises(SegappError, match="missing"):
         read_flow(tmp_path / "gradient_flow.csv")
+
+
+def test_no_module_may_have_weights(tmp_path):
+    path = tmp_path / "gradient_flow.csv"
+    start_table(path, 0)
+    append_rows(path, [[0, 1, 0, "relu", math.inf, None, None, None, 0.25, 0.5, 1.0, 0]])
+    assert read_flow(path).select_weighted().modules == []

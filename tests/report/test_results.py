@@ -80,6 +80,7 @@ def test_a_mean_leaves_out_what_is_no_number():
 
 DAMAGED = {
     "metrics.json": ('{"scores": {"dice/image": "much"}, "loss": 1}', "metrics"),
+    "metrics.json with a number as text": ('{"scores": {"a/b": "7"}, "loss": 1}', "metrics"),
     "metrics.json without a loss": ('{"scores": {}}', "metrics"),
     "per_image.csv": ("name,dice\na,much\n", "images"),
     "per_image.csv without names": ("image,dice\na,0.5\n", "images"),

@@ -64,3 +64,16 @@ def test_a_folder_that_is_a_link_is_refused_unless_the_user_chose_it(tmp_path):
             refuse_linked_folder(runs / folder, runs)
     with pytest.raises(MisuseError, match="a link to"):
         refuse_links_out(runs / "study")
+
+
+def test_folders_in_one_another_are_walked_however_deep(tmp_path):
+    deep = tmp_path
+    for _ in range(1200):
+        deep /= "x"
+        deep.mkdir()
+    try:
+        refuse_links_out(tmp_path)
+    finally:  # what pytest removes folders with calls itself
+        while deep != tmp_path:
+            deep.rmdir()
+            deep = deep.parent

@@ -20,11 +20,21 @@ from tests.training.per_pixel import SPEC, PerPixel
 def test_without_the_average_a_run_goes_on_from_the_raw_weights(verb: str, callbacks: Any, expected: str) -> None:
     """The optimiser's state is theirs."""
     module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
-    trainer = SimpleNamespace(callbacks=callbacks, state=SimpleNamespace(fn=verb))
+    trainer = SimpleNamespace(callbacks=callbacks, state=SimpleNamespace(fn=verb), ckpt_path="a.ckpt")
     module._trainer = cast(Any, trainer)
     checkpoint = {"state_dict": "average", "current_model_state": "raw"}
     module.on_load_checkpoint(checkpoint)
     assert checkpoint["state_dict"] == expected
+
+
+def test_a_resumed_fit_in_python_removes_nothing_that_a_checkpoint_names() -> None:
+    """Lightning removes whatever an address leads to, complete folders too."""
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    trainer = SimpleNamespace(callbacks=[], state=SimpleNamespace(fn="fit"), ckpt_path="stranger.ckpt")
+    module._trainer = cast(Any, trainer)
+    checkpoint = {"state_dict": {}, "callbacks": {"ModelCheckpoint": {"best_model_path": "local:///home"}}}
+    with pytest.raises(MisuseError, match=r"stranger\.ckpt: a damaged checkpoint"):
+        module.on_load_checkpoint(checkpoint)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def _find_names(folder: Path) -> dict[str, str]:
     """Return the class names by number; empty where no file beside the labels or above says them."""
     for place in (folder, *folder.absolute().parents)[:FOLDERS_UP]:
         for name in ("data.yaml", "data.yml", "dataset.yaml"):
-            if (place / name).is_file():
+            if (place / name).is_file() and not (place / name).is_symlink():
                 return _read_names(place / name)
     return {}
 

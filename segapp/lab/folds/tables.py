@@ -10,7 +10,7 @@ from segapp.io import read_table
 from segapp.lab.study.effects import TableRow
 from segapp.metrics import Overlap
 from segapp.natural_order import make_natural_key
-from segapp.report.results import Result, list_scores, name_score
+from segapp.report.results import Result, list_scores, name_damaged, name_score
 from segapp.report.statistics import estimate_mean
 
 
@@ -63,10 +63,19 @@ def make_fold_rows(results: Sequence[Result]) -> list[TableRow]:
 
 def _read_counts(results: Sequence[Result], classes: Sequence[str]) -> torch.Tensor:
     """Read the counts (I, 3, K) of every image from the tables of the folds' evaluations."""
-    counts = [
-        [[int(row[f"{column}/{label}"]) for label in classes] for column in Overlap.columns]
-        for result in results
-        if result.evaluation is not None
-        for row in read_table(result.evaluation / "per_image.csv")
-    ]
+    counts: list[list[list[int]]] = []
+    for path in (one.evaluation / "per_image.csv" for one in results if one.evaluation is not None):
+        rows = read_table(path)
+        with name_damaged(path):
+            counts += [
+                [[_read_count(row[f"{c}/{label}"]) for label in classes] for c in Overlap.columns] for row in rows
+            ]
     return torch.tensor(counts, dtype=torch.int64).reshape(-1, len(Overlap.columns), len(classes))
+
+
+def _read_count(text: str) -> int:
+    """Read a number of pixels; raise ValueError for one that no image has."""
+    count = int(text)
+    if not 0 <= count < 2**48:
+        raise ValueError(f"{count} pixels")
+    return count

@@ -162,7 +162,8 @@ def _draw_profiles(part: Any, flows: Mapping[str, Sequence[FlowTable]]) -> None:
                 values = compute_median(flow.values[name])
                 x = np.arange(len(values)) / (max(len(values) - 1, 1) if len(depths) > 1 else 1)
                 named = {} if index else {"label": for_plot(label)}
-                axes.plot(x, np.where(values > 0, values, np.nan), dash, color=colour, linewidth=1.6, **named)
+                drawn = np.where((values > 0) & np.isfinite(values), values, np.nan)
+                axes.plot(x, drawn, dash, color=colour, linewidth=1.6, **named)
         axes.set(title=MAPS[name][0], yscale="log")
         axes.set_xlabel("fraction of the depth: 0 sees the image" if len(depths) > 1 else "layer, from the image on")
         axes.grid(alpha=0.2, color=INK)

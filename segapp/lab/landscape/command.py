@@ -24,7 +24,7 @@ from segapp.lab.landscape.points import compute_losses
 from segapp.lab.landscape.sharpness import measure_sharpness
 from segapp.lab.landscape.surface_points import LINE, SurfacePoints
 from segapp.lab.landscape.trajectory import make_axis
-from segapp.system.regular_files import refuse_links_out
+from segapp.system.regular_files import refuse_linked_folder, refuse_links_out
 from segapp.system.text_files import read_json
 from segapp.terminal.progress import Progress
 
@@ -119,6 +119,7 @@ def _choose_folder(checkpoint: Path, output: str | None) -> Path:
         return Path(output)
     inside = checkpoint.resolve().parent
     if inside.name != "checkpoints":
+        refuse_linked_folder(Path("landscape"), Path())
         return Path("landscape")
     refuse_links_out(inside.parent)
     return inside.parent / "landscape"

@@ -14,7 +14,7 @@ from segapp.errors import MisuseError
 from segapp.inference.engine import Engine
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision
-from segapp.io import write_atomically, write_image, write_mask
+from segapp.io import shorten_name, write_atomically, write_image, write_mask
 from segapp.loading.source_building import build_source
 from segapp.palette import choose_error_colour
 from segapp.spec import Spec
@@ -51,7 +51,7 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
 
 def make_slug(name: str) -> str:
     """Make one file name from an image's name."""
-    return re.sub(r"[^\w.=+-]+", "_", name)
+    return shorten_name(re.sub(r"[^\w.=+-]+", "_", name))
 
 
 def _write_example(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:

@@ -90,6 +90,8 @@ def _check_state(state: dict[str, Any]) -> None:
     if state["status"] not in ("new", "running", "failed", "finished"):
         raise ValueError(f"status {state['status']!r}")
     float(state["seconds"])
+    if not isinstance(state.get("message", ""), str):
+        raise ValueError(f"message {state['message']!r:.40}")
     for key in ("run", "evaluation") if state["status"] == "finished" else ():
         if state[key] in ("", ".", "..") or Path(state[key]).name != state[key]:
             raise ValueError(f"{key} {state[key]!r}")

@@ -69,3 +69,18 @@ def test_a_fold_has_its_own_scores(results):
         "seconds": 3.0,
         "dice/dataset": 0.5,
     }
+
+
+@pytest.mark.parametrize("count", ["1" * 30, "-1", "x"])
+def test_counts_that_are_none_are_named(results, count):
+    path = results[0].evaluation / "per_image.csv"
+    path.write_text(path.read_text().replace(",50,1,2,", f",{count},1,2,"))
+    with pytest.raises(SegappError, match=r"per_image\.csv: damaged"):
+        make_score_rows(results, make_image_rows(results), CLASSES, 0)
+
+
+def test_a_table_without_counts_is_named(results):
+    path = results[0].evaluation / "per_image.csv"
+    path.write_text("name,dice\na10,0.5\na2,0.5\n")
+    with pytest.raises(SegappError, match=r"per_image\.csv: damaged"):
+        make_score_rows(results, make_image_rows(results), CLASSES, 0)

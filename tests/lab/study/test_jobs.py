@@ -111,6 +111,7 @@ def test_nothing_is_drawn_to_plan():
         '{"status": "finished", "seconds": 1, "run": "../../../elsewhere", "evaluation": "test-1"}',
         '{"status": "finished", "seconds": 1, "run": "a", "evaluation": 3}',
         '{"status": "finished", "seconds": 1}',
+        '{"status": "failed", "seconds": 1, "message": ["a"]}',
     ],
 )
 def test_a_state_that_no_job_writes_is_one_message(text, jobs):
