@@ -203,7 +203,11 @@ def _find_images(root: Path, images: str, masks: str) -> list[FoundImage]:
 
 
 def _list_some_files(folder: Path, limit: int = 2000) -> Sequence[Path]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+    try:
+        found = sorted(folder.rglob("*"))
+    except RecursionError as error:
+        raise MisuseError(f"{folder}: its folders lie too deep in one another; name that of the files.") from error
+    files = (path for path in found if path.is_file() and not path.name.startswith("."))
     return [path for _, path in zip(range(limit), files, strict=False)]
 
 

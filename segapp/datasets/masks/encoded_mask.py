@@ -10,6 +10,9 @@ from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.errors import MisuseError
 from segapp.io import has_windows, read_header, read_mask_window, read_shape
 
+STRIPE_PIXELS = 2**24
+"""Pixels that are decoded at once, where each has its class by itself: comparing colours takes 26 bytes of each."""
+
 FULL_CHECK_PIXELS = 2**22
 """Pixels (2048 x 2048) up to which a complete mask is checked when first read, also in formats with windows."""
 
@@ -37,7 +40,8 @@ class EncodedMask:
 
     def read(self) -> np.ndarray:
         """Return (H, W) uint8."""
-        indices = self._decode(0, 0, *self.shape)
+        height, width = self.shape
+        indices = self._decode_in_stripes(0, 0, height, width)
         self.encoding.check_meaning(self.files, indices, self.labels)
         self._was_checked = True
         return indices
@@ -48,7 +52,7 @@ class EncodedMask:
             return self.read()[y : y + h, x : x + w]
         if not self._was_checked and self._is_checked_in_full():
             self.read()  # a wrong value is found at the first read, wherever that crop lies
-        indices = self._decode(y, x, h, w)
+        indices = self._decode_in_stripes(y, x, h, w)
         if not self._was_checked and self.encoding.is_doubtful(indices, self.labels):
             self.read()
         return indices
@@ -57,6 +61,16 @@ class EncodedMask:
         """Return whether reading a window decodes the complete mask anyway, or the complete mask is small."""
         height, width = self.shape
         return height * width <= FULL_CHECK_PIXELS or not has_windows(self.files[0].file)
+
+    def _decode_in_stripes(self, y: int, x: int, h: int, w: int) -> np.ndarray:
+        rows = max(1, STRIPE_PIXELS // w)
+        if not self.encoding.local or h <= rows:
+            return self._decode(y, x, h, w)
+        indices = np.empty((h, w), np.uint8)
+        for top in range(0, h, rows):
+            count = min(rows, h - top)
+            indices[top : top + count] = self._decode(y + top, x, count, w)
+        return indices
 
     def _decode(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         for file in self.files[1:]:

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from segapp.datasets import Indices
+from segapp.datasets.masks import encoded_mask
 from segapp.errors import MisuseError, SegappError
 from tests.datasets.look_alikes import save
 from tests.datasets.masks.coloured import TRUTH, read
@@ -65,3 +66,12 @@ def test_pages_are_no_mask(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "m.tif", np.stack([TRUTH] * 3), photometric="minisblack")
     with pytest.raises(SegappError, match=r"m\.tif: .*3 pages"):
         read(Indices(), tmp_path / "m.tif")
+
+
+def test_a_large_mask_is_decoded_in_stripes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = np.random.default_rng(0).integers(0, 2, (41, 30), np.uint8)
+    save(tmp_path / "m.png", stored)
+    monkeypatch.setattr(encoded_mask, "STRIPE_PIXELS", 200)
+    seen = mask(Indices(), tmp_path / "m.png")
+    assert (seen.read() == stored).all()
+    assert (seen.read_window(3, 4, 30, 20) == stored[3:33, 4:24]).all()
