@@ -80,7 +80,8 @@ class Prediction:
             with open_probability_file(path, self.probabilities.shape) as file:
                 file.add(0, 0, self.probabilities)
         else:
-            write_mask(path, self.mask, palette, self._meta)
+            spec = self._engine.spec
+            write_mask(path, self.mask, palette, self._meta, spec.classes, spec.background)
 
     def save_overlay(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the overlay as an image file.

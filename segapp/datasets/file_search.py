@@ -23,7 +23,7 @@ from segapp.datasets.file_patterns import (
 from segapp.datasets.masks.encoding import Encoding, FoundImage, MaskFile, PixelEncoding
 from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.errors import MisuseError
-from segapp.io import find_suffix, list_suffixes, remove_suffix, walk_folders
+from segapp.io import find_suffix, list_images, list_suffixes, name_image, remove_suffix, walk_folders
 
 
 def find_images(root: Path, pattern: str) -> list[FoundImage]:
@@ -39,16 +39,23 @@ def find_images(root: Path, pattern: str) -> list[FoundImage]:
     files = extend_to_files(pattern)[0] if named else pattern
     expression = compile_pattern(files)
     found = []
+    files_by_folder: dict[Path, dict[str, dict[str, str | None]]] = {}
     for match in _find_matches(root, to_glob(files)):
         relative = expression.fullmatch(match.relative_to(root).as_posix())
         if named and (relative is None or match.is_dir()):
             continue
         values = relative.groupdict() if relative else {}
-        folder = match if match.is_dir() else fixed
-        paths = _walk_files(match) if match.is_dir() else [match]
-        for path in filter(_is_image, paths):
-            mask_name = _get_mask_name(values) if named else _make_name(path, folder)
-            found.append(FoundImage(path, _make_name(path, fixed), mask_name, values.get("split")))
+        if not match.is_dir():
+            files_by_folder.setdefault(match.parent, {})[match.name] = values
+            continue
+        for folder, names in walk_folders(match):
+            for image in list_images(folder, names):
+                mask_name = name_image(image, match)
+                found.append(FoundImage(image.path, name_image(image, fixed), mask_name, values.get("split")))
+    for folder, matched in files_by_folder.items():
+        for image in list_images(folder, matched):
+            values, name = matched[image.path.name], name_image(image, fixed)
+            found.append(FoundImage(image.path, name, _get_mask_name(values) if named else name, values.get("split")))
     if not found:
         raise MisuseError(
             f"{fixed}: no images ({_format_suffixes()}) match {pattern!r}; there is: {_list_folder(fixed)}."
@@ -85,7 +92,7 @@ class MaskPattern:
     def find_files(self, image: FoundImage) -> list[MaskFile]:
         """Return the mask files in order of the classes, then of the names; none where there are none."""
         return [
-            MaskFile(path, class_name, image.part)
+            MaskFile(path, class_name, image.part, image.path)
             for class_name, filled in self._fill_patterns(_get_placeholder_values(image), glob.escape)
             for path in self._find_matching(filled)
             if path != image.path
@@ -176,18 +183,9 @@ def _find_matches(root: Path, pattern: str) -> Iterable[Path]:
     return [root] if pattern in ("", ".") else root.glob(pattern)
 
 
-def _walk_files(folder: Path) -> Iterator[Path]:
-    for directory, names in walk_folders(folder):
-        yield from (directory / name for name in names)
-
-
 def _require_file(path: Path) -> None:
     if not path.is_file():
         raise MisuseError(f"{path}: there is no such file; {path.parent} holds: {_list_folder(path.parent)}.")
-
-
-def _is_image(path: Path) -> bool:
-    return PixelEncoding.reads(path)
 
 
 def _is_match(name: str, pattern: str) -> bool:
@@ -196,7 +194,3 @@ def _is_match(name: str, pattern: str) -> bool:
         stem = remove_suffix(path).name if find_suffix(path) else path.stem
         return fnmatchcase(stem, pattern.removesuffix(".*"))
     return fnmatchcase(name, pattern)
-
-
-def _make_name(path: Path, folder: Path) -> str:
-    return remove_suffix(path.relative_to(folder)).as_posix()

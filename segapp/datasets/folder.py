@@ -27,7 +27,7 @@ from segapp.spec import Intensity, SliceAxis, check_neighbours
 
 
 class Folder(Source):
-    """Images and masks under `root`, as PNG, JPEG, TIFF, BMP, GIF, WebP, JPEG 2000, NIfTI, NRRD, MetaImage or NumPy.
+    """Images and masks under `root`, in any format that is read, volumes and series of DICOM too.
 
     Every slice of a volume is an image, `<volume>/axial=012`, and its mask the same slice of the mask's volume; all
     slices of a volume stay in one split.

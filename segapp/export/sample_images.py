@@ -10,7 +10,7 @@ from segapp.errors import MisuseError
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.resize import shrink
 from segapp.inference.windows import find_image_start, pad_crop
-from segapp.io import FilePart, find_suffix, join_channel_files, list_slices, list_suffixes, open_image
+from segapp.io import FilePart, join_channel_files, list_images, list_slices, list_suffixes, open_image, walk_folders
 from segapp.prediction.intensity import require_trained_kind
 from segapp.spec import Spec
 
@@ -28,7 +28,7 @@ def select_images(folder: Path, spec: Spec, calibrate: bool) -> tuple[list[Array
     """
     if not folder.is_dir():
         raise MisuseError(f"images: there is no folder {folder}.")
-    paths = sorted(path for path in folder.rglob("*") if find_suffix(path) and path.is_file())
+    paths = sorted(image.path for place, names in walk_folders(folder) for image in list_images(place, names))
     if not paths:
         raise MisuseError(f"images: there is no image in {folder}; segapp reads {', '.join(list_suffixes())}.")
     files = list(join_channel_files(paths, spec.channel_files).values())

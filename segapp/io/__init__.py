@@ -5,16 +5,18 @@ from segapp.io.channel_files import find_channel, join_channel_files, recognise_
 from segapp.io.csv_table import read_table, write_table
 from segapp.io.file_part import FilePart
 from segapp.io.folders import real_path, walk_folders
-from segapp.io.formats.format import MaskLayout, MaskSink
+from segapp.io.formats.format import FileGroup, MaskLayout, MaskSink
 from segapp.io.formats.registry import (
     find_mask_suffix,
     find_suffix,
+    is_image,
     list_mask_suffixes,
     list_suffixes,
     list_written_suffixes,
     remove_suffix,
 )
 from segapp.io.image import Image
+from segapp.io.image_search import list_image_files, list_images, name_image
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
 from segapp.io.outlines import decode_png, draw_outline, read_png_size
@@ -30,6 +32,7 @@ from segapp.io.write import (
 from segapp.io.write_images import open_mask, streams_masks, write_image, write_mask
 
 __all__ = [
+    "FileGroup",
     "FilePart",
     "Image",
     "MaskLayout",
@@ -44,12 +47,16 @@ __all__ = [
     "find_mask_suffix",
     "find_suffix",
     "has_windows",
+    "is_image",
     "join_channel_files",
+    "list_image_files",
+    "list_images",
     "list_mask_suffixes",
     "list_parts",
     "list_slices",
     "list_suffixes",
     "list_written_suffixes",
+    "name_image",
     "open_image",
     "open_mask",
     "read_header",

@@ -1,7 +1,8 @@
 """The address of one image: a file, and which of its images is meant."""
 
+import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segapp.errors import SegappError
@@ -22,11 +23,13 @@ class FilePart:
     """The name of one image in it; empty where the file is one image."""
     channel_files: tuple[Path, ...] = ()
     """The files of the other channels, where the channels of an image are in several files; `path` has the first."""
+    reference: Path | None = None
+    """The image of a mask: where a mask's file holds some slices only, they are placed among those of this image."""
 
     @property
     def every_file(self) -> tuple["FilePart", ...]:
         """The address of the same part in the file of each channel; of an image of one file itself."""
-        return tuple(FilePart(path, self.part) for path in (self.path, *self.channel_files))
+        return tuple(replace(self, path=path, channel_files=()) for path in (self.path, *self.channel_files))
 
     def __str__(self) -> str:
         return f"{self.path} [{self.part}]" if self.part else str(self.path)
@@ -45,8 +48,12 @@ def read_stamp(paths: Iterable[Path]) -> tuple[int, int]:
     """
     changed = size = 0
     for path in paths:
-        if (kind := describe_irregular(path)) is not None:
+        try:
+            status = path.stat()
+        except OSError:
+            status = None
+        if status is None or not stat.S_ISREG(status.st_mode):
+            kind = describe_irregular(path) or MISSING
             raise SegappError(f"{path}: {kind}{'' if kind == MISSING else ', not an image file'}.")
-        status = path.stat()
         changed, size = max(changed, status.st_mtime_ns), size + status.st_size
     return changed, size

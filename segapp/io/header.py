@@ -1,5 +1,6 @@
 """The header of an image file: its size, its values and their meaning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,8 @@ class Header:
     """The name of the codec, where it changes values."""
     palette: np.ndarray | None = None
     """(256, 3) or, with transparency, (256, 4) uint8."""
+    names: Mapping[int, str] | None = None
+    """The names of values, where the file names them, such as segments."""
     orientation: int = 1
     """EXIF's 1 … 8."""
     meta: dict[str, Any] = field(default_factory=dict)

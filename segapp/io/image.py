@@ -12,10 +12,19 @@ import cv2
 import numpy as np
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io.file_part import FilePart, as_file_part, read_stamp
+from segapp.io.file_part import FilePart, as_file_part
 from segapp.io.header import Header, invert_white_is_zero
 from segapp.io.intensity import Bounds, compute_bounds, scale_values
-from segapp.io.raw import Stamp, find_missing, has_windows, holds_slices, list_parts, read_header, read_window
+from segapp.io.raw import (
+    Stamp,
+    find_missing,
+    has_windows,
+    holds_slices,
+    list_parts,
+    read_files_stamp,
+    read_header,
+    read_window,
+)
 from segapp.spec import Intensity
 
 logger = logging.getLogger(__name__)
@@ -161,7 +170,7 @@ class Image:
     @cached_property
     def _bounds(self) -> Bounds:
         if self.file.part and self.intensity.kind != "range" and holds_slices(self.path):
-            stamp = read_stamp([self.path, *self.file.channel_files])
+            stamp = read_files_stamp(self.file)
             return _compute_volume_bounds(replace(self.file, part=""), stamp, self.channels, self.intensity)
         return compute_bounds(self.intensity, self.read_overview())
 

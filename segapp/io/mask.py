@@ -1,5 +1,6 @@
 """Reads the pixels of a mask file and their properties, in the same terms for every format."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class MaskPixels:
     """(H, W) bool: not measured, by GeoTIFF's nodata or a mask page; None where all are."""
     nodata: float | None = None
     """The stored value of such pixels, if they have one."""
+    names: Mapping[int, str] | None = None
+    """The names of stored values, where the file names them."""
     lossy: str | None = None
     """The codec that may have changed values."""
 
@@ -52,6 +55,7 @@ def read_mask_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> M
         transparency=_compute_transparency(stored, header),
         missing=missing,
         nodata=header.nodata,
+        names=header.names,
         lossy=header.lossy,
     )
 

@@ -15,6 +15,7 @@ from segapp.io.file_part import FilePart, as_file_part, read_stamp
 from segapp.io.formats import registry
 from segapp.io.formats.bounds import require_fitting_bytes
 from segapp.io.formats.format import Format
+from segapp.io.formats.slices import Grid
 from segapp.io.header import Header, Window
 from segapp.io.joined_channels import check_other_channel, join_headers
 from segapp.io.orientation import find_stored_window, turn_upright
@@ -108,17 +109,29 @@ def list_parts(file: Path | FilePart) -> tuple[FilePart, ...]:
 def list_slices(file: Path | FilePart, axis: SliceAxis) -> tuple[FilePart, ...]:
     """Return the slices of a volume across an axis; the file itself where its name is not that of a volume.
 
-    Other files are not opened: a folder may hold many.
+    Other files are not opened, if their names say what they are: a folder may hold many.
 
     Raises:
         SegappError: The volume cannot be read.
     """
     file = replace(as_file_part(file), part="")
     named = registry.find_named_format(file.path)
-    if named is None or not named.holds_parts:
+    if named is not None and not named.holds_parts:
         return (file,)
     with _explain_errors(file):
         return tuple(replace(file, part=part) for part in _find_format(file.path).list_slices(file.path, axis))
+
+
+def read_grid(file: FilePart) -> Grid | None:
+    """Return where the voxels of a volume lie, None for other images; raise SegappError."""
+    with _explain_errors(file):
+        return _find_format(file.path).read_grid(file)
+
+
+def read_files_stamp(file: FilePart) -> Stamp:
+    """Return by what a change of any file of an image is noticed; raise SegappError."""
+    with _explain_errors(file):
+        return read_stamp(each for one in file.every_file for each in _find_format(one.path).list_files(one))
 
 
 def holds_slices(path: Path) -> bool:

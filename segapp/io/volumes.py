@@ -7,11 +7,11 @@ import numpy as np
 
 from segapp.errors import MisuseError, SegappError
 from segapp.io.file_part import FilePart
-from segapp.io.formats.slices import Grid, describe_difference
+from segapp.io.formats.slices import describe_difference
 from segapp.io.formats.volume import parse_part
 from segapp.io.image import STORED, Image
 from segapp.io.joined_channels import check_other_channel
-from segapp.io.raw import list_parts, list_slices, read_header
+from segapp.io.raw import list_parts, list_slices, read_grid, read_header
 from segapp.spec import Intensity
 
 
@@ -71,7 +71,7 @@ def open_image(
 def explain_unlike_volumes(image: Path, mask: Path) -> str | None:
     """Return why the slices of a mask's file are not those of an image's, or None."""
     try:
-        own, other = _read_grid(image), _read_grid(mask)
+        own, other = read_grid(FilePart(image)), read_grid(FilePart(mask, reference=image))
     except SegappError as error:
         return str(error)
     if other is None:
@@ -94,8 +94,3 @@ def explain_unlike_channels(file: FilePart) -> str | None:
     except SegappError as error:
         return str(error)
     return None
-
-
-def _read_grid(path: Path) -> Grid | None:
-    header = read_header(list_parts(path)[0])
-    return header.meta["volume"].grid if "volume" in header.meta else None

@@ -1,6 +1,6 @@
 """Writes image and mask files in the format of their suffix, complete or not at all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,14 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
         found.write_image(temporary, pixels)
 
 
-def write_mask(path: Path, values: np.ndarray, palette: Palette | None, meta: Mapping[str, Any] | None = None) -> None:
+def write_mask(
+    path: Path,
+    values: np.ndarray,
+    palette: Palette | None,
+    meta: Mapping[str, Any] | None = None,
+    classes: Sequence[str] = (),
+    background: int | None = None,
+) -> None:
     """Write one (H, W) uint8 mask in the format of the suffix: a palette PNG, or a palette TIFF.
 
     Args:
@@ -33,6 +40,8 @@ def write_mask(path: Path, values: np.ndarray, palette: Palette | None, meta: Ma
         values: Class indices 0 … len(palette)-1, or 255 = ignore; any values where there is no palette.
         palette: Colours of the classes; None for values that are shown in grey.
         meta: Geometry of the image, from `Image.meta`: kept where the format can.
+        classes: Names of the classes, which some formats keep.
+        background: The class that is no object.
 
     Raises:
         SegappError: The values are others, or writing fails.
@@ -46,7 +55,7 @@ def write_mask(path: Path, values: np.ndarray, palette: Palette | None, meta: Ma
         if unknown:
             raise SegappError(f"{path}: the mask holds {unknown}, but the palette has {len(palette)} colours.")
     size = (values.shape[0], values.shape[1])
-    with open_mask(path, MaskLayout({"": size}, meta or {}, palette)) as writer:
+    with open_mask(path, MaskLayout({"": size}, meta or {}, palette, classes, background)) as writer:
         writer.add(values)
 
 

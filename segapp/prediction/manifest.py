@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.io import explain_errors
+from segapp.io import explain_errors, list_image_files
 from segapp.prediction.tasks import MANIFEST, ImageTask
 from segapp.spec import Spec
 from segapp.system.regular_files import MISSING, describe_irregular
@@ -194,7 +194,7 @@ def make_row(task: ImageTask, output: Path, model: str) -> Row:
     images = Path(str(task.image.absolute()).removesuffix(task.name)).resolve()
     folder = os.path.relpath(images, output.resolve())
     try:
-        found = [file.stat() for file in (task.image, *task.channel_files)]
+        found = [each.stat() for file in (task.image, *task.channel_files) for each in list_image_files(file)]
     except OSError:  # gone since the folder was read, or a dangling link: reading it will report it
         return Row(task.name, 0, 0, model, "begun", folder=folder, stem=task.stem)
     size, changed = sum(status.st_size for status in found), max(status.st_mtime_ns for status in found)

@@ -55,7 +55,8 @@ class StackOutputs:
         """Clean the masks, each for itself, and write them; raise SegappError if the file cannot be written."""
         sizes = {part: (mask.shape[0], mask.shape[1]) for part, mask in self._masks.items()}
         for path in self.task.outputs.values():
-            with open_mask(path, MaskLayout(sizes, self._meta, self.spec.palette)) as writer:
+            layout = MaskLayout(sizes, self._meta, self.spec.palette, self.spec.classes, self.spec.background)
+            with open_mask(path, layout) as writer:
                 for part, mask in self._masks.items():
                     cleaned = clean(mask, self.spec)
                     self._counts += np.bincount(cleaned.ravel(), minlength=self.spec.num_classes)

@@ -9,11 +9,15 @@ from pathlib import Path
 
 from segapp.errors import MisuseError
 from segapp.io import (
+    FileGroup,
     FilePart,
     explain_errors,
     find_suffix,
+    is_image,
     join_channel_files,
+    list_images,
     list_suffixes,
+    name_image,
     real_path,
     remove_suffix,
     walk_folders,
@@ -74,9 +78,12 @@ def list_tasks(
         unread = describe_unread(images, output) or f"segapp reads {', '.join(list_suffixes())}."
         raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
     root = images if images.is_dir() else images.parent
-    joined = join_channel_files(found, channel_files)
+    joined = join_channel_files([image.path for image in found], channel_files)
     files = {file.path.relative_to(root).as_posix(): file for file in joined.values()}
-    relative = [_choose_name(name, file, joined).relative_to(root) for name, file in joined.items()]
+    series = {image.path: Path(name_image(image, root)) for image in found if image.label is not None}
+    relative = [
+        series.get(file.path) or _choose_name(name, file, joined).relative_to(root) for name, file in joined.items()
+    ]
     tasks = [
         ImageTask(
             file.path,
@@ -100,11 +107,11 @@ def _choose_name(name: Path, file: FilePart, joined: Mapping[Path, FilePart]) ->
     return file.path if complete in joined else complete
 
 
-def _find_images(images: Path, output: Path) -> list[Path]:
+def _find_images(images: Path, output: Path) -> list[FileGroup]:
     if images.is_file():
-        if not _is_read(images):
+        if not is_image(images):
             raise MisuseError(f"{images}: not an image that segapp reads; it reads {', '.join(list_suffixes())}.")
-        return [images]
+        return [FileGroup(images)]
     if not images.is_dir():
         beside = [path.name for path in images.parent.iterdir()] if images.parent.is_dir() else []
         near = get_close_matches(images.name, beside, n=1)
@@ -112,14 +119,16 @@ def _find_images(images: Path, output: Path) -> list[Path]:
         raise MisuseError(f"there is no folder or image {images}{hint}.")
     if real_path(output) == real_path(images):
         raise MisuseError(f"output is the folder of the images, {images}; name another one.")
-    return [path for path in _walk(images, real_path(output)) if _is_read(path)]
+    found = (list_images(place, names) for place, names in _walk(images, real_path(output)))
+    return [image for several in found for image in several]
 
 
 def describe_unread(images: Path, output: Path) -> str | None:
     """Return one line on the files of a folder whose suffix is of no format that is read; None if there is none."""
     if not images.is_dir():
         return None
-    unread = [path for path in _walk(images, real_path(output)) if not _is_read(path)]
+    files = (place / name for place, names in _walk(images, real_path(output)) for name in names)
+    unread = [path for path in files if not is_image(path)]
     if not unread:
         return None
     suffixes = Counter(path.suffix.lower() or "without suffix" for path in unread)
@@ -131,12 +140,8 @@ def describe_unread(images: Path, output: Path) -> str | None:
     )
 
 
-def _is_read(path: Path) -> bool:
-    return bool(find_suffix(path))
-
-
-def _walk(images: Path, output: Path) -> Iterator[Path]:
-    """Yield the files below a folder, without hidden ones and earlier outputs."""
+def _walk(images: Path, output: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield the folders below a folder with the names of their files, without hidden ones and earlier outputs."""
     earlier: list[Path] = [output] if output.is_relative_to(real_path(images)) else []
     for place, files in walk_folders(images):
         if place != images and any(_is_manifest(place / name) for name in files):
@@ -144,9 +149,7 @@ def _walk(images: Path, output: Path) -> Iterator[Path]:
         real = real_path(place) if earlier else place
         if any(real.is_relative_to(folder) for folder in earlier):
             continue
-        for name in files:
-            if not name.startswith("."):
-                yield place / name
+        yield place, [name for name in files if not name.startswith(".")]
 
 
 def _is_manifest(path: Path) -> bool:

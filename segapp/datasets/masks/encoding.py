@@ -52,11 +52,13 @@ class MaskFile:
     """Value of `{class}` in the masks' pattern, if it has one."""
     part: str = ""
     """Which slice of the file; empty for a file that is one mask."""
+    image: Path | None = None
+    """The file of the image."""
 
     @property
     def file(self) -> FilePart:
         """The address of the mask."""
-        return FilePart(self.path, self.part)
+        return FilePart(self.path, self.part, reference=self.image)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from segapp.batch import IGNORE_INDEX
 from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.datasets.masks.palettes import Palettes
 from segapp.datasets.masks.pixel_checks import ignore_missing, list_values, take_one_band
+from segapp.datasets.masks.segments import assign_names
 from segapp.errors import MisuseError
 from segapp.io import MaskPixels
 
@@ -21,7 +22,8 @@ class Indices(PixelEncoding):
 
     `values` maps stored values to classes where they differ, such as {0: 0, 255: 1} or {11: 255}. A stored
     value that is not listed means itself, unless another value is listed for that class. Palettes must paint each
-    value alike in all files: where they do not, their order means nothing, and `Colours` reads them.
+    value alike in all files: where they do not, their order means nothing, and `Colours` reads them. Segments of
+    DICOM that have the names of classes are those classes, whatever their numbers, unless `values` map them.
     """
 
     def __init__(self, values: dict[int, int] | None = None) -> None:
@@ -35,6 +37,8 @@ class Indices(PixelEncoding):
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
         """Raise MisuseError for values that are no class, with the likely cause."""
         path, stored = files[0].path, take_one_band(files[0].path, pixels[0])
+        if pixels[0].names is not None and not self.values:
+            stored = assign_names(path, stored, pixels[0].names, labels)
         if pixels[0].palette is not None:
             self._palettes.check(path, stored, pixels[0].palette, labels, self.values)
         if pixels[0].missing is not None and not self._is_listed(path, pixels[0], labels):

@@ -5,7 +5,7 @@ All functions raise struct.error, IndexError or ValueError for a stream without 
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from mmap import mmap
 
 from segapp.io.formats.bounds import require_few_bands
@@ -20,8 +20,17 @@ Size = tuple[int, int]
 
 def read_jpeg_size(data: bytes) -> Size:
     """Return the height and width of a JPEG stream's frame, found as libjpeg finds it."""
+    return _find_frame_size(data, {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+
+
+def read_jpeg_ls_size(data: bytes) -> Size:
+    """Return the height and width of a JPEG-LS stream's frame."""
+    return _find_frame_size(data, {0xF7})
+
+
+def _find_frame_size(data: bytes, frames: Container[int]) -> Size:
     for marker, position in walk_jpeg(data):
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if marker in frames:
             _, height, width = struct.unpack_from(">BHH", data, position + 2)
             return height, width
     raise ValueError("no frame before the pixels")

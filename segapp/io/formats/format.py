@@ -11,6 +11,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
+from segapp.io.formats.slices import Grid
 from segapp.io.header import Header, Window
 from segapp.spec import SliceAxis
 
@@ -35,6 +36,10 @@ class MaskLayout:
     """Geometry of the image, from `Image.meta`; a format keeps what it can express."""
     palette: Palette | None = None
     """The colours of class indices; None for values that are shown in grey."""
+    classes: Sequence[str] = ()
+    """The names of class indices, for formats that keep them."""
+    background: int | None = None
+    """The index of the class that is no object."""
 
 
 class MaskSink(Protocol):
@@ -42,6 +47,16 @@ class MaskSink(Protocol):
 
     def add(self, rows: np.ndarray, part: str = "") -> None:
         """Take the next (h, W) uint8 rows of a part, from top to bottom."""
+
+
+@dataclass(frozen=True)
+class FileGroup:
+    """An image that is made of one file or of several files of a folder."""
+
+    path: Path
+    """The first of its files, which stands for all of them."""
+    label: str | None = None
+    """What its name is below that of its folder; empty for the folder's own name, None for that of its file."""
 
 
 class Format(ABC):
@@ -66,12 +81,19 @@ class Format(ABC):
     """Whether `write_image` is implemented."""
     writes_masks: ClassVar[bool] = False
     """Whether masks can be written; else the masks of such images are written in another format."""
+    masks_are_classes: ClassVar[bool] = False
+    """Whether masks that are written hold classes only, and no grey values."""
     holds_parts: ClassVar[bool] = False
     """Whether a file can hold several masks, one for each part of the image."""
     holds_slices: ClassVar[bool] = False
     """Whether the parts of a file are the slices of one volume: they stay in one split, and share their intensity."""
     streams_masks: ClassVar[bool] = False
     """Whether rows are written while they come, so that no mask is held in memory."""
+
+    has_unnamed_files: ClassVar[bool] = False
+    """Whether names of its files may lack a suffix: such files are recognised by their first bytes."""
+    groups_files: ClassVar[bool] = False
+    """Whether several files of a folder may be one image."""
 
     def recognises(self, start: bytes) -> bool:
         """Return whether a file that begins with these `START` bytes is of this format."""
@@ -92,6 +114,14 @@ class Format(ABC):
     def list_files(self, file: FilePart) -> tuple[Path, ...]:
         """Return the files that hold an image: more than one for a series."""
         return (file.path,)
+
+    def group_files(self, paths: Sequence[Path]) -> list["FileGroup"]:
+        """Return the images among files of one folder, some of which may be made of several files."""
+        return [FileGroup(path) for path in paths]
+
+    def read_grid(self, file: FilePart) -> Grid | None:
+        """Return where the voxels of a volume lie; None for other images."""
+        return None
 
     @abstractmethod
     def read_header(self, file: FilePart) -> Header:

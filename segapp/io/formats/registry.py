@@ -1,9 +1,11 @@
 """The formats that are read: one line each."""
 
+import re
 from pathlib import Path, PurePath
 
 from segapp.errors import SegappError
 from segapp.io.formats.bmp import Bmp
+from segapp.io.formats.dicom import Dicom
 from segapp.io.formats.format import START, Format
 from segapp.io.formats.gif import Gif
 from segapp.io.formats.itk import Nrrd
@@ -15,6 +17,7 @@ from segapp.io.formats.numpy_array import NumpyArray
 from segapp.io.formats.png import Png
 from segapp.io.formats.tiff import Tiff
 from segapp.io.formats.webp import WebP
+from segapp.system.regular_files import describe_irregular
 
 MASK_FALLBACK = Png()
 """The format of the masks of images whose own format cannot hold them."""
@@ -22,6 +25,7 @@ MASK_FALLBACK = Png()
 FORMATS: tuple[Format, ...] = (
     MASK_FALLBACK,
     Jpeg(),
+    Dicom(),  # before TIFF, as which it may begin
     Tiff(),
     Bmp(),
     Gif(),
@@ -32,6 +36,8 @@ FORMATS: tuple[Format, ...] = (
     MetaImage(),
     NumpyArray(),
 )
+
+NO_SUFFIX = re.compile(r"(\.\d+)?")
 
 LFS_POINTER = b"version https://git-lfs"
 
@@ -69,22 +75,48 @@ def remove_suffix(path: PurePath) -> PurePath:
     return path.with_name(path.name[: len(path.name) - len(suffix)]) if suffix else path
 
 
+def find_unnamed_format(path: Path) -> Format | None:
+    """Return the format of a file whose name has no suffix, or a number for one, by its first bytes; None for others.
+
+    Scanners and archives name files of DICOM so, as IM_0001 or 1.2.840.113619.2.
+    """
+    if find_suffix(path) or not NO_SUFFIX.fullmatch(path.suffix) or describe_irregular(path) is not None:
+        return None
+    try:
+        start = _read_start(path)
+    except OSError:
+        return None
+    return next((each for each in FORMATS if each.has_unnamed_files and each.recognises(start)), None)
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a file is an image: by its name, or if that has no suffix by its first bytes."""
+    return bool(find_suffix(path)) or find_unnamed_format(path) is not None
+
+
 def find_named_format(path: Path) -> Format | None:
     """Return the format that a file's name promises, or None."""
     suffix = find_suffix(path).lower()
     return next((each for each in FORMATS if suffix in each.suffixes), None)
 
 
-def find_mask_suffix(image: Path) -> str:
-    """Return the suffix of the mask of an image: the image's own, where masks can be written in its format."""
-    found = find_mask_format(image)
+def find_mask_suffix(image: Path, grey: bool = False) -> str:
+    """Return the suffix of the mask of an image: the image's own, where masks can be written in its format.
+
+    Args:
+        image: The image's file.
+        grey: Whether the values are no classes.
+    """
+    found = find_mask_format(image, grey)
     return find_suffix(image) if found is find_named_format(image) else found.suffixes[0]
 
 
-def find_mask_format(image: Path) -> Format:
-    """Return the format of the mask of an image, by the image's name."""
-    named = find_named_format(image)
-    return named if named is not None and named.writes_masks else MASK_FALLBACK
+def find_mask_format(image: Path, grey: bool = False) -> Format:
+    """Return the format of the mask of an image, by the image's name; `grey` for values that are no classes."""
+    found = find_named_format(image) or find_unnamed_format(image)
+    return (
+        found if found is not None and found.writes_masks and not (grey and found.masks_are_classes) else MASK_FALLBACK
+    )
 
 
 def find_format(path: Path) -> Format:
@@ -95,7 +127,9 @@ def find_format(path: Path) -> Format:
         raise SegappError(f"{path}: the file is empty.")
     if start.startswith(LFS_POINTER):
         raise SegappError(f"{path}: a Git LFS pointer instead of an image; fetch it with `git lfs pull`.")
-    found = next((each for each in FORMATS if each.recognises(start)), None)
+    # The name decides where content is of two formats: DICOM may begin as TIFF.
+    candidates = FORMATS if named is None else (named, *FORMATS)
+    found = next((each for each in candidates if each.recognises(start)), None)
     if found is None and named is not None and not named.magic:
         return named
     if found is None:

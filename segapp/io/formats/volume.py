@@ -104,7 +104,7 @@ class VolumeFormat(Format):
 
     def list_slices(self, path: Path, axis: SliceAxis) -> tuple[str, ...]:
         """Return the names of the slices across an axis; one empty name for a file of one image."""
-        volume = self._read(path)
+        volume = self._read(FilePart(path))
         if volume.is_flat:
             return ("",)
         axis = volume.grid.choose_axis(axis)
@@ -115,7 +115,7 @@ class VolumeFormat(Format):
 
     def has_part(self, file: FilePart) -> bool:
         """Return whether a volume has this slice, across whichever axis."""
-        volume = self._read(file.path)
+        volume = self._read(file)
         if volume.is_flat or not PART.fullmatch(file.part):
             return volume.is_flat and not file.part
         axis, index = parse_part(file.part)
@@ -124,7 +124,7 @@ class VolumeFormat(Format):
 
     def read_header(self, file: FilePart) -> Header:
         """Return a slice without its pixels; `meta["volume"]` is what its mask needs to be written."""
-        volume = self._read(file.path)
+        volume = self._read(file)
         axis, _ = parse_part(file.part)
         height, width = volume.grid.find_slice(np.broadcast_to(np.uint8(0), volume.grid.sizes), axis, 0).shape
         dtype = np.dtype(np.float32) if volume.scale else volume.dtype.newbyteorder("=")
@@ -135,9 +135,9 @@ class VolumeFormat(Format):
 
     def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
         """Return (h, w, C), scaled as the file says; a compressed volume is decoded once for all of its slices."""
-        volume = self._read(file.path)
+        volume = self._read(file)
         y, x, h, w = window
-        view = volume.grid.find_slice(self._get_voxels(file.path, volume), *parse_part(file.part))
+        view = volume.grid.find_slice(self._get_voxels(file, volume), *parse_part(file.part))
         pixels = np.array(view[y : y + h, x : x + w], volume.dtype.newbyteorder("="), order="C")
         if volume.scale is None:
             return pixels
@@ -146,21 +146,30 @@ class VolumeFormat(Format):
 
     def write_masks(self, path: Path, masks: Mapping[str, np.ndarray], layout: MaskLayout) -> None:
         """Write the masks of all slices as one volume in the geometry and orientation of the image's file."""
+        self.write_volume(path, *self.join_slices(masks, layout))
+
+    def join_slices(self, masks: Mapping[str, np.ndarray], layout: MaskLayout) -> tuple[np.ndarray, Volume]:
+        """Return the mask (X, Y, Z) uint8 that slices are of, and its image; ValueError for that of another format."""
         volume = layout.meta.get("volume")
         if not isinstance(volume, Volume) or volume.format != self.name:
             raise ValueError(f"{self.name} holds masks of {self.name} images only; use .png or .tif")
         voxels = np.zeros(volume.grid.sizes, np.uint8)
         for part, mask in masks.items():
             volume.grid.find_slice(voxels, *parse_part(part))[...] = mask
-        self.write_volume(path, voxels, volume)
+        return voxels, volume
 
-    def _read(self, path: Path) -> Volume:
-        return _read_volume(self, path, read_stamp([path]))
+    def read_grid(self, file: FilePart) -> Grid | None:
+        """Return where the voxels of a volume lie."""
+        return self._read(file).grid
 
-    def _get_voxels(self, path: Path, volume: Volume) -> np.ndarray:
+    def _read(self, file: FilePart) -> Volume:
+        return _read_volume(self, file.path, read_stamp(self.list_files(file)))
+
+    def _get_voxels(self, file: FilePart, volume: Volume) -> np.ndarray:
         if volume.offset is not None:
-            return self.map_voxels(path, volume)
-        return VOLUMES.get((path, read_stamp([path])), lambda: self.decode(path, volume))
+            return self.map_voxels(file.path, volume)
+        key = file.path, file.reference, read_stamp(self.list_files(file))
+        return VOLUMES.get(key, lambda: self.decode(file.path, volume))
 
 
 @lru_cache(maxsize=1024)

@@ -29,9 +29,15 @@ class PlaneWriter(Writer):
         """The colours of the values; None for grey."""
         return None
 
+    @property
+    def _names(self) -> tuple[Sequence[str], int | None]:
+        """The names of the classes and the index of the background, of an output of classes."""
+        spec = self.image.spec
+        return (spec.classes, spec.background) if self.palette is not None else ((), None)
+
     def __enter__(self) -> Self:
         if self.image.streamed:
-            layout = MaskLayout({"": self.image.size}, self.image.meta, self.palette)
+            layout = MaskLayout({"": self.image.size}, self.image.meta, self.palette, *self._names)
             self._rows = self.open_files.enter_context(open_mask(self.path, layout, self.transform_rows))
         return self
 
@@ -50,4 +56,4 @@ class PlaneWriter(Writer):
 
     def write_plane(self, values: np.ndarray) -> None:
         """Write all values, (H, W) uint8, of an image that was not streamed."""
-        write_mask(self.path, values, self.palette, self.image.meta)
+        write_mask(self.path, values, self.palette, self.image.meta, *self._names)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.io import find_mask_suffix
 from segapp.prediction.writers.plane import PlaneWriter
 from segapp.prediction.writers.writer import ImageInfo, OutputBlock
 
@@ -18,6 +19,11 @@ class UncertaintyWriter(PlaneWriter):
     def __init__(self, path: Path, image: ImageInfo) -> None:
         super().__init__(path, image)
         self._values = np.zeros((0, 0) if image.streamed else image.size, np.uint8)
+
+    @classmethod
+    def choose_suffix(cls, image: Path) -> str:
+        """Return the image's own suffix if grey values can be written in its format, else `.png`."""
+        return find_mask_suffix(image, grey=True)
 
     def add(self, block: OutputBlock) -> None:
         """Take the next block; a streamed one goes to the file."""

@@ -1,0 +1,39 @@
+"""Finds the images among the files of a folder, some of which are made of several files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from segapp.io.file_part import FilePart
+from segapp.io.formats import registry
+from segapp.io.formats.format import FileGroup, Format
+
+
+def list_images(folder: Path, names: Iterable[str]) -> list[FileGroup]:
+    """Return the images among the files of a folder, in the order of `names`; hidden files are left out."""
+    images: list[FileGroup] = []
+    grouped: dict[Format, list[Path]] = {}
+    order = {folder / name: place for place, name in enumerate(names) if not name.startswith(".")}
+    for path in order:
+        found = registry.find_named_format(path) or registry.find_unnamed_format(path)
+        if found is not None and found.groups_files:
+            grouped.setdefault(found, []).append(path)
+        elif found is not None:
+            images.append(FileGroup(path))
+    images += [group for found, paths in grouped.items() for group in found.group_files(paths)]
+    return sorted(images, key=lambda image: order[image.path])
+
+
+def list_image_files(path: Path) -> tuple[Path, ...]:
+    """Return the files of an image: several for a series; OSError for one that is not there."""
+    found = registry.find_named_format(path) or registry.find_unnamed_format(path)
+    return found.list_files(FilePart(path)) if found is not None and found.groups_files else (path,)
+
+
+def name_image(image: FileGroup, start: Path) -> str:
+    """Return an image's path without suffix, relative to a folder above it; a series is called as its folder."""
+    if image.label is None:
+        return registry.remove_suffix(image.path.relative_to(start)).as_posix()
+    folder = image.path.parent.relative_to(start)
+    if image.label:
+        return (folder / image.label).as_posix()
+    return folder.as_posix() if folder.parts else start.absolute().name
