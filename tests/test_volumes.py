@@ -6,8 +6,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import yaml
 
 from segapp.cli import main
+from segapp.planning.sizes import PIXELS_PER_STEP
 from tests.io.volumes import write_nifti
 
 ROOT = Path(__file__).parents[1]
@@ -51,3 +53,18 @@ def test_the_page_trains_and_predicts(folder):
         assert mask.shape == image.shape and mask.get_data_dtype() == np.uint8
         np.testing.assert_array_equal(mask.affine, image.affine)
         assert np.asanyarray(mask.dataobj).max() <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # as above
+def test_the_plan_of_a_folder_trains_untouched(folder, monkeypatch):
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 32**2)
+    monkeypatch.setattr("segapp.planning.plan.MIN_CROP", 32)
+    page = (ROOT / "docs" / "plan.md").read_text()
+    (block,) = re.findall(r"## Plan for volumes\n\n```\n(.*?)```", page, re.DOTALL)
+    plan, fit = block.splitlines()
+    assert main(plan.split()[1:]) == 0
+    source = yaml.safe_load((folder / "mine.yaml").read_text())["data"]["source"]["init_args"]
+    assert (source["axis"], source["images"], source["masks"]) == ("axial", "imagesTr", "labelsTr")
+    short = ["--trainer.max_steps=1", "--trainer.limit_val_batches=1", "--data.num_workers=0"]
+    assert main([*fit.split()[1:], *short]) == 0

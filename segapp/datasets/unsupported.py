@@ -27,6 +27,7 @@ KEYS = {
     '"FeatureCollection"': ("QuPath, or other GeoJSON,", "QuPath"),
     '"from_name"': ("Label Studio", "LabelStudio"),
     '"annotations"': ("COCO", "Coco"),
+    '"file_name"': ("COCO", "Coco"),
 }
 """Key in the first bytes of a JSON file → the tool that wrote it, and the class that reads it."""
 HEAD_BYTES = 2**16
@@ -45,18 +46,24 @@ def describe_annotations(folder: Path) -> str:
     """Return a message about the first JSON annotations in a folder, with a space before it; empty without any."""
     for folder_path, names in islice(walk_folders(folder), MAX_FOLDERS):
         name = next((name for name in names if name.lower().endswith((".json", ".geojson"))), None)
-        if name is not None and (found := _recognise_tool(folder_path / name)):
+        if name is not None and (found := recognise_tool(folder_path / name)):
             path, (tool, kind) = folder_path / name, found
             return f" {path} holds annotations of {tool}: name it in `masks`, with mask segapp.datasets.{kind}."
     return ""
 
 
-def _recognise_tool(path: Path) -> tuple[str, str] | None:
+def recognise_tool(path: Path) -> tuple[str, str] | None:
+    """Return the tool that wrote a JSON file, and the class that reads it; None for other files."""
+    beginning = read_beginning(path)
+    return next((tool for key, tool in KEYS.items() if key in beginning), None)
+
+
+def read_beginning(path: Path) -> str:
+    """Return the first `HEAD_BYTES` of a file as text; nothing of one that cannot be read."""
     if describe_irregular(path) is not None:
-        return None
+        return ""
     try:
         with path.open("rb") as file:
-            beginning = file.read(HEAD_BYTES).decode("utf-8", "replace")
+            return file.read(HEAD_BYTES).decode("utf-8", "replace")
     except OSError:
-        return None
-    return next((tool for key, tool in KEYS.items() if key in beginning), None)
+        return ""

@@ -3,7 +3,7 @@
 from segapp.io.array import scale_array
 from segapp.io.channel_files import find_channel, join_channel_files, recognise_channel_files
 from segapp.io.csv_table import read_table, write_table
-from segapp.io.file_part import FilePart
+from segapp.io.file_part import FilePart, as_file_part
 from segapp.io.folders import real_path, walk_folders
 from segapp.io.formats.format import FileGroup, MaskLayout, MaskSink
 from segapp.io.formats.registry import (
@@ -38,6 +38,7 @@ __all__ = [
     "MaskLayout",
     "MaskPixels",
     "MaskSink",
+    "as_file_part",
     "decode_png",
     "draw_outline",
     "explain_errors",

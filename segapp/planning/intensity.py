@@ -6,52 +6,90 @@ from pathlib import Path
 import numpy as np
 
 from segapp.errors import SegappError
-from segapp.io import read_raw
+from segapp.io import FilePart, as_file_part, read_raw
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
 
 CT_VALUE = -700
 """Hounsfield units below which only air and lungs are: images with lower values are taken for CT."""
+CT = "ct"
+"""The name of CT channels in the tables of nnU-Net and the Decathlon, in lower case."""
+MIN_LABELLED = 1000
+"""Fewest labelled pixels whose values are taken for those of the objects."""
+Pixels = tuple[np.ndarray, np.ndarray | None]
+"""Stored values (H, W) or (H, W, C), and (H, W) bool: which pixels are labelled."""
 MAX_IMAGES = 24
 """Images whose stored values are read."""
 MIN_STD = 0.02
 """Smallest standard deviation that normalisation divides by: a constant channel stays constant."""
 
 
-def choose_intensity(paths: Sequence[Path], prefix: str = "data.source.init_args") -> list[Decision]:
-    """Choose how stored values are scaled from those of some images; nothing where all of them have 8 bits."""
-    images = _read_sample(paths)
-    dtypes = sorted({str(image.dtype) for image in images})
-    if dtypes == ["uint8"]:
+def choose_intensity(
+    files: Sequence[Path | FilePart],
+    names: Sequence[str] = (),
+    masks: Sequence[Sequence[FilePart]] = (),
+    prefix: str = "data.source.init_args",
+) -> list[Decision]:
+    """Choose how stored values are scaled from those of some images; nothing where all have 8 bits and none is a slice.
+
+    Args:
+        files: Images, or slices of volumes.
+        names: Of the channels, as the data set's table has them: all CT, or another.
+        masks: The masks of each file; of CT, the values of labelled pixels (not 0) count.
+        prefix: The data set in the configuration.
+    """
+    pixels = _read_sample(files, masks)
+    dtypes = sorted({str(image.dtype) for image, _ in pixels})
+    whole = "volume" if any(as_file_part(file).part for file in files) else "image"
+    if dtypes == ["uint8"] and whole == "image":
         return []
-    lows = [float(image.min()) for image in images]
-    if np.median(lows) <= CT_VALUE and not any(str(image.dtype).startswith("uint") for image in images):
-        low, high = (float(np.mean([np.percentile(image, q) for image in images])) for q in (0.5, 99.5))
-        reason = (
-            f"The values ({', '.join(dtypes)}) go down to {min(lows):.0f}, as Hounsfield units do, which mean the "
-            "same in every image: the percentiles 0.5 and 99.5 of the data set become 0 and 1."
-        )
-        return [Decision(f"{prefix}.intensity", _make_part("range", low, high), reason)]
-    highs = [float(image.max()) for image in images]
+    lows, highs = ([float(end(image)) for image, _ in pixels] for end in (np.min, np.max))
+    is_named = bool(names) and all(name.strip().lower() == CT for name in names)
+    is_like = np.median(lows) <= CT_VALUE and not any(dtype.startswith("uint") for dtype in dtypes)
+    if is_named or (is_like and not names):
+        return [_choose_window(pixels, f"({', '.join(dtypes)}) go down to {min(lows):.0f}", is_named, prefix)]
     reason = (
         f"The values ({', '.join(dtypes)}) reach from {min(lows):.4g} to {max(highs):.4g}, with maxima of "
-        f"{min(highs):.4g} … {max(highs):.4g}: the percentiles 0.5 and 99.5 of each image become 0 and 1."
+        f"{min(highs):.4g} … {max(highs):.4g}: the percentiles 0.5 and 99.5 of each {whole} become 0 and 1."
     )
     return [Decision(f"{prefix}.intensity", _make_part("percentile", 0.5, 99.5), reason)]
 
 
-def _read_sample(paths: Sequence[Path]) -> list[np.ndarray]:
-    """Return images, evenly over the list, without those that cannot be read; raise the error if none can."""
-    count = min(MAX_IMAGES, len(paths))
-    images, failed = [], []
+def _choose_window(pixels: Sequence[Pixels], range_of_values: str, is_named: bool, prefix: str) -> Decision:
+    """Return one range of Hounsfield units for all images: that of the labelled pixels, where there are enough."""
+    labelled = [image[mask] for image, mask in pixels if mask is not None and mask.any()]
+    is_enough = sum(values.size for values in labelled) >= MIN_LABELLED
+    samples = labelled if is_enough else [image for image, _ in pixels]
+    low, high = (float(np.mean([np.percentile(values, q) for values in samples])) for q in (0.5, 99.5))
+    known = "and the channels are named CT" if is_named else "as Hounsfield units do"
+    reason = (
+        f"The values {range_of_values}, {known}; they mean the same in every image: the percentiles 0.5 and 99.5 of "
+        f"{'the labelled pixels' if is_enough else 'the data set'} become 0 and 1."
+    )
+    return Decision(f"{prefix}.intensity", _make_part("range", low, max(high, low + 1)), reason)
+
+
+def _read_sample(files: Sequence[Path | FilePart], masks: Sequence[Sequence[FilePart]]) -> list[Pixels]:
+    """Return images, evenly over the list, with where they are labelled; raise the error if none can be read."""
+    count = min(MAX_IMAGES, len(files))
+    images: list[Pixels] = []
+    failed = []
     for number in range(count):
+        place = number * len(files) // count
         try:
-            images.append(read_raw(paths[number * len(paths) // count]))
+            image = read_raw(files[place])
+            images.append((image, _read_labelled(image, masks[place]) if masks else None))
         except SegappError as error:
             failed.append(error)
     if not images:
         raise failed[0]
     return images
+
+
+def _read_labelled(image: np.ndarray, masks: Sequence[FilePart]) -> np.ndarray | None:
+    """Return (H, W) bool: where a mask is not 0; None without one mask of the image's size."""
+    mask = read_raw(masks[0]) if len(masks) == 1 else None
+    return None if mask is None or mask.shape != image.shape[:2] else mask != 0
 
 
 def choose_normalisation(fingerprint: Fingerprint) -> list[Decision]:

@@ -150,9 +150,8 @@ def _name_by_table(values: MaskValues, found: Sequence[int], table: NameTable) -
     names = tuple(_normalise_background(name) for _, name in kept)
     background = next((i for i, name in enumerate(names) if name in BACKGROUND), None)
     note = f"; {' and '.join(map(str, dropped))} is ignored" if dropped else _describe_ignored(values)
-    return MaskMeaning(
-        mask, names, background, f"The masks hold class numbers; the names are those of {table.path.name}{note}."
-    )
+    reason = f"The masks hold class numbers; the names are those of {table.path.name}{note}{table.note}."
+    return MaskMeaning(mask, names, background, reason)
 
 
 def _infer_colours(values: MaskValues, table: NameTable | None, names: Sequence[str]) -> MaskMeaning:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.io import read_raw
+from segapp.io import FilePart, read_raw
 from segapp.system.limits import count_usable_cores
 
 STRIPE_PIXELS = 2**22
@@ -80,7 +80,7 @@ class MaskValues:
             self.values[int(value)] += count
 
 
-def read_mask_values(files: Sequence[Path]) -> MaskValues:
+def read_mask_values(files: Sequence[Path | FilePart]) -> MaskValues:
     """Count the stored values of mask files, in threads; an error of reading names the file."""
     values = MaskValues()
     with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MAX_BYTES = 2**22
 """Of a table of class names; a larger file is not read as one."""
@@ -28,6 +29,8 @@ class NameTable:
     values: tuple[int, ...]
     """The stored value of each name: that of its column, or its position in the file."""
     colours: tuple[Colour, ...] | None = None
+    note: str = ""
+    """What the user must know of these names, as the end of a sentence."""
 
     @property
     def by_value(self) -> dict[int, str]:
@@ -91,18 +94,64 @@ def _read_rows(text: str) -> list[Mapping[str, str]]:
         return []
 
 
+def read_channel_names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """Return the names of the channels, such as CT or T1, that the first dataset.json has; none without one."""
+    for folder in dict.fromkeys(folders):
+        path = folder / "dataset.json"
+        if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_BYTES:
+            content = _load_json(path.read_text(encoding="utf-8-sig", errors="replace"))
+            named = content.get("channel_names", content.get("modality"))
+            return tuple(str(name) for name in named.values()) if isinstance(named, dict) else ()
+    return ()
+
+
 def _read_json(path: Path, text: str) -> NameTable | None:
-    """Read `labels` of the Decathlon ({"0": name}) or of nnU-Net ({name: 0})."""
+    """Read `labels` of the Decathlon ({"0": name}) or of nnU-Net ({name: 0}, or {name: [1, 2]} for a region)."""
+    labels = _load_json(text).get("labels")
+    pairs: dict[int, str] = {}
+    regions: dict[str, set[int]] = {}
     try:
-        labels = json.loads(text).get("labels")
-        pairs = [
-            (int(key), str(value)) if str(key).isdecimal() else (int(value), str(key)) for key, value in labels.items()
-        ]
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        for key, value in labels.items() if isinstance(labels, dict) else ():
+            if isinstance(value, list):
+                regions[str(key)] = {int(one) for one in value}
+            elif str(key).isdecimal():
+                pairs[int(key)] = str(value)
+            else:
+                pairs[int(value)] = str(key)
+    except (ValueError, TypeError, OverflowError):
         return None
-    pairs.sort()
-    names = [name for _, name in pairs]
-    return NameTable(path, tuple(names), tuple(value for value, _ in pairs)) if _is_list_of_names(names) else None
+    named = dict(sorted((_name_parts(regions) | pairs).items()))
+    if not _is_list_of_names(list(named.values())):
+        return None
+    return NameTable(path, tuple(named.values()), tuple(named), note=_describe_regions(regions))
+
+
+def _load_json(text: str) -> dict[str, Any]:
+    """Return the object that a text holds; an empty one for anything else."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _name_parts(regions: Mapping[str, set[int]]) -> dict[int, str]:
+    """Name each stored value of regions that overlap: by the smallest region that holds it."""
+    names = {}
+    for value in sorted(set().union(*regions.values())):
+        smallest = min((name for name in regions if value in regions[name]), key=lambda name: len(regions[name]))
+        names[value] = smallest if len(regions[smallest]) == 1 else f"{smallest}_{value}"
+    return names
+
+
+def _describe_regions(regions: Mapping[str, set[int]]) -> str:
+    if not regions:
+        return ""
+    listed = ", ".join(f"{name} = {' + '.join(map(str, sorted(values)))}" for name, values in regions.items())
+    return (
+        f"; its regions overlap ({listed}), so the stored values are learned as classes of their own, and a region is "
+        "the union of its classes"
+    )
 
 
 def _is_list_of_names(names: Sequence[str]) -> bool:

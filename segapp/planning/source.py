@@ -6,25 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate
 from segapp.errors import MisuseError
-from segapp.io import Image, list_slices
+from segapp.io import FilePart, Image
 from segapp.loading.source_building import build_source
 from segapp.natural_order import make_natural_key
+from segapp.planning.annotations import name_shapes
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import MIN_IMAGES
 from segapp.planning.intensity import choose_intensity
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
 from segapp.planning.mask_meaning import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning
 from segapp.planning.mask_values import read_mask_values
-from segapp.planning.names import find_names
+from segapp.planning.names import find_names, read_channel_names
+from segapp.planning.volumes import choose_axis, choose_slices, find_volumes
 from segapp.system.yaml_files import read_yaml
 
 SOURCE_KEY = "data.source.init_args"
 MAX_MASKS = 5000
 """Images whose masks' values are counted."""
+CHANNELS_REASON = "The images are named as nnU-Net names the channels of an image, and their masks lack the ending."
 LIST_FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
 
 
@@ -58,12 +62,10 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     Raises MisuseError where the names do not agree, the masks are ambiguous or there is nothing to learn.
     """
     layout = find_layout(images, masks)
-    paths = [image.path for image in layout.find_images()]
-    _refuse_volumes(paths)
-    if len(paths) < MIN_IMAGES:
+    if len(layout.found) < MIN_IMAGES:
         raise MisuseError(
-            f"{len(paths)} image{'s are' if len(paths) > 1 else ' is'} too few: training and validation need "
-            f"{MIN_IMAGES} or more. Add images, or divide large ones into several files."
+            f"{len(layout.found)} image{'s are' if len(layout.found) > 1 else ' is'} too few: training and validation "
+            f"need {MIN_IMAGES} or more. Add images, or divide large ones into several files."
         )
     meaning = _read_meaning(layout, classes)
     root = os.path.relpath(layout.root)
@@ -75,11 +77,23 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
         Decision(f"{SOURCE_KEY}.classes", list(meaning.classes), meaning.reason),
         Decision(f"{SOURCE_KEY}.background", meaning.background, _explain_background(meaning)),
     ]
+    if layout.channel_files:
+        decisions.append(Decision(f"{SOURCE_KEY}.channel_files", list(layout.channel_files), CHANNELS_REASON))
     if meaning.mask is not None:
         decisions.append(Decision(f"{SOURCE_KEY}.mask", meaning.mask, ""))
     if meaning.palette is not None:
         decisions.append(Decision(f"{SOURCE_KEY}.palette", [list(colour) for colour in meaning.palette], ""))
-    return [*decisions, *_choose_channels(paths), *choose_intensity(paths), *_find_published_split(layout)]
+    return [*decisions, *_describe_pixels(layout), *_find_published_split(layout)]
+
+
+def _describe_pixels(layout: FolderLayout) -> list[Decision]:
+    """Decide about axis, channels and intensity of volumes, or of other images."""
+    names = read_channel_names(_list_folders(layout))
+    volumes = find_volumes(layout.slices)
+    images = choose_slices(volumes) if volumes else layout.found
+    files, masks = [image.file for image in images], layout.find_masks(images)
+    axis = choose_axis(volumes) if volumes else []
+    return [*axis, *_choose_channels(files), *choose_intensity(files, names, masks)]
 
 
 def describe_section(path: Path) -> list[Decision]:
@@ -124,16 +138,9 @@ def list_items(source: Source) -> list[Item]:
     return [items[name] for name in sorted(items, key=make_natural_key)]
 
 
-def _refuse_volumes(paths: Sequence[Path]) -> None:
-    """Raise MisuseError for volumes, whose slices, channels and masks a data section describes."""
-    if paths and list_slices(paths[0], "auto")[0].part:
-        raise MisuseError(
-            f"{paths[0]}: is a volume; write a data section for its slices, as docs/volumes.md shows, and plan with "
-            "--data FILE instead of --images and --masks."
-        )
-
-
 def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
+    if issubclass(layout.encoding, Annotations):
+        return name_shapes(list(dict.fromkeys(file.path for file in list_masks(layout))), layout.encoding, classes)
     values = read_mask_values(list_masks(layout, MAX_MASKS))
     if layout.classes:
         names = ("background", *layout.classes)
@@ -145,9 +152,13 @@ def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
         names = tuple(classes) if len(classes) == 2 else ("background", "object")
         reason = "An image has several masks, one for each object, which become one class."
         return MaskMeaning({"class_path": INSTANCES}, names, 0, reason)
+    return infer_meaning(values, find_names(_list_folders(layout)), classes)
+
+
+def _list_folders(layout: FolderLayout) -> list[Path]:
+    """Return the folders in which tables of names may be."""
     folders = [layout.root, layout.root / layout.masks.split("{")[0], layout.root / layout.images.split("{")[0]]
-    table = find_names([folders[0], *(folder.parent for folder in folders[1:]), *folders[1:], layout.root.parent])
-    return infer_meaning(values, table, classes)
+    return [folders[0], *(folder.parent for folder in folders[1:]), *folders[1:], layout.root.parent]
 
 
 def _explain_background(meaning: MaskMeaning) -> str:
@@ -156,9 +167,9 @@ def _explain_background(meaning: MaskMeaning) -> str:
     return f"{meaning.classes[meaning.background]} is left out of mean scores."
 
 
-def _choose_channels(paths: Sequence[Path]) -> list[Decision]:
+def _choose_channels(files: Sequence[FilePart]) -> list[Decision]:
     """Set the number of channels where images differ: grey images among colour images become colour."""
-    found = Counter(Image(path).shape[2] for path in paths)
+    found = Counter(Image(file).shape[2] for file in files)
     if len(found) == 1:
         return []
     if set(found) != {1, 3}:
@@ -179,7 +190,7 @@ def _find_published_split(layout: FolderLayout) -> list[Decision]:
         return [
             Decision(f"{SOURCE_KEY}.split", {"class_path": "segapp.datasets.Folders", "init_args": settings}, reason)
         ]
-    candidates = [Candidate(image.name, image.name, image.path, image.split) for image in layout.find_images()]
+    candidates = [Candidate(image.name, image.name, image.path, image.split) for image in layout.found]
     for folder in LIST_FOLDERS:
         files = {split: layout.root / folder / f"{split}.txt" for split in SPLITS}
         there = {split: os.path.relpath(file, layout.root) for split, file in files.items() if file.is_file()}

@@ -12,9 +12,12 @@ from segapp.checkpoints.regex_limits import BEFORE_NUMBER, PARENT
 from segapp.natural_order import make_natural_key
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint, ImageFacts
+from segapp.spec import find_volume_name
 
 MIN_GROUPS = 3
 """Fewest groups that can be divided into training and validation."""
+MIN_VOLUMES = 3
+"""Volumes to validate on, where their slices are so many that a smaller fraction would do."""
 FEW = 30
 """With fewer images none is kept for a test: `segapp folds` scores all of them out of fold."""
 FRACTION = 0.2
@@ -43,15 +46,17 @@ class Grouping:
 def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args") -> list[Decision]:
     """Choose groups and split from the names, the likeness of neighbours, and the images that hold each class."""
     images = fingerprint.images
-    count, names = fingerprint.total, [image.name for image in images]
+    volumes = list(dict.fromkeys(volume for image in images if (volume := find_volume_name(image.name)) is not None))
+    what, names = ("volumes", volumes) if volumes else ("images", [image.name for image in images])
+    count = len(volumes) or fingerprint.total
     grouping = find_groups(names)
-    alike = measure_likeness(images)
-    parts = min(FRACTION, MAX_EVALUATED / count)
+    alike = None if volumes else measure_likeness(images)
+    parts = min(FRACTION, max(MAX_EVALUATED / fingerprint.total, MIN_VOLUMES / count if volumes else 0))
     fractions = {"val": round(parts, 4), "test": round(parts, 4) if count >= FEW else 0.0}
     kept = (
-        f"{parts:.2g} of the images are kept for validation and as many for the test"
+        f"{parts:.2g} of the {what} are kept for validation and as many for the test"
         if fractions["test"]
-        else f"{parts:.2g} of the {count} images are kept for validation; with so few, none for a test"
+        else f"{parts:.2g} of the {count} {what} are kept for validation; with so few, none for a test"
     )
     if grouping is None and alike is not None and alike >= MIN_LIKENESS:
         reason = (
@@ -61,7 +66,7 @@ def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args"
         return [Decision(f"{prefix}.split", _make_part("Contiguous", fractions), reason)]
     rare = _find_rare_classes(fingerprint)
     settings: dict[str, Any] = {**fractions, "seed": 0}
-    reason = f"Random; {kept}."
+    reason = f"Random; {kept}.{' No split divides a volume.' if volumes else ''}"
     if rare and count >= 10:
         settings["stratify"] = True
         reason += f" Stratified, since {', '.join(rare[:3])} {'is' if len(rare) == 1 else 'are'} in few images."
@@ -114,7 +119,11 @@ def measure_likeness(images: Sequence[ImageFacts]) -> float | None:
 
 
 def _find_rare_classes(fingerprint: Fingerprint) -> list[str]:
-    held = fingerprint.images_with / len(fingerprint.images)
+    groups: dict[str, np.ndarray] = {}
+    for image in fingerprint.images:
+        unit = find_volume_name(image.name) or image.name
+        groups[unit] = groups.get(unit, False) | (image.counts > 0)
+    held = np.mean(list(groups.values()), axis=0)
     return [
         f"{name} ({fraction:.0%} of the images)"
         for name, fraction in zip(fingerprint.classes, held, strict=True)

@@ -5,10 +5,12 @@ import os
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import yaml
 
 from segapp.cli import main
+from segapp.io import write_image
 from tests.checking.conftest import clean, folder  # noqa: F401 - fixtures
 from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
 
@@ -84,3 +86,25 @@ def test_a_name_that_is_no_utf8_is_reported(folder):  # noqa: F811
     assert main(["check", "--data", "mine.yaml"]) == 1
     problems = json.loads(Path("check/check.json").read_text())["problems"]
     assert any("\udcff" in (one["path"] or "") for one in problems)
+
+
+def test_annotations_get_a_section_and_those_of_no_tool_a_message(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in "abcd":
+        write_image(tmp_path / "images" / f"{name}.png", np.full((24, 24), ord(name), np.uint8))
+    shape = {"category_id": 1, "segmentation": [[3, 3, 15, 3, 15, 15]]}
+    content = {
+        "images": [{"id": n, "file_name": f"{name}.png", "height": 24, "width": 24} for n, name in enumerate("abcd")],
+        "categories": [{"id": 1, "name": "leaf"}],
+        "annotations": [{"image_id": n, **shape} for n in range(4)],
+    }
+    folders = ["--images", "images", "--masks", "annotations.json"]
+    Path("annotations.json").write_text(json.dumps(content))
+    main(["check", *folders, "--output", "out"])
+    init = yaml.safe_load(Path("out/data.yaml").read_text())["source"]["init_args"]
+    assert (init["masks"], init["classes"]) == ("annotations.json", ["background", "leaf"])
+    assert init["mask"] == {"class_path": "segapp.datasets.Coco"}
+    Path("annotations.json").write_text("{}")
+    capsys.readouterr()
+    assert main(["check", *folders, "--output", "new"]) == 2
+    assert "annotations.json" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import pytest
 import tifffile
 
 from segapp.errors import SegappError
+from segapp.io import FilePart
 from segapp.planning.intensity import choose_intensity, choose_normalisation
 from tests.planning.fingerprints import facts, fingerprint
 
@@ -21,7 +22,7 @@ def test_images_of_8_bits_need_nothing_and_16_bits_their_own_percentiles(tmp_pat
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8), np.uint8))
     assert choose_intensity([tmp_path / "a.tif"]) == []
     tifffile.imwrite(tmp_path / "b.tif", np.arange(64, dtype=np.uint16).reshape(8, 8))
-    (decision,) = choose_intensity([tmp_path / "b.tif"], "place")
+    (decision,) = choose_intensity([tmp_path / "b.tif"], prefix="place")
     assert decision.setting == "place.intensity"
     assert decision.value == {"kind": "percentile", "low": 0.5, "high": 99.5}
 
@@ -50,3 +51,18 @@ def test_a_constant_channel_is_divided_by_a_small_number():
     flat = facts("a")
     flat.variance[:] = 0
     assert choose_normalisation(fingerprint(flat))[1].value == [0.02]
+
+
+def test_ct_has_the_range_of_its_labelled_pixels(tmp_path):
+    image = np.full((60, 60), -1000, np.int16)
+    image[:40, :40] = np.linspace(0, 100, 1600).reshape(40, 40)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    tifffile.imwrite(tmp_path / "m.tif", (image >= 0).astype(np.uint8))
+    files, masks = [tmp_path / "a.tif"], [[FilePart(tmp_path / "m.tif")]]
+    (decision,) = choose_intensity(files, (), masks)
+    assert decision.value["kind"] == "range" and 0 <= decision.value["low"] < 5 and 95 < decision.value["high"] <= 100
+    assert choose_intensity(files)[0].value["low"] == -1000
+    assert choose_intensity(files, ("T1",), masks)[0].value["kind"] == "percentile"
+    tifffile.imwrite(tmp_path / "a.tif", image + 1000)
+    assert choose_intensity(files, ("CT",), masks)[0].value["kind"] == "range"
+    assert choose_intensity(files, ("CT", "PET"), masks)[0].value["kind"] == "percentile"

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from segapp.datasets import Coco, LabelMe
 from segapp.errors import MisuseError
 from segapp.planning.layout import find_layout, list_masks
 
@@ -33,7 +34,7 @@ def test_folders_of_train_and_val_are_found_from_those_of_train(tmp_path):
             cv2.imwrite(str(tmp_path / split / kind / f"{split}.png"), np.zeros((4, 4), np.uint8))
     layout = find_layout(str(tmp_path / "train" / "img"), str(tmp_path / "train" / "ann"))
     assert layout.split_folders == {"train": "train", "val": "valid"}
-    assert len(layout.find_images()) == 2
+    assert len(layout.found) == 2
 
 
 def test_names_that_do_not_agree_are_told(tmp_path):
@@ -51,7 +52,7 @@ def test_folders_of_masks_are_classes_and_several_masks_are_those_of_objects(tmp
             cv2.imwrite(str(tmp_path / folder / f"{name}.png"), np.zeros((4, 4), np.uint8))
     layout = find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
     assert (layout.masks, layout.classes) == ("masks/{class}", ("road", "tree"))
-    assert {path.parent.name for path in list_masks(layout, 1)} == {"road", "tree"}
+    assert {mask.path.parent.name for mask in list_masks(layout, 1)} == {"road", "tree"}
     assert len(list_masks(layout, 10)) == 4
 
 
@@ -60,7 +61,7 @@ def test_masks_beside_their_images_are_no_images(tmp_path):
         for suffix in ("", "_mask"):
             cv2.imwrite(str(tmp_path / f"{name}{suffix}.png"), np.zeros((4, 4), np.uint8))
     layout = find_layout(str(tmp_path), str(tmp_path / "{stem}_mask.*"))
-    assert [image.name for image in layout.find_images()] == ["a", "b"]
+    assert [image.name for image in layout.found] == ["a", "b"]
 
 
 @pytest.mark.parametrize("ends", [("images", "masks"), ("images/*.png", "masks/*.png"), ("images", "masks/*.png")])
@@ -73,14 +74,43 @@ def test_a_folder_for_each_image_is_found_from_wildcards_and_no_mask_is_that_of_
     layout = find_layout(*(str(tmp_path / "set" / "*" / end) for end in ends))
     assert layout.several
     assert len(list_masks(layout, 10)) == len(set(list_masks(layout, 10))) == 6
-    assert [image.name for image in layout.find_images()] == ["a1/images/a1", "b2/images/b2", "c3/images/c3"]
+    assert [image.name for image in layout.found] == ["a1/images/a1", "b2/images/b2", "c3/images/c3"]
 
 
-@pytest.mark.parametrize("masks", ["labels", "labels/{name}.json"])
-def test_annotations_in_place_of_masks_are_named(tmp_path, masks):
+@pytest.mark.parametrize(
+    ("images", "masks", "expected"),
+    [
+        ("images", "labels", "labels"),
+        ("images", "labels/{name}.json", "labels/{name}.json"),
+        ("images", "labels/a.json", "labels/a.json"),
+    ],
+)
+def test_annotations_are_recognised_by_their_content(tmp_path, images, masks, expected):
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
     cv2.imwrite(str(tmp_path / "images/a.png"), np.zeros((4, 4), np.uint8))
     (tmp_path / "labels/a.json").write_text('{"shapes": []}')
-    with pytest.raises(MisuseError, match=r"LabelMe.*--data"):
-        find_layout(str(tmp_path / "images"), str(tmp_path / masks))
+    layout = find_layout(str(tmp_path / images), str(tmp_path / masks))
+    assert (layout.masks, layout.encoding) == (expected, LabelMe)
+
+
+@pytest.mark.parametrize("masks", ["train", "train/annotations.json"])
+def test_one_file_of_annotations_in_each_split_is_found(tmp_path, masks):
+    for split in ("train", "valid"):
+        (tmp_path / split).mkdir()
+        for name in "ab":
+            cv2.imwrite(str(tmp_path / split / f"{split}{name}.png"), np.zeros((4, 4), np.uint8))
+        (tmp_path / split / "annotations.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    layout = find_layout(str(tmp_path / "train"), str(tmp_path / masks))
+    assert (layout.images, layout.masks, layout.encoding) == ("{split}", "{split}/annotations.json", Coco)
+    assert len(layout.found) == 4 and len(list_masks(layout)) == 4
+
+
+def test_files_of_channels_are_joined(tmp_path):
+    for folder, names in (("imagesTr", ("a_0000", "a_0001", "b_0000", "b_0001")), ("labelsTr", ("a", "b"))):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            cv2.imwrite(str(tmp_path / folder / f"{name}.png"), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
+    assert layout.channel_files == ("{name}_0000", "{name}_0001")
+    assert [(image.name, len(image.channel_files)) for image in layout.found] == [("a", 1), ("b", 1)]

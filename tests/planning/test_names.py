@@ -1,8 +1,10 @@
 """Class names from tables beside the data."""
 
+import json
+
 import pytest
 
-from segapp.planning.names import find_names
+from segapp.planning.names import find_names, read_channel_names
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,28 @@ def test_a_link_is_no_table(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/classes.txt").symlink_to("../credentials")
     assert find_names([tmp_path / "data"]) is None
+
+
+REGIONS = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": [3], "ignore": 4}
+
+
+def test_values_of_regions_are_classes_named_by_the_smallest_region(tmp_path):
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": REGIONS}))
+    table = find_names([tmp_path])
+    assert table.by_value == {0: "background", 1: "whole_1", 2: "core_2", 3: "enhancing", 4: "ignore"}
+    assert "core = 2 + 3" in table.note
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"channel_names": {"0": "CT"}}, ("CT",)),
+        ({"modality": {"0": "FLAIR", "1": "T1w"}}, ("FLAIR", "T1w")),
+        ({"labels": {}}, ()),
+        ([], ()),
+    ],
+    ids=["nnunet", "decathlon", "none", "list"],
+)
+def test_channel_names_are_read(tmp_path, content, expected):
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    assert read_channel_names([tmp_path / "missing", tmp_path]) == expected

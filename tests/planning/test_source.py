@@ -1,5 +1,7 @@
 """From folders or a data section to a data set."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from segapp.cli import main
 from segapp.errors import MisuseError
 from segapp.planning.decisions import build_config
 from segapp.planning.sizes import PIXELS_PER_STEP
-from segapp.planning.source import describe_folder, describe_section
+from segapp.planning.source import build_planned_source, describe_folder, describe_section
 from tests.io.volumes import write_nifti
 from tests.planning.discs import plan, write_discs
 
@@ -83,10 +85,43 @@ def test_a_section_without_a_source_is_refused_by_name(tmp_path, text):
         describe_section(tmp_path / "mine.yaml")
 
 
-def test_volumes_need_a_data_section(tmp_path):
-    for folder in ("imagesTr", "labelsTr"):
+def test_volumes_of_several_channels_are_described_with_dataset_json(tmp_path):
+    for folder, endings in (("imagesTr", ("_0000", "_0001")), ("labelsTr", ("",))):
         (tmp_path / folder).mkdir()
         for number in range(3):
-            write_nifti(tmp_path / folder / f"v{number}.nii.gz", np.zeros((5, 4, 3), np.uint8))
-    with pytest.raises(MisuseError, match=r"v0\.nii\.gz.*--data"):
-        describe_folder(str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
+            for ending in endings:
+                voxels = np.arange(60).reshape(5, 4, 3) // 20 if not ending else np.full((5, 4, 3), number + 1.5)
+                path = tmp_path / folder / f"v{number}{ending}.nii.gz"
+                write_nifti(path, voxels.astype(np.float32), spacing=(1, 3, 1))
+    labels = {"background": 0, "tumour": 1, "ignore": 2}
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1", "1": "T2"}, "labels": labels}))
+    decisions = describe_folder(str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
+    config = build_config(decisions)["data"]
+    found = config["source"]["init_args"]
+    assert (found["images"], found["masks"], found["axis"], found["neighbours"]) == (
+        "imagesTr",
+        "labelsTr",
+        "coronal",
+        0,
+    )
+    assert found["channel_files"] == ["{name}_0000", "{name}_0001"]
+    assert found["classes"] == ["background", "tumour"] and found["mask"]["init_args"] == {"values": {2: 255}}
+    assert found["intensity"] == {"kind": "percentile", "low": 0.5, "high": 99.5}
+    source = build_planned_source(decisions)
+    assert source.channels == 2 and list(source.problems()) == []
+    assert source.item_names()[0] == "v0/coronal=0" and len(source.item_names()) == 12
+
+
+def test_annotations_are_described(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / "photos" / f"{name}.jpg"), np.zeros((20, 30, 3), np.uint8))
+        shape = {"label": "cat", "shape_type": "rectangle", "points": [[2, 2], [9, 9]]}
+        void = {**shape, "label": "void", "points": [[12, 2], [19, 9]]}
+        content = {"shapes": [shape, void], "imageHeight": 20, "imageWidth": 30}
+        (tmp_path / "photos" / f"{name}.json").write_text(json.dumps(content))
+    decisions = describe_folder(str(tmp_path / "photos"), str(tmp_path / "photos"))
+    found = build_config(decisions)["data"]["source"]["init_args"]
+    assert found["classes"] == ["background", "cat"]
+    assert found["mask"] == {"class_path": "segapp.datasets.LabelMe", "init_args": {"labels": {"void": "ignore"}}}
+    assert list(build_planned_source(decisions).problems()) == []

@@ -53,3 +53,13 @@ def test_few_images_have_no_test_and_very_many_a_bounded_validation():
 
 def test_likeness_of_fewer_than_six_images_is_not_measured():
     assert measure_likeness([facts(f"{i}") for i in range(5)]) is None
+
+
+def test_volumes_are_counted_and_grouped_in_place_of_their_slices():
+    images = [facts(f"p{v // 2}_{v}/axial={s:02}", counts=(90, 10 * (s == 5))) for v in range(8) for s in range(20)]
+    group, split = choose_split(fingerprint(*images))
+    assert re.search(group.value, "p3_7")[1] == "p3"
+    assert split.value["init_args"] == {"val": 0.2, "test": 0.0, "seed": 0}
+    many = replace(fingerprint(*(facts(f"{v}/axial={s}") for v in range(40) for s in range(2))), total=20_000)
+    (split,) = choose_split(many)
+    assert split.value["init_args"] == {"val": 0.075, "test": 0.075, "seed": 0}

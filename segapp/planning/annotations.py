@@ -1,0 +1,122 @@
+"""Recognise the annotations of tools by their content, and name the classes that they hold."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from segapp import datasets
+from segapp.datasets.annotations.annotations import IGNORE, Annotations
+from segapp.datasets.file_patterns import to_glob
+from segapp.datasets.unsupported import read_beginning, recognise_tool
+from segapp.errors import MisuseError
+from segapp.io import find_suffix, walk_folders
+from segapp.natural_order import make_natural_key
+from segapp.planning.mask_meaning import MaskMeaning
+from segapp.planning.names import BACKGROUND, IGNORED
+
+MAX_FILES = 200
+"""Files of a folder among which one of annotations is searched for."""
+SHOWN = 8
+"""Classes that a reason counts the shapes of."""
+
+
+def recognise_annotations(root: Path, images: str, masks: str) -> type[Annotations] | None:
+    """Return what reads the annotations that `masks` names, or None where it names images.
+
+    A folder that holds images is one of masks, unless it is the folder of the images too.
+
+    Args:
+        root: The folder that both are relative to.
+        images: The folder of images, or a pattern.
+        masks: A file, a folder or a pattern.
+    """
+    files = list(islice(_list_files(root, masks), MAX_FILES))
+    if images != masks and any(find_suffix(path) for path in files):
+        return None
+    return next((found for path in files if (found := recognise_file(path)) is not None), None)
+
+
+def recognise_file(path: Path) -> type[Annotations] | None:
+    """Return what reads a file of annotations, by its content; None for other files."""
+    suffix = path.suffix.lower()
+    if suffix in (".json", ".geojson") and (tool := recognise_tool(path)) is not None:
+        kind: type[Annotations] = getattr(datasets, tool[1])
+        return kind if kind.reads(path) else None
+    if suffix == ".xml" and "<annotations" in read_beginning(path):
+        return datasets.Cvat
+    if suffix == ".txt" and datasets.Yolo.reads(path):
+        try:
+            return datasets.Yolo if any(entry.shapes for entry in datasets.Yolo().parse(path)) else None
+        except MisuseError:  # another text
+            return None
+    return None
+
+
+def list_annotation_files(folder: Path, kind: type[Annotations]) -> list[Path]:
+    """Return the first files in a folder that may hold annotations of a kind; none for a file or a pattern."""
+    if not folder.is_dir():
+        return []
+    return [path for path in islice(_walk(folder), MAX_FILES) if kind.reads(path)]
+
+
+def name_shapes(files: Sequence[Path], kind: type[Annotations], classes: Sequence[str]) -> MaskMeaning:
+    """Return the classes of the shapes in annotation files, in alphabetical order after the background.
+
+    Args:
+        files: All of the data set.
+        kind: Reads them.
+        classes: The user's choice of them; shapes of other names are left out. Empty for all.
+
+    Raises:
+        MisuseError: A file is damaged, or there is no shape to learn from.
+    """
+    counts: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    reader, images = kind(), 0
+    for path in files:
+        for entry in reader.parse(path):
+            images += 1
+            counts.update(shape.label for shape in entry.shapes if not shape.ignored)
+            skipped.update(entry.skipped)
+    labels = {name: IGNORE for name in counts if name.lower() in IGNORED}
+    labels |= {name: "background" for name in counts if name.lower() in BACKGROUND}
+    names = sorted((name for name in counts if name not in labels), key=make_natural_key)
+    if not names:
+        held = ", ".join(f"{count:,} {what}" for what, count in skipped.items()) or "no shapes"
+        raise MisuseError(f"{files[0]}: the annotations hold {held}, and nothing that covers an area.")
+    chosen = _choose_names(names, classes)
+    left_out: dict[str, str | None] = {name: None for name in names if name not in chosen}
+    settings = {name: value for name, value in {**labels, **left_out}.items() if name != value}
+    mask = {"class_path": f"segapp.datasets.{kind.__name__}"}
+    shown = ", ".join(f"{name} ({counts[name]:,})" for name in chosen[:SHOWN])
+    more = f" and {len(chosen) - SHOWN} more" if len(chosen) > SHOWN else ""
+    reason = (
+        f"Shapes of {kind.__name__} for {images} images: {shown}{more}. Pixels that none covers are background; where "
+        "shapes overlap, the later one in the file is above."
+    )
+    return MaskMeaning(
+        mask | ({"init_args": {"labels": settings}} if settings else {}), ("background", *chosen), 0, reason
+    )
+
+
+def _choose_names(names: Sequence[str], classes: Sequence[str]) -> list[str]:
+    wanted = [name for name in classes if name.lower() not in BACKGROUND]
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise MisuseError(f"--classes: {unknown[0]!r} is none of the names in the annotations: {', '.join(names)}.")
+    return wanted or list(names)
+
+
+def _list_files(root: Path, masks: str) -> Iterator[Path]:
+    """Yield the files that a file, a folder or a pattern names, those of sub-folders too."""
+    for match in sorted(root.glob(to_glob(masks))) if set(masks) & set("*?[{") else [root / masks]:
+        if match.is_dir():
+            yield from _walk(match)
+        elif match.is_file():
+            yield match
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for place, names in walk_folders(folder):
+        yield from (place / name for name in sorted(names) if not name.startswith("."))
