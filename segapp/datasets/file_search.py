@@ -6,6 +6,7 @@ import os
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -23,14 +24,26 @@ from segapp.datasets.file_patterns import (
 from segapp.datasets.masks.encoding import Encoding, FoundImage, MaskFile, PixelEncoding
 from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.errors import MisuseError
-from segapp.io import find_suffix, list_images, list_suffixes, name_image, remove_suffix, walk_folders
+from segapp.io import (
+    find_suffix,
+    holds_arrays,
+    list_images,
+    list_suffixes,
+    name_image,
+    remove_suffix,
+    split_array,
+    walk_folders,
+)
 
 
 def find_images(root: Path, pattern: str) -> list[FoundImage]:
     """Return images under every folder, or every file, that `pattern` (relative to root) matches; any order.
 
+    A name after a colon, as in `slices/*.h5:/image`, is that of an array in files that may hold several.
+
     Raises MisuseError when there is none.
     """
+    pattern, array = split_array(pattern)
     check_pattern("images", pattern, {"split", "name"}, PixelEncoding)  # type: ignore[type-abstract]  # not made
     require_folder(root)
     fixed = root / get_fixed_start(pattern)
@@ -60,7 +73,7 @@ def find_images(root: Path, pattern: str) -> list[FoundImage]:
         raise MisuseError(
             f"{fixed}: no images ({_format_suffixes()}) match {pattern!r}; there is: {_list_folder(fixed)}."
         )
-    return found
+    return [replace(image, array=array) if holds_arrays(image.path) else image for image in found]
 
 
 class MaskPattern:
@@ -76,8 +89,10 @@ class MaskPattern:
     def __init__(
         self, root: Path, pattern: str, classes: Sequence[str], encoding: type[Encoding] = PixelEncoding
     ) -> None:
+        self.pattern = pattern
+        pattern, self._array = split_array(pattern)
         check_pattern("masks", pattern, {"split", "name", "stem", "parent", "file", "class"}, encoding)
-        self.root, self.classes, self.pattern = root, classes, pattern
+        self.root, self.classes = root, classes
         self.is_shared = encoding.shared and encoding.reads(Path(pattern)) and not NAMED.search(pattern)
         self._reads = encoding.reads
         start = root / get_fixed_start(pattern)
@@ -92,10 +107,11 @@ class MaskPattern:
     def find_files(self, image: FoundImage) -> list[MaskFile]:
         """Return the mask files in order of the classes, then of the names; none where there are none."""
         return [
-            MaskFile(path, class_name, image.part, image.path)
+            MaskFile(path, class_name, image.part, image.path, array)
             for class_name, filled in self._fill_patterns(_get_placeholder_values(image), glob.escape)
             for path in self._find_matching(filled)
-            if path != image.path
+            for array in [self._array if holds_arrays(path) else ""]
+            if (path, array) != (image.path, image.array)
         ]
 
     def list_tried_paths(self, image: FoundImage) -> list[str]:

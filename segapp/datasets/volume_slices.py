@@ -36,5 +36,5 @@ def find_volume_problems(images: Iterable[FoundImage], pattern: MaskPattern) -> 
             if (image.path, mask.path) in compared:
                 continue
             compared.add((image.path, mask.path))
-            if (message := explain_unlike_volumes(image.path, mask.path)) is not None:
+            if (message := explain_unlike_volumes(image.file, mask.file)) is not None:
                 yield Problem("mask", message, mask.path, "masks")

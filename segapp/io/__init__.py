@@ -16,7 +16,7 @@ from segapp.io.formats.registry import (
     remove_suffix,
 )
 from segapp.io.image import Image
-from segapp.io.image_search import list_image_files, list_images, name_image
+from segapp.io.image_search import holds_arrays, list_image_files, list_images, name_image, split_array
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
 from segapp.io.outlines import decode_png, draw_outline, read_png_size
@@ -48,6 +48,7 @@ __all__ = [
     "find_mask_suffix",
     "find_suffix",
     "has_windows",
+    "holds_arrays",
     "is_image",
     "join_channel_files",
     "list_image_files",
@@ -73,6 +74,7 @@ __all__ = [
     "require_range",
     "require_writable",
     "scale_array",
+    "split_array",
     "streams_masks",
     "walk_folders",
     "shorten_name",

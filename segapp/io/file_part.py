@@ -25,6 +25,8 @@ class FilePart:
     """The files of the other channels, where the channels of an image are in several files; `path` has the first."""
     reference: Path | None = None
     """The image of a mask: where a mask's file holds some slices only, they are placed among those of this image."""
+    array: str = ""
+    """The name of an array, as `/image`, in a file of several; empty where there is one."""
 
     @property
     def every_file(self) -> tuple["FilePart", ...]:
@@ -32,7 +34,8 @@ class FilePart:
         return tuple(replace(self, path=path, channel_files=()) for path in (self.path, *self.channel_files))
 
     def __str__(self) -> str:
-        return f"{self.path} [{self.part}]" if self.part else str(self.path)
+        path = f"{self.path}:{self.array}" if self.array else str(self.path)
+        return f"{path} [{self.part}]" if self.part else path
 
 
 def as_file_part(file: Path | FilePart) -> FilePart:

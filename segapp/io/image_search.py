@@ -1,11 +1,15 @@
 """Finds the images among the files of a folder, some of which are made of several files."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from segapp.io.file_part import FilePart
 from segapp.io.formats import registry
 from segapp.io.formats.format import FileGroup, Format
+
+ARRAY = re.compile(r"([^:]*[^:/]):(/[^:]+)")
+"""A path and the name of an array in the file."""
 
 
 def list_images(folder: Path, names: Iterable[str]) -> list[FileGroup]:
@@ -37,3 +41,19 @@ def name_image(image: FileGroup, start: Path) -> str:
     if image.label:
         return (folder / image.label).as_posix()
     return folder.as_posix() if folder.parts else start.absolute().name
+
+
+def split_array(pattern: str) -> tuple[str, str]:
+    """Return a path or pattern without the array that it names after a colon, and that array; else an empty one.
+
+    >>> split_array("slices/*.h5:/image")
+    ('slices/*.h5', '/image')
+    """
+    match = ARRAY.fullmatch(pattern)
+    return (match[1], match[2]) if match is not None and not Path(pattern).exists() else (pattern, "")
+
+
+def holds_arrays(path: Path) -> bool:
+    """Return whether a file may hold several arrays, by its name."""
+    found = registry.find_named_format(path)
+    return found is not None and found.has_arrays

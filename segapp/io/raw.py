@@ -103,7 +103,7 @@ def list_parts(file: Path | FilePart) -> tuple[FilePart, ...]:
     file = as_file_part(file)
     with _explain_errors(file):
         found = _find_format(file.path)
-        return tuple(replace(file, part=part) for part in found.list_parts(file.path))
+        return tuple(replace(file, part=part) for part in found.list_parts(file))
 
 
 def list_slices(file: Path | FilePart, axis: SliceAxis) -> tuple[FilePart, ...]:
@@ -119,7 +119,7 @@ def list_slices(file: Path | FilePart, axis: SliceAxis) -> tuple[FilePart, ...]:
     if named is not None and not named.holds_parts:
         return (file,)
     with _explain_errors(file):
-        return tuple(replace(file, part=part) for part in _find_format(file.path).list_slices(file.path, axis))
+        return tuple(replace(file, part=part) for part in _find_format(file.path).list_slices(file, axis))
 
 
 def read_grid(file: FilePart) -> Grid | None:
@@ -202,7 +202,7 @@ def _log_other_content(suffix: str, name: str) -> None:
 @lru_cache(maxsize=1024)
 def _read_header(found: Format, file: FilePart, stamp: Stamp) -> Header:
     if not found.has_part(file):
-        parts = found.list_parts(file.path)
+        parts = found.list_parts(file)
         names = f"{', '.join(parts[:LISTED])}{' …' if len(parts) > LISTED else ''}"
         asked = f"none of them is {file.part}" if file.part else "not one"
         raise SegappError(f"{file.path}: {found.name} of {len(parts)} images ({names}), {asked}; save each as a file.")

@@ -1,12 +1,13 @@
 """Slices of volumes: with their neighbours as channels, and masks that lie on them."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io.file_part import FilePart
+from segapp.io.file_part import FilePart, as_file_part
 from segapp.io.formats.slices import describe_difference
 from segapp.io.formats.volume import parse_part
 from segapp.io.image import STORED, Image
@@ -68,10 +69,11 @@ def open_image(
     )
 
 
-def explain_unlike_volumes(image: Path, mask: Path) -> str | None:
+def explain_unlike_volumes(image: Path | FilePart, mask: Path | FilePart) -> str | None:
     """Return why the slices of a mask's file are not those of an image's, or None."""
     try:
-        own, other = read_grid(FilePart(image)), read_grid(FilePart(mask, reference=image))
+        image, mask = (replace(as_file_part(file), part="") for file in (image, mask))
+        own, other = read_grid(image), read_grid(replace(mask, reference=image.path))
     except SegappError as error:
         return str(error)
     if other is None:

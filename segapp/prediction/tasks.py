@@ -13,6 +13,7 @@ from segapp.io import (
     FilePart,
     explain_errors,
     find_suffix,
+    holds_arrays,
     is_image,
     join_channel_files,
     list_images,
@@ -20,6 +21,7 @@ from segapp.io import (
     name_image,
     real_path,
     remove_suffix,
+    split_array,
     walk_folders,
 )
 from segapp.prediction.writers.registry import find_writers
@@ -46,11 +48,13 @@ class ImageTask:
     """The files of the other channels, where each channel of the image has a file."""
     is_renamed: bool = False
     """Whether the stem is another than the image's name, because that is taken."""
+    array: str = ""
+    """The name of an array in the file."""
 
     @property
     def file(self) -> FilePart:
         """The address of the image."""
-        return FilePart(self.image, "", self.channel_files)
+        return FilePart(self.image, "", self.channel_files, array=self.array)
 
 
 def list_tasks(
@@ -67,12 +71,15 @@ def list_tasks(
     keep them, and no other image gets them. `channel_files` are the names of the files of each channel, as
     `{name}_0000`: the files of one image are one task, and its outputs have the image's name. Raises MisuseError when
     there is nothing to do, or when an output would be an input or lie outside `output`.
+
+    `images` may name an array after a colon, as `slices:/image`: that of files that hold several.
     """
     kinds = find_writers(save)
     if find_suffix(output) and not output.is_dir():
         raise MisuseError(f"output {output} has the name of an image; name a folder.")
     if output.exists() and not output.is_dir():
         raise MisuseError(f"output {output} is a file; name a folder.")
+    images, array = split_images(images)
     found = _find_images(images, output)
     if not found:
         unread = describe_unread(images, output) or f"segapp reads {', '.join(list_suffixes())}."
@@ -92,6 +99,7 @@ def list_tasks(
             stem,
             file.channel_files,
             stem != remove_suffix(place).as_posix(),
+            array if holds_arrays(file.path) else "",
         )
         for (name, file), place, stem in zip(
             files.items(), relative, _choose_stems(list(files), relative, stems or {}), strict=True
@@ -99,6 +107,12 @@ def list_tasks(
     ]
     _check_outputs(tasks, output)
     return tasks
+
+
+def split_images(images: Path) -> tuple[Path, str]:
+    """Return a folder or file without the array that it names, as `slices:/image`, and the array."""
+    path, array = split_array(str(images))
+    return Path(path), array
 
 
 def _choose_name(name: Path, file: FilePart, joined: Mapping[Path, FilePart]) -> Path:
@@ -125,6 +139,7 @@ def _find_images(images: Path, output: Path) -> list[FileGroup]:
 
 def describe_unread(images: Path, output: Path) -> str | None:
     """Return one line on the files of a folder whose suffix is of no format that is read; None if there is none."""
+    images, _ = split_images(images)
     if not images.is_dir():
         return None
     files = (place / name for place, names in _walk(images, real_path(output)) for name in names)

@@ -31,11 +31,13 @@ class FoundImage:
     """Which slice of the file; empty for a file that is one image."""
     channel_files: tuple[Path, ...] = ()
     """The files of the other channels, where each channel has a file."""
+    array: str = ""
+    """The name of an array in the file."""
 
     @property
     def file(self) -> FilePart:
         """The address of the image."""
-        return FilePart(self.path, self.part, self.channel_files)
+        return FilePart(self.path, self.part, self.channel_files, array=self.array)
 
     @property
     def file_name(self) -> str:
@@ -54,11 +56,13 @@ class MaskFile:
     """Which slice of the file; empty for a file that is one mask."""
     image: Path | None = None
     """The file of the image."""
+    array: str = ""
+    """The name of an array in the file."""
 
     @property
     def file(self) -> FilePart:
         """The address of the mask."""
-        return FilePart(self.path, self.part, reference=self.image)
+        return FilePart(self.path, self.part, reference=self.image, array=self.array)
 
 
 @dataclass(frozen=True)

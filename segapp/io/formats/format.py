@@ -92,6 +92,8 @@ class Format(ABC):
 
     has_unnamed_files: ClassVar[bool] = False
     """Whether names of its files may lack a suffix: such files are recognised by their first bytes."""
+    has_arrays: ClassVar[bool] = False
+    """Whether a file may hold several arrays, each with a name, as `/image`: an address has that of one."""
     groups_files: ClassVar[bool] = False
     """Whether several files of a folder may be one image."""
 
@@ -99,17 +101,20 @@ class Format(ABC):
         """Return whether a file that begins with these `START` bytes is of this format."""
         return start.startswith(self.magic)
 
-    def list_parts(self, path: Path) -> tuple[str, ...]:
-        """Return the names of the images in a file, in their order; one empty name if it is one image."""
+    def list_parts(self, file: FilePart) -> tuple[str, ...]:
+        """Return the names of the images in a file, in their order; one empty name if it is one image.
+
+        The part of `file` says nothing here.
+        """
         return ("",)
 
-    def list_slices(self, path: Path, axis: SliceAxis) -> tuple[str, ...]:
+    def list_slices(self, file: FilePart, axis: SliceAxis) -> tuple[str, ...]:
         """Return the names of a volume's slices across an axis; of other files what `list_parts` returns."""
-        return self.list_parts(path)
+        return self.list_parts(file)
 
     def has_part(self, file: FilePart) -> bool:
         """Return whether a file has an image of this name."""
-        return file.part in self.list_parts(file.path)
+        return file.part in self.list_parts(file)
 
     def list_files(self, file: FilePart) -> tuple[Path, ...]:
         """Return the files that hold an image: more than one for a series."""

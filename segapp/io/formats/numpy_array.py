@@ -46,7 +46,7 @@ class NumpyArray(VolumeFormat):
             offset = None if stored is not None else file.tell()
         if dtype.kind not in "buif" or dtype.itemsize > 8:
             raise SegappError(f"{path}: NumPy array of {dtype}; save integers or floats (objects are never read).")
-        sizes, channels, is_flat = _find_sizes(path, shape)
+        sizes, channels, is_flat = find_array_sizes(path, self.name, shape)
         volume = Volume(
             format=self.name,
             grid=Grid(ROWS_FIRST, sizes),
@@ -109,19 +109,28 @@ def _read_header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np
     return HEADERS[version](file, max_header_size=LONGEST_HEADER)
 
 
-def _find_sizes(path: Path, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], int, bool]:
-    """Return slices, rows and columns, the channels, and whether the array is one image."""
-    require_sizes(path, NumpyArray.name, shape)
+def find_array_sizes(path: Path, name: str, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], int, bool]:
+    """Return slices, rows and columns, the channels, and whether the array is one image.
+
+    Args:
+        path: The file, for messages.
+        name: What the array is called in messages.
+        shape: Of the array.
+
+    Raises:
+        SegappError: It is no image and no volume.
+    """
+    require_sizes(path, name, shape)
     if len(shape) == 2:
-        return (1, *shape), 1, True
+        return (1, shape[0], shape[1]), 1, True
     if len(shape) == 3 and shape[2] <= COLOURS:
         return (1, shape[0], shape[1]), shape[2], True
     if len(shape) == 3:
-        return shape, 1, False
+        return (shape[0], shape[1], shape[2]), 1, False
     if len(shape) == 4:
-        return shape[:3], shape[3], False
+        return (shape[0], shape[1], shape[2]), shape[3], False
     raise SegappError(
-        f"{path}: NumPy array of {' x '.join(map(str, shape))} values; save (H, W), (H, W, channels), (slices, H, W) "
+        f"{path}: {name} array of {' x '.join(map(str, shape))} values; save (H, W), (H, W, channels), (slices, H, W) "
         "or (slices, H, W, channels)."
     )
 

@@ -8,6 +8,7 @@ from segapp.io.formats.bmp import Bmp
 from segapp.io.formats.dicom import Dicom
 from segapp.io.formats.format import START, Format
 from segapp.io.formats.gif import Gif
+from segapp.io.formats.hdf5 import Hdf5
 from segapp.io.formats.itk import Nrrd
 from segapp.io.formats.jpeg import Jpeg
 from segapp.io.formats.jpeg2000 import Jpeg2000
@@ -35,6 +36,7 @@ FORMATS: tuple[Format, ...] = (
     Nrrd(),
     MetaImage(),
     NumpyArray(),
+    Hdf5(),
 )
 
 NO_SUFFIX = re.compile(r"(\.\d+)?")

@@ -86,6 +86,10 @@ class VolumeFormat(Format):
     def read_volume(self, path: Path) -> Volume:
         """Return a volume without its voxels; raise SegappError for what cannot be read."""
 
+    def read_array(self, path: Path, array: str) -> Volume:
+        """Return an array of a file by its name, without its voxels; SegappError where files hold no named ones."""
+        raise SegappError(f"{path}: {self.name} has no arrays with names; leave out ':{array}'.")
+
     @abstractmethod
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C) as stored."""
@@ -98,19 +102,19 @@ class VolumeFormat(Format):
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
         """Write a mask (X, Y, Z) uint8 with the geometry of a volume of this format."""
 
-    def list_parts(self, path: Path) -> tuple[str, ...]:
+    def list_parts(self, file: FilePart) -> tuple[str, ...]:
         """Return the names of the slices across the axis that `auto` stands for."""
-        return self.list_slices(path, "auto")
+        return self.list_slices(file, "auto")
 
-    def list_slices(self, path: Path, axis: SliceAxis) -> tuple[str, ...]:
+    def list_slices(self, file: FilePart, axis: SliceAxis) -> tuple[str, ...]:
         """Return the names of the slices across an axis; one empty name for a file of one image."""
-        volume = self._read(FilePart(path))
+        volume = self._read(file)
         if volume.is_flat:
             return ("",)
         axis = volume.grid.choose_axis(axis)
         count = volume.grid.count_slices(axis)
         if count > MAX_SLICES:
-            raise SegappError(f"{path}: {count:,} slices, and {MAX_SLICES:,} at most are read; divide the volume.")
+            raise SegappError(f"{file.path}: {count:,} slices, and {MAX_SLICES:,} at most are read; divide the volume.")
         return name_slices(axis, count)
 
     def has_part(self, file: FilePart) -> bool:
@@ -163,18 +167,18 @@ class VolumeFormat(Format):
         return self._read(file).grid
 
     def _read(self, file: FilePart) -> Volume:
-        return _read_volume(self, file.path, read_stamp(self.list_files(file)))
+        return _read_volume(self, file.path, file.array, read_stamp(self.list_files(file)))
 
     def _get_voxels(self, file: FilePart, volume: Volume) -> np.ndarray:
         if volume.offset is not None:
             return self.map_voxels(file.path, volume)
-        key = file.path, file.reference, read_stamp(self.list_files(file))
+        key = file.path, file.array, file.reference, read_stamp(self.list_files(file))
         return VOLUMES.get(key, lambda: self.decode(file.path, volume))
 
 
 @lru_cache(maxsize=1024)
-def _read_volume(found: VolumeFormat, path: Path, stamp: tuple[int, int]) -> Volume:
-    return found.read_volume(path)
+def _read_volume(found: VolumeFormat, path: Path, array: str, stamp: tuple[int, int]) -> Volume:
+    return found.read_array(path, array) if array else found.read_volume(path)
 
 
 def name_slices(axis: SliceAxis, count: int) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def test_a_format_is_recognised_by_any_of_its_first_bytes(tmp_path):
         False,
     ]
     file = FilePart(tmp_path / "a.lst", "")
-    assert Least().list_parts(file.path) == ("",)
+    assert Least().list_parts(file) == ("",)
     assert Least().list_files(file) == (tmp_path / "a.lst",)
 
 

@@ -43,8 +43,8 @@ class Volume(Format):
     writes_masks = True
     holds_parts = True
 
-    def list_parts(self, path: Path) -> tuple[str, ...]:
-        return tuple(f"z={z}" for z in range(self._read_head(path)[0]["shape"][0]))
+    def list_parts(self, file: FilePart) -> tuple[str, ...]:
+        return tuple(f"z={z}" for z in range(self._read_head(file.path)[0]["shape"][0]))
 
     def read_header(self, file: FilePart) -> Header:
         head, _ = self._read_head(file.path)
