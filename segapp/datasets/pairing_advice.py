@@ -1,5 +1,6 @@
 """Explain missing masks: the paths that were tried, the files that are there, and patterns that would match them."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from segapp.datasets.file_patterns import get_fixed_start
 from segapp.datasets.file_search import MaskPattern
 from segapp.datasets.masks.encoding import FoundImage
 from segapp.datasets.unsupported import explain_unread
-from segapp.io import find_suffix, remove_suffix, walk_folders
+from segapp.io import find_suffix, recognise_channel_files, remove_suffix, walk_folders
 
 SHOWN = 3
 MAX_FILES = 4000  # files of the masks' folder
@@ -63,6 +64,8 @@ def _suggest_patterns(
     masks = [path for path in files if find_suffix(path)]
     stems = {remove_suffix(path).name for path in masks}
     names = dict.fromkeys(remove_suffix(image.path).name for image in images)  # slices of a volume share one
+    if channels := recognise_channel_files(names, stems):
+        return f"The names end in nnU-Net's numbers of channels: set channel_files: {json.dumps(channels)}"
     found = _find_best_affixes(list(names), stems)
     base = _get_folder(pattern.pattern)
     if found is None or base is None or "{class}" in pattern.pattern:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from segapp.errors import MisuseError
 from segapp.io.file_part import FilePart
 from segapp.io.formats.registry import find_suffix, remove_suffix
-from segapp.spec import CHANNEL_NAME
+from segapp.spec import CHANNEL_NAME, MOST_CHANNELS
 
 NNUNET = re.compile(r".+_(\d{4})")
 """The name of a channel's file in the folders of nnU-Net, without suffix."""
@@ -75,8 +75,8 @@ def _join(name: Path, files: Sequence[Path | None], channel_files: Sequence[str]
 def recognise_channel_files(images: Iterable[str], masks: Iterable[str]) -> tuple[str, ...]:
     """Return the `channel_files` of images that are named as nnU-Net names them; empty for others.
 
-    All images end in an underscore and four digits, from 0000 without a gap, and no mask that has the name of an image
-    does.
+    All images end in an underscore and four digits, from 0000 without a gap, as many as an image may have channels, and
+    a mask has the name without the ending.
 
     Args:
         images: Names of files, without folder and suffix.
@@ -84,7 +84,7 @@ def recognise_channel_files(images: Iterable[str], masks: Iterable[str]) -> tupl
     """
     matches = [NNUNET.fullmatch(name) for name in images]
     numbers = sorted({int(match[1]) for match in matches if match is not None})
-    if not numbers or None in matches or numbers != list(range(len(numbers))):
+    if not 0 < len(numbers) <= MOST_CHANNELS or None in matches or numbers != list(range(len(numbers))):
         return ()
     names = {match[0][:-5] for match in matches if match is not None}
     return tuple(f"{CHANNEL_NAME}_{number:04}" for number in numbers) if names & set(masks) else ()

@@ -1,5 +1,6 @@
 """What to do about images without masks."""
 
+import json
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tests.datasets.look_alikes import save
             "ulm_{i}_gtFine_labelIds.png",
             ["{name}_leftImg8bit.png", "{name}_gtFine_labelIds"],
         ),
-        ("case_{i}_0000.png", "case_{i}.png", ["images/{name}_0000.png", "masks/{name}.png"]),
+        ("case_{i}_0000.png", "case_{i}.png", ['channel_files: ["{name}_0000"]']),
     ],
 )
 def test_missing_masks_name_what_was_tried_what_lies_there_and_what_would_fit(
@@ -37,6 +38,8 @@ def test_missing_masks_name_what_was_tried_what_lies_there_and_what_would_fit(
     assert all(f"masks/{mask.format(i=i)}" in error for i in (10, 11, 12))
     assert all(words in error for words in fitting)
     settings = dict(re.findall(r"(images|masks): ([^ ,]+)", error))
+    channels = re.search(r"channel_files: (\[.*?\])", error)
+    settings |= {"channel_files": json.loads(channels[1])} if channels else {}
     assert len(mask_names(folder(tmp_path, **settings))) == 4  # what is proposed works
 
 

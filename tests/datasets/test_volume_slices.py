@@ -125,5 +125,5 @@ def test_nnunet_names(tmp_path):
         path.rename(path.with_name(path.name.replace(".nii", "_0000.nii")))
     folder = make_folder(tmp_path, images="imagesTr/{name}_0000.nii.gz")
     assert folder.item_names()[0] == "case_1_0000/axial=0" and len(folder.select(folder.item_names())) == 9
-    with pytest.raises(MisuseError, match=re.escape("images: imagesTr/{name}_0000.nii.gz")):
+    with pytest.raises(MisuseError, match=re.escape('channel_files: ["{name}_0000"]')):
         make_folder(tmp_path).items("train")

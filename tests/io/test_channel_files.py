@@ -55,6 +55,7 @@ def test_two_files_of_one_channel_are_refused():
         (("frame_0001", "frame_0002"), ("frame_0001", "frame_0002"), ()),
         (("frame_0000", "frame_0001"), ("frame_0000", "frame_0001"), ()),
         (("a_0000", "b"), ("a", "b"), ()),
+        ([f"a_{number:04}" for number in range(17)], ("a",), ()),
         ((), (), ()),
     ],
 )
