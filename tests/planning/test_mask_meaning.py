@@ -1,5 +1,6 @@
 """What stored mask values mean."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,11 @@ def test_a_table_names_values_and_ignores_void():
     assert meaning.classes == ("sky", "road")
     assert meaning.background is None
     assert meaning.mask["init_args"]["values"] == {2: 255}
+
+
+def test_the_note_of_a_table_is_in_the_reason():
+    noted = replace(table(["sky", "road"]), note="; its regions overlap")
+    assert infer_meaning(mask_of([[0, 1]]), noted).reason.endswith("; its regions overlap.")
 
 
 def test_numbers_that_vary_and_always_run_from_one_are_those_of_objects():
