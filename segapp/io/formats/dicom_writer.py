@@ -17,6 +17,10 @@ EMPTY = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "Accessio
          "StudyTime")  # fmt: skip
 """Elements that a segmentation takes from its images, and that may be empty."""
 
+SEXES = ("M", "F", "O")
+
+UTF_8 = "ISO_IR 192"
+
 LONGEST_LABEL = 64
 
 ENHANCED = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -71,9 +75,10 @@ def _read_sources(frames: Sequence[Frame]) -> list[tuple[Any, str]]:
     sources = []
     for path in dict.fromkeys(frame.path for frame in frames):
         found = read_elements(path, None)
+        found.decode()
         for word in EMPTY:
-            if word not in found:
-                setattr(found, word, None)
+            setattr(found, word, _keep_valid(word, found.get(word)))
+        found.SpecificCharacterSet = UTF_8
         for word in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
             if not found.get(word):
                 setattr(found, word, generate_uid(entropy_srcs=[str(path), word]))
@@ -81,6 +86,22 @@ def _read_sources(frames: Sequence[Frame]) -> list[tuple[Any, str]]:
         _complete_geometry(found, [frame for frame in frames if frame.path == path])
         sources.append((found, sop_class))
     return sources
+
+
+def _keep_valid(word: str, value: Any) -> Any:
+    """Return the value of an element, None where it is not to the standard, as in many files without names."""
+    from pydicom import config
+    from pydicom.datadict import dictionary_VR
+    from pydicom.dataelem import DataElement
+
+    text = "" if value is None else str(value)
+    try:
+        DataElement(word, dictionary_VR(word), text, validation_mode=config.RAISE)
+    except ValueError:
+        return None
+    if not text or (word == "PatientSex" and text not in SEXES):
+        return None
+    return text
 
 
 def _complete_geometry(found: Any, frames: Sequence[Frame]) -> None:

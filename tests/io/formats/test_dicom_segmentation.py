@@ -172,3 +172,20 @@ def test_slices_that_are_unevenly_apart_alone_are_placed_on_their_image(tmp_path
     np.testing.assert_array_equal(read_seg(path, paths[0]), mask)
     with pytest.raises(SegappError, match="evenly"):
         read_raw(path)
+
+
+def test_what_is_not_to_the_standard_in_the_image_is_left_out(tmp_path):
+    words = {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "M\xfcller^A", "PatientSex": "O", "StudyTime": "1030"}
+    paths = write_series(tmp_path / "a", VOXELS, **words)
+    path = write_seg(tmp_path / "a.dcm", paths[0], classes=("background", "Le\u0301ber \u2013 \xe4", "spleen"))
+    found = pydicom.dcmread(path)
+    assert (str(found.PatientName), found.PatientSex, found.StudyTime) == ("M\xfcller^A", "O", "1030")
+    assert found.SegmentSequence[0].SegmentLabel == "Le\u0301ber \u2013 \xe4"
+    np.testing.assert_array_equal(read_seg(path, paths[0]), MASK)
+    for each in paths:
+        bad = pydicom.dcmread(each)
+        with pydicom.config.disable_value_validation():
+            bad.SpecificCharacterSet, bad.PatientSex, bad.StudyTime, bad.StudyID = "", "X", "noon", "9" * 40
+            save(bad, each)
+    found = pydicom.dcmread(write_seg(tmp_path / "b.dcm", paths[0]))
+    assert not found.PatientSex and not found.StudyTime and not found.StudyID
