@@ -18,6 +18,9 @@ SLOTS = (
 )
 """The last words of options that take a class."""
 
+SUFFIXES = (".yaml", ".yml", ".json")
+"""Ends of the names of config files. A word such as `cpu` is none, even if there is a file of that name."""
+
 SWITCHES = ("--dry_run", "--new_split")
 """Options that need no value."""
 
@@ -54,7 +57,8 @@ class Option:
         """Whether its value, if it is a file, is read as a config."""
         if self.name == "--config":
             return True
-        return self.keys[0] in SECTIONS and (len(self.keys) == 1 or self.keys[-1] in SLOTS)
+        is_named = self.value is not None and self.value.endswith(SUFFIXES)
+        return is_named and self.keys[0] in SECTIONS and (len(self.keys) == 1 or self.keys[-1] in SLOTS)
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class Arguments:
             named += find_classes(content)
         for option in self.options:
             value = option.value or ""
-            if option.keys[-1] not in (*SLOTS, "config") or is_file(value):
+            if option.keys[-1] not in (*SLOTS, "config") or (option.takes_config and is_file(value)):
                 continue
             if "class_path" in value:
                 named += find_classes(parse_yaml(value, option.name))

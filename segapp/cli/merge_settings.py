@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from segapp.checkpoints.merge import CLASS_KEYS, get_value, is_same_class, merge_arguments, merged, nest_value
-from segapp.cli.arguments import SECTIONS, SLOTS, Arguments, Option, is_class_path, is_file
+from segapp.cli.arguments import SECTIONS, SLOTS, SUFFIXES, Arguments, Option, is_class_path, is_file
+from segapp.cli.parser_errors import describe_missing_file
 from segapp.errors import MisuseError
 from segapp.system.yaml_files import parse_yaml, read_yaml
 
@@ -18,8 +19,6 @@ SECTION_CLASSES = {
 
 DEEPEST = 8
 """Most config files that name one another in a chain."""
-
-SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def merge_settings(
@@ -101,6 +100,8 @@ def _read_layer(option: Option, arguments: Arguments, settings: dict[str, Any]) 
     if option.keys[0] not in SECTIONS:
         return None
     key = ".".join(option.keys)
+    if content is None and option.takes_config and (missing := describe_missing_file(Path(value))):
+        raise MisuseError(f"{key}: {missing}")
     former = get_value(settings, key)
     holds_class = option.keys[-1] in SLOTS or (isinstance(former, dict) and "class_path" in former)
     if content is None and (holds_class or len(option.keys) == 1):

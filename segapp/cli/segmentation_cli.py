@@ -46,9 +46,23 @@ from segapp.training.trainer_settings import (
     refuse_unknown_monitors,
 )
 
+for _limit in ("limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches"):
+    # Lightning says int or float: 1 is one batch and 1.0 all of them. But Python keeps one object for both orders of a
+    # `Union`, here that of another parameter with float first, and the parser tries the types in its order.
+    Trainer.__init__.__annotations__[_limit] = int | float | None
+
 
 class SegmentationParser(ClearErrors, LightningArgumentParser):
-    """Lightning's parser with readable errors."""
+    """Lightning's parser with readable errors, for which no text is the name of a config."""
+
+    def add_class_arguments(self, *arguments: Any, sub_configs: bool = False, **options: Any) -> list[str]:
+        """Add the parameters of a class, without sub-configs.
+
+        Where a parameter may be a class, Lightning has text read as a config if the current folder holds a file of that
+        name: `profiler: simple` of a checkpoint would read ./simple, which nobody has checked.
+        """
+        added: list[str] = super().add_class_arguments(*arguments, sub_configs=False, **options)
+        return added
 
 
 class SegmentationCLI(LightningCLI):

@@ -131,4 +131,5 @@ def test_options_of_a_former_class_are_dropped_with_it():
 
 
 def test_a_file_that_is_missing_is_no_class():
-    assert merge("--data.source", "nope.yaml")[1] == ["--data.source", "nope.yaml"]
+    with pytest.raises(MisuseError, match=r"data\.source: there is no file nope\.yaml"):
+        merge("--data.source", "nope.yaml")
