@@ -37,7 +37,7 @@ def write_segmentation(path: Path, mask: np.ndarray, frames: Sequence[Frame], la
         layout: The names and colours of the classes.
 
     Raises:
-        ValueError: The mask holds values that are no class.
+        ValueError: The mask holds values that are no class, or the image lacks what a segmentation needs.
     """
     highdicom = import_library("highdicom", "medical", path, f"a {NAME} segmentation")
     numbers = _number_classes(mask, layout)
@@ -45,14 +45,15 @@ def write_segmentation(path: Path, mask: np.ndarray, frames: Sequence[Frame], la
     for index, number in numbers.items():
         table[index] = number
     labels = table[mask.transpose(2, 1, 0)]
-    with silence_warnings():
-        sources = _read_sources(frames)
-        planes = np.zeros_like(labels)  # in the order of the sources' frames
-        for place, frame in enumerate(_order_as_sources(frames)):
-            planes[place] = labels[frame]
-        written = _build(highdicom, [found for found, _ in sources], planes, numbers, layout)
-        _restore_classes(written, {found.SOPInstanceUID: sop_class for found, sop_class in sources})
-        written.save_as(path, enforce_file_format=True)
+    try:
+        with silence_warnings():
+            sources = _read_sources(frames)
+            planes = labels[_order_as_sources(frames)]
+            written = _build(highdicom, [found for found, _ in sources], planes, numbers, layout)
+            _restore_classes(written, {found.SOPInstanceUID: sop_class for found, sop_class in sources})
+            written.save_as(path, enforce_file_format=True)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(f"a {NAME} segmentation cannot be made from the headers of the image: {error}") from error
 
 
 def _number_classes(mask: np.ndarray, layout: MaskLayout) -> dict[int, int]:
@@ -72,16 +73,23 @@ def _read_sources(frames: Sequence[Frame]) -> list[tuple[Any, str]]:
     """Return the headers of the image's files, with what a segmentation must have, and each with its SOP class."""
     from pydicom.uid import generate_uid
 
-    sources = []
+    sources: list[tuple[Any, str]] = []
     for path in dict.fromkeys(frame.path for frame in frames):
         found = read_elements(path, None)
         found.decode()
         for word in EMPTY:
             setattr(found, word, _keep_valid(word, found.get(word)))
         found.SpecificCharacterSet = UTF_8
-        for word in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        found.Modality = found.get("Modality") or "OT"
+        for word, shared in (
+            ("StudyInstanceUID", frames[0].path),
+            ("SeriesInstanceUID", frames[0].path),
+            ("SOPInstanceUID", path),
+        ):
             if not found.get(word):
-                setattr(found, word, generate_uid(entropy_srcs=[str(path), word]))
+                setattr(found, word, generate_uid(entropy_srcs=[str(shared), word]))
+        if sources:  # a series is of one study, whatever its files say
+            found.StudyInstanceUID = sources[0][0].StudyInstanceUID
         sop_class = str(found.SOPClassUID)
         _complete_geometry(found, [frame for frame in frames if frame.path == path])
         sources.append((found, sop_class))

@@ -84,7 +84,8 @@ def test_slices_without_a_segment_are_left_out_and_read_as_background(tmp_path):
 
 def test_one_image_and_frames_without_positions(tmp_path):
     mask = MASK[:, :, 0]
-    image = save(make_slice(VOXELS[:, :, 0], "a"), tmp_path / "a.dcm")
+    bare = dict.fromkeys(("Modality", "SeriesInstanceUID", "StudyInstanceUID"))
+    image = save(make_slice(VOXELS[:, :, 0], "a", **bare), tmp_path / "a.dcm")
     write_mask(tmp_path / "m.dcm", mask, PALETTE, Image(image).meta, CLASSES, 0)
     np.testing.assert_array_equal(read_raw(FilePart(tmp_path / "m.dcm", "", reference=image)), mask)
     frames = np.ascontiguousarray(VOXELS.transpose(2, 1, 0))
@@ -184,6 +185,7 @@ def test_what_is_not_to_the_standard_in_the_image_is_left_out(tmp_path):
     np.testing.assert_array_equal(read_seg(path, paths[0]), MASK)
     for each in paths:
         bad = pydicom.dcmread(each)
+        bad.StudyInstanceUID = f"1.2.{each.stem[-1]}"
         with pydicom.config.disable_value_validation():
             bad.SpecificCharacterSet, bad.PatientSex, bad.StudyTime, bad.StudyID = "", "X", "noon", "9" * 40
             save(bad, each)
