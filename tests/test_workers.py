@@ -106,7 +106,7 @@ from segapp import workers
 from segapp.cli import entry_point
 from tests.test_workers import send_then
 
-workers.PATIENCE_SECONDS = 0.5
+workers.PATIENCE_SECONDS = 2.0
 def run(arguments):
     with workers.Workers(send_then, [(sys.argv[1], sys.argv[2])] * 2) as group:
         for _, process in group:

@@ -27,9 +27,11 @@ def place_fit(settings: Namespace, arguments: Arguments) -> tuple[Path, bool]:
     if run is not None:
         refuse_other_folder(run, [name for name in FOLDER_OPTIONS if arguments.get(name)])
         refuse_links_out(run)  # a folder from elsewhere could have the run's files written anywhere
+        _refuse_variables(run)
         return run, True
     folder = make_run_folder(_get_root(settings), settings.name, find_job(settings.job, os.environ))
     refuse_links_out(folder)  # that of a job may have been there
+    _refuse_variables(folder.resolve())
     if found := sorted(folder.glob("hpc_ckpt_*")):  # Lightning would resume from it, unchecked
         raise MisuseError(f"{found[0]}: a checkpoint that segapp does not write; remove it, or choose another --job.")
     return folder, False
@@ -47,6 +49,12 @@ def place_results(settings: Namespace, arguments: Arguments) -> Path:
 def _find_run(settings: Namespace) -> Path | None:
     checkpoint = settings.get("ckpt_path")
     return find_run(Path(checkpoint)) if checkpoint else None
+
+
+def _refuse_variables(folder: Path) -> None:
+    """Raise MisuseError for a path in which TensorBoard would put the value of an environment variable."""
+    if "$" in str(folder):
+        raise MisuseError(f"{folder}: has a $ in its path, which TensorBoard takes for a variable; rename the folder.")
 
 
 def _get_root(settings: Namespace) -> Path:

@@ -15,6 +15,9 @@ from segapp.system.yaml_files import format_yaml
 from segapp.training.bundle_module import list_settings
 from segapp.training.console import print_message
 
+NO_PATH = "#" * 5000 + "\n"
+"""Begins the text of a config: jsonargparse first looks for a file of that name, and no name is so long."""
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -52,7 +55,7 @@ def gather_settings(arguments: Arguments, bundle: Bundle | None) -> RunSettings:
     if settings.get("ckpt_path"):
         raise MisuseError("ckpt_path belongs on the command line (--ckpt_path FILE), not in a config.")
     settings = {name: _write_out_section(name, section) for name, section in settings.items()}
-    config = ["--config", format_yaml(settings)] if settings else []
+    config = ["--config", NO_PATH + format_yaml(settings)] if settings else []
     words = [arguments.command, *config, *(word for option in options for word in option.words)]
     return RunSettings(words, checkpoint, restored)
 

@@ -29,6 +29,7 @@ from segapp.metrics import EpochMean
 from segapp.models.rates import group_parameters
 from segapp.schedules import WarmupCosine
 from segapp.spec import Precision, Spec
+from segapp.system.pickle_content import check_attributes
 from segapp.training.optimizers import (
     configure_scheduler,
     fuse_steps,
@@ -164,7 +165,9 @@ class SegmentationModule(ScoringModule):
             self.train_loss.restore(sums)
         averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
         if self.trainer.state.fn == "fit":
-            require_training_state(Path(str(self.trainer.ckpt_path)), checkpoint)  # callbacks remove what it names
+            file = Path(str(self.trainer.ckpt_path))
+            check_attributes(file, checkpoint)
+            require_training_state(file, checkpoint)  # callbacks remove what it names
             self._restored = checkpoint
         if self.trainer.state.fn == "fit" and not averages:
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])

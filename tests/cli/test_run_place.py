@@ -102,3 +102,11 @@ def test_a_name_that_a_logger_would_expand_is_refused():
     settings.name = "$HOME"
     with pytest.raises(MisuseError, match=r"without \$"):
         place_fit(settings, Arguments("fit", []))
+
+
+def test_a_run_in_a_folder_that_tensorboard_would_expand_is_refused(tmp_path):
+    run = tmp_path / "$HOME/run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").touch()
+    with pytest.raises(MisuseError, match=r"has a \$"):
+        place_fit(make_settings(str(run / "checkpoints/last.ckpt")), Arguments("fit", []))

@@ -51,3 +51,10 @@ def test_another_optimiser_has_its_own_defaults():
 def test_a_checkpoint_is_named_on_the_command_line_only():
     with pytest.raises(MisuseError, match="--ckpt_path"):
         gather("--config", "ckpt_path: a.ckpt")
+
+
+def test_the_text_of_the_settings_is_the_name_of_no_file(tmp_path):
+    """The parser looks first for a file of that name, which nobody has checked."""
+    words = gather_settings(Arguments("fit", ["--config", str(TINY)]), None).words
+    with pytest.raises(OSError, match="too long"):
+        (tmp_path / words[2]).stat()

@@ -88,10 +88,10 @@ def test_the_suffix_may_lie(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"", "the file is empty"),
-        (b"just a text", r"11 bytes starting with b'just a t', not a PNG, JPEG, .* or NumPy"),
+        (b"just a text", r"11 bytes starting with b'just a t', not a PNG, JPEG, .* or HDF5"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         (b"GIF89a" + bytes(30), "GIF"),
-        (b"RIFF0000WAVEfmt ", "not a PNG, JPEG, .* or NumPy"),
+        (b"RIFF0000WAVEfmt ", "not a PNG, JPEG, .* or HDF5"),
         (b"RIFF0000WEBPVP8 ", r"a broken or truncated WebP of 16 bytes, although it is named \.png"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "a broken or truncated JPEG 2000"),
         (b"II*\0" + bytes(20), "a broken or truncated TIFF of 24 bytes|TIFF without an image"),

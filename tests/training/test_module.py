@@ -1,5 +1,6 @@
 """The loss of a validation does not depend on how its images are cut; what a resumed run goes on from."""
 
+from collections import OrderedDict
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, cast
@@ -32,9 +33,13 @@ def test_a_resumed_fit_in_python_removes_nothing_that_a_checkpoint_names() -> No
     module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
     trainer = SimpleNamespace(callbacks=[], state=SimpleNamespace(fn="fit"), ckpt_path="stranger.ckpt")
     module._trainer = cast(Any, trainer)
-    checkpoint = {"state_dict": {}, "callbacks": {"ModelCheckpoint": {"best_model_path": "local:///home"}}}
+    states = {"ModelCheckpoint": {"best_model_path": "local:///home"}}
     with pytest.raises(MisuseError, match=r"stranger\.ckpt: a damaged checkpoint"):
-        module.on_load_checkpoint(checkpoint)
+        module.on_load_checkpoint({"state_dict": {}, "callbacks": states})
+    hidden = OrderedDict(states)
+    hidden.items = hidden.values = list  # type: ignore[assignment, method-assign]
+    with pytest.raises(MisuseError, match=r"stranger\.ckpt: holds mappings with methods"):
+        module.on_load_checkpoint({"state_dict": {}, "callbacks": hidden})
 
 
 @pytest.mark.parametrize(
