@@ -15,6 +15,7 @@ from typing import Any, NoReturn, Self
 
 from segapp.errors import FatalError, SegappError
 from segapp.system.limits import divide_cores
+from segapp.system.user_modules import list_library_folders
 from segapp.terminal.streams import checked_streams
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -57,6 +58,7 @@ class Workers:
         threads = {
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(divide_cores(len(self._arguments))),
             "PYTHONSAFEPATH": "1",  # no struct.py beside the images is imported
+            "LD_LIBRARY_PATH": list_library_folders(),  # and no libz.so.1 loaded
         }
         try:
             for arguments, environment in zip(self._arguments, self._environments, strict=True):

@@ -1,6 +1,7 @@
 """What is taken from the current folder: modules of user-defined classes, and nothing that libraries look for there."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import chdir
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import segapp
+from segapp.errors import MisuseError
 
 
 def search_current_folder(names: Iterable[str]) -> None:
@@ -40,6 +42,32 @@ def leave_current_folder() -> None:
     folder = Path.cwd().resolve()
     if sys.path and Path(sys.path[0]).resolve() == folder and Path(segapp.__file__).resolve().parents[1] != folder:
         del sys.path[0]
+
+
+LIBRARY = re.compile(r"(lib|ld-).*\.so(\.[\w.]+)?")
+"""The name of a system library."""
+LIBRARY_FOLDERS = ("glibc-hwcaps", "tls", "x86_64", "haswell")
+"""Folders in which the loader of Linux looks for libraries too."""
+
+
+def refuse_local_libraries() -> None:
+    """Raise MisuseError where the current folder holds a system library, such as libcuda.so.1.
+
+    One of torch's libraries has the current folder in its search path, and cv2 adds it to that of every program that is
+    started. So a library that lies beside someone's images would run.
+    """
+    with os.scandir() as entries:
+        found = next((one.name for one in entries if LIBRARY.fullmatch(one.name) or one.name in LIBRARY_FOLDERS), None)
+    if found is not None:
+        raise MisuseError(
+            f"{found}: a system library in the current folder, which torch or a program that it starts would load. "
+            "Remove it, or start segapp in another folder and name this one."
+        )
+
+
+def list_library_folders() -> str:
+    """Return $LD_LIBRARY_PATH without the empty parts that cv2 adds: they stand for the current folder."""
+    return ":".join(part for part in os.environ.get("LD_LIBRARY_PATH", "").split(":") if part)
 
 
 def ignore_local_matplotlibrc() -> None:

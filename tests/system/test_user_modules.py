@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from segapp.system.user_modules import leave_current_folder, search_current_folder
+from segapp.cli import main
+from segapp.errors import MisuseError
+from segapp.system.user_modules import (
+    leave_current_folder,
+    list_library_folders,
+    refuse_local_libraries,
+    search_current_folder,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,3 +93,23 @@ def test_the_settings_of_matplotlib_in_the_current_folder_are_not_read(tmp_path)
         timeout=60,
     )
     assert run.stdout.split()[-1] == "1.5", run.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["libcuda.so.1", "libz.so", "libpython3.11.so.1.0", "ld-linux-x86-64.so.2", "glibc-hwcaps"]
+)
+def test_a_system_library_beside_the_images_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for harmless in ("mynets.cpython-311-x86_64-linux-gnu.so", "library.sort", "a.so", "liberty.png"):
+        Path(harmless).touch()
+    refuse_local_libraries()
+    Path(name).touch()
+    with pytest.raises(MisuseError, match=name):
+        refuse_local_libraries()
+    assert main(["doctor"]) == 2 and main(["--version"]) == 0
+
+
+def test_the_current_folder_is_no_place_of_libraries(monkeypatch):
+    for given, expected in (("/a:", "/a"), (":/a::/b", "/a:/b"), ("", ""), (":", "")):
+        monkeypatch.setenv("LD_LIBRARY_PATH", given)
+        assert list_library_folders() == expected

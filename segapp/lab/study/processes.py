@@ -12,6 +12,7 @@ from segapp.errors import MisuseError
 from segapp.lab.study.jobs import StudyJob
 from segapp.lab.study.run_variant import Slot, run_job
 from segapp.system.limits import count_usable_cores, divide_cores
+from segapp.system.user_modules import list_library_folders
 
 PRELOAD = [
     "lightning.pytorch.cli",
@@ -36,6 +37,7 @@ class Processes:
             raise MisuseError(f"--workers must be 1 or more, got {workers}.")
         self.slots = [Slot(gpus[i % len(gpus)] if gpus else None, divide_cores(count)) for i in range(count)]
         os.environ.setdefault("PYTHONSAFEPATH", "1")  # the server imports no struct.py beside the images
+        os.environ["LD_LIBRARY_PATH"] = list_library_folders()  # and loads no libz.so.1
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
 
