@@ -40,29 +40,25 @@ def test_a_seed_that_is_none_is_refused(seed, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["auto", "simple", "cpu", "null", "SGD"])
-def test_no_word_is_the_name_of_a_config(name, tmp_path, monkeypatch, capsys):
+def test_no_word_is_the_name_of_a_config(tmp_path, monkeypatch, capsys):
     """`auto` is the default of `trainer.strategy`, and a folder of someone's images may hold a file of that name."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / name).write_text("class_path: evil.Strategy\ninit_args: {}\n")
+    for name in ("auto", "simple", "cpu", "null", "SGD"):
+        (tmp_path / name).write_text("class_path: evil.Strategy\ninit_args: {}\n")
     (tmp_path / "evil.py").write_text("from pathlib import Path; Path('ran').touch()")
     words = ["--trainer.accelerator", "cpu", "--trainer.logger", "null", "--trainer.profiler", "simple"]
     config = print_config(capsys, *words, "--model.optimizer", "SGD", "--model.optimizer.lr", "0.1")
     trainer = config["trainer"]
-    assert [trainer[key] for key in ("strategy", "accelerator", "logger", "profiler")] == [
-        "auto",
-        "cpu",
-        None,
-        "simple",
-    ]
+    assert (trainer["strategy"], trainer["accelerator"]) == ("auto", "cpu")
+    assert (trainer["logger"], trainer["profiler"]) == (None, "simple")
     assert config["model"]["optimizer"]["class_path"] == "torch.optim.SGD"
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_whole_number_of_batches_is_not_a_fraction(capsys):
     """1 is one batch, 1.0 all of them."""
-    for key in ("train", "val", "test"):
-        name = f"limit_{key}_batches"
-        for text, expected in (("1", 1), ("1.0", 1.0), ("0.5", 0.5)):
-            found = print_config(capsys, f"--trainer.{name}", text)["trainer"][name]
-            assert (found, type(found)) == (expected, type(expected))
+    typed = {"train": "1", "val": "1.0", "test": "0.5", "predict": "3"}
+    words = [word for key, text in typed.items() for word in (f"--trainer.limit_{key}_batches", text)]
+    trainer = print_config(capsys, *words)["trainer"]
+    found = [trainer[f"limit_{key}_batches"] for key in typed]
+    assert found == [1, 1.0, 0.5, 3] and [type(one) for one in found] == [int, float, float, int]
