@@ -102,11 +102,13 @@ def test_one_that_ends_early_ends_all(how, error, exit_code, found, tmp_path):
 
 
 PARENT = """
+import signal
 import sys
 from segapp import workers
 from segapp.cli import entry_point
 from tests.test_workers import send_then
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts jobs in the background without it
 workers.PATIENCE_SECONDS = 2.0
 def run(arguments):
     with workers.Workers(send_then, [(sys.argv[1], sys.argv[2])] * 2) as group:
