@@ -93,6 +93,7 @@ PROFILER = Role(
     ("lightning.pytorch.profilers.Profiler",),
     ("lightning.pytorch.profilers",),
     allowed_classes=("lightning.pytorch.profilers.SimpleProfiler", "lightning.pytorch.profilers.AdvancedProfiler"),
+    user_only_parameters=("dump_stats",),  # takes minutes for every action
 )
 
 ROLES = (

@@ -17,7 +17,7 @@ from segapp.cli.help import format_page
 from segapp.cli.interrupts import exit_at_once, restore_handlers, unwind_on_sigterm
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.system.regular_files import refuse_pipes
-from segapp.system.user_modules import ignore_local_matplotlibrc, refuse_local_libraries
+from segapp.system.user_modules import ignore_local_matplotlibrc, list_library_folders, refuse_local_libraries
 from segapp.terminal.streams import checked_streams, silence
 from segapp.terminal.text import for_terminal
 
@@ -75,6 +75,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     refuse_pipes(arguments[1:])
     refuse_local_libraries()
+    os.environ["LD_LIBRARY_PATH"] = list_library_folders()
     ignore_local_matplotlibrc()
     # Idle OpenMP threads sleep instead of spinning: where anything else runs, a loader's workers for one, spinning
     # made training and prediction 10 to 30 times slower. Read when torch is imported, so it must stand before.

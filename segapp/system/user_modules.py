@@ -46,7 +46,9 @@ def leave_current_folder() -> None:
 
 LIBRARY = re.compile(r"(lib|ld-).*\.so(\.[\w.]+)?")
 """The name of a system library."""
-LIBRARY_FOLDERS = ("glibc-hwcaps", "tls", "x86_64", "haswell")
+LIBRARY_FOLDERS = (
+    *("glibc-hwcaps", "tls", "x86_64", "haswell", "avx512_1", "xeon_phi", "i586", "i686", "aarch64", "atomics"),
+)
 """Folders in which the loader of Linux looks for libraries too."""
 
 
@@ -66,8 +68,12 @@ def refuse_local_libraries() -> None:
 
 
 def list_library_folders() -> str:
-    """Return $LD_LIBRARY_PATH without the empty parts that cv2 adds: they stand for the current folder."""
-    return ":".join(part for part in os.environ.get("LD_LIBRARY_PATH", "").split(":") if part)
+    """Return $LD_LIBRARY_PATH without empty parts, which stand for the current folder.
+
+    It is never empty: when cv2 is imported it puts folders before it, and a colon.
+    """
+    named = [part for part in os.environ.get("LD_LIBRARY_PATH", "").split(":") if part]
+    return ":".join(named or [str(Path(segapp.__file__).parent / "no_libraries")])
 
 
 def ignore_local_matplotlibrc() -> None:
