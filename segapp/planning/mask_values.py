@@ -54,13 +54,11 @@ class MaskValues:
             self._add_values(bands[..., 0], name)
 
     def _add_colours(self, bands: np.ndarray) -> None:
-        counted: Counter[int] = Counter()
-        rows = max(1, STRIPE_PIXELS // bands.shape[1])
-        for top in range(0, len(bands), rows):  # a mask may be as large as an image
-            stripe = bands[top : top + rows].astype(np.int32)
-            codes, pixels = np.unique(stripe[..., 0] << 16 | stripe[..., 1] << 8 | stripe[..., 2], return_counts=True)
-            counted.update(dict(zip(codes.tolist(), pixels.tolist(), strict=True)))
-        found, counts = (np.array(column, np.int64) for column in zip(*sorted(counted.items()), strict=True))
+        rows = max(1, STRIPE_PIXELS // bands.shape[1])  # a mask may be as large as an image
+        stripes = [_count_colours(bands[top : top + rows]) for top in range(0, len(bands), rows)]
+        codes, pixels = (np.concatenate(column) for column in zip(*stripes, strict=True))
+        found, inverse = np.unique(codes, return_inverse=True)
+        counts = np.bincount(inverse, pixels).astype(np.int64)
         self.most_in_one = max(self.most_in_one, len(found))
         for code, count in list(zip(found.tolist(), counts.tolist(), strict=True))[: 4 * MAX_VALUES]:
             self.colours[code >> 16, code >> 8 & 255, code & 255] += count
@@ -89,6 +87,11 @@ def read_mask_values(files: Sequence[Path | FilePart]) -> MaskValues:
             for file, stored in zip(part, pool.map(read_raw, part), strict=True):
                 values.add(stored, str(file))
     return values
+
+
+def _count_colours(bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different colours (h, w, 3), each as one number, and their pixels."""
+    return np.unique(bands.astype(np.int64) @ np.array([65536, 256, 1]), return_counts=True)
 
 
 def _count_values(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,3 +27,9 @@ def test_colours_are_counted_in_stripes(monkeypatch):
     mask[2:, :, 0], mask[5:, 1:, 2] = 255, 9
     found = mask_of(mask)
     assert dict(found.colours) == {(0, 0, 0): 8, (255, 0, 0): 14, (255, 0, 9): 6} and found.most_in_one == 3
+
+
+def test_colours_of_16_bits_do_not_overflow():
+    mask = np.zeros((4, 4, 3), np.uint16)
+    mask[0, 0] = (65535, 0, 0)
+    assert min(min(colour) for colour in mask_of(mask).colours) == 0 and sum(mask_of(mask).colours.values()) == 16
