@@ -16,7 +16,7 @@ from segapp.checking.page import describe_contradiction, write_page
 from segapp.checking.report import write_report
 from segapp.checking.rules import apply_rules
 from segapp.datasets.problems import Problem
-from segapp.datasets.source import SPLITS, Source
+from segapp.datasets.source import SPLITS, Item, Source
 from segapp.errors import MisuseError, SegappError
 from segapp.inference.engine import Engine
 from segapp.inference.open import make_engine, open_networks
@@ -86,10 +86,11 @@ def check(
     found = DataSet(tuple(facts), source.classes, source.background, _is_grouped(facts))
     problems = [*source.layout_problems(), *apply_rules(found)]
     problems.sort(key=lambda problem: problem.severity != "error")
-    ranking = _rank(engine, source) if engine else []
+    items = [item for members in source.checkable_items().values() for item in members if item.mask is not None]
+    ranking = _rank(engine, items) if engine else []
     folder.mkdir(parents=True, exist_ok=True)
     page, report, section = (folder / name for name in FILES)
-    write_page(page, data or images, source, found, problems, _predict_worst(engine, source, ranking) if engine else ())
+    write_page(page, data or images, source, found, problems, _predict_worst(engine, items, ranking) if engine else ())
     write_report(report, found, problems, ranking)
     settings = [replace(decision, setting=decision.setting.removeprefix("data.")) for decision in decisions]
     write_plan(
@@ -118,9 +119,8 @@ def _open_network(ckpt_path: str, allow: Sequence[str], device: str) -> Engine:
     return make_engine(networks, networks.spec)
 
 
-def _rank(engine: Engine, source: Source) -> list[Contradiction]:
+def _rank(engine: Engine, items: Sequence[Item]) -> list[Contradiction]:
     """Return how confidently the network contradicts every mask, the most contradicted first."""
-    items = [item for members in source.checkable_items().values() for item in members if item.mask is not None]
     found = tqdm(
         find_contradictions(engine, items), "comparing masks with the network", len(items), leave=False, disable=None
     )
@@ -128,10 +128,10 @@ def _rank(engine: Engine, source: Source) -> list[Contradiction]:
 
 
 def _predict_worst(
-    engine: Engine, source: Source, ranking: Sequence[Contradiction]
+    engine: Engine, items: Sequence[Item], ranking: Sequence[Contradiction]
 ) -> list[tuple[Contradiction, np.ndarray]]:
-    items = {item.name: item for members in source.checkable_items().values() for item in members}
-    return [(one, predict_classes(engine, items[one.name])) for one in ranking[:DRAWN] if one.area]
+    known = {item.name: item for item in items}
+    return [(one, predict_classes(engine, known[one.name])) for one in ranking[:DRAWN] if one.area]
 
 
 def _propose_split(source: Source, facts: Sequence[ItemFacts]) -> list[Decision]:
