@@ -14,9 +14,10 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch):
-    """A run shares its folder with the processes it starts through the environment: not with the next test."""
-    monkeypatch.setenv("SEGAPP_RUN_FOLDER", "")
-    monkeypatch.delenv("SEGAPP_RUN_FOLDER")
+    """A command tells the processes it starts something through the environment: not the next test."""
+    for name in ("SEGAPP_RUN_FOLDER", "PYTHONSAFEPATH"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,7 @@ def test_one_that_ends_early_ends_all(how, error, exit_code, found, tmp_path):
 PARENT = """
 import signal
 import sys
+sys.path.insert(0, sys.argv[3])
 from segapp import workers
 from segapp.cli import entry_point
 from tests.test_workers import send_then
@@ -130,7 +131,7 @@ sys.exit(entry_point.main([]))
     ],
 )
 def test_a_signal_to_the_first_process_ends_all(number, how, code, tmp_path):
-    words = [sys.executable, "-c", PARENT, how, str(tmp_path)]
+    words = [sys.executable, "-c", PARENT, how, str(tmp_path), str(ROOT)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         processes = [int(parent.stdout.readline()) for _ in range(2)]
         wait_until(lambda: len(list(tmp_path.glob("*.begun"))) == 2)
@@ -142,7 +143,7 @@ def test_a_signal_to_the_first_process_ends_all(number, how, code, tmp_path):
 
 def test_ctrl_c_of_a_terminal_reaches_the_first_process_only(tmp_path):
     """It goes to all processes of the group; the first one then ends the others in order."""
-    words = [sys.executable, "-c", PARENT, "wait", str(tmp_path)]
+    words = [sys.executable, "-c", PARENT, "wait", str(tmp_path), str(ROOT)]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as parent:
         processes = [int(parent.stdout.readline()) for _ in range(2)]
