@@ -11,7 +11,7 @@ import torch
 from segapp.api.prediction import Prediction
 from segapp.errors import MisuseError
 from segapp.io import find_suffix, read_raw, walk_folders
-from segapp.metrics import TEST_SCORES, Evaluation, ScoreCollector
+from segapp.metrics import TEST_SCORES, Boundary, Evaluation, ScoreCollector
 
 Labels = np.ndarray | Prediction | str | Path
 """(H, W) class indices: an array, a prediction, or the path of an image file of one channel."""
@@ -24,7 +24,7 @@ def evaluate(
     background: str | None = None,
     boundaries: bool = True,
 ) -> Evaluation:
-    """Score predictions against masks as `segapp test` does: Dice, IoU, and with `boundaries` surface Dice and HD95.
+    """Score predictions against masks as `segapp test` does: by all scores of docs/scores.md.
 
     Args:
         predictions: Class indices of every image, or a folder of files of one channel that hold them.
@@ -32,7 +32,7 @@ def evaluate(
             Suffixes may differ.
         classes: The names of the classes 0, 1, ….
         background: The class that is left out of means over classes; default: none.
-        boundaries: Score the boundaries too, which takes time.
+        boundaries: Score boundaries too (surface Dice and HD95), which takes time.
 
     Returns:
         The scores: `print` them, take `.flat["dice/dataset"]`, or `.tabulate()` for a row per image.
@@ -43,7 +43,7 @@ def evaluate(
     """
     if background is not None and background not in classes:
         raise MisuseError(f"background {background!r} is not one of the classes {', '.join(classes)}.")
-    scores = TEST_SCORES if boundaries else ()
+    scores = TEST_SCORES if boundaries else tuple(score for score in TEST_SCORES if score is not Boundary)
     collector = ScoreCollector(classes, None if background is None else list(classes).index(background), scores)
     for name, prediction, mask in _pair(predictions, masks):
         collector.update(_read(prediction), _read(mask), name)

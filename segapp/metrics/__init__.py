@@ -1,5 +1,6 @@
 """Scores of complete images: a row per image, exact values over a data set on any number of processes."""
 
+from segapp.metrics.agreement import Agreement
 from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
 from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.epoch_mean import EpochMean
@@ -8,11 +9,12 @@ from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
 from segapp.metrics.score import Comparison, Score, Value, average_over_classes
 from segapp.metrics.score_collector import ScoreCollector
 
-TEST_SCORES: tuple[type[Score], ...] = (Boundary,)
+TEST_SCORES: tuple[type[Score], ...] = (Boundary, Agreement)
 """Scores of a test beside Dice and IoU, which are always computed."""
 
 __all__ = [
     "TEST_SCORES",
+    "Agreement",
     "Boundary",
     "BoundaryScore",
     "Comparison",

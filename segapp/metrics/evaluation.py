@@ -1,5 +1,6 @@
 """The scores of a data set: reduced values and a table of images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -52,11 +53,18 @@ class Evaluation:
     @property
     def flat(self) -> dict[str, float]:
         """Every value by its full name (`dice/dataset`, `dice/dataset/<class>`, …); NaN where nothing was scored."""
-        result: dict[str, float] = {}
-        for name, value in self.values.items():
-            result[name] = value.mean
-            result |= {f"{name}/{label}": one for label, one in zip(self.classes, value.per_class, strict=True)}
-        return result
+        return self._flatten(self.values)
+
+    @property
+    def flat_brief(self) -> dict[str, float]:
+        """The values of `brief` by their full names."""
+        return self._flatten(self.brief)
+
+    @property
+    def brief(self) -> dict[str, Value]:
+        """The values that tables and logs have: those of the scores that are `in_brief`."""
+        names = {name for score in self.scores if score.in_brief for name in score.names}
+        return {name: value for name, value in self.values.items() if name in names}
 
     @property
     def support(self) -> dict[str, int]:
@@ -95,6 +103,15 @@ class Evaluation:
             return None
         images = [ImageRows(name, (rows.tolist(),), []) for name, rows in sorted(counts.items())]
         return Evaluation(self.scores[:1], self.classes, self.background, self.confusion, images)
+
+    def _flatten(self, values: Mapping[str, Value]) -> dict[str, float]:
+        """Return the means and the values of classes by their full names; no classes where only the mean is defined."""
+        result: dict[str, float] = {}
+        for name, value in values.items():
+            classes = self.classes if value.per_class else ()
+            result[name] = value.mean
+            result |= {f"{name}/{label}": one for label, one in zip(classes, value.per_class, strict=True)}
+        return result
 
     def __str__(self) -> str:
         """Return the table of `format_table`."""

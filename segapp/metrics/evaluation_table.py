@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 def format_table(evaluation: "Evaluation") -> str:
     """Format a readable table; `-` where a class was in neither target nor prediction."""
+    values = evaluation.brief
     names = [for_terminal(name) for name in evaluation.classes]
     support, images = evaluation.support, len(evaluation.images)
     width = max(len(name) for name in (*names, "mean"))
     lines = [
         f"{images} images",
-        f"  {'class':<{width}}  " + "  ".join(f"{c:>{_measure_width(c)}}" for c in evaluation.values) + "   images",
+        f"  {'class':<{width}}  " + "  ".join(f"{c:>{_measure_width(c)}}" for c in values) + "   images",
     ]
     for index, name in enumerate(names):
-        values = {column: value.per_class[index] for column, value in evaluation.values.items()}
-        lines.append(f"  {name:<{width}}  {_format_row(values)}  {support[evaluation.classes[index]]:>7}")
-    means = {column: value.mean for column, value in evaluation.values.items()}
+        of_class = {column: value.per_class[index] for column, value in values.items()}
+        lines.append(f"  {name:<{width}}  {_format_row(of_class)}  {support[evaluation.classes[index]]:>7}")
+    means = {column: value.mean for column, value in values.items()}
     lines.append(f"  {'mean':<{width}}  {_format_row(means)}")
     if evaluation.background is not None:
         lines.append(f"  (the mean leaves out {names[evaluation.background]}, the background)")

@@ -32,8 +32,9 @@ class Value(NamedTuple):
     """One reduced value of a data set; NaN where nothing was scored."""
 
     mean: float
-    """Over the classes, without the background."""
-    per_class: tuple[float, ...]
+    """Over the classes, without the background unless its name says otherwise."""
+    per_class: tuple[float, ...] = ()
+    """Empty where only the mean is defined."""
 
 
 class Score(ABC):
@@ -51,6 +52,8 @@ class Score(ABC):
     """The entries of a row, each per class: columns of `per_image.csv`."""
     lower_is_better: ClassVar[tuple[str, ...]] = ()
     """The names of `measure` of which less is better; reports ask for them."""
+    in_brief: ClassVar[bool] = True
+    """Whether printed tables, logs and the pages of compare and study have its values; the files always have."""
 
     def __init__(self, classes: Sequence[str], background: int | None) -> None:
         self.classes, self.background = tuple(classes), background
@@ -81,6 +84,11 @@ class Score(ABC):
     def names(self) -> list[str]:
         """The names of the values of `reduce`, known without data."""
         return list(self.reduce(zeros(0, len(self.columns), len(self.classes))))
+
+    @property
+    def measures(self) -> list[str]:
+        """The names of the values of `measure`, known without data."""
+        return list(self.measure(zeros(0, len(self.columns), len(self.classes))))
 
     def _average_images(self, values: Tensor) -> Value:
         """Average (I, K) values over classes and images."""

@@ -49,8 +49,7 @@ class ScoreCollector:
     @property
     def names(self) -> list[str]:
         """The names of the values, known without data: `dice/dataset`, `dice/dataset/<class>`, …."""
-        names = [name for score in self.scores for name in score.names]
-        return [full for name in names for full in (name, *(f"{name}/{label}" for label in self.classes))]
+        return list(Evaluation(self.scores, self.classes, self.background, self.confusion, []).flat)
 
     def update(self, prediction: Tensor, target: Tensor, name: str) -> None:
         """Score one image.

@@ -32,8 +32,11 @@ def name_damaged(path: Path) -> Iterator[None]:
 def is_lower_better(score: str) -> bool:
     """Return whether less is better: of a score per image (`hd95`), of its mean (`hd95/image`) and of the loss."""
     measure = score.partition("/")[0]
-    kinds: tuple[type[Score], ...] = (Overlap, *TEST_SCORES)
-    return measure == "loss" or any(measure in kind.lower_is_better for kind in kinds)
+    return measure == "loss" or any(measure in kind.lower_is_better for kind in _list_kinds())
+
+
+def _list_kinds() -> tuple[type[Score], ...]:
+    return (Overlap, *TEST_SCORES)
 
 
 def name_score(score: str) -> str:
@@ -133,9 +136,12 @@ def _parse_number(text: str) -> float:
 
 
 def list_scores(results: Sequence[Result]) -> list[str]:
-    """List the scores per image that every finished run has, in their order."""
+    """List the scores per image that every finished run has and that pages show, in their order."""
     found = [list(next(iter(result.images.values()))) for result in results if result.images]
-    return [name for name in found[0] if all(name in other for other in found)] if found else []
+    if not found:
+        return []
+    hidden = {name for kind in _list_kinds() if not kind.in_brief for name in kind((), None).measures}
+    return [name for name in found[0] if name not in hidden and all(name in other for other in found)]
 
 
 def select_scores(results: Sequence[Result], variant: str, score: str, images: Sequence[str]) -> dict[int, np.ndarray]:

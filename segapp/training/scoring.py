@@ -44,7 +44,7 @@ class ScoringModule(pl.LightningModule):
         self._begin(ScoreCollector(self.spec.classes, self.spec.background))
 
     def on_test_epoch_start(self) -> None:
-        """Start an evaluation that scores boundaries too and keeps every image's confusion matrix."""
+        """Start an evaluation that has all scores and keeps every image's confusion matrix."""
         self._begin(ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class ScoringModule(pl.LightningModule):
         Every process logs the same numbers.
         """
         self.evaluation = self.collector.compute()
-        scores = {f"{stage}/{name}": value for name, value in self.evaluation.flat.items()}
+        scores = {f"{stage}/{name}": value for name, value in self.evaluation.flat_brief.items()}
         if self.loss is not None:
             scores[f"{stage}/loss"] = float(self.eval_loss.compute())
         for name, score in scores.items():

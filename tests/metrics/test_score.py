@@ -72,7 +72,14 @@ def test_a_comparison_counts_its_confusion_once():
 
 @pytest.mark.parametrize(
     ("score", "expected"),
-    [("hd95", True), ("hd95/image", True), ("loss", True), ("surface_dice/image", False), ("dice/dataset", False)],
+    [
+        ("hd95", True),
+        ("hd95/image", True),
+        ("loss", True),
+        ("surface_dice/image", False),
+        ("area_error/image", True),
+        ("dice/dataset", False),
+    ],
 )
 def test_reports_ask_the_scores_whether_less_is_better(score: str, expected: bool) -> None:
     assert is_lower_better(score) == expected
@@ -85,13 +92,13 @@ def test_the_scores_of_the_guide_are_scored_and_reported_by_one_line_each(monkey
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(block, defined)
     for module in ("segapp.api.evaluate", "segapp.report.results"):
-        monkeypatch.setattr(f"{module}.TEST_SCORES", (defined["AreaError"],))
-    monkeypatch.setitem(RATES, "recall", defined["compute_recall"])
+        monkeypatch.setattr(f"{module}.TEST_SCORES", (defined["Difference"],))
+    monkeypatch.setitem(RATES, "f2", defined["compute_f2"])
     target, prediction = np.array([[1, 1, 1, 255], [0, 0, 0, 2]]), np.array([[1, 0, 0, 1], [0, 0, 0, 1]])
     values = evaluate([prediction], [target], ("ground", "cell", "dirt", "none")).flat
-    assert [values[f"area_error/image/{name}"] for name in ("ground", "cell", "dirt")] == [2, 1, 1]
-    assert values["area_error/image"] == pytest.approx(4 / 3)
-    assert math.isnan(values["area_error/image/none"])
-    assert values["recall/dataset/cell"] == pytest.approx(1 / 3)
-    assert is_lower_better("area_error/image")
-    assert not is_lower_better("recall/image")
+    assert [values[f"difference/image/{name}"] for name in ("ground", "cell", "dirt")] == [2, 1, 1]
+    assert values["difference/image"] == pytest.approx(4 / 3)
+    assert math.isnan(values["difference/image/none"])
+    assert values["f2/dataset/cell"] == pytest.approx(5 / (5 + 4 * 2 + 1))
+    assert is_lower_better("difference/image")
+    assert not is_lower_better("f2/image")

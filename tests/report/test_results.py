@@ -67,10 +67,11 @@ def test_an_unfinished_landscape_is_none(tmp_path):
 
 def test_only_what_all_runs_have_is_compared(tmp_path):
     made = results(tmp_path, flow=False)
-    write_csv(made[0].evaluation / "per_image.csv", "name,iou,hd95", ["10,0.5,1", "9,0.5,1"])
+    write_csv(made[0].evaluation / "per_image.csv", "name,iou,hd95,precision", ["10,0.5,1,1", "9,0.5,1,1"])
     assert find_common_images(made) == ["10"] and find_common_images(made[1:]) == ["10", "11"]
     assert find_common_images(made[4:]) == []  # a run that failed
     assert list_scores(made) == ["iou", "hd95"] and list_scores(made[4:]) == []
+    assert list_scores(made[:1]) == ["iou", "hd95"] and "precision" in made[0].images["10"]
 
 
 def test_a_mean_leaves_out_what_is_no_number():

@@ -50,6 +50,7 @@ def test_a_test_scores_boundaries_and_keeps_confusions_and_a_validation_does_not
     assert sum(count for _, _, count in cells) == 400 and not module.evaluation.images[0].cells
     assert tested["test/dice/dataset/a"] == pytest.approx(2 * counts[0] / (counts[0] + 400))
     assert "test/hd95/image" in tested and "val/hd95/image" not in validated
+    assert not any("precision" in name for name in tested), "only files have these scores"
     assert logged == pytest.approx(tested | validated, nan_ok=True)
     assert validated["val/loss"] == pytest.approx(tested["test/loss"])
 
