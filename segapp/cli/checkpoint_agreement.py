@@ -7,7 +7,7 @@ from segapp.checkpoints.checkpoint import select_weights
 from segapp.cli.arguments import Arguments
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.loading.source_building import check_root
+from segapp.loading.source_building import check_root, list_source_arguments
 from segapp.training.console import print_message
 
 
@@ -27,9 +27,11 @@ def refuse_costly_parts(
     sizes = {name: recorded.get(name) for name in ("in_channels", "num_classes")}
     net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
     build_without_memory(path, net, arguments.named_classes, select_weights("net.", checkpoint))
-    root = (source.get("init_args") or {}).get("root")
-    if root is not None and not arguments.gives(str(root)):
-        check_root(path, root, "name the folder with --data.source.init_args.root")
+    for place, settings in list_source_arguments(source):
+        root = settings.get("root")
+        if root is not None and not arguments.gives(str(root)):
+            option = f"--{place}.root" if "[" not in place else "--data and a data section, in its `sources`"
+            check_root(path, root, f"name the folder with {option}")
 
 
 def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], record: dict[str, Any], new: bool) -> None:
@@ -51,7 +53,7 @@ def restore_splits(data: SegmentationDataModule, settings: dict[str, Any], recor
     if was is None:  # of a Trainer in Python, whose arguments are not all known
         data.restore_splits(record["splits"])
         return
-    old, own = ((source.get("init_args") or {}).get("split") for source in (was, now))
+    old, own = ([one.get("split") for _, one in list_source_arguments(source)] for source in (was, now))
     if was["class_path"] == now["class_path"] and old != own:
         raise MisuseError(
             f"the checkpoint records the split of its {count} images, but the data section has another `split`. Remove "

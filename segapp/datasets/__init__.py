@@ -10,6 +10,7 @@ from segapp.datasets.annotations.via import Via
 from segapp.datasets.annotations.yolo import Yolo
 from segapp.datasets.cells import Cells
 from segapp.datasets.folder import Folder
+from segapp.datasets.joined import Joined
 from segapp.datasets.masks.colours import Colours
 from segapp.datasets.masks.encoding import Encoding, PixelEncoding
 from segapp.datasets.masks.objects import Instances, PerClass
@@ -25,6 +26,7 @@ __all__ = [
     "Item",
     "Problem",
     "Folder",
+    "Joined",
     "Cells",
     "Split",
     "Folders",

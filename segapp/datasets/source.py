@@ -58,6 +58,8 @@ class Item:
     """What no split divides: a patient, a slide, a volume; the name where there is no such thing."""
     image: ImageReference
     mask: MaskReference | None
+    source: int = 0
+    """The number of its data set, where several are joined."""
 
 
 class Source(Recorded, ABC):
@@ -75,6 +77,8 @@ class Source(Recorded, ABC):
     """Slices before and as many after a slice that are channels of it."""
     channel_files: tuple[str, ...] = ()
     """The names of the files of each channel, as `{name}_0000`, where the channels of an image are in several files."""
+    weights: tuple[float, ...] = ()
+    """Relative number of training samples from each of several joined data sets; empty: every image once an epoch."""
 
     @property
     @abstractmethod

@@ -16,19 +16,24 @@ PIXELS_PER_MASK = 64  # pixels remembered per class and mask: enough variety, 12
 class ClassScan:
     """Counts and pixels of the classes in the masks of a reader's items; the same for the same masks.
 
-    `sample_pixel` does not sample the class `excluded`, mostly the background.
+    `sample_pixel` does not sample the class `excluded`, mostly the background, and stays in one of the `sources`, the
+    number of each item's data set, where they are given.
     """
 
-    def __init__(self, reader: Reader, num_classes: int, excluded: int | None = None) -> None:
+    def __init__(
+        self, reader: Reader, num_classes: int, excluded: int | None = None, sources: Sequence[int] | None = None
+    ) -> None:
         self._reader, self._num_classes = reader, num_classes
         results = map_in_threads(self._scan_mask, range(len(reader)))
         found = list(tqdm(results, "masks", len(reader), leave=False, delay=PROGRESS_DELAY, disable=None))
         self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
         """(K,) int64: pixels of each class."""
-        self._pixels = [
-            [(item, pixels[k]) for item, (_, pixels) in enumerate(found) if len(pixels[k])] for k in range(num_classes)
-        ]
-        self._sampled = [k for k in range(num_classes) if self._pixels[k] and k != excluded]
+        self._sources = sources if sources is not None else [0] * len(found)
+        self._sampled: dict[int, list[list[tuple[int, np.ndarray]]]] = {source: [] for source in set(self._sources)}
+        for source, classes in self._sampled.items():
+            own = [(item, pixels) for item, (_, pixels) in enumerate(found) if self._sources[item] == source]
+            holders = [[(item, pixels[k]) for item, pixels in own if len(pixels[k])] for k in range(num_classes)]
+            classes += [images for k, images in enumerate(holders) if images and k != excluded]
         if not self.counts.any():
             raise MisuseError(
                 "all pixels of the training masks are 255 (ignore); check the masks and `mask` of the data source."
@@ -37,11 +42,17 @@ class ClassScan:
     @property
     def has_samples(self) -> bool:
         """Whether any class occurs that `sample_pixel` may sample."""
-        return bool(self._sampled)
+        return any(self._sampled.values())
 
-    def sample_pixel(self, uniform: Sequence[float]) -> tuple[int, tuple[int, int]]:
-        """Return item and pixel (y, x) for three numbers in [0, 1): for the class, the image, the pixel in it."""
-        images = self._pixels[self._sampled[int(uniform[0] * len(self._sampled))]]
+    def sample_pixel(self, uniform: Sequence[float], item: int) -> tuple[int, tuple[int, int] | None]:
+        """Return item and pixel (y, x) for three numbers in [0, 1): for the class, the image, the pixel in it.
+
+        They are of the data set of `item`; of one without a class to sample, `item` and None.
+        """
+        classes = self._sampled[self._sources[item]]
+        if not classes:
+            return item, None
+        images = classes[int(uniform[0] * len(classes))]
         item, pixels = images[int(uniform[1] * len(images))]
         y, x = pixels[int(uniform[2] * len(pixels))]
         return item, (int(y), int(x))

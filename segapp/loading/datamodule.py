@@ -19,7 +19,14 @@ from segapp.loading.reader import Reader, require_images
 from segapp.loading.recorded_split import select_recorded
 from segapp.loading.samples import EvaluationSet, Sampling, TrainSet
 from segapp.loading.settings_checks import Size, check_settings, to_pair
-from segapp.loading.training_set import make_cached_reader, require_samples, stack_fixed, try_augmenter
+from segapp.loading.training_set import (
+    list_weighted_sources,
+    make_cached_reader,
+    make_mixture,
+    require_samples,
+    stack_fixed,
+    try_augmenter,
+)
 from segapp.loading.worker_processes import choose_workers, start_worker
 from segapp.spec import Spec
 from segapp.transforms import Augmenter, Transform
@@ -172,8 +179,10 @@ class SegmentationDataModule(LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         """Return batches of one size; the order, crops and augmentation are a function of (seed, epoch, index)."""
-        order = TrainOrder(len(self._train_set), self.batch_size, self.sampling.seed, *self._rank_and_world)
-        return self._make_loader(self._train_set, order, lambda: find_position(self.trainer))
+        samples, items = self._train_set, self._items["train"]
+        mixture = make_mixture(items, self.source.weights, self.sampling.per_image)
+        order = TrainOrder(len(samples), self.batch_size, self.sampling.seed, *self._rank_and_world, mixture)
+        return self._make_loader(samples, order, lambda: find_position(self.trainer))
 
     def val_dataloader(self) -> Loader:
         """Return this process's part of the complete images, one per batch, on the CPU."""
@@ -220,7 +229,8 @@ class SegmentationDataModule(LightningDataModule):
 
     @cached_property
     def _scan(self) -> ClassScan:
-        return ClassScan(self._reader, self.num_classes, self._unsampled)
+        sources = list_weighted_sources(self._items["train"], self.source.weights)
+        return ClassScan(self._reader, self.num_classes, self._unsampled, sources)
 
     @cached_property
     def _train_set(self) -> TrainSet:

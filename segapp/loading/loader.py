@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from segapp.batch import Batch
 from segapp.errors import MisuseError, SegappError
+from segapp.loading.mixture import Mixture
 from segapp.loading.reader import Reader
 from segapp.loading.samples import EvaluationSet, Failure, Key, TrainSet
 
@@ -23,14 +24,18 @@ class TrainOrder:
     """Batches of keys: a permutation for each (seed, epoch), divided among the processes.
 
     Batches are full; what is left over is left out, other samples in every epoch. A set smaller than one batch is
-    one batch. All processes have the same number of batches and no sample twice.
+    one batch. All processes have the same number of batches and no sample twice. `mixture` chooses the samples of
+    joined data sets that are weighted.
     """
 
-    def __init__(self, samples: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, samples: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, mixture: Mixture | None = None
+    ) -> None:
         if samples < world:
             raise MisuseError(f"{samples} training samples are too few for {world} processes; use fewer.")
         self.samples, self.seed, self.rank, self.world = samples, seed, rank, world
         self.batch_size = min(batch_size, samples // world)
+        self.mixture = mixture
         self.position: Position = (0, 0)
 
     def __len__(self) -> int:
@@ -39,7 +44,8 @@ class TrainOrder:
     def __iter__(self) -> Iterator[list[Key]]:
         """Iterate from `position` to the end of its epoch."""
         epoch, start = self.position
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.samples)
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(self.samples) if self.mixture is None else self.mixture.sample_epoch(rng)
         for batch in range(start, len(self)):
             first = (batch * self.world + self.rank) * self.batch_size
             yield [(epoch, int(index)) for index in order[first : first + self.batch_size]]

@@ -80,7 +80,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
         seed, matrix = int(rng.integers(2**32)), self.augment.sample_matrix(rng)
         item, middle = index % len(self.reader), None
         if self.scan is not None and rare < self.sampling.oversample:
-            item, middle = self.scan.sample_pixel(uniform)
+            item, middle = self.scan.sample_pixel(uniform, item)
         with self.reader.name_in_errors(item):
             size = self.reader.read_size(item)
             image, mask = self._crop(item, matrix, middle, uniform)

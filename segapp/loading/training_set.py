@@ -7,6 +7,7 @@ from segapp.datasets.source import Item
 from segapp.errors import MisuseError
 from segapp.loading.class_counts import ClassScan
 from segapp.loading.messages import report
+from segapp.loading.mixture import Mixture
 from segapp.loading.reader import Reader
 from segapp.loading.samples import Sampling, TrainSet, stack_samples
 from segapp.transforms import Augmenter
@@ -21,6 +22,17 @@ def make_cached_reader(items: Sequence[Item], cache_gb: float) -> Reader:
             f"all of them need cache_gb={reader.bytes_needed / 1e9:.2f}."
         )
     return reader
+
+
+def list_weighted_sources(items: Sequence[Item], weights: Sequence[float]) -> list[int] | None:
+    """Return the number of each item's data set, where several are joined by weights."""
+    return [item.source for item in items] if weights else None
+
+
+def make_mixture(items: Sequence[Item], weights: Sequence[float], crops_per_image: int) -> Mixture | None:
+    """Return how joined data sets share the samples of an epoch; None where they have no weights."""
+    sources = list_weighted_sources(items, weights)
+    return None if sources is None else Mixture(sources, weights, crops_per_image)
 
 
 def try_augmenter(augmenter: Augmenter, reader: Reader, sampling: Sampling) -> None:

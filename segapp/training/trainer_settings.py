@@ -23,6 +23,7 @@ from segapp.callbacks import (
     WholeFiles,
 )
 from segapp.errors import MisuseError, suggest
+from segapp.loading.source_building import list_source_arguments
 from segapp.system.limits import count_usable_cores
 
 
@@ -51,11 +52,8 @@ def refuse_impossible(trainer: Any) -> None:
 
 def refuse_addresses(settings: Any) -> None:
     """Raise MisuseError for an address, of which a folder of that name would be made here."""
-    source = settings.data.source.get("init_args") or {}
-    for name, folder in (
-        ("trainer.default_root_dir", settings.trainer.default_root_dir),
-        ("data.source.init_args.root", source.get("root")),
-    ):
+    roots = [(f"{place}.root", one.get("root")) for place, one in list_source_arguments(settings.data.source)]
+    for name, folder in (("trainer.default_root_dir", settings.trainer.default_root_dir), *roots):
         if "://" in str(folder):
             raise MisuseError(f"{name}: {folder} is an address; use a folder of this machine.")
 
