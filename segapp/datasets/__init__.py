@@ -18,6 +18,7 @@ from segapp.datasets.masks.threshold import Threshold
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import Item, Source
+from segapp.datasets.split_blocks import Blocks
 from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Contiguous, Folders, Fraction, KFold, Split
 
@@ -33,6 +34,7 @@ __all__ = [
     "Lists",
     "Fraction",
     "Contiguous",
+    "Blocks",
     "KFold",
     "Encoding",
     "PixelEncoding",

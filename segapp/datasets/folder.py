@@ -1,22 +1,29 @@
 """A data set of images and masks in a folder, in any layout."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from segapp.datasets.blocks import BlockIndex, index_blocks
 from segapp.datasets.channel_conversion import report_converted
 from segapp.datasets.channel_files import find_channel_problems, join_channels
 from segapp.datasets.file_search import MaskPattern, find_images
-from segapp.datasets.folder_settings import check_classes, check_palette, compile_group, list_channel_files
+from segapp.datasets.folder_settings import (
+    check_blocks,
+    check_classes,
+    check_palette,
+    compile_group,
+    find_group,
+    list_channel_files,
+)
 from segapp.datasets.masks.encoding import Encoding, FoundImage, Labels
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
 from segapp.datasets.problems import Problem, raise_first
-from segapp.datasets.source import SPLITS, Item, Source, SplitName
+from segapp.datasets.source import SPLITS, Item, MaskReference, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split
 from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError, SegappError
@@ -91,6 +98,8 @@ class Folder(Source):
         self.split = split or (Folders() if "{split}" in images else Fraction())
         self.mask = mask or Indices()
         self.group = compile_group(group)
+        check_blocks(self.split, group)
+        self.cuts_images = self.split.blocks is not None
         self.exclude = tuple(exclude)
         check_neighbours(neighbours)
         self.axis, self.neighbours = axis, neighbours
@@ -122,7 +131,7 @@ class Folder(Source):
     def layout_problems(self) -> Iterator[Problem]:
         """Yield what is wrong with folders, names, pairs, groups and the split."""
         try:
-            names = self.item_names()
+            names = self._image_names
         except SegappError as error:
             yield Problem("layout", str(error), self.root, self._location_setting)
             return
@@ -141,7 +150,7 @@ class Folder(Source):
         except SegappError:
             pass  # reported by `layout_problems`
         try:
-            paired = self._pairing.find_masks(self.item_names())
+            paired = self._pairing.find_masks(self._image_names)
             alone = {name: files for name, files in paired.items() if len(files) == 1 or (files and self.mask.several)}
             return {"train": self._make_items(list(alone))}
         except SegappError:
@@ -149,7 +158,7 @@ class Folder(Source):
 
     def _find_name_problems(self) -> Iterator[Problem]:
         """Yield names that stand for two images, that leave none, or that show no group."""
-        names = self.item_names()
+        names = self._image_names
         for path, other in self._same_names:
             yield Problem("name", f"{path} and {other} have the same name; rename one.", path)
         used = (self._found[name] for name in names)
@@ -187,13 +196,37 @@ class Folder(Source):
                 found[image.name] = image
         return found
 
-    def item_names(self) -> list[str]:
-        """Return the names of all images, in natural order, those that the split leaves out too."""
+    @property
+    def _image_names(self) -> list[str]:
+        """The names of the images, in natural order, whether the split cuts them or not."""
         return [name for name in self._found if not self._is_excluded(name)]
+
+    @cached_property
+    def _blocks(self) -> BlockIndex:
+        """The blocks of the images that the split cuts."""
+        return index_blocks((self._found[name] for name in self._image_names), self.split.blocks)
+
+    def item_names(self) -> list[str]:
+        """Return the names of all images or blocks, in natural order, those that the split leaves out too."""
+        blocks = (block for name in self._image_names for block in self._blocks.list_names(name))
+        return [name for name in blocks if not self._is_excluded(name)]
 
     def select(self, names: Sequence[str]) -> list[Item]:
         """Return the items of these names, whatever the split; MisuseError where one has no mask."""
-        return self._make_items(list(self._pairing.require_masks(names)))
+        return self._select(names, {})
+
+    def select_splits(self, names: Mapping[SplitName, Sequence[str]]) -> dict[SplitName, list[Item]]:
+        """Return the items of each split by name, with a gap between blocks of different splits."""
+        homes: dict[str, SplitName] = {}
+        for split in SPLITS:
+            for name in names.get(split, ()):
+                homes.setdefault(name, split)
+        items = {item.name: item for item in self._select(list(homes), homes)}
+        return {split: [items[name] for name in names.get(split, ())] for split in SPLITS}
+
+    def _select(self, names: Sequence[str], homes: Mapping[str, SplitName]) -> list[Item]:
+        images = list(dict.fromkeys(map(self._blocks.get_image, names)))
+        return self._blocks.cut_items(self._make_items(list(self._pairing.require_masks(images))), names, homes)
 
     def _make_items(self, names: Sequence[str]) -> list[Item]:
         """Return the items of images with mask files; those without an annotation in them are left out."""
@@ -220,17 +253,19 @@ class Folder(Source):
             raise MisuseError(
                 f"{self.root}: the split leaves no training image of {len(self.item_names())}; change `split`."
             )
-        names = {split: [candidate.name for candidate in division.get(split, ())] for split in SPLITS}
-        items = {item.name: item for item in self.select(list(dict.fromkeys(chain.from_iterable(names.values()))))}
-        return {split: [items[name] for name in names[split]] for split in SPLITS}
+        return self.select_splits(
+            {split: [candidate.name for candidate in division.get(split, ())] for split in SPLITS}
+        )
 
     def _make_candidates(self) -> list[Candidate]:
         names = self.item_names()
         masks = {item.name: item.mask for item in self.select(names)} if self.split.reads_masks else {}
-        return [
-            Candidate(name, self._find_group(name), self._found[name].path, self._found[name].split, masks.get(name))
-            for name in names
-        ]
+        return [self._make_candidate(name, masks.get(name)) for name in names]
+
+    def _make_candidate(self, name: str, mask: MaskReference | None) -> Candidate:
+        image = self._found[self._blocks.get_image(name)]
+        group = name if self._blocks.has(name) else self._find_group(name)
+        return Candidate(name, group, image.path, image.split, mask)
 
     @cached_property
     def _pairing(self) -> Pairing:
@@ -249,13 +284,4 @@ class Folder(Source):
 
     def _find_group(self, name: str) -> str:
         name = self._found[name].file_name
-        if self.group is None:
-            return name
-        match = self.group.search(name)
-        words = [word for word in match.groups() if word is not None] if match else []
-        if not words:
-            raise MisuseError(
-                f"group={self.group.pattern!r} finds nothing in the image name {name!r}; "
-                "every name must match. Add '|^(.*)$' to make each of the other images a group of its own."
-            )
-        return words[0]
+        return name if self.group is None else find_group(self.group, name)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from segapp.datasets.splits import Split
 from segapp.errors import MisuseError
 from segapp.io import find_suffix
 from segapp.spec import check_channel_files
@@ -52,3 +53,24 @@ def compile_group(group: str | None) -> re.Pattern[str] | None:
     if expression.groups < 1:
         raise MisuseError(f"group={group!r} needs one pair of parentheses around what names the group.")
     return expression
+
+
+def find_group(group: re.Pattern[str], name: str) -> str:
+    """Return what a group's expression finds in an image's name; raise MisuseError where that is nothing."""
+    match = group.search(name)
+    words = [word for word in match.groups() if word is not None] if match else []
+    if not words:
+        raise MisuseError(
+            f"group={group.pattern!r} finds nothing in the image name {name!r}; "
+            "every name must match. Add '|^(.*)$' to make each of the other images a group of its own."
+        )
+    return words[0]
+
+
+def check_blocks(split: Split, group: str | None) -> None:
+    """Raise MisuseError where a split cuts images into blocks, and a group keeps images together."""
+    if split.blocks is not None and group is not None:
+        raise MisuseError(
+            f"group={group!r} keeps images in one split, and segapp.datasets.Blocks divides every image; leave out one "
+            "of the two."
+        )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.datasets.blocks import ImageBlock, MaskBlock
 from segapp.datasets.class_presence import find_classes, list_classes, map_in_threads
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import Item, MaskReference, SplitName
@@ -115,6 +116,8 @@ def _read_through(item: Item) -> None:
 
 def find_path(reference: object) -> Path | None:
     """Return the file of an image or of a mask, if the reference knows one."""
+    if isinstance(reference, ImageBlock | MaskBlock):
+        reference = reference.whole
     path = getattr(reference, "path", None)
     if path is None and (files := getattr(reference, "files", None)):
         path = files[0].path

@@ -37,6 +37,7 @@ class Joined(Source):
         self.names = list_names(names, len(self.sources))
         self.weights = list_weights(weights, len(self.sources))
         self.classes, self.background, self.palette = join_classes(self._by_name)
+        self.cuts_images = any(source.cuts_images for source in self.sources)
         self.axis, self.neighbours = self._require_one("axis"), self._require_one("neighbours")
         self.channel_files = self._require_one("channel_files", ignored=())
 
@@ -64,9 +65,18 @@ class Joined(Source):
         """Return the items of these names, whatever the split."""
         found: dict[str, Item] = {}
         for number, (prefix, source) in enumerate(self._by_name.items()):
-            own = [name.removeprefix(f"{prefix}/") for name in names if name.startswith(f"{prefix}/")]
+            own = _list_own(names, f"{prefix}/")
             found |= {item.name: item for item in self._adopt(number, source.select(own))}
         return [found[name] for name in names]
+
+    def select_splits(self, names: Mapping[SplitName, Sequence[str]]) -> dict[SplitName, list[Item]]:
+        """Return the items of each split by name, as every data set returns its own."""
+        found: dict[str, Item] = {}
+        for number, (prefix, source) in enumerate(self._by_name.items()):
+            own = {split: _list_own(names.get(split, ()), f"{prefix}/") for split in SPLITS}
+            for items in source.select_splits(own).values():
+                found |= {item.name: item for item in self._adopt(number, items)}
+        return {split: [found[name] for name in names.get(split, ())] for split in SPLITS}
 
     def layout_problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the layout of every data set, and where they do not agree."""
@@ -138,3 +148,8 @@ class Joined(Source):
                             f"{path} is a training image of the data set {verbs[0]} and is scored in {verbs[1]}: "
                             "`exclude` it in one, or give both the same `split`."
                         )
+
+
+def _list_own(names: Sequence[str], prefix: str) -> list[str]:
+    """Return the names that begin with a prefix, without it."""
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]

@@ -1,7 +1,7 @@
 """The contract of a data set: its items, classes, channels and problems."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -75,6 +75,8 @@ class Source(Recorded, ABC):
     """How volumes are cut into slices."""
     neighbours: int = 0
     """Slices before and as many after a slice that are channels of it."""
+    cuts_images: bool = False
+    """Whether items are blocks of larger images, which prediction takes whole."""
     channel_files: tuple[str, ...] = ()
     """The names of the files of each channel, as `{name}_0000`, where the channels of an image are in several files."""
     weights: tuple[float, ...] = ()
@@ -131,3 +133,9 @@ class Source(Recorded, ABC):
         """Return the items of these names, which are among `item_names`, whatever the split."""
         known = {item.name: item for split in SPLITS for item in self.items(split)}
         return [known[name] for name in names]
+
+    def select_splits(self, names: Mapping[SplitName, Sequence[str]]) -> dict[SplitName, list[Item]]:
+        """Return the items of each split by the names that it had, as a checkpoint records them."""
+        every = list(dict.fromkeys(name for split in SPLITS for name in names.get(split, ())))
+        items = {item.name: item for item in self.select(every)}
+        return {split: [items[name] for name in names.get(split, ())] for split in SPLITS}

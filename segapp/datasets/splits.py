@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segapp.datasets.block_geometry import BlockSize
 from segapp.datasets.class_presence import find_classes_of_each
 from segapp.datasets.source import SPLITS, MaskReference, SplitName
 from segapp.datasets.split_dealing import Group, deal_at_random, deal_evenly, deal_in_order, deal_stratified
@@ -34,6 +35,8 @@ class Split(Recorded, ABC):
 
     reads_masks = False
     """Whether the candidates need their masks."""
+    blocks: BlockSize | None = None
+    """How large images are cut into blocks, each of which is a candidate; None where images stay whole."""
 
     @abstractmethod
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
@@ -143,6 +146,7 @@ class KFold(Split):
         self.fold, self.folds, self.seed = fold, folds, _check_seed(seed)
         self.stratify, self.contiguous, self.within = stratify, contiguous, within
         self.reads_masks = stratify or (within is not None and within.reads_masks)
+        self.blocks = None if within is None else within.blocks
 
     def divide(self, candidates: Sequence[Candidate], root: Path) -> Division:
         """Divide into folds of nearly equal size; MisuseError when there are fewer groups than folds."""
@@ -220,10 +224,11 @@ def _require_enough_groups(groups: Sequence[Group], fractions: Mapping[str, floa
     images = sum(group.size for group in groups)
     too_many = " and " if len(parts) - len(groups) == len(parts) - 1 else " or "
     kinds = "image" if images == len(groups) else "group of images"
+    zero = too_many.join(f"split.init_args.{split} to 0" for split in reversed(parts[1:]))
     raise MisuseError(
         f"{root}: {len(groups)} {kinds}{'' if len(groups) == 1 else 's'} cannot be divided into "
-        f"{', '.join(parts[:-1])} and {parts[-1]}: each needs at least one. Add images, divide a large one "
-        f"into several files, or set {too_many.join(f'split.init_args.{split} to 0' for split in reversed(parts[1:]))}."
+        f"{', '.join(parts[:-1])} and {parts[-1]}: each needs at least one. Add images, cut large ones into blocks "
+        f"(`split` segapp.datasets.Blocks, with a `size` below theirs), or set {zero}."
     )
 
 

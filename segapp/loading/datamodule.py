@@ -18,7 +18,7 @@ from segapp.loading.mask_sample import SAMPLE, check_masks, report_absent, requi
 from segapp.loading.reader import Reader, require_images
 from segapp.loading.recorded_split import select_recorded
 from segapp.loading.samples import EvaluationSet, Sampling, TrainSet
-from segapp.loading.settings_checks import Size, check_settings, to_pair
+from segapp.loading.settings_checks import Size, check_resize, check_settings, to_pair
 from segapp.loading.training_set import (
     list_weighted_sources,
     make_cached_reader,
@@ -86,6 +86,7 @@ class SegmentationDataModule(LightningDataModule):
         """Whether a checkpoint that a Trainer loads leaves the split alone."""
         self._loaders: list[Loader] = []  # made so far
         check_settings(batch_size, self.sampling, self.window, num_workers, cache_gb)
+        check_resize(self.sampling.resize, source.cuts_images)
 
     @classmethod
     def load_from_checkpoint(cls, *_: Any, **__: Any) -> NoReturn:

@@ -25,8 +25,7 @@ def select_recorded(source: Source, names: Mapping[str, Sequence[str]]) -> dict[
         )
     if new := sorted(known - set(every)):
         report(f"{len(new)} images are new since the checkpoint and are left out: {format_some(new)}.")
-    items = {item.name: item for item in source.select(every)}
-    return {split: [items[name] for name in wanted[split]] for split in SPLITS}
+    return source.select_splits(wanted)
 
 
 def restore_recorded(data: Any, checkpoint: Mapping[str, Any]) -> None:

@@ -37,6 +37,15 @@ def check_settings(
         raise MisuseError(f"cache_gb and num_workers are 0 or more, got {cache_gb} and {num_workers}.")
 
 
+def check_resize(resize: tuple[int, int] | None, cuts_images: bool) -> None:
+    """Raise MisuseError where blocks of images are resized: prediction would resize whole images to the same size."""
+    if resize and cuts_images:
+        raise MisuseError(
+            f"resize={resize} is the size of a block in training and of the whole image in prediction, since the split "
+            "(segapp.datasets.Blocks) cuts images; set crop instead, and resize to null."
+        )
+
+
 def to_pair(size: Size | None) -> tuple[int, int] | None:
     """Return height and width of a size; None for None."""
     if size is None:

@@ -69,6 +69,8 @@ class Fingerprint:
     """Number of images in the data set, of which some are measured if it is very large."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Name and error of images that are left out."""
+    cuts_images: bool = False
+    """Whether these are blocks of larger images, which are predicted whole and so never reduced."""
 
     @cached_property
     def class_fractions(self) -> np.ndarray:

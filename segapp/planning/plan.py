@@ -11,6 +11,7 @@ from segapp.planning.augmentation import choose_augmentation
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint, read_fingerprint
 from segapp.planning.intensity import choose_normalisation
+from segapp.planning.large_images import LARGE_ENOUGH
 from segapp.planning.machine import Machine
 from segapp.planning.network import MIN_STEPS, Network, list_networks
 from segapp.planning.run_length import Pace, RunLength, choose_run_length, count_affordable_steps, decide_training
@@ -62,8 +63,11 @@ def make_plan(
     source = build_planned_source(source_decisions)
     items = list_items(source)
     if len(items) < MIN_IMAGES:
-        raise MisuseError(f"{len(items)} images are too few: training and validation need {MIN_IMAGES} or more.")
+        raise MisuseError(
+            f"{len(items)} images are too few: training and validation need {MIN_IMAGES} or more, or {LARGE_ENOUGH}."
+        )
     fingerprint = read_fingerprint(items, source.classes, source.background)
+    fingerprint = replace(fingerprint, cuts_images=source.cuts_images)
     decided = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
     grey = _merge_grey_channels(fingerprint, source_decisions)
     decided += grey

@@ -95,7 +95,7 @@ def _choose_reduced_size(
 
     They are where a crop of the stored pixels would show less than half of an object, and thin classes stay wide.
     """
-    if extent <= 2 * longest or max(typical) <= 2 * longest:
+    if fingerprint.cuts_images or extent <= 2 * longest or max(typical) <= 2 * longest:
         return None
     factor = min(1.0, math.sqrt(pixels / MIN_IMAGES_PER_STEP / (typical[0] * typical[1])), MAX_CROP / max(typical))
     if fingerprint.thinnest * factor < MIN_THICKNESS:

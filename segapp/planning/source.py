@@ -10,19 +10,21 @@ from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate
-from segapp.errors import MisuseError
-from segapp.io import FilePart, Image
+from segapp.errors import MisuseError, SegappError
+from segapp.io import FilePart, Image, read_shape
 from segapp.loading.source_building import build_source
 from segapp.natural_order import make_natural_key
 from segapp.planning.annotations import name_shapes
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import MIN_IMAGES
 from segapp.planning.intensity import choose_intensity
+from segapp.planning.large_images import LARGE_ENOUGH, choose_blocks
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
 from segapp.planning.mask_meaning import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning
 from segapp.planning.mask_values import read_mask_values
 from segapp.planning.names import find_names, read_channel_names
 from segapp.planning.volumes import choose_axis, choose_slices, find_volumes
+from segapp.spec import find_volume_name
 from segapp.system.yaml_files import read_yaml
 
 SOURCE_KEY = "data.source.init_args"
@@ -62,11 +64,7 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     Raises MisuseError where the names do not agree, the masks are ambiguous or there is nothing to learn.
     """
     layout = find_layout(images, masks)
-    if len(layout.found) < MIN_IMAGES:
-        raise MisuseError(
-            f"{len(layout.found)} image{'s are' if len(layout.found) > 1 else ' is'} too few: training and validation "
-            f"need {MIN_IMAGES} or more. Add images, or divide large ones into several files."
-        )
+    blocks = _choose_blocks(layout) if len(layout.found) < MIN_IMAGES else []
     meaning = _read_meaning(layout, classes)
     root = os.path.relpath(layout.root)
     decisions = [
@@ -83,7 +81,18 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
         decisions.append(Decision(f"{SOURCE_KEY}.mask", meaning.mask, ""))
     if meaning.palette is not None:
         decisions.append(Decision(f"{SOURCE_KEY}.palette", [list(colour) for colour in meaning.palette], ""))
-    return [*decisions, *_describe_pixels(layout), *_find_published_split(layout)]
+    return [*decisions, *_describe_pixels(layout), *(blocks or _find_published_split(layout))]
+
+
+def _choose_blocks(layout: FolderLayout) -> list[Decision]:
+    """Cut images that are too few to divide into blocks; MisuseError where these are too few as well."""
+    is_divisible = layout.split_folders is None and not find_volumes(layout.slices)
+    if is_divisible and (blocks := choose_blocks([read_shape(image.file) for image in layout.found])):
+        return blocks
+    raise MisuseError(
+        f"{len(layout.found)} image{'s are' if len(layout.found) > 1 else ' is'} too few: training and validation "
+        f"need {MIN_IMAGES} or more, or {LARGE_ENOUGH}. Add images."
+    )
 
 
 def _describe_pixels(layout: FolderLayout) -> list[Decision]:
@@ -109,7 +118,21 @@ def describe_section(path: Path) -> list[Decision]:
     if settings.get("split") is None and source["class_path"].endswith(".Folder"):
         settings.pop("split", None)
     decisions += [Decision(f"{SOURCE_KEY}.{key}", value, "") for key, value in settings.items()]
-    return decisions
+    return [*decisions, *_propose_blocks(decisions)]
+
+
+def _propose_blocks(decisions: Sequence[Decision]) -> list[Decision]:
+    """Cut the images of an undivided folder into blocks, where they are few and large."""
+    if not is_undivided(decisions):
+        return []
+    source = build_planned_source(decisions)
+    try:
+        names = source.item_names()
+        if len(names) >= MIN_IMAGES or any(find_volume_name(name) is not None for name in names):
+            return []
+        return choose_blocks([item.image.shape[:2] for item in source.select(names)])
+    except SegappError:
+        return []  # what reads the data set reports it
 
 
 def is_folder(decisions: Sequence[Decision]) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from segapp.datasets import Folder
 from segapp.errors import MisuseError
-from segapp.loading.settings_checks import to_pair
+from segapp.loading.settings_checks import check_resize, to_pair
 from tests.loading.conftest import data_module
 
 pytestmark = [
@@ -36,3 +36,10 @@ def test_settings_that_cannot_be(folder: Folder, settings: dict[str, Any], sente
 @pytest.mark.parametrize(("size", "pair"), [(None, None), (32, (32, 32)), ((16, 48), (16, 48)), ([16, 48], (16, 48))])
 def test_one_number_is_a_square(size: Any, pair: Any) -> None:
     assert to_pair(size) == pair
+
+
+def test_blocks_are_not_resized() -> None:
+    check_resize((8, 8), cuts_images=False)
+    check_resize(None, cuts_images=True)
+    with pytest.raises(MisuseError, match=r"resize=.* crop"):
+        check_resize((8, 8), cuts_images=True)

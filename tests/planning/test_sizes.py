@@ -30,6 +30,11 @@ def test_thin_structures_are_never_reduced():
     assert not choose_sizes(fingerprint(thin), "cpu").is_reduced
 
 
+def test_blocks_of_images_are_never_reduced():
+    blocks = fingerprint(facts("a", (2048, 1024), extents=(900,)))
+    assert not choose_sizes(replace(blocks, cuts_images=True), "cpu").is_reduced
+
+
 def test_a_crop_and_a_reduction_exclude_each_other():
     small = fingerprint(facts("a", (512, 512), extents=(20,)))
     decided = build_config(choose_sizes(small, "cpu").decide())["data"]

@@ -80,8 +80,11 @@ def _read_number(path: Path, config: dict[str, Any], key: str) -> int:
 
 
 def _describe_split(source: Source, given: Any) -> dict[str, Any] | None:
-    """Return the settings of the split whose test images stay out of all folds; None without test images."""
-    if not source.items("test"):
+    """Return the settings of the split within which folds are made; None where it leaves nothing to keep.
+
+    Its test images stay out of all folds, and the blocks into which it cuts images are what folds are made of.
+    """
+    if not source.items("test") and not source.cuts_images:
         return None
     if isinstance(given, dict):
         return given

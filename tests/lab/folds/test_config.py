@@ -38,6 +38,12 @@ def test_without_test_images_all_images_are_divided(folder):
     assert settings["within"] is None and settings["contiguous"] and not settings["stratify"]
 
 
+def test_folds_of_blocks_are_blocks(folder):
+    split = {"class_path": "segapp.datasets.Blocks", "init_args": {"size": 32, "gap": 4, "test": 0.0}}
+    (first, *_) = read(folder, **{SPLIT: split, "data.source.init_args.group": None}).variants
+    assert get_value(first.config, SPLIT)["init_args"]["within"] == split
+
+
 def test_folds_of_a_stratified_split_are_stratified(folder):
     (first, *_) = read(folder, **{f"{SPLIT}.init_args.stratify": True}).variants
     assert get_value(first.config, SPLIT)["init_args"]["stratify"]
