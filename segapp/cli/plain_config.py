@@ -12,7 +12,7 @@ KEPT = ("name", "seed_everything", "init_from", "model", "data", "trainer")
 
 def collect_config(parser: ArgumentParser, settings: Namespace) -> dict[str, Any]:
     """Return the settings that describe a run, as the parser of its verb writes them."""
-    text = parser.dump(_replace_enums(settings.clone()), skip_none=False, format="yaml")
+    text = parser.dump(_replace_enums(settings.clone()), skip_none=False, skip_validation=True, format="yaml")
     config: dict[str, Any] = yaml.safe_load(text)
     return {key: config[key] for key in KEPT}
 
