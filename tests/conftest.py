@@ -1,5 +1,6 @@
 """No network, no surprises: what every test stands on."""
 
+import gc
 import os
 import warnings
 
@@ -12,12 +13,31 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 
+def pytest_collection(session):
+    """Collect thousands of tests without searching all that was imported for garbage again and again: 4 s of 27."""
+    gc.disable()
+
+
+def pytest_collection_finish(session):
+    """Search only what the tests make from here on: modules and tests stay until the end."""
+    gc.enable()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch):
     """A command tells the processes it starts something through the environment: not the next test."""
     for name in ("SEGAPP_RUN_FOLDER", "PYTHONSAFEPATH"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def without_curves():
+    """Draw no learning curves after each epoch: a third of a run of such sizes, for a figure that no test looks at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("segapp.callbacks.curves.draw_curves", lambda rows, path, spec: None)
+        yield
 
 
 @pytest.fixture(scope="session")

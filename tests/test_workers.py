@@ -110,7 +110,7 @@ from segapp.cli import entry_point
 from tests.test_workers import send_then
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts jobs in the background without it
-workers.PATIENCE_SECONDS = 2.0
+workers.PATIENCE_SECONDS = 0.2 if sys.argv[1] == "be deaf" else 10.0
 def run(arguments):
     with workers.Workers(send_then, [(sys.argv[1], sys.argv[2])] * 2) as group:
         for _, process in group:

@@ -17,10 +17,12 @@ from lightning.pytorch import Callback
 from segapp.cli import main
 from segapp.cli import trainer_commands as training
 
+pytestmark = pytest.mark.usefixtures("without_curves")
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 FIT = ["fit", "--config", str(TINY), "--trainer.deterministic", "true"]
+HERE = ["--data.num_workers", "0"]
 PLATEAU = [
-    *("--data.num_workers", "0"),
+    *HERE,
     "--model.lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau",
     "--model.lr_scheduler.init_args.patience=0",
     "--model.lr_scheduler.init_args.threshold=1.0",
@@ -143,7 +145,7 @@ def test_a_validation_that_counts_batches_over_epochs_is_not_skipped_by_stopping
 
 def test_with_validations_by_the_clock_a_stop_does_not_wait_for_the_epochs_end(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    options = ["--trainer.val_check_interval", "00:01:00:00"]
+    options = [*HERE, "--trainer.val_check_interval", "00:01:00:00"]
     assert asked(monkeypatch, [*FIT, *options], "on_train_batch_start", 0, 4, signal.SIGTERM) == 143
     (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert torch.load(last, weights_only=True)["global_step"] == 3  # of two batches each
@@ -223,7 +225,8 @@ def test_two_runs_have_the_same_weights(undisturbed, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("times", "saved"), [(1, True), (2, False)])
 def test_ctrl_c_waits_for_the_step_and_a_second_one_does_not(times, saved, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    assert asked(monkeypatch, FIT, "on_train_batch_start", 0, 3, signal.SIGINT, times) == 130
+    words = [*FIT, "--data.num_workers", "1"]
+    assert asked(monkeypatch, words, "on_train_batch_start", 0, 3, signal.SIGINT, times) == 130
     found = list(tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt"))
     assert bool(found) == saved
     error = capfd.readouterr().err
@@ -237,7 +240,7 @@ def test_ctrl_c_waits_for_the_step_and_a_second_one_does_not(times, saved, tmp_p
 def test_sigterm_before_anything_was_trained_saves_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Asker, "on_sanity_check_start", lambda *_: os.kill(os.getpid(), signal.SIGTERM), raising=False)
-    assert asked(monkeypatch, FIT, "on_fit_end", 9, None, signal.SIGTERM) == 143
+    assert asked(monkeypatch, [*FIT, *HERE], "on_fit_end", 9, None, signal.SIGTERM) == 143
     assert not list(tmp_path.glob("runs/tiny/2*/checkpoints/*.ckpt"))
 
 

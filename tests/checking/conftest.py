@@ -15,6 +15,12 @@ def clean(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def no_figures(monkeypatch) -> None:
+    """Leave the figures out of pages, most of the time that a check of twelve small images takes."""
+    monkeypatch.setattr("segapp.checking.page._add_figures", lambda *_: None)
+
+
+@pytest.fixture
 def folder(clean, tmp_path, monkeypatch) -> Path:
     """A copy of the clean set in `data`, and `mine.yaml`, in the current folder."""
     shutil.copytree(clean, tmp_path / "data")

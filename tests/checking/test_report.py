@@ -8,7 +8,7 @@ import cv2
 from tests.checking.shapes import COUNT, check
 
 
-def test_images_pixels_and_problems_are_counted(folder):
+def test_images_pixels_and_problems_are_counted(folder, no_figures):
     objects = sum(int((cv2.imread(str(path), 0) > 0).sum()) for path in (folder / "masks").iterdir())
     (folder / "images/03.png").write_bytes(b"")
     lost = int((cv2.imread(str(folder / "masks/03.png"), 0) > 0).sum())

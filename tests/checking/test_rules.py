@@ -10,14 +10,9 @@ import tifffile
 import yaml
 from PIL import Image
 
-from segapp.checking import page
 from tests.checking.shapes import COUNT, SOURCE, check
 
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """Drawing them takes longer than all rules; tests/checking/test_page.py has them."""
-    monkeypatch.setattr(page, "_add_figures", lambda *_: None)
+pytestmark = pytest.mark.usefixtures("no_figures")  # tests/checking/test_page.py has them
 
 
 def read(path: Path) -> np.ndarray:

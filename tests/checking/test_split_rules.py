@@ -7,27 +7,24 @@ import cv2
 import numpy as np
 import pytest
 
-from segapp.checking import page
 from segapp.loading.source_building import build_source
-from tests.checking.shapes import COUNT, SOURCE, check
+from tests.checking.shapes import SOURCE, check
 
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    monkeypatch.setattr(page, "_add_figures", lambda *_: None)
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 def read(path: Path) -> np.ndarray:
     return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
-def split_of(name: str) -> str:
+def read_splits() -> dict[str, str]:
+    """Return the split of each image."""
     source = build_source("mine.yaml", {"source": SOURCE})
-    return next(split for split in ("train", "val", "test") if name in {item.name for item in source.items(split)})
+    return {item.name: split for split in ("train", "val", "test") for item in source.items(split)}
 
 
 def test_copies_are_errors_across_splits_and_warnings_within(folder):
-    splits = {f"{number:02}": split_of(f"{number:02}") for number in range(COUNT)}
+    splits = read_splits()
     train = [name for name, split in splits.items() if split == "train"]
     other = next(name for name, split in splits.items() if split == "val")
     for kind in ("images", "masks"):
@@ -41,14 +38,14 @@ def test_copies_are_errors_across_splits_and_warnings_within(folder):
 
 
 def test_equal_images_with_different_masks_contradict_each_other(folder):
-    train = [f"{number:02}" for number in range(COUNT) if split_of(f"{number:02}") == "train"]
+    train = [name for name, split in read_splits().items() if split == "train"]
     shutil.copy(folder / "images" / f"{train[0]}.png", folder / "images" / f"{train[1]}.png")
     _, problems = check()
     assert any("different masks" in problem["message"] for problem in problems)
 
 
 def test_near_copies_across_splits_are_found(folder):
-    splits = {f"{number:02}": split_of(f"{number:02}") for number in range(COUNT)}
+    splits = read_splits()
     train, other = (next(name for name, split in splits.items() if split == wanted) for wanted in ("train", "test"))
     image = read(folder / "images" / f"{train}.png")
     cv2.imwrite(str(folder / "images" / f"{other}.png"), np.clip(image.astype(int) * 0.9 + 5, 0, 255).astype(np.uint8))

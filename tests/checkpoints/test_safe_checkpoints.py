@@ -14,6 +14,7 @@ from segapp.cli import main
 from segapp.training import trainer_settings as trainer
 from tests.callbacks.test_stopping import asked
 
+pytestmark = pytest.mark.usefixtures("without_curves")
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 ONE_EPOCH = ["fit", "--config", str(TINY), "--trainer.max_epochs", "1", "--data.num_workers", "0"]
 CROSS_ENTROPY = "segapp.losses.CrossEntropy"

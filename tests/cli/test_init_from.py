@@ -33,6 +33,9 @@ def first(place) -> str:
     return str(folder(place, "first") / "checkpoints" / "best.ckpt")
 
 
+pytestmark = pytest.mark.usefixtures("without_curves")
+
+
 @pytest.fixture(autouse=True)
 def there(place, first, monkeypatch):
     monkeypatch.delenv("SEGAPP_RUN_FOLDER", raising=False)

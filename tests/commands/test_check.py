@@ -11,19 +11,20 @@ import yaml
 
 from segapp.cli import main
 from segapp.io import write_image
-from tests.checking.conftest import clean, folder  # noqa: F401 - fixtures
+from tests.checking.conftest import clean, folder, no_figures  # noqa: F401 - fixtures
 from tests.inference.checkpoints import THRESHOLD, make_spec, write_checkpoint
 
 FOLDERS = ["--images", "data/images", "--masks", "data/masks"]
 UNET = Path(__file__).resolve().parents[2] / "configs" / "unet.yaml"
 
 
-def test_folders_are_checked_and_get_a_section(folder):  # noqa: F811
+def test_folders_are_checked_and_get_a_section(folder, request):  # noqa: F811
     assert main(["check", *FOLDERS, "--output", "out"]) == 0
     init = yaml.safe_load(Path("out/data.yaml").read_text())["source"]["init_args"]
     assert init["mask"]["init_args"]["values"] == {0: 0, 255: 1}
     assert init["split"]["class_path"] == "segapp.datasets.Fraction"
     assert "Check: data/images" in Path("out/check.html").read_text()
+    request.getfixturevalue("no_figures")
     assert main(["check", *FOLDERS, "--output", "out"]) == 2  # nothing is replaced unasked
     assert main(["check", "--data", "out/data.yaml", "--output", "again"]) == 0
 
@@ -46,6 +47,7 @@ def test_what_is_not_there_is_reported_in_one_sentence(words, tmp_path, monkeypa
     assert not list(tmp_path.glob("check/*"))
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_problems_are_printed_errors_first(folder, capsys):  # noqa: F811
     (folder / "masks/03.png").unlink()
     (folder / "images/05.png").write_bytes(b"")
@@ -55,6 +57,7 @@ def test_problems_are_printed_errors_first(folder, capsys):  # noqa: F811
     assert any(line.startswith("2 errors") for line in lines)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_masks_that_a_network_contradicts_are_ranked(folder, tmp_path, capsys):  # noqa: F811
     classes = make_spec(classes=("ground", "block"), window=(64, 64))
     checkpoint = str(write_checkpoint(tmp_path / "net.ckpt", classes, level=0.35))
@@ -81,6 +84,7 @@ def test_a_folder_of_the_default_name_that_is_a_link_is_not_written_to(folder, t
     assert "check: a link" in capsys.readouterr().err and not list((tmp_path.parent / "home").iterdir())
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_name_that_is_no_utf8_is_reported(folder):  # noqa: F811
     Path("data/images").joinpath(os.fsdecode(b"a\xff.png")).write_bytes(b"")
     assert main(["check", "--data", "mine.yaml"]) == 1
@@ -88,6 +92,7 @@ def test_a_name_that_is_no_utf8_is_reported(folder):  # noqa: F811
     assert any("\udcff" in (one["path"] or "") for one in problems)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_annotations_get_a_section_and_those_of_no_tool_a_message(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in "abcd":

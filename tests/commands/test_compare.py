@@ -22,7 +22,7 @@ CONFIG = (
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(without_curves, tmp_path_factory):
     """A folder with a run of one epoch, whose best checkpoint was tested, and then its last one."""
     folder = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patch:
@@ -32,7 +32,8 @@ def trained(tmp_path_factory):
             patch.setenv("SEGAPP_RUN_FOLDER", "")
             patch.delenv("SEGAPP_RUN_FOLDER")
             checkpoint = [str(path) for path in Path("runs/tiny").glob(f"2*/checkpoints/{words[-1]}.ckpt")]
-            assert main([words[0], "--ckpt_path", *checkpoint] if checkpoint else words) == 0
+            scored = [words[0], "--ckpt_path", *checkpoint, "--data.num_workers", "0"]
+            assert main(scored if checkpoint else words) == 0
     return folder
 
 

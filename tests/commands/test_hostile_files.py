@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Callable
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,8 @@ def place(honest, monkeypatch):
 
 def write_run(honest: Path, value: Any = None, slot: tuple[str | int, ...] = (), name: str = "run") -> Path:
     """Write the folder of a run, a value planted in its config and in its checkpoint."""
-    content = torch.load(honest, weights_only=True)
-    record = content["segapp"]
+    content = _read(honest)
+    record = deepcopy(content["segapp"])
     if slot:
         _plant(record["config"], value, slot)
         if slot[:2] == NET:
@@ -105,12 +106,17 @@ def write_run(honest: Path, value: Any = None, slot: tuple[str | int, ...] = (),
                 record["net"]["init_args"] |= sizes
     run = Path(name)
     (run / "checkpoints").mkdir(parents=True, exist_ok=True)
-    torch.save(content, run / "checkpoints/best.ckpt")
+    torch.save(content | {"segapp": record}, run / "checkpoints/best.ckpt")
     (run / "config.yaml").write_text(yaml.safe_dump(record["config"]))
     (run / "test-1").mkdir(exist_ok=True)
     (run / "test-1/metrics.json").write_text("{}")
     write_table(run / "test-1/per_image.csv", ["name", "dice"], [["test/images/cells_0000", 0.5]])
     return run
+
+
+@cache
+def _read(honest: Path) -> dict[str, Any]:
+    return torch.load(honest, weights_only=True)
 
 
 def _plant(config: Any, value: Any, slot: tuple[str | int, ...]) -> None:

@@ -221,7 +221,7 @@ def peak_of_blocks(height):
 
 
 def test_memory_does_not_grow_with_the_height():
-    low, high = peak_of_blocks(320), peak_of_blocks(1280)  # both in steps of 96
+    low, high = peak_of_blocks(320), peak_of_blocks(608)  # both in steps of 96
     assert high < 1.2 * low
     assert high < 20 * 2048 * 128 * 4  # the logits of one row of windows, of which a quarter is shared with the next
 

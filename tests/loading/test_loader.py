@@ -50,10 +50,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, Path,
 
 
 MOMENTS = [f"step{step}" for step in range(1, 9)] + ["validation3", "epoch3", "validation6", "epoch6"]
+IN_TURN = ["step1", "step2", "step6", "validation3", "epoch6"]
+"""With workers: after the first, the second and the last of an epoch's batches, a validation and an epoch."""
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "workers"),
+    [
+        *((moment, 0) for moment in MOMENTS),
+        *(pytest.param(moment, 2, marks=() if moment in IN_TURN else pytest.mark.slow) for moment in MOMENTS),
+    ],
+)
 def test_a_resumed_run_sees_exactly_the_rest(
     undisturbed: tuple[Folder, Path, list[Any]], moment: str, workers: int
 ) -> None:

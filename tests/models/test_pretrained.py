@@ -97,7 +97,8 @@ def test_a_copy_of_the_packages_file_is_the_package(lite0, tmp_path):
     path.symlink_to(find_package())
     copy = SmpEncoder(3, LITE0, pretrained=str(path))
     assert copy.mean == lite0.mean
-    assert all(torch.equal(value, lite0.state_dict()[name]) for name, value in copy.state_dict().items())
+    weights = lite0.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in copy.state_dict().items())
 
 
 def test_a_checkpoint_is_read_back_without_the_package(lite0, tmp_path, monkeypatch):

@@ -17,6 +17,9 @@ from tests.lab.study.runs_by_hand import write_csv
 
 HOSTILE = ["$$", "$\\frac{$", "a$b_$c", "_hidden", "<script>&", "a\x1b[2J\nb", 'x id="y', f"ink {figures.INK}"]
 
+ALL_IN_ONE = "_hidden $\\frac{$ <script>&"
+"""Names with an underscore first are left out of legends, and what is between dollars is mathematics."""
+
 
 def interval(name, score="dice"):
     return {"score": score, "contrast": name, "estimate": 0.01, "low": -0.01, "high": 0.02}
@@ -55,7 +58,7 @@ DRAWN = {
 
 @pytest.mark.parametrize("kind", DRAWN)
 def test_names_are_drawn_as_text_and_pages_hold_them_escaped(kind, tmp_path):
-    names = HOSTILE if kind == "dots" else HOSTILE[1:5:2]
+    names = HOSTILE if kind == "dots" else [ALL_IN_ONE]
     for name in names:
         with figures.use_style():
             svg = figures.render_svg(DRAWN[kind](name, tmp_path), "some")

@@ -19,13 +19,14 @@ DATA = {
     "crop": [32, 32],
     "window": 64,  # smaller than the images: they are tiled
     "batch_size": 4,
+    "num_workers": 0,
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter and onnxscript
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def place(without_curves, tmp_path_factory) -> Path:
     """A folder with a run in fp32, and its data as a file."""
     place = tmp_path_factory.mktemp("bundles")
     (place / "data.yaml").write_text(yaml.safe_dump(DATA))
@@ -49,7 +50,7 @@ def best(place, monkeypatch) -> Path:
 def verdict(place: Path, *words: str) -> tuple[dict, list[dict]]:
     """What `segapp test` wrote last: its metrics, and a row per image."""
     before = set(place.glob("runs/**/metrics.json"))
-    assert main(["test", *words]) == 0
+    assert main(["test", "--data.num_workers", "0", *words]) == 0
     (written,) = set(place.glob("runs/**/metrics.json")) - before
     with written.with_name("per_image.csv").open(newline="") as file:
         return json.loads(written.read_text()), list(csv.DictReader(file))

@@ -21,6 +21,8 @@ from tests.processes import ran
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 FIT = ["fit", "--config", str(TINY)]
+HERE = ["--data.num_workers", "0"]
+pytestmark = pytest.mark.usefixtures("without_curves")
 DEVICE_OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 HOST_OUT_OF_MEMORY = RuntimeError(
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
@@ -207,7 +209,7 @@ def test_memory_that_ran_out_leaves_the_checkpoint_before_and_a_traceback(monkey
 
 def test_a_real_allocation_that_fails_is_told(monkeypatch, capsys):
     monkeypatch.setattr(SegmentationModule, "training_step", lambda *_: torch.empty(2**55))
-    assert "the machine's memory does not suffice for 1.44e+08 GB more" in failed(FIT, capsys)
+    assert "the machine's memory does not suffice for 1.44e+08 GB more" in failed([*FIT, *HERE], capsys)
 
 
 def test_an_unknown_error_keeps_its_traceback(monkeypatch):
@@ -216,7 +218,7 @@ def test_an_unknown_error_keeps_its_traceback(monkeypatch):
 
     monkeypatch.setattr(SegmentationModule, "training_step", step)
     with pytest.raises(RuntimeError, match="a defect of ours"):
-        main(FIT)
+        main([*FIT, *HERE])
 
 
 def test_a_killed_worker_names_the_image_and_what_was_done_with_it(monkeypatch, capsys):
@@ -228,13 +230,13 @@ def test_a_killed_worker_names_the_image_and_what_was_done_with_it(monkeypatch, 
         return original(self, image, *rest, **more)
 
     monkeypatch.setattr(albumentations.RandomGamma, "apply", die)
-    sentence = failed(FIT, capsys)
+    sentence = failed([*FIT, "--data.num_workers", "1"], capsys)
     assert "killed while the image 'train/images/cells_" in sentence
     assert "was augmented (data.augment)" in sentence
     assert "data.num_workers" in sentence
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_transform_that_fails_names_itself_and_the_image(workers, monkeypatch, capsys):
     def fail(*_, **__):
         raise ValueError("gamma of nothing")

@@ -48,8 +48,8 @@ def test_callbacks_that_cannot_work_are_refused_with_what_does(name, package):
     ],
     ids=["finder", "scheduler", "timer"],
 )
-def test_lightnings_callbacks_work_or_say_why_not(callback, code, said, tmp_path, monkeypatch, capsys):
+def test_lightnings_callbacks_work_or_say_why_not(callback, code, said, without_curves, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["--trainer.callbacks", f"[{callback % 'lightning.pytorch.callbacks'}]", "--trainer.max_epochs", "1"]
+    words = ["--trainer.callbacks", f"[{callback % 'lightning.pytorch.callbacks'}]", "--trainer.max_steps", "1"]
     assert main(["fit", "--config", str(TINY), "--data.num_workers", "0", *words]) == code
     assert said in capsys.readouterr().err

@@ -18,6 +18,7 @@ from segapp.lab.landscape.opening import LandscapeRequest, open_landscape
 from segapp.lab.landscape.points import compute_losses
 from segapp.lab.landscape.surface import LossSurface
 
+pytestmark = pytest.mark.usefixtures("without_curves")
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 EVERY_EPOCH = {
     "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
@@ -28,7 +29,7 @@ LINES = ["--samples", "2", "--points", "0", "--seeds", "2"]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(without_curves, tmp_path_factory):
     """A folder with a run of four epochs, every epoch's weights kept."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
@@ -36,7 +37,7 @@ def trained(tmp_path_factory):
         config = yaml.safe_load(TINY.read_text())
         config["trainer"] |= {"max_epochs": 4, "callbacks": [EVERY_EPOCH]}
         Path("config.yaml").write_text(yaml.safe_dump(config))
-        assert main(["fit", "--config", "config.yaml", "--data.num_workers", "0"]) == 0
+        assert main(["fit", "--config", "config.yaml", "--data.num_workers", "0", "--trainer.logger", "false"]) == 0
     return folder
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ TUNE = ["plan", "--images", "data/images", "--masks", "data/masks", "--classes",
 
 SHORT = """
 import sys
+from collections.abc import Sequence
 from segapp.cli import main
 from segapp.lab.tune import halving
 
@@ -45,26 +47,38 @@ def test_the_better_of_two_plans_is_written_with_what_it_was_compared_with(tmp_p
     assert all(0 <= float(row["score"]) <= 1 and row["seeds"] == "3" for row in rows)
 
 
-def test_more_alternatives_than_there_are_are_listed(tmp_path, monkeypatch, capsys):
+def write_measured(tune: int, decisions: Sequence[dict] = ()) -> None:
+    """Write what an interrupted command left: the steps that it measured."""
+    options = ["images", "masks", "data", "output", "budget", "classes"]
+    inputs = dict(zip(options, ["data/images", "data/masks", "", "mine.yaml", "60s", "ground,disc"], strict=True))
+    saved = {"inputs": inputs | {"tune": tune}, "heading": "", "decisions": [*decisions], "paces": [[0.01, 0.02]] * 9}
+    Path("runs/mine_tune").mkdir(parents=True)
+    Path("runs/mine_tune/plan.json").write_text(json.dumps(saved))
+
+
+@pytest.fixture
+def no_page(monkeypatch):
+    """tests/planning/test_page.py has it; its figures take longer than the plan."""
+    monkeypatch.setattr("segapp.commands.plan.write_page", lambda *_: None)
+
+
+def test_more_alternatives_than_there_are_are_listed(no_page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_data(tmp_path / "data")
+    write_measured(99)
     assert main([*TUNE, "--budget", "60s", "--tune", "99"]) == 2
     told = capsys.readouterr().err
     assert "--tune 99" in told and "learning rate" in told
     assert not (tmp_path / "mine.yaml").exists()
 
 
-def test_decisions_that_came_with_the_images_are_not_taken(tmp_path, monkeypatch):
+def test_decisions_that_came_with_the_images_are_not_taken(no_page, tmp_path, monkeypatch):
     """The folder may have come with someone's images: only its measurements are used."""
     monkeypatch.chdir(tmp_path)
     write_data(tmp_path / "data")
-    options = ["images", "masks", "data", "output", "budget", "classes"]
-    inputs = dict(zip(options, ["data/images", "data/masks", "", "mine.yaml", "60s", "ground,disc"], strict=True))
     logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "home"}}
     evil = {"setting": "trainer.logger", "value": logger, "reason": ""}
-    saved = {"inputs": {**inputs, "tune": 1}, "heading": "", "decisions": [evil], "paces": [[0.01, 0.02]] * 9}
-    Path("runs/mine_tune").mkdir(parents=True)
-    Path("runs/mine_tune/plan.json").write_text(json.dumps(saved))
+    write_measured(1, [evil])
     compared = {}
 
     def compare(folder, config, *others):
