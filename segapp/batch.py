@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 if TYPE_CHECKING:  # reading and writing images needs no torch
     import numpy as np
@@ -19,6 +19,7 @@ class Sample(TypedDict):
     mask: np.ndarray  # (H, W) uint8: 0 … K-1, or IGNORE_INDEX
     name: str  # path relative to the images' folder, without suffix
     size: tuple[int, int]  # stored height, width
+    looked_for: NotRequired[np.ndarray]  # (K,) bool: classes that the mask would show; without it, all
 
 
 class Batch(TypedDict):
@@ -28,3 +29,4 @@ class Batch(TypedDict):
     mask: Tensor  # (N, H, W) uint8: 0 … K-1, or IGNORE_INDEX
     name: list[str]
     size: Tensor  # (N, 2) int64: stored height, width
+    looked_for: NotRequired[Tensor]  # (N, K) bool: classes that each mask would show; without it, all

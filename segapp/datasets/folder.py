@@ -19,6 +19,7 @@ from segapp.datasets.folder_settings import (
     find_group,
     list_channel_files,
 )
+from segapp.datasets.looked_for import LookedFor, restrict_mask
 from segapp.datasets.masks.encoding import Encoding, FoundImage, Labels
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
@@ -66,6 +67,9 @@ class Folder(Source):
         channel_files: The names of the files of each channel, without folder and suffix, where the channels of an image
             are in several files: ["{name}_0000", "{name}_0001"] for nnU-Net's case_0000.nii.gz and case_0001.nii.gz.
             `{name}` is the image's name, which its mask has.
+        looked_for: The classes that masks show where they are, if not all: names, or a table below `root` with the
+            columns `name` (of an image or volume) and `classes` (separated by semicolons). A pixel of the background
+            may be of any other class: the loss and the scores of that class leave the image out.
     """
 
     _location_setting = "images"
@@ -88,6 +92,7 @@ class Folder(Source):
         axis: SliceAxis = "auto",
         neighbours: int = 0,
         channel_files: Sequence[str] = (),
+        looked_for: str | Sequence[str] | None = None,
     ) -> None:
         self.root = Path(root).expanduser()
         self.classes = tuple(classes)
@@ -105,6 +110,7 @@ class Folder(Source):
         self.axis, self.neighbours = axis, neighbours
         self.channel_files = list_channel_files(channel_files)
         self._channels, self._intensity = channels, intensity
+        self._looked_for = LookedFor(looked_for, self.root, self.classes, background)
         self._same_names: list[tuple[Path, Path]] = []  # filled by `_found`
 
     @cached_property
@@ -234,16 +240,12 @@ class Folder(Source):
         if self._channels is None:
             files = {self._found[name].path: self._found[name].file for name in names}
             report_converted(list(files.values()), Image(self._first).shape[2], self._first)
-        return [
-            Item(
-                name,
-                self._find_group(name),
-                open_image(self._found[name].file, self.channels, self.intensity, self.neighbours),
-                masks[name],
-            )
-            for name in names
-            if name in masks
-        ]
+        return [self._make_item(name, masks[name]) for name in names if name in masks]
+
+    def _make_item(self, name: str, mask: MaskReference) -> Item:
+        image = open_image(self._found[name].file, self.channels, self.intensity, self.neighbours)
+        looked_for = self._looked_for.find(name)
+        return Item(name, self._find_group(name), image, restrict_mask(mask, looked_for), looked_for=looked_for)
 
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:

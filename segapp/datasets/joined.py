@@ -10,7 +10,7 @@ from segapp.datasets.item_checks import find_path
 from segapp.datasets.joined_settings import join_classes, list_names, list_weights, require_equal
 from segapp.datasets.masks.remapped_mask import RemappedMask
 from segapp.datasets.problems import Problem
-from segapp.datasets.source import SPLITS, Item, Source, SplitName
+from segapp.datasets.source import SPLITS, Item, MaskReference, Source, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.spec import Intensity
 
@@ -21,8 +21,8 @@ class Joined(Source):
     Every image is called `<name of its data set>/<its own name>`, in tables and in predictions too.
 
     Args:
-        sources: The data sets. All need the same class names, in any order, the same background and equal channels,
-            `intensity`, `axis` and `neighbours`.
+        sources: The data sets, with the same background and equal channels, `intensity`, `axis` and `neighbours`. A
+            class that one of them does not have was not looked for there: its background may be of that class.
         weights: Relative number of training samples from each in an epoch, above 0; an epoch has as many samples as
             without them. Default: every image once.
         names: Of the data sets, with which the names of their images begin. Default: 1, 2, ….
@@ -119,17 +119,24 @@ class Joined(Source):
         """Return the items of a data set with the names, groups and class indices that they have here."""
         name, source = self.names[number], self.sources[number]
         indices = [self.classes.index(one) for one in source.classes]
-        remap = partial(RemappedMask, indices=indices) if indices != list(range(len(indices))) else (lambda mask: mask)
+        remap: Callable[[MaskReference], MaskReference] = partial(RemappedMask, indices=indices)
         return [
             replace(
                 item,
                 name=f"{name}/{item.name}",
                 group=f"{name}/{item.group}",
-                mask=None if item.mask is None else remap(item.mask),
+                mask=item.mask if source.classes == self.classes or item.mask is None else remap(item.mask),
                 source=number,
+                looked_for=self._list_looked_for(source, item),
             )
             for item in items
         ]
+
+    def _list_looked_for(self, source: Source, item: Item) -> tuple[bool, ...] | None:
+        """Return for each class here whether it was looked for in an image of a data set; None where all were."""
+        own = item.looked_for or (True,) * len(source.classes)
+        known = {name for name, looked_for in zip(source.classes, own, strict=True) if looked_for}
+        return None if known >= set(self.classes) else tuple(name in known for name in self.classes)
 
     def _require_one(self, what: str, ignored: Any = None) -> Any:
         return require_equal({name: getattr(source, what) for name, source in self._by_name.items()}, what, ignored)

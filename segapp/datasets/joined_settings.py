@@ -6,6 +6,7 @@ from typing import Any
 
 from segapp.datasets.source import Source
 from segapp.errors import MisuseError
+from segapp.palette import choose_palette
 from segapp.spec import CONTROL, LONGEST_NAME
 
 Classes = tuple[tuple[str, ...], int | None, tuple[tuple[int, int, int], ...]]
@@ -32,20 +33,29 @@ def list_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
 
 
 def join_classes(sources: Mapping[str, Source]) -> Classes:
-    """Return the classes of data sets, in the order of the first, with its palette; MisuseError where they differ."""
+    """Return the classes of data sets, those of the first first; MisuseError where backgrounds differ.
+
+    Colours are those of the first data set that has the class, unless two are equal: then all are chosen anew.
+    """
     (first_name, first), *others = sources.items()
+    colours = dict(zip(first.classes, first.palette, strict=True))
     for name, source in others:
-        if only := set(first.classes) ^ set(source.classes):
-            raise MisuseError(
-                f"sources: the data sets {first_name} and {name} need the same classes, in any order; "
-                f"{', '.join(map(repr, sorted(only)))} is in one of them only."
-            )
         if _name_background(source) != _name_background(first):
             raise MisuseError(
                 f"background: it is {_name_background(first)!r} in the data set {first_name} and "
                 f"{_name_background(source)!r} in {name}; set it to the same class in both, or to null."
             )
-    return first.classes, first.background, first.palette
+        only = set(first.classes) ^ set(source.classes)
+        if only and first.background is None:
+            raise MisuseError(
+                f"sources: {', '.join(map(repr, sorted(only)))} is in one of the data sets {first_name} and {name} "
+                "only. Where it was not labelled its pixels are background, but `background` is null: set it."
+            )
+        colours = dict(zip(source.classes, source.palette, strict=True)) | colours
+    classes = tuple(dict.fromkeys(name for source in sources.values() for name in source.classes))
+    palette = tuple(colours[name] for name in classes)
+    is_clear = len(set(palette)) == len(palette) or classes == first.classes
+    return classes, first.background, palette if is_clear else choose_palette(len(classes), first.background)
 
 
 def require_equal(values: Mapping[str, Any], what: str, ignored: Any = None) -> Any:

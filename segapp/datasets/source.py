@@ -60,6 +60,8 @@ class Item:
     mask: MaskReference | None
     source: int = 0
     """The number of its data set, where several are joined."""
+    looked_for: tuple[bool, ...] | None = None
+    """For each class, whether the mask shows it where it is, true for the background; None where it shows all."""
 
 
 class Source(Recorded, ABC):

@@ -26,8 +26,11 @@ class ClassScan:
         self._reader, self._num_classes = reader, num_classes
         results = map_in_threads(self._scan_mask, range(len(reader)))
         found = list(tqdm(results, "masks", len(reader), leave=False, delay=PROGRESS_DELAY, disable=None))
-        self.counts: np.ndarray = sum((counts for counts, _ in found), np.zeros(num_classes, np.int64))
+        zeros = np.zeros(num_classes, np.int64)
+        self.counts: np.ndarray = sum((counts for counts, _ in found), zeros)
         """(K,) int64: pixels of each class."""
+        self.labelled = sum((counts.sum() * self._list_looked_for(n) for n, (counts, _) in enumerate(found)), zeros)
+        """(K,) int64: pixels that are not ignored in the masks of images in which each class was looked for."""
         self._sources = sources if sources is not None else [0] * len(found)
         self._sampled: dict[int, list[list[tuple[int, np.ndarray]]]] = {source: [] for source in set(self._sources)}
         for source, classes in self._sampled.items():
@@ -56,6 +59,10 @@ class ClassScan:
         item, pixels = images[int(uniform[1] * len(images))]
         y, x = pixels[int(uniform[2] * len(pixels))]
         return item, (int(y), int(x))
+
+    def _list_looked_for(self, number: int) -> np.ndarray:
+        looked_for = self._reader.items[number].looked_for
+        return np.ones(self._num_classes, np.int64) if looked_for is None else np.array(looked_for, np.int64)
 
     def _scan_mask(self, number: int) -> tuple[np.ndarray, list[np.ndarray]]:
         with self._reader.name_in_errors(number):

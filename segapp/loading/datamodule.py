@@ -14,7 +14,7 @@ from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.loading.class_counts import ClassScan
 from segapp.loading.loader import EvaluationOrder, Loader, TrainOrder, explain_dead_worker, find_position
-from segapp.loading.mask_sample import SAMPLE, check_masks, report_absent, require_scorable
+from segapp.loading.mask_sample import SAMPLE, check_masks, report_absent, report_partial, require_scorable
 from segapp.loading.reader import Reader, require_images
 from segapp.loading.recorded_split import select_recorded
 from segapp.loading.samples import EvaluationSet, Sampling, TrainSet
@@ -129,6 +129,10 @@ class SegmentationDataModule(LightningDataModule):
         """Count (K,) int64: pixels of each class over the training masks; reads every mask, once."""
         return self._scan.counts
 
+    def count_labelled(self) -> np.ndarray:
+        """Count (K,) int64: labelled pixels of the training images in which each class was looked for."""
+        return self._scan.labelled
+
     def get_known_counts(self) -> np.ndarray | None:
         """Return `class_counts` if they have been computed already, else None; reads nothing."""
         return self._scan.counts if "_scan" in self.__dict__ else None
@@ -168,6 +172,7 @@ class SegmentationDataModule(LightningDataModule):
         """
         if stage == "fit":
             _ = self._train_set
+            report_partial(self._items["train"], self.source.classes)
             if "_scan" not in self.__dict__:
                 check_masks(self._reader, self.num_classes, limit=SAMPLE)
             if seen := require_scorable(self._items["val"], "val", self.num_classes):

@@ -75,6 +75,18 @@ def report_absent(seen: SeenClasses, split: SplitName, classes: Sequence[str]) -
     )
 
 
+def report_partial(items: Sequence[Item], classes: Sequence[str]) -> None:
+    """Log which classes were looked for in some of the training images only."""
+    known = [(True,) * len(classes) if item.looked_for is None else item.looked_for for item in items]
+    counts = [sum(looked_for) for looked_for in zip(*known, strict=True)]
+    found = [f"{name} in {count}" for name, count in zip(classes, counts, strict=True) if count < len(items)]
+    if found:
+        report(
+            f"of {len(items)} training images, {format_some(found, 10)} were labelled (`looked_for`, or a class that a "
+            "joined data set lacks): in the others, the background may be of these classes."
+        )
+
+
 def _read_classes(reader: Reader, number: int, num_classes: int) -> set[int]:
     with reader.name_in_errors(number):
         reader.read_size(number)

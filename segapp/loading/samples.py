@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from segapp.batch import IGNORE_INDEX, Batch, Sample
+from segapp.datasets.source import Item
 from segapp.errors import SegappError
 from segapp.loading.class_counts import ClassScan
 from segapp.loading.reader import Reader
@@ -88,8 +89,7 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
             image, mask = self.augment.change_values(image, mask, seed)
             if (fixed := self.sampling.crop or self.sampling.resize) is not None:
                 image, mask = crop_or_pad(image, mask, fixed)
-        name = self.reader.items[item].name
-        return Sample(image=image.transpose(2, 0, 1), mask=mask, name=name, size=size)
+        return make_sample(self.reader.items[item], image, mask, size)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
         """Return a complete batch: its pixels are copied only once."""
@@ -133,11 +133,19 @@ class EvaluationSet(torch.utils.data.Dataset[Sample]):
         with self.reader.name_in_errors(index):
             size = self.reader.read_size(index)
             image, mask = self.reader.read_window(index, 0, 0, *size)
-        return Sample(image=image.transpose(2, 0, 1), mask=mask, name=self.reader.items[index].name, size=size)
+        return make_sample(self.reader.items[index], image, mask, size)
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
         """Return a batch of one size."""
         return make_batch(self, keys)
+
+
+def make_sample(item: Item, image: np.ndarray, mask: np.ndarray, size: Size) -> Sample:
+    """Return the sample of an image (H, W, C) of this item and its mask."""
+    sample = Sample(image=image.transpose(2, 0, 1), mask=mask, name=item.name, size=size)
+    if item.looked_for is not None:
+        sample["looked_for"] = np.array(item.looked_for)
+    return sample
 
 
 def make_batch(samples: "TrainSet | EvaluationSet", keys: Sequence[Key]) -> Batch | Failure:
@@ -156,12 +164,17 @@ def stack_samples(samples: Sequence[Sample]) -> Batch:
     masks = np.empty((len(samples), height, width), np.uint8)
     for index, sample in enumerate(samples):
         images[index], masks[index] = crop_or_pad(sample["image"].transpose(1, 2, 0), sample["mask"], (height, width))
-    return Batch(
+    batch = Batch(
         image=torch.from_numpy(images).permute(0, 3, 1, 2),
         mask=torch.from_numpy(masks),
         name=[sample["name"] for sample in samples],
         size=torch.tensor([sample["size"] for sample in samples], dtype=torch.int64),
     )
+    partial = [sample["looked_for"] for sample in samples if "looked_for" in sample]
+    if partial:
+        complete = np.ones_like(partial[0])
+        batch["looked_for"] = torch.from_numpy(np.stack([sample.get("looked_for", complete) for sample in samples]))
+    return batch
 
 
 def crop_or_pad(image: np.ndarray, mask: np.ndarray, size: Size) -> Pair:

@@ -9,11 +9,15 @@ In a training step on several processes (`segapp.losses.distributed.share_batch`
 they share, in value and, once the processes' gradients are averaged, in gradient, however ignored pixels are spread.
 Only a surrogate that sorts its pixels, Lovász over the `batch`, cannot be: `SegmentationModule` refuses it there.
 Batches whose gradients are accumulated stay separate batches.
+
+All take, as third argument, the classes that were looked for in each image (`PartialLabels`); the loss is then that of
+a problem in which the others are background in this image.
 """
 
 from segapp.losses.deep_supervision import DeepSupervision
 from segapp.losses.lovasz import Lovasz
 from segapp.losses.overlap import Dice, DiceCrossEntropy, Tversky
+from segapp.losses.partial_labels import PartialLabels, list_partial_labels
 from segapp.losses.pixelwise import CrossEntropy, Focal, PixelwiseLoss
 from segapp.losses.weights import ClassWeights, Weights
 
@@ -25,7 +29,9 @@ __all__ = [
     "DiceCrossEntropy",
     "Focal",
     "Lovasz",
+    "PartialLabels",
     "PixelwiseLoss",
     "Tversky",
     "Weights",
+    "list_partial_labels",
 ]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from segapp.init_args import Recorded
+from segapp.losses.partial_labels import PartialLabels
 
 
 class DeepSupervision(Recorded, nn.Module):
@@ -17,13 +18,14 @@ class DeepSupervision(Recorded, nn.Module):
         super().__init__()
         self.loss = loss
 
-    def forward(self, logits: Tensor | list[Tensor], mask: Tensor) -> Tensor:
+    def forward(self, logits: Tensor | list[Tensor], mask: Tensor, partial: PartialLabels | None = None) -> Tensor:
         """Compute the scalar loss; a single tensor (as in evaluation) is passed to `loss` unchanged."""
+        labels = () if partial is None else (partial,)  # which other libraries' losses do not take
         if isinstance(logits, Tensor):
-            return self.loss(logits, mask)
+            return self.loss(logits, mask, *labels)
         weights = [2.0**-level for level in range(len(logits))]
         losses = [
-            weight * self.loss(output, _resize_mask(mask, output.shape[-2:]))
+            weight * self.loss(output, _resize_mask(mask, output.shape[-2:]), *labels)
             for weight, output in zip(weights, logits, strict=True)
         ]
         return torch.stack(losses).sum() / sum(weights)

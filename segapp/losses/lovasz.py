@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from segapp.batch import IGNORE_INDEX
 from segapp.init_args import Recorded
 from segapp.losses.distributed import sum_over_processes
+from segapp.losses.partial_labels import PartialLabels, merge_classes
 from segapp.losses.weights import check_shapes
 
 
@@ -22,9 +23,9 @@ class Lovasz(Recorded, nn.Module):
         super().__init__()
         self.reduce = reduce
 
-    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, mask: Tensor, partial: PartialLabels | None = None) -> Tensor:
         """Compute the scalar loss in [0, 1]."""
-        p = check_shapes(logits, mask).softmax(1).movedim(1, -1)
+        p = merge_classes(check_shapes(logits, mask), partial).softmax(1).movedim(1, -1)
         pairs = [(p, mask)] if self.reduce == "batch" else list(zip(p, mask, strict=True))
         losses = [self._compute_surrogate(probabilities, target) for probabilities, target in pairs]
         kept = [loss for loss in losses if loss is not None]

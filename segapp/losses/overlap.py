@@ -9,6 +9,7 @@ from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.losses.distributed import sum_over_processes
+from segapp.losses.partial_labels import PartialLabels, get_looked_for, merge_classes
 from segapp.losses.pixelwise import CrossEntropy
 from segapp.losses.weights import ClassWeights, Weights, check_shapes
 
@@ -20,7 +21,8 @@ class Tversky(Recorded, nn.Module):
     pixels: TP = Σ p·g, FP = Σ p·(1 - g), FN = Σ (1 - p)·g.
 
     A class absent from the target is kept, so that its wrong predictions have a gradient: its loss is
-    α·FP / (α·FP + s), 0 where none of it is predicted.
+    α·FP / (α·FP + s), 0 where none of it is predicted. The sums of a class leave out images in which it was not looked
+    for, and the average leaves out a class without any other image.
 
     Args:
         alpha: Weight of false positives.
@@ -52,21 +54,22 @@ class Tversky(Recorded, nn.Module):
         self.background = background
         self.class_weights = ClassWeights(class_weights)
 
-    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, mask: Tensor, partial: PartialLabels | None = None) -> Tensor:
         """Compute the scalar loss in [0, 1]."""
         k = logits.shape[1]
         if self.background is not None and not 0 <= self.background < k:
             raise MisuseError(f"background must be a class, 0 … {k - 1}, or null; got {self.background}.")
-        logits = check_shapes(logits, mask)
+        logits = merge_classes(check_shapes(logits, mask), partial)
         indices = torch.arange(k, device=mask.device)
         valid = (mask != IGNORE_INDEX)[:, None]
         target = mask[:, None] == indices[:, None, None]  # (N, K, H, W), nowhere true where ignored
         p = logits.softmax(1)
         over = (2, 3) if self.reduce == "image" else (0, 2, 3)
         hits, predicted = (p * target).sum(over), (p * valid).sum(over)  # (N, K) or (K,)
-        true, pixels = target.sum(over), valid.sum(over)
+        true = target.sum(over)
+        pixels = valid.sum((2, 3)) * get_looked_for(logits, partial)  # (N, K)
         if self.reduce == "batch":
-            hits, predicted, true, pixels = sum_over_processes(hits, predicted, true, pixels)
+            hits, predicted, true, pixels = sum_over_processes(hits, predicted, true, pixels.sum(0))
         wrong = self.alpha * (predicted - hits) + self.beta * (true - hits)
         loss = wrong / (hits + wrong + self.smooth)
         weights = self.class_weights(logits)
@@ -124,7 +127,7 @@ class DiceCrossEntropy(Recorded, nn.Module):
         self.cross_entropy = CrossEntropy(class_weights, label_smoothing)
         self.dice_weight = dice_weight
 
-    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, mask: Tensor, partial: PartialLabels | None = None) -> Tensor:
         """Compute the scalar loss."""
         logits = check_shapes(logits, mask)  # here, so that two gradients are added before they are rounded to 16 bits
-        return self.dice_weight * self.dice(logits, mask) + self.cross_entropy(logits, mask)
+        return self.dice_weight * self.dice(logits, mask, partial) + self.cross_entropy(logits, mask, partial)

@@ -10,6 +10,7 @@ from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.losses.distributed import sum_over_processes
+from segapp.losses.partial_labels import PartialLabels, merge_classes
 from segapp.losses.weights import ClassWeights, Weights, check_shapes
 
 
@@ -21,15 +22,16 @@ class PixelwiseLoss(Recorded, nn.Module, ABC):
     """
 
     @abstractmethod
-    def compute_sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def compute_sums(self, logits: Tensor, mask: Tensor, partial: PartialLabels | None = None) -> tuple[Tensor, Tensor]:
         """Compute two scalars.
 
         They are Σ weight · loss over valid pixels, and Σ weight (the number of pixels, where all are equal).
         """
 
-    def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, mask: Tensor, partial: PartialLabels | None = None) -> Tensor:
         """Compute the scalar loss."""
-        total, weight = sum_over_processes(*self.compute_sums(logits, mask))
+        labels = () if partial is None else (partial,)  # which a user-defined loss need not take
+        total, weight = sum_over_processes(*self.compute_sums(logits, mask, *labels))
         # Label smoothing gives a loss even to pixels of weight 0: without other pixels they count for nothing.
         return total * (weight > 0) / torch.where(weight > 0, weight, 1)
 
@@ -38,7 +40,7 @@ class CrossEntropy(PixelwiseLoss):
     """Softmax cross-entropy: Σ w_y · (-log p_y) / Σ w_y over valid pixels of true class y.
 
     With label smoothing ε the target is (1 - ε) · one-hot + ε / K, each class's term weighted by its own w (Szegedy
-    et al. 2016), as in PyTorch.
+    et al. 2016), as in PyTorch; K counts the classes that were looked for in the pixel's image.
 
     Args:
         class_weights: One weight per class, or `balanced`.
@@ -52,9 +54,9 @@ class CrossEntropy(PixelwiseLoss):
         self.class_weights = ClassWeights(class_weights)
         self.label_smoothing = label_smoothing
 
-    def compute_sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def compute_sums(self, logits: Tensor, mask: Tensor, partial: PartialLabels | None = None) -> tuple[Tensor, Tensor]:
         """Compute the two scalars of `PixelwiseLoss.compute_sums`."""
-        logits = check_shapes(logits, mask)
+        logits = merge_classes(check_shapes(logits, mask), partial)
         weights = self.class_weights(logits)
         total = F.cross_entropy(
             logits,
@@ -62,10 +64,21 @@ class CrossEntropy(PixelwiseLoss):
             weight=weights,
             ignore_index=IGNORE_INDEX,
             reduction="none",  # PyTorch's mean is 0 / 0 where all is ignored, its sum on a GPU not deterministic
-            label_smoothing=self.label_smoothing,
+            label_smoothing=self.label_smoothing if partial is None else 0.0,
         ).sum()
         valid = mask != IGNORE_INDEX
+        if self.label_smoothing and partial is not None:  # PyTorch's would include the classes of probability 0
+            smooth = self._sum_over_classes(logits, valid, partial.looked_for, weights)
+            total = (1 - self.label_smoothing) * total + self.label_smoothing * smooth
         return total, valid.sum() if weights is None else (weights[torch.where(valid, mask, 0)] * valid).sum()
+
+    @staticmethod
+    def _sum_over_classes(logits: Tensor, valid: Tensor, looked_for: Tensor, weights: Tensor | None) -> Tensor:
+        """Sum, over valid pixels, the mean of w · (-log p) over the classes that were looked for."""
+        log_p = logits.log_softmax(1).masked_fill(~looked_for[:, :, None, None], 0)
+        factors = looked_for.to(log_p) / looked_for.sum(1, keepdim=True)
+        factors = factors if weights is None else factors * weights
+        return -(log_p * factors[:, :, None, None] * valid[:, None]).sum()
 
 
 class Focal(PixelwiseLoss):
@@ -83,9 +96,9 @@ class Focal(PixelwiseLoss):
         self.gamma = gamma
         self.class_weights = ClassWeights(class_weights)
 
-    def compute_sums(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def compute_sums(self, logits: Tensor, mask: Tensor, partial: PartialLabels | None = None) -> tuple[Tensor, Tensor]:
         """Compute the two scalars of `PixelwiseLoss.compute_sums`."""
-        logits = check_shapes(logits, mask)
+        logits = merge_classes(check_shapes(logits, mask), partial)
         valid = mask != IGNORE_INDEX
         target = torch.where(valid, mask, 0)
         log_p = logits.log_softmax(1).gather(1, target[:, None])[:, 0]

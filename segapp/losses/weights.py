@@ -19,8 +19,9 @@ _MAX_BALANCED = 100.0
 class ClassWeights(nn.Module):
     """One weight per class: given, or `balanced` from the training masks and then kept with the checkpoint.
 
-    Balanced weights are total / (P · count) for the P classes that occur, so that the mean weight of a pixel is 1;
-    none exceeds 100, and a class that never occurs gets 1.
+    Balanced weights are labelled / (P · count) for the P classes that occur: labelled pixels of the images in which the
+    class was looked for, and those of the class. Where every class was looked for in every image, the mean weight of a
+    pixel is 1. None exceeds 100, and a class that never occurs gets 1.
     """
 
     weights: Tensor
@@ -39,8 +40,11 @@ class ClassWeights(nn.Module):
             # before its classes are known; they also swap it in validation, so no loss computes with it.
             self.register_buffer("weights", torch.full((IGNORE_INDEX,), -1.0))
 
-    def set_counts(self, counts: Tensor) -> None:
-        """Balance by the pixels per class, (K,) int64; a checkpoint loaded later prevails."""
+    def set_counts(self, counts: Tensor, labelled: Tensor | None = None) -> None:
+        """Balance by the pixels per class, (K,) int64; a checkpoint loaded later prevails.
+
+        `labelled` (K,) int64 are the labelled pixels of the images in which each class was looked for; default: all.
+        """
         if not self.balanced:
             raise MisuseError("class_weights were not asked to be 'balanced'.")
         if not counts.any():
@@ -50,7 +54,8 @@ class ClassWeights(nn.Module):
         counts = counts.double()
         present = counts > 0
         weights = torch.ones_like(counts)
-        weights[present] = (counts.sum() / (present.sum() * counts[present])).clamp(max=_MAX_BALANCED)
+        pixels = counts.sum().expand(len(counts)) if labelled is None else labelled.double()
+        weights[present] = (pixels[present] / (present.sum() * counts[present])).clamp(max=_MAX_BALANCED)
         self._set(weights.float())
 
     def forward(self, logits: Tensor) -> Tensor | None:

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor
 
+from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
 from segapp.metrics.evaluation import Evaluation, ImageRows
 from segapp.metrics.overlap import Overlap
@@ -51,20 +52,24 @@ class ScoreCollector:
         """The names of the values, known without data: `dice/dataset`, `dice/dataset/<class>`, …."""
         return list(Evaluation(self.scores, self.classes, self.background, self.confusion, []).flat)
 
-    def update(self, prediction: Tensor, target: Tensor, name: str) -> None:
+    def update(self, prediction: Tensor, target: Tensor, name: str, looked_for: Tensor | None = None) -> None:
         """Score one image.
 
         Args:
             prediction: (H, W) class indices.
             target: (H, W) target class indices, 255 = ignore.
             name: The image's name, for the table of images.
+            looked_for: (K,) bool: the classes that the target would show; default: all. A prediction of another class
+                counts as background, and such a class has no counts and no score in this image.
 
         Raises:
             SegappError: a class index outside 0 … K-1, or shapes that differ.
         """
+        if looked_for is not None:
+            prediction = self._merge_classes(prediction, looked_for)
         comparison = Comparison(prediction, target, len(self.classes))
         try:
-            rows = tuple(score.update(comparison).tolist() for score in self.scores)
+            rows = tuple(_clear_classes(score.update(comparison), looked_for).tolist() for score in self.scores)
         except SegappError as error:
             raise SegappError(f"{name}: {error}") from None
         counts = comparison.confusion
@@ -77,6 +82,14 @@ class ScoreCollector:
             )
         self.images.append(ImageRows(name, rows, cells))
 
+    def _merge_classes(self, prediction: Tensor, looked_for: Tensor) -> Tensor:
+        """Return the prediction with the background in place of the classes that were not looked for."""
+        if self.background is None:
+            raise SegappError("classes that were not looked for count as background, but the data has none.")
+        missing = torch.zeros(IGNORE_INDEX + 1, dtype=torch.bool, device=prediction.device)
+        missing[: len(self.classes)] = ~looked_for.to(prediction.device)
+        return torch.where(missing[prediction.long().clamp(0, IGNORE_INDEX)], self.background, prediction)
+
     def compute(self) -> Evaluation:
         """Gather the images of all processes and reduce them; a collective, outside any step."""
         parts: list[Any] = [(self.confusion, self.images)]
@@ -86,6 +99,14 @@ class ScoreCollector:
         total = torch.stack([total for total, _ in parts]).sum(0)
         images = sorted((image for _, images in parts for image in images), key=_sort_key)
         return Evaluation(self.scores, self.classes, self.background, total, images)
+
+
+def _clear_classes(row: Tensor, looked_for: Tensor | None) -> Tensor:
+    """Return a row (columns, K) without values of classes that were not looked for: counts are 0, others NaN."""
+    if looked_for is None:
+        return row
+    nothing = torch.nan if row.is_floating_point() else 0
+    return row.masked_fill(~looked_for.to(row.device), nothing)
 
 
 def _sort_key(image: ImageRows) -> tuple[str, str]:

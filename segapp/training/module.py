@@ -23,7 +23,7 @@ from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
 from segapp.inference.runtime import Runtime, TorchRuntime
 from segapp.loading.recorded_split import restore_recorded
-from segapp.losses import ClassWeights, DeepSupervision, Lovasz
+from segapp.losses import ClassWeights, DeepSupervision, Lovasz, list_partial_labels
 from segapp.losses.distributed import share_batch
 from segapp.metrics import EpochMean
 from segapp.models.rates import group_parameters
@@ -136,7 +136,8 @@ class SegmentationModule(ScoringModule):
             self._refuse_loss_over_batch()
             for part in self.loss.modules():
                 if isinstance(part, ClassWeights) and part.balanced:
-                    part.set_counts(torch.from_numpy(self.trainer.datamodule.count_classes()))  # type: ignore[attr-defined]
+                    data = self.trainer.datamodule  # type: ignore[attr-defined]
+                    part.set_counts(torch.from_numpy(data.count_classes()), torch.from_numpy(data.count_labelled()))
 
     def _refuse_loss_over_batch(self) -> None:
         unshared = any(isinstance(part, Lovasz) and part.reduce == "batch" for part in self.loss.modules())
@@ -188,8 +189,9 @@ class SegmentationModule(ScoringModule):
                 "the network has deep_supervision and returns several outputs, but the loss accepts one: "
                 "wrap it as model.loss.class_path: segapp.losses.DeepSupervision with init_args.loss: your loss."
             )
+        partial = list_partial_labels(self.loss, batch.get("looked_for"), self.spec.background)
         with share_batch():
-            loss = self.loss(logits, batch["mask"].long())
+            loss = self.loss(logits, batch["mask"].long(), *partial)
         if batch_idx == 0:  # not where a run resumes in the middle of an epoch
             self.train_loss.reset()
         self.train_loss(loss.detach(), len(batch["mask"]))

@@ -15,7 +15,7 @@ from segapp.inference.engine import Engine
 from segapp.inference.postprocess import clean
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Runtime
-from segapp.losses import DeepSupervision, PixelwiseLoss
+from segapp.losses import DeepSupervision, PixelwiseLoss, list_partial_labels
 from segapp.metrics import TEST_SCORES, Evaluation, ScoreCollector
 from segapp.spec import Spec
 
@@ -95,26 +95,30 @@ class ScoringModule(pl.LightningModule):
         """Segment the batch's one image band by band; count it, and weight each band's loss by its valid pixels."""
         engine = Engine(self.make_runtime(), self.spec)
         image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
-        mask = batch["mask"][0]
+        mask, looked_for = batch["mask"][0], batch.get("looked_for")
         prediction = np.empty(mask.shape, np.uint8)
         for band in engine.compute_bands(image):
             rows = slice(band.y, band.y + band.logits.shape[1])
             if self.loss is not None:
-                self._add_loss(self.loss, band.logits, mask[rows].to(band.logits.device))
+                self._add_loss(self.loss, band.logits, mask[rows].to(band.logits.device), looked_for)
             prediction[rows] = engine.compute_indices(band)
         prediction = clean(prediction, self.spec)
-        self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0])
+        known = None if looked_for is None else looked_for[0].cpu()
+        self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0], known)
         return prediction
 
-    def _add_loss(self, loss: nn.Module, logits: Tensor, target: Tensor) -> None:
+    def _add_loss(self, loss: nn.Module, logits: Tensor, target: Tensor, looked_for: Tensor | None) -> None:
         """Add the loss of a band (K, h, W), weighted by its number of valid pixels.
 
         A loss that is a mean over weighted pixels is weighted by its divisor.
         """
         loss = loss.loss if isinstance(loss, DeepSupervision) else loss
+        known = None if looked_for is None else looked_for.to(logits.device)
+        partial = list_partial_labels(loss, known, self.spec.background)
         logits, target = logits[None], target[None].long()
         weight: Tensor = (target != IGNORE_INDEX).sum()
         if isinstance(loss, PixelwiseLoss):
-            total, weight = loss.compute_sums(logits, target)
+            total, weight = loss.compute_sums(logits, target, *partial)
         if weight > 0:
-            self.eval_loss.update(total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, target), weight)
+            value = total / weight if isinstance(loss, PixelwiseLoss) else loss(logits, target, *partial)
+            self.eval_loss.update(value, weight)

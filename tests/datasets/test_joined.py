@@ -86,3 +86,15 @@ def test_an_image_is_not_trained_on_in_one_set_and_scored_in_another(roots: list
     with pytest.raises(MisuseError, match=r"3\.png"):
         joined.items("train")
     assert [problem.setting for problem in joined.layout_problems()] == ["sources"]
+
+
+def test_a_class_that_one_set_lacks_was_not_looked_for_there(roots: list[Path]) -> None:
+    others = [folder(roots[1], ("background", "b", "a")), folder(roots[0], ("c", "background"), background=1)]
+    joined = Joined([folder(roots[0], ("background", "a"), looked_for=[]), *others])
+    assert joined.classes == ("background", "a", "b", "c")
+    assert len(set(joined.palette)) == 4
+    first, other, last = (joined.select([name])[0] for name in ("1/0", "2/0", "3/0"))
+    assert first.looked_for == (True, False, False, False)
+    assert other.looked_for == (True, True, True, False)
+    assert last.looked_for == (True, False, False, True)
+    assert other.mask and last.mask and int(other.mask.read()[0, 0]) == 2 and int(last.mask.read()[0, 0]) == 0

@@ -23,15 +23,21 @@ def test_classes_are_those_of_the_first_whatever_the_order_of_the_others() -> No
 @pytest.mark.parametrize(
     ("other", "found"),
     [
-        (make_folder("background", "a"), "'b'"),
         (make_folder("background", "a", "b", background=None), "background.*null"),
         (make_folder("background", "a", "b", background=2), "background.*'b'"),
     ],
-    ids=["class", "none", "another"],
+    ids=["none", "another"],
 )
 def test_other_classes_or_another_background_are_refused_by_name(other: Folder, found: str) -> None:
     with pytest.raises(MisuseError, match=found):
         join_classes({"1": make_folder("background", "a", "b"), "2": other})
+
+
+def test_classes_that_some_sets_lack_need_a_background() -> None:
+    sets = {"1": make_folder("background", "a"), "2": make_folder("b", "background", background=1)}
+    assert join_classes(sets)[0] == ("background", "a", "b")
+    with pytest.raises(MisuseError, match="background"):
+        join_classes({"1": make_folder("a", "b", background=None), "2": make_folder("a", "c", background=None)})
 
 
 @pytest.mark.parametrize("names", [["x"], ["x", "x"], ["a/b", "c"], ["..", "c"], ["", "c"], "ab"], ids=str)

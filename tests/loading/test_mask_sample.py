@@ -8,7 +8,7 @@ import pytest
 from segapp.datasets import Contiguous, Folder, Indices, Item
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.loading.mask_sample import SAMPLE, check_masks
+from segapp.loading.mask_sample import SAMPLE, check_masks, report_partial
 from segapp.loading.reader import Reader
 from tests.datasets.look_alikes import save, write_pair
 from tests.loading.conftest import Pixels, data_module
@@ -67,3 +67,12 @@ def test_a_large_split_is_sampled_and_searched_for_missing_classes() -> None:
     assert (never.masks, never.complete, never.classes.tolist()) == (99, True, [True, False])
     with pytest.raises(MisuseError, match="'0': its mask holds 2"):
         check_masks(Reader([item(0, DOT * 2)]), 2)
+
+
+def test_classes_that_were_not_looked_for_everywhere_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    pixels = Pixels(np.zeros((4, 4, 1), np.uint8)), Pixels(NOTHING)
+    items = [Item("x", "x", *pixels), Item("y", "y", *pixels, looked_for=(True, False))]
+    report_partial(items[:1], ["background", "dot"])
+    assert not caplog.records
+    report_partial(items, ["background", "dot"])
+    assert "2 training images" in caplog.text and "dot in 1" in caplog.text

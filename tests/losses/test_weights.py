@@ -114,3 +114,11 @@ def test_unweighted_losses_add_nothing_to_a_checkpoint() -> None:
 def test_integer_and_single_weights_are_numbers_too() -> None:
     logits, mask = pair()
     assert float(CrossEntropy([1, 1, 1, 1])(logits, mask)) == pytest.approx(float(CrossEntropy()(logits, mask)))
+
+
+def test_the_fraction_of_a_class_is_that_in_the_images_in_which_it_was_looked_for() -> None:
+    """Of 1000 labelled pixels, class 1 was looked for in 200: its 50 are a quarter, as the 250 of class 2."""
+    weights = ClassWeights("balanced")
+    weights.set_counts(torch.tensor([700, 50, 250]), torch.tensor([1000, 200, 1000]))
+    found = weights(torch.zeros(1, 3, 1, 1))
+    assert found is not None and found.tolist() == pytest.approx([1000 / 2100, 200 / 150, 1000 / 750])

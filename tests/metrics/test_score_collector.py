@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.metrics import Boundary, ScoreCollector
+from segapp.metrics import Agreement, Boundary, ScoreCollector
 from tests.metrics.image_sets import CLASSES, Pair, filled, images, mean, rates
 
 
@@ -177,3 +177,21 @@ def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
                 same(found.flat, expected.flat)
                 assert torch.equal(found.confusion, expected.confusion)
                 assert str(found.images) == str(expected.images)  # as text: NaN equals NaN
+
+
+def test_a_class_that_was_not_looked_for_has_no_counts_in_an_image() -> None:
+    target = torch.tensor([[0, 0, 1, 255]], dtype=torch.uint8)
+    prediction = torch.tensor([[2, 0, 1, 2]], dtype=torch.uint8)
+    collector = ScoreCollector(("background", "a", "b"), 0, [Boundary, Agreement], keep_confusion=True)
+    collector.update(prediction, target, "x", torch.tensor([True, True, False]))
+    found = collector.compute()
+    assert found.confusion.tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert found.flat["dice/image/a"] == found.flat["dice/dataset"] == 1
+    assert math.isnan(found.flat["dice/image/b"]) and math.isnan(found.flat["surface_dice/image/b"])
+    assert math.isnan(found.flat["accuracy/dataset/b"]) and found.flat["accuracy/overall"] == 1
+    collector.update(prediction, target, "y")
+    found = collector.compute()
+    assert found.flat["dice/dataset/b"] == 0
+    assert found.flat["specificity/dataset/b"] == 2 / 3  # of the second image alone
+    with pytest.raises(SegappError, match="background"):
+        ScoreCollector(("a", "b"), None).update(prediction, target, "x", torch.tensor([True, False]))

@@ -11,7 +11,7 @@ from segapp.datasets.source import MaskReference
 from segapp.errors import MisuseError
 
 UNKNOWN = 256
-"""What a value becomes in a table that is neither a class nor 255."""
+"""The new index of a class that no pixel may have."""
 
 
 class RemappedMask:
@@ -19,7 +19,7 @@ class RemappedMask:
 
     Args:
         mask: The mask, of indices 0 … len(indices) - 1 and 255.
-        indices: The new index of each class.
+        indices: The new index of each class, or `UNKNOWN`.
     """
 
     def __init__(self, mask: MaskReference, indices: Sequence[int]) -> None:
@@ -60,6 +60,7 @@ class RemappedMask:
         if (mapped == UNKNOWN).any():
             values = np.unique(stored[mapped == UNKNOWN]).tolist()
             raise MisuseError(
-                f"{self.path or self.mask}: holds {', '.join(map(str, values[:8]))}, which is no class of its data set."
+                f"{self.path or self.mask}: holds {', '.join(map(str, values[:8]))}, which is no class of its data set "
+                "or was not looked for in this image (`looked_for`)."
             )
         return mapped.astype(np.uint8)

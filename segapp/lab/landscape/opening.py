@@ -79,7 +79,7 @@ def open_landscape(request: LandscapeRequest, device: torch.device | str | None 
         directions += trajectory.directions
     where = choose_device("auto") if device is None else device
     return OpenedLandscape(
-        surface=LossSurface(net, loss, batches, directions, request.recalibrate, where),
+        surface=LossSurface(net, loss, batches, directions, request.recalibrate, where, spec.background),
         path=None if trajectory is None else trajectory.path,
         explained=None if trajectory is None else trajectory.explained,
         images=sorted({name for batch in batches for name in batch["name"]}),

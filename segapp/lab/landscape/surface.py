@@ -18,6 +18,7 @@ from segapp.batch import IGNORE_INDEX, Batch
 from segapp.errors import MisuseError
 from segapp.lab.landscape.directions import Direction
 from segapp.lab.landscape.hessian import Eigenvalues, find_largest_eigenvalues, make_hessian_product
+from segapp.losses import list_partial_labels
 
 Step = Mapping[int, float]
 """Distance along each direction, by its index; {} is the trained network."""
@@ -39,6 +40,7 @@ class LossSurface:
         recalibrate: Recompute batch-norm statistics at every point, over the same batches and without momentum;
             otherwise the trained network's are used everywhere, as in the authors' code.
         device: Where to compute.
+        background: The class of pixels of classes that were not looked for.
 
     Raises MisuseError when no pixel of the batches has a class.
     """
@@ -51,11 +53,14 @@ class LossSurface:
         directions: Sequence[Direction],
         recalibrate: bool = False,
         device: torch.device | str = "cpu",
+        background: int | None = None,
     ) -> None:
         self._net = copy.deepcopy(net).eval().requires_grad_(False).to(device)
         self._net.to(memory_format=torch.channels_last)
         self._loss = copy.deepcopy(loss).eval().to(device)
         self._batches = [_prepare_batch(batch, device) for batch in batches]
+        looked_for = [None if (known := batch.get("looked_for")) is None else known.to(device) for batch in batches]
+        self._partial = [list_partial_labels(self._loss, known, background) for known in looked_for]
         self._valid = [int((mask != IGNORE_INDEX).sum()) for _, mask in self._batches]
         if not sum(self._valid):
             raise MisuseError(
@@ -81,9 +86,9 @@ class LossSurface:
             self._move_weights(step)
             state = self._work | (self._recount_statistics() if self.statistics == "recalibrated" else {})
             total = 0.0
-            for (image, mask), valid in zip(self._batches, self._valid, strict=True):
+            for (image, mask), partial, valid in zip(self._batches, self._partial, self._valid, strict=True):
                 if valid:
-                    total += float(self._loss(functional_call(self._net, state, (image,)), mask)) * valid
+                    total += float(self._loss(functional_call(self._net, state, (image,)), mask, *partial)) * valid
         return total / sum(self._valid)
 
     def compute_eigenvalues(self, count: int, after_product: Callable[[], object] = lambda: None) -> Eigenvalues:
@@ -99,11 +104,11 @@ class LossSurface:
 
         def multiply_by_hessian(vector: Tensor) -> Tensor:
             total = torch.zeros_like(vector)
-            for (image, mask), valid in zip(self._batches, self._valid, strict=True):
+            for (image, mask), partial, valid in zip(self._batches, self._partial, self._valid, strict=True):
                 if valid:
                     # fused attention has no second derivative, and TF32 would be no fp32
                     with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                        loss = self._loss(functional_call(self._net, weights, (image,)), mask)
+                        loss = self._loss(functional_call(self._net, weights, (image,)), mask, *partial)
                         image_of = make_hessian_product(loss, list(weights.values()))(vector)
                     total += image_of * (valid / sum(self._valid))
             after_product()
