@@ -31,7 +31,7 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "imagehash": {"checking/facts.py"},
     "tifffile": {"io"},
     "segmentation_models_pytorch": {"models/smp.py", "models/smp_weights.py", "losses"},
-    "timm": {"models/smp_weights.py"},
+    "timm": {"models/smp_weights.py", "models/same_padding.py"},
     "lightning": {"api", "training", "loading", "callbacks", "lab", "cli"},
     "torchmetrics": {"training", "metrics"},
     "matplotlib": {"callbacks", "report", "lab", "planning"},

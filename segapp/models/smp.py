@@ -15,8 +15,11 @@ from segapp.init_args import Recorded
 from segapp.models.encoders import Encoder
 from segapp.models.normalise import Normalise
 from segapp.models.options import require_at_least
+from segapp.models.same_padding import replace_same_padding
 from segapp.models.smp_weights import Pretrained, build_with_weights
 
+FULL_STRIDE = 32
+"""Of an encoder of five halvings, whose levels all have even sides."""
 RESERVED = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
 """Arguments of SMP's architectures that segapp sets itself, or that would change the logits."""
 
@@ -61,6 +64,7 @@ class SmpEncoder(Encoder):
         self.name = name
         self.model, (self.mean, self.std) = build_with_weights(build, "", name, in_channels, pretrained, weights)
         freeze_unused(self.model, in_channels)
+        self._needs_even_sides = replace_same_padding(self.model)
         channels: list[int] = list(self.model.out_channels)
         # The image is no feature: SMP's own U-Net leaves stride 1 without a skip, too.
         self.out_channels = [0 if channels[0] == in_channels else channels[0], *channels[1:]]
@@ -77,7 +81,7 @@ class SmpEncoder(Encoder):
             raise MisuseError(
                 f"encoder {self.name} needs images of at least {smallest}×{smallest} pixels, got {height}×{width}."
             )
-        features = list(run_network(self.model, images))
+        features = list(run_network(self.model, self._pad(images)))
         for level, channels in enumerate(self.out_channels):
             if level and not channels:  # SMP's stand-in rounds down where the other levels round up
                 stride = self.reductions[level]
@@ -85,8 +89,21 @@ class SmpEncoder(Encoder):
                     stride - 1
                 )  # not -(-height // stride): ONNX divides towards zero, and the exported net would differ
                 features[level] = images.new_empty(count, 0, (height + up) // stride, (width + up) // stride)
+            if self._needs_even_sides:  # the image's part of them
+                stride = self.reductions[level]
+                rows, columns = ((side + stride - 1) // stride for side in (height, width))
+                features[level] = features[level][..., :rows, :columns]
             features[level] = self.get_submodule(str(level))(features[level])
         return features
+
+    def _pad(self, images: Tensor) -> Tensor:
+        """Repeat the edge of images whose sides are not divisible by the stride, where the convolutions need that."""
+        if not self._needs_even_sides:
+            return images
+        stride = self.reductions[-1]
+        height, width = images.shape[2:]
+        below, right = ((side + stride - 1) // stride * stride - side for side in (height, width))
+        return F.pad(images, (0, right, 0, below), mode="replicate")
 
     def extra_repr(self) -> str:
         """Describe the encoder."""
@@ -137,6 +154,8 @@ class SmpNet(Recorded, nn.Module):
         freeze_unused(network, in_channels)
         self.network = network
         self.stride: int = network.encoder.output_stride if network.requires_divisible_input_shape else 1
+        if self.stride == FULL_STRIDE:
+            replace_same_padding(network)
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute logits (N, K, H, W) of images (N, C, H, W)."""

@@ -125,8 +125,9 @@ def test_all_architectures_train_on_odd_sizes(architecture):
     [
         lambda: UNet(3, 2, partial(SmpEncoder, name="tu-convnext_atto", depth=3), decoder_widths=[8] * 3),
         lambda: SmpNet(3, 2, "linknet", "resnet18", options={"encoder_depth": 3}),
+        lambda: UNet(3, 2, partial(SmpEncoder, name="tu-tf_efficientnet_lite0"), decoder_widths=[8] * 5),
     ],
-    ids=["a level without channels", "padded to the stride"],
+    ids=["a level without channels", "padded to the stride", "padded as in TensorFlow"],
 )
 def test_exported_to_onnx_odd_sizes_are_rounded_as_in_torch(make, tmp_path):
     """ONNX divides integers towards zero: -(-h // stride) would round down there, and up in torch."""
