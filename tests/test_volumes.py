@@ -59,7 +59,7 @@ def test_the_page_trains_and_predicts(folder):
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")  # as above
 def test_the_plan_of_a_folder_trains_untouched(folder, monkeypatch):
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 32**2)
-    monkeypatch.setattr("segapp.planning.plan.MIN_CROP", 32)
+    monkeypatch.setattr("segapp.planning.candidates.MIN_CROP", 32)
     page = (ROOT / "docs" / "plan.md").read_text()
     (block,) = re.findall(r"## Plan for volumes\n\n```\n(.*?)```", page, re.DOTALL)
     plan, fit = block.splitlines()

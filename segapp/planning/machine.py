@@ -16,7 +16,7 @@ from segapp.system.limits import count_usable_cores, read_memory_limit
 WARM_UP_STEPS, MEASURED_STEPS = 1, 2
 """Training steps before and within a measurement."""
 SERIAL_FACTOR = 1.2
-"""On a CPU a step takes so many times as long as its work divided evenly by the threads."""
+"""On a CPU a step takes so many times as long as its work divided evenly by several threads."""
 BYTES_PER_PARAMETER = 16
 """Of a trained parameter: weight, gradient, two moments."""
 USABLE_FRACTION = 0.8
@@ -107,5 +107,5 @@ def measure_step(
         optimizer.step()
         value.item()  # waits for the device
         times.append(clock() - start)
-    share = SERIAL_FACTOR / torch.get_num_threads() if machine.kind == "cpu" else 1.0
-    return min(times[WARM_UP_STEPS:]) * share
+    threads = torch.get_num_threads() if machine.kind == "cpu" else 1
+    return min(times[WARM_UP_STEPS:]) * (SERIAL_FACTOR / threads if threads > 1 else 1.0)

@@ -3,28 +3,24 @@
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from segapp.datasets.source import SPLITS, Source
 from segapp.errors import MisuseError
-from segapp.planning.augmentation import choose_augmentation
-from segapp.planning.decisions import Decision, build_config
+from segapp.planning.candidates import choose_candidate
+from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint, read_fingerprint
 from segapp.planning.intensity import choose_normalisation
 from segapp.planning.large_images import LARGE_ENOUGH
 from segapp.planning.machine import Machine
-from segapp.planning.network import MIN_STEPS, Network, list_networks
-from segapp.planning.run_length import Pace, RunLength, choose_run_length, count_affordable_steps, decide_training
-from segapp.planning.sampling import choose_loss, choose_sampling
-from segapp.planning.sizes import MIN_CROP, PIXELS_PER_STEP, PlannedSizes, choose_sizes
+from segapp.planning.run_length import Pace, RunLength, choose_run_length, decide_training
+from segapp.planning.sampling import choose_loss
+from segapp.planning.sizes import PlannedSizes
 from segapp.planning.source import SOURCE_KEY, build_planned_source, is_folder, is_undivided, list_items
 from segapp.planning.splitting import choose_split
-from segapp.planning.trial import Measurements, TooLargeError, Trial
+from segapp.planning.trial import Measurements
 
 CACHE_FRACTION = 0.25
 """Fraction of the main memory that decoded images may take."""
-MIN_WIDER_COST = 2
-"""A step of twice the channels takes at least so many times as long."""
 
 
 @dataclass(frozen=True)
@@ -78,71 +74,18 @@ def make_plan(
     _require_splits(source)
     start = [Decision("name", name, ""), Decision("seed_everything", 0, ""), *decided]
     measurements = Measurements(paces)
-    sizes, network, pace, decisions, trial = _fit_into_memory(start, fingerprint, machine, budget, measurements)
-    length = choose_run_length(pace, budget, trial.training_images, sizes.batch_size)
+    chosen = choose_candidate(start, fingerprint, machine, budget, measurements)
+    sizes, network, images = chosen.sizes, chosen.network, chosen.training_images
+    length = choose_run_length(chosen.pace, budget, images, sizes.batch_size)
     data = [
         Decision("data.crops_per_image", length.crops_per_image, _explain_epoch(length)),
         *_choose_cache(source, machine),
     ]
     model = [*network.decide(), *([] if network.has_statistics else choose_normalisation(fingerprint))]
     model += choose_loss(fingerprint, network.deep_supervision)
-    training = decide_training(length, pace, budget, trial.training_images, sizes.batch_size)
-    made = (*decisions, *data, *model, *training)
+    training = decide_training(length, chosen.pace, budget, images, sizes.batch_size)
+    made = (*chosen.decisions, *data, *model, *training)
     return Plan(name, made, fingerprint, sizes, source, machine, tuple(measurements.taken))
-
-
-def _fit_into_memory(
-    start: Sequence[Decision],
-    fingerprint: Fingerprint,
-    machine: Machine,
-    budget: float,
-    measurements: Measurements,
-) -> tuple[PlannedSizes, Network, Pace, list[Decision], Trial]:
-    """Choose sizes and a network, with half the pixels a step until a step fits; MisuseError where none does."""
-    pixels = PIXELS_PER_STEP[machine.kind]
-    while pixels >= MIN_CROP**2:
-        sizes = choose_sizes(fingerprint, machine.kind, pixels)
-        decisions = [
-            *start,
-            *sizes.decide(),
-            *choose_sampling(fingerprint, sizes),
-            *choose_augmentation(fingerprint),
-        ]
-        trial = Trial(decisions, machine, measurements)
-        try:
-            network, pace = _measure_networks(trial, fingerprint, sizes, budget)
-        except TooLargeError:
-            pixels //= 2
-            continue
-        return sizes, network, pace, decisions, trial
-    raise MisuseError(
-        f"{machine.name} has {machine.memory / 1e9:.2g} GB of memory, too little to train on a crop of {MIN_CROP} x "
-        f"{MIN_CROP} pixels; use another machine, or train a smaller network with configs/unet.yaml."
-    )
-
-
-def _measure_networks(
-    trial: Trial, fingerprint: Fingerprint, sizes: PlannedSizes, budget: float
-) -> tuple[Network, Pace]:
-    """Measure the cheapest network, and a wider one where the budget may hold enough steps of it."""
-    networks = list_networks(fingerprint, sizes, trial.training_images, trial.machine.kind)
-    chosen = networks[-1]
-    pace = trial.measure(chosen.settings, _build_loss(fingerprint, chosen))
-    for network in reversed(networks[:-1]):
-        steps = count_affordable_steps(pace, budget)
-        if steps < MIN_WIDER_COST * MIN_STEPS:
-            more = f"With twice the channels the budget would hold too few steps ({steps:.0f} of this network fit)."
-            return replace(chosen, reason=f"{chosen.reason} {more}"), pace
-        wider = trial.measure(network.settings, _build_loss(fingerprint, network))
-        if count_affordable_steps(wider, budget) < MIN_STEPS:
-            break
-        chosen, pace = network, wider
-    return chosen, pace
-
-
-def _build_loss(fingerprint: Fingerprint, network: Network) -> dict[str, Any]:
-    loss: dict[str, Any] = build_config(choose_loss(fingerprint, network.deep_supervision))["model"]["loss"]
-    return loss
 
 
 def _exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:

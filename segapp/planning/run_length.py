@@ -9,12 +9,15 @@ from segapp.planning.decisions import Decision
 MAX_VALIDATIONS = 20
 """Validations of a run, or fewer where they would take more than `MAX_VALIDATION_FRACTION` of its time."""
 MAX_VALIDATION_FRACTION = 0.15
-MIN_VALIDATIONS = 4
+MIN_VALIDATIONS = 2
 START_SECONDS = 15.0
 """Seconds until the first step, from reading settings to filling the loader."""
 RESERVED_FRACTION = 0.05
 """Fraction of the budget that is reserved for steps slower than measured; the rest of it is not used."""
+MIN_USED_FRACTION = 0.95
+"""Where complete epochs use less of the affordable steps than this, validations come within them."""
 FEW_STEPS = 300
+"""A plan with fewer steps says so."""
 PATIENCE = 8
 """Validations without a better one, of 20, after which a run ends: more than noise, less than half a run."""
 
@@ -72,9 +75,10 @@ def choose_run_length(pace: Pace, budget: float, images: int, batch_size: int) -
     interval = max(1, affordable // count_validations(pace, budget))
     crops = max(1, round(interval * batch_size / images))
     epoch = max(1, images * crops // batch_size)
-    if crops == 1 and epoch > 1.5 * interval:
-        return RunLength(interval * (affordable // interval), interval, 1, epoch)
-    return RunLength(epoch * max(1, affordable // epoch), epoch, crops, epoch)
+    in_epochs = epoch * (affordable // epoch)
+    if in_epochs < MIN_USED_FRACTION * affordable or (crops == 1 and epoch > 1.5 * interval):
+        return RunLength(interval * (affordable // interval), interval, crops, epoch)
+    return RunLength(in_epochs, epoch, crops, epoch)
 
 
 def decide_training(length: RunLength, pace: Pace, budget: float, images: int, batch_size: int) -> list[Decision]:
@@ -117,7 +121,7 @@ def decide_training(length: RunLength, pace: Pace, budget: float, images: int, b
 def _decide_validation(length: RunLength) -> list[Decision]:
     if length.interval == length.epoch:
         return []
-    reason = f"An epoch has {length.epoch} steps, so validations come within it."
+    reason = f"An epoch has {length.epoch} steps; validations do not wait for its end."
     return [
         Decision("trainer.val_check_interval", length.interval, reason),
         Decision("trainer.check_val_every_n_epoch", None, ""),

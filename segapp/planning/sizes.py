@@ -23,6 +23,8 @@ PIXELS_PER_STEP = {"cpu": 8 * 256**2, "cuda": 16 * 512**2, "mps": 8 * 384**2}
 MIN_CROPS_PER_STEP, MIN_IMAGES_PER_STEP = 8, 4
 """Fewest samples of a step: crops of images, and reduced images."""
 MIN_BATCH, MAX_BATCH = 2, 64
+MAX_WINDOW_FACTOR = 2
+"""A complete image is evaluated at once where its sides are at most so many times those of a sample."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class PlannedSizes:
     """Height, width of a training sample: a crop, or a reduced image."""
     is_reduced: bool
     """Images are resized to `sample` instead of cropped."""
+    window: tuple[int, int] | None
+    """Height, width of what is evaluated at once; None for that of a sample."""
     levels: int
     """Resolutions of the network, the deepest included; the image is halved `levels - 1` times."""
     batch_size: int
@@ -48,20 +52,21 @@ class PlannedSizes:
         return [
             Decision(f"data.{chosen}", size, self.reasons[0]),
             Decision(f"data.{other}", None, ""),
-            Decision(
-                "data.window", None if self.is_reduced or self.visible == 1 else [max(256, side) for side in size], ""
-            ),
+            Decision("data.window", self.window and list(self.window), ""),
             Decision("data.batch_size", self.batch_size, self.reasons[1]),
         ]
 
 
-def choose_sizes(fingerprint: Fingerprint, device: str, pixels: int | None = None) -> PlannedSizes:
+def choose_sizes(
+    fingerprint: Fingerprint, device: str, pixels: int | None = None, max_batch: int = MAX_BATCH
+) -> PlannedSizes:
     """Choose crop, levels and batch from the sizes of images and objects and the pixels that a step may hold.
 
     Args:
         fingerprint: Of the data set.
         device: cpu, cuda or mps.
         pixels: Of one step; default: enough to keep the device busy. Fewer where its memory is too small.
+        max_batch: Samples of a step. Fewer where the budget holds few steps.
     """
     pixels = pixels or PIXELS_PER_STEP[device]
     typical = int(np.median(fingerprint.sizes[:, 0])), int(np.median(fingerprint.sizes[:, 1]))
@@ -81,11 +86,15 @@ def choose_sizes(fingerprint: Fingerprint, device: str, pixels: int | None = Non
             1.0,
             _explain_crop(fingerprint, sample, typical, extent, wanted > longest and max(typical) > longest),
         )
-    batch = int(min(MAX_BATCH, max(MIN_BATCH, pixels // (sample[0] * sample[1]))))
+    filling = int(min(MAX_BATCH, max(MIN_BATCH, pixels // (sample[0] * sample[1]))))
+    batch = min(filling, max_batch)
     levels = _choose_levels(extent * factor, min(sample))
     visible = 1.0 if reduced else min(1.0, sample[0] / typical[0]) * min(1.0, sample[1] / typical[1])
-    filled = f"{batch} samples fill a step of {pixels / 1e6:.2g} million pixels, enough to keep the device busy."
-    return PlannedSizes(sample, reduced is not None, levels, batch, visible, (reason, filled))
+    filled = f"{filling} samples fill a step of {pixels / 1e6:.2g} million pixels, enough to keep the device busy."
+    if batch < filling:
+        filled += f" The budget would hold few of such steps, so one has {batch} samples."
+    window = None if reduced or visible == 1 else _choose_window(sample, typical)
+    return PlannedSizes(sample, reduced is not None, window, levels, batch, visible, (reason, filled))
 
 
 def _choose_reduced_size(
@@ -101,6 +110,16 @@ def _choose_reduced_size(
     if fingerprint.thinnest * factor < MIN_THICKNESS:
         return None
     return _round_crop(typical[0] * factor, 0), _round_crop(typical[1] * factor, 0)
+
+
+def _choose_window(sample: tuple[int, int], typical: tuple[int, int]) -> tuple[int, int]:
+    """Return the size of a typical image where it is not much larger than a crop: its windows would take more time.
+
+    They overlap, and the last ones reach beyond the image: six of 256 x 256 pixels cover 360 x 480.
+    """
+    if all(side <= MAX_WINDOW_FACTOR * crop for side, crop in zip(typical, sample, strict=True)):
+        return _round_crop(typical[0], typical[0]), _round_crop(typical[1], typical[1])
+    return max(256, sample[0]), max(256, sample[1])
 
 
 def _choose_levels(extent: float, side: int) -> int:

@@ -27,8 +27,14 @@ def test_a_large_set_is_validated_within_its_epochs():
     assert schedule.steps % schedule.interval == 0 and schedule.interval < schedule.epoch == 7500
 
 
-@pytest.mark.parametrize(("validation", "count"), [(0.0, 20), (13.5, 20), (27.0, 10), (1000.0, 4)])
-def test_validations_take_15_percent_of_the_time_at_most_but_are_4_at_least(validation, count):
+def test_a_few_epochs_leave_no_time_unused():
+    schedule = choose_run_length(Pace(step=2.7, validation=63.0), budget=600, images=367, batch_size=4)
+    # (585 x 0.95 - 2 x 63) / 2.7 are 159 steps; an epoch has 91
+    assert (schedule.steps, schedule.interval, schedule.epoch) == (158, 79, 91)
+
+
+@pytest.mark.parametrize(("validation", "count"), [(0.0, 20), (13.5, 20), (27.0, 10), (1000.0, 2)])
+def test_validations_take_15_percent_of_the_time_at_most_but_are_2_at_least(validation, count):
     assert count_validations(Pace(1.0, validation), budget=1800) == count
 
 

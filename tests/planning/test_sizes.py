@@ -44,6 +44,18 @@ def test_a_crop_and_a_reduction_exclude_each_other():
     assert decided == {"crop": None, "resize": [512, 256], "window": None, "batch_size": 4}
 
 
+@pytest.mark.parametrize(
+    ("size", "window"),
+    [
+        ((360, 480), (384, 480)),  # less than twice a crop of 256: all of it, to a multiple of 32
+        ((360, 600), (256, 256)),
+        ((250, 250), None),  # a crop holds it
+    ],
+)
+def test_images_not_much_larger_than_a_crop_are_evaluated_at_once(size, window):
+    assert choose_sizes(fingerprint(facts("a", size, extents=(300,))), "cpu").window == window
+
+
 def test_a_smaller_step_has_fewer_samples_but_two_at_least():
     image = fingerprint(facts("a", (512, 512), extents=(20,)))
     assert [choose_sizes(image, "cpu", pixels).batch_size for pixels in (8 * 128**2, 128**2)] == [8, 2]

@@ -1,5 +1,7 @@
 """A few training steps with the settings of a plan."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from segapp.planning import trial
@@ -47,6 +49,32 @@ def test_a_pace_holds_the_loading_and_every_window_of_the_validation(decisions, 
     # Two images of 96 pixels a side are 2 x 2 windows each; one has four times a crop's pixels and takes a forward
     # pass, a third of the 1.5 s of a crop's training.
     assert pace.validation == pytest.approx(2 * 4 * (3.0 / 2 / 3 * 4) + 2 * loading / 2)
+
+
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_the_first_batch_is_not_measured(decisions, monkeypatch, batch_size):
+    """It imports libraries and counts classes, which no later batch does."""
+    events = []
+    clock = iter([10.0, 12.5])
+    make_loader = trial.SegmentationDataModule.train_dataloader
+
+    class Loader:
+        def __init__(self, data):
+            self.batches = make_loader(data)
+
+        def __iter__(self):
+            for batch in self.batches:
+                events.append(len(batch["image"]))
+                yield batch
+
+    def read_clock():
+        events.append("clock")
+        return next(clock)
+
+    monkeypatch.setattr(trial.SegmentationDataModule, "train_dataloader", lambda data: Loader(data))
+    monkeypatch.setattr(trial, "time", SimpleNamespace(process_time=read_clock))
+    assert Trial([*decisions, Decision("data.batch_size", batch_size, "")], make_machine(2**34)).loading == 2.5
+    assert events == [batch_size, "clock", batch_size, "clock"]
 
 
 def test_a_network_beyond_the_memory_is_not_trained(decisions, monkeypatch):
