@@ -2,6 +2,7 @@
 
 from segapp.datasets.annotations.coco import Coco
 from segapp.datasets.annotations.cvat import Cvat
+from segapp.datasets.annotations.geojson import GeoJson
 from segapp.datasets.annotations.label_studio import LabelStudio
 from segapp.datasets.annotations.labelme import LabelMe
 from segapp.datasets.annotations.qupath import QuPath
@@ -49,6 +50,7 @@ __all__ = [
     "Cvat",
     "LabelStudio",
     "QuPath",
+    "GeoJson",
     "Supervisely",
     "Via",
 ]

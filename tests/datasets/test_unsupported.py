@@ -27,7 +27,14 @@ def test_annotations_in_place_of_masks_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("suffix", "named"),
-    [(".xml", "Cvat"), (".json", "Coco"), (".geojson", "QuPath"), (".mat", "MATLAB"), (".png", "")],
+    [
+        (".xml", "Cvat"),
+        (".json", "Coco"),
+        (".geojson", "GeoJson"),
+        (".gpkg", "ogr2ogr"),
+        (".mat", "MATLAB"),
+        (".png", ""),
+    ],
 )
 def test_annotations_are_named_by_their_suffix(suffix: str, named: str) -> None:
     assert named in explain_unread(suffix) and bool(explain_unread(suffix)) == bool(named)

@@ -33,6 +33,8 @@ class Annotations(Encoding):
     shared = True
     suffixes: ClassVar[tuple[str, ...]]
     """Suffixes of the files, in lower case."""
+    by_location: ClassVar[bool] = False
+    """Whether a file is of every image that uses it, whose georeference says what of it lies there."""
     other_files: ClassVar[tuple[str, ...]] = ()
     """Names of files of these suffixes that hold something else."""
 
@@ -90,10 +92,16 @@ class Annotations(Encoding):
                 if name in matched.entries:
                     entry = matched.entries[name]
                     used.append((path, entry))
-                    masks[name] = AnnotatedMask(found.images[name].path, path, entry, indices, labels.background)
+                    masks[name] = self._make_mask(found.images[name].path, path, entry, indices, labels.background)
             self._log(matched.find_problems(own))
         self._log(_report_skipped(used))
         return masks
+
+    def _make_mask(
+        self, image: Path, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
+    ) -> MaskReference:
+        """Return the mask of an image that an entry belongs to."""
+        return AnnotatedMask(image, path, entry, indices, background)
 
     def _list_indices(self, labels: Labels) -> dict[str, int | None]:
         """Return the class index of every name that is known, None for one to be left out."""
@@ -116,7 +124,8 @@ class Annotations(Encoding):
         """Return the entries of a file by the names of the images they belong to, parsed once."""
         if path not in self._matched:
             images = self._list_sharers(found)[path]
-            self._matched[path] = MatchedFile(path, tuple(self.parse(path)), images, found.is_shared)
+            is_shared = found.is_shared and not self.by_location
+            self._matched[path] = MatchedFile(path, tuple(self.parse(path)), images, is_shared)
         return self._matched[path]
 
     def _list_sharers(self, found: FoundFiles) -> dict[Path, dict[str, Path]]:

@@ -39,6 +39,8 @@ class Entry:
     """Whether coordinates are fractions of the image's size."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """What is no area and not painted, as points → how many."""
+    crs: str | None = None
+    """The coordinate system of map coordinates, as EPSG:4326; None for pixels."""
 
 
 class AnnotatedMask:

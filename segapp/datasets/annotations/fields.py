@@ -96,12 +96,12 @@ def check_number(value: object, where: str) -> float:
     return float(value)
 
 
-def make_points(values: object, where: str) -> np.ndarray:
+def make_points(values: object, where: str, largest: float = MAX_COORDINATE) -> np.ndarray:
     """Return (N, 2) float64 points; MisuseError unless they are pairs of finite numbers of a plausible size."""
     points = _to_array(values)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise MisuseError(f"{where}: points should be pairs of numbers, found {show(values)}.")
-    return _check_points(points, where)
+    return _check_points(points, where, largest)
 
 
 def make_ring(values: object, where: str) -> np.ndarray:
@@ -120,10 +120,10 @@ def _to_array(values: object) -> np.ndarray:
         return np.zeros(0)
 
 
-def _check_points(points: np.ndarray, where: str) -> np.ndarray:
-    if not np.abs(points).max() <= MAX_COORDINATE:  # NaN is not
-        worst = points[~(np.abs(points) <= MAX_COORDINATE)][0]
-        raise MisuseError(f"{where}: a coordinate is {worst:g}; they are finite and {MAX_COORDINATE:,} at most.")
+def _check_points(points: np.ndarray, where: str, largest: float = MAX_COORDINATE) -> np.ndarray:
+    if not np.abs(points).max() <= largest:  # NaN is not
+        worst = points[~(np.abs(points) <= largest)][0]
+        raise MisuseError(f"{where}: a coordinate is {worst:g}; they are finite and {largest:,} at most.")
     return points
 
 

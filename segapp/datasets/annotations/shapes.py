@@ -103,11 +103,14 @@ class Polygons(Shape):
         """Return (h, w) bool: inside an outer ring, and in none of its holes."""
         covered = np.zeros((window.h, window.w), bool)
         for outer, *holes in self.parts:
-            inside = _cover_ring(outer, window)
+            inside = self._cover_ring(outer, window)
             for hole in holes:
-                inside &= ~_cover_ring(hole, window)
+                inside &= ~self._cover_ring(hole, window)
             covered |= inside
         return covered
+
+    def _cover_ring(self, ring: np.ndarray, window: Window) -> np.ndarray:
+        return _cover_ring(ring, window)
 
 
 def measure_outline(points: np.ndarray) -> float:

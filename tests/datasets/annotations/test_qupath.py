@@ -75,6 +75,7 @@ def nest(depth: int) -> dict[str, Any]:
         ({"features": []}, "'type' should be text"),
         (nest(30), "inside each other"),
         (3, "an object is expected"),
+        ({"type": "FeatureCollection", "crs": {"type": "name"}, "features": []}, "of a map.*GeoJson"),
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, content: Any, found: str) -> None:
