@@ -11,6 +11,9 @@ from segapp.datasets.source import ImageReference, Item, MaskReference, SplitNam
 from segapp.errors import MisuseError, SegappError
 from segapp.io import read_shape
 
+MAX_BLOCKS = 2**16
+"""Blocks of an image: each has a name, and a line in the tables of scores."""
+
 
 class ImageBlock:
     """A block of an image, which reads only what lies in it."""
@@ -90,6 +93,7 @@ class BlockIndex:
         self._places: dict[str, _Place] = {}
         self._blocks: dict[str, list[str]] = {}
         for image, size in sizes.items():
+            _require_few(image, size, cut)
             windows = list_windows(size, cut.size)
             if len(windows) > 1:
                 found = {f"{image}@r{row}c{column}": (row, column) for row, column in windows}
@@ -143,6 +147,15 @@ class BlockIndex:
             for name, place in self._places.items()
             if name in homes
         }
+
+
+def _require_few(image: str, size: tuple[int, int], cut: BlockSize) -> None:
+    rows, columns = (-(-length // cut.size) for length in size)
+    if rows * columns > MAX_BLOCKS:
+        raise MisuseError(
+            f"the image {image!r} of {size[0]} x {size[1]} pixels makes {rows * columns:,} blocks of {cut.size}, and "
+            f"{MAX_BLOCKS:,} at most are used; set a larger split.init_args.size."
+        )
 
 
 def index_blocks(images: Iterable[FoundImage], cut: BlockSize | None) -> BlockIndex:

@@ -54,6 +54,11 @@ def test_blocks_have_names_by_row_and_column_and_small_images_keep_theirs():
     assert image is items[1]
 
 
+def test_more_blocks_than_anyone_looks_at_are_refused():
+    with pytest.raises(MisuseError, match=r"'a' .*size"):
+        BlockIndex({"a": (2**20, 2**20)}, BlockSize(32, 4))
+
+
 def test_a_block_with_the_name_of_an_image_is_refused():
     with pytest.raises(MisuseError, match="'a@r0c1'"):
         BlockIndex({"a": (60, 80), "a@r0c1": (40, 40)}, BlockSize(40, 4))
