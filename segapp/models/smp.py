@@ -1,7 +1,7 @@
 """Encoders and complete architectures of segmentation-models-pytorch (SMP), and through it of timm."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -195,12 +195,25 @@ def freeze_unused(network: nn.Module, in_channels: int) -> None:
     is_planned = any(parameter.is_meta for parameter in network.parameters())
     if is_planned or any(isinstance(part, TimmUniversalEncoder) for part in network.modules()):
         return
-    outputs = network.eval()(torch.zeros(1, in_channels, 128, 128))  # PAN takes no smaller ones
+    with torch.enable_grad():
+        outputs = network.eval()(torch.zeros(1, in_channels, 128, 128))  # PAN takes no smaller ones
     network.train()
-    parameters = list(network.parameters())
-    used = [output.sum() for output in ([outputs] if isinstance(outputs, Tensor) else outputs)]
-    outcome = torch.stack([output for output in used if output.requires_grad]).sum()
-    for parameter, gradient in zip(
-        parameters, torch.autograd.grad(outcome, parameters, allow_unused=True), strict=True
-    ):
-        parameter.requires_grad_(gradient is not None)
+    used = {id(parameter) for parameter in _find_leaves([outputs] if isinstance(outputs, Tensor) else outputs)}
+    for parameter in network.parameters():
+        parameter.requires_grad_(id(parameter) in used)
+
+
+def _find_leaves(outputs: Iterable[Tensor]) -> list[Tensor]:
+    """Return the trainable tensors that the outputs were computed from; no gradient is computed to find them."""
+    todo: list[Any] = [output.grad_fn for output in outputs]
+    seen: set[Any] = set()
+    leaves: list[Tensor] = []
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):  # where the gradient of a leaf is summed
+            leaves.append(node.variable)
+        todo.extend(earlier for earlier, _ in node.next_functions)
+    return leaves
