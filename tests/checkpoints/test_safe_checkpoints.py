@@ -17,6 +17,7 @@ from tests.callbacks.test_stopping import asked
 pytestmark = pytest.mark.usefixtures("without_curves")
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 ONE_EPOCH = ["fit", "--config", str(TINY), "--trainer.max_epochs", "1", "--data.num_workers", "0"]
+FEW = [f"--data.source.init_args.{k}={v}" for k, v in (("train", 4), ("val", 2), ("test", 1))]
 CROSS_ENTROPY = "segapp.losses.CrossEntropy"
 VARIANTS = {
     "balanced cross-entropy, SGD in float64": [
@@ -64,13 +65,13 @@ QUICK = list(VARIANTS)[:2]
     "variant", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in VARIANTS]
 )
 def test_best_and_last_of_every_part(variant, tmp_path):
-    assert main([*ONE_EPOCH, *VARIANTS[variant]]) == 0
+    assert main([*ONE_EPOCH, *FEW, *VARIANTS[variant]]) == 0
     safe(tmp_path, "best.ckpt", "last.ckpt")
 
 
 @pytest.mark.parametrize("hook", ["on_train_batch_start", "on_validation_batch_start"])
 def test_of_a_run_that_was_stopped(hook, tmp_path, monkeypatch):
-    assert asked(monkeypatch, ONE_EPOCH, hook, 0, 1, signal.SIGTERM) == 143
+    assert asked(monkeypatch, [*ONE_EPOCH, *FEW], hook, 0, 1, signal.SIGTERM) == 143
     safe(tmp_path, "last.ckpt")
 
 

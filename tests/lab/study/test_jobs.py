@@ -56,14 +56,15 @@ def test_another_study_in_the_same_folder_is_refused(jobs):
 
 @pytest.mark.parametrize("changes", [{"score_on": "validate"}, {"landscape": {"samples": 4}}])
 def test_runs_that_were_scored_otherwise_are_not_mixed_with_new_ones(changes):
-    job = plan(landscape={"samples": 3})[0]
+    one = {"seeds": [0], "grid": {"model.net.init_args.long_skip": ["concat"]}}
+    (job,) = plan(**one, landscape={"samples": 3})
     job.write_state(status="failed", seconds=1.0, message="as it happens")
-    plan(**changes)  # nothing is there yet that could be mixed
+    plan(**one, **changes)  # nothing is there yet that could be mixed
     job.write_state(status="finished", seconds=1.0, run="now", evaluation="test-1")
     (key,) = changes
     with pytest.raises(MisuseError, match=rf"seed-0: was run with {key}: .*another name"):
-        plan(**{"landscape": {"samples": 3}} | changes)
-    plan(landscape={"samples": 3})
+        plan(**one, **{"landscape": {"samples": 3}} | changes)
+    plan(**one, landscape={"samples": 3})
 
 
 def test_the_time_of_a_running_job_is_noted_beside_its_state(jobs):
