@@ -50,7 +50,7 @@ def best(place, monkeypatch) -> Path:
 def verdict(place: Path, *words: str) -> tuple[dict, list[dict]]:
     """What `segapp test` wrote last: its metrics, and a row per image."""
     before = set(place.glob("runs/**/metrics.json"))
-    assert main(["test", "--data.num_workers", "0", *words]) == 0
+    assert main(["test", *words, "--data.num_workers", "0"]) == 0
     (written,) = set(place.glob("runs/**/metrics.json")) - before
     with written.with_name("per_image.csv").open(newline="") as file:
         return json.loads(written.read_text()), list(csv.DictReader(file))
