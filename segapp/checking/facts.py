@@ -14,7 +14,7 @@ from segapp.checking.alignment import Edges, Fit, measure_fit
 from segapp.datasets.class_presence import map_in_threads
 from segapp.datasets.item_checks import check_item, find_path
 from segapp.datasets.problems import Problem
-from segapp.datasets.source import Item, SplitName
+from segapp.datasets.source import Item, LayeredMask, SplitName
 from segapp.errors import SegappError
 from segapp.planning.fingerprint import ImageFacts, average_channels, describe_item
 
@@ -51,6 +51,8 @@ class ItemFacts:
     mask_digest: bytes = b""
     look: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     """(64,) bool perceptual hash: nearly equal for images that look alike."""
+    overlap: int = 0
+    """Pixels that lie in several classes, of which the mask shows one."""
     fit: Fit | None = None
     edges: Edges | None = None
 
@@ -73,6 +75,7 @@ def _describe(item: Item, split: SplitName, num_classes: int) -> ItemFacts:
         if checked.mask is not None:
             found["described"] = describe_item(item, checked.image, checked.mask, num_classes, False)
             found["mask_digest"] = _compute_digest(checked.mask)
+            found["overlap"] = item.mask.count_overlaps() if isinstance(item.mask, LayeredMask) else 0
             found["fit"], found["edges"] = measure_fit(checked.image, checked.mask)
     return ItemFacts(**found)
 

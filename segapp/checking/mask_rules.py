@@ -23,6 +23,18 @@ BETTER = 2.0
 """By how much another place must fit better than a mask's own."""
 
 
+def check_overlaps(data: DataSet) -> Iterator[Problem]:
+    """Yield that classes lie over each other: each pixel is learnt as one of them."""
+    members = sorted((one for one in data.facts if one.overlap), key=lambda one: -one.overlap)
+    if members:
+        message = (
+            f"classes overlap in {len(members)} masks, in {sum(one.overlap for one in members):,} pixels, most in "
+            f"{list_names(members)}: each of these pixels is learnt and scored as the class that is painted last. "
+            "See docs/data.md, 'Know what happens where masks overlap'."
+        )
+        yield make_warning("mask", message, members, "mask")
+
+
 def check_shared_masks(data: DataSet) -> Iterator[Problem]:
     """Yield different images with one mask, which is more than empty."""
     groups: dict[bytes, list[ItemFacts]] = defaultdict(list)

@@ -7,7 +7,7 @@ import numpy as np
 
 from segapp.checking.data_set import DataSet, Rule, list_names, make_warning
 from segapp.checking.facts import ItemFacts
-from segapp.checking.mask_rules import check_alignment, check_shared_masks, check_swapped
+from segapp.checking.mask_rules import check_alignment, check_overlaps, check_shared_masks, check_swapped
 from segapp.checking.split_rules import check_alike_images, check_equal_images, check_groups
 from segapp.datasets.item_checks import find_absent_classes
 from segapp.datasets.problems import Problem
@@ -129,6 +129,7 @@ RULES: tuple[Rule, ...] = (
     check_equal_images,
     check_alike_images,
     check_groups,
+    check_overlaps,
     check_shared_masks,
     check_alignment,
     check_swapped,

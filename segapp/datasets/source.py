@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -46,6 +46,14 @@ class MaskReference(Protocol):
 
     def read_window(self, y: int, x: int, h: int, w: int) -> np.ndarray:
         """Read (h, w), inside the mask only."""
+
+
+@runtime_checkable
+class LayeredMask(Protocol):
+    """A mask whose classes may have lain over each other, before each pixel was given one."""
+
+    def count_overlaps(self) -> int:
+        """Count the pixels that lie in several classes, of which the mask shows one."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from segapp.checking.alignment import Fit
 from segapp.checking.data_set import DataSet
-from segapp.checking.mask_rules import check_alignment, check_shared_masks, check_swapped
+from segapp.checking.mask_rules import check_alignment, check_overlaps, check_shared_masks, check_swapped
 from tests.checking.shapes import draw
 from tests.checking.test_facts import facts_of
 
@@ -45,3 +45,11 @@ def test_only_a_pair_that_fits_each_other_was_swapped():
 def test_empty_masks_may_be_equal():
     pairs = [(image, np.zeros_like(mask)) for image, mask in make_set(3)]
     assert not list(check_shared_masks(DataSet(tuple(facts_of(*pairs)), ("a", "b"), 0)))
+
+
+def test_overlaps_of_classes_are_counted_in_one_warning():
+    data = make_data([Fit(9, 9, "")] * 3)
+    assert not list(check_overlaps(data))
+    facts = tuple(replace(one, overlap=count) for one, count in zip(data.facts, (0, 1200, 34), strict=True))
+    (problem,) = check_overlaps(replace(data, facts=facts))
+    assert problem.items == ("1", "2") and "1,234" in problem.message

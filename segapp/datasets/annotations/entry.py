@@ -1,7 +1,7 @@
 """What a file says of one image, and the mask that is painted from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -83,6 +83,19 @@ class AnnotatedMask:
         if height * width <= REMEMBERED_PIXELS:
             return _paint_image(self)[y : y + h, x : x + w].copy()
         return self.paint(Window(y, x, h, w))
+
+    def count_overlaps(self) -> int:
+        """Count the pixels that lie in shapes of several classes, those to ignore left out."""
+        labels = {shape.label for shape in self.entry.shapes if not shape.ignored}
+        indices = {self._find_index(label) for label in labels} - {None, IGNORE_INDEX}
+        if len(indices) < 2:
+            return 0
+        covered = np.zeros(self.shape, np.uint8)
+        for index in indices:
+            own = tuple(s for s in self.entry.shapes if not s.ignored and self._find_index(s.label) == index)
+            alone = AnnotatedMask(self.image, self.path, replace(self.entry, shapes=own), self.indices, IGNORE_INDEX)
+            covered += alone.paint(Window(0, 0, *self.shape)) == index
+        return int((covered > 1).sum())
 
     def paint(self, window: Window) -> np.ndarray:
         """Return (h, w) uint8: shapes in their order, each over the ones before; the background elsewhere."""

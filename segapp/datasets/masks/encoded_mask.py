@@ -57,6 +57,14 @@ class EncodedMask:
             self.read()
         return indices
 
+    def count_overlaps(self) -> int:
+        """Count the pixels that are of several classes, where each class has a file."""
+        if not self.encoding.layered:
+            return 0
+        height, width = self.shape
+        pixels = [read_mask_window(file.file, 0, 0, height, width) for file in self.files]
+        return self.encoding.count_overlaps(self.files, pixels)
+
     def _is_checked_in_full(self) -> bool:
         """Return whether reading a window decodes the complete mask anyway, or the complete mask is small."""
         height, width = self.shape

@@ -119,12 +119,18 @@ class PixelEncoding(Encoding):
 
     local: bool = True
     """Whether a window can be decoded without the rest of the mask."""
+    layered: ClassVar[bool] = False
+    """Whether a pixel may be of several classes in the files."""
     tolerant: bool = False
     """Whether values that a lossy codec such as JPEG changed are assigned to a class; else such files are refused."""
 
     @abstractmethod
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
         """Return (H, W) uint8 class indices or 255 from each file's pixels; raises MisuseError."""
+
+    def count_overlaps(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels]) -> int:
+        """Count the pixels that are of several classes; called where `layered`."""
+        return 0
 
     def is_doubtful(self, indices: np.ndarray, labels: Labels) -> bool:
         """Return whether the indices of a window are valid only if the complete mask has one meaning."""

@@ -55,6 +55,8 @@ class PerClass(PixelEncoding):
 
     several = True
 
+    layered = True
+
     def __init__(self, order: list[str] | None = None, threshold: float | None = None) -> None:
         self.order = order
         self._binary = None if threshold is None else BinaryReader(threshold)
@@ -66,16 +68,25 @@ class PerClass(PixelEncoding):
         order = [name for name in labels.classes if name not in named] + named
         indices = {name: labels.index(name, "mask.order") for name in order}
         mask = np.full(pixels[0].shape, labels.background, np.uint8)
-        by_class: dict[str | None, np.ndarray] = {}
+        by_class = self._read_classes(files, pixels)
+        for name, index in indices.items():
+            if name in by_class:
+                mask[by_class[name]] = index
+        return _ignore_missing(mask, pixels)
+
+    def count_overlaps(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels]) -> int:
+        """Count the pixels that are foreground in several files."""
+        return int((np.sum(list(self._read_classes(files, pixels).values()), axis=0) > 1).sum())
+
+    def _read_classes(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels]) -> dict[str, np.ndarray]:
+        """Return (H, W) bool of each class that has a file."""
+        by_class = {}
         for file, window in zip(files, pixels, strict=True):
             if file.class_name is None:
                 raise MisuseError("mask PerClass needs {class} in `masks`, such as 'masks/{class}/{name}.*'.")
             _require_binary(file.path, band := _read_band(file.path, window, self._binary))
             by_class[file.class_name] = band > 0
-        for name, index in indices.items():
-            if name in by_class:
-                mask[by_class[name]] = index
-        return _ignore_missing(mask, pixels)
+        return by_class
 
 
 def _read_band(path: Path, pixels: MaskPixels, binary: BinaryReader | None) -> np.ndarray:

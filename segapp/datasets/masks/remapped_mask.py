@@ -7,7 +7,7 @@ import numpy as np
 
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.item_checks import find_path
-from segapp.datasets.source import MaskReference
+from segapp.datasets.source import LayeredMask, MaskReference
 from segapp.errors import MisuseError
 
 UNKNOWN = 256
@@ -46,6 +46,10 @@ class RemappedMask:
         """EXIF's 1 … 8 of the mask's file, 1 where it knows none."""
         orientation: int = getattr(self.mask, "orientation", 1)
         return orientation
+
+    def count_overlaps(self) -> int:
+        """Count the pixels that lie in several classes, where the mask knows."""
+        return self.mask.count_overlaps() if isinstance(self.mask, LayeredMask) else 0
 
     def read(self) -> np.ndarray:
         """Read (H, W) uint8; MisuseError for a value that is no class."""

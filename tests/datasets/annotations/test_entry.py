@@ -85,3 +85,9 @@ def test_far_too_many_shapes_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     outline = np.tile([(0.0, 0.0), (5e5, 5e5)], (2, 1))
     with pytest.raises(MisuseError, match="takes minutes"):
         make(tmp_path, *[Polygons("cat", ((outline,),))] * 4).read()
+
+
+def test_pixels_in_shapes_of_several_classes_are_counted(tmp_path: Path) -> None:
+    shapes = [square("cat", 0, 0), square("cat", 1, 0), square("none", 0, 0), square("void", 0, 0)]
+    assert make(tmp_path, *shapes).count_overlaps() == 0
+    assert make(tmp_path, *shapes, square("dog", 2, 1), square("cat", 2, 1, 1)).count_overlaps() == 4

@@ -57,3 +57,6 @@ def test_per_class_files_in_stated_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mask(PerClass(["lesion"]), lung, lesion, classes=classes).read(), [[2, 1, 0]])
     np.testing.assert_array_equal(mask(PerClass(["lung"]), lung, lesion, classes=classes).read(), [[1, 1, 0]])
     np.testing.assert_array_equal(mask(PerClass(), lesion, classes=classes).read(), [[2, 0, 0]])
+    assert mask(PerClass(), lung, lesion, classes=classes).count_overlaps() == 1
+    assert mask(PerClass(), lesion, classes=classes).count_overlaps() == 0
+    assert mask(Instances(), lung, lesion).count_overlaps() == 0
