@@ -1,7 +1,7 @@
 """Checks the part of a checkpoint that only a resumed training reads, before Lightning relies on its structure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,28 @@ def require_training_state(file: Path, checkpoint: dict[str, Any]) -> None:
         wrong.append("train_loss")
     if wrong:
         raise MisuseError(f"{file}: a damaged checkpoint, its {wrong[0]} cannot be those of a training.")
+
+
+def clear_foreign_paths(checkpoint: dict[str, Any], folders: Sequence[Path]) -> None:
+    """Clear the files in callbacks' states unless all of a state are checkpoints below these folders.
+
+    Lightning removes the files that are no longer the best, complete folders too, and asks only whether a path begins
+    with the folder of its callback; `..` may follow. It writes none itself.
+    """
+    states = checkpoint.get("callbacks", {})
+    for key, state in states.items():
+        best, place = state.get("best_k_models") or {}, state.get("dirpath")
+        files = [str(path) for path in (*(state.get(name) for name in PATHS if name != "dirpath"), *best) if path]
+        if all(path.endswith(".ckpt") and _is_below(path, folders) for path in files):
+            continue
+        cleared: dict[str, Any] = dict.fromkeys(PATHS, "") | {"best_k_models": {}, "dirpath": place}
+        states[key] = {name: cleared.get(name, value) for name, value in state.items()}
+
+
+def _is_below(path: str, folders: Sequence[Path]) -> bool:
+    """Return whether a path has no `..` and leads below one of these folders, links followed."""
+    file = Path(path)
+    return ".." not in file.parts and any(file.resolve().is_relative_to(folder.resolve()) for folder in folders)
 
 
 def _is_mapping_of_mappings(value: Any) -> bool:

@@ -18,7 +18,6 @@ from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
 from segapp.checkpoints.optimizer_state import require_fitting_state
 from segapp.checkpoints.record import make_record
 from segapp.checkpoints.roles import LOSS
-from segapp.checkpoints.training_state import require_training_state
 from segapp.checkpoints.version import read_spec
 from segapp.errors import MisuseError
 from segapp.inference.runtime import Runtime, TorchRuntime
@@ -29,7 +28,6 @@ from segapp.metrics import EpochMean
 from segapp.models.rates import group_parameters
 from segapp.schedules import WarmupCosine
 from segapp.spec import Precision, Spec
-from segapp.system.pickle_content import check_attributes
 from segapp.training.optimizers import (
     configure_scheduler,
     fuse_steps,
@@ -158,6 +156,7 @@ class SegmentationModule(ScoringModule):
 
         The optimiser's state is of the raw weights.
         """
+        super().on_load_checkpoint(checkpoint)
         if self._trainer is None:
             return
         if self.trainer.state.fn != "predict":  # which scores nothing
@@ -166,9 +165,6 @@ class SegmentationModule(ScoringModule):
             self.train_loss.restore(sums)
         averages = any(isinstance(callback, WeightAveraging) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
         if self.trainer.state.fn == "fit":
-            file = Path(str(self.trainer.ckpt_path))
-            check_attributes(file, checkpoint)
-            require_training_state(file, checkpoint)  # callbacks remove what it names
             self._restored = checkpoint
         if self.trainer.state.fn == "fit" and not averages:
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])

@@ -2,15 +2,19 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from segapp.batch import IGNORE_INDEX, Batch
+from segapp.callbacks.run_record import RunRecord
+from segapp.checkpoints.training_state import clear_foreign_paths, require_training_state
 from segapp.inference.engine import Engine
 from segapp.inference.postprocess import clean
 from segapp.inference.readable_image import ArrayImage
@@ -18,6 +22,7 @@ from segapp.inference.runtime import Runtime
 from segapp.losses import DeepSupervision, PixelwiseLoss, list_partial_labels
 from segapp.metrics import TEST_SCORES, Evaluation, ScoreCollector
 from segapp.spec import Spec
+from segapp.system.pickle_content import check_attributes
 
 
 class ScoringModule(pl.LightningModule):
@@ -34,6 +39,22 @@ class ScoringModule(pl.LightningModule):
         self.collector = ScoreCollector(spec.classes, spec.background)
         self.evaluation: Evaluation | None = None  # of the last validation or test
         self.eval_loss = MeanMetric()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Check what Lightning restores of a checkpoint, for every method of the trainer: callbacks remove files by it.
+
+        A `segapp fit` moves the paths of callbacks to its own folder (`RunRecord`); of others, the foreign are cleared.
+        """
+        if self._trainer is None:
+            return
+        file = Path(str(self.trainer.ckpt_path))
+        check_attributes(file, checkpoint)
+        require_training_state(file, checkpoint)
+        callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]
+        if not any(isinstance(callback, RunRecord) for callback in callbacks):
+            kept = [callback.dirpath for callback in callbacks if isinstance(callback, ModelCheckpoint)]
+            folders = (file.absolute().parent, self.trainer.default_root_dir, *kept)
+            clear_foreign_paths(checkpoint, [Path(folder) for folder in folders if folder])
 
     @abstractmethod
     def make_runtime(self) -> Runtime:

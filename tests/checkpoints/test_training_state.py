@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from segapp.checkpoints.training_state import require_training_state
+from segapp.checkpoints.training_state import clear_foreign_paths, require_training_state
 from segapp.errors import MisuseError
 
 FILE = Path("a.ckpt")
@@ -85,3 +85,21 @@ def test_sums_of_the_loss_are_two_numbers(sums):
     require_training_state(FILE, {"segapp": {"train_loss": [2.5, 4]}})
     with pytest.raises(MisuseError, match="train_loss"):
         require_training_state(FILE, {"segapp": {"train_loss": sums}})
+
+
+def test_only_checkpoints_below_known_folders_stay_in_states_of_callbacks(tmp_path, monkeypatch):
+    """Lightning removes what such a state names, complete folders too."""
+    monkeypatch.chdir(tmp_path)
+    here, home = tmp_path / "here", tmp_path / "home.ckpt"
+    here.mkdir()
+    home.mkdir()
+    (here / "link.ckpt").symlink_to(home)
+    own = {"best_model_path": f"{here}/a.ckpt", "best_k_models": {f"{here}/a.ckpt": 0.5}, "last_model_path": ""}
+    foreign = (home, here / ".." / "home.ckpt", "here/../home.ckpt", here / "link.ckpt", here / "data", here.parent)
+    states = {"own": own, "relative": {"kth_best_model_path": "here/b.ckpt"}, "EMA": {"latest_update_step": 1}}
+    states |= {f"best {number}": {"best_model_path": str(path), "x": 1} for number, path in enumerate(foreign)}
+    states |= {f"k {number}": own | {"best_k_models": {str(path): 0.5}} for number, path in enumerate(foreign)}
+    clear_foreign_paths({"callbacks": states}, [here])
+    assert list(states.values())[:3] == [own, {"kth_best_model_path": "here/b.ckpt"}, {"latest_update_step": 1}]
+    cleared = {"best_model_path": "", "best_k_models": {}, "last_model_path": ""}
+    assert list(states.values())[3:] == [{"best_model_path": "", "x": 1}] * 6 + [cleared] * 6

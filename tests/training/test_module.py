@@ -2,11 +2,14 @@
 
 from collections import OrderedDict
 from contextlib import nullcontext
+from copy import deepcopy
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from segapp.callbacks import EMA
 from segapp.errors import MisuseError
@@ -15,24 +18,44 @@ from segapp.training.module import SegmentationModule
 from tests.training.per_pixel import SPEC, PerPixel
 
 
+def make_trainer(verb: str, callbacks: list[Any], ckpt_path: str = "a.ckpt") -> Any:
+    """Return what a module asks a trainer for when a checkpoint is restored."""
+    state = SimpleNamespace(fn=verb)
+    return SimpleNamespace(callbacks=callbacks, state=state, ckpt_path=ckpt_path, default_root_dir="runs")
+
+
 @pytest.mark.parametrize(
     ("verb", "callbacks", "expected"), [("fit", [], "raw"), ("fit", [EMA()], "average"), ("test", [], "average")]
 )
 def test_without_the_average_a_run_goes_on_from_the_raw_weights(verb: str, callbacks: Any, expected: str) -> None:
     """The optimiser's state is theirs."""
     module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
-    trainer = SimpleNamespace(callbacks=callbacks, state=SimpleNamespace(fn=verb), ckpt_path="a.ckpt")
-    module._trainer = cast(Any, trainer)
+    module._trainer = make_trainer(verb, callbacks)
     checkpoint = {"state_dict": "average", "current_model_state": "raw"}
     module.on_load_checkpoint(checkpoint)
     assert checkpoint["state_dict"] == expected
 
 
-def test_a_resumed_fit_in_python_removes_nothing_that_a_checkpoint_names() -> None:
+@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
+def test_no_method_of_a_trainer_restores_the_paths_that_a_stranger_names(verb: str, tmp_path: Path) -> None:
+    """Lightning removes whatever they lead to, complete folders too, in this training or in the next one."""
+    module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
+    folder = tmp_path / "kept"
+    kept = {"ModelCheckpoint": {"best_model_path": f"{folder}/best.ckpt", "best_k_models": {}}}
+    module._trainer = make_trainer(verb, [ModelCheckpoint(folder)], ckpt_path="other/stranger.ckpt")
+    stranger: dict[str, Any] = {"state_dict": {}, "callbacks": deepcopy(kept)}
+    module.on_load_checkpoint(stranger)
+    assert stranger["callbacks"] == kept
+    stranger["callbacks"]["ModelCheckpoint"]["best_model_path"] = f"{folder}/../home"
+    module.on_load_checkpoint(stranger)
+    assert stranger["callbacks"]["ModelCheckpoint"]["best_model_path"] == ""
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
+def test_no_method_of_a_trainer_restores_what_is_no_state(verb: str) -> None:
     """Lightning removes whatever an address leads to, complete folders too."""
     module = SegmentationModule(PerPixel(), CrossEntropy(), spec=SPEC)
-    trainer = SimpleNamespace(callbacks=[], state=SimpleNamespace(fn="fit"), ckpt_path="stranger.ckpt")
-    module._trainer = cast(Any, trainer)
+    module._trainer = make_trainer(verb, [], ckpt_path="stranger.ckpt")
     states = {"ModelCheckpoint": {"best_model_path": "local:///home"}}
     with pytest.raises(MisuseError, match=r"stranger\.ckpt: a damaged checkpoint"):
         module.on_load_checkpoint({"state_dict": {}, "callbacks": states})
