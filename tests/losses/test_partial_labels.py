@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -62,6 +62,7 @@ def test_a_background_pixel_may_be_of_a_class_that_was_not_looked_for() -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32 - 1), missing=st.sets(st.integers(1, 3), min_size=1))
 def test_a_loss_is_that_of_the_problem_without_the_others(name: str, seed: int, missing: set[int]) -> None:
     logits, mask = pair(seed)
