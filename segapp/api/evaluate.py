@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from segapp.api.prediction import Prediction
+from segapp.datasets.mask_pairs import pair_masks
 from segapp.errors import MisuseError
-from segapp.io import find_suffix, read_raw, walk_folders
+from segapp.io import read_raw
 from segapp.metrics import TEST_SCORES, Boundary, Evaluation, ScoreCollector
 
 Labels = np.ndarray | Prediction | str | Path
@@ -57,31 +58,12 @@ def _pair(
     if isinstance(predictions, str | Path) != isinstance(masks, str | Path):
         raise MisuseError("predictions and masks must both be folders, or both be sequences.")
     if isinstance(predictions, str | Path) and isinstance(masks, str | Path):
-        ours, theirs = _list_files(Path(predictions)), _list_files(Path(masks))
-        if unpaired := sorted(ours.keys() ^ theirs.keys()):
-            folder = masks if unpaired[0] in ours else predictions
-            raise MisuseError(f"{folder}: has no file {unpaired[0]} ({len(unpaired)} files are in one folder only).")
-        return [(name, ours[name], theirs[name]) for name in sorted(ours)]
-    pairs: list[Any] = list(zip_longest(predictions, masks))  # type: ignore[arg-type] # no paths any more
-    if any(one is None or other is None for one, other in pairs):
+        pairs = pair_masks(Path(predictions), Path(masks))
+        return [(pair.name, pair.prediction, pair.target) for pair in pairs]
+    given: list[Any] = list(zip_longest(predictions, masks))  # type: ignore[arg-type] # no paths any more
+    if any(one is None or other is None for one, other in given):
         raise MisuseError("the numbers of predictions and masks differ.")
-    return [(f"image {index}", *pair) for index, pair in enumerate(pairs)]
-
-
-def _list_files(folder: Path) -> dict[str, Path]:
-    """Return the image files of a folder by their paths in it, without suffix."""
-    if not folder.is_dir():
-        raise MisuseError(f"there is no folder {folder}.")
-    paths = (place / name for place, names in walk_folders(folder) for name in names)
-    files = [path for path in paths if find_suffix(path)]
-    if not files:
-        raise MisuseError(f"{folder}: holds no image files.")
-    named: dict[str, Path] = {}
-    for path in files:
-        name = str(path.relative_to(folder)).removesuffix(find_suffix(path))
-        if named.setdefault(name, path) != path:
-            raise MisuseError(f"{path} and {named[name]} have the same name; rename one.")
-    return named
+    return [(f"image {index}", *pair) for index, pair in enumerate(given)]
 
 
 def _read(labels: Labels) -> torch.Tensor:

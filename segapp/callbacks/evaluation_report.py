@@ -1,15 +1,14 @@
 """Print the results of `segapp validate` and `segapp test`, and write them to files."""
 
-import json
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from segapp.io import write_atomically, write_table
+from segapp.io import write_table
 from segapp.metrics import Evaluation
+from segapp.report.evaluation_files import convert_scores, describe_evaluation, write_json, write_rows
 from segapp.spec import Spec
 
 
@@ -54,27 +53,20 @@ class EvaluationReport(Callback):
         print(f"written: {self.folder}")
 
     def _write_rows(self, name: str, evaluation: Evaluation) -> None:
-        header, rows = evaluation.tabulate()
-        write_table(self.folder / name, header, [list(map(_format_cell, row)) for row in rows])
+        write_rows(self.folder / name, *evaluation.tabulate())
 
     def _write_json(self, trainer: Trainer, spec: Spec, evaluation: Evaluation, volumes: Evaluation | None) -> None:
         loss = trainer.callback_metrics.get("val/loss", trainer.callback_metrics.get("test/loss"))
         results: dict[str, Any] = {
             "checkpoint": self._make_relative(trainer.ckpt_path),  # None: a bundle was scored
-            "images": len(evaluation.images),
-            "images_per_class": evaluation.support,
-            "classes": list(spec.classes),
-            "background": None if spec.background is None else spec.classes[spec.background],
-            "loss": None if loss is None else _to_json_number(float(loss)),
-            "scores": {name: _to_json_number(value) for name, value in evaluation.flat.items()},
-            "confusion": evaluation.confusion.tolist(),
+            **describe_evaluation(evaluation),
+            "loss": None if loss is None else convert_scores({"loss": float(loss)})["loss"],
             "spec": spec.to_dict(),
         }
         if volumes is not None:
-            scores = {name: _to_json_number(value) for name, value in _name_volume_scores(volumes).items()}
+            scores = convert_scores(_name_volume_scores(volumes))
             results["volumes"] = {"count": len(volumes.images), "scores": scores}
-        with write_atomically(self.folder / "metrics.json") as path:
-            path.write_text(json.dumps(results, indent=1))
+        write_json(self.folder / "metrics.json", results)
 
     def _make_relative(self, checkpoint: Any) -> str | None:
         """Return a checkpoint's path relative to the folder, so that it names no folder of the machine."""
@@ -96,17 +88,3 @@ def _name_volume_scores(volumes: Evaluation) -> dict[str, float]:
         for name, value in volumes.flat.items()
         if name.split("/")[1] == "image"
     }
-
-
-def _to_json_number(value: float) -> float | None:
-    """Return None for NaN, which JSON does not have."""
-    return None if math.isnan(value) else value
-
-
-def _format_cell(value: str | float) -> str:
-    """Return text unchanged, and a number to ten digits, counts in full; empty where there is none."""
-    if isinstance(value, str):
-        return value
-    if math.isnan(value):
-        return ""
-    return str(int(value)) if value.is_integer() and abs(value) >= 1e10 else f"{value:.10g}"

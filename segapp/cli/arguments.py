@@ -126,6 +126,11 @@ class Arguments:
         return tuple(named)
 
 
+def name_option(parameter: str) -> str:
+    """Return the option of a function's parameter; `as_` is `--as`, since `as` is a word of Python."""
+    return f"--{parameter.removesuffix('_')}"
+
+
 def is_class_path(text: str) -> bool:
     """Return whether text may be the path of a class: names joined by dots, two at least."""
     return "." in text and all(part.isidentifier() for part in text.split("."))

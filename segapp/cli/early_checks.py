@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.checkpoints.merge import get_value
-from segapp.cli.arguments import Arguments
+from segapp.cli.arguments import Arguments, name_option
 from segapp.cli.merge_settings import has_key, merge_settings
 from segapp.cli.parser_errors import CLASS_MODULES, describe_missing_file, describe_unknown_option
 from segapp.cli.source_text import find_file, list_parameters, list_public_names
@@ -64,7 +64,7 @@ def check_function(module: str, arguments: Arguments) -> None:
     known = list_parameters(module, arguments.command)
     if {*HELP} & {*arguments.words} or known is None:
         return
-    typed = [f"--{parameter}" for parameter in known]
+    typed = [name_option(parameter) for parameter in known]
     for option in arguments.options:
         if option.name and option.name not in [*typed, *FLAGS]:
             raise MisuseError(describe_unknown_option(option.words[0], typed))

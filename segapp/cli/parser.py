@@ -6,6 +6,7 @@ a suggestion.
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from itertools import takewhile
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
@@ -13,6 +14,7 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 import jsonargparse
 
 from segapp.checkpoints import stub_search  # noqa: F401 - before the first signature is resolved
+from segapp.cli.arguments import name_option
 from segapp.cli.parser_errors import rewrite_message
 from segapp.errors import MisuseError
 
@@ -39,6 +41,7 @@ class FunctionParser(ClearErrors):
     _lists: frozenset[str] = frozenset()
     _flags: frozenset[str] = frozenset()
     _bare: str | None = None
+    _renamed: tuple[str, ...] = ()
 
     def add_function_arguments(self, function: Callable[..., Any], *rest: Any, **kwargs: Any) -> list[str]:
         """Add an option for every parameter, and record which are lists and flags."""
@@ -47,7 +50,22 @@ class FunctionParser(ClearErrors):
         self._flags = frozenset(f"--{name}" for name in parameters if kinds[name] is bool)
         required = [f"--{name}" for name, parameter in parameters.items() if parameter.default is parameter.empty]
         self._bare = next((option for option in required if option in self._lists), None)
-        return super().add_function_arguments(function, *rest, **kwargs)
+        added = super().add_function_arguments(function, *rest, **kwargs)
+        self._renamed = tuple(name for name in parameters if name_option(name) != f"--{name}")
+        for name in self._renamed:
+            self._rename_option(f"--{name}", name_option(name))
+        return added
+
+    def _rename_option(self, old: str, new: str) -> None:
+        action = self._option_string_actions.pop(old)
+        action.option_strings = [new]
+        self._option_string_actions[new] = action
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise a message that calls parameters as their options are called."""
+        for name in self._renamed:
+            message = re.sub(rf"\b{name}\b", name_option(name).lstrip("-"), message)
+        super().error(message, ex)
 
     def find_bare_option(self) -> str | None:
         """Return the required list."""

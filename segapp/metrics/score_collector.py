@@ -53,7 +53,7 @@ class ScoreCollector:
         return list(Evaluation(self.scores, self.classes, self.background, self.confusion, []).flat)
 
     def update(self, prediction: Tensor, target: Tensor, name: str, looked_for: Tensor | None = None) -> None:
-        """Score one image.
+        """Score one image and add it.
 
         Args:
             prediction: (H, W) class indices.
@@ -65,6 +65,15 @@ class ScoreCollector:
         Raises:
             SegappError: a class index outside 0 … K-1, or shapes that differ.
         """
+        self.add(*self.score(prediction, target, name, looked_for))
+
+    def score(
+        self, prediction: Tensor, target: Tensor, name: str, looked_for: Tensor | None = None
+    ) -> tuple[ImageRows, Tensor]:
+        """Return the rows and the confusion matrix of one image, and change nothing: threads may call it.
+
+        Arguments and errors are those of `update`.
+        """
         if looked_for is not None:
             prediction = self._merge_classes(prediction, looked_for)
         comparison = Comparison(prediction, target, len(self.classes))
@@ -73,14 +82,18 @@ class ScoreCollector:
         except SegappError as error:
             raise SegappError(f"{name}: {error}") from None
         counts = comparison.confusion
-        self.confusion = self.confusion + counts  # not in place: spawned processes share their initial tensors
         cells = []
         if self.keep_confusion:
             targets, predictions = counts.nonzero(as_tuple=True)
             cells = list(
                 zip(targets.tolist(), predictions.tolist(), counts[targets, predictions].tolist(), strict=True)
             )
-        self.images.append(ImageRows(name, rows, cells))
+        return ImageRows(name, rows, cells), counts
+
+    def add(self, image: ImageRows, counts: Tensor) -> None:
+        """Add what `score` returned."""
+        self.confusion = self.confusion + counts  # not in place: spawned processes share their initial tensors
+        self.images.append(image)
 
     def _merge_classes(self, prediction: Tensor, looked_for: Tensor) -> Tensor:
         """Return the prediction with the background in place of the classes that were not looked for."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segapp.cli.arguments import Arguments
+from segapp.cli.arguments import Arguments, name_option
 from segapp.errors import MisuseError
 
 
@@ -83,3 +83,7 @@ def test_a_word_is_no_config_even_if_there_is_a_file_of_that_name(word, tmp_path
     found = Arguments("test", ["--trainer.accelerator", word])
     assert found.configs == {} and found.named_classes == ()
     assert Arguments("test", ["--trainer.accelerator", f"{word}.yaml"]).named_classes == ("evil.Accelerator",)
+
+
+def test_an_option_may_be_called_as_a_word_of_python():
+    assert (name_option("as_"), name_option("ckpt_path")) == ("--as", "--ckpt_path")
