@@ -12,7 +12,7 @@ from segapp.api.prediction import Prediction
 from segapp.datasets.mask_pairs import pair_masks
 from segapp.errors import MisuseError
 from segapp.io import read_raw
-from segapp.metrics import TEST_SCORES, Boundary, Evaluation, ScoreCollector
+from segapp.metrics import TEST_SCORES, Agreement, Evaluation, ScoreCollector
 
 Labels = np.ndarray | Prediction | str | Path
 """(H, W) class indices: an array, a prediction, or the path of an image file of one channel."""
@@ -33,7 +33,7 @@ def evaluate(
             Suffixes may differ.
         classes: The names of the classes 0, 1, ….
         background: The class that is left out of means over classes; default: none.
-        boundaries: Score boundaries too (surface Dice and HD95), which takes time.
+        boundaries: Score boundaries too, which takes time.
 
     Returns:
         The scores: `print` them, take `.flat["dice/dataset"]`, or `.tabulate()` for a row per image.
@@ -44,7 +44,7 @@ def evaluate(
     """
     if background is not None and background not in classes:
         raise MisuseError(f"background {background!r} is not one of the classes {', '.join(classes)}.")
-    scores = TEST_SCORES if boundaries else tuple(score for score in TEST_SCORES if score is not Boundary)
+    scores = TEST_SCORES if boundaries else (Agreement,)
     collector = ScoreCollector(classes, None if background is None else list(classes).index(background), scores)
     for name, prediction, mask in _pair(predictions, masks):
         collector.update(_read(prediction), _read(mask), name)

@@ -2,22 +2,26 @@
 
 from segapp.metrics.agreement import Agreement
 from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
+from segapp.metrics.boundary_iou import BoundaryIoU
 from segapp.metrics.counts import count_confusion, split_confusion
+from segapp.metrics.distance import Distance
 from segapp.metrics.epoch_mean import EpochMean
 from segapp.metrics.evaluation import Evaluation, ImageRows
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
 from segapp.metrics.score import Comparison, Score, Value, average_over_classes
 from segapp.metrics.score_collector import ScoreCollector
 
-TEST_SCORES: tuple[type[Score], ...] = (Boundary, Agreement)
+TEST_SCORES: tuple[type[Score], ...] = (Boundary, Agreement, Distance, BoundaryIoU)
 """Scores of a test beside Dice and IoU, which are always computed."""
 
 __all__ = [
     "TEST_SCORES",
     "Agreement",
     "Boundary",
+    "BoundaryIoU",
     "BoundaryScore",
     "Comparison",
+    "Distance",
     "EpochMean",
     "Evaluation",
     "ScoreCollector",

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor, float64, zeros
 
 from segapp.metrics.counts import count_confusion
+from segapp.metrics.outlines import BoundaryDistances, measure_boundaries
 
 
 class Comparison:
@@ -26,6 +27,11 @@ class Comparison:
     def confusion(self) -> Tensor:
         """(K, K) int64 on the CPU; rows are the target, columns the prediction."""
         return count_confusion(self.prediction, self.target, self.num_classes).cpu()
+
+    @cached_property
+    def boundaries(self) -> list[BoundaryDistances]:
+        """The distances between the boundaries of every class, in pixels."""
+        return measure_boundaries(self.prediction.cpu().numpy(), self.target.cpu().numpy(), self.num_classes)
 
 
 class Value(NamedTuple):
