@@ -33,7 +33,7 @@ def evaluate(
             Suffixes may differ.
         classes: The names of the classes 0, 1, ….
         background: The class that is left out of means over classes; default: none.
-        boundaries: Score boundaries too, which takes time.
+        boundaries: Score boundaries and objects too, which takes time.
 
     Returns:
         The scores: `print` them, take `.flat["dice/dataset"]`, or `.tabulate()` for a row per image.

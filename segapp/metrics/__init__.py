@@ -7,11 +7,12 @@ from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.distance import Distance
 from segapp.metrics.epoch_mean import EpochMean
 from segapp.metrics.evaluation import Evaluation, ImageRows
+from segapp.metrics.objects import Objects
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
 from segapp.metrics.score import Comparison, Score, Value, average_over_classes
 from segapp.metrics.score_collector import ScoreCollector
 
-TEST_SCORES: tuple[type[Score], ...] = (Boundary, Agreement, Distance, BoundaryIoU)
+TEST_SCORES: tuple[type[Score], ...] = (Boundary, Agreement, Distance, BoundaryIoU, Objects)
 """Scores of a test beside Dice and IoU, which are always computed."""
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Evaluation",
     "ScoreCollector",
     "ImageRows",
+    "Objects",
     "Overlap",
     "Score",
     "Value",

@@ -1,0 +1,84 @@
+"""Scores of objects: connected regions of a class, matched between target and prediction.
+
+Kirillov et al. 2019, "Panoptic Segmentation". A region of the prediction and one of the target are a match if their IoU
+is above 0.5, of which each region has one at most. Regions touch at edges and corners; ignored pixels are in none, and
+so divide them. The background has no objects.
+
+Rules for empty masks, per image and class: without objects in either mask no score (NaN); with objects in one only 0.
+"""
+
+import math
+
+import numpy as np
+import torch
+from scipy.ndimage import label
+from torch import Tensor, float64, tensor
+
+from segapp.batch import IGNORE_INDEX
+from segapp.metrics.score import Comparison, Score, Value, average_over_classes
+
+THRESHOLD = 0.5
+CORNERS = np.ones((3, 3), int)
+
+
+class Objects(Score):
+    """Panoptic quality of every class, and its parts: the F1 of objects and the mean IoU of matches.
+
+    `pq/dataset`: matches summed over the set, per class, then the mean over classes. `pq/image`: as in every score.
+    """
+
+    columns = ("objects", "predicted_objects", "matched_objects", "matched_iou")
+    in_brief = False
+
+    def update(self, comparison: Comparison) -> Tensor:
+        """Return (4, K) float64: objects of target and prediction, matches, and the sum of their IoU."""
+        prediction, target = comparison.prediction.cpu().numpy(), comparison.target.cpu().numpy()
+        known = target != IGNORE_INDEX
+        pixels = comparison.confusion.sum(0) + comparison.confusion.sum(1)
+        rows = [
+            (0, 0, 0, 0.0)
+            if index == self.background or not pixels[index]
+            else match_objects((prediction == index) & known, (target == index) & known)
+            for index in range(comparison.num_classes)
+        ]
+        return tensor(rows, dtype=float64).T
+
+    def measure(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return panoptic quality, F1 and mean IoU of every image and class, (I, K) float64."""
+        return compute_quality(rows.double().unbind(1))
+
+    def reduce(self, rows: Tensor) -> dict[str, Value]:
+        """Return `<measure>/dataset` and `<measure>/image`."""
+        values, per_image = {}, super().reduce(rows)
+        for name, per_class in compute_quality(rows.double().sum(0).unbind(0)).items():
+            mean = float(average_over_classes(per_class, self.background))
+            values[f"{name}/dataset"] = Value(mean, tuple(per_class.tolist()))
+            values[f"{name}/image"] = per_image[f"{name}/image"]
+        return values
+
+
+def compute_quality(counts: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    """Compute `pq`, `object_f1` and `object_iou` (their product is `pq`) from the columns; NaN without objects.
+
+    `object_iou` is NaN without a match.
+    """
+    objects, predicted, matched, iou = counts
+    sizes = (objects + predicted) / 2
+    mean = torch.where(matched > 0, iou / matched, math.nan)
+    return {"pq": iou / sizes, "object_f1": matched / sizes, "object_iou": mean}
+
+
+def match_objects(predicted: np.ndarray, target: np.ndarray) -> tuple[int, int, int, float]:
+    """Match the regions of two (H, W) masks of bool.
+
+    Returns:
+        The regions of the target, those of the prediction, the matches, and the sum of their IoU.
+    """
+    (ours, found), (theirs, objects) = (label(mask, CORNERS) for mask in (predicted, target))
+    width = found + 1
+    shared = predicted & target
+    pairs, both = np.unique(theirs[shared].astype(np.int64) * width + ours[shared], return_counts=True)
+    areas, found_areas = np.bincount(theirs.ravel(), minlength=objects + 1), np.bincount(ours.ravel(), minlength=width)
+    iou = both / (areas[pairs // width] + found_areas[pairs % width] - both)
+    matches = iou[iou > THRESHOLD]
+    return objects, found, len(matches), float(matches.sum())
