@@ -50,7 +50,8 @@ class Objects(Score):
     def reduce(self, rows: Tensor) -> dict[str, Value]:
         """Return `<measure>/dataset` and `<measure>/image`."""
         values, per_image = {}, super().reduce(rows)
-        for name, per_class in compute_quality(rows.double().sum(0).unbind(0)).items():
+        total = rows.double().nan_to_num().sum(0)  # NaN where a class was not looked for
+        for name, per_class in compute_quality(total.unbind(0)).items():
             mean = float(average_over_classes(per_class, self.background))
             values[f"{name}/dataset"] = Value(mean, tuple(per_class.tolist()))
             values[f"{name}/image"] = per_image[f"{name}/image"]

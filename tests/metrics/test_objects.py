@@ -57,6 +57,15 @@ def test_quality_by_hand() -> None:
     assert "pq" not in str(scores.compute())
 
 
+def test_an_image_in_which_a_class_was_not_looked_for_does_not_count() -> None:
+    mask = torch.tensor([[0, 1, 0, 2]])
+    scores = ScoreCollector(("ground", "cell", "dirt"), 0, [Objects])
+    scores.update(mask, mask, "a")
+    scores.update(torch.tensor([[0, 1, 0, 0]]), torch.tensor([[0, 0, 0, 0]]), "b", torch.tensor([True, False, True]))
+    flat = scores.compute().flat
+    assert flat["pq/dataset/cell"] == flat["pq/image/cell"] == 1
+
+
 def test_many_objects_need_no_table_of_all_pairs() -> None:
     dots = np.zeros((400, 400), bool)
     dots[::2, ::2] = True  # 40,000 objects: 1.6 billion pairs
