@@ -150,7 +150,10 @@ def _describe_masks(classes: str, ignore: str, background: str, data: str, predi
 
 
 def _read_section(path: str) -> tuple[Folder, PixelEncoding]:
-    source = build_planned_source(describe_section(Path(path)))
+    decisions = describe_section(Path(path))
+    if any(decision.setting.endswith(".looked_for") and decision.value is not None for decision in decisions):
+        raise MisuseError(f"{path}: looked_for describes partial masks, which `segapp test` scores; leave it out here.")
+    source = build_planned_source(decisions)
     if not isinstance(source, Folder):
         raise MisuseError(f"{path}: describes no folder of masks; its source is segapp.datasets.Folder.")
     if not isinstance(source.mask, PixelEncoding) or source.mask.several:

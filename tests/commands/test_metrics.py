@@ -76,6 +76,10 @@ def test_a_data_section_says_what_the_true_masks_hold(tmp_path, capsys) -> None:
         == 0
     )
     assert capsys.readouterr().out.splitlines()[1:6] == printed.splitlines()[1:6]
+    partial = tmp_path / "partial.yaml"
+    partial.write_text(section.read_text() + "    looked_for: [cell]\n")
+    assert main(["metrics", *words, "--data", str(partial)]) == 2
+    assert "looked_for" in capsys.readouterr().err
     same = ["--predictions", words[3], "--truth", words[3], "--data", str(section), "--prediction_data", str(section)]
     assert main(["metrics", *same, "--as", "camvid"]) == 0
     assert "1.0000" in capsys.readouterr().out
