@@ -5,7 +5,10 @@ import os
 import warnings
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # machines are busy
+settings.load_profile("no clock")
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if (processes := os.environ.get("PYTEST_XDIST_WORKER_COUNT")) is not None:  # they share the cores: a third less time
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(processes))))
