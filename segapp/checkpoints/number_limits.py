@@ -1,7 +1,7 @@
 """Limits the numbers in a file's settings: with larger ones, memory, files or time grow without end."""
 
-from collections.abc import Mapping
-from math import prod
+from collections.abc import Iterator, Mapping
+from math import inf, prod
 from typing import Any
 
 from segapp.checkpoints.roles import (
@@ -39,6 +39,8 @@ ARGUMENT_LIMITS: dict[tuple[str, str], int] = {
     **{(SOURCE.name, split): 10**5 for split in ("train", "val", "test")},
     **{(OPTIMIZER.name, name): 1000 for name in ("history_size", "max_eval", "max_iter")},  # LBFGS, within one step
     **{(TRANSFORM.name, name): 16 for name in ("scale", "scale_limit", "scale_range", "percent", "max_factor")},
+    (TRANSFORM.name, "num_control_points"): 16,  # on each side; ThinPlateSpline solves for the square of their number
+    **{(TRANSFORM.name, name): 64 for name in ("grid", "num_grid_xy", "num_steps")},
 }
 """Limits of single arguments, where a part's limit is too high or missing."""
 
@@ -75,6 +77,61 @@ def require_small_batch(data: Mapping[str, Any]) -> None:
                 f"data.batch_size: {pixels:,} pixels in a batch, more than a file may ask for ({MOST_PIXELS:,}). "
                 f"Give your own with --data.batch_size or --data.{key}."
             )
+
+
+MOST_SIDE, MOST_GROWTH = 2**13, 4.0
+"""Longest side of a sample in pixels, and the factor by which transforms enlarge one, all of a list together."""
+
+SIDES = ("height", "width", "min_height", "min_width", "max_size", "max_size_hw", "size", "x_max", "y_max")
+"""Arguments of transforms that give a sample a size."""
+
+BORDERS = ("padding", "px", "pad_height_divisor", "pad_width_divisor")
+"""Arguments of transforms that add pixels to each side."""
+
+FACTORS = {"scale_limit": 1.0, "percent": 2.0}
+"""Arguments of transforms that enlarge a sample by 1 + factor x their value."""
+
+
+def require_small_samples(data: Mapping[str, Any]) -> None:
+    """Raise MisuseError for transforms that together make samples larger than `MOST_SIDE`, however small each one is.
+
+    Crops in between do not count: a sample may be as large as all that enlarges it.
+    """
+    side, growth = max(1.0, *(_find_largest(data.get(key)) for key in ("crop", "resize"))), 1.0
+    for path, arguments in _list_parts(data.get("augment")):
+        for name, value in arguments.items():
+            factor = 1 + FACTORS.get(name, 0) * _find_largest(value)
+            if (name == "fit_output" and value) or (name in SIDES and path.endswith("SmallestMaxSize")):
+                factor = inf  # the other side is as long as it comes
+            largest = _find_largest(value)
+            side = max(side, largest) if name in SIDES else side + 2 * largest if name in BORDERS else side
+            side, growth = side * factor, growth * factor
+    if not (side <= MOST_SIDE and growth <= MOST_GROWTH):  # NaN is neither
+        raise MisuseError(
+            f"data.augment: its transforms together may make samples with a side of more than {MOST_SIDE:,} pixels, or "
+            f"{MOST_GROWTH:g} times as long, more than a file may ask for. Give your own with --data.augment."
+        )
+
+
+def _list_parts(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """List the class_path and init_args of all parts of settings, in order, those inside of others too."""
+    if isinstance(config, list | tuple):
+        for value in config:
+            yield from _list_parts(value)
+    elif isinstance(config, Mapping):
+        if "class_path" in config:
+            yield str(config["class_path"]), config.get("init_args") or {}
+        for value in config.values():
+            yield from _list_parts(value)
+
+
+def _find_largest(value: Any) -> float:
+    """Return the largest number in settings, without its sign; 0 where there is none."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return max(map(_find_largest, value), default=0.0)
+    return abs(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 def suggest_option(place: str) -> str:

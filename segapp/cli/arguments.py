@@ -98,12 +98,6 @@ class Arguments:
                 found[path] = _read_config(path, option.name)
         return found
 
-    def gives(self, text: str) -> bool:
-        """Return whether the user gives this text as a value, by an option or in a config."""
-        values = [option.value for option in self.options if option.value is not None]
-        parsed = [parse_yaml(value, "an option") for value in values if value.startswith("{")]
-        return text in values or any(text in _list_leaves(one) for one in (*self.configs.values(), *parsed))
-
     @cached_property
     def named_classes(self) -> tuple[str, ...]:
         """The class paths that the user vouches for: `--allow`, those in configs, and those typed for a class.
@@ -172,9 +166,3 @@ def _read_config(path: str, option: str) -> dict[Any, Any]:
     if option == "--config" and empty:
         raise MisuseError(f"{path}: its section {empty[0]} is empty; remove it, or add settings below it.")
     return content
-
-
-def _list_leaves(content: Any) -> list[Any]:
-    """List every value in lists and mappings."""
-    inner = content.values() if isinstance(content, dict) else content if isinstance(content, list) else None
-    return [content] if inner is None else [leaf for value in inner for leaf in _list_leaves(value)]

@@ -5,6 +5,7 @@ from typing import Any
 from segapp.checkpoints.building import build_without_memory
 from segapp.checkpoints.checkpoint import select_weights
 from segapp.cli.arguments import Arguments
+from segapp.cli.run_settings import list_given_roots
 from segapp.errors import MisuseError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.source_building import check_root, list_source_arguments
@@ -21,15 +22,16 @@ def refuse_costly_parts(
         checkpoint: Its content.
         net: The class_path and init_args of the network that is about to be made.
         source: Those of the data.
-        arguments: As typed; a folder that the user names is not looked for.
+        arguments: As typed; a root that the user names is not looked for.
     """
     recorded = checkpoint["segapp"]["net"].get("init_args", {})
     sizes = {name: recorded.get(name) for name in ("in_channels", "num_classes")}
     net = {**net, "init_args": {**net.get("init_args", {}), **sizes}}
     build_without_memory(path, net, arguments.named_classes, select_weights("net.", checkpoint))
+    given = list_given_roots(arguments)
     for place, settings in list_source_arguments(source):
         root = settings.get("root")
-        if root is not None and not arguments.gives(str(root)):
+        if root is not None and str(root) not in given:
             option = f"--{place}.root" if "[" not in place else "--data and a data section, in its `sources`"
             check_root(path, root, f"name the folder with {option}")
 

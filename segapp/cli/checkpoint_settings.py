@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 
 from segapp.checkpoints.building import make_offline
-from segapp.checkpoints.number_limits import require_small_batch
+from segapp.checkpoints.number_limits import require_small_batch, require_small_samples
 from segapp.checkpoints.roles import (
     CALLBACK,
     IMPORTABLE_MODULES,
@@ -49,6 +49,9 @@ MACHINE_SETTINGS: dict[str, dict[str, Any]] = {
 
 RUN_FOLDER = "{run}"
 """A placeholder for the run's folder until it is known."""
+
+WEIGHT_KINDS = ("package", "hub")
+"""Words for the weights that a training began from; other text is a file."""
 
 TRAINER_TYPES: dict[str, Any] = {
     "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps"],
@@ -125,6 +128,7 @@ def _check_settings(path: str, config: dict[str, Any], allowed: Sequence[str]) -
         content = config[section] | ({"net": net} if section == "model" else {})
         checked[section] = review.check_arguments(content, expected[section], section)
     require_small_batch(checked["data"])
+    require_small_samples(checked["data"])
     for place, why in review.dropped.items():
         print_message(f"{path}: {place} is not taken from it; {why}.")
     for logger in _list_loggers(checked["trainer"]):
@@ -196,6 +200,31 @@ def replace_network_settings(path: str, net: dict[str, Any], allowed: Sequence[s
         return _normalise_settings(make_offline(net, allowed))
     except MisuseError as error:
         raise MisuseError(f"{path}: {error}") from error
+
+
+def keep_kind_of_weights(path: str, net: Any, recorded: Any) -> Any:
+    """Return the reviewed settings of a network with what its training began from, for the config of the run.
+
+    That config counts as the user's. So of the checkpoint's own settings only a word of `WEIGHT_KINDS` returns to it.
+
+    Args:
+        path: The checkpoint.
+        net: The settings that were reviewed and read nothing.
+        recorded: Those of the checkpoint.
+    """
+    if isinstance(net, list) and isinstance(recorded, list) and len(net) == len(recorded):
+        return [keep_kind_of_weights(path, *pair) for pair in zip(net, recorded, strict=True)]
+    if not isinstance(net, dict) or not isinstance(recorded, dict):
+        return net
+    kept = {key: keep_kind_of_weights(path, value, recorded.get(key)) for key, value in net.items()}
+    own, inside = kept.get("init_args"), recorded.get("init_args")
+    if "class_path" in net and isinstance(own, dict) and isinstance(inside, dict) and "pretrained" in own:
+        kind = inside.get("pretrained", False)
+        if isinstance(kind, bool) or kind in WEIGHT_KINDS:
+            own["pretrained"] = kind
+        else:
+            print_message(f"{path}: pretrained {str(kind)[:80]!r} is not taken from it; it brings its weights.")
+    return kept
 
 
 def _normalise_settings(config: Any) -> Any:

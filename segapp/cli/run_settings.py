@@ -11,6 +11,7 @@ from segapp.cli.checkpoint_settings import read_checkpoint_settings
 from segapp.cli.class_defaults import takes_mapping, write_out_defaults
 from segapp.cli.merge_settings import SECTION_CLASSES, merge_settings
 from segapp.errors import MisuseError
+from segapp.loading.source_building import list_source_arguments
 from segapp.system.yaml_files import format_yaml
 from segapp.training.bundle_module import list_settings
 from segapp.training.console import print_message
@@ -67,6 +68,17 @@ def _list_given(arguments: Arguments) -> dict[str, Any]:
         if option.name and option.value is not None and not option.appends:
             given = merged(given, nest_value(".".join(option.keys), option.value))
     return given
+
+
+def list_given_roots(arguments: Arguments) -> set[str]:
+    """List the folders that configs and options set as the root of the data, or of a data set that is joined."""
+    data = _list_given(arguments).get("data")
+    source = data.get("source") if isinstance(data, dict) else None
+    if not isinstance(source, dict):
+        return set()
+    inside = list_source_arguments(source) if isinstance(source.get("init_args"), dict) else []
+    parts = [source, *(settings for _, settings in inside)]  # --data.source.root is short for its init_args
+    return {str(part["root"]) for part in parts if part.get("root") is not None}
 
 
 def _keep_network(bundle: Bundle, arguments: Arguments) -> tuple[dict[str, Any], list[Option]]:

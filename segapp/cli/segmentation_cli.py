@@ -17,7 +17,12 @@ from segapp.checkpoints.roles import IMPORTABLE_MODULES
 from segapp.checkpoints.trust import limited_imports
 from segapp.cli.arguments import Arguments
 from segapp.cli.checkpoint_agreement import refuse_costly_parts, refuse_other_classes, restore_splits
-from segapp.cli.checkpoint_settings import list_classes, place_loggers, replace_network_settings
+from segapp.cli.checkpoint_settings import (
+    keep_kind_of_weights,
+    list_classes,
+    place_loggers,
+    replace_network_settings,
+)
 from segapp.cli.init_from import load_initial_weights
 from segapp.cli.interrupts import restore_handlers
 from segapp.cli.parser import ClearErrors
@@ -43,6 +48,7 @@ from segapp.training.trainer_settings import (
     make_fit_callbacks,
     make_stop_callback,
     make_trainer_settings,
+    refuse_unfit_filenames,
     refuse_unknown_monitors,
 )
 
@@ -193,7 +199,7 @@ class SegmentationCLI(LightningCLI):
         if self._restored is None:
             return
         if self._net == self._restored["model"]["net"]:
-            self._net = record["config"]["model"]["net"]
+            self._net = keep_kind_of_weights(path, self._net, record["config"]["model"]["net"])
         refuse_costly_parts(path, checkpoint, settings.model.net.as_dict(), plain["data"]["source"], self.typed)
 
     def after_instantiate_classes(self) -> None:
@@ -217,6 +223,7 @@ class SegmentationCLI(LightningCLI):
         fit = self.subcommand == "fit"
         if fit:
             refuse_unknown_monitors(settings["callbacks"] or [], self.model.validated)
+            refuse_unfit_filenames(settings["callbacks"] or [], self.model.validated)
         settings = make_trainer_settings(settings, self.folder, fit, self._make_callbacks(fit))
         if self.measure is not None:
             settings = shorten_trainer(settings) | {"callbacks": [*settings["callbacks"], self.measure]}

@@ -1,5 +1,6 @@
 """Checks of exported networks before they are loaded: what could compute without end, or fill the memory."""
 
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +29,7 @@ def import_library(name: str, extra: str) -> ModuleType:
 
 
 def require_plain_graph(path: Path) -> None:
-    """Raise MisuseError for a `.onnx` that calls graphs within its graph, or functions within functions."""
+    """Raise MisuseError for a `.onnx` with graphs within its graph, with functions, or with weights in other files."""
     onnx = import_library("onnx", "onnx")
     try:
         model = onnx.load(path, load_external_data=False)
@@ -36,6 +37,8 @@ def require_plain_graph(path: Path) -> None:
         raise explain_damaged(path, error) from error
     found = {node.op_type for node in model.graph.node if node.op_type in BRANCHES or _has_graph(node)}
     require_known_end(path, found | {f"the function {one.name}" for one in model.functions})
+    if any(one.external_data or one.data_location == one.EXTERNAL for one in _list_tensors(model.graph)):
+        raise MisuseError(f"{path}: names other files for its weights; `segapp export` writes one. It was refused.")
 
 
 def require_known_end(path: Path, found: set[str]) -> None:
@@ -93,6 +96,18 @@ def explain_damaged(path: Path | str, error: Any) -> MisuseError:
 
 def _has_graph(node: Any) -> bool:
     return any(one.HasField("g") or one.graphs for one in node.attribute)
+
+
+def _list_tensors(graph: Any) -> Iterator[Any]:
+    """List every constant of a graph without graphs in it."""
+    attributes = [one for node in graph.node for one in node.attribute]
+    sparse = [
+        *graph.sparse_initializer,
+        *(part for one in attributes for part in (one.sparse_tensor, *one.sparse_tensors)),
+    ]
+    yield from graph.initializer
+    yield from (part for one in attributes for part in (one.t, *one.tensors))
+    yield from (part for one in sparse for part in (one.values, one.indices))
 
 
 def _count_bytes(output: Any) -> int:

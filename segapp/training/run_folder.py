@@ -123,9 +123,15 @@ def _is_new(folder: Path) -> bool:
 
 
 def _require_plain_name(what: str, name: str) -> str:
-    is_elsewhere = Path(name).is_absolute() or ".." in Path(name).parts
-    if not name or is_elsewhere or "$" in name or any(ord(letter) < 32 for letter in name):  # TensorBoard expands $NAME
-        raise MisuseError(f"{what}={name!r} must be a plain name without $, because it becomes a folder of the runs.")
+    """Return a name that TensorBoard and Lightning take as it is: they expand `$NAME` and `~`, and open addresses."""
+    parts = Path(name).parts
+    is_elsewhere = Path(name).is_absolute() or any(part == ".." or part.startswith("~") for part in parts)
+    is_expanded = "$" in name or "::" in name or any(ord(letter) < 32 for letter in name)
+    if not name or is_elsewhere or is_expanded:
+        raise MisuseError(
+            f"{what}={name!r} must be a plain name without $, :: and a leading ~, because it becomes a folder of the "
+            "runs."
+        )
     return name
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.callbacks import ProgressBar as LightningBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins import CheckpointIO
@@ -75,6 +76,29 @@ def refuse_unknown_monitors(callbacks: list[Callback], validated: list[str]) -> 
                 f"EarlyStopping monitors {callback.monitor!r}, which is not logged{suggest(callback.monitor, names)}: "
                 f"use {', '.join(name for name in names if name.count('/') < 3)}, or a score of one class."
             )
+
+
+def refuse_unfit_filenames(callbacks: list[Callback], validated: list[str]) -> None:
+    """Raise MisuseError for a name of checkpoints that does not suit its values, as `{step:.2d}`.
+
+    Lightning would fail when it saves the first.
+
+    Args:
+        callbacks: The user's, or those of a checkpoint.
+        validated: The names of the values that a validation logs.
+    """
+    logged = [*validated, "train/loss", "train/loss_epoch", "train/loss_step"]
+    for callback in callbacks:
+        if not isinstance(callback, ModelCheckpoint):
+            continue
+        counted, scores = dict.fromkeys(("epoch", "step"), torch.tensor(1)), dict.fromkeys(logged, torch.tensor(0.5))
+        try:
+            callback.format_checkpoint_name(counted | scores)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise MisuseError(
+                f"ModelCheckpoint: filename {callback.filename!r} cannot be formatted ({error}); use fields like "
+                "{epoch}, {step:06d} and {val/loss:.3f}."
+            ) from error
 
 
 UNFIT = {

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import albumentations as A
@@ -15,6 +16,9 @@ LibraryTransform: TypeAlias = A.BasicTransform | A.BaseCompose
 
 RESCALING = (A.Resize, A.LongestMaxSize, A.SmallestMaxSize)
 """Transforms that bring every image to one size, so that training would see another scale than validation."""
+
+MOST_PIXELS = 2**26
+"""Most pixels between two transforms, unless samples are as large themselves."""
 
 TOLERANCE = 1e-3  # of the range of float images: what rounding may add
 
@@ -138,12 +142,25 @@ def _run(transform: LibraryTransform, pair: _Pair, contract: Contract, certain: 
             f"{after.image.shape[1]}, but validation and prediction use another scale: leave it out, and set "
             "data.resize, which all of them use."
         )
+    _refuse_many_pixels(transform, after, contract)
     fault = contract.find_fault(after)
     if not certain and contract.find_fault(pair) is not None:
         return pair, None  # it may not act, so it restores nothing
     if not certain and fault is not None:
         raise _explain_fault(transform, fault, contract)
     return after, None if fault is None else (transform, fault)
+
+
+def _refuse_many_pixels(transform: LibraryTransform, pair: _Pair, contract: Contract) -> None:
+    """Raise MisuseError before the next transform enlarges what is too large already."""
+    if not isinstance(pair.image, np.ndarray):
+        return
+    height, width = (*pair.image.shape, 1, 1)[:2]
+    if height * width > max(MOST_PIXELS, 4 * prod(contract.size)):
+        raise MisuseError(
+            f"augment: {_format_name(transform)} makes {height} x {width} pixels of a sample of {contract.size[0]} x "
+            f"{contract.size[1]}, at most {MOST_PIXELS:,} are possible: make it smaller."
+        )
 
 
 def _apply(transform: LibraryTransform, pair: _Pair) -> _Pair:

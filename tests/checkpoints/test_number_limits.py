@@ -2,7 +2,7 @@
 
 import pytest
 
-from segapp.checkpoints.number_limits import require_small_batch, require_within_limit
+from segapp.checkpoints.number_limits import require_small_batch, require_small_samples, require_within_limit
 from segapp.checkpoints.roles import LOSS, NETWORK, SOURCE, TRANSFORM
 from segapp.errors import MisuseError
 
@@ -15,6 +15,7 @@ from segapp.errors import MisuseError
         (17, TRANSFORM, "data.augment.scale_limit"),
         (5000.0, TRANSFORM, "data.augment.height"),
         (1e-9, TRANSFORM, "data.augment.step_factor"),
+        (200, TRANSFORM, "data.augment.num_control_points"),
         (10**6, SOURCE, "data set.train"),
         (8193, None, "data.crop"),
     ],
@@ -49,3 +50,45 @@ def test_a_batch_has_a_bound_of_its_own():
 def test_sizes_of_a_batch_are_numbers(data):
     with pytest.raises(MisuseError, match="whole numbers"):
         require_small_batch(data)
+
+
+def list_settings(*transforms):
+    return [{"class_path": f"albumentations.{name}", "init_args": settings} for name, settings in transforms]
+
+
+PAD = ("PadIfNeeded", {"min_height": 4096, "min_width": 64})
+CROP = ("RandomCrop", {"height": 32, "width": 32})
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        [PAD, ("RandomScale", {"scale_limit": [1, 1.5]}), CROP],
+        [("RandomScale", {"scale_limit": 0.9}), CROP] * 3,
+        [("RandomScale", {"scale_limit": float("nan"), "p": 0})],
+        [PAD, ("CropAndPad", {"percent": [0.1, 0.6]})],
+        [("Pad", {"padding": [0, 2000]})] * 3,
+        [("CropAndPad", {"px": 4096})],
+        [("SmallestMaxSize", {"max_size": 4096})],
+        [("Affine", {"fit_output": True, "shear": 89})],
+        [("OneOf", {"transforms": list_settings(("RandomScale", {"scale_limit": 4}))})],
+    ],
+    ids=str,
+)
+def test_transforms_are_bounded_together(transforms):
+    """Each is within its limits."""
+    with pytest.raises(MisuseError, match=r"--data\.augment"):
+        require_small_samples({"crop": [32, 32], "augment": list_settings(*transforms)})
+
+
+def test_honest_transforms_pass_together():
+    honest = [
+        ("RandomScale", {"scale_limit": 0.5}),
+        ("PadIfNeeded", {"min_height": 1024, "min_width": 1024}),
+        ("Affine", {"scale": [0.8, 1.25], "fit_output": False}),
+        ("RandomResizedCrop", {"size": [1024, 1024], "scale": [0.2, 1.0]}),
+        ("CropAndPad", {"percent": 0.1}),
+    ]
+    require_small_samples({"crop": 1024, "augment": list_settings(*honest)})
+    for section in ({}, {"augment": None, "crop": None}, {"crop": [8192, 8192], "augment": []}):
+        require_small_samples(section)

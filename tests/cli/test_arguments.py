@@ -67,13 +67,6 @@ def test_the_user_vouches_for_classes_and_for_nothing_else(tmp_path, monkeypatch
     assert named == ("allowed", "from_config.Net", "typed.Loss", "inline.Source")
 
 
-def test_a_value_is_given_by_an_option_or_in_a_config(tmp_path):
-    path = tmp_path / "a.yaml"
-    path.write_text("data: {source: {init_args: {root: in_config}}}")
-    arguments = Arguments("fit", ["--config", str(path), "--data.source={init_args: {root: inline}}", "--x", "typed"])
-    assert [arguments.gives(root) for root in ("in_config", "inline", "typed", "other")] == [True, True, True, False]
-
-
 @pytest.mark.parametrize("word", ["cpu", "auto", "null", "SGD"])
 def test_a_word_is_no_config_even_if_there_is_a_file_of_that_name(word, tmp_path, monkeypatch):
     """The classes in such a file would be allowed as the user's own."""

@@ -1,6 +1,7 @@
 """What a checkpoint's settings can make a verb of the trainer do: nothing but what they are listed for."""
 
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonargparse import Namespace
 
-from segapp.cli.checkpoint_settings import RUN_FOLDER, place_loggers, read_checkpoint_settings
+from segapp.cli.checkpoint_settings import (
+    RUN_FOLDER,
+    keep_kind_of_weights,
+    place_loggers,
+    read_checkpoint_settings,
+)
 from segapp.errors import MisuseError
 from tests.cli import hostile
 
@@ -290,3 +296,20 @@ def test_every_logger_of_a_checkpoint_writes_to_the_run_s_folder(count):
     trainer = Namespace(logger=loggers if count > 1 else loggers[0])
     place_loggers(trainer, Path("runs/a"))
     assert {logger.init_args.save_dir for logger in loggers} == {str(Path("runs/a"))}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "kept"), [(True, True), ("hub", "hub"), ("package", "package"), ("../other.pth", False), ([1], False)]
+)
+def test_a_config_of_a_resumed_run_has_only_the_kind_of_its_weights(recorded, kept):
+    """It counts as the user's own when it trains again."""
+    reviewed = {
+        "class_path": "a.Net",
+        "init_args": {"parts": [{"class_path": "a.B", "init_args": {"pretrained": False}}]},
+    }
+    wanted = deepcopy(reviewed)
+    wanted["init_args"]["parts"][0]["init_args"]["pretrained"] = kept
+    hostile_settings = deepcopy(reviewed)
+    hostile_settings["init_args"]["checkpoint_path"] = "/etc/passwd"
+    hostile_settings["init_args"]["parts"][0]["init_args"] |= {"pretrained": recorded, "pretrained_cfg": {"file": "x"}}
+    assert keep_kind_of_weights("a.ckpt", reviewed, hostile_settings) == wanted

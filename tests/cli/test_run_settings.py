@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from segapp.cli.arguments import Arguments
-from segapp.cli.run_settings import gather_settings
+from segapp.cli.run_settings import gather_settings, list_given_roots
 from segapp.errors import MisuseError
 from tests.cli.tiny import TINY
 
@@ -58,3 +58,20 @@ def test_the_text_of_the_settings_is_the_name_of_no_file(tmp_path):
     words = gather_settings(Arguments("fit", ["--config", str(TINY)]), None).words
     with pytest.raises(OSError, match="too long"):
         (tmp_path / words[2]).stat()
+
+
+def test_only_roots_of_the_data_are_given_as_such():
+    """Another option with the same value names no folder of images."""
+    Path("a.yaml").write_text("data: {source: {init_args: {root: in_config}}}")
+    Path("b.yaml").write_text("source: {class_path: segapp.datasets.Cells, init_args: {root: in_section}}")
+    joined = "{init_args: {sources: [{class_path: a.B, init_args: {root: one}}, {class_path: a.B}]}}"
+    cases = {
+        ("--config", "a.yaml", "--name", "other"): {"in_config"},
+        ("--data", "b.yaml", "--trainer.default_root_dir=out"): {"in_section"},
+        ("--data.source={init_args: {root: inline}}", "--trainer.enable_progress_bar", "false"): {"inline"},
+        ("--data.source.root", "short"): {"short"},
+        ("--data.source.init_args.root", "typed"): {"typed"},
+        (f"--data.source={joined}",): {"one"},
+        ("--trainer.enable_progress_bar", "false"): set(),
+    }
+    assert {words: list_given_roots(Arguments("fit", words)) for words in cases} == cases

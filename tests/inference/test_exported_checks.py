@@ -35,6 +35,28 @@ def test_functions_are_refused(tmp_path: Path) -> None:
         OnnxRuntime(path)
 
 
+@pytest.mark.parametrize("place", ["initializer", "Constant", "sparse"])
+def test_weights_in_other_files_are_refused(tmp_path: Path, place: str) -> None:
+    """Which files a library opens for them depends on its version."""
+    weight = helper.make_tensor("weight", TensorProto.FLOAT, (1,), [1.0])
+    if place == "sparse":
+        index = helper.make_tensor("index", TensorProto.INT64, (1,), [0])
+        constant = helper.make_node(
+            "Constant", [], ["weight"], sparse_value=helper.make_sparse_tensor(weight, index, [1])
+        )
+        stored = constant.attribute[0].sparse_tensor.values
+    else:
+        constant = helper.make_node("Constant", [], ["weight"], value=weight)
+        stored = weight if place == "initializer" else constant.attribute[0].t
+    stored.ClearField("float_data")
+    stored.data_location = TensorProto.EXTERNAL
+    stored.external_data.add(key="location", value="network.bin")
+    add = helper.make_node("Add", ["images", "weight"], ["logits"])
+    nodes, initializers = ([add], (weight,)) if place == "initializer" else ([constant, add], ())
+    with pytest.raises(MisuseError, match=r"network\.onnx: names other files"):
+        OnnxRuntime(write(tmp_path / "network.onnx", nodes, initializers))
+
+
 def test_large_constants_are_not_computed_while_loading(tmp_path: Path) -> None:
     """Two numbers that stand for 8 TB."""
     nodes = [

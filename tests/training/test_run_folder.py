@@ -58,7 +58,7 @@ def test_a_link_to_nothing_is_said_and_not_tried_for_ever(tmp_path):
     assert "is a link to nothing" in (folder(tmp_path / "runs").trouble or "")
 
 
-@pytest.mark.parametrize("name", ["", "/etc", "../up", "a\nallow: [evil]", "\x1b[31m"])
+@pytest.mark.parametrize("name", ["", "/etc", "../up", "~", "a/~me", "memory::x", "$HOME", "a\nb: [evil]", "\x1b[31m"])
 def test_names_stay_inside_the_runs(tmp_path, name):
     with pytest.raises(MisuseError, match="must be a plain name"):
         make_run_folder(tmp_path, name)

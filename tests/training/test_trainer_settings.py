@@ -1,11 +1,17 @@
 """What a run's trainer is made of."""
 
 import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from segapp.cli import main
 from segapp.errors import MisuseError
-from segapp.training.trainer_settings import UNFIT, make_trainer_settings, refuse_unfit_callbacks
+from segapp.training.trainer_settings import (
+    UNFIT,
+    make_trainer_settings,
+    refuse_unfit_callbacks,
+    refuse_unfit_filenames,
+)
 from tests.cli.tiny import TINY
 
 PLAIN = {"callbacks": None, "enable_progress_bar": False, "plugins": None, "enable_model_summary": None}
@@ -53,3 +59,14 @@ def test_lightnings_callbacks_work_or_say_why_not(callback, code, said, without_
     words = ["--trainer.callbacks", f"[{callback % 'lightning.pytorch.callbacks'}]", "--trainer.max_steps", "1"]
     assert main(["fit", "--config", str(TINY), "--data.num_workers", "0", *words]) == code
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("filename", ["{step:.2d}", "{step}/.{step.device.type:.0}.", "{val/loss:d}", "{train/loss:x}"])
+def test_a_name_of_checkpoints_that_suits_no_value_is_refused_before_training(filename):
+    with pytest.raises(MisuseError, match="ModelCheckpoint: filename"):
+        refuse_unfit_filenames([ModelCheckpoint(filename=filename)], ["val/loss"])
+
+
+@pytest.mark.parametrize("filename", [None, "{epoch:03d}-{step}", "{val/loss:.3f}", "{lr:.2f}", "plain"])
+def test_names_of_checkpoints_that_suit_their_values_pass(filename):
+    refuse_unfit_filenames([ModelCheckpoint(filename=filename, auto_insert_metric_name=False)], ["val/loss"])

@@ -95,3 +95,11 @@ def test_trying_changes_no_sample() -> None:
         np.testing.assert_array_equal(
             tried_first.change_values(image, mask, seed)[0], fresh.change_values(image, mask, seed)[0]
         )
+
+
+def test_pixels_between_two_transforms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may enlarge what the one before has enlarged, until no memory is left."""
+    monkeypatch.setattr("segapp.transforms.contract.MOST_PIXELS", 100**2)
+    tried([A.PadIfNeeded(80, 80), A.RandomCrop(40, 40)])
+    with pytest.raises(MisuseError, match="PadIfNeeded makes 120 x 120 pixels"):
+        tried([A.PadIfNeeded(120, 120), A.RandomCrop(40, 40)])
