@@ -40,7 +40,7 @@ ARGUMENT_LIMITS: dict[tuple[str, str], int] = {
     **{(OPTIMIZER.name, name): 1000 for name in ("history_size", "max_eval", "max_iter")},  # LBFGS, within one step
     **{(TRANSFORM.name, name): 16 for name in ("scale", "scale_limit", "scale_range", "percent", "max_factor")},
     (TRANSFORM.name, "num_control_points"): 16,  # on each side; ThinPlateSpline solves for the square of their number
-    **{(TRANSFORM.name, name): 64 for name in ("grid", "num_grid_xy", "num_steps")},
+    **{(TRANSFORM.name, name): 64 for name in ("grid", "nb_cols", "nb_rows", "num_grid_xy", "num_steps")},
 }
 """Limits of single arguments, where a part's limit is too high or missing."""
 

@@ -16,6 +16,7 @@ from segapp.errors import MisuseError
         (5000.0, TRANSFORM, "data.augment.height"),
         (1e-9, TRANSFORM, "data.augment.step_factor"),
         (200, TRANSFORM, "data.augment.num_control_points"),
+        (4096, TRANSFORM, "data.augment.nb_rows"),
         (10**6, SOURCE, "data set.train"),
         (8193, None, "data.crop"),
     ],
