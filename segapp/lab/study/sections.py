@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.errors import MisuseError
+from segapp.io import real_path
 from segapp.system.yaml_files import read_yaml
 
 KEYS = {
@@ -36,8 +37,16 @@ TYPES: dict[str, tuple[type, str]] = {
 }
 
 
+FILES = ("base", "data", "model")
+"""Keys whose values are paths."""
+
+
 def read_sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read the file's sections over those of the study named by `like`; `set` is merged, all others are replaced."""
+    """Read the file's sections over those of the study named by `like`; `set` is merged, all others are replaced.
+
+    Paths are relative to the file that they stand in, as those in the configs of `segapp fit`; in the result they are
+    relative to the current folder.
+    """
     sections = read_mapping(path)
     unknown = [key for key in sections if key not in KEYS]
     if unknown:
@@ -47,12 +56,14 @@ def read_sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     for key, (kind, meant) in TYPES.items():
         if sections.get(key) is not None and not isinstance(sections[key], kind):
             raise MisuseError(f"{path}: {key} is {meant}, got {sections[key]!r}.")
+    sections |= {key: str(path.parent / sections[key]) for key in FILES if sections.get(key)}
     like = sections.pop("like", None)
     if like is None:
         return sections
-    if Path(like) in seen:
+    seen = (*seen, real_path(path))
+    if real_path(path.parent / like) in seen:
         raise MisuseError(f"{path}: `like: {like}` refers back to itself.")
-    below = read_sections(Path(like), (*seen, path, Path(like)))
+    below = read_sections(path.parent / like, seen)
     below.pop("name", None)
     return below | sections | {"set": (below.get("set") or {}) | (sections.get("set") or {})}
 
@@ -60,9 +71,7 @@ def read_sections(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML file of keys and values; raise MisuseError for another one."""
     if not path.is_file():
-        raise MisuseError(
-            f"there is no config {path}; paths in a study are relative to the folder in which segapp is started."
-        )
+        raise MisuseError(f"there is no config {path}; paths in a study are relative to the study's own file.")
     sections = read_yaml(path)
     if not isinstance(sections, dict):
         raise MisuseError(f"{path}: a mapping of keys to values is expected.")

@@ -7,7 +7,7 @@ import yaml
 
 from segapp.errors import MisuseError
 from segapp.lab.study.config import read_study
-from tests.lab.study.written import STUDY, read, write_base
+from tests.lab.study.written import BASE, STUDY, read, write_base
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +32,19 @@ def test_a_file_that_is_not_yaml_is_refused(content):
         Path("study.yaml").write_text(yaml.safe_dump(STUDY | {"base": "last.ckpt"}))
         with pytest.raises(MisuseError, match=r"^last\.ckpt: "):
             read_study(path)
+
+
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path):
+    """A stranger's folder may hold a configs/unet.yaml, with classes that run its code."""
+    mine = tmp_path / "mine"
+    (mine / "studies").mkdir(parents=True)
+    (mine / "base.yaml").write_text(yaml.safe_dump(BASE | {"data": {"crop": 64}}))
+    (mine / "studies" / "data.yaml").write_text("crop: 128\n")
+    (mine / "first.yaml").write_text(yaml.safe_dump(STUDY | {"data": "studies/data.yaml", "grid": {}}))
+    (mine / "studies" / "second.yaml").write_text("like: ../first.yaml\n")
+    Path("first.yaml").write_text("grid: a stranger's\n")
+    study = read_study(mine / "studies" / "second.yaml")
+    assert study.variants[0].config["data"] == {"crop": 128}
+    (mine / "first.yaml").write_text("like: studies/../studies/second.yaml\n")
+    with pytest.raises(MisuseError, match="back to itself"):
+        read_study(mine / "studies" / "second.yaml")
