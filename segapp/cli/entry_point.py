@@ -17,7 +17,7 @@ from segapp.cli.help import format_page
 from segapp.cli.interrupts import exit_at_once, restore_handlers, unwind_on_sigterm
 from segapp.errors import FatalError, MisuseError, SegappError
 from segapp.system.regular_files import refuse_pipes
-from segapp.system.user_modules import ignore_local_matplotlibrc, list_library_folders, refuse_local_libraries
+from segapp.system.user_modules import list_library_folders, refuse_local_libraries, refuse_local_matplotlibrc
 from segapp.terminal.streams import checked_streams, silence
 from segapp.terminal.text import for_terminal
 
@@ -26,8 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 usage error, 130 Ctrl-C, 143 SIGTERM."""
     is_program = arguments is None  # and not called as a function
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if is_program:  # child processes import nothing from the current folder: no random.py beside the images
-        os.environ.setdefault("PYTHONSAFEPATH", "1")
+    # Child processes, multiprocessing's resource tracker for one, import nothing from the current folder: no random.py
+    # beside the images.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         with checked_streams():
             return _run(arguments, is_program)
@@ -76,7 +77,7 @@ def _dispatch(arguments: list[str]) -> int:
     refuse_pipes(arguments[1:])
     refuse_local_libraries()
     os.environ["LD_LIBRARY_PATH"] = list_library_folders()
-    ignore_local_matplotlibrc()
+    refuse_local_matplotlibrc()
     # Idle OpenMP threads sleep instead of spinning: where anything else runs, a loader's workers for one, spinning
     # made training and prediction 10 to 30 times slower. Read when torch is imported, so it must stand before.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

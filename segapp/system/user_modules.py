@@ -4,8 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from contextlib import chdir
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,12 +74,14 @@ def list_library_folders() -> str:
     return ":".join(named or [str(Path(segapp.__file__).parent / "no_libraries")])
 
 
-def ignore_local_matplotlibrc() -> None:
-    """Import matplotlib where the current folder holds a `matplotlibrc`, so that it does not read this file.
+def refuse_local_matplotlibrc() -> None:
+    """Raise MisuseError where the current folder holds a `matplotlibrc`.
 
-    A folder of someone's images may hold one. Matplotlib reads it when it is imported: before 3.11 it could run code,
-    and a large file fills the memory.
+    A folder of someone's images may hold one. Matplotlib reads it in every process that imports it, before any other:
+    a large file fills the memory, and a pipe waits for ever.
     """
-    if os.path.lexists("matplotlibrc"):
-        with chdir(Path(segapp.__file__).parent):
-            import_module("matplotlib")
+    if os.path.lexists("matplotlibrc") and not Path("matplotlibrc").is_dir():
+        raise MisuseError(
+            "matplotlibrc: settings of matplotlib in the current folder, which it would read before the user's. "
+            "Remove it, or start segapp in another folder and name this one."
+        )

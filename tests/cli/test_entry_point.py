@@ -74,3 +74,11 @@ def test_processes_that_are_started_import_nothing_from_the_current_folder(tmp_p
     )
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
     assert not (tmp_path / "ran").exists()
+
+
+def test_child_processes_of_a_script_that_calls_segapp_import_nothing_from_its_folder(monkeypatch):
+    """multiprocessing starts its resource tracker as `python -c`, which would import a ./signal.py."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # to Python, as if it were not set
+    main(["--version"])
+    child = subprocess.run([sys.executable, "-c", "import sys; print(sys.flags.safe_path)"], capture_output=True)
+    assert child.stdout.strip() == b"True"

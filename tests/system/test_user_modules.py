@@ -1,5 +1,6 @@
 """The current folder is a place of imports for what the user named, and for nothing else."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from segapp.system.user_modules import (
     leave_current_folder,
     list_library_folders,
     refuse_local_libraries,
+    refuse_local_matplotlibrc,
     search_current_folder,
 )
 
@@ -72,27 +74,15 @@ def test_a_file_beside_the_images_with_the_name_of_a_library_does_not_run(tmp_pa
     assert not (tmp_path / "ran").exists()
 
 
-READS_RC = """
-import os, sys
-from segapp.cli import main
-main(["doctor", "--nonsense"])
-import matplotlib
-print(matplotlib.rcParams["lines.linewidth"])
-"""
-
-
-def test_the_settings_of_matplotlib_in_the_current_folder_are_not_read(tmp_path):
-    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 77\n")
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", READS_RC],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert run.stdout.split()[-1] == "1.5", run.stderr
+def test_settings_of_matplotlib_beside_the_images_are_refused(tmp_path, monkeypatch, capsys):
+    """Every process that imports matplotlib would read them: a pipe waits for ever, a large file fills the memory."""
+    monkeypatch.chdir(tmp_path)
+    Path("matplotlibrc").mkdir()
+    refuse_local_matplotlibrc()
+    Path("matplotlibrc").rmdir()
+    os.mkfifo("matplotlibrc")
+    assert main(["doctor", "--nonsense"]) == 2
+    assert "segapp: matplotlibrc: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -73,16 +74,20 @@ def open_cluster(address: str, workers: int | None) -> Iterator[Cluster]:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     own = {"include_dashboard": False} if address == "local" else {}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no data leaves this machine
-    try:
-        ray.init(address=address, **quiet, **own)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise MisuseError(
-            f"there is no Ray cluster at {address!r} ({error}); start one, or use --ray local."
-        ) from error
-    try:
-        yield Cluster(ray, workers)
-    finally:
-        ray.shutdown()
+    # Workers start in the folder in which Ray is opened, and import its modules first: an empty one's, and not
+    # those of the user's, which may be a folder of images that holds a torch.py.
+    with TemporaryDirectory(prefix="segapp-ray-") as empty:
+        try:
+            with chdir(empty):
+                ray.init(address=address, **quiet, **own)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise MisuseError(
+                f"there is no Ray cluster at {address!r} ({error}); start one, or use --ray local."
+            ) from error
+        try:
+            yield Cluster(ray, workers)
+        finally:
+            ray.shutdown()
 
 
 def _import_ray() -> ModuleType:

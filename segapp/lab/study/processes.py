@@ -36,7 +36,7 @@ class Processes:
         if count < 1:
             raise MisuseError(f"--workers must be 1 or more, got {workers}.")
         self.slots = [Slot(gpus[i % len(gpus)] if gpus else None, divide_cores(count)) for i in range(count)]
-        os.environ.setdefault("PYTHONSAFEPATH", "1")  # the server imports no struct.py beside the images
+        os.environ["PYTHONSAFEPATH"] = "1"  # the server imports no struct.py beside the images
         os.environ["LD_LIBRARY_PATH"] = list_library_folders()  # and loads no libz.so.1
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)

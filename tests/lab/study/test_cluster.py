@@ -1,6 +1,7 @@
 """Where variants run on a Ray cluster; tests/lab/study/test_command.py runs a study on one."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -57,3 +58,17 @@ def test_no_cluster_at_the_address(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
     with pytest.raises(MisuseError, match="no Ray cluster at 'auto' \\(nobody answers\\)"), open_cluster("auto", None):
         pass
+
+
+def test_workers_import_no_module_that_lies_beside_the_images(tmp_path, monkeypatch):
+    """Ray's workers search the folder in which it was opened first, and start in it: it must stay there meanwhile."""
+    places = []
+    stand_in = ray_of({"CPU": 1.0})
+    stand_in.init = lambda **_: places.append(Path.cwd())
+    stand_in.shutdown = lambda: places.append(places[0].is_dir())
+    monkeypatch.setitem(sys.modules, "ray", stand_in)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "segapp.py").touch()
+    with open_cluster("local", None):
+        assert Path.cwd() == tmp_path and places[0] != tmp_path and not any(places[0].iterdir())
+    assert places[1] and not places[0].exists()
