@@ -115,7 +115,8 @@ def build_user_part(path: str | Path, kind: type[Part], what: str, config: Any) 
 
 def _instantiate(kind: type[Part], config: Any) -> Part:
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(kind, "part", required=True)
+    # By `add_subclass_arguments` a word would be taken for the name of a file in the current folder.
+    parser.add_argument("--part", type=kind, required=True, sub_configs=False)
     part: Part = parser.instantiate(parser.parse_object({"part": config})).part
     return part
 

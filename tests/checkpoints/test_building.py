@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from segapp.checkpoints.building import make_offline
+from segapp.checkpoints.building import build_user_part, make_offline
 from segapp.checkpoints.checkpoint import load_checkpoint
+from segapp.datasets import Fraction, Source
 from segapp.errors import MisuseError
 from segapp.models import BlockStyle, PlainEncoder, UNet
 from tests.checkpoints.refusal import ALLOWED, refusal
@@ -69,3 +70,15 @@ def test_settings_the_network_does_not_take_are_refused(tmp_path, init_args):
 
 
 SIZES = {"in_channels": 3, "num_classes": 2}
+
+
+def test_a_class_named_by_one_word_is_no_file_of_the_current_folder(tmp_path, monkeypatch):
+    """A stranger's file of that name would be taken for the settings."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Fraction").write_text("class_path: segapp.datasets.Lists\ninit_args: {train: a, val: b}\n")
+    settings = {"root": "data", "classes": ["a", "b"], "split": "Fraction"}
+    config = {"class_path": "segapp.datasets.Folder", "init_args": settings}
+    assert type(build_user_part("data.yaml", Source, "source", config).split) is Fraction
+    (tmp_path / "part").write_text("class_path: segapp.datasets.Cells\n")
+    with pytest.raises(MisuseError, match=r"data\.yaml"):
+        build_user_part("data.yaml", Source, "source", "part")
