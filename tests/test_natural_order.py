@@ -9,3 +9,8 @@ def test_natural_order_counts() -> None:
 
 def test_digits_that_are_no_decimals_are_letters() -> None:
     assert sorted(["x\u00b2", "x10", "x9"], key=make_natural_key) == ["x9", "x10", "x\u00b2"]
+
+
+def test_numbers_of_any_length_have_a_place() -> None:
+    """Python converts no more than 4,300 digits."""
+    assert sorted(["9" * 5000, "10", "2"], key=make_natural_key) == ["2", "10", "9" * 5000]

@@ -17,7 +17,7 @@ from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.sizes import measure_size
 from segapp.loading.source_building import build_source
 from segapp.report.results import Result, find_common_images, is_lower_better, name_damaged
-from segapp.system.regular_files import refuse_linked_folder
+from segapp.system.regular_files import refuse_linked_folder, refuse_links_out
 from segapp.system.text_files import read_json
 from segapp.system.yaml_files import read_yaml
 
@@ -56,6 +56,8 @@ def compare(
     folder = Path(output)
     if output == "comparison":  # what the user names may be a link
         refuse_linked_folder(folder, Path())
+    for inside in ("examples", "figures"):
+        refuse_links_out(folder / inside)
     if not overwrite and folder.is_dir() and any(folder.iterdir()):
         raise MisuseError(f"{folder} is not empty; name another --output, or add --overwrite true.")
     if len(runs) < 2:

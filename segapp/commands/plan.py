@@ -17,7 +17,7 @@ from segapp.planning.run_length import Pace
 from segapp.planning.source import describe_source
 from segapp.planning.write import write_plan
 from segapp.report.tables import write_csv
-from segapp.system.regular_files import refuse_links_out
+from segapp.system.regular_files import refuse_linked_folder, refuse_links_out
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -94,6 +94,7 @@ def _make(request: Request, paces: Sequence[Pace | None] = ()) -> Plan:
 def _tune(count: int, request: Request) -> int:
     """Compare alternatives with the plan, and write the better one."""
     folder = Path("runs") / f"{request.path.stem}_tune"
+    refuse_linked_folder(folder, Path("runs"))
     inputs = {key: value for key, value in asdict(request).items() if key != "overwrite"} | {"tune": count}
     seconds = read_budget(request.budget)
     _require_free(request.path, request.overwrite)

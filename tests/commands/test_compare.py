@@ -137,3 +137,13 @@ def test_a_run_of_another_program_is_refused(tmp_path, monkeypatch, capsys, cont
     assert main(["compare", "mine", "foreign"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("segapp: foreign/config.yaml: ") and sentence in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("inside", ["examples", "figures"])
+def test_nothing_is_written_through_links_in_the_output(inside, tmp_path, monkeypatch, capsys):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work" / "comparison").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    Path("comparison", inside).symlink_to(tmp_path / "home")
+    assert main(["compare", "a", "b", "--overwrite", "true"]) == 2
+    assert f"comparison/{inside}: a link" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import pytest
 
 from segapp.errors import SegappError
-from segapp.io import read_table, write_table
+from segapp.io import csv_table, read_table, write_table
 
 
 def test_rows_come_back_by_the_names_of_their_columns(tmp_path):
@@ -23,3 +23,16 @@ def test_a_table_that_cannot_be_written_names_its_file(tmp_path):
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(SegappError, match=r"a\.csv"):
         write_table(tmp_path / "a.csv", ["name"], [])
+
+
+def test_a_table_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_table, "MOST_ROWS", 3)
+    monkeypatch.setattr(csv_table, "MOST_CELLS", 4)
+    path = tmp_path / "a.csv"
+    for header, most in (("n", 3), ("n,m", 2)):
+        row = header.replace("n", "1")
+        path.write_text("\n".join([header, *[row] * most]))
+        assert len(read_table(path)) == most
+        path.write_text("\n".join([header, *[row] * (most + 1)]))
+        with pytest.raises(SegappError, match=r"a\.csv: more than"):
+            read_table(path)

@@ -18,6 +18,7 @@ from segapp.lab.depth.figures import COLUMNS, read_profiles
 from segapp.lab.depth.measure import DepthVariant, Scale, measure_gradients
 from segapp.lab.depth.page import FIGURE_FILES, PAGE, draw_all
 from segapp.report.results import name_damaged
+from segapp.system.regular_files import refuse_linked_folder
 from segapp.system.text_files import read_text
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.progress import Progress
@@ -39,6 +40,8 @@ def depth(config: str = "", output: str = "runs/depth", redraw: bool = False) ->
         redraw: Measure nothing, only plot again the numbers in the output folder.
     """
     folder = Path(output)
+    if output == "runs/depth":  # the default: nobody named this folder
+        refuse_linked_folder(folder, Path("runs"))
     if not redraw:
         study = read_grid(config)
         require_writable(folder, "name another --output")

@@ -17,6 +17,7 @@ from segapp.lab.study.results import read_result
 from segapp.loading.source_building import build_source
 from segapp.report.results import Result
 from segapp.report.tables import write_csv
+from segapp.system.regular_files import refuse_linked_folder
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.text import for_terminal
 
@@ -40,6 +41,7 @@ def folds(config: str, folds: int = 5, workers: int | None = None, ray: str | No
     """
     study = read_folds(Path(config), folds)
     folder = Path("runs") / study.name
+    refuse_linked_folder(folder, Path("runs"))
     print(f"{study.name}: {folds} folds; preparing their networks", flush=True)
     jobs = make_jobs(study, folder)
     if not run_jobs(jobs, folder, workers, ray):

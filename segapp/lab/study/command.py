@@ -18,6 +18,7 @@ from segapp.lab.study.jobs import CONFIG, StudyJob, make_jobs
 from segapp.lab.study.page import Report, write_report
 from segapp.lab.study.results import read_result
 from segapp.report.results import Result
+from segapp.system.regular_files import refuse_linked_folder
 from segapp.system.yaml_files import read_yaml
 from segapp.terminal.text import for_terminal
 
@@ -41,6 +42,7 @@ def study(config: str, workers: int | None = None, ray: str | None = None, redra
     study = read_study(Path(config))
     _check_landscape(config, study)
     folder = Path("runs") / study.name
+    refuse_linked_folder(folder, Path("runs"))
     print(
         f"{study.name}: {len(study.variants)} variants, {len(study.seeds)} seeds; preparing their networks", flush=True
     )

@@ -161,3 +161,12 @@ def test_an_altered_table_is_named_when_redrawn(tmp_path, capsys):
         writer.writerows(rows)
     assert main(["depth", "--output", str(tmp_path), "--redraw"]) == 1
     assert TABLE in capsys.readouterr().err
+
+
+def test_a_folder_of_the_default_name_that_is_a_link_is_not_written_to(study, tmp_path, monkeypatch, capsys):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work" / "runs").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    Path("runs/depth").symlink_to(tmp_path / "home")
+    assert main(["depth", "--config", str(study)]) == 2
+    assert "runs/depth: a link" in capsys.readouterr().err and not list((tmp_path / "home").iterdir())
