@@ -33,7 +33,7 @@ def command(path: Path) -> list[str]:
 def data_of(study: Path) -> str | None:
     """The fragment of data that a study, or the one it is like, names."""
     config = yaml.safe_load((CONFIGS.parent / study).read_text())
-    return config.get("data") or (data_of(Path(config["like"])) if "like" in config else None)
+    return config.get("data") or (data_of(study.parent / config["like"]) if "like" in config else None)
 
 
 STUDIES = [path for path in FILES if command(path)[0] == "study"]
