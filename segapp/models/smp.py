@@ -81,29 +81,16 @@ class SmpEncoder(Encoder):
             raise MisuseError(
                 f"encoder {self.name} needs images of at least {smallest}×{smallest} pixels, got {height}×{width}."
             )
-        features = list(run_network(self.model, self._pad(images)))
+        padded = pad_to_multiple(images, smallest) if self._needs_even_sides else images
+        features = list(run_network(self.model, padded))
         for level, channels in enumerate(self.out_channels):
+            rows, columns = (divide_up(side, self.reductions[level]) for side in (height, width))
             if level and not channels:  # SMP's stand-in rounds down where the other levels round up
-                stride = self.reductions[level]
-                up = (
-                    stride - 1
-                )  # not -(-height // stride): ONNX divides towards zero, and the exported net would differ
-                features[level] = images.new_empty(count, 0, (height + up) // stride, (width + up) // stride)
+                features[level] = images.new_empty(count, 0, rows, columns)
             if self._needs_even_sides:  # the image's part of them
-                stride = self.reductions[level]
-                rows, columns = ((side + stride - 1) // stride for side in (height, width))
                 features[level] = features[level][..., :rows, :columns]
             features[level] = self.get_submodule(str(level))(features[level])
         return features
-
-    def _pad(self, images: Tensor) -> Tensor:
-        """Repeat the edge of images whose sides are not divisible by the stride, where the convolutions need that."""
-        if not self._needs_even_sides:
-            return images
-        stride = self.reductions[-1]
-        height, width = images.shape[2:]
-        below, right = ((side + stride - 1) // stride * stride - side for side in (height, width))
-        return F.pad(images, (0, right, 0, below), mode="replicate")
 
     def extra_repr(self) -> str:
         """Describe the encoder."""
@@ -162,10 +149,19 @@ class SmpNet(Recorded, nn.Module):
         images = self.normalise(images)
         height, width = images.shape[-2:]
         if self.stride > 1:
-            up = self.stride - 1  # remainders of positive numbers only: ONNX takes those of negative ones otherwise
-            right, below = (width + up) // self.stride * self.stride, (height + up) // self.stride * self.stride
-            images = F.pad(images, (0, right - width, 0, below - height), mode="replicate")
+            images = pad_to_multiple(images, self.stride)
         return run_network(self.network, images)[..., :height, :width]
+
+
+def pad_to_multiple(images: Tensor, stride: int) -> Tensor:
+    """Repeat the last row and column of images (N, C, H, W) until their sides are multiples of the stride."""
+    below, right = (divide_up(side, stride) * stride - side for side in images.shape[-2:])
+    return F.pad(images, (0, right, 0, below), mode="replicate")
+
+
+def divide_up(side: int, stride: int) -> int:
+    """Divide a side by a stride and round up; not -(-side // stride), as ONNX divides towards zero."""
+    return (side + stride - 1) // stride
 
 
 def run_network(network: nn.Module, images: Tensor) -> Any:
