@@ -20,7 +20,7 @@ from segapp.datasets.source import SPLITS, Item, Source
 from segapp.errors import MisuseError, SegappError
 from segapp.inference.engine import Engine
 from segapp.inference.open import make_engine, open_networks
-from segapp.io import require_writable
+from segapp.io import require_free
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
 from segapp.planning.source import build_planned_source, describe_source, is_undivided
@@ -67,7 +67,7 @@ def check(
     folder = Path(output)
     if output == "check":  # what the user names may be a link
         refuse_linked_folder(folder, Path())
-    _require_free(folder, overwrite)
+    require_free(folder, FILES, overwrite)
     engine = _open_network(ckpt_path, allow, device) if ckpt_path else None
     if engine and images and not classes:
         classes = ",".join(engine.spec.classes)
@@ -162,10 +162,3 @@ def _print_problems(problems: Sequence[Problem]) -> None:
         print(f"… and {len(problems) - SHOWN} more")
     counts = Counter(problem.severity for problem in problems)
     print(f"{counts['error']} errors, {counts['warning']} warnings")
-
-
-def _require_free(folder: Path, overwrite: bool) -> None:
-    there = [folder / name for name in FILES if (folder / name).exists()]
-    if there and not overwrite:
-        raise MisuseError(f"{there[0]}: is there already; name another --output, or replace it with --overwrite true.")
-    require_writable(folder, "name another --output")

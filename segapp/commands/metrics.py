@@ -18,7 +18,7 @@ from segapp.datasets.masks.encoded_mask import EncodedMask
 from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.datasets.masks.values import Indices
 from segapp.errors import MisuseError
-from segapp.io import FilePart, require_writable
+from segapp.io import FilePart, require_free
 from segapp.metrics import TEST_SCORES, Evaluation, ImageRows, ScoreCollector
 from segapp.metrics.tools import TOOLS, ImageCounts, SetCounts, Tool, ToolScores, count_image
 from segapp.metrics.tools.own import Segapp
@@ -78,7 +78,7 @@ def metrics(
     reader = _describe_masks(classes, ignore, background, data, prediction_data)
     folder = Path(output) if output else None
     if folder is not None:
-        _require_free(folder, overwrite)
+        require_free(folder, FILES, overwrite)
     pairs = pair_masks(Path(predictions), Path(truth))
     counts, evaluation = _count(pairs, reader, with_rows=as_ == "segapp")
     tool = TOOLS.get(as_, Segapp())
@@ -218,10 +218,3 @@ def _write(
         write_json(folder / FILES[0], rules | content)
         write_rows(folder / FILES[1], *scores.tabulate(counts))
     print(f"written: {folder / FILES[0]}, {folder / FILES[1]}")
-
-
-def _require_free(folder: Path, overwrite: bool) -> None:
-    there = [folder / name for name in FILES if (folder / name).exists()]
-    if there and not overwrite:
-        raise MisuseError(f"{there[0]}: is there already; name another --output, or replace it with --overwrite true.")
-    require_writable(folder, "name another --output")

@@ -24,6 +24,7 @@ from segapp.io.raw import has_windows, list_parts, list_slices, read_header, rea
 from segapp.io.volumes import explain_unlike_channels, explain_unlike_volumes, open_image
 from segapp.io.write import (
     explain_errors,
+    require_free,
     require_writable,
     shorten_name,
     write_atomically,
@@ -72,6 +73,7 @@ __all__ = [
     "recognise_channel_files",
     "remove_suffix",
     "require_range",
+    "require_free",
     "require_writable",
     "scale_array",
     "split_array",

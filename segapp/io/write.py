@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +64,14 @@ def require_writable(folder: Path, remedy: str) -> None:
             pass
     except OSError as error:
         raise MisuseError(f"nothing can be written to {folder} ({error.strerror}); {remedy}.") from error
+
+
+def require_free(folder: Path, names: Sequence[str], overwrite: bool) -> None:
+    """Make the folder of a command's --output; raise MisuseError for files that it may not replace or cannot write."""
+    there = [folder / name for name in names if (folder / name).exists()]
+    if there and not overwrite:
+        raise MisuseError(f"{there[0]}: is there already; name another --output, or replace it with --overwrite true.")
+    require_writable(folder, "name another --output")
 
 
 def explain_full_disk(error: BaseException, path: Path) -> FatalError | None:
