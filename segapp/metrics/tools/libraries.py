@@ -8,7 +8,15 @@ from torch import Tensor
 from segapp.metrics.overlap import compute_dice, compute_iou
 from segapp.metrics.score import Value, average_over_classes
 from segapp.metrics.tools.set_counts import SetCounts
-from segapp.metrics.tools.tool import Tool, ToolScores, count_absences, count_false_alarms, format_times, name_absent
+from segapp.metrics.tools.tool import (
+    Tool,
+    ToolScores,
+    count_absences,
+    count_false_alarms,
+    format_times,
+    name_absent,
+    name_unused,
+)
 
 
 class TorchMetrics(Tool):
@@ -41,9 +49,8 @@ class TorchMetrics(Tool):
             yield f"{format_times(alarms)} a class was predicted in an image without it: that counts as 0."
         if absences := count_absences(counts, scored):
             yield f"{format_times(absences)} a class was in neither mask of an image: that is left out."
-        never = [i for i in scored if not counts.target[:, i].any() and not counts.predicted[:, i].any()]
-        if never:
-            yield f"{', '.join(counts.classes[i] for i in never)}: in no mask of the set; MeanIoU says -1 for it."
+        if never := name_unused(counts, scored):
+            yield f"{never}: in no mask of the set; MeanIoU says -1 for it."
 
 
 class Smp(Tool):

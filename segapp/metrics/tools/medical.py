@@ -14,6 +14,7 @@ from segapp.metrics.tools.tool import (
     count_false_alarms,
     format_times,
     name_absent,
+    name_unused,
 )
 
 RATES = {"Dice": compute_dice, "IoU": compute_iou}
@@ -46,9 +47,8 @@ class NnUNet(Tool):
             yield f"{format_times(alarms)} a class was predicted in an image without it: that counts as 0."
         if absences := count_absences(counts, scored):
             yield f"{format_times(absences)} a class was in neither mask of an image: that is left out."
-        never = [i for i in scored if not counts.target[:, i].any() and not counts.predicted[:, i].any()]
-        if never:
-            yield f"{', '.join(counts.classes[i] for i in never)}: in no mask of the set, so that the mean is NaN."
+        if never := name_unused(counts, scored):
+            yield f"{never}: in no mask of the set, so that the mean is NaN."
         yield 'The training log of nnU-Net shows another quantity ("pseudo Dice"), from patches.'
 
     @staticmethod

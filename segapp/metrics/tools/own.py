@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from segapp.metrics.overlap import Overlap
 from segapp.metrics.tools.set_counts import SetCounts
-from segapp.metrics.tools.tool import Tool, ToolScores, count_absences, count_false_alarms, format_times
+from segapp.metrics.tools.tool import Tool, ToolScores, count_absences, count_false_alarms, format_times, name_unused
 
 
 class Segapp(Tool):
@@ -25,6 +25,5 @@ class Segapp(Tool):
             yield f"{format_times(alarms)} a class was predicted in an image without it: that counts as 0 in …/image."
         if absences := count_absences(counts, counts.foreground):
             yield f"{format_times(absences)} a class was in neither mask of an image: that is left out of …/image."
-        never = [i for i in counts.foreground if not counts.target[:, i].any() and not counts.predicted[:, i].any()]
-        if never:
-            yield f"{', '.join(counts.classes[i] for i in never)}: in no mask of the set, and left out of …/dataset."
+        if never := name_unused(counts, counts.foreground):
+            yield f"{never}: in no mask of the set, and left out of …/dataset."

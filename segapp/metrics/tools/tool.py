@@ -99,6 +99,12 @@ def name_absent(counts: SetCounts, indices: list[int]) -> str:
     return ", ".join(counts.classes[index] for index in indices if not target[index])
 
 
+def name_unused(counts: SetCounts, indices: list[int]) -> str:
+    """Name the classes that are in no mask of the set, of those with these indices; empty where there is none."""
+    used = (counts.target + counts.predicted).sum(0)
+    return ", ".join(counts.classes[index] for index in indices if not used[index])
+
+
 def count_false_alarms(counts: SetCounts, indices: list[int]) -> int:
     """Count how many times a class was predicted in an image without it."""
     return int(((counts.target == 0) & (counts.predicted > 0))[:, indices].sum())
