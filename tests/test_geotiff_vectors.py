@@ -14,6 +14,8 @@ from tests.datasets.annotations.georeferenced import collect, make_box, make_fea
 from tests.datasets.annotations.samples import write_json
 
 PAGE = (Path(__file__).parents[1] / "docs" / "geotiff-vectors.md").read_text()
+SHORT = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1", "--trainer.val_check_interval=1"]
+"""One step and a validation, however many steps the plan of this machine has between validations."""
 
 
 def write_fields(root: Path) -> None:
@@ -40,8 +42,7 @@ def test_the_commands_of_the_page(tmp_path, monkeypatch, capsys):
     (tmp_path / "fields.yaml").write_text(section)
     for line in block.splitlines():
         words = shlex.split(line)[1:]
-        short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1"] if words[0] == "fit" else []
-        assert main([*words, *short]) == 0, capsys.readouterr().err
+        assert main([*words, *(SHORT if words[0] == "fit" else [])]) == 0, capsys.readouterr().err
     found = json.loads((tmp_path / "found/contours/a.geojson").read_text())
     assert found["crs"]["properties"]["name"] == "EPSG:32633"
     points = np.array([point for one in found["features"] for point in one["geometry"]["coordinates"][0]])

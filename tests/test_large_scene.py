@@ -16,6 +16,8 @@ from segapp.io import read_raw
 from segapp.planning.sizes import PIXELS_PER_STEP
 
 PAGE = (Path(__file__).parents[1] / "docs" / "large-scene.md").read_text()
+SHORT = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1", "--trainer.val_check_interval=1"]
+"""One step and a validation, however many steps the plan of this machine has between validations."""
 
 
 def write_scene(root: Path) -> None:
@@ -40,8 +42,7 @@ def test_the_commands_of_the_page(tmp_path, monkeypatch, capsys):
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines():
         words = shlex.split(line)[1:]
-        short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=1"] if words[0] == "fit" else []
-        assert main([*words, *short]) == 0, capsys.readouterr().err
+        assert main([*words, *(SHORT if words[0] == "fit" else [])]) == 0, capsys.readouterr().err
     split = yaml.safe_load((tmp_path / "mine.yaml").read_text())["data"]["source"]["init_args"]["split"]
     assert split["class_path"] == "segapp.datasets.Blocks" and split["init_args"]["size"] == 256
     (scores,) = tmp_path.glob("runs/mine/2*/test-1/per_image.csv")
