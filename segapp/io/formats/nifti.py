@@ -10,6 +10,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io.formats.format import START
+from segapp.io.formats.gzip_data import decompress_start
 from segapp.io.formats.libraries import import_library
 from segapp.io.formats.slices import Grid
 from segapp.io.formats.volume import (
@@ -78,13 +79,13 @@ class Nifti(VolumeFormat):
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C) of a compressed file; no byte more than its header states is decompressed."""
         offset = int(volume.source.get_data_offset())
-        with gzip.open(path) as file:
-            file.read(offset)
-            data = file.read(volume.nbytes)
-            file.read(TRAILING)  # compares the checksum at the end
-        if len(data) < volume.nbytes:
-            raise SegappError(f"{path}: truncated NIfTI, {len(data):,} of {volume.nbytes:,} bytes are there.")
-        return np.frombuffer(data, volume.dtype).reshape(volume.shape, order="F")
+        data = decompress_start(path, offset + volume.nbytes, TRAILING)
+        if len(data) < offset + volume.nbytes:
+            found = max(0, len(data) - offset)
+            raise SegappError(f"{path}: truncated NIfTI, {found:,} of {volume.nbytes:,} bytes are there.")
+        voxels = np.frombuffer(data, volume.dtype, offset=offset)
+        voxels.flags.writeable = False
+        return voxels.reshape(volume.shape, order="F")
 
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
         """Write a mask with the affines, spacing and units of the image's header."""
@@ -116,9 +117,15 @@ def _find_header_size(start: bytes) -> int | None:
     return None
 
 
+def _read_start(path: Path, compressed: bool) -> bytes:
+    if compressed:
+        return bytes(decompress_start(path, max(HEADERS)))
+    with path.open("rb") as file:
+        return file.read(max(HEADERS))
+
+
 def _read_header(nibabel: Any, path: Path, compressed: bool) -> Any:
-    with gzip.open(path) if compressed else path.open("rb") as file:
-        start = file.read(max(HEADERS))
+    start = _read_start(path, compressed)
     size = _find_header_size(start)
     if size is None or len(start) < size:
         raise SegappError(

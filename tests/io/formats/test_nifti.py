@@ -172,6 +172,13 @@ def test_a_bomb_is_not_decompressed(tmp_path):
         list_parts(path)
 
 
+def test_zeros_after_a_small_volume_are_not_read(tmp_path, monkeypatch):
+    path = write_nifti(tmp_path / "a.nii.gz", VOXELS)
+    path.write_bytes(path.read_bytes() + bytes(2**17))
+    monkeypatch.setattr("gzip._GzipReader._read_eof", None)  # would read them one by one
+    np.testing.assert_array_equal(read_raw(list_parts(path)[0]), VOXELS[:, :, 0].T)
+
+
 def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
     path = write_nifti(tmp_path / "a.nii", VOXELS)
     monkeypatch.setitem(sys.modules, "nibabel", None)
