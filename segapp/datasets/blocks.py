@@ -117,7 +117,7 @@ class BlockIndex:
     def cut_items(
         self, items: Sequence[Item], names: Sequence[str], homes: Mapping[str, SplitName] | None = None
     ) -> list[Item]:
-        """Return the items of these names.
+        """Return the items of these names; all blocks of an image have its group, because their scores are alike.
 
         Args:
             items: The complete images.
@@ -135,7 +135,7 @@ class BlockIndex:
             return item
         window = windows.get(name, self._places[name].window)
         mask = None if item.mask is None else MaskBlock(item.mask, window, self.sizes[item.name])
-        return replace(item, name=name, group=name, image=ImageBlock(item.image, window), mask=mask)
+        return replace(item, name=name, image=ImageBlock(item.image, window), mask=mask)
 
     def _find_windows(self, homes: Mapping[str, SplitName]) -> dict[str, Window]:
         cells: dict[str, dict[Cell, SplitName]] = {}

@@ -63,7 +63,9 @@ class Item:
     name: str
     """Unique in the data set: the path relative to the images' folder, without suffix."""
     group: str
-    """What no split divides: a patient, a slide, a volume; the name where there is no such thing."""
+    """What belongs together: a patient, a slide, a volume, a scene; the name where there is no such thing.
+
+    No split divides it, except `Blocks`, which divides scenes. Statistics count its images as one."""
     image: ImageReference
     mask: MaskReference | None
     source: int = 0

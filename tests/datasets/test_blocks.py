@@ -50,7 +50,7 @@ def test_blocks_have_names_by_row_and_column_and_small_images_keep_theirs():
     assert index.list_names("b") == ["b"]
     items = [Item(name, name, Whole(PIXELS[..., None]), None) for name in ("a", "b")]
     block, image = index.cut_items(items, ["a@r1c1", "b"])
-    assert (block.name, block.group, block.image.window) == ("a@r1c1", "a@r1c1", (30, 40, 30, 40))
+    assert (block.name, block.group, block.image.window) == ("a@r1c1", "a", (30, 40, 30, 40))
     assert image is items[1]
 
 
