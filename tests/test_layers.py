@@ -36,6 +36,7 @@ HEAVY = {  # library → the rooms (or files) that may import it
     "torchmetrics": {"training", "metrics"},
     "matplotlib": {"callbacks", "report", "lab", "planning"},
     "jsonargparse": {"cli", "checkpoints"},
+    "jinja2": {"report"},
     "scipy": {"metrics", "report/statistics.py"},
     "ray": {"lab/study/cluster.py"},
     "onnx": {"export", "inference/exported_runtime.py"},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from segapp.checking.contradictions import Contradiction
 from segapp.checking.data_set import DataSet
@@ -15,8 +16,8 @@ from segapp.errors import SegappError
 from segapp.planning.figures import draw_classes, draw_intensities, draw_objects, draw_outlines, draw_sizes
 from segapp.planning.fingerprint import Fingerprint
 from segapp.report.figures import render_svg, use_style
-from segapp.report.page import Page, embed_pixels, format_facts, format_legend
-from segapp.terminal.text import for_html
+from segapp.report.page import Page, arrange_samples, embed_pixels, format_facts, format_legend, format_text
+from segapp.report.tables import format_html
 
 TITLES = {
     "layout": "Files and folders",
@@ -89,7 +90,7 @@ def write_page(
         if problems
         else "Nothing was found that is wrong."
     )
-    page = Page(f"Check: {name}", f"<p>{for_html(verdict)}</p>{format_facts(facts)}")
+    page = Page(f"Check: {name}", format_text(verdict) + format_facts(facts))
     items = {item.name: item for members in source.checkable_items().values() for item in members}
     by_kind: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
@@ -107,16 +108,13 @@ def write_page(
     page.write(path)
 
 
-def _format_problems(problems: Sequence[Problem]) -> str:
-    rows = "".join(
-        f'<tr><td>{problem.severity}</td><td style="white-space:normal">{for_html(problem.message)}</td></tr>'
-        for problem in problems[:LISTED]
-    )
-    more = f"<p>and {len(problems) - LISTED} more</p>" if len(problems) > LISTED else ""
-    return f'<div class="wide"><table><tbody>{rows}</tbody></table></div>{more}'
+def _format_problems(problems: Sequence[Problem]) -> Markup:
+    rows = [{"severity": problem.severity, "found": problem.message} for problem in problems[:LISTED]]
+    more = format_text(f"and {len(problems) - LISTED} more") if len(problems) > LISTED else Markup()
+    return format_html(rows, wrapped=["found"]) + more
 
 
-def _draw_suspects(problems: Sequence[Problem], items: Mapping[str, Item], source: Source) -> str:
+def _draw_suspects(problems: Sequence[Problem], items: Mapping[str, Item], source: Source) -> Markup:
     """Draw the images that problems name, with the outlines of their masks; what cannot be read is left out."""
     names = list(dict.fromkeys(name for problem in problems for name in problem.items if name in items))
     figures = []
@@ -126,7 +124,7 @@ def _draw_suspects(problems: Sequence[Problem], items: Mapping[str, Item], sourc
         except SegappError:
             continue  # its problem is listed
         figures.append(embed_pixels(pixels, name))
-    return f"<div>{''.join(figures)}</div>"
+    return arrange_samples(figures)
 
 
 def _add_contradictions(
@@ -147,7 +145,7 @@ def _add_contradictions(
         pairs.append(
             embed_pixels(np.concatenate([sides[0], gap, sides[1]], axis=1), describe_contradiction(one, source.classes))
         )
-    page.add(f"<div>{''.join(pairs)}</div>")
+    page.add(arrange_samples(pairs))
 
 
 def describe_contradiction(one: Contradiction, classes: Sequence[str]) -> str:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from markupsafe import Markup
 
 from segapp.datasets.source import Item
 from segapp.planning.decisions import Decision
 from segapp.planning.figures import draw_classes, draw_intensities, draw_objects, draw_outlines, draw_sizes
 from segapp.planning.plan import Plan
 from segapp.report.figures import render_svg, use_style
-from segapp.report.page import Page, embed_pixels, format_facts
-from segapp.terminal.text import for_html
+from segapp.report.page import Page, arrange_samples, embed_pixels, format_facts, format_text
+from segapp.report.tables import format_html
 
 MAX_SHOWN = 4
 """Images with their crops."""
@@ -23,9 +24,7 @@ MAX_SIDE = 320
 def write_page(path: Path, plan: Plan, config: Path) -> None:
     """Write one HTML file with the figures and the decisions of a plan."""
     fingerprint = plan.fingerprint
-    lead = (
-        f"<p>What <code>segapp plan</code> measured for <code>{for_html(str(config))}</code>, and what it decided.</p>"
-    )
+    lead = format_text(f"What segapp plan measured for {config}, and what it decided.")
     page = Page(f"Plan: {plan.name}", lead + format_facts(_list_facts(plan)))
     page.add_section("Sizes")
     with use_style():
@@ -68,15 +67,14 @@ def draw_sample(item: Item, plan: Plan) -> np.ndarray:
     return shown
 
 
-def _show_samples(plan: Plan) -> str:
+def _show_samples(plan: Plan) -> Markup:
     items = plan.source.items("train")
     chosen = (
         [items[number * len(items) // MAX_SHOWN] for number in range(MAX_SHOWN)]
         if len(items) > MAX_SHOWN
         else list(items)
     )
-    figures = [embed_pixels(draw_sample(item, plan), item.name) for item in chosen]
-    return f'<div class="samples">{"".join(figures)}</div>'
+    return arrange_samples([embed_pixels(draw_sample(item, plan), item.name) for item in chosen])
 
 
 def _list_facts(plan: Plan) -> dict[str, str]:
@@ -95,11 +93,6 @@ def _join_reasons(decisions: Sequence[Decision], *settings: str) -> str:
     return " ".join(decision.reason for decision in decisions if decision.setting in settings and decision.reason)
 
 
-def _list_decisions(decisions: Sequence[Decision]) -> str:
-    rows = "".join(
-        f'<tr><td>{for_html(decision.setting)}</td><td style="white-space:normal">{for_html(decision.reason)}</td></tr>'
-        for decision in decisions
-        if decision.reason
-    )
-    head = "<thead><tr><th>setting</th><th>why</th></tr></thead>"
-    return f'<div class="wide"><table>{head}<tbody>{rows}</tbody></table></div>'
+def _list_decisions(decisions: Sequence[Decision]) -> Markup:
+    rows = [{"setting": decision.setting, "why": decision.reason} for decision in decisions if decision.reason]
+    return format_html(rows, wrapped=["why"])

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from segapp.errors import SegappError
 from segapp.report.page import Page, arrange_in_row, embed_image, format_legend
 from segapp.report.results import Result, name_damaged
@@ -41,7 +43,7 @@ def _add_legends(page: Page, folders: dict[str, Path]) -> None:
             page.add(format_legend(named, "" if len(own) == len(texts) else f"{', '.join(own)}:"))
 
 
-def _format_example(folders: dict[str, Path], stem: str) -> list[str]:
+def _format_example(folders: dict[str, Path], stem: str) -> list[Markup]:
     """Show the image, the target, and every variant's prediction."""
     somewhere = next((folder for folder in folders.values() if (folder / f"{stem}-image.jpg").is_file()), None)
     if somewhere is None:

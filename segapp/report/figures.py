@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -80,13 +81,13 @@ def save_png(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=150, facecolor="white", metadata={"Software": None})
 
 
-def render_svg(figure: Figure, name: str) -> str:
+def render_svg(figure: Figure, name: str) -> Markup:
     """Render an <svg> element for a page; the same figure gives the same text."""
     text = io.StringIO()
     with matplotlib.rc_context({**DEFAULTS, **STYLE, "svg.hashsalt": name}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
-    return re.sub(r"<[^>]*>", lambda tag: _convert_tag(tag[0], name), svg[svg.index("<svg") :])
+    return Markup(re.sub(r"<[^>]*>", lambda tag: _convert_tag(tag[0], name), svg[svg.index("<svg") :]))
 
 
 def _convert_tag(tag: str, name: str) -> str:

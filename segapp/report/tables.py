@@ -1,12 +1,15 @@
 """Write the same rows as CSV, LaTeX and HTML."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from segapp.io import write_atomically, write_table
-from segapp.terminal.text import for_html, for_terminal
+from segapp.report.markup import render_part
+from segapp.terminal.text import for_terminal
 
 Rows = Sequence[Mapping[str, Any]]
 _SIGNS = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
@@ -37,20 +40,11 @@ def write_tex(path: Path, rows: Rows, caption: str) -> None:
         temporary.write_text("\n".join(lines))
 
 
-def format_html(rows: Rows) -> str:
-    """Format a table that scrolls sideways where the screen is narrow."""
+def format_html(rows: Rows, wrapped: Collection[str] = ()) -> Markup:
+    """Format a table that scrolls sideways where the screen is narrow; cells of `wrapped` columns break their lines."""
     names = list_columns(rows)
-    kinds = [' class="number"' if _is_number(rows, name) else "" for name in names]
-    head = "".join(f"<th{kind}>{for_html(name)}</th>" for name, kind in zip(names, kinds, strict=True))
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{kind}>{for_html(format_number(row.get(name)))}</td>" for name, kind in zip(names, kinds, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    kinds = ["number" if _is_number(rows, name) else "text" if name in wrapped else "" for name in names]
+    return render_part("table", names, kinds, [[format_number(row.get(name)) for name in names] for row in rows])
 
 
 def format_number(value: Any) -> str:

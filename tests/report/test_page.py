@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from segapp.errors import MisuseError
-from segapp.report.page import Page, arrange_in_row, embed_image, format_facts, format_legend, format_note
+from segapp.report.page import Page, arrange_in_row, embed_image, format_facts, format_legend, format_text
 
 
 class Reader(HTMLParser):
@@ -33,14 +34,17 @@ def test_sections_are_linked_in_their_order_and_text_is_escaped(tmp_path):
         page.add_section(title)
         page.add_text("1 < 2")
     page.add_text("small", note=True)
-    page.add_figure("<svg></svg>", 'a "caption" <i>')
+    page.add_figure(Markup("<svg></svg>"), 'a "caption" <i>')
+    page.add_code("first <line>\nsecond\x1b[2J")
+    page.add("<u>text")
     page.write(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     found = Reader(text)
     assert found.links == ["#s1", "#s2"] and found.ids == ["s1", "s2"]
     assert text.index("First</h2>") < text.index("Second &amp; last</h2>") < text.index("<svg>")
     assert "<title>A &lt;b&gt;</title>" in text and "<b>3 &amp; more</b>&lt;images&gt;" in text
-    assert "1 &lt; 2" in text and "<i>" not in text and '<p class="note">small</p>' in text
+    assert "1 &lt; 2" in text and "<i>" not in text and "<u>" not in text and '<p class="note">small</p>' in text
+    assert "<pre>first &lt;line&gt;\nsecond\\x1b[2J</pre>" in text
     assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
 
 
@@ -58,8 +62,8 @@ def test_an_image_is_in_the_page_byte_for_byte(tmp_path, suffix, kind):
 def test_a_legend_shows_colours_before_their_names():
     markup = format_legend([("<cell>", (255, 0, 16)), ("debris", (0, 0, 0))], "run 1:")
     assert markup.index("run 1:") < markup.index("#ff0010") < markup.index("&lt;cell&gt;") < markup.index("#000000")
-    assert arrange_in_row(["<img>", "<img>"]).count("<img>") == 2
-    assert format_note("a & b") == '<p class="note">a &amp; b</p>'
+    assert arrange_in_row([Markup("<img>"), Markup("<img>")]).count("<img>") == 2
+    assert format_text("a & b", note=True) == '<p class="note">a &amp; b</p>'
 
 
 def test_an_image_behind_a_link_beside_it_is_embedded(tmp_path):

@@ -4,12 +4,13 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from segapp.io import write_atomically
 from segapp.lab.depth.figures import FIGURES, SLOPE, VARIANT_KEYS, DepthRow, fit_slopes, read_profiles
 from segapp.report.figures import render_svg, save_png, use_style
-from segapp.report.page import Page, format_facts
+from segapp.report.page import Page, format_facts, format_text
 from segapp.report.tables import format_html
-from segapp.terminal.text import for_html
 
 PAGE = "report.html"
 FIGURE_FILES = tuple(f"{name}.png" for name in FIGURES)
@@ -73,11 +74,11 @@ def draw_all(table: Path, folder: Path, command: str) -> None:
     page.add(format_html([{**row, **{key: float(row[key]) for key in SLOPE}} for row in found]))
     page.add_section("Again")
     page.add_text("The table of slopes, the figures and this page are drawn anew from profiles.csv by")
-    page.add(f"<pre>{for_html(command)}</pre>")
+    page.add_code(command)
     page.write(folder / PAGE)
 
 
-def _write_lead(rows: Sequence[DepthRow]) -> str:
+def _write_lead(rows: Sequence[DepthRow]) -> Markup:
     """Write the introduction: what was measured, and how much of it."""
     chains = [row for row in rows if row["net"] == "chain"]
     networks = {tuple(row[name] for name in (*VARIANT_KEYS, "seed")) for row in rows}
@@ -92,4 +93,4 @@ def _write_lead(rows: Sequence[DepthRow]) -> str:
         "respect to every block's output. Chains are blocks in a row, without pooling; U-Nets are made of the same "
         "blocks."
     )
-    return f"<p>{for_html(about)}</p>{format_facts(numbers)}"
+    return format_text(about) + format_facts(numbers)

@@ -10,7 +10,6 @@ from segapp.report.examples import add_examples
 from segapp.report.page import Page, format_facts
 from segapp.report.results import Result
 from segapp.report.tables import format_html
-from segapp.terminal.text import for_html
 
 PAGE = "report.html"
 
@@ -53,7 +52,7 @@ def write_page(folder: Path, command: str, results: Sequence[Result], tables: Ma
     for result in results:
         add_examples(page, [result], [])
     page.add_section("Again")
-    page.add(f"<pre>{for_html(command)}</pre>")
+    page.add_code(command)
     page.write(folder / PAGE)
     return folder / PAGE
 

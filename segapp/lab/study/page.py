@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from segapp.lab.gradient_flow import figures as flow
@@ -24,10 +25,9 @@ from segapp.lab.study.effects import (
 from segapp.report import figures
 from segapp.report.examples import add_examples
 from segapp.report.gradient_flow_table import FlowTable
-from segapp.report.page import Page, embed_image, format_facts
+from segapp.report.page import Page, embed_image, format_facts, format_text
 from segapp.report.results import Result, assign_groups, compute_nan_mean, find_common_images, list_scores, name_score
 from segapp.report.tables import format_html, write_csv, write_tex
-from segapp.terminal.text import for_html
 
 PAGE = "report.html"
 
@@ -82,7 +82,7 @@ def write_report(report: Report, folder: Path) -> Path:
     _add_runs(page, report, runs)
     page.add_section("Again")
     page.add_text("Every table, figure and this page are drawn anew from the saved numbers by")
-    page.add(f"<pre>{for_html(report.command)}</pre>")
+    page.add_code(report.command)
     page.write(folder / PAGE)
     return folder / PAGE
 
@@ -101,7 +101,7 @@ def _write_tables(
         write_csv(folder / "settings.csv", report.differences)
 
 
-def _write_lead(report: Report, finished: Sequence[Result]) -> str:
+def _write_lead(report: Report, finished: Sequence[Result]) -> Markup:
     images = find_common_images(finished)
     known = {image: group for result in finished for image, group in result.facts.get("groups", {}).items()}
     minutes = sum(result.seconds for result in report.results if not math.isnan(result.seconds)) / 60
@@ -116,7 +116,7 @@ def _write_lead(report: Report, finished: Sequence[Result]) -> str:
         boxes["minutes of all runs together"] = f"{minutes:.1f}"
     if report.budget:
         boxes["budget"] = report.budget
-    return (f"<p>{for_html(report.about)}</p>" if report.about else "") + format_facts(boxes)
+    return (format_text(report.about) if report.about else Markup()) + format_facts(boxes)
 
 
 def _add_figure(page: Page, folder: Path, name: str, figure: Figure, caption: str) -> None:
