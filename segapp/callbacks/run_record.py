@@ -10,6 +10,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp import __version__
+from segapp.callbacks.trackers import log_settings
 from segapp.checkpoints.version import VERSION
 from segapp.io import write_atomically
 from segapp.spec import Spec
@@ -17,6 +18,8 @@ from segapp.spec import Spec
 
 class RunRecord(Callback):
     """Puts the spec, the resolved config and the split into every checkpoint and the run folder, as plain types.
+
+    Loggers get the config as hyper-parameters.
 
     Args:
         folder: The run folder.
@@ -27,6 +30,12 @@ class RunRecord(Callback):
         self.folder = folder
         self.config = config
         self._validated_step = -1
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Log the config, before Lightning has loggers write what they were given."""
+        if stage == "fit" and trainer.is_global_zero:
+            for logger in trainer.loggers:
+                log_settings(logger, self.config)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write config.yaml and split.yaml, after all checks."""

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from segapp.batch import IGNORE_INDEX, Batch
+from segapp.callbacks.trackers import log_image
 from segapp.errors import MisuseError
 from segapp.io import shorten_name, write_atomically
 from segapp.report.figures import use_defaults
 from segapp.spec import Spec
-from segapp.terminal.text import for_plot, for_terminal
+from segapp.terminal.text import for_plot
 
 
 class SamplePictures(Callback):
@@ -57,22 +57,6 @@ class SamplePictures(Callback):
             save_panels(panels, folder / f"{name}-epoch{trainer.current_epoch + 1:03d}.png", spec)
         for logger in trainer.loggers:
             log_image(logger, f"samples/{name}", np.concatenate(panels, axis=1), trainer.global_step)
-
-
-def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
-    """Log an image (H, W, 3) uint8 in the way of each of Lightning's loggers that takes images.
-
-    Their names are UTF-8; those of files are bytes, and may be anything.
-    """
-    name = for_terminal(name)
-    if isinstance(logger, TensorBoardLogger):
-        logger.experiment.add_image(name, image, step, dataformats="HWC")
-    elif isinstance(logger, WandbLogger):
-        logger.log_image(name, [image], step=step)
-    elif isinstance(logger, MLFlowLogger):
-        logger.experiment.log_image(logger.run_id, image, key=name, step=step)
-    elif isinstance(logger, CometLogger):
-        logger.experiment.log_image(image, name=name, step=step)
 
 
 def draw_sample(image: np.ndarray, target: np.ndarray, prediction: np.ndarray, spec: Spec) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 
+from segapp.callbacks.trackers import refuse_missing_packages
 from segapp.cli.arguments import Arguments
 from segapp.errors import MisuseError
 from segapp.training.console import print_message
@@ -28,6 +29,7 @@ def check_trainer(settings: Namespace, verb: str) -> None:
     refuse_impossible(trainer)
     if verb == "fit":
         refuse_unfit_callbacks(_list(trainer.callbacks))
+        refuse_missing_packages(_list(trainer.logger))
     refuse_addresses(settings)
 
 
@@ -57,8 +59,18 @@ def check_run(settings: Namespace, arguments: Arguments, has_split: bool) -> Non
         raise MisuseError("--new_split replaces the split of a checkpoint: add --ckpt_path, or leave --new_split out.")
     if verb != "fit" and settings.dry_run:
         raise MisuseError(f"--dry_run measures a fit; segapp {verb} does not have this option.")
+    if verb != "fit" and any(option.keys[:2] == ["trainer", "logger"] for option in arguments.options):
+        raise MisuseError(
+            f"--trainer.logger records a fit; segapp {verb} writes its scores into its folder: leave this out."
+        )
     if arguments.get("--init_from") and (checkpoint or verb != "fit"):
         raise MisuseError("--init_from starts a new run and --ckpt_path resumes one: use only one of them.")
+
+
+def drop_unused_loggers(settings: Namespace, verb: str) -> None:
+    """Leave out the loggers of a config where nothing is logged: some send a first message when they are made."""
+    if settings.dry_run or verb != "fit":
+        settings.trainer.logger = False
 
 
 def _name_strategy(trainer: Namespace) -> Any:

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
+from segapp.callbacks.trackers import refuse_lost_names
 from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint
 from segapp.checkpoints.roles import IMPORTABLE_MODULES
@@ -27,7 +28,7 @@ from segapp.cli.init_from import load_initial_weights
 from segapp.cli.interrupts import restore_handlers
 from segapp.cli.parser import ClearErrors
 from segapp.cli.plain_config import collect_config
-from segapp.cli.run_checks import check_run, check_trainer, fill_trainer
+from segapp.cli.run_checks import check_run, check_trainer, drop_unused_loggers, fill_trainer
 from segapp.cli.run_failures import explain_failure
 from segapp.cli.run_limits import explain_cut, explain_finished_run
 from segapp.cli.run_options import add_run_options
@@ -147,6 +148,7 @@ class SegmentationCLI(LightningCLI):
         check_trainer(settings, str(self.subcommand))
         fill_trainer(settings.trainer)
         check_run(settings, self.typed, has_split=self.checkpoint is not None or self.bundle is not None)
+        drop_unused_loggers(settings, str(self.subcommand))
         if settings.dry_run:
             self.measure, self.folder = Measure(), make_scratch_folder()
             settings.ckpt_path = None  # a dry run measures the whole run, not its remaining part
@@ -224,6 +226,7 @@ class SegmentationCLI(LightningCLI):
         if fit:
             refuse_unknown_monitors(settings["callbacks"] or [], self.model.validated)
             refuse_unfit_filenames(settings["callbacks"] or [], self.model.validated)
+            refuse_lost_names(settings["logger"], self.model.validated)
         settings = make_trainer_settings(settings, self.folder, fit, self._make_callbacks(fit))
         if self.measure is not None:
             settings = shorten_trainer(settings) | {"callbacks": [*settings["callbacks"], self.measure]}

@@ -1,36 +1,27 @@
-"""Sample images reach the loggers that can hold images."""
-
-import os
-from unittest.mock import Mock
+"""Samples are drawn in the colours of the classes."""
 
 import numpy as np
 import pytest
-from lightning.pytorch.loggers import CometLogger, CSVLogger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from segapp.callbacks.samples import log_image
+from segapp.callbacks import SamplePictures
+from segapp.callbacks.samples import draw_sample
+from segapp.errors import MisuseError
+from segapp.spec import Spec
 
-IMAGE = np.zeros((2, 3, 3), np.uint8)
-
-
-@pytest.mark.parametrize("kind", [TensorBoardLogger, WandbLogger, MLFlowLogger, CometLogger])
-def test_each_logger_gets_the_image_its_name_and_the_step(kind):
-    logger = Mock(spec=kind)
-    log_image(logger, "samples/a", IMAGE, 7)
-    (call,) = [call for call in logger.mock_calls if "image" in call[0]]
-    values = [*call.args, *call.kwargs.values()]
-    assert any(value is IMAGE or (isinstance(value, list) and value[0] is IMAGE) for value in values)
-    assert "samples/a" in [value for value in values if isinstance(value, str)]
-    assert 7 in [value for value in values if isinstance(value, int)]
+SPEC = Spec(classes=("background", "cell"), background=0, palette=((0, 0, 0), (9, 8, 7)), channels=1)
 
 
-def test_a_logger_without_images_is_left_alone(tmp_path):
-    log_image(CSVLogger(tmp_path), "samples/a", IMAGE, 7)
+def test_a_sample_is_its_image_its_target_and_its_prediction():
+    image = np.array([[[0, 1.0]]], np.float32)
+    panels = draw_sample(image, np.array([[1, 255]], np.uint8), np.array([[0, 1]], np.uint8), SPEC)
+    assert [panel.tolist() for panel in panels] == [
+        [[[0, 0, 0], [255, 255, 255]]],
+        [[[9, 8, 7], [128, 128, 128]]],
+        [[[0, 0, 0], [9, 8, 7]]],
+    ]
 
 
-def test_a_file_name_that_is_no_text_is_escaped(tmp_path):
-    """It ended a training after its first epoch, with a traceback."""
-    logger = TensorBoardLogger(tmp_path)
-    log_image(logger, os.fsdecode(b"samples/caf\xe9"), IMAGE, 7)
-    logger.experiment.flush()
-    (events,) = tmp_path.rglob("events*")
-    assert b"samples/caf\\udce9" in events.read_bytes()
+@pytest.mark.parametrize("given", [{"images": 0}, {"every_n_epochs": 0}], ids=str)
+def test_counts_begin_at_one(given):
+    with pytest.raises(MisuseError, match="SamplePictures"):
+        SamplePictures(**given)

@@ -4,7 +4,7 @@ import pytest
 from jsonargparse import Namespace
 
 from segapp.cli.arguments import Arguments
-from segapp.cli.run_checks import check_run, check_trainer, fill_trainer
+from segapp.cli.run_checks import check_run, check_trainer, drop_unused_loggers, fill_trainer
 from segapp.errors import MisuseError
 
 
@@ -25,6 +25,7 @@ def make_settings(**changes) -> Namespace:
         ("test", [], {"dry_run": True}, "--dry_run"),
         ("test", ["--init_from", "a.ckpt"], {}, "--init_from"),
         ("fit", ["--init_from", "a.ckpt"], {"ckpt_path": "b.ckpt"}, "--init_from"),
+        ("test", ["--trainer.logger", "lightning.pytorch.loggers.WandbLogger"], {}, "--trainer.logger"),
     ],
 )
 def test_a_contradiction_names_the_option(verb, words, changes, named):
@@ -38,6 +39,16 @@ def test_what_agrees_passes():
     check_run(make_settings(max_epochs=0), Arguments("test", []), has_split=True)
 
 
+@pytest.mark.parametrize(
+    ("verb", "dry", "kept"), [("fit", False, "mine"), ("fit", True, False), ("test", False, False)]
+)
+def test_a_logger_that_logs_nothing_is_not_made(verb, dry, kept):
+    """Comet's opens an experiment when it is made."""
+    settings = Namespace(trainer=Namespace(logger="mine"), dry_run=dry)
+    drop_unused_loggers(settings, verb)
+    assert settings.trainer.logger == kept
+
+
 @pytest.fixture
 def trainer(monkeypatch) -> Namespace:
     for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID"):
@@ -49,6 +60,7 @@ def trainer(monkeypatch) -> Namespace:
         devices="auto",
         num_nodes=1,
         callbacks=None,
+        logger=None,
         sync_batchnorm=False,
     )
 
