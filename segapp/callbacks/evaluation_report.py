@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp.io import write_table
-from segapp.metrics import Evaluation
+from segapp.metrics import Evaluation, describe_calibration, format_calibration
 from segapp.report.evaluation_files import convert_scores, describe_evaluation, write_json, write_rows
 from segapp.spec import Spec
 
@@ -47,6 +47,9 @@ class EvaluationReport(Callback):
         if pl_module.collector.keep_confusion:  # type: ignore[union-attr]
             self._write_confusion(evaluation)
         print(evaluation)
+        if (counts := evaluation.calibration) is not None:
+            described = describe_calibration(counts, evaluation.classes, evaluation.background)
+            print(f"calibration: {format_calibration(described)}")
         if volumes is not None:
             scores = _name_volume_scores(volumes)
             print(f"{len(volumes.images)} volumes: Dice {scores['dice/volume']:.3f}, IoU {scores['iou/volume']:.3f}")

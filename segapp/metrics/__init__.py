@@ -3,6 +3,7 @@
 from segapp.metrics.agreement import Agreement
 from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
 from segapp.metrics.boundary_iou import BoundaryIoU
+from segapp.metrics.calibration import CalibrationCounts, describe_calibration, format_calibration
 from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.distance import Distance
 from segapp.metrics.epoch_mean import EpochMean
@@ -21,6 +22,7 @@ __all__ = [
     "Boundary",
     "BoundaryIoU",
     "BoundaryScore",
+    "CalibrationCounts",
     "Comparison",
     "Distance",
     "EpochMean",
@@ -34,6 +36,8 @@ __all__ = [
     "compute_dice",
     "compute_iou",
     "count_confusion",
+    "describe_calibration",
+    "format_calibration",
     "average_over_classes",
     "score_boundaries",
     "split_confusion",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from segapp.metrics.calibration import CalibrationCounts
 from segapp.metrics.evaluation_table import format_table
 from segapp.metrics.score import Score, Value, average_over_classes
 from segapp.spec import find_volume_name
@@ -33,6 +34,8 @@ class Evaluation:
     """(K, K) int64 over all images; rows are the target, columns the prediction."""
     images: list[ImageRows]
     """All images, sorted by name."""
+    calibration: CalibrationCounts | None = None
+    """The counts of the probabilities; None where only class indices were scored."""
     stacked: list[Tensor] = field(init=False)
     """The rows of every score, (I, columns, K)."""
     values: dict[str, Value] = field(init=False)

@@ -1,6 +1,7 @@
 """Collect the scores of complete images over a data set, exact on any number of processes."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
+from segapp.metrics.calibration import CalibrationCounts, count_calibration, merge_unlooked
 from segapp.metrics.evaluation import Evaluation, ImageRows
 from segapp.metrics.overlap import Overlap
 from segapp.metrics.score import Comparison, Score
@@ -17,10 +19,10 @@ from segapp.metrics.score import Comparison, Score
 class ScoreCollector:
     """Collects the images of a data set and computes their scores.
 
-    Holds, on the CPU, one (K, K) int64 confusion sum of this process and, per image, its name and the row of every
-    score. Nothing is exchanged between processes before `compute`, which then gives the same numbers on each, whatever
-    the number of processes. (Not a torchmetrics metric: those cannot gather names, keep an old result where a process
-    had no new image, and double their counts where processes start with shared memory.)
+    Holds, on the CPU, one (K, K) int64 confusion sum of this process, the counts of `calibration` and, per image, its
+    name and the row of every score. Nothing is exchanged between processes before `compute`, which then gives the same
+    numbers on each, whatever the number of processes. (Not a torchmetrics metric: those cannot gather names, keep an
+    old result where a process had no new image, and double their counts where processes start with shared memory.)
 
     Args:
         classes: The K class names.
@@ -46,6 +48,7 @@ class ScoreCollector:
         self.scores: tuple[Score, ...] = tuple(kind(self.classes, background) for kind in kinds)
         self.confusion = torch.zeros(len(self.classes), len(self.classes), dtype=torch.int64)
         self.images: list[ImageRows] = []
+        self.calibration: CalibrationCounts | None = None
 
     @property
     def names(self) -> list[str]:
@@ -66,6 +69,19 @@ class ScoreCollector:
             SegappError: a class index outside 0 … K-1, or shapes that differ.
         """
         self.add(*self.score(prediction, target, name, looked_for))
+
+    def count_probabilities(self, probabilities: Tensor, target: Tensor, looked_for: Tensor | None = None) -> None:
+        """Count the probabilities of one image, or of a part of it, for its calibration.
+
+        Args:
+            probabilities: (K, h, w) float32, on any device.
+            target: (h, w) target class indices on the same device, 255 = ignore.
+            looked_for: As in `update`; the probabilities of other classes are added to the background's.
+        """
+        if looked_for is not None:
+            probabilities = merge_unlooked(probabilities, looked_for, self._require_background())
+        counts = count_calibration(probabilities, target)
+        self.calibration = counts if self.calibration is None else self.calibration.add(counts)
 
     def score(
         self, prediction: Tensor, target: Tensor, name: str, looked_for: Tensor | None = None
@@ -97,21 +113,28 @@ class ScoreCollector:
 
     def _merge_classes(self, prediction: Tensor, looked_for: Tensor) -> Tensor:
         """Return the prediction with the background in place of the classes that were not looked for."""
-        if self.background is None:
-            raise SegappError("classes that were not looked for count as background, but the data has none.")
+        background = self._require_background()
         missing = torch.zeros(IGNORE_INDEX + 1, dtype=torch.bool, device=prediction.device)
         missing[: len(self.classes)] = ~looked_for.to(prediction.device)
-        return torch.where(missing[prediction.long().clamp(0, IGNORE_INDEX)], self.background, prediction)
+        return torch.where(missing[prediction.long().clamp(0, IGNORE_INDEX)], background, prediction)
+
+    def _require_background(self) -> int:
+        if self.background is None:
+            raise SegappError("classes that were not looked for count as background, but the data has none.")
+        return self.background
 
     def compute(self) -> Evaluation:
         """Gather the images of all processes and reduce them; a collective, outside any step."""
-        parts: list[Any] = [(self.confusion, self.images)]
+        own = (self.confusion, self.images, self.calibration)
+        parts: list[Any] = [own]
         if distributed.is_available() and distributed.is_initialized():
             parts = [None] * distributed.get_world_size()
-            distributed.all_gather_object(parts, (self.confusion, self.images))
-        total = torch.stack([total for total, _ in parts]).sum(0)
-        images = sorted((image for _, images in parts for image in images), key=_sort_key)
-        return Evaluation(self.scores, self.classes, self.background, total, images)
+            distributed.all_gather_object(parts, own)
+        total = torch.stack([total for total, _, _ in parts]).sum(0)
+        images = sorted((image for _, images, _ in parts for image in images), key=_sort_key)
+        counted = [counts for _, _, counts in parts if counts is not None]
+        calibration = reduce(CalibrationCounts.add, counted) if counted else None
+        return Evaluation(self.scores, self.classes, self.background, total, images, calibration)
 
 
 def _clear_classes(row: Tensor, looked_for: Tensor | None) -> Tensor:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from segapp.io import write_atomically, write_table
-from segapp.metrics import Evaluation
+from segapp.metrics import Evaluation, describe_calibration
 
 
 def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     """Return what `metrics.json` says of every evaluation, in plain types."""
-    return {
+    described: dict[str, Any] = {
         "images": len(evaluation.images),
         "images_per_class": evaluation.support,
         "classes": list(evaluation.classes),
@@ -20,6 +20,9 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "scores": convert_scores(evaluation.flat),
         "confusion": evaluation.confusion.tolist(),
     }
+    if (counts := evaluation.calibration) is not None:
+        described["calibration"] = describe_calibration(counts, evaluation.classes, evaluation.background)
+    return described
 
 
 def convert_scores(scores: Mapping[str, float]) -> dict[str, float | None]:

@@ -73,8 +73,8 @@ class ScoringModule(pl.LightningModule):
         return {"prediction": self._score(batch)}
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Score one complete image."""
-        return {"prediction": self._score(batch)}
+        """Score one complete image, its probabilities too."""
+        return {"prediction": self._score(batch, calibration=True)}
 
     def predict_step(self, batch: Batch | Tensor | Sequence[Tensor], batch_idx: int) -> Tensor:
         """Return class indices (N, H, W) uint8 of a batch, or of images (N, C, H, W), as `segapp predict` does.
@@ -112,19 +112,22 @@ class ScoringModule(pl.LightningModule):
         self.collector, self.evaluation = collector, None
         self.eval_loss.reset()
 
-    def _score(self, batch: Batch) -> np.ndarray:
+    def _score(self, batch: Batch, calibration: bool = False) -> np.ndarray:
         """Segment the batch's one image band by band; count it, and weight each band's loss by its valid pixels."""
         engine = Engine(self.make_runtime(), self.spec)
         image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
         mask, looked_for = batch["mask"][0], batch.get("looked_for")
+        known = None if looked_for is None else looked_for[0].cpu()
         prediction = np.empty(mask.shape, np.uint8)
         for band in engine.compute_bands(image):
             rows = slice(band.y, band.y + band.logits.shape[1])
             if self.loss is not None:
                 self._add_loss(self.loss, band.logits, mask[rows].to(band.logits.device), looked_for)
+            if calibration:
+                probabilities = torch.as_tensor(engine.runtime.compute_probabilities(band.logits[None])[0])
+                self.collector.count_probabilities(probabilities, mask[rows].to(probabilities.device), known)
             prediction[rows] = engine.compute_indices(band)
         prediction = clean(prediction, self.spec)
-        known = None if looked_for is None else looked_for[0].cpu()
         self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0], known)
         return prediction
 

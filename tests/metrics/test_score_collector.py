@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.metrics import Agreement, Boundary, ScoreCollector
+from segapp.metrics import Agreement, Boundary, Evaluation, ScoreCollector, describe_calibration
 from tests.metrics.image_sets import CLASSES, Pair, filled, images, mean, rates
 
 
@@ -49,7 +49,8 @@ def test_sparse_rows_sum_to_the_totals(seed: int) -> None:
     scores = filled(images(seed, 6), keep_confusion=True)
     evaluation = scores.compute()
     again = np.zeros((4, 4), np.int64)
-    for _, (counts,), cells in evaluation.images:
+    for image in evaluation.images:
+        (counts,), cells = image.rows, image.cells
         own = np.zeros((4, 4), np.int64)
         for truth, guess, count in cells:
             assert count > 0 and own[truth, guess] == 0
@@ -121,6 +122,12 @@ def test_a_background_outside_the_classes_is_refused(background: int) -> None:
         ScoreCollector(CLASSES, background)
 
 
+def count_probabilities(scores: ScoreCollector, mask: np.ndarray) -> None:
+    """Add probabilities that are a function of the mask."""
+    logits = torch.from_numpy(np.random.default_rng(int(mask.sum())).normal(size=(4, *mask.shape)))
+    scores.count_probabilities(logits.float().softmax(0), torch.from_numpy(mask))
+
+
 def score_epochs(folder: Path, rank: int, shares: list[Any]) -> None:
     """Score one process's images of every epoch, and write what it computed."""
     torch.set_num_threads(1)
@@ -131,9 +138,11 @@ def score_epochs(folder: Path, rank: int, shares: list[Any]) -> None:
         scores = ScoreCollector(CLASSES, 0, [Boundary], keep_confusion=True)
         for name, prediction, mask in share[rank]:
             scores.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
+            count_probabilities(scores, mask)
         results.append((scores.compute(), scores.compute()))
     if rank == 0:  # one more image here and none there: no process may answer from memory
         scores.update(*map(torch.from_numpy, shares[0][0][0][1:]), "zzz")
+        count_probabilities(scores, shares[0][0][0][2])
     results.append((scores.compute(), scores.compute()))
     (folder / f"{world}-{rank}").write_bytes(pickle.dumps(results))
     distributed.barrier()
@@ -161,6 +170,11 @@ def shared(world: int, named: list[Any]) -> list[Any]:
     return [uneven, lonely, [[]] * world, uneven]
 
 
+def describe(evaluation: Evaluation) -> Any:
+    counts = evaluation.calibration
+    return counts and describe_calibration(counts, CLASSES, 0)
+
+
 def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     """Also with uneven shares, with no image in a process or in any, and one epoch after another."""
     named = [(f"{index:03}", *pair) for index, pair in enumerate(images(0, 11))]
@@ -171,12 +185,14 @@ def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
         alone = ScoreCollector(CLASSES, 0, [Boundary], keep_confusion=True)
         for name, prediction, mask in content:
             alone.update(torch.from_numpy(prediction), torch.from_numpy(mask), name)
+            count_probabilities(alone, mask)
         expected = alone.compute()
         for world, rank in [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]:
             for found in pickle.loads((tmp_path / f"{world}-{rank}").read_bytes())[epoch]:
                 same(found.flat, expected.flat)
                 assert torch.equal(found.confusion, expected.confusion)
                 assert str(found.images) == str(expected.images)  # as text: NaN equals NaN
+                assert describe(found) == describe(expected)
 
 
 def test_a_class_that_was_not_looked_for_has_no_counts_in_an_image() -> None:
