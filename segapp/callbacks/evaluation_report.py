@@ -47,8 +47,8 @@ class EvaluationReport(Callback):
         if pl_module.collector.keep_confusion:  # type: ignore[union-attr]
             self._write_confusion(evaluation)
         print(evaluation)
-        if (counts := evaluation.calibration) is not None:
-            described = describe_calibration(counts, evaluation.classes, evaluation.background)
+        if evaluation.calibration:
+            described = describe_calibration(evaluation.calibration, evaluation.classes, evaluation.background)
             print(f"calibration: {format_calibration(described)}")
         if volumes is not None:
             scores = _name_volume_scores(volumes)

@@ -1,6 +1,6 @@
 """Reads the bundles that `segapp export` writes: networks, their spec, and how they were verified.
 
-    bundle.json         what is inside: version, format, dtype, the names of the network files
+    bundle.json         what is inside: version, format, dtype, the names of the network files, their temperatures
     spec.json           `Spec.to_dict()`
     verification.json   how far the networks are from their checkpoints
     network.onnx | network.xml + network.bin | network.safetensors + network.json | network.pt2
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from segapp.checkpoints.number_limits import read_temperature
 from segapp.checkpoints.version import VERSION, read_spec, require_version
 from segapp.errors import MisuseError
 from segapp.spec import Spec
@@ -47,6 +48,8 @@ class Bundle:
     spec: Spec
     window_statistics: bool
     """Whether a network normalises or pools over the whole window it sees."""
+    temperatures: tuple[float, ...]
+    """What the logits of each network are divided by before the softmax."""
 
 
 def is_bundle(path: str | Path) -> bool:
@@ -60,14 +63,17 @@ def name_networks(format: Format, count: int) -> list[str]:
     return [stem + FILES[format][0] for stem in stems]
 
 
-def make_manifest(format: Format, dtype: Dtype, count: int, segapp: str, window_statistics: bool) -> dict[str, Any]:
-    """Make the content of `bundle.json`."""
+def make_manifest(
+    format: Format, dtype: Dtype, temperatures: Sequence[float], segapp: str, window_statistics: bool
+) -> dict[str, Any]:
+    """Make the content of `bundle.json`, of as many networks as there are temperatures."""
     return {
         "version": VERSION,
         "segapp": segapp,
         "format": format,
         "dtype": dtype,
-        "networks": name_networks(format, count),
+        "networks": name_networks(format, len(temperatures)),
+        "temperatures": list(temperatures),
         "window_statistics": window_statistics,
     }
 
@@ -91,7 +97,17 @@ def read_bundle(path: str | Path) -> Bundle:
         )
     found = tuple(_locate_network(folder, name, FILES[format]) for name in networks)
     spec = read_spec(folder / SPEC, read_json(folder / SPEC))
-    return Bundle(folder, format, dtype, found, spec, content.get("window_statistics") is True)
+    temperatures = _read_temperatures(folder / MANIFEST, content.get("temperatures"), len(found))
+    return Bundle(folder, format, dtype, found, spec, content.get("window_statistics") is True, temperatures)
+
+
+def _read_temperatures(path: Path, values: Any, count: int) -> tuple[float, ...]:
+    """Return the temperature of each network, 1 where the bundle has none."""
+    if values is None:
+        return (1.0,) * count
+    if not isinstance(values, list) or len(values) != count:
+        raise MisuseError(f"{path}: damaged, temperatures must be a list of {count} numbers, one for each network.")
+    return tuple(read_temperature(path, value) for value in values)
 
 
 def _locate_network(folder: Path, name: Any, suffixes: Sequence[str]) -> Path:

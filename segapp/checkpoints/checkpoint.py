@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from segapp.checkpoints.bounds import check_content, check_plain
 from segapp.checkpoints.building import build_filled_network
 from segapp.checkpoints.missing import describe_missing_checkpoint
+from segapp.checkpoints.number_limits import read_temperature
 from segapp.checkpoints.training_state import require_training_state
 from segapp.checkpoints.version import read_spec, require_version
 from segapp.errors import MisuseError
@@ -20,7 +21,7 @@ from segapp.system.pickle_content import check_attributes, check_pickle
 from segapp.system.torch_files import MOST_METADATA, ZIP, check_archive
 
 RECORD_KEYS = ("spec", "net", "config", "splits", "scores")
-"""What a checkpoint's `segapp` entry holds."""
+"""What a checkpoint's `segapp` entry holds, and `temperature` where `segapp validate --calibrate` fitted one."""
 
 
 def load_checkpoint(path: str | Path, allowed: Sequence[str] = ()) -> tuple[Spec, nn.Module, dict[str, Any]]:
@@ -104,6 +105,7 @@ def _check_checkpoint(file: Path, checkpoint: Any, metadata_bytes: int) -> dict[
         raise MisuseError(f"{file}: a damaged checkpoint, its weights or images have names that are not text.")
     if not all(isinstance(value, Tensor) for value in checkpoint["state_dict"].values()):
         raise MisuseError(f"{file}: a damaged checkpoint, its state_dict holds more than tensors.")
+    read_temperature(file, record.get("temperature"))
     require_training_state(file, checkpoint)
     return checkpoint
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from math import inf, prod
+from pathlib import Path
 from typing import Any
 
 from segapp.checkpoints.roles import (
@@ -60,6 +61,22 @@ def require_within_limit(value: float, role: Role | None, place: str) -> None:
         raise MisuseError(f"{place}: {value:,} is more than a file may ask for ({limit:,}).{suggest_option(place)}")
     if abs(value) < SMALLEST.get((name, key), 0):
         raise MisuseError(f"{place}: {value} is less than a file may ask for.{suggest_option(place)}")
+
+
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 100.0
+"""Limits of the temperature of a network, by which its logits are divided before the softmax."""
+
+
+def read_temperature(path: str | Path, value: Any) -> float:
+    """Return a temperature that a file holds, 1 for None; raise MisuseError for one that no network needs."""
+    if value is None:
+        return 1.0
+    if type(value) not in (int, float) or not LOWEST_TEMPERATURE <= value <= HIGHEST_TEMPERATURE:  # NaN is neither
+        raise MisuseError(
+            f"{path}: temperature must be a number of {LOWEST_TEMPERATURE:g} … {HIGHEST_TEMPERATURE:g}, got "
+            f"{value!r:.40}; fit it again with segapp validate --calibrate."
+        )
+    return float(value)
 
 
 def require_small_batch(data: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ SECTION_SOURCES = {
 }
 """Sections of a config, each with the module and the name of the class whose parameters it holds."""
 
-TOP_LEVEL = ("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run", "ckpt_path")
+TOP_LEVEL = ("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run", "calibrate", "ckpt_path")
 """Settings outside any section."""
 
 FLAGS = ("-h", "--help", "--help_all", "--config", "--print_config")

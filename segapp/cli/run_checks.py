@@ -1,6 +1,7 @@
 """Checks and completes the settings of a run before objects are made from them."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
@@ -8,6 +9,7 @@ from jsonargparse import Namespace
 from segapp.callbacks.trackers import refuse_missing_packages
 from segapp.cli.arguments import Arguments
 from segapp.errors import MisuseError
+from segapp.io import require_writable
 from segapp.training.console import print_message
 from segapp.training.devices import apply_torchrun, refuse_unknown_strategy, refuse_what_needs_a_gpu
 from segapp.training.precision import choose_precision, refuse_mixed_under_fsdp, refuse_rounded_weights
@@ -63,6 +65,8 @@ def check_run(settings: Namespace, arguments: Arguments, has_split: bool) -> Non
         raise MisuseError(
             f"--trainer.logger records a fit; segapp {verb} writes its scores into its folder: leave this out."
         )
+    if settings.calibrate is not None:
+        _check_calibrate(verb, checkpoint, Path(settings.calibrate))
     if arguments.get("--init_from") and (checkpoint or verb != "fit"):
         raise MisuseError("--init_from starts a new run and --ckpt_path resumes one: use only one of them.")
 
@@ -71,6 +75,21 @@ def drop_unused_loggers(settings: Namespace, verb: str) -> None:
     """Leave out the loggers of a config where nothing is logged: some send a first message when they are made."""
     if settings.dry_run or verb != "fit":
         settings.trainer.logger = False
+
+
+def _check_calibrate(verb: str, checkpoint: str | None, output: Path) -> None:
+    """Raise MisuseError where no temperature can be fitted, or its file may not be written."""
+    if verb != "validate":
+        raise MisuseError(
+            f"--calibrate fits a temperature to the validation images: use it with segapp validate, not with {verb}."
+        )
+    if checkpoint is None:
+        raise MisuseError("--calibrate needs a checkpoint, not a bundle: calibrate the checkpoint and export it again.")
+    if output.suffix != ".ckpt":
+        raise MisuseError(f"--calibrate {output}: give the file a name that ends with .ckpt.")
+    if os.path.lexists(output):
+        raise MisuseError(f"--calibrate {output}: is there already; give another file. Nothing was overwritten.")
+    require_writable(output.parent, "name another file for --calibrate")
 
 
 def _name_strategy(trainer: Namespace) -> Any:

@@ -13,5 +13,10 @@ def add_run_options(parser: LightningArgumentParser) -> None:
     anew = "Use the split of the data section, not that of the checkpoint: for other images."
     parser.add_argument("--new_split", type=bool, default=False, help=anew)
     parser.add_argument("--dry_run", type=bool, default=False, help="Measure a few steps of a fit; no files are kept.")
+    about_temperature = (
+        "Fit a temperature to the validation images in segapp validate, and write a copy of the checkpoint with it to "
+        "this file: probabilities then agree with masks."
+    )
+    parser.add_argument("--calibrate", type=str | None, default=None, help=about_temperature)
     about_weights = "Checkpoint or bundle of weights from which a new fit starts, also with other classes or channels."
     parser.add_argument("--init_from", type=str | None, default=None, help=about_weights)

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
+from segapp.callbacks.temperature import FitTemperature
 from segapp.callbacks.trackers import refuse_lost_names
 from segapp.checkpoints.bundle import is_bundle, read_bundle
 from segapp.checkpoints.checkpoint import read_checkpoint
@@ -234,11 +235,19 @@ class SegmentationCLI(LightningCLI):
 
     def _make_callbacks(self, fit: bool) -> list[Any]:
         if not fit:
-            return [EvaluationReport(self.folder)]
+            return [EvaluationReport(self.folder), *self._make_calibration()]
         self._stop = make_stop_callback(self.folder)
         seed = int(self._get(self.config, "seed_everything"))
         watchers = make_fit_callbacks(self.folder, seed, self._collect_config(), self._stop)
         return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses)]
+
+    def _make_calibration(self) -> list[FitTemperature]:
+        """Return what fits a temperature, where the user asked for one."""
+        settings = self.config[self.subcommand]
+        if settings.calibrate is None:
+            return []
+        seed = int(self._get(self.config, "seed_everything"))
+        return [FitTemperature(Path(settings.ckpt_path), Path(settings.calibrate), seed, print)]
 
     def _collect_config(self) -> dict[str, Any]:
         """Collect the settings of this run in plain types: what a checkpoint keeps."""

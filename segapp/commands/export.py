@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segapp.checkpoints.bundle import Dtype, Format, is_bundle
 from segapp.checkpoints.checkpoint import load_checkpoint
+from segapp.checkpoints.number_limits import read_temperature
 from segapp.errors import MisuseError
 from segapp.export.sample_images import generate_images, select_images
 from segapp.export.write import ExportRequest, TrainedNetwork, write_bundle
@@ -78,4 +79,4 @@ def _load(path: str, allow: Sequence[str]) -> tuple[Spec, TrainedNetwork]:
     if is_bundle(path):
         raise MisuseError(f"{path} is a bundle already; name the checkpoint from which it was made.")
     spec, net, record = load_checkpoint(path, allow)
-    return spec, TrainedNetwork(net, record["net"])
+    return spec, TrainedNetwork(net, record["net"], read_temperature(path, record.get("temperature")))

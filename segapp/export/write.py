@@ -27,10 +27,11 @@ from segapp.spec import Precision, Spec
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network of a checkpoint, with its class and arguments."""
+    """A network of a checkpoint, with its class and arguments, and its temperature."""
 
     net: nn.Module
     config: dict[str, Any]  # class_path and init_args
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def write_bundle(
 
 def _make_manifest(networks: Sequence[TrainedNetwork], request: ExportRequest) -> dict[str, Any]:
     statistics = any(has_window_statistics(network.net) for network in networks)
-    return make_manifest(request.format, request.dtype, len(networks), __version__, statistics)
+    temperatures = [network.temperature for network in networks]
+    return make_manifest(request.format, request.dtype, temperatures, __version__, statistics)
 
 
 Opened = Callable[[], list[tuple[Precision, Runtime]]]

@@ -12,6 +12,7 @@ import numpy as np
 
 from segapp.errors import FatalError, SegappError
 from segapp.inference.blend import compute_weights
+from segapp.inference.ensemble import apply_temperature
 from segapp.inference.postprocess import clean
 from segapp.inference.prefetch import prefetch
 from segapp.inference.readable_image import ReadableImage
@@ -96,12 +97,13 @@ class Engine:
         return self.runtime.compute_indices(band.logits)
 
     def compute_probabilities(self, band: Band) -> np.ndarray:
-        """Return (K, h, w) float32: softmax over the classes of a band."""
-        return self.runtime.to_numpy(self.runtime.compute_probabilities(band.logits[None]))[0]
+        """Return (K, h, w) float32: softmax over the classes of a band, at the temperature of the network."""
+        logits = apply_temperature(band.logits, self.runtime.temperature)
+        return self.runtime.to_numpy(self.runtime.compute_probabilities(logits[None]))[0]
 
     def sum_confidence(self, band: Band) -> float:
         """Return the sum over a band's pixels of the probability of their class."""
-        return self.runtime.sum_confidence(band.logits)
+        return self.runtime.sum_confidence(apply_temperature(band.logits, self.runtime.temperature))
 
     def segment(self, image: ReadableImage, probabilities: np.ndarray | None = None) -> np.ndarray:
         """Return the (H, W) uint8 class indices of the complete image, after the postprocessing of the spec.

@@ -33,6 +33,11 @@ def list_views(symmetries: Sequence[Symmetry]) -> list[View]:
         made = more
 
 
+def apply_temperature(logits: "Array", temperature: float) -> "Array":
+    """Return the logits divided by the temperature, themselves where it is 1."""
+    return logits if temperature == 1 else logits / temperature
+
+
 def average_networks(networks: Sequence["Runtime"], spec: Spec) -> "Runtime":
     """Return the network itself, or the average over networks and views that the spec asks for."""
     if len(networks) == 1 and not spec.symmetries and spec.scales == (1.0,):
@@ -46,6 +51,9 @@ class Averaged:
     `probabilities`: the mean of the softmax over classes, given as its logarithm, so that a softmax returns it.
     Networks whose logits have other scales then count alike. `logits`: the mean of the logits. Windows are blended
     afterwards. The networks' logits must be arrays of one kind.
+
+    The logits of several networks are divided by their own temperatures first. That of a single network is left to the
+    engine, so that it changes no class.
     """
 
     def __init__(
@@ -61,6 +69,7 @@ class Averaged:
         self.log, self.sum_confidence = first.log, first.sum_confidence
         self.parallel, self.share_cores = first.parallel, first.share_cores
         self.window_statistics = any(network.window_statistics for network in self.networks)
+        self.temperature = first.temperature if len(self.networks) == 1 else 1.0
 
     def __call__(self, images: np.ndarray) -> "Array":
         """Compute (B, C, h, w) uint8, or float32 in [0, 1] → logits (B, K, h, w) float32."""
@@ -79,6 +88,7 @@ class Averaged:
             seen = turn(_scale(images, scale), view)
             for network in self.networks:
                 logits = self._resize(turn_back(network(seen), view), (images.shape[2], images.shape[3]))
+                logits = apply_temperature(logits, 1.0 if len(self.networks) == 1 else network.temperature)
                 yield self.compute_probabilities(logits) if self.average == "probabilities" else logits
 
     def _resize(self, logits: "Array", size: tuple[int, int]) -> "Array":

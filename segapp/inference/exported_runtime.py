@@ -33,6 +33,7 @@ class NumpyRuntime:
 
     window_statistics = False  # unknown from the graph; a bundle records it
     parallel = 1
+    temperature = 1.0
 
     def share_cores(self) -> None:
         """Do nothing: one call at a time has all cores."""
@@ -80,8 +81,8 @@ class OnnxRuntime(NumpyRuntime):
     Arithmetic is that of the file: float32, or int8 where it was quantised.
     """
 
-    def __init__(self, path: Path, window_statistics: bool = False) -> None:
-        self.window_statistics = window_statistics
+    def __init__(self, path: Path, window_statistics: bool = False, temperature: float = 1.0) -> None:
+        self.window_statistics, self.temperature = window_statistics, temperature
         onnxruntime = import_library("onnxruntime", "onnx")
         require_plain_graph(path)
         self._make_options = onnxruntime.RunOptions
@@ -128,8 +129,14 @@ class OnnxRuntime(NumpyRuntime):
 class OpenVinoRuntime(NumpyRuntime):
     """An OpenVINO `.xml` with its `.bin` beside it, on the CPU, in the arithmetic that is asked for."""
 
-    def __init__(self, path: Path, precision: Precision = "32-true", window_statistics: bool = False) -> None:
-        self.window_statistics = window_statistics
+    def __init__(
+        self,
+        path: Path,
+        precision: Precision = "32-true",
+        window_statistics: bool = False,
+        temperature: float = 1.0,
+    ) -> None:
+        self.window_statistics, self.temperature = window_statistics, temperature
         openvino = import_library("openvino", "openvino")
         core = openvino.Core()
         settings = {"INFERENCE_PRECISION_HINT": HINTS[precision], "INFERENCE_NUM_THREADS": _count_threads()}

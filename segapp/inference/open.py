@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from segapp.checkpoints.bundle import Bundle, is_bundle, read_bundle
+from segapp.checkpoints.number_limits import read_temperature
 from segapp.errors import MisuseError
 from segapp.inference.engine import Engine
 from segapp.inference.ensemble import average_networks
@@ -73,10 +74,16 @@ def _open(path: str | Path, allowed: Sequence[str], device: str, precision: Prec
         )
     if bundle.format == "onnx":
         chosen = choose_onnx_precision(precision)
-        runtimes: list[Runtime] = [OnnxRuntime(network, bundle.window_statistics) for network in bundle.networks]
+        runtimes: list[Runtime] = [
+            OnnxRuntime(network, bundle.window_statistics, temperature)
+            for network, temperature in zip(bundle.networks, bundle.temperatures, strict=True)
+        ]
     else:
         chosen = choose_openvino_precision(precision, bundle.spec.precision)
-        runtimes = [OpenVinoRuntime(network, chosen, bundle.window_statistics) for network in bundle.networks]
+        runtimes = [
+            OpenVinoRuntime(network, chosen, bundle.window_statistics, temperature)
+            for network, temperature in zip(bundle.networks, bundle.temperatures, strict=True)
+        ]
     return Networks(replace(bundle.spec, precision=chosen), runtimes, f"cpu through {bundle.format}")
 
 
@@ -85,9 +92,10 @@ def _open_checkpoint(path: str | Path, allowed: Sequence[str], device: str, prec
     from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_precision, count_parallel_calls
 
     where = choose_device(device)
-    spec, net, _ = load_checkpoint(path, allowed)
+    spec, net, record = load_checkpoint(path, allowed)
     chosen = precision or choose_usable_precision(spec.precision, where)
-    runtime = TorchRuntime(net, where, chosen, parallel=count_parallel_calls(where))
+    temperature = read_temperature(path, record.get("temperature"))
+    runtime = TorchRuntime(net, where, chosen, parallel=count_parallel_calls(where), temperature=temperature)
     return Networks(replace(spec, precision=chosen), [runtime], str(where))
 
 
@@ -97,8 +105,16 @@ def _open_weights(bundle: Bundle, allowed: Sequence[str], device: str, precision
 
     where = choose_device(device)
     chosen = precision or choose_usable_precision(bundle.spec.precision, where)
-    nets = [load_weights(network, allowed) for network in bundle.networks]
-    runtimes: list[Runtime] = [TorchRuntime(net, where, chosen, parallel=count_parallel_calls(where)) for net in nets]
+    runtimes: list[Runtime] = [
+        TorchRuntime(
+            load_weights(network, allowed),
+            where,
+            chosen,
+            parallel=count_parallel_calls(where),
+            temperature=temperature,
+        )
+        for network, temperature in zip(bundle.networks, bundle.temperatures, strict=True)
+    ]
     return Networks(replace(bundle.spec, precision=chosen), runtimes, str(where))
 
 

@@ -37,6 +37,9 @@ class Runtime(Protocol):
     parallel: int
     """Calls that may run at once, each in a separate thread that called `share_cores` first."""
 
+    temperature: float
+    """What logits are divided by before the softmax (Guo et al. 2017): the engine does it, so that classes stay."""
+
     def share_cores(self) -> None:
         """Leave the other parallel calls their fraction of the cores."""
 
@@ -78,8 +81,10 @@ class TorchRuntime:
         precision: Precision = "32-true",
         channels_last: bool = True,
         parallel: int = 1,
+        temperature: float = 1.0,
     ) -> None:
         self.device = torch.device(device)
+        self.temperature = temperature
         self.precision = precision
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self.net = net.to(self.device).to(memory_format=self._format)

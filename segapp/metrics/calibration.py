@@ -4,7 +4,7 @@ Everything is computed from integers that are summed over pixels, images and pro
 probabilities, their squares and logarithms in fixed point. So the values are the same on any number of processes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -129,8 +129,31 @@ def _scale(values: Tensor, scale: int) -> Tensor:
     return (values * scale).round_().long()
 
 
-def describe_calibration(counts: CalibrationCounts, classes: Sequence[str], background: int | None) -> dict[str, Any]:
-    """Return what `metrics.json` says of calibration, in plain types; None where no pixel was counted."""
+def sum_by_temperature(parts: Iterable[Mapping[float, CalibrationCounts]]) -> dict[float, CalibrationCounts]:
+    """Return the sums of the counts of each temperature."""
+    total: dict[float, CalibrationCounts] = {}
+    for part in parts:
+        for temperature, counts in part.items():
+            total[temperature] = counts if temperature not in total else total[temperature].add(counts)
+    return total
+
+
+def describe_calibration(
+    counted: Mapping[float, CalibrationCounts], classes: Sequence[str], background: int | None
+) -> dict[str, Any]:
+    """Return what `metrics.json` says of calibration, in plain types; None where no pixel was counted.
+
+    `without_temperature` is the same without the temperature of the network, where it has one.
+    """
+    temperature = next((each for each in sorted(counted) if each != 1), 1.0)
+    described = {"temperature": temperature, **_describe(counted[temperature], classes, background)}
+    if temperature != 1:
+        described["without_temperature"] = _describe(counted[1.0], classes, background)
+    return described
+
+
+def _describe(counts: CalibrationCounts, classes: Sequence[str], background: int | None) -> dict[str, Any]:
+    """Describe the counts of one temperature."""
     top = counts.top.view(3, BINS, FINE).sum(2)
     pixels, right, confidence = (int(each) for each in top.sum(1))
     errors = _compute_ece(counts.classes)
@@ -155,9 +178,13 @@ def describe_calibration(counts: CalibrationCounts, classes: Sequence[str], back
 
 
 def format_calibration(described: dict[str, Any]) -> str:
-    """Format the main values of `describe_calibration` as one line."""
+    """Format the main values of `describe_calibration` as one line, or two where the network has a temperature."""
     if not described["pixels"]:
         return "no pixel to score"
+    if "without_temperature" in described:
+        own = {key: value for key, value in described.items() if key != "without_temperature"}
+        before = format_calibration(described["without_temperature"])
+        return f"{before}\nwith the temperature {described['temperature']:.4g}: {format_calibration(own)}"
     values = (f"{name} {described[key]:.4f}" for name, key in (("ECE", "ece"), ("Brier", "brier"), ("NLL", "nll")))
     return f"{', '.join(values)}, mean confidence {described['confidence']:.4f}, accuracy {described['accuracy']:.4f}"
 

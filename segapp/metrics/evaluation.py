@@ -34,8 +34,8 @@ class Evaluation:
     """(K, K) int64 over all images; rows are the target, columns the prediction."""
     images: list[ImageRows]
     """All images, sorted by name."""
-    calibration: CalibrationCounts | None = None
-    """The counts of the probabilities; None where only class indices were scored."""
+    calibration: Mapping[float, CalibrationCounts] = field(default_factory=dict)
+    """The counts of the probabilities by the temperature of the network; empty where only classes were scored."""
     stacked: list[Tensor] = field(init=False)
     """The rows of every score, (I, columns, K)."""
     values: dict[str, Value] = field(init=False)

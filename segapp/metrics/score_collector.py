@@ -1,7 +1,6 @@
 """Collect the scores of complete images over a data set, exact on any number of processes."""
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
-from segapp.metrics.calibration import CalibrationCounts, count_calibration, merge_unlooked
+from segapp.metrics.calibration import CalibrationCounts, count_calibration, merge_unlooked, sum_by_temperature
 from segapp.metrics.evaluation import Evaluation, ImageRows
 from segapp.metrics.overlap import Overlap
 from segapp.metrics.score import Comparison, Score
@@ -48,7 +47,7 @@ class ScoreCollector:
         self.scores: tuple[Score, ...] = tuple(kind(self.classes, background) for kind in kinds)
         self.confusion = torch.zeros(len(self.classes), len(self.classes), dtype=torch.int64)
         self.images: list[ImageRows] = []
-        self.calibration: CalibrationCounts | None = None
+        self.calibration: dict[float, CalibrationCounts] = {}
 
     @property
     def names(self) -> list[str]:
@@ -70,18 +69,21 @@ class ScoreCollector:
         """
         self.add(*self.score(prediction, target, name, looked_for))
 
-    def count_probabilities(self, probabilities: Tensor, target: Tensor, looked_for: Tensor | None = None) -> None:
+    def count_probabilities(
+        self, probabilities: Tensor, target: Tensor, looked_for: Tensor | None = None, temperature: float = 1.0
+    ) -> None:
         """Count the probabilities of one image, or of a part of it, for its calibration.
 
         Args:
             probabilities: (K, h, w) float32, on any device.
             target: (h, w) target class indices on the same device, 255 = ignore.
             looked_for: As in `update`; the probabilities of other classes are added to the background's.
+            temperature: What the logits were divided by; those of each temperature are counted apart.
         """
         if looked_for is not None:
             probabilities = merge_unlooked(probabilities, looked_for, self._require_background())
         counts = count_calibration(probabilities, target)
-        self.calibration = counts if self.calibration is None else self.calibration.add(counts)
+        self.calibration = sum_by_temperature([self.calibration, {temperature: counts}])
 
     def score(
         self, prediction: Tensor, target: Tensor, name: str, looked_for: Tensor | None = None
@@ -132,8 +134,7 @@ class ScoreCollector:
             distributed.all_gather_object(parts, own)
         total = torch.stack([total for total, _, _ in parts]).sum(0)
         images = sorted((image for _, images, _ in parts for image in images), key=_sort_key)
-        counted = [counts for _, _, counts in parts if counts is not None]
-        calibration = reduce(CalibrationCounts.add, counted) if counted else None
+        calibration = sum_by_temperature([counts for _, _, counts in parts])
         return Evaluation(self.scores, self.classes, self.background, total, images, calibration)
 
 

@@ -20,8 +20,9 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "scores": convert_scores(evaluation.flat),
         "confusion": evaluation.confusion.tolist(),
     }
-    if (counts := evaluation.calibration) is not None:
-        described["calibration"] = describe_calibration(counts, evaluation.classes, evaluation.background)
+    if evaluation.calibration:
+        found = describe_calibration(evaluation.calibration, evaluation.classes, evaluation.background)
+        described["calibration"] = found
     return described
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from segapp.batch import Batch
 from segapp.checkpoints.building import build_part
 from segapp.checkpoints.checkpoint import build_trained_network, read_checkpoint
+from segapp.checkpoints.number_limits import read_temperature
 from segapp.checkpoints.optimizer_state import require_fitting_state
 from segapp.checkpoints.record import make_record
 from segapp.checkpoints.roles import LOSS
@@ -76,6 +77,7 @@ class SegmentationModule(ScoringModule):
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
         self.train_loss = EpochMean()
+        self.temperature = 1.0
         self._restored: dict[str, Any] | None = (
             None  # the checkpoint that a fit resumes from, until its state is restored
         )
@@ -157,6 +159,7 @@ class SegmentationModule(ScoringModule):
         The optimiser's state is of the raw weights.
         """
         super().on_load_checkpoint(checkpoint)
+        self.temperature = read_temperature("the checkpoint", checkpoint.get("segapp", {}).get("temperature"))
         if self._trainer is None:
             return
         if self.trainer.state.fn != "predict":  # which scores nothing
@@ -170,7 +173,11 @@ class SegmentationModule(ScoringModule):
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
 
     def on_fit_start(self) -> None:
-        """Refuse a checkpoint's optimiser that does not fit, before Lightning restores it."""
+        """Refuse a checkpoint's optimiser that does not fit, before Lightning restores it.
+
+        A temperature was fitted to weights that now change.
+        """
+        self.temperature = 1.0
         restored, self._restored = self._restored, None
         if restored is not None and not self.trainer.strategy.restore_checkpoint_after_setup:
             schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
@@ -244,4 +251,4 @@ class SegmentationModule(ScoringModule):
 
     def make_runtime(self) -> Runtime:
         """Return the network as a runtime, on the module's device and in the spec's precision."""
-        return TorchRuntime(self.net, self.device, self.spec.precision)
+        return TorchRuntime(self.net, self.device, self.spec.precision, temperature=self.temperature)

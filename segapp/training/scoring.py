@@ -16,11 +16,13 @@ from segapp.batch import IGNORE_INDEX, Batch
 from segapp.callbacks.run_record import RunRecord
 from segapp.checkpoints.training_state import clear_foreign_paths, require_training_state
 from segapp.inference.engine import Engine
+from segapp.inference.ensemble import apply_temperature
 from segapp.inference.postprocess import clean
 from segapp.inference.readable_image import ArrayImage
-from segapp.inference.runtime import Runtime
+from segapp.inference.runtime import Array, Runtime
 from segapp.losses import DeepSupervision, PixelwiseLoss, list_partial_labels
 from segapp.metrics import TEST_SCORES, Evaluation, ScoreCollector
+from segapp.metrics.temperature import PixelSampler
 from segapp.spec import Spec
 from segapp.system.pickle_content import check_attributes
 
@@ -38,6 +40,7 @@ class ScoringModule(pl.LightningModule):
         self.loss: nn.Module | None = None  # scores have one only where the module is trained with one
         self.collector = ScoreCollector(spec.classes, spec.background)
         self.evaluation: Evaluation | None = None  # of the last validation or test
+        self.sampler: PixelSampler | None = None  # where a temperature is fitted
         self.eval_loss = MeanMetric()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -119,17 +122,27 @@ class ScoringModule(pl.LightningModule):
         mask, looked_for = batch["mask"][0], batch.get("looked_for")
         known = None if looked_for is None else looked_for[0].cpu()
         prediction = np.empty(mask.shape, np.uint8)
+        if self.sampler is not None:
+            self.sampler.begin(image.name, mask.cpu().numpy(), known)
         for band in engine.compute_bands(image):
             rows = slice(band.y, band.y + band.logits.shape[1])
             if self.loss is not None:
                 self._add_loss(self.loss, band.logits, mask[rows].to(band.logits.device), looked_for)
+            if self.sampler is not None:
+                self.sampler.add(band.y, band.logits)
             if calibration:
-                probabilities = torch.as_tensor(engine.runtime.compute_probabilities(band.logits[None])[0])
-                self.collector.count_probabilities(probabilities, mask[rows].to(probabilities.device), known)
+                self._count_probabilities(engine.runtime, band.logits, mask[rows], known)
             prediction[rows] = engine.compute_indices(band)
         prediction = clean(prediction, self.spec)
         self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0], known)
         return prediction
+
+    def _count_probabilities(self, runtime: Runtime, logits: Array, target: Tensor, looked_for: Tensor | None) -> None:
+        """Count the probabilities of a band (K, h, W), and where the network has a temperature, those without it."""
+        for temperature in sorted({1.0, runtime.temperature}):
+            softened = apply_temperature(logits, temperature)
+            found = torch.as_tensor(runtime.compute_probabilities(softened[None])[0])
+            self.collector.count_probabilities(found, target.to(found.device), looked_for, temperature)
 
     def _add_loss(self, loss: nn.Module, logits: Tensor, target: Tensor, looked_for: Tensor | None) -> None:
         """Add the loss of a band (K, h, W), weighted by its number of valid pixels.

@@ -12,7 +12,7 @@ from tests.inference.checkpoints import make_spec
 def write_bundle(folder, format="onnx", count=1, damage=None):
     """Write a bundle whose networks are empty files: reading one opens none."""
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = make_manifest(format, "fp32", count, "1.0", True) | (damage or {})
+    manifest = make_manifest(format, "fp32", [1.0] * count, "1.0", True) | (damage or {})
     (folder / "bundle.json").write_text(json.dumps(manifest))
     (folder / "spec.json").write_text(json.dumps(make_spec().to_dict()))
     for name in name_networks(format, count):
@@ -79,3 +79,16 @@ def test_other_versions_programs_and_folders_are_refused(tmp_path):
     assert "export again" in refusal(write_bundle(tmp_path / "old", damage={"version": 0}))
     assert "--format onnx" in refusal(write_bundle(tmp_path / "program", "pt2"))
     refusal(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("temperatures", [[1.0], "1.0", [1.0, 0.0], [1.0, float("nan")], [1e300, 1.0], [1.0, "2"]])
+def test_a_damaged_temperature_is_refused(tmp_path, temperatures):
+    assert "temperature" in refusal(write_bundle(tmp_path, count=2, damage={"temperatures": temperatures}))
+
+
+def test_every_network_has_its_temperature(tmp_path):
+    assert read_bundle(write_bundle(tmp_path / "a", count=2, damage={"temperatures": [2, 0.5]})).temperatures == (
+        2,
+        0.5,
+    )
+    assert read_bundle(write_bundle(tmp_path / "b", count=2, damage={"temperatures": None})).temperatures == (1, 1)

@@ -2,7 +2,12 @@
 
 import pytest
 
-from segapp.checkpoints.number_limits import require_small_batch, require_small_samples, require_within_limit
+from segapp.checkpoints.number_limits import (
+    read_temperature,
+    require_small_batch,
+    require_small_samples,
+    require_within_limit,
+)
 from segapp.checkpoints.roles import LOSS, NETWORK, SOURCE, TRANSFORM
 from segapp.errors import MisuseError
 
@@ -93,3 +98,13 @@ def test_honest_transforms_pass_together():
     require_small_samples({"crop": 1024, "augment": list_settings(*honest)})
     for section in ({}, {"augment": None, "crop": None}, {"crop": [8192, 8192], "augment": []}):
         require_small_samples(section)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), 1e300, True, "1.5", [1.5]])
+def test_a_temperature_that_no_network_needs_is_refused_with_its_file(value):
+    with pytest.raises(MisuseError, match=r"a\.ckpt: temperature"):
+        read_temperature("a.ckpt", value)
+
+
+def test_a_file_without_a_temperature_has_that_of_1():
+    assert read_temperature("a.ckpt", None) == 1 and read_temperature("a.ckpt", 2) == 2

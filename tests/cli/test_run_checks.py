@@ -10,7 +10,7 @@ from segapp.errors import MisuseError
 
 def make_settings(**changes) -> Namespace:
     trainer = Namespace(max_epochs=3, fast_dev_run=False)
-    plain = {"ckpt_path": None, "new_split": False, "dry_run": False}
+    plain = {"ckpt_path": None, "new_split": False, "dry_run": False, "calibrate": None}
     for key, value in changes.items():
         (trainer if key in trainer else plain)[key] = value
     return Namespace(trainer=trainer, **plain)
@@ -23,6 +23,9 @@ def make_settings(**changes) -> Namespace:
         ("fit", [], {"ckpt_path": "a.ckpt", "fast_dev_run": True}, "fast_dev_run"),
         ("fit", [], {"new_split": True}, "--new_split"),
         ("test", [], {"dry_run": True}, "--dry_run"),
+        ("test", [], {"calibrate": "new.ckpt", "ckpt_path": "a.ckpt"}, "--calibrate"),
+        ("validate", [], {"calibrate": "new.ckpt"}, "--calibrate.*bundle"),
+        ("validate", [], {"calibrate": "new.pt", "ckpt_path": "a.ckpt"}, r"--calibrate.*\.ckpt"),
         ("test", ["--init_from", "a.ckpt"], {}, "--init_from"),
         ("fit", ["--init_from", "a.ckpt"], {"ckpt_path": "b.ckpt"}, "--init_from"),
         ("test", ["--trainer.logger", "lightning.pytorch.loggers.WandbLogger"], {}, "--trainer.logger"),

@@ -8,6 +8,7 @@ class LocalRuntime:
 
     window_statistics = False
     parallel = 1
+    temperature = 1.0
 
     def __init__(self, num_classes=3, noise=0.0):
         self.num_classes = num_classes

@@ -148,3 +148,33 @@ def test_one_network_seen_once_is_not_wrapped_and_the_engine_takes_the_others():
 def test_unknown_choices_are_refused(bad):
     with pytest.raises(MisuseError):
         make_spec(**bad)
+
+
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+def test_the_temperature_of_one_network_changes_probabilities_and_no_class(average):
+    found = []
+    for temperature in (1.0, 3.0):
+        network = Pixelwise()
+        network.temperature = temperature
+        spec = replace(make_spec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3), average=average)
+        for engine in (Engine(network, spec), Engine(Averaged([network], ALL, (1.0,), average), spec)):
+            probabilities = np.zeros((3, 40, 50), np.float32)
+            image = ArrayImage(images(40, 50)[0].transpose(1, 2, 0))
+            found.append((engine.segment(image, probabilities), probabilities, list(engine.compute_bands(image))))
+    for (one, _, _), (other, softened, bands) in zip(found[:2], found[2:], strict=True):
+        assert np.array_equal(one, other)
+        expected = torch.from_numpy(np.concatenate([band.logits for band in bands], axis=1) / 3).softmax(0).numpy()
+        assert np.allclose(softened, expected, atol=1e-6)
+        assert engine.sum_confidence(bands[0]) == pytest.approx(expected[:, : bands[0].logits.shape[1]].max(0).sum())
+
+
+def test_every_network_of_an_ensemble_has_its_temperature():
+    one, two = Pixelwise(1), Pixelwise(5)
+    one.temperature, two.temperature = 2.0, 0.5
+    spec = make_spec()
+    logits = one(images()) / 2, two(images()) * 2
+    assert np.allclose(average_networks([one, two], replace(spec, average="logits"))(images()), sum(logits) / 2)
+    together = average_networks([one, two], spec)
+    expected = sum(one.compute_probabilities(each) for each in logits) / 2
+    assert np.allclose(one.compute_probabilities(together(images())), expected, atol=1e-6)
+    assert together.temperature == 1

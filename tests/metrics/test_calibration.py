@@ -44,7 +44,7 @@ CASES = {
 
 def describe(probabilities: np.ndarray, target: np.ndarray, background: int | None = None) -> dict:
     counts = count_calibration(torch.from_numpy(probabilities), torch.from_numpy(target.astype(np.uint8)))
-    return describe_calibration(counts, [f"c{index}" for index in range(len(probabilities))], background)
+    return describe_calibration({1.0: counts}, [f"c{index}" for index in range(len(probabilities))], background)
 
 
 def compute_ece(values: np.ndarray, hits: np.ndarray) -> float:
@@ -113,3 +113,13 @@ def test_classes_that_were_not_looked_for_count_as_background() -> None:
     collector.count_probabilities(probabilities, torch.tensor([[0]]), torch.tensor([True, True, False]))
     found = describe_calibration(collector.compute().calibration, collector.classes, 0)
     assert found["accuracy"] == 1 and found["confidence"] == pytest.approx(0.7)
+
+
+def test_a_temperature_is_described_with_what_it_changed() -> None:
+    logits, target = torch.tensor([[[4.0, 1.0]], [[0.0, 0.0]]]), torch.tensor([[0, 1]])
+    counted = {each: count_calibration((logits / each).softmax(0), target) for each in (1.0, 2.0)}
+    found = describe_calibration(counted, ("a", "b"), None)
+    assert found["temperature"] == 2 and found["accuracy"] == found["without_temperature"]["accuracy"]
+    assert {"temperature": 1.0, **found["without_temperature"]} == describe_calibration({1.0: counted[1.0]}, "ab", None)
+    assert found["nll"] == pytest.approx(torch.nn.functional.cross_entropy(logits[None] / 2, target[None]).item())
+    assert f"{found['nll']:.4f}" in format_calibration(found).splitlines()[1]

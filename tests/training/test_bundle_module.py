@@ -94,3 +94,35 @@ def test_no_config_replaces_the_network_of_a_bundle(place, best, capsys):
     assert "model section" in capsys.readouterr().out
     assert main(["test", *words, "--model.net", "segapp.models.UNet"]) == 2
     assert "--model.net" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_temperature_goes_from_validation_to_test_predict_and_export(place, best):
+    before = best.read_bytes()
+    words = ["--data.num_workers", "0", "--calibrate", "calibrated.ckpt"]
+    assert main(["validate", "--ckpt_path", str(best), *words]) == 0
+    assert best.read_bytes() == before
+    assert main(["validate", "--ckpt_path", str(best), *words]) == 2  # nothing is overwritten
+    plain, _ = verdict(place, "--ckpt_path", str(best))
+    tested, _ = verdict(place, "--ckpt_path", "calibrated.ckpt", "--data", "data.yaml")
+    temperature = tested["calibration"]["temperature"]
+    assert temperature != 1 and plain["calibration"].pop("temperature") == 1
+    assert tested["calibration"]["without_temperature"] == plain["calibration"]
+    assert tested["scores"] == plain["scores"] and tested["loss"] == plain["loss"]
+    assert main(["export", "--ckpt_path", "calibrated.ckpt", "--format", "weights", "--output", "calibrated"]) == 0
+    assert json.loads(Path("calibrated/bundle.json").read_text())["temperatures"] == [temperature]
+    exported, _ = verdict(place, "--ckpt_path", "calibrated", "--data", "data.yaml")
+    assert exported["calibration"]["temperature"] == temperature
+    assert exported["calibration"]["nll"] == pytest.approx(tested["calibration"]["nll"], rel=1e-3)
+    assert main(["test", "--ckpt_path", "calibrated", "--data", "data.yaml", "--calibrate", "again.ckpt"]) == 2
+    for model, output in ((str(best), "raw"), ("calibrated.ckpt", "soft"), ("calibrated", "bundled")):
+        words = ["--images", "data/cells/test/images", "--save", "mask", "--save", "probability", "--output", output]
+        assert main(["predict", "--ckpt_path", model, "--device", "cpu", *words]) == 0
+    for mask in Path("raw/mask").glob("*"):
+        assert mask.read_bytes() == Path("soft/mask", mask.name).read_bytes()
+    for file in Path("raw/probability").glob("*"):
+        raw, soft, bundled = (
+            np.load(file.parents[2] / each / "probability" / file.name) for each in ("raw", "soft", "bundled")
+        )
+        powers = raw.astype(np.float64) ** (1 / temperature)
+        assert np.allclose(soft, powers / powers.sum(0), atol=5e-3) and np.allclose(soft, bundled, atol=2e-3)
