@@ -13,8 +13,9 @@ from segapp.batch import Batch
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.errors import MisuseError, SegappError
 from segapp.loading.class_counts import ClassScan
+from segapp.loading.data_spec import describe_data
 from segapp.loading.loader import EvaluationOrder, Loader, TrainOrder, explain_dead_worker, find_position
-from segapp.loading.mask_sample import SAMPLE, check_masks, report_absent, report_partial, require_scorable
+from segapp.loading.mask_sample import SAMPLE, check_training, require_scorable
 from segapp.loading.reader import Reader, require_images
 from segapp.loading.recorded_split import select_recorded
 from segapp.loading.samples import EvaluationSet, Sampling, TrainSet
@@ -23,9 +24,8 @@ from segapp.loading.training_set import (
     list_weighted_sources,
     make_cached_reader,
     make_mixture,
-    require_samples,
+    make_train_set,
     stack_fixed,
-    try_augmenter,
 )
 from segapp.loading.worker_processes import choose_workers, start_worker
 from segapp.spec import Spec
@@ -109,21 +109,7 @@ class SegmentationDataModule(LightningDataModule):
     @property
     def spec(self) -> Spec:
         """What a network trained on these data needs to know about images."""
-        source = self.source
-        return Spec(
-            classes=source.classes,
-            background=source.background,
-            palette=source.palette,
-            channels=source.channels,
-            intensity=source.intensity,
-            slice_axis=source.axis,
-            neighbours=source.neighbours,
-            channel_files=tuple(source.channel_files),
-            resize=self.sampling.resize,
-            window=self.window,
-            overlap=self.overlap,
-            blend=self.blend,
-        )
+        return describe_data(self.source, self.sampling, self.window, self.overlap, self.blend)
 
     def count_classes(self) -> np.ndarray:
         """Count (K,) int64: pixels of each class over the training masks; reads every mask, once."""
@@ -172,13 +158,7 @@ class SegmentationDataModule(LightningDataModule):
         """
         if stage == "fit":
             _ = self._train_set
-            report_partial(self._items["train"], self.source.classes)
-            if "_scan" not in self.__dict__:
-                check_masks(self._reader, self.num_classes, limit=SAMPLE)
-            if seen := require_scorable(self._items["val"], "val", self.num_classes):
-                report_absent(seen, "val", self.source.classes)
-            if test := self._items["test"]:
-                report_absent(check_masks(Reader(test), self.num_classes), "test", self.source.classes)
+            check_training(self._items, self.source.classes, None if "_scan" in self.__dict__ else self._reader)
         elif stage in ("validate", "test"):
             split: SplitName = "val" if stage == "validate" else "test"
             require_scorable(self._items[split], split, self.num_classes, SAMPLE)
@@ -241,11 +221,7 @@ class SegmentationDataModule(LightningDataModule):
     @cached_property
     def _train_set(self) -> TrainSet:
         augmenter = Augmenter(self.augment, self.channels, self.num_classes)
-        try_augmenter(augmenter, self._reader, self.sampling)
-        if not self.sampling.oversample:
-            return TrainSet(self._reader, self.sampling, augmenter)
-        require_samples(self._scan, self.sampling.oversample, self.source.background)
-        return TrainSet(self._reader, self.sampling, augmenter, self._scan)
+        return make_train_set(self._reader, self.sampling, augmenter, lambda: self._scan, self.source.background)
 
     @property
     def _rank_and_world(self) -> tuple[int, int]:

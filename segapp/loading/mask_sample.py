@@ -1,6 +1,6 @@
 """Check a sample of a split's masks before the first step: masks that cannot be read, classes that are absent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,25 @@ def check_masks(reader: Reader, num_classes: int, limit: int = LIMIT) -> SeenCla
             seen[list(held)] = True
         done += len(chunk)
     return SeenClasses(seen, done, done == len(order))
+
+
+def check_training(items: Mapping[SplitName, Sequence[Item]], classes: Sequence[str], reader: Reader | None) -> None:
+    """Check masks before the first step of a training, and log classes that are absent.
+
+    Raises SegappError for one that cannot be used, and where every pixel that would be scored is ignored.
+
+    Args:
+        items: Of all splits.
+        classes: Their names.
+        reader: Reads training masks; None where all of them have been read.
+    """
+    report_partial(items["train"], classes)
+    if reader is not None:
+        check_masks(reader, len(classes), limit=SAMPLE)
+    if seen := require_scorable(items["val"], "val", len(classes)):
+        report_absent(seen, "val", classes)
+    if test := items["test"]:
+        report_absent(check_masks(Reader(test), len(classes)), "test", classes)
 
 
 def require_scorable(

@@ -1,6 +1,6 @@
 """Prepare what training samples are made of: cached images, tried augmentation, and pixels to centre crops on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from segapp.batch import Batch
 from segapp.datasets.source import Item
@@ -41,6 +41,28 @@ def try_augmenter(augmenter: Augmenter, reader: Reader, sampling: Sampling) -> N
     with reader.name_in_errors(0):
         size, dtype = fixed or reader.read_size(0), reader.items[0].image.dtype
     augmenter.try_once(size, dtype, size_matters=fixed is not None)
+
+
+def make_train_set(
+    reader: Reader, sampling: Sampling, augmenter: Augmenter, scan: Callable[[], ClassScan], background: int | None
+) -> TrainSet:
+    """Return the training samples, once every transform was tried.
+
+    Args:
+        reader: Reads images and masks.
+        sampling: How crops are sampled.
+        augmenter: Changes them.
+        scan: Returns where pixels of each class are; called only where crops are centred on classes.
+        background: Its class, if there is one.
+
+    Raises:
+        MisuseError: A transform cannot be used, or there is no class to centre crops on.
+    """
+    try_augmenter(augmenter, reader, sampling)
+    if not sampling.oversample:
+        return TrainSet(reader, sampling, augmenter)
+    require_samples(scan(), sampling.oversample, background)
+    return TrainSet(reader, sampling, augmenter, scan())
 
 
 def require_samples(scan: ClassScan, oversample: float, background: int | None) -> None:
