@@ -53,8 +53,8 @@ def check(
     docs/check.md lists the rules.
 
     Args:
-        images: Folder of images, or a pattern with * in quotes.
-        masks: Folder of masks, or a pattern with {name} in quotes.
+        images: Folder of images, one image, or a pattern with * in quotes.
+        masks: Folder of masks, the mask of one image, or a pattern with {name} in quotes.
         data: Data section that describes a data set, as configs/data/mine.yaml, instead of images and masks.
         output: Folder for check.html, check.json and data.yaml.
         classes: Names of the classes, separated by commas, in the order of their values or colours in the masks.

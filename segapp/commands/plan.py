@@ -38,8 +38,8 @@ def plan(
     shows what was measured. Change whatever you know better. docs/plan.md has the rules.
 
     Args:
-        images: Folder of images, or a pattern with * in quotes.
-        masks: Folder of masks, or a pattern with {name} in quotes.
+        images: Folder of images, one image, or a pattern with * in quotes.
+        masks: Folder of masks, the mask of one image, or a pattern with {name} in quotes.
         data: Data section that describes a data set, such as configs/data/mine.yaml, instead of images and masks.
         output: YAML to write.
         budget: Time that the training may take on this machine, such as 90s, 30m or 2h.

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from segapp.datasets.folder import Folder
-from segapp.datasets.masks.encoding import FoundImage
+from segapp.datasets.folder_images import FolderImages
 from segapp.datasets.microscopy import draw_image
 from segapp.datasets.source import SPLITS, SplitName
 from segapp.errors import MisuseError, SegappError
@@ -67,10 +67,10 @@ class Cells(Folder):
         )
 
     @cached_property
-    def _found(self) -> dict[str, FoundImage]:
+    def _images(self) -> FolderImages:
         """Find the images, which are generated first where they are not there yet."""
         generate_set(self.root, self.recipe)
-        return super()._found
+        return super()._images
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from segapp.io import (
 
 
 def find_images(root: Path, pattern: str) -> list[FoundImage]:
-    """Return images under every folder, or every file, that `pattern` (relative to root) matches; any order.
+    """Return images under every folder, or every file, that `pattern` (relative to root) is or matches; any order.
 
     A name after a colon, as in `slices/*.h5:/image`, is that of an array in files that may hold several.
 
@@ -46,7 +46,7 @@ def find_images(root: Path, pattern: str) -> list[FoundImage]:
     pattern, array = split_array(pattern)
     check_pattern("images", pattern, {"split", "name"}, PixelEncoding)  # type: ignore[type-abstract]  # not made
     require_folder(root)
-    fixed = root / get_fixed_start(pattern)
+    fixed = _find_start(root, pattern)
     require_folder(fixed)
     named = "{name}" in pattern
     files = extend_to_files(pattern)[0] if named else pattern
@@ -95,12 +95,11 @@ class MaskPattern:
         self.root, self.classes = root, classes
         self.is_shared = encoding.shared and encoding.reads(Path(pattern)) and not NAMED.search(pattern)
         self._reads = encoding.reads
-        start = root / get_fixed_start(pattern)
-        if self.is_shared and start == root / pattern:
-            require_folder(start.parent, root)
-            _require_file(start)
+        if self.is_shared and get_fixed_start(pattern) == Path(pattern).as_posix():
+            require_folder((root / pattern).parent, root)
+            _require_file(root / pattern)
         else:
-            require_folder(start, root)
+            require_folder(_find_start(root, pattern), root)
         self._patterns = extend_to_files(separate_parents(pattern), encoding)
         self._listings: dict[Path, list[str]] = {}
 
@@ -147,6 +146,12 @@ class MaskPattern:
                 return
             if self._reads(Path(name)) and _is_match(name, pattern):
                 yield name
+
+
+def _find_start(root: Path, pattern: str) -> Path:
+    """Return the folder below which a pattern matches; that of the file, where it is one."""
+    start = root / get_fixed_start(pattern)
+    return start.parent if start.is_file() and find_suffix(start) else start
 
 
 def require_folder(folder: Path, root: Path | None = None) -> None:

@@ -1,7 +1,6 @@
 """A data set of images and masks in a folder, in any layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -9,27 +8,24 @@ import numpy as np
 
 from segapp.datasets.blocks import BlockIndex, index_blocks
 from segapp.datasets.channel_conversion import report_converted
-from segapp.datasets.channel_files import find_channel_problems, join_channels
-from segapp.datasets.file_search import MaskPattern, find_images
+from segapp.datasets.file_search import MaskPattern
+from segapp.datasets.folder_images import FolderImages, find_folder_images
 from segapp.datasets.folder_settings import (
     check_blocks,
     check_classes,
     check_palette,
     compile_group,
-    find_group,
     list_channel_files,
 )
 from segapp.datasets.looked_for import LookedFor, restrict_mask
-from segapp.datasets.masks.encoding import Encoding, FoundImage, Labels
+from segapp.datasets.masks.encoding import Encoding, Labels
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
 from segapp.datasets.problems import Problem, raise_first
 from segapp.datasets.source import SPLITS, Item, MaskReference, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split
-from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError, SegappError
-from segapp.io import FilePart, Image, open_image
-from segapp.natural_order import make_natural_key
+from segapp.io import Image, open_image
 from segapp.palette import choose_palette
 from segapp.spec import Intensity, SliceAxis, check_neighbours
 
@@ -43,9 +39,10 @@ class Folder(Source):
     Args:
         root: The folder that everything else is relative to.
         classes: Names, in the order of the indices in the masks.
-        images: A folder, or a pattern with * and ** that matches folders or files; `{split}` is the
+        images: A folder, a file, or a pattern with * and ** that matches folders or files; `{split}` is the
             split's folder, `{name}` for the part of a name that the mask shares, as in images/{name}_training.tif.
-        masks: A folder in which masks have their image's name (with any suffix), or a pattern with `{name}`
+        masks: A folder in which masks have their image's name (with any suffix), the file of a single image, or a
+            pattern with `{name}`
             (the image's path inside its folder, or what `{name}` of `images` stands for), `{stem}` (its last part),
             `{parent}` (the part before), `{file}` (the image's file name), `{split}`, `{class}`, *; it may match
             several files per image. Annotations of all images may be in one file, as `train/annotations.json`.
@@ -111,12 +108,11 @@ class Folder(Source):
         self.channel_files = list_channel_files(channel_files)
         self._channels, self._intensity = channels, intensity
         self._looked_for = LookedFor(looked_for, self.root, self.classes, background)
-        self._same_names: list[tuple[Path, Path]] = []  # filled by `_found`
 
     @cached_property
     def channels(self) -> int:
         """As given, or those of the first image; of all slices together where neighbours are channels."""
-        return (self._channels or Image(self._first).shape[2]) * (2 * self.neighbours + 1)
+        return (self._channels or Image(self._images.first).shape[2]) * (2 * self.neighbours + 1)
 
     @cached_property
     def intensity(self) -> Intensity:
@@ -126,7 +122,7 @@ class Folder(Source):
         """
         if self._intensity is not None:
             return self._intensity
-        if not self._first.part and Image(self._first).stored_dtype == np.uint8:
+        if not self._images.first.part and Image(self._images.first).stored_dtype == np.uint8:
             return Intensity()
         return Intensity("percentile", 0.5, 99.5)
 
@@ -137,11 +133,11 @@ class Folder(Source):
     def layout_problems(self) -> Iterator[Problem]:
         """Yield what is wrong with folders, names, pairs, groups and the split."""
         try:
-            names = self._image_names
+            names = self._images.names
         except SegappError as error:
             yield Problem("layout", str(error), self.root, self._location_setting)
             return
-        found = [*self._find_name_problems(), *self._pairing.find_problems(names)]
+        found = [*self._images.find_problems(), *self._pairing.find_problems(names)]
         yield from found
         if all(problem.severity == "warning" for problem in found):
             try:
@@ -156,66 +152,29 @@ class Folder(Source):
         except SegappError:
             pass  # reported by `layout_problems`
         try:
-            paired = self._pairing.find_masks(self._image_names)
+            paired = self._pairing.find_masks(self._images.names)
             alone = {name: files for name, files in paired.items() if len(files) == 1 or (files and self.mask.several)}
             return {"train": self._make_items(list(alone))}
         except SegappError:
             return {}
 
-    def _find_name_problems(self) -> Iterator[Problem]:
-        """Yield names that stand for two images, that leave none, or that show no group."""
-        names = self._image_names
-        for path, other in self._same_names:
-            yield Problem("name", f"{path} and {other} have the same name; rename one.", path)
-        used = (self._found[name] for name in names)
-        yield from find_channel_problems(used, self.channel_files)
-        if not names:
-            message = f"{self.root}: exclude {self.exclude!r} leaves no image of {len(self._found)}."
-            yield Problem("name", message, self.root, "exclude")
-        for name in names:
-            try:
-                self._find_group(name)
-            except MisuseError as error:
-                yield Problem("group", str(error), self._found[name].path, "group")
-
-    @property
-    def _first(self) -> FilePart:
-        first = next((image.file for name, image in self._found.items() if not self._is_excluded(name)), None)
-        if first is None:
-            raise MisuseError(f"{self.root}: exclude {self.exclude!r} leaves no image of {len(self._found)}.")
-        return first
-
     @cached_property
-    def _found(self) -> dict[str, FoundImage]:
-        """Every image by its name, in natural order."""
-        images = find_images(self.root, self.images)
-        masks = self._mask_pattern.find_all_files()
-        if len(masks) < len(images):  # images and masks may share a folder
-            images = [image for image in images if image.path not in masks]
-        found: dict[str, FoundImage] = {}
-        images = join_channels(images, self.channel_files)
-        images.sort(key=lambda image: (make_natural_key(image.name), image.name))
-        for image in expand_volumes(images, self.axis):
-            if image.name in found:
-                self._same_names.append((image.path, found[image.name].path))
-            else:
-                found[image.name] = image
-        return found
+    def _images(self) -> FolderImages:
+        found = find_folder_images(self.root, self.images, self._list_mask_files, self.channel_files, self.axis)
+        return FolderImages(self.root, found, self.exclude, self.group, self.channel_files)
 
-    @property
-    def _image_names(self) -> list[str]:
-        """The names of the images, in natural order, whether the split cuts them or not."""
-        return [name for name in self._found if not self._is_excluded(name)]
+    def _list_mask_files(self) -> set[Path]:
+        return self._mask_pattern.find_all_files()
 
     @cached_property
     def _blocks(self) -> BlockIndex:
         """The blocks of the images that the split cuts."""
-        return index_blocks((self._found[name] for name in self._image_names), self.split.blocks)
+        return index_blocks((self._images.by_name[name] for name in self._images.names), self.split.blocks)
 
     def item_names(self) -> list[str]:
         """Return the names of all images or blocks, in natural order, those that the split leaves out too."""
-        blocks = (block for name in self._image_names for block in self._blocks.list_names(name))
-        return [name for name in blocks if not self._is_excluded(name)]
+        blocks = (block for name in self._images.names for block in self._blocks.list_names(name))
+        return [name for name in blocks if not self._images.is_excluded(name)]
 
     def select(self, names: Sequence[str]) -> list[Item]:
         """Return the items of these names, whatever the split; MisuseError where one has no mask."""
@@ -238,18 +197,18 @@ class Folder(Source):
         """Return the items of images with mask files; those without an annotation in them are left out."""
         masks = self.mask.open_masks(names, self._pairing.files, self._labels)
         if self._channels is None:
-            files = {self._found[name].path: self._found[name].file for name in names}
-            report_converted(list(files.values()), Image(self._first).shape[2], self._first)
+            files = {self._images.by_name[name].path: self._images.by_name[name].file for name in names}
+            report_converted(list(files.values()), Image(self._images.first).shape[2], self._images.first)
         return [self._make_item(name, masks[name]) for name in names if name in masks]
 
     def _make_item(self, name: str, mask: MaskReference) -> Item:
-        image = open_image(self._found[name].file, self.channels, self.intensity, self.neighbours)
+        image = open_image(self._images.by_name[name].file, self.channels, self.intensity, self.neighbours)
         looked_for = self._looked_for.find(name)
-        return Item(name, self._find_group(name), image, restrict_mask(mask, looked_for), looked_for=looked_for)
+        return Item(name, self._images.find_group(name), image, restrict_mask(mask, looked_for), looked_for=looked_for)
 
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:
-        raise_first(self._find_name_problems())
+        raise_first(self._images.find_problems())
         division = self.split.divide(self._make_candidates(), self.root)
         if not division.get("train"):
             raise MisuseError(
@@ -265,13 +224,13 @@ class Folder(Source):
         return [self._make_candidate(name, masks.get(name)) for name in names]
 
     def _make_candidate(self, name: str, mask: MaskReference | None) -> Candidate:
-        image = self._found[self._blocks.get_image(name)]
-        group = name if self._blocks.has(name) else self._find_group(name)
+        image = self._images.by_name[self._blocks.get_image(name)]
+        group = name if self._blocks.has(name) else self._images.find_group(name)
         return Candidate(name, group, image.path, image.split, mask)
 
     @cached_property
     def _pairing(self) -> Pairing:
-        return Pairing(self._found, self.images, self._mask_pattern, self.mask, self._labels)
+        return Pairing(self._images.by_name, self.images, self._mask_pattern, self.mask, self._labels)
 
     @cached_property
     def _mask_pattern(self) -> MaskPattern:
@@ -280,10 +239,3 @@ class Folder(Source):
     @property
     def _labels(self) -> Labels:
         return Labels(self.classes, self.background or 0)
-
-    def _is_excluded(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self.exclude)
-
-    def _find_group(self, name: str) -> str:
-        name = self._found[name].file_name
-        return name if self.group is None else find_group(self.group, name)

@@ -110,7 +110,9 @@ def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
 
 
 def list_matching(root: Path, pattern: str) -> Sequence[Path]:
-    """Return some files of a folder, or of what a pattern with wildcards matches."""
+    """Return some files of a folder, or of what a pattern with wildcards matches; of a file itself."""
+    if (root / pattern).is_file():
+        return [root / pattern]
     if "{" in pattern or not PLACEHOLDER.search(pattern):
         return _list_some_files(root / pattern)
     matching = list(islice(root.glob(pattern), MAX_IMAGES))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from segapp.datasets import Coco, LabelMe
+from segapp.datasets import Coco, Folder, LabelMe
 from segapp.errors import MisuseError
 from segapp.planning.layout import find_layout, list_masks
 
@@ -114,3 +114,15 @@ def test_files_of_channels_are_joined(tmp_path):
     layout = find_layout(str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
     assert layout.channel_files == ("{name}_0000", "{name}_0001")
     assert [(image.name, len(image.channel_files)) for image in layout.found] == [("a", 1), ("b", 1)]
+
+
+@pytest.mark.parametrize(("image", "mask"), [("scene.png", "truth.png"), ("images/a.png", "masks/b.png")])
+def test_a_file_of_each_is_an_image_and_its_mask(tmp_path, image, mask):
+    for path in (tmp_path / image, tmp_path / mask):
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / image), str(tmp_path / mask))
+    assert [one.path for one in layout.found] == [tmp_path / image]
+    assert [one.path for one in list_masks(layout)] == [tmp_path / mask]
+    (item,) = (source := Folder(tmp_path, ["a", "b"], layout.images, layout.masks)).select(source.item_names())
+    assert item.name == (tmp_path / image).stem and item.mask.read().shape == (4, 4)
