@@ -1,9 +1,10 @@
 """Recognise the annotations of tools by their content, and name the classes that they hold."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from segapp import datasets
 from segapp.datasets.annotations.annotations import IGNORE, Annotations
@@ -17,6 +18,8 @@ from segapp.planning.names import BACKGROUND, IGNORED
 
 MAX_FILES = 200
 """Files of a folder among which one of annotations is searched for."""
+UNNAMED = "object"
+"""The class of shapes that have no name."""
 SHOWN = 8
 """Classes that a reason counts the shapes of."""
 
@@ -31,7 +34,7 @@ def recognise_annotations(root: Path, images: str, masks: str) -> type[Annotatio
         images: The folder of images, or a pattern.
         masks: A file, a folder or a pattern.
     """
-    files = list(islice(_list_files(root, masks), MAX_FILES))
+    files = list(islice(list_files(root, masks), MAX_FILES))
     if images != masks and any(find_suffix(path) for path in files):
         return None
     return next((found for path in files if (found := recognise_file(path)) is not None), None)
@@ -60,20 +63,24 @@ def list_annotation_files(folder: Path, kind: type[Annotations]) -> list[Path]:
     return [path for path in islice(_walk(folder), MAX_FILES) if kind.reads(path)]
 
 
-def name_shapes(files: Sequence[Path], kind: type[Annotations], classes: Sequence[str]) -> MaskMeaning:
+def name_shapes(
+    files: Sequence[Path], kind: type[Annotations], classes: Sequence[str], settings: Mapping[str, Any] | None = None
+) -> MaskMeaning:
     """Return the classes of the shapes in annotation files, in alphabetical order after the background.
 
     Args:
         files: All of the data set.
         kind: Reads them.
         classes: The user's choice of them; shapes of other names are left out. Empty for all.
+        settings: Further arguments of `kind`.
 
     Raises:
         MisuseError: A file is damaged, or there is no shape to learn from.
     """
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    reader, images = kind(), 0
+    settings = dict(settings or {})
+    reader, images = kind(**settings), 0
     for path in files:
         for entry in reader.parse(path):
             images += 1
@@ -81,13 +88,18 @@ def name_shapes(files: Sequence[Path], kind: type[Annotations], classes: Sequenc
             skipped.update(entry.skipped)
     labels = {name: IGNORE for name in counts if name.lower() in IGNORED}
     labels |= {name: "background" for name in counts if name.lower() in BACKGROUND}
+    if "" in counts:  # of shapes without a name
+        labels[""] = UNNAMED
+        counts[UNNAMED] += counts[""]
     names = sorted((name for name in counts if name not in labels), key=make_natural_key)
     if not names:
         held = ", ".join(f"{count:,} {what}" for what, count in skipped.items()) or "no shapes"
         raise MisuseError(f"{files[0]}: the annotations hold {held}, and nothing that covers an area.")
     chosen = _choose_names(names, classes)
     left_out: dict[str, str | None] = {name: None for name in names if name not in chosen}
-    settings = {name: value for name, value in {**labels, **left_out}.items() if name != value}
+    left_out |= {"": None} if "" in counts and UNNAMED not in chosen else {}
+    labels = {name: value for name, value in {**labels, **left_out}.items() if name != value}
+    settings |= {"labels": labels} if labels else {}
     mask = {"class_path": f"segapp.datasets.{kind.__name__}"}
     shown = ", ".join(f"{name} ({counts[name]:,})" for name in chosen[:SHOWN])
     more = f" and {len(chosen) - SHOWN} more" if len(chosen) > SHOWN else ""
@@ -95,9 +107,7 @@ def name_shapes(files: Sequence[Path], kind: type[Annotations], classes: Sequenc
         f"Shapes of {kind.__name__} for {images} images: {shown}{more}. Pixels that none covers are background; where "
         "shapes overlap, the later one in the file is above."
     )
-    return MaskMeaning(
-        mask | ({"init_args": {"labels": settings}} if settings else {}), ("background", *chosen), 0, reason
-    )
+    return MaskMeaning(mask | ({"init_args": settings} if settings else {}), ("background", *chosen), 0, reason)
 
 
 def _choose_names(names: Sequence[str], classes: Sequence[str]) -> list[str]:
@@ -108,7 +118,7 @@ def _choose_names(names: Sequence[str], classes: Sequence[str]) -> list[str]:
     return wanted or list(names)
 
 
-def _list_files(root: Path, masks: str) -> Iterator[Path]:
+def list_files(root: Path, masks: str) -> Iterator[Path]:
     """Yield the files that a file, a folder or a pattern names, those of sub-folders too."""
     for match in sorted(root.glob(to_glob(masks))) if set(masks) & set("*?[{") else [root / masks]:
         if match.is_dir():

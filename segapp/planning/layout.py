@@ -4,8 +4,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
+from segapp.datasets.annotations.geojson import GeoJson
+from segapp.datasets.annotations.qupath import QuPath
 from segapp.datasets.channel_files import join_channels
 from segapp.datasets.file_search import MaskPattern, find_images
 from segapp.datasets.masks.encoding import Encoding, FoundImage, PixelEncoding
@@ -13,7 +16,7 @@ from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError
 from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suffix
-from segapp.planning.annotations import recognise_annotations
+from segapp.planning.annotations import list_files, recognise_annotations, recognise_file
 from segapp.planning.layout_patterns import (
     MAX_IMAGES,
     PLACEHOLDER,
@@ -24,6 +27,7 @@ from segapp.planning.layout_patterns import (
     list_matching,
     yield_split_patterns,
 )
+from segapp.planning.map_annotations import is_map
 
 MIN_PAIRED = 0.9
 """A pattern must find the masks of this fraction of the images, or the names do not agree."""
@@ -84,6 +88,8 @@ def find_layout(images: str, masks: str) -> FolderLayout:
     root = _find_common_root(images, masks)
     relative = [os.path.relpath(Path(given).expanduser().absolute(), root) for given in (images, masks)]
     encoding = recognise_annotations(root, *relative) or PixelEncoding
+    if encoding is QuPath and _has_map_coordinates(root, *relative):
+        encoding = GeoJson
     kind = Kind(encoding, () if encoding.shared else _recognise_channel_files(root, *relative))
     pairs = list(yield_split_patterns(root, *relative)) or [(relative[0], relative[1], None)]
     best: tuple[float, int, FolderLayout] | None = None
@@ -97,6 +103,13 @@ def find_layout(images: str, masks: str) -> FolderLayout:
     if best is None or best[0] < MIN_PAIRED:
         raise MisuseError(_explain_unpaired(root, relative[0], relative[1], best))
     return best[2]
+
+
+def _has_map_coordinates(root: Path, images: str, masks: str) -> bool:
+    """Return whether the first GeoJSON file of `masks` is in map coordinates."""
+    files = (path for path in list_files(root, masks) if recognise_file(path) is QuPath)
+    found = [path for path in list_matching(root, images) if find_suffix(path)]
+    return any(is_map(path, found) for path in islice(files, 1))
 
 
 def list_masks(layout: FolderLayout, limit: int | None = None) -> list[FilePart]:

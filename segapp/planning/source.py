@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.datasets.annotations.annotations import Annotations
+from segapp.datasets.annotations.geojson import GeoJson
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate
@@ -20,6 +21,7 @@ from segapp.planning.fingerprint import MIN_IMAGES
 from segapp.planning.intensity import choose_intensity
 from segapp.planning.large_images import LARGE_ENOUGH, choose_blocks
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
+from segapp.planning.map_annotations import choose_map_settings
 from segapp.planning.mask_meaning import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning
 from segapp.planning.mask_values import read_mask_values
 from segapp.planning.names import find_names, read_channel_names
@@ -163,7 +165,10 @@ def list_items(source: Source) -> list[Item]:
 
 def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
     if issubclass(layout.encoding, Annotations):
-        return name_shapes(list(dict.fromkeys(file.path for file in list_masks(layout))), layout.encoding, classes)
+        files = list(dict.fromkeys(file.path for file in list_masks(layout)))
+        on_map = layout.encoding is GeoJson
+        settings = choose_map_settings(files, (image.path for image in layout.found), classes) if on_map else {}
+        return name_shapes(files, layout.encoding, classes, settings)
     values = read_mask_values(list_masks(layout, MAX_MASKS))
     if layout.classes:
         names = ("background", *layout.classes)

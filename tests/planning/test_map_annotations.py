@@ -1,0 +1,64 @@
+"""GeoJSON in map coordinates is told from that of QuPath, and read with what it needs."""
+
+import json
+
+import numpy as np
+import pytest
+
+from segapp.datasets import GeoJson, QuPath
+from segapp.io import write_image
+from segapp.planning.annotations import name_shapes
+from segapp.planning.layout import find_layout
+from segapp.planning.map_annotations import choose_map_settings
+from tests.datasets.annotations.georeferenced import collect, make_box, make_feature, write_geotiff
+
+DEGREES = {"corner": (15.0, 45.0), "side": 0.001}
+ON_MAP = make_feature(make_box(0, 0, 4, 4))
+IN_PIXELS = make_feature([[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "expected"),
+    [
+        (collect(ON_MAP), {}, GeoJson),
+        (collect(ON_MAP, crs=None), {}, GeoJson),
+        (collect(make_feature(make_box(0, 0, 4, 4, **DEGREES)), crs=None), {"crs": 4326, **DEGREES}, GeoJson),
+        (collect(IN_PIXELS, crs=None), {}, QuPath),
+        (collect(IN_PIXELS, crs=None), None, QuPath),
+        (collect(ON_MAP, crs=None), None, GeoJson),
+        (collect(ON_MAP), None, GeoJson),
+    ],
+    ids=["crs", "far", "degrees", "pixels", "no place", "far, no place", "crs, no place"],
+)
+def test_map_coordinates_are_recognised(tmp_path, content, where, expected):
+    if where is None:
+        (tmp_path / "images").mkdir()
+        write_image(tmp_path / "images/a.tif", np.zeros((6, 8), np.uint8))
+    else:
+        write_geotiff(tmp_path / "images/a.tif", **where)
+    (tmp_path / "a.geojson").write_text(json.dumps(content))
+    assert find_layout(str(tmp_path / "images"), str(tmp_path / "a.geojson")).encoding is expected
+
+
+def test_the_class_is_in_the_property_that_the_user_or_custom_names(tmp_path):
+    path = tmp_path / "a.geojson"
+    boxes = [make_feature(make_box(i, 0, i + 1, 1), crop=crop, owner=f"o{i}") for i, crop in enumerate("mwmw")]
+    path.write_text(json.dumps(collect(*boxes)))
+    assert choose_map_settings([path], [], []) == {"class_field": "crop"}
+    assert choose_map_settings([path], [], ["background", "o1"]) == {"class_field": "owner"}
+    meaning = name_shapes([path], GeoJson, [], {"class_field": "crop"})
+    assert meaning.classes == ("background", "m", "w") and meaning.mask["init_args"] == {"class_field": "crop"}
+    for box in boxes:
+        box["properties"] |= {"Class": 7}
+    path.write_text(json.dumps(collect(*boxes)))
+    assert choose_map_settings([path], [], []) == {"class_field": "Class"}
+
+
+def test_metres_in_a_file_without_a_system_are_those_of_the_images(tmp_path):
+    write_geotiff(tmp_path / "a.tif")
+    (tmp_path / "a.geojson").write_text(json.dumps(collect(ON_MAP, crs=None)))
+    settings = choose_map_settings([tmp_path / "a.geojson"], [tmp_path / "a.tif"], [])
+    assert settings == {"crs": "EPSG:32633"}
+    meaning = name_shapes([tmp_path / "a.geojson"], GeoJson, [], settings)
+    assert meaning.classes == ("background", "object")
+    assert meaning.mask["init_args"] == {"crs": "EPSG:32633", "labels": {"": "object"}}
