@@ -5,6 +5,7 @@ import pytest
 from segapp.checkpoints.merge import get_value, override_values
 from segapp.errors import MisuseError
 from segapp.lab.folds.config import SPLIT, read_folds
+from segapp.loading.source_building import build_source
 from tests.lab.folds.sample import CONFIG, write_config, write_data
 
 
@@ -47,6 +48,37 @@ def test_folds_of_blocks_are_blocks(folder):
 def test_folds_of_a_stratified_split_are_stratified(folder):
     (first, *_) = read(folder, **{f"{SPLIT}.init_args.stratify": True}).variants
     assert get_value(first.config, SPLIT)["init_args"]["stratify"]
+
+
+def test_each_of_joined_data_sets_is_divided_by_itself(folder):
+    write_data(folder / "more")
+    folder_, seeds = get_value(CONFIG, "data.source"), (1, 7)
+    parts = [
+        override_values(folder_, {"init_args.root": root, "init_args.split.init_args.seed": seed})
+        for root, seed in zip(("data", "more"), seeds, strict=True)
+    ]
+    joined = {"class_path": "segapp.datasets.Joined", "init_args": {"sources": parts, "names": ["a", "b"]}}
+    study = read(folder, 2, **{"data.source": joined})
+    for number, variant in enumerate(study.variants):
+        sources = get_value(variant.config, "data.source.init_args.sources")
+        splits = [get_value(one, "init_args.split.init_args") for one in sources]
+        assert [(split["fold"], split["seed"]) for split in splits] == [(number, seed) for seed in seeds]
+        assert all(
+            split["within"] == get_value(CONFIG, SPLIT) | {"init_args": {"val": 0.2, "test": 0.2, "seed": seed}}
+            for split, seed in zip(splits, seeds, strict=True)
+        )
+    source = build_source("here", study.variants[1].config["data"])
+    for name in "ab":
+        held, scored, trained = (
+            {i.name for i in source.items(split) if i.name.startswith(name)} for split in ("test", "val", "train")
+        )
+        assert len(held | scored | trained) == 12 and len(scored) == len(trained) > 0
+    cells = {"class_path": "segapp.datasets.Cells", "init_args": {"root": "c"}}
+    with pytest.raises(MisuseError, match=r"sources\[0\].* Cells"):
+        read(
+            folder,
+            **{"data.source": {"class_path": "segapp.datasets.Joined", "init_args": {"sources": [cells, cells]}}},
+        )
 
 
 @pytest.mark.parametrize(
