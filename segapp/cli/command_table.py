@@ -18,7 +18,7 @@ COMMANDS = {
     "plan": ("segapp.commands.plan", "write a configuration for your own images"),
     "study": ("segapp.lab.study.command", "run an ablation from one YAML and draw its page"),
     "folds": ("segapp.lab.folds.command", "train and score every fold, and write their ensemble"),
-    "compare": ("segapp.commands.compare", "set finished runs against each other"),
+    "compare": ("segapp.lab.compare.command", "set runs and the predictions of any tool against each other"),
     "metrics": ("segapp.commands.metrics", "score two folders of masks under the rules of any tool"),
     "predict": ("segapp.commands.predict", "write a mask for every image of a folder"),
     "export": ("segapp.commands.export", "write a checkpoint as a bundle for ONNX Runtime or OpenVINO"),

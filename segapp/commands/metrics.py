@@ -9,21 +9,20 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from segapp.batch import IGNORE_INDEX
 from segapp.datasets.class_presence import map_in_threads
-from segapp.datasets.folder import Folder
 from segapp.datasets.mask_pairs import MaskPair, pair_masks
 from segapp.datasets.masks.class_values import ClassValues, find_background
 from segapp.datasets.masks.encoded_mask import EncodedMask
 from segapp.datasets.masks.encoding import Labels, MaskFile, PixelEncoding
 from segapp.datasets.masks.values import Indices
+from segapp.datasets.predicted_masks import require_class
 from segapp.errors import MisuseError
 from segapp.io import FilePart, require_free
 from segapp.metrics import TEST_SCORES, Evaluation, ImageRows, ScoreCollector
 from segapp.metrics.tools import TOOLS, ImageCounts, SetCounts, Tool, ToolScores, count_image
 from segapp.metrics.tools.own import Segapp
 from segapp.metrics.tools.table import format_scores
-from segapp.planning.source import build_planned_source, describe_section
+from segapp.planning.mask_section import read_mask_section
 from segapp.report.evaluation_files import convert_scores, describe_evaluation, write_json, write_rows
 from segapp.terminal.text import for_terminal
 
@@ -112,11 +111,7 @@ class _MaskReader:
                 f"{prediction}: {sizes[0]} pixels, but {target} has {sizes[1]}; resize predictions to the masks "
                 "(by nearest) before they are scored."
             )
-        if undecided := int(((predicted == IGNORE_INDEX) & (true != IGNORE_INDEX)).sum()):
-            raise MisuseError(
-                f"{prediction}: {undecided:,} pixels have the value of ignored ones where {target} has a class; a "
-                "prediction needs a class there."
-            )
+        require_class(prediction, predicted, target, true)
         return predicted, true
 
     def _decode(self, file: FilePart, meaning: ClassValues | PixelEncoding) -> np.ndarray:
@@ -140,28 +135,13 @@ def _describe_masks(classes: str, ignore: str, background: str, data: str, predi
         return _MaskReader(values.classes, find_background(values.classes, background), values, values)
     if classes or background or ignore != "auto":
         raise MisuseError("--data describes the masks itself: leave out --classes, --ignore and --background.")
-    source, targets = _read_section(data)
+    source, targets = read_mask_section(data)
     if not prediction_data:
         return _MaskReader(source.classes, source.background, Indices(), targets)
-    other, predictions = _read_section(prediction_data)
+    other, predictions = read_mask_section(prediction_data)
     if other.classes != source.classes:
         raise MisuseError(f"{prediction_data}: its classes differ from those of {data}; name the same ones in order.")
     return _MaskReader(source.classes, source.background, predictions, targets)
-
-
-def _read_section(path: str) -> tuple[Folder, PixelEncoding]:
-    decisions = describe_section(Path(path))
-    if any(decision.setting.endswith(".looked_for") and decision.value is not None for decision in decisions):
-        raise MisuseError(f"{path}: looked_for describes partial masks, which `segapp test` scores; leave it out here.")
-    source = build_planned_source(decisions)
-    if not isinstance(source, Folder):
-        raise MisuseError(f"{path}: describes no folder of masks; its source is segapp.datasets.Folder.")
-    if not isinstance(source.mask, PixelEncoding) or source.mask.several:
-        raise MisuseError(
-            f"{path}: its mask is {type(source.mask).__name__}, of which an image may have several files or share one; "
-            "segapp metrics scores one mask file for each image."
-        )
-    return source, source.mask
 
 
 def _count(pairs: Sequence[MaskPair], reader: _MaskReader, with_rows: bool) -> tuple[SetCounts, Evaluation | None]:

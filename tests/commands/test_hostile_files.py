@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from segapp.checkpoints.building import build_network
 from segapp.checkpoints.version import VERSION
 from segapp.cli import main
-from segapp.commands.compare import _make_result, _read_config
 from segapp.commands.export import _load
 from segapp.errors import MisuseError
 from segapp.inference.open import open_networks
 from segapp.io import write_table
+from segapp.lab.compare.runs import open_run, read_config
 from segapp.lab.landscape.opening import LandscapeRequest, open_landscape
 from segapp.lab.study.examples import write_examples
 from segapp.loading.datamodule import SegmentationDataModule
@@ -51,7 +51,7 @@ OPEN: dict[str, Callable[[Path], Any]] = {
     "landscape": lambda run: open_landscape(
         LandscapeRequest(str(run / "checkpoints/best.ckpt"), None, "train", 1, 1, False)
     ),
-    "compare": lambda run: _make_result("a", run, _read_config(run), "test", run / "out", []),
+    "compare": lambda run: open_run("a", run, read_config(run), "test", []),
     "study": lambda run: write_examples(run / "checkpoints/best.ckpt", [], run / "out", ["segapp.models.UNet"]),
 }
 """What each command does with the file first, and last."""

@@ -17,10 +17,11 @@ from segapp.inference.runtime import TorchRuntime, choose_device, choose_usable_
 from segapp.io import shorten_name, write_atomically, write_image, write_mask
 from segapp.loading.source_building import build_source
 from segapp.palette import choose_error_colour
-from segapp.spec import Spec
 
 MAX_SIDE = 320
 """Larger images are cropped to their middle, at full resolution."""
+
+Palette = Sequence[tuple[int, int, int]]
 
 LEGEND = "legend.json"
 """File with the colours (RGB) of the classes and of wrong predictions."""
@@ -40,11 +41,14 @@ def write_examples(checkpoint: Path, names: Sequence[str], folder: Path, allowed
     for name in names:
         if name not in items:
             raise MisuseError(f"{checkpoint}: the image {name!r}, on which it was scored, is missing; restore it.")
-        _write_example(engine, items[name], folder / make_slug(name), spec)
-    colours = {
-        "classes": list(zip(spec.classes, spec.palette, strict=True)),
-        "wrong": choose_error_colour(spec.palette),
-    }
+        pixels = items[name].image.read()
+        write_example(items[name], pixels, engine.segment(ArrayImage(pixels, name)), folder, spec.palette)
+    write_legend(folder, spec.classes, spec.palette)
+
+
+def write_legend(folder: Path, classes: Sequence[str], palette: Palette) -> None:
+    """Write the colours of the classes and of wrong predictions beside examples."""
+    colours = {"classes": list(zip(classes, palette, strict=True)), "wrong": choose_error_colour(palette)}
     with write_atomically(folder / LEGEND) as temporary:
         temporary.write_text(json.dumps(colours), encoding="utf-8")
 
@@ -54,20 +58,26 @@ def make_slug(name: str) -> str:
     return shorten_name(re.sub(r"[^\w.=+-]+", "_", name))
 
 
-def _write_example(engine: Engine, item: Item, stem: Path, spec: Spec) -> None:
-    pixels = item.image.read()
-    prediction = engine.segment(ArrayImage(pixels, item.name))
+def write_example(item: Item, pixels: np.ndarray, prediction: np.ndarray, folder: Path, palette: Palette) -> None:
+    """Write image, target and prediction of one image, larger ones cropped to their middle.
+
+    Args:
+        item: For its name and its target.
+        pixels: The image (H, W, C), uint8 or float32 in [0, 1].
+        prediction: Class indices (H, W) uint8.
+        folder: Where to write.
+        palette: The colours of the classes.
+    """
+    stem = folder / make_slug(item.name)
     target = np.full(prediction.shape, IGNORE_INDEX, np.uint8) if item.mask is None else item.mask.read()
     rows, columns = (
         slice((side - min(side, MAX_SIDE)) // 2, (side + min(side, MAX_SIDE)) // 2) for side in target.shape
     )
     pixels, prediction, target = pixels[rows, columns], prediction[rows, columns], target[rows, columns]
-    marked = np.where((prediction != target) & (target != IGNORE_INDEX), spec.num_classes, prediction).astype(np.uint8)
+    marked = np.where((prediction != target) & (target != IGNORE_INDEX), len(palette), prediction).astype(np.uint8)
     write_image(stem.with_name(f"{stem.name}-image.jpg"), _to_rgb(pixels))
-    write_mask(stem.with_name(f"{stem.name}-target.png"), target, spec.palette)
-    write_mask(
-        stem.with_name(f"{stem.name}-prediction.png"), marked, [*spec.palette, choose_error_colour(spec.palette)]
-    )
+    write_mask(stem.with_name(f"{stem.name}-target.png"), target, palette)
+    write_mask(stem.with_name(f"{stem.name}-prediction.png"), marked, [*palette, choose_error_colour(palette)])
 
 
 def _to_rgb(pixels: np.ndarray) -> np.ndarray:

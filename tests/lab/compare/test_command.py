@@ -1,8 +1,10 @@
-"""`segapp compare`: which runs it takes, what it calls them, and whose evaluation it reads."""
+"""`segapp compare`: which runs and folders of predictions it takes, and what it writes."""
 
 import csv
+import html
 import json
-import os
+import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import PIL.Image
 import pytest
 
 from segapp.cli import main
-from segapp.commands.compare import _find_results, _names
-from segapp.errors import MisuseError
+from segapp.lab.compare.runs import find_evaluation
+from segapp.loading.source_building import build_source
 from segapp.palette import choose_error_colour
+from segapp.system.yaml_files import read_yaml
+from tests.lab.compare.conftest import write_masks
 
-TINY = Path(__file__).parents[1] / "tiny.yaml"
+TINY = Path(__file__).parents[2] / "tiny.yaml"
 CONFIG = (
     "name: mine\nseed_everything: 0\ndata: {source: {class_path: segapp.datasets.Cells}}\n"
     "model: {net: {class_path: segapp.models.UNet}}\n"
@@ -80,38 +84,63 @@ def test_runs_of_one_name_and_time_under_two_roots_are_two_runs(trained, monkeyp
         assert image.getpalette()[:9] == [value for colour in [*palette, colours["wrong"]] for value in colour]
 
 
-def test_names_are_as_long_as_they_must_be():
-    assert _names(["a/1", "b/1"], ["plain", "skips"]) == ["plain", "skips"]
-    assert _names(["a/1", "a/2"], ["mine", "mine"]) == ["mine 1", "mine 2"]
-    assert _names(["a/1", "b/1", "b/2"], ["mine"] * 3) == ["mine a/1", "mine b/1", "mine b/2"]
-    assert _names(["/a/1", "/b/a/1"], ["mine"] * 2) == ["mine /a/1", "mine b/a/1"]
-    assert _names(["a/1", "b/2"], ["my net", "my_net"]) == ["my net 1", "my_net 2"]  # their examples need two folders
-    first, second = _names(["a b/1", "a_b/1"], ["mine"] * 2)
-    assert first.startswith("1 mine /") and second.startswith("2 mine /")
-
-
 def test_a_verdict_says_which_checkpoint_was_scored(trained):
     (run,) = (trained / "runs/tiny").glob("2*")
     scored = [json.loads((run / f"test-{number}" / "metrics.json").read_text())["checkpoint"] for number in (1, 2)]
     assert scored == ["../checkpoints/best.ckpt", "../checkpoints/last.ckpt"]  # seen from the evaluation's folder
-    assert _find_results(run, "test") == run / "test-1"
+    assert find_evaluation(run, "test") == run / "test-1"
 
 
-def record(run: Path, number: int, **content: str | None) -> None:
-    path = run / f"test-{number}" / "metrics.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(content))
-    os.utime(path, (number, number))
+TOOLS = ["one=one", "two=two", "--data=data.yaml", "--encoding=two:background=0,cell=9", "--pictures=0"]
 
 
-def test_the_newest_verdict_of_the_best_checkpoint_counts(tmp_path):
-    record(tmp_path, 1, checkpoint="elsewhere/last.ckpt")
-    with pytest.raises(MisuseError, match=r"no test evaluation of best\.ckpt, only of last\.ckpt; run segapp test"):
-        _find_results(tmp_path, "test")
-    for number, content in enumerate(({}, {"checkpoint": "x/best.ckpt"}, {"checkpoint": None}), 2):  # {}: an older one
-        record(tmp_path, number, **content)
-        record(tmp_path, number + 10, checkpoint="last.ckpt")
-        assert _find_results(tmp_path, "test") == tmp_path / f"test-{number}"
+def test_tools_are_scored_as_masks_are_by_metrics(tools, monkeypatch, capsys):
+    monkeypatch.setattr("segapp.lab.compare.command.write_report", lambda report, folder: folder)
+    assert main(["compare", *TOOLS]) == 2
+    assert "'c'" in capsys.readouterr().err and not Path("comparison").exists()
+    shutil.copytree("one", "same")
+    assert main(["compare", "one=one", "again=same", "--data=data.yaml", "--pictures=0"]) == 0
+    scored = Path("comparison/scores/one")
+    labels = ["--classes=background,cell", "--background=background", "--output=scored"]
+    assert main(["metrics", "--predictions=one", "--truth=data/masks", *labels]) == 0
+    assert Path("scored/per_image.csv").read_text() == (scored / "per_image.csv").read_text()
+    of_metrics, own = (json.loads((place / "metrics.json").read_text()) for place in (Path("scored"), scored))
+    assert own["scores"] == of_metrics["scores"] and own["predictions"] == "one"
+
+
+@pytest.mark.slow
+def test_the_page_of_tools_alone(tools):
+    command = ["compare", *TOOLS[:-1], "--only_common=true", "--pictures=1"]
+    assert main(command) == 0
+    (effect,) = [row for row in rows(Path("comparison/effects.csv")) if row["score"] == "dice/image"]
+    assert (effect["contrast"], effect["images"]) == ("two − one", "2")
+    assert float(effect["estimate"]) == pytest.approx(1 - 7 / 8)
+    page = Path("comparison/report.html").read_text()
+    assert page.count("data:image/jpeg") == 1 and "learning curves" not in page.lower()
+    found = re.search("<pre>(segapp compare .*)</pre>", page)
+    assert found is not None
+    Path("comparison/effects.csv").unlink()
+    assert main(shlex.split(html.unescape(found[1]))[1:]) == 0
+    assert Path("comparison/effects.csv").is_file()
+
+
+@pytest.mark.slow
+def test_predictions_stand_beside_a_run_on_its_images(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained)
+    (run,) = Path("runs/tiny").glob("2*")
+    names = [row["name"] for row in rows(run / "test-1/per_image.csv")]
+    source = build_source("here", read_yaml(run / "config.yaml")["data"])
+    write_masks(
+        Path("perfect"), **{name: item.mask.read() for name, item in zip(names, source.select(names), strict=True)}
+    )
+    assert main(["compare", str(run), "perfect=perfect", "--output", "beside", "--pictures", "1"]) == 0
+    images = rows(Path("beside/images.csv"))
+    assert {float(row["dice"]) for row in images if row["variant"] == "perfect"} == {1.0}
+    assert [row["image"] for row in images if row["variant"] == "perfect"] == sorted(names)
+    assert any(Path("beside/examples/perfect").glob("*-prediction.png"))
+    Path("perfect", f"{names[0]}.png").unlink()
+    assert main(["compare", str(run), "perfect=perfect", "--output", "fewer"]) == 2
+    assert repr(names[0]) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -139,7 +168,7 @@ def test_a_run_of_another_program_is_refused(tmp_path, monkeypatch, capsys, cont
     assert said.startswith("segapp: foreign/config.yaml: ") and sentence in said and said.count("\n") == 1
 
 
-@pytest.mark.parametrize("inside", ["examples", "figures"])
+@pytest.mark.parametrize("inside", ["examples", "figures", "scores"])
 def test_nothing_is_written_through_links_in_the_output(inside, tmp_path, monkeypatch, capsys):
     (tmp_path / "home").mkdir()
     (tmp_path / "work" / "comparison").mkdir(parents=True)

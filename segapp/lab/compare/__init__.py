@@ -1,0 +1,1 @@
+"""Comparison of finished runs, and of the predictions of other tools."""

@@ -1,0 +1,34 @@
+"""What is opened before anything is scored."""
+
+from pathlib import Path
+
+import pytest
+
+from segapp.errors import MisuseError
+from segapp.lab.compare.opening import Request, open_competitors
+
+
+def make_request(*words, data="data.yaml", encoding=()):
+    return Request(words, Path("out"), data, encoding, False, "test", [])
+
+
+def test_folders_are_opened_with_their_names_and_encodings(tools):
+    opened = open_competitors(make_request("one=one", "two=two", encoding=["two:background=0,cell=9"]))
+    assert list(opened.masks) == ["one", "two"] and opened.results == {} and opened.configs == {}
+    items = list(opened.truth.items.values())
+    assert [item.name for item in opened.masks["two"].find_items(items)] == ["a", "b"]
+    assert set(opened.masks["two"].read(items[0]).ravel()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("request_", "found"),
+    [
+        (make_request("one=one", "two=two", data=""), "--data FILE"),
+        (make_request("one=one", "two=nothing"), "nothing"),
+        (make_request("one", "two"), "NAME=FOLDER"),
+    ],
+    ids=["no masks", "no folder", "no run"],
+)
+def test_what_is_missing_is_named(tools, request_, found):
+    with pytest.raises(MisuseError, match=found):
+        open_competitors(request_)
