@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp.io import write_table
-from segapp.metrics import Evaluation, describe_calibration, format_calibration
+from segapp.metrics import Evaluation, describe_calibration, describe_review, format_calibration, format_review
 from segapp.report.evaluation_files import convert_scores, describe_evaluation, write_json, write_rows
 from segapp.spec import Spec
 
@@ -50,6 +50,8 @@ class EvaluationReport(Callback):
         if evaluation.calibration:
             described = describe_calibration(evaluation.calibration, evaluation.classes, evaluation.background)
             print(f"calibration: {format_calibration(described)}")
+        if len(evaluation.images) > 1 and (review := describe_review(evaluation)) is not None:
+            print(format_review(review))
         if volumes is not None:
             scores = _name_volume_scores(volumes)
             print(f"{len(volumes.images)} volumes: Dice {scores['dice/volume']:.3f}, IoU {scores['iou/volume']:.3f}")

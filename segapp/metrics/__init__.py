@@ -7,9 +7,10 @@ from segapp.metrics.calibration import CalibrationCounts, describe_calibration, 
 from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.distance import Distance
 from segapp.metrics.epoch_mean import EpochMean
-from segapp.metrics.evaluation import Evaluation, ImageRows
+from segapp.metrics.evaluation import CONFIDENCE, Evaluation, ImageRows
 from segapp.metrics.objects import Objects
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
+from segapp.metrics.review import describe_review, format_review
 from segapp.metrics.score import Comparison, Score, Value, average_over_classes
 from segapp.metrics.score_collector import ScoreCollector
 
@@ -17,6 +18,7 @@ TEST_SCORES: tuple[type[Score], ...] = (Boundary, Agreement, Distance, BoundaryI
 """Scores of a test beside Dice and IoU, which are always computed."""
 
 __all__ = [
+    "CONFIDENCE",
     "TEST_SCORES",
     "Agreement",
     "Boundary",
@@ -37,7 +39,9 @@ __all__ = [
     "compute_iou",
     "count_confusion",
     "describe_calibration",
+    "describe_review",
     "format_calibration",
+    "format_review",
     "average_over_classes",
     "score_boundaries",
     "split_confusion",

@@ -1,5 +1,6 @@
 """The scores of a data set: reduced values and a table of images."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ from segapp.metrics.evaluation_table import format_table
 from segapp.metrics.score import Score, Value, average_over_classes
 from segapp.spec import find_volume_name
 
+CONFIDENCE = "mean_confidence"
+"""A column of the table of images that is no score; `segapp predict` writes it too."""
+
 
 class ImageRows(NamedTuple):
     """The rows and the confusion matrix of one image."""
@@ -21,6 +25,8 @@ class ImageRows(NamedTuple):
     """The row of every score: its columns, each per class."""
     cells: list[tuple[int, int, int]]
     """The image's confusion matrix as (target, prediction, count); empty unless `keep_confusion`."""
+    confidence: float = math.nan
+    """The mean probability of the predicted class over all pixels; NaN where only class indices were scored."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,8 @@ class Evaluation:
     def tabulate(self) -> tuple[list[str], list[list[Any]]]:
         """Return header and rows of a table with a row per image.
 
-        Columns are the image's name, every measure's mean over the image's classes, then per class the columns of every
-        score and its measures.
+        Columns are the image's name, every measure's mean over the image's classes, its mean confidence where that is
+        known, then per class the columns of every score and its measures.
         """
         measures: dict[str, Tensor] = {}
         columns: dict[str, Tensor] = {}
@@ -87,11 +93,15 @@ class Evaluation:
             own = score.measure(rows)
             measures |= own
             columns |= dict(zip(score.columns, rows.unbind(1), strict=True)) | own
-        header = ["name", *measures, *(f"{column}/{label}" for label in self.classes for column in columns)]
-        means = [average_over_classes(each, self.background).tolist() for each in measures.values()]
+        by_image = {name: average_over_classes(each, self.background).tolist() for name, each in measures.items()}
+        confidences = [image.confidence for image in self.images]
+        if not all(map(math.isnan, confidences)):
+            by_image[CONFIDENCE] = confidences
+        header = ["name", *by_image, *(f"{column}/{label}" for label in self.classes for column in columns)]
         by_class = torch.stack(list(columns.values()), dim=2).flatten(1).tolist()  # (images, classes · columns)
         lines = [
-            [image.name, *(mean[index] for mean in means), *by_class[index]] for index, image in enumerate(self.images)
+            [image.name, *(values[index] for values in by_image.values()), *by_class[index]]
+            for index, image in enumerate(self.images)
         ]
         return header, lines
 

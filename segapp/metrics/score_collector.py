@@ -1,5 +1,6 @@
 """Collect the scores of complete images over a data set, exact on any number of processes."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,14 @@ class ScoreCollector:
         """The names of the values, known without data: `dice/dataset`, `dice/dataset/<class>`, …."""
         return list(Evaluation(self.scores, self.classes, self.background, self.confusion, []).flat)
 
-    def update(self, prediction: Tensor, target: Tensor, name: str, looked_for: Tensor | None = None) -> None:
+    def update(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        name: str,
+        looked_for: Tensor | None = None,
+        confidence: float = math.nan,
+    ) -> None:
         """Score one image and add it.
 
         Args:
@@ -63,11 +71,13 @@ class ScoreCollector:
             name: The image's name, for the table of images.
             looked_for: (K,) bool: the classes that the target would show; default: all. A prediction of another class
                 counts as background, and such a class has no counts and no score in this image.
+            confidence: The mean probability of the predicted class over all pixels.
 
         Raises:
             SegappError: a class index outside 0 … K-1, or shapes that differ.
         """
-        self.add(*self.score(prediction, target, name, looked_for))
+        image, counts = self.score(prediction, target, name, looked_for)
+        self.add(image._replace(confidence=confidence), counts)
 
     def count_probabilities(
         self, probabilities: Tensor, target: Tensor, looked_for: Tensor | None = None, temperature: float = 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.io import write_atomically, write_table
-from segapp.metrics import Evaluation, describe_calibration
+from segapp.metrics import Evaluation, describe_calibration, describe_review
 
 
 def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
@@ -23,6 +23,8 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.calibration:
         found = describe_calibration(evaluation.calibration, evaluation.classes, evaluation.background)
         described["calibration"] = found
+    if (review := describe_review(evaluation)) is not None:
+        described["review"] = review
     return described
 
 

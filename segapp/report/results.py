@@ -13,7 +13,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import read_table
-from segapp.metrics import TEST_SCORES, Overlap, Score
+from segapp.metrics import CONFIDENCE, TEST_SCORES, Overlap, Score
 from segapp.natural_order import make_natural_key
 from segapp.report.gradient_flow_table import FlowTable, read_flow
 from segapp.system.text_files import read_json
@@ -119,7 +119,11 @@ def compute_image_scores(path: Path, row: Mapping[str, str]) -> dict[str, float]
 
     Raises SegappError where there are none.
     """
-    scores = {column: _parse_number(cell) for column, cell in row.items() if column != "name" and "/" not in column}
+    scores = {
+        column: _parse_number(cell)
+        for column, cell in row.items()
+        if column not in ("name", CONFIDENCE) and "/" not in column
+    }
     if not scores:
         raise SegappError(f"{path}: has no scores per image; run segapp test again.")
     return scores

@@ -1,5 +1,6 @@
 """The Lightning module that scores complete images: the base of those for networks and for bundles."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,7 +122,7 @@ class ScoringModule(pl.LightningModule):
         image = ArrayImage(batch["image"][0].cpu().numpy().transpose(1, 2, 0), batch["name"][0])
         mask, looked_for = batch["mask"][0], batch.get("looked_for")
         known = None if looked_for is None else looked_for[0].cpu()
-        prediction = np.empty(mask.shape, np.uint8)
+        prediction, confidence = np.empty(mask.shape, np.uint8), 0.0
         if self.sampler is not None:
             self.sampler.begin(image.name, mask.cpu().numpy(), known)
         for band in engine.compute_bands(image):
@@ -131,18 +132,25 @@ class ScoringModule(pl.LightningModule):
             if self.sampler is not None:
                 self.sampler.add(band.y, band.logits)
             if calibration:
-                self._count_probabilities(engine.runtime, band.logits, mask[rows], known)
+                confidence += self._count_probabilities(engine.runtime, band.logits, mask[rows], known)
             prediction[rows] = engine.compute_indices(band)
         prediction = clean(prediction, self.spec)
-        self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0], known)
+        confidence = confidence / prediction.size if calibration else math.nan
+        self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0], known, confidence)
         return prediction
 
-    def _count_probabilities(self, runtime: Runtime, logits: Array, target: Tensor, looked_for: Tensor | None) -> None:
-        """Count the probabilities of a band (K, h, W), and where the network has a temperature, those without it."""
+    def _count_probabilities(self, runtime: Runtime, logits: Array, target: Tensor, looked_for: Tensor | None) -> float:
+        """Count the probabilities of a band (K, h, W), and where the network has a temperature, those without it.
+
+        Return the sum over all pixels of the probability of the predicted class, at the temperature.
+        """
+        confidences = {}
         for temperature in sorted({1.0, runtime.temperature}):
             softened = apply_temperature(logits, temperature)
             found = torch.as_tensor(runtime.compute_probabilities(softened[None])[0])
             self.collector.count_probabilities(found, target.to(found.device), looked_for, temperature)
+            confidences[temperature] = float(found.amax(0).sum(dtype=torch.float64))
+        return confidences[runtime.temperature]
 
     def _add_loss(self, loss: nn.Module, logits: Tensor, target: Tensor, looked_for: Tensor | None) -> None:
         """Add the loss of a band (K, h, W), weighted by its number of valid pixels.
