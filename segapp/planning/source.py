@@ -1,5 +1,6 @@
 """Describe the data set of two folders: its layout, the meaning of its masks, and the reason of each setting."""
 
+import glob
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ def _describe_pixels(layout: FolderLayout) -> list[Decision]:
     images = choose_slices(volumes) if volumes else layout.found
     files, masks = [image.file for image in images], layout.find_masks(images)
     axis = choose_axis(volumes) if volumes else []
-    return [*axis, *_choose_channels(files), *choose_intensity(files, names, masks)]
+    channels = _choose_channels([image.name for image in images], files, may_exclude=not volumes)
+    return [*axis, *channels, *choose_intensity(files, names, masks)]
 
 
 def describe_section(path: Path) -> list[Decision]:
@@ -195,18 +197,27 @@ def _explain_background(meaning: MaskMeaning) -> str:
     return f"{meaning.classes[meaning.background]} is left out of mean scores."
 
 
-def _choose_channels(files: Sequence[FilePart]) -> list[Decision]:
-    """Set the number of channels where images differ: grey images among colour images become colour."""
-    found = Counter(Image(file).shape[2] for file in files)
+def _choose_channels(names: Sequence[str], files: Sequence[FilePart], may_exclude: bool) -> list[Decision]:
+    """Decide about channels where images differ: grey among colour become colour, a few others are excluded."""
+    channels = [Image(file).shape[2] for file in files]
+    found = Counter(channels)
     if len(found) == 1:
         return []
-    if set(found) != {1, 3}:
-        counted = ", ".join(f"{count} of {channels}" for channels, count in sorted(found.items()))
-        raise MisuseError(
-            f"the images have different channels ({counted}); convert them to the same channels, or plan for those "
-            "that agree."
+    if set(found) == {1, 3}:
+        return [Decision(f"{SOURCE_KEY}.channels", 3, f"{found[1]} images are grey and {found[3]} in colour.")]
+    (usual, count), *_ = found.most_common()
+    if may_exclude and count >= MIN_IMAGES and 2 * count > len(names):
+        others = [name for name, own in zip(names, channels, strict=True) if own != usual]
+        reason = (
+            f"Left out, {len(others)} of {len(names)}: {others[0]} has {channels[names.index(others[0])]} channels, "
+            f"{count} images have {usual}."
         )
-    return [Decision(f"{SOURCE_KEY}.channels", 3, f"{found[1]} images are grey and {found[3]} in colour.")]
+        return [Decision(f"{SOURCE_KEY}.exclude", [glob.escape(name) for name in others], reason)]
+    counted = ", ".join(f"{count} of {own}" for own, count in sorted(found.items()))
+    raise MisuseError(
+        f"the images have different channels ({counted}); convert them to the same channels, or plan for those that "
+        "agree."
+    )
 
 
 def _find_published_split(layout: FolderLayout) -> list[Decision]:

@@ -68,12 +68,23 @@ def test_lists_beside_the_images_are_their_split(discs):
     }
 
 
-def test_grey_images_among_colours_become_colour_and_other_mixtures_are_refused(discs):
-    first, second, *_ = sorted((discs / "photos").iterdir())
+def test_grey_images_among_colours_become_colour(discs):
+    first, *_ = sorted((discs / "photos").iterdir())
     cv2.imwrite(str(first), np.zeros((96, 96, 3), np.uint8))
     assert describe(discs)["channels"] == 3
-    second.unlink()
-    tifffile.imwrite(second.with_suffix(".tif"), np.zeros((96, 96, 5), np.uint8))
+
+
+def replace_by_channels(path, channels):
+    path.unlink()
+    tifffile.imwrite(path.with_suffix(".tif"), np.zeros((96, 96, channels), np.uint8), planarconfig="contig")
+
+
+def test_a_few_images_of_other_channels_are_excluded_by_name(discs):
+    first, *rest = sorted((discs / "photos").iterdir())
+    replace_by_channels(first, 5)
+    assert describe(discs)["exclude"] == [first.stem]
+    for path in rest[: len(rest) // 2]:
+        replace_by_channels(path, 5)
     with pytest.raises(MisuseError, match="channels"):
         describe(discs)
 
