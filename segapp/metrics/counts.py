@@ -1,5 +1,6 @@
 """Count predictions against targets: the integers that overlap scores are derived from."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,13 +31,36 @@ def count_confusion(prediction: Tensor, mask: Tensor, num_classes: int) -> Tenso
             f"of shape {tuple(mask.shape)} and {mask.dtype}: both must be class indices of one shape."
         )
     targets, predictions = _flatten_to_bytes(mask), _flatten_to_bytes(prediction)
-    pairs = torch.zeros(256 * 256, dtype=torch.int64, device=mask.device)
-    for target, predicted in zip(targets.split(_CHUNK), predictions.split(_CHUNK), strict=True):
-        pairs += torch.bincount(target.int() * 256 + predicted.int(), minlength=256 * 256)
-    counts = pairs.view(256, 256)[:num_classes, :num_classes].contiguous()
-    if int(counts.sum()) != int((mask != IGNORE_INDEX).sum()):
+    pairs = count_pairs(targets, predictions)
+    counts = pairs[:num_classes, :num_classes].contiguous()
+    fits = mask.dtype == torch.uint8  # then a byte of 255 is an ignored pixel, and no value that did not fit
+    ignored = pairs[IGNORE_INDEX].sum() if fits else (mask == IGNORE_INDEX).sum()
+    if int(counts.sum() + ignored) != mask.numel():
         _refuse_unknown_classes(prediction, mask, num_classes)
     return counts
+
+
+def count_pairs(first: Tensor, second: Tensor) -> Tensor:
+    """Count the pairs of values of two uint8 tensors of one shape; (256, 256) int64, a row per value of the first."""
+    pairs = torch.zeros(256 * 256, dtype=torch.int64, device=first.device)
+    for one, other in zip(first.flatten().split(_CHUNK), second.flatten().split(_CHUNK), strict=True):
+        pairs += _count_runs(one, other) if one.device.type == "cpu" else _count_pixels(one, other)
+    return pairs.view(256, 256)
+
+
+def _count_runs(first: Tensor, second: Tensor) -> Tensor:
+    """Count by runs of equal pairs, of which label maps have far fewer than pixels."""
+    one, other = first.numpy(), second.numpy()
+    change = np.ones(len(one), bool)
+    change[1:] = (one[1:] != one[:-1]) | (other[1:] != other[:-1])
+    starts = np.flatnonzero(change)
+    pairs = one[starts].astype(np.intp) * 256 + other[starts]
+    counts = np.bincount(pairs, np.diff(starts, append=len(one)), 256 * 256)
+    return torch.from_numpy(counts.astype(np.int64))
+
+
+def _count_pixels(first: Tensor, second: Tensor) -> Tensor:
+    return torch.bincount(first.int() * 256 + second.int(), minlength=256 * 256)
 
 
 def _flatten_to_bytes(indices: Tensor) -> Tensor:

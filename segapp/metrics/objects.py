@@ -11,14 +11,12 @@ import math
 
 import numpy as np
 import torch
-from scipy.ndimage import label
-from torch import Tensor, float64, tensor
+from torch import Tensor, from_numpy
 
-from segapp.batch import IGNORE_INDEX
+from segapp.metrics.regions import RegionPairs
 from segapp.metrics.score import Comparison, Score, Value, average_over_classes
 
 THRESHOLD = 0.5
-CORNERS = np.ones((3, 3), int)
 
 
 class Objects(Score):
@@ -32,16 +30,10 @@ class Objects(Score):
 
     def update(self, comparison: Comparison) -> Tensor:
         """Return (4, K) float64: objects of target and prediction, matches, and the sum of their IoU."""
-        prediction, target = comparison.prediction.cpu().numpy(), comparison.target.cpu().numpy()
-        known = target != IGNORE_INDEX
-        pixels = comparison.confusion.sum(0) + comparison.confusion.sum(1)
-        rows = [
-            (0, 0, 0, 0.0)
-            if index == self.background or not pixels[index]
-            else match_objects((prediction == index) & known, (target == index) & known)
-            for index in range(comparison.num_classes)
-        ]
-        return tensor(rows, dtype=float64).T
+        rows = count_matches(comparison.regions, comparison.num_classes)
+        if self.background is not None:
+            rows[:, self.background] = 0
+        return from_numpy(rows)
 
     def measure(self, rows: Tensor) -> dict[str, Tensor]:
         """Return panoptic quality, F1 and mean IoU of every image and class, (I, K) float64."""
@@ -69,17 +61,12 @@ def compute_quality(counts: tuple[Tensor, ...]) -> dict[str, Tensor]:
     return {"pq": iou / sizes, "object_f1": matched / sizes, "object_iou": mean}
 
 
-def match_objects(predicted: np.ndarray, target: np.ndarray) -> tuple[int, int, int, float]:
-    """Match the regions of two (H, W) masks of bool.
-
-    Returns:
-        The regions of the target, those of the prediction, the matches, and the sum of their IoU.
-    """
-    (ours, found), (theirs, objects) = (label(mask, CORNERS) for mask in (predicted, target))
-    width = found + 1
-    shared = predicted & target
-    pairs, both = np.unique(theirs[shared].astype(np.int64) * width + ours[shared], return_counts=True)
-    areas, found_areas = np.bincount(theirs.ravel(), minlength=objects + 1), np.bincount(ours.ravel(), minlength=width)
-    iou = both / (areas[pairs // width] + found_areas[pairs % width] - both)
-    matches = iou[iou > THRESHOLD]
-    return objects, found, len(matches), float(matches.sum())
+def count_matches(regions: RegionPairs, num_classes: int) -> np.ndarray:
+    """Return (4, K) float64 per class: regions of target and prediction, matches, and the sum of their IoU."""
+    matches = regions.ious > THRESHOLD
+    classes, ious = regions.target.classes[regions.targets[matches]], regions.ious[matches]
+    counts = [
+        np.bincount(each, minlength=num_classes)
+        for each in (regions.target.classes, regions.predicted.classes, classes)
+    ]
+    return np.stack([*counts, np.bincount(classes, ious, num_classes)]).astype(np.float64)

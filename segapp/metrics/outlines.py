@@ -5,7 +5,9 @@ the image and ignored pixels hide where an object ends: a pixel is no boundary b
 """
 
 import math
+from collections import defaultdict
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +40,9 @@ class BoundaryDistances(NamedTuple):
 
 EMPTY = np.zeros(0)
 
+NEAR = 5
+"""Pixels around a boundary pixel in which the other boundary is looked up."""
+
 
 def measure_boundaries(
     prediction: np.ndarray, mask: np.ndarray, num_classes: int, spacing: tuple[float, float] = (1.0, 1.0)
@@ -59,51 +64,105 @@ def measure_boundaries(
             "both must be (height, width), and equal."
         )
     known = mask != IGNORE_INDEX
-    targets = _Outlines(mask, known)
-    predictions = _Outlines(prediction, known)
+    targets, predictions = (_Outlines(indices, known, num_classes) for indices in (mask, prediction))
     diagonal = math.hypot(*(size * step for size, step in zip(mask.shape, spacing, strict=True)))
-    return [_measure(targets, predictions, label, spacing, diagonal) for label in range(num_classes)]
+    there, back = _measure(targets, predictions, spacing), _measure(predictions, targets, spacing)
+    return [
+        BoundaryDistances(Presence.BOTH, there[targets.of_class(label)], back[predictions.of_class(label)], diagonal)
+        if (presence := _find_presence(targets, predictions, label)) is Presence.BOTH
+        else BoundaryDistances(presence, EMPTY, EMPTY, diagonal)
+        for label in range(num_classes)
+    ]
 
 
 class _Outlines:
-    """Pixels where a class map changes, found once for all classes."""
+    """The boundary pixels of a class map, found once for all classes and ordered by class, then from the top left."""
 
-    def __init__(self, indices: np.ndarray, known: np.ndarray) -> None:
-        edge = np.zeros(indices.shape, bool)
-        for here, there in (
-            ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
-            ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
-        ):
-            change = (indices[here] != indices[there]) & known[here] & known[there]
-            edge[here] |= change
-            edge[there] |= change
-        self.points = np.argwhere(edge)
-        self.labels = indices[edge]
-        self.present = set(np.unique(indices[known]).tolist())
+    def __init__(self, indices: np.ndarray, known: np.ndarray, num_classes: int) -> None:
+        height, width = indices.shape
+        flat = np.flatnonzero(_find_edges(indices, known))
+        labels = indices.ravel()[flat]
+        is_class = (labels >= 0) & (labels < num_classes)
+        flat, labels = flat[is_class], labels[is_class].astype(np.uint8)
+        order = np.argsort(labels, kind="stable")
+        self.labels, flat = labels[order], flat[order]
+        self.points = np.stack(np.divmod(flat, width), 1)
+        self.stride = width + 2 * NEAR
+        self.positions = (self.points[:, 0] + NEAR) * self.stride + self.points[:, 1] + NEAR
+        self.map = np.full((height + 2 * NEAR) * self.stride, IGNORE_INDEX, np.uint8)  # with a margin for offsets
+        self.map[self.positions] = self.labels
+        self.bounds = np.searchsorted(self.labels, np.arange(num_classes + 1))
+        self.present = _find_classes(indices, known, num_classes)
 
-    def get_points(self, label: int, spacing: tuple[float, float]) -> np.ndarray:
-        """Return (points, 2) float64 positions of a class's boundary."""
-        return self.points[self.labels == label] * np.asarray(spacing, np.float64)
-
-
-def _measure(
-    targets: _Outlines, predictions: _Outlines, label: int, spacing: tuple[float, float], diagonal: float
-) -> BoundaryDistances:
-    where = sum(label in outlines.present for outlines in (targets, predictions))
-    if not where:
-        return BoundaryDistances(Presence.NEITHER, EMPTY, EMPTY, diagonal)
-    target, predicted = targets.get_points(label, spacing), predictions.get_points(label, spacing)
-    if where == 2 and not len(target) and not len(predicted):
-        return BoundaryDistances(Presence.FULL, EMPTY, EMPTY, diagonal)
-    if where < 2 or not len(target) or not len(predicted):
-        return BoundaryDistances(Presence.ONE, EMPTY, EMPTY, diagonal)
-    there, back = _measure_distances(target, predicted), _measure_distances(predicted, target)
-    return BoundaryDistances(Presence.BOTH, there, back, diagonal)
+    def of_class(self, label: int) -> slice:
+        """Return where the points of a class are."""
+        return slice(self.bounds[label], self.bounds[label + 1])
 
 
-def _measure_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Measure (points,) float64 distances to the nearest of `others`.
+def _find_edges(indices: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return (H, W) bool: known pixels with a known neighbour of another class."""
+    edge, complete = np.zeros(indices.shape, bool), bool(known.all())
+    for here, there in (
+        ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
+        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
+    ):
+        change = indices[here] != indices[there]
+        if not complete:
+            change &= known[here] & known[there]
+        edge[here] |= change
+        edge[there] |= change
+    return edge
 
-    Pixels need no balanced tree, which takes longer.
+
+def _find_classes(indices: np.ndarray, known: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return (K,) bool: which classes known pixels have."""
+    values = indices[known]
+    if len(values) == indices.size:  # then the first pixels of runs, of which there are fewer, hold all values
+        values = np.append(indices[:, 1:][indices[:, 1:] != indices[:, :-1]], indices[:, 0])
+    found = np.zeros(num_classes, bool)
+    found[values[(values >= 0) & (values < num_classes)]] = True
+    return found
+
+
+def _find_presence(targets: _Outlines, predictions: _Outlines, label: int) -> Presence:
+    where = [bool(outlines.present[label]) for outlines in (targets, predictions)]
+    bounded = [outlines.bounds[label] < outlines.bounds[label + 1] for outlines in (targets, predictions)]
+    if not any(where):
+        return Presence.NEITHER
+    if all(where) and not any(bounded):
+        return Presence.FULL
+    return Presence.BOTH if all(where) and all(bounded) else Presence.ONE
+
+
+def _measure(points: _Outlines, others: _Outlines, spacing: tuple[float, float]) -> np.ndarray:
+    """Measure (points,) float64 distances to the nearest of the others of the same class; inf where there is none.
+
+    Most of them are a few pixels: those are looked up, and a tree is asked for the rest only.
     """
-    return cKDTree(others, balanced_tree=False, compact_nodes=False).query(points)[0]
+    distances, left = np.full(len(points.labels), math.inf), np.arange(len(points.labels))
+    for distance, offsets in _list_near(spacing):
+        labels, positions = points.labels[left], points.positions[left]
+        found = np.zeros(len(left), bool)
+        for y, x in offsets:
+            found |= others.map[positions + (y * others.stride + x)] == labels
+        distances[left[found]] = distance
+        left = left[~found]
+    scale = np.asarray(spacing, np.float64)
+    for label in np.flatnonzero(np.bincount(points.labels[left])).tolist():
+        far, candidates = left[points.labels[left] == label], others.points[others.of_class(label)]
+        if len(candidates):  # pixels need no balanced tree, which takes longer
+            tree = cKDTree(candidates * scale, balanced_tree=False, compact_nodes=False)
+            distances[far] = tree.query(points.points[far] * scale)[0]
+    return distances
+
+
+@lru_cache
+def _list_near(spacing: tuple[float, float]) -> list[tuple[float, list[tuple[int, int]]]]:
+    """List the distances up to NEAR times the smaller side of a pixel, in order, each with its offsets (y, x)."""
+    offsets: dict[float, list[tuple[int, int]]] = defaultdict(list)
+    for y in range(-NEAR, NEAR + 1):
+        for x in range(-NEAR, NEAR + 1):
+            distance = math.sqrt((y * spacing[0]) ** 2 + (x * spacing[1]) ** 2)
+            if distance <= NEAR * min(spacing):
+                offsets[distance].append((y, x))
+    return sorted(offsets.items())

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 from torch import Tensor, float64, zeros
 
 from segapp.metrics.counts import count_confusion
 from segapp.metrics.outlines import BoundaryDistances, measure_boundaries
+from segapp.metrics.regions import RegionPairs, pair_regions
 
 
 class Comparison:
@@ -29,9 +31,21 @@ class Comparison:
         return count_confusion(self.prediction, self.target, self.num_classes).cpu()
 
     @cached_property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Prediction and target as (H, W) uint8, 255 = ignore in the target; both hold classes elsewhere."""
+        self.confusion  # noqa: B018 - raises SegappError for what is no class
+        prediction, target = (labels.cpu().numpy() for labels in (self.prediction, self.target))
+        return prediction.astype(np.uint8, copy=False), target.astype(np.uint8, copy=False)
+
+    @cached_property
     def boundaries(self) -> list[BoundaryDistances]:
         """The distances between the boundaries of every class, in pixels."""
-        return measure_boundaries(self.prediction.cpu().numpy(), self.target.cpu().numpy(), self.num_classes)
+        return measure_boundaries(*self.arrays, self.num_classes)
+
+    @cached_property
+    def regions(self) -> RegionPairs:
+        """The connected regions of every class, the background too, and how they overlap."""
+        return pair_regions(*self.arrays)
 
 
 class Value(NamedTuple):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from segapp.metrics import BoundaryIoU, Comparison
-from segapp.metrics.boundary_iou import compute_width, find_band
+from segapp.metrics.boundary_iou import compute_width, find_bands
 from tests.metrics.test_boundary import DOT, EMPTY, FULL, drawn, square
 
 
@@ -33,10 +33,11 @@ def near(mask: np.ndarray, known: np.ndarray, width: int) -> np.ndarray:
 def test_bands_are_loops_over_pixels(seed: int, width: int) -> None:
     prediction, mask = drawn(seed)
     known = mask != 255
-    for label in range(3):
-        for indices in (prediction, mask):
-            of_class = (indices == label) & known
-            np.testing.assert_array_equal(find_band(of_class, known, width), near(of_class, known, width))
+    for indices in (prediction, mask):
+        bands = find_bands(indices, known, width)
+        for label in range(3):
+            expected = near((indices == label) & known, known, width)
+            np.testing.assert_array_equal(bands == label, expected)
 
 
 def test_far_from_the_frame_it_is_that_of_the_paper() -> None:
