@@ -8,13 +8,23 @@ from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.distance import Distance
 from segapp.metrics.epoch_mean import EpochMean
 from segapp.metrics.evaluation import CONFIDENCE, Evaluation, ImageRows
+from segapp.metrics.object_precision import ObjectPrecision
+from segapp.metrics.object_sizes import ObjectSizes
 from segapp.metrics.objects import Objects
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
 from segapp.metrics.review import describe_review, format_review
 from segapp.metrics.score import Comparison, Score, Value, average_over_classes
 from segapp.metrics.score_collector import ScoreCollector
 
-TEST_SCORES: tuple[type[Score], ...] = (Boundary, Agreement, Distance, BoundaryIoU, Objects)
+TEST_SCORES: tuple[type[Score], ...] = (
+    Boundary,
+    Agreement,
+    Distance,
+    BoundaryIoU,
+    Objects,
+    ObjectPrecision,
+    ObjectSizes,
+)
 """Scores of a test beside Dice and IoU, which are always computed."""
 
 __all__ = [
@@ -31,6 +41,8 @@ __all__ = [
     "Evaluation",
     "ScoreCollector",
     "ImageRows",
+    "ObjectPrecision",
+    "ObjectSizes",
     "Objects",
     "Overlap",
     "Score",

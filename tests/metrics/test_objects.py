@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.metrics import Comparison, ScoreCollector
-from segapp.metrics.objects import Objects, count_matches
+from segapp.metrics.objects import Objects
 from segapp.metrics.regions import pair_regions
 from tests.metrics.test_boundary import drawn
 
@@ -33,7 +33,7 @@ def find_regions(mask: np.ndarray) -> list[set[tuple[int, int]]]:
 @settings(deadline=None, max_examples=25)
 def test_matches_are_sets_of_pixels_that_share_more_than_half(seed: int) -> None:
     prediction, mask = drawn(seed)
-    found = count_matches(pair_regions(prediction, mask), 3)
+    found = Objects("abc", None).count(pair_regions(prediction, mask), 3)
     for label in range(3):
         masks = [(indices == label) & (mask != 255) for indices in (prediction, mask)]
         ours, theirs = map(find_regions, masks)
@@ -54,6 +54,7 @@ def test_quality_by_hand() -> None:
     assert flat["object_f1/dataset"] == pytest.approx(1 / 2) and flat["object_iou/dataset"] == pytest.approx(0.75)
     assert flat["pq/image"] == pytest.approx((0.75 / 1.5 + 0) / 2)
     assert math.isnan(flat["pq/dataset/ground"])
+    assert flat["count_error/dataset"] == 0 and flat["count_error/image"] == 1  # 2 of 2 objects; 1 too many, 1 too few
     header, rows = scores.compute().tabulate()
     assert [row[header.index("matched_objects/cell")] for row in rows] == [1, 0, 0]
     assert "pq" not in str(scores.compute())
@@ -71,7 +72,7 @@ def test_an_image_in_which_a_class_was_not_looked_for_does_not_count() -> None:
 def test_many_objects_need_no_table_of_all_pairs() -> None:
     dots = np.zeros((400, 400), np.uint8)
     dots[::2, ::2] = 1  # 40,000 objects: 1.6 billion pairs
-    assert count_matches(pair_regions(dots, dots), 2)[:, 1].tolist() == [40_000] * 4
+    assert Objects("ab", 0).count(pair_regions(dots, dots), 2)[:, 1].tolist() == [40_000] * 4
 
 
 def test_ignored_pixels_divide_objects() -> None:
