@@ -12,7 +12,7 @@ from segapp.api.prediction import Prediction
 from segapp.datasets.mask_pairs import pair_masks
 from segapp.errors import MisuseError
 from segapp.io import read_raw
-from segapp.metrics import TEST_SCORES, Agreement, Evaluation, ScoreCollector
+from segapp.metrics import TEST_SCORES, Agreement, BoundaryUnit, Evaluation, ScoreCollector
 
 Labels = np.ndarray | Prediction | str | Path
 """(H, W) class indices: an array, a prediction, or the path of an image file of one channel."""
@@ -24,6 +24,8 @@ def evaluate(
     classes: Sequence[str],
     background: str | None = None,
     boundaries: bool = True,
+    tolerance: float = BoundaryUnit().tolerance,
+    spacing: tuple[float, float] = (1.0, 1.0),
 ) -> Evaluation:
     """Score predictions against masks as `segapp test` does: by all scores of docs/scores.md.
 
@@ -34,18 +36,26 @@ def evaluate(
         classes: The names of the classes 0, 1, ….
         background: The class that is left out of means over classes; default: none.
         boundaries: Score boundaries and objects too, which takes time.
+        tolerance: Of surface Dice, in pixels, or in the unit of `spacing`.
+        spacing: Height and width of a pixel of every image, as (0.5, 0.25) in mm: the distances of surface Dice, HD95,
+            HD and ASSD are then in this unit. Default: pixels.
 
     Returns:
         The scores: `print` them, take `.flat["dice/dataset"]`, or `.tabulate()` for a row per image.
 
     Raises:
-        MisuseError: Numbers or names that do not agree, a background that is no class, a file that holds no indices.
+        MisuseError: Numbers or names that do not agree, a background that is no class, a file that holds no indices, a
+            spacing or tolerance that is no length.
         SegappError: An image and its mask have different shapes, or hold other classes.
     """
     if background is not None and background not in classes:
         raise MisuseError(f"background {background!r} is not one of the classes {', '.join(classes)}.")
+    unit = BoundaryUnit(tolerance, tuple(spacing))
+    unit.require_positive()
     scores = TEST_SCORES if boundaries else (Agreement,)
-    collector = ScoreCollector(classes, None if background is None else list(classes).index(background), scores)
+    collector = ScoreCollector(
+        classes, None if background is None else list(classes).index(background), scores, unit=unit
+    )
     for name, prediction, mask in _pair(predictions, masks):
         collector.update(_read(prediction), _read(mask), name)
     return collector.compute()

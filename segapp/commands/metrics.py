@@ -18,7 +18,7 @@ from segapp.datasets.masks.values import Indices
 from segapp.datasets.predicted_masks import require_class
 from segapp.errors import MisuseError
 from segapp.io import FilePart, require_free
-from segapp.metrics import TEST_SCORES, Evaluation, ImageRows, ScoreCollector
+from segapp.metrics import TEST_SCORES, BoundaryUnit, Evaluation, ImageRows, ScoreCollector
 from segapp.metrics.tools import TOOLS, ImageCounts, SetCounts, Tool, ToolScores, count_image
 from segapp.metrics.tools.own import Segapp
 from segapp.metrics.tools.table import format_scores
@@ -51,6 +51,8 @@ def metrics(
     background: str = "",
     data: str = "",
     prediction_data: str = "",
+    tolerance: float = BoundaryUnit().tolerance,
+    spacing: str = "",
     output: str = "",
     overwrite: bool = False,
 ) -> int:
@@ -71,15 +73,19 @@ def metrics(
         data: Data section that describes the true masks, as configs/data/mine.yaml, instead of classes, ignore and
             background; predictions then hold class indices, as `segapp predict` writes them.
         prediction_data: Data section that describes the predicted masks, if they hold something else.
+        tolerance: Distance that surface Dice tolerates, in pixels, or in the unit of spacing.
+        spacing: Height and width of a pixel, as 0.5,0.25 in mm: surface Dice, HD95, HD and ASSD are then measured in
+            this unit; default: in pixels.
         output: Folder for metrics.json and per_image.csv; default: they are not written.
         overwrite: Whether to replace the files of an earlier call.
     """
+    unit = _describe_unit(as_, tolerance, spacing)
     reader = _describe_masks(classes, ignore, background, data, prediction_data)
     folder = Path(output) if output else None
     if folder is not None:
         require_free(folder, FILES, overwrite)
     pairs = pair_masks(Path(predictions), Path(truth))
-    counts, evaluation = _count(pairs, reader, with_rows=as_ == "segapp")
+    counts, evaluation = _count(pairs, reader, unit, with_rows=as_ == "segapp")
     tool = TOOLS.get(as_, Segapp())
     scores, sentences = tool.score(counts), tool.explain(counts)
     print(f"{for_terminal(tool.title)}: {len(pairs)} images" if evaluation is None else evaluation)
@@ -89,7 +95,7 @@ def metrics(
     for sentence in [*sentences, *([] if evaluation is not None else [_compare_with_segapp(counts)])]:
         print(f"  - {for_terminal(sentence)}")
     if folder is not None:
-        _write(folder, as_, tool, counts, scores, sentences, evaluation)
+        _write(folder, as_, tool, counts, scores, sentences, evaluation, unit)
     return 0
 
 
@@ -144,9 +150,24 @@ def _describe_masks(classes: str, ignore: str, background: str, data: str, predi
     return _MaskReader(source.classes, source.background, predictions, targets)
 
 
-def _count(pairs: Sequence[MaskPair], reader: _MaskReader, with_rows: bool) -> tuple[SetCounts, Evaluation | None]:
+def _describe_unit(tool: str, tolerance: float, spacing: str) -> BoundaryUnit:
+    """Return in which unit boundary scores are; raise MisuseError for options that say nothing of lengths."""
+    if tool != "segapp" and (spacing or tolerance != BoundaryUnit().tolerance):
+        raise MisuseError("--tolerance and --spacing are of boundary scores, which --as segapp computes only.")
+    try:
+        sides = tuple(float(side) for side in spacing.split(",")) if spacing else (1.0, 1.0)
+    except ValueError:
+        raise MisuseError(f"--spacing is the height and the width of a pixel, as 0.5,0.25; got {spacing}.") from None
+    unit = BoundaryUnit(tolerance, sides)  # type: ignore[arg-type]  # the number of sides is checked next
+    unit.require_positive()
+    return unit
+
+
+def _count(
+    pairs: Sequence[MaskPair], reader: _MaskReader, unit: BoundaryUnit, with_rows: bool
+) -> tuple[SetCounts, Evaluation | None]:
     """Read every pair once, in threads, and return the counts, and the rows of segapp's scores."""
-    collector = ScoreCollector(reader.classes, reader.background, TEST_SCORES)
+    collector = ScoreCollector(reader.classes, reader.background, TEST_SCORES, unit=unit)
 
     def count(pair: MaskPair) -> list[tuple[ImageCounts, tuple[ImageRows, torch.Tensor] | None]]:
         return [*_count_slices(pair, reader, collector if with_rows else None)]
@@ -185,11 +206,13 @@ def _write(
     scores: ToolScores,
     sentences: Sequence[str],
     evaluation: Evaluation | None,
+    unit: BoundaryUnit,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rules = {"as": name, "rules": tool.title, "source": tool.source, "explanation": list(sentences)}
     if evaluation is not None:
-        write_json(folder / FILES[0], rules | describe_evaluation(evaluation))
+        measured = {"tolerance": unit.tolerance, "spacing": list(unit.spacing)}
+        write_json(folder / FILES[0], rules | describe_evaluation(evaluation) | {"boundaries": measured})
         write_rows(folder / FILES[1], *evaluation.tabulate())
     else:
         background = None if counts.background is None else counts.classes[counts.background]

@@ -11,6 +11,7 @@ from segapp.metrics.evaluation import CONFIDENCE, Evaluation, ImageRows
 from segapp.metrics.object_precision import ObjectPrecision
 from segapp.metrics.object_sizes import ObjectSizes
 from segapp.metrics.objects import Objects
+from segapp.metrics.outlines import BoundaryUnit
 from segapp.metrics.overlap import Overlap, compute_dice, compute_iou
 from segapp.metrics.review import describe_review, format_review
 from segapp.metrics.score import Comparison, Score, Value, average_over_classes
@@ -34,6 +35,7 @@ __all__ = [
     "Boundary",
     "BoundaryIoU",
     "BoundaryScore",
+    "BoundaryUnit",
     "CalibrationCounts",
     "Comparison",
     "Distance",

@@ -16,11 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor, float64, tensor
 
-from segapp.metrics.outlines import BoundaryDistances, Presence, measure_boundaries
+from segapp.metrics.outlines import TOLERANCE, BoundaryDistances, Presence, measure_boundaries
 from segapp.metrics.score import Comparison, Score
-
-TOLERANCE = 2.0
-"""In pixels, or in the unit of `spacing`."""
 
 
 class BoundaryScore(NamedTuple):
@@ -33,14 +30,15 @@ class BoundaryScore(NamedTuple):
 
 
 class Boundary(Score):
-    """Surface Dice with a tolerance of 2 pixels, and HD95 in pixels, of every class (`score_boundaries`)."""
+    """Surface Dice and HD95 of every class (`score_boundaries`), in the unit of the comparison."""
 
     columns = BoundaryScore._fields
     lower_is_better = ("hd95",)
 
     def update(self, comparison: Comparison) -> Tensor:
         """Return (2, K) float64: surface Dice and HD95; NaN where the class is in neither mask."""
-        return tensor([score_distances(distances) for distances in comparison.boundaries], dtype=float64).T
+        tolerance = comparison.unit.tolerance
+        return tensor([score_distances(distances, tolerance) for distances in comparison.boundaries], dtype=float64).T
 
 
 def score_boundaries(

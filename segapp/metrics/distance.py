@@ -13,7 +13,7 @@ from segapp.metrics.score import Comparison, Score
 
 
 class DistanceScore(NamedTuple):
-    """Of one class in one image, in pixels; NaN where the class is in neither mask."""
+    """Of one class in one image, in pixels or the unit of the spacing; NaN where the class is in neither mask."""
 
     hd: float
     """The Hausdorff distance: the largest distance from a boundary to the other."""
@@ -22,7 +22,7 @@ class DistanceScore(NamedTuple):
 
 
 class Distance(Score):
-    """Hausdorff distance and average symmetric surface distance of every class, in pixels."""
+    """Hausdorff distance and average symmetric surface distance of every class, in the unit of the comparison."""
 
     columns = DistanceScore._fields
     lower_is_better = DistanceScore._fields

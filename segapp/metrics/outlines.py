@@ -14,7 +14,26 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from segapp.batch import IGNORE_INDEX
-from segapp.errors import SegappError
+from segapp.errors import MisuseError, SegappError
+
+TOLERANCE = 2.0
+"""In pixels, or in the unit of a spacing."""
+
+
+class BoundaryUnit(NamedTuple):
+    """How distances between boundaries are measured: in pixels, or in the unit of a spacing."""
+
+    tolerance: float = TOLERANCE
+    """How far from the other boundary a boundary pixel may be for surface Dice."""
+    spacing: tuple[float, float] = (1.0, 1.0)
+    """Height and width of a pixel."""
+
+    def require_positive(self) -> None:
+        """Raise MisuseError for sizes of pixels that are not above 0, or a tolerance below 0."""
+        if len(self.spacing) != 2 or not all(0 < side < math.inf for side in self.spacing):
+            raise MisuseError(f"spacing is the height and the width of a pixel, both above 0; got {self.spacing}.")
+        if not 0 <= self.tolerance < math.inf:
+            raise MisuseError(f"tolerance is a distance, 0 or more; got {self.tolerance}.")
 
 
 class Presence(Enum):

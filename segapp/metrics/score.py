@@ -9,8 +9,10 @@ import numpy as np
 from torch import Tensor, float64, zeros
 
 from segapp.metrics.counts import count_confusion
-from segapp.metrics.outlines import BoundaryDistances, measure_boundaries
+from segapp.metrics.outlines import BoundaryDistances, BoundaryUnit, measure_boundaries
 from segapp.metrics.regions import RegionPairs, pair_regions
+
+PIXELS = BoundaryUnit()
 
 
 class Comparison:
@@ -20,10 +22,11 @@ class Comparison:
         prediction: (H, W) class indices of any integer dtype.
         target: (H, W) target class indices, 255 = ignore.
         num_classes: K.
+        unit: In which distances are measured.
     """
 
-    def __init__(self, prediction: Tensor, target: Tensor, num_classes: int) -> None:
-        self.prediction, self.target, self.num_classes = prediction, target, num_classes
+    def __init__(self, prediction: Tensor, target: Tensor, num_classes: int, unit: BoundaryUnit = PIXELS) -> None:
+        self.prediction, self.target, self.num_classes, self.unit = prediction, target, num_classes, unit
 
     @cached_property
     def confusion(self) -> Tensor:
@@ -39,8 +42,8 @@ class Comparison:
 
     @cached_property
     def boundaries(self) -> list[BoundaryDistances]:
-        """The distances between the boundaries of every class, in pixels."""
-        return measure_boundaries(*self.arrays, self.num_classes)
+        """The distances between the boundaries of every class, in the unit of the comparison."""
+        return measure_boundaries(*self.arrays, self.num_classes, self.unit.spacing)
 
     @cached_property
     def regions(self) -> RegionPairs:

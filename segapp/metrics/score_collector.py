@@ -12,8 +12,9 @@ from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
 from segapp.metrics.calibration import CalibrationCounts, count_calibration, merge_unlooked, sum_by_temperature
 from segapp.metrics.evaluation import Evaluation, ImageRows
+from segapp.metrics.outlines import BoundaryUnit
 from segapp.metrics.overlap import Overlap
-from segapp.metrics.score import Comparison, Score
+from segapp.metrics.score import PIXELS, Comparison, Score
 
 
 class ScoreCollector:
@@ -29,6 +30,7 @@ class ScoreCollector:
         background: The class left out of means over classes, if any.
         scores: Further scores beside Dice and IoU, such as `Boundary`, which takes time.
         keep_confusion: Also keep every image's own confusion matrix, as sparse rows (target, prediction, count).
+        unit: In which boundary scores measure distances; default: pixels.
 
     Raises:
         SegappError: The background is not one of the classes.
@@ -40,8 +42,10 @@ class ScoreCollector:
         background: int | None,
         scores: Sequence[type[Score]] = (),
         keep_confusion: bool = False,
+        unit: BoundaryUnit = PIXELS,
     ) -> None:
         self.classes, self.background, self.keep_confusion = tuple(classes), background, keep_confusion
+        self.unit = unit
         if background is not None and not 0 <= background < len(self.classes):
             raise SegappError(f"background is class {background}, expected 0 … {len(self.classes) - 1} or none.")
         kinds: list[type[Score]] = [Overlap, *scores]
@@ -104,7 +108,7 @@ class ScoreCollector:
         """
         if looked_for is not None:
             prediction = self._merge_classes(prediction, looked_for)
-        comparison = Comparison(prediction, target, len(self.classes))
+        comparison = Comparison(prediction, target, len(self.classes), self.unit)
         try:
             rows = tuple(_clear_classes(score.update(comparison), looked_for).tolist() for score in self.scores)
         except SegappError as error:

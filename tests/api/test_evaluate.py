@@ -73,3 +73,15 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
         write_mask(tmp_path / folder / f"a{suffix}", MASKS[0], ((0, 0, 0), (9, 9, 9)))
     with pytest.raises(MisuseError, match=r"a\.tif and .*a\.png have the same name"):
         segapp.evaluate(tmp_path / "found", tmp_path / "masks", CLASSES)
+
+
+def test_boundaries_are_measured_in_the_unit_of_the_pixels() -> None:
+    mask, found = np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint8)
+    mask[4, 2], found[4, 5] = 1, 1
+    for width, tolerance, distance, agreed in ((1, 2, 3, 0), (0.5, 2, 1.5, 1), (0.5, 1.4, 1.5, 0)):
+        flat = segapp.evaluate([found], [mask], CLASSES, "background", tolerance=tolerance, spacing=(1, width)).flat
+        assert flat["hd95/image"] == flat["hd/image"] == flat["assd/image"] == distance
+        assert flat["surface_dice/image"] == agreed
+    for wrong in ({"spacing": (0.0, 1.0)}, {"spacing": (1.0,)}, {"tolerance": math.nan}):
+        with pytest.raises(MisuseError, match=next(iter(wrong))):
+            segapp.evaluate([found], [mask], CLASSES, **wrong)

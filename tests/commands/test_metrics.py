@@ -31,11 +31,13 @@ def folders(tmp_path: Path) -> list[str]:
 
 def test_segapps_scores_are_those_of_evaluate(folders, tmp_path, capsys) -> None:
     options = ["--classes", "ground,cell", "--background", "ground", "--output", str(tmp_path / "out")]
-    assert main(["metrics", *folders, *options]) == 0
-    expected = evaluate(FOUND, TRUE, CLASSES, "ground")
+    unit = ["--tolerance", "0.5", "--spacing", "0.5,0.25"]
+    assert main(["metrics", *folders, *options, *unit]) == 0
+    expected = evaluate(FOUND, TRUE, CLASSES, "ground", tolerance=0.5, spacing=(0.5, 0.25))
     results = json.loads((tmp_path / "out/metrics.json").read_text())
     known = {name: value for name, value in results["scores"].items() if value is not None}
     assert known == pytest.approx({name: value for name, value in expected.flat.items() if name in known})
+    assert results["boundaries"] == {"tolerance": 0.5, "spacing": [0.5, 0.25]}
     assert "precision/dataset/cell" in known and results["as"] == "segapp" and results["images"] == 3
     printed = capsys.readouterr().out
     assert f"{expected.flat['dice/image']:.4f}" in printed and "Once a class was predicted" in printed
@@ -92,6 +94,9 @@ BAD = {
     "both": (["--data", "x.yaml"], "--data"),
     "only predictions described": (["--prediction_data", "x.yaml"], "--data"),
     "background": (["--background", "sky"], "sky"),
+    "no spacing": (["--spacing", "0.5 mm"], "--spacing"),
+    "a spacing of nothing": (["--spacing", "0,1"], "spacing"),
+    "a tolerance without boundaries": (["--tolerance", "1", "--as", "nnunet"], "--tolerance"),
 }
 
 
