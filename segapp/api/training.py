@@ -13,15 +13,17 @@ from segapp.callbacks import (
     SeedEachStep,
     StopAtNaN,
     StopWhenAsked,
+    TrainingReport,
 )
 
 
 def make_callbacks(folder: str | Path, seed: int = 0) -> list[Callback]:
     """Return the callbacks that every `segapp fit` has, for `Trainer(callbacks=…)`.
 
-    They keep `best.ckpt` and `last.ckpt` in `<folder>/checkpoints`, write `metrics.csv` and `curves.png`, make every
-    step a function of the seed (so that a resumed training ends with the same weights), report classes without a
-    target pixel, end a training whose loss is not finite, and end it with a checkpoint on Ctrl-C or SIGTERM.
+    They keep `best.ckpt` and `last.ckpt` in `<folder>/checkpoints`, write `metrics.csv`, `curves.png` and
+    `report.html`, make every step a function of the seed (so that a resumed training ends with the same weights),
+    report classes without a target pixel, end a training whose loss is not finite, and end it with a checkpoint on
+    Ctrl-C or SIGTERM.
 
     Args:
         folder: The folder of the run; made if missing.
@@ -38,4 +40,5 @@ def make_callbacks(folder: str | Path, seed: int = 0) -> list[Callback]:
         BestCheckpoint(folder / "checkpoints"),
         last,
         StopWhenAsked(last),
+        TrainingReport(folder),
     ]

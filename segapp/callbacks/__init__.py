@@ -14,6 +14,7 @@ from segapp.callbacks.samples import SamplePictures
 from segapp.callbacks.seeding import SeedEachStep
 from segapp.callbacks.stop_rules import StopWhenFlat, TimeBudget
 from segapp.callbacks.stopping import StopWhenAsked
+from segapp.callbacks.training_report import TrainingReport
 
 __all__ = [
     "EMA",
@@ -32,5 +33,6 @@ __all__ = [
     "StopWhenAsked",
     "StopWhenFlat",
     "TimeBudget",
+    "TrainingReport",
     "WholeFiles",
 ]

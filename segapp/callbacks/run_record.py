@@ -2,18 +2,24 @@
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
 
 from segapp import __version__
 from segapp.callbacks.trackers import log_settings
 from segapp.checkpoints.version import VERSION
+from segapp.errors import MisuseError
 from segapp.io import write_atomically
+from segapp.io.yaml_comments import format_setting, keep_comments
 from segapp.spec import Spec
+from segapp.system.text_files import read_text
+from segapp.system.yaml_files import LARGEST, parse_yaml
 
 
 class RunRecord(Callback):
@@ -24,11 +30,15 @@ class RunRecord(Callback):
     Args:
         folder: The run folder.
         config: The resolved configuration: model, data, trainer, seed, name.
+        comments: Reasons of settings, by dotted keys, which are written above them.
     """
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, config: dict[str, Any], comments: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.folder = folder
         self.config = config
+        self.comments = comments
         self._validated_step = -1
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -42,9 +52,25 @@ class RunRecord(Callback):
         if trainer.is_global_zero:
             splits = trainer.datamodule.split_names()  # type: ignore[attr-defined]
             path = self.folder / "config.yaml"
-            header = f"# segapp {__version__}; again with: segapp fit --config {shlex.quote(str(path))}\n"
-            _write_yaml(path, self.config, header)
-            _write_yaml(self.folder / "split.yaml", splits, "# The images of each split, as they were used.\n")
+            header = f"# segapp {__version__}; again with: segapp fit --config {shlex.quote(str(path))}"
+            comments = {**self._read_former_comments(path), **self.comments}
+            settings = [
+                line for key, value in self.config.items() for line in format_setting(key, value, key, comments)
+            ]
+            _write_lines(path, [header, *settings])
+            names = yaml.safe_dump(splits, sort_keys=False)
+            _write_lines(self.folder / "split.yaml", ["# The images of each split, as they were used.", names.rstrip()])
+
+    def _read_former_comments(self, path: Path) -> dict[str, str]:
+        """Return the comments of the config that a resumed run had, as far as they still concern it."""
+        if not path.is_file():
+            return {}
+        try:
+            text = read_text(path, LARGEST)
+            return keep_comments(text, parse_yaml(text, str(path)), self.config)
+        except MisuseError as error:  # the file is replaced anyway
+            rank_zero_info(f"{error} Its comments are not kept.")
+            return {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the step that the scores belong to."""
@@ -112,6 +138,6 @@ def _copy(config: Any) -> Any:
     return yaml.safe_load(yaml.safe_dump(config, sort_keys=False))
 
 
-def _write_yaml(path: Path, content: Any, header: str) -> None:
+def _write_lines(path: Path, lines: list[str]) -> None:
     with write_atomically(path) as temporary:
-        temporary.write_text(header + yaml.safe_dump(content, sort_keys=False))
+        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")

@@ -1,10 +1,16 @@
 """Collects the settings of a run in plain types, for its config.yaml and its checkpoints."""
 
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
+
+from segapp.cli.arguments import Arguments
+from segapp.io.yaml_comments import keep_comments
+from segapp.system.text_files import read_text
+from segapp.system.yaml_files import LARGEST
 
 KEPT = ("name", "seed_everything", "init_from", "model", "data", "trainer")
 """The settings that are kept: not the output folder, nor options for one call."""
@@ -15,6 +21,15 @@ def collect_config(parser: ArgumentParser, settings: Namespace) -> dict[str, Any
     text = parser.dump(_replace_enums(settings.clone()), skip_none=False, skip_validation=True, format="yaml")
     config: dict[str, Any] = yaml.safe_load(text)
     return {key: config[key] for key in KEPT}
+
+
+def collect_comments(arguments: Arguments, config: dict[str, Any]) -> dict[str, str]:
+    """Return the comments that the configs of a command line have above the settings of a run, by dotted key."""
+    comments: dict[str, str] = {}
+    for path in arguments.get_all("--config"):
+        if path in arguments.configs:
+            comments |= keep_comments(read_text(Path(path), LARGEST), arguments.configs[path], config)
+    return comments
 
 
 def _replace_enums(config: Any) -> Any:

@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked
+from segapp.callbacks import AbsentClasses, EvaluationReport, StopWhenAsked, TrainingReport
 from segapp.callbacks.temperature import FitTemperature
 from segapp.callbacks.trackers import refuse_lost_names
 from segapp.checkpoints.bundle import is_bundle, read_bundle
@@ -28,7 +28,7 @@ from segapp.cli.checkpoint_settings import (
 from segapp.cli.init_from import load_initial_weights
 from segapp.cli.interrupts import restore_handlers
 from segapp.cli.parser import ClearErrors
-from segapp.cli.plain_config import collect_config
+from segapp.cli.plain_config import collect_comments, collect_config
 from segapp.cli.run_checks import check_run, check_trainer, drop_unused_loggers, fill_trainer
 from segapp.cli.run_failures import explain_failure
 from segapp.cli.run_limits import explain_cut, explain_finished_run
@@ -238,8 +238,10 @@ class SegmentationCLI(LightningCLI):
             return [EvaluationReport(self.folder), *self._make_calibration()]
         self._stop = make_stop_callback(self.folder)
         seed = int(self._get(self.config, "seed_everything"))
-        watchers = make_fit_callbacks(self.folder, seed, self._collect_config(), self._stop)
-        return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses)]
+        config = self._collect_config()
+        comments = collect_comments(self.typed, config)
+        watchers = make_fit_callbacks(self.folder, seed, config, self._stop, comments)
+        return [one for one in watchers if self.measure is None or not isinstance(one, AbsentClasses | TrainingReport)]
 
     def _make_calibration(self) -> list[FitTemperature]:
         """Return what fits a temperature, where the user asked for one."""

@@ -75,6 +75,11 @@ def format_code(text: str) -> Markup:
     return render_part("code", text.splitlines())
 
 
+def fold(title: str, part: Markup) -> Markup:
+    """Fold a part away under a title that opens it."""
+    return render_part("fold", title, part)
+
+
 def format_facts(pairs: Mapping[str, str]) -> Markup:
     """Format short facts in boxes, the number above its name."""
     return render_part("facts", pairs)
@@ -107,6 +112,11 @@ def format_legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = ""
 def arrange_in_row(images: Sequence[Markup]) -> Markup:
     """Arrange images side by side at one width, in a second row where they do not fit."""
     return render_part("group", "images", images)
+
+
+def keep_width(image: Markup) -> Markup:
+    """Keep an image wide enough for its text; it scrolls sideways where the screen is narrow."""
+    return render_part("group", "wide", [image])
 
 
 def arrange_samples(images: Sequence[Markup]) -> Markup:

@@ -1,10 +1,8 @@
 """`segapp fit … --dry_run true`: measure the cost of a training by a few of its steps; nothing is kept."""
 
 import math
-import resource
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from segapp.batch import Batch
+from segapp.system.peak_memory import read_peak_bytes
 
 STEPS = 10
 """Training steps that are executed; the first `_WARM_UP` are slower and not counted."""
@@ -148,16 +147,7 @@ def _measure_forward(module: LightningModule, images: torch.Tensor, trainer: Tra
 def _format_peak() -> str:
     if torch.cuda.is_available():
         return f"{torch.cuda.max_memory_reserved() / 1e9:.3g} GB of the GPU at most"
-    return f"{_read_peak_bytes() / 1e9:.3g} GB of the training process at most"
-
-
-def _read_peak_bytes() -> int:
-    """Read the largest memory of this process: on Linux not by `ru_maxrss`, which it inherits from its parent."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        lines = status.read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return f"{read_peak_bytes() / 1e9:.3g} GB of the training process at most"
 
 
 def _apply_limit(count: int, limit: float | None) -> int:

@@ -25,7 +25,7 @@ def format_summary(folder: Path, classes: Sequence[str]) -> str:
         dice, iou = (record["scores"].get(f"val/{score}/dataset{suffix}") for score in ("dice", "iou"))
         lines.append(f"  {for_terminal(name):<{width}}  {_format_score(dice)}  {_format_score(iou)}")
     lines += [
-        f"curves: {folder / 'curves.png'}",
+        f"report: {folder / 'report.html'}",
         f"next:   segapp test --ckpt_path {quoted}",
         f"        segapp predict --ckpt_path {quoted} --images FOLDER --output masks",
     ]

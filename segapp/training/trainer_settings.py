@@ -1,6 +1,8 @@
 """Complete the user's trainer settings with the callbacks, loggers and plugins of every run, and check them."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -21,6 +23,7 @@ from segapp.callbacks import (
     SeedEachStep,
     StopAtNaN,
     StopWhenAsked,
+    TrainingReport,
     WholeFiles,
 )
 from segapp.errors import MisuseError, suggest
@@ -141,7 +144,13 @@ def make_trainer_settings(
     }
 
 
-def make_fit_callbacks(folder: Path, seed: int, config: dict[str, Any], stop: StopWhenAsked) -> list[Callback]:
+def make_fit_callbacks(
+    folder: Path,
+    seed: int,
+    config: dict[str, Any],
+    stop: StopWhenAsked,
+    comments: Mapping[str, str] = MappingProxyType({}),
+) -> list[Callback]:
     """Make the callbacks of a training, in the order in which they are called.
 
     Args:
@@ -149,17 +158,19 @@ def make_fit_callbacks(folder: Path, seed: int, config: dict[str, Any], stop: St
         seed: Of every step.
         config: The complete configuration, which its checkpoints store.
         stop: The callback that saves the last checkpoint and stops the run on a signal.
+        comments: Reasons of settings, by dotted keys.
     """
     return [
         AbsentClasses(),
         SeedEachStep(seed),
-        RunRecord(folder, config),
+        RunRecord(folder, config, comments),
         RetunedOptimizer(config["model"]),
         Curves(folder),
         StopAtNaN(stop.last),
         BestCheckpoint(folder / "checkpoints"),
         stop.last,
         stop,
+        TrainingReport(folder),
     ]
 
 

@@ -1,8 +1,10 @@
 """What a checkpoint records of its run, and what a resumed run takes of it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from segapp.callbacks import RunRecord
@@ -48,3 +50,19 @@ def test_a_link_in_the_run_leads_to_no_file_that_is_deleted(tmp_path):
     RunRecord(tmp_path / "run", {}).on_load_checkpoint(None, None, checkpoint)
     kept = checkpoint["callbacks"]["ModelCheckpoint{}"]
     assert {kept[name] for name in PATHS} | set(kept["best_k_models"]) == {str(tmp_path / "run/thesis.ckpt")}
+
+
+def test_the_config_of_a_run_keeps_its_comments_when_it_is_resumed(tmp_path):
+    names = SimpleNamespace(split_names=lambda: {"train": ["a"], "val": [], "test": []})
+    trainer = SimpleNamespace(is_global_zero=True, datamodule=names)
+    path = tmp_path / "config.yaml"
+    RunRecord(tmp_path, {"data": {"crop": [4, 4], "batch_size": 2}}, {"data.crop": "fits"}).on_train_start(
+        trainer, None
+    )
+    assert "  # fits\n  crop: [4, 4]\n" in path.read_text()
+    for crop, comment in (([4, 4], "fits"), ([8, 8], "Changed from [4, 4]. fits")):
+        RunRecord(tmp_path, {"data": {"crop": crop, "batch_size": 2}}).on_train_start(trainer, None)
+        assert f"  # {comment}\n  crop: {crop}\n" in path.read_text()
+    path.write_text("data: [")
+    RunRecord(tmp_path, {"data": {"crop": None}}).on_train_start(trainer, None)
+    assert yaml.safe_load(path.read_text()) == {"data": {"crop": None}}

@@ -97,7 +97,16 @@ def listing(folder: Path) -> dict[str, int]:
 
 def test_a_fit_leaves_what_the_guide_says(trained):
     found = {path.name for path in trained.iterdir()}
-    expected = {"config.yaml", "split.yaml", "checkpoints", "metrics.csv", "curves.png", "samples", "tensorboard"}
+    expected = {
+        "config.yaml",
+        "split.yaml",
+        "checkpoints",
+        "metrics.csv",
+        "curves.png",
+        "report.html",
+        "samples",
+        "tensorboard",
+    }
     assert expected <= found
     assert {name for name in found - expected if not name.startswith(("test-", "validate-"))} == set()
     assert {path.name for path in (trained / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
