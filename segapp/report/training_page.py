@@ -26,8 +26,8 @@ MOST_EPOCHS = 4
 """Samples of one image: the first, the last and some between."""
 MOST_BYTES = 4_000_000
 """All samples of a page together."""
-LONGEST_VALUE = 90
-"""Letters of a setting in the table of the plan."""
+LONGEST_VALUE = 160
+"""Letters of the value of a setting that was planned."""
 
 _SAMPLE = re.compile(r"(.+)-epoch(\d+)\.png")
 
@@ -130,11 +130,11 @@ def _add_scores(page: Page, rows: Sequence[Mapping[str, str]], best: Best | None
     row = next((row for row in rows if best and int(row["step"]) == best.step), None)
     if row is None:
         return
-    names = {**{name: f"/{name}" for name in spec.classes}, "mean": ""}
+    names = [*((name, f"/{name}") for name in spec.classes), ("mean", "")]
     scores = {"Dice": "val/dice/dataset", "IoU": "val/iou/dataset"}
-    table = [
+    table: list[dict[str, Any]] = [
         {"class": name, **{title: float(row.get(f"{key}{end}") or math.nan) for title, key in scores.items()}}
-        for name, end in names.items()
+        for name, end in names
     ]
     page.add(format_html(table))
     background = spec.classes[spec.background] if spec.background is not None else None
@@ -162,8 +162,9 @@ def _add_plan(page: Page, config: str, settings: dict[str, Any]) -> None:
     if not reasons:
         return
     page.add_section("What was planned, and why")
-    rows = [{"setting": key, "value": _shorten(settings, key), "why": reason} for key, reason in reasons.items()]
-    page.add(format_html(rows, ["value", "why"]))
+    for key, reason in reasons.items():  # no table: on a phone its last column would be out of sight
+        page.add_text(f"{key.removesuffix('.class_path')}: {_shorten(settings, key)}")
+        page.add_text(reason, note=True)
 
 
 def _shorten(settings: Any, key: str) -> str:

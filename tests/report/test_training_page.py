@@ -36,7 +36,7 @@ def test_a_page_has_the_curves_the_samples_the_plan_and_the_costs(folder):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert best == Best(0.75, 2, 20)
     assert page.count("data:image/png;base64,") == 3
-    assert "as &lt;em&gt;planned&lt;/em&gt;" in page and "[64, 64]" in page
+    assert "as &lt;em&gt;planned&lt;/em&gt;" in page and "data.crop: 64, 64" in page
     assert "5</b>steps a second" in page and "40%</b>" in page and "2 GB</b>" in page
     assert ">0.6000<" in page  # the class at the best validation
     assert not re.search(r"<(script|em|i>a|b>cell)|https?://|src=\"(?!data:)", page)
