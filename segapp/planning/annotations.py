@@ -86,7 +86,7 @@ def name_shapes(
             images += 1
             counts.update(shape.label for shape in entry.shapes if not shape.ignored)
             skipped.update(entry.skipped)
-    labels = {name: IGNORE for name in counts if name.lower() in IGNORED}
+    labels: dict[str, str | None] = {name: IGNORE for name in counts if name.lower() in IGNORED}
     labels |= {name: "background" for name in counts if name.lower() in BACKGROUND}
     if "" in counts:  # of shapes without a name
         labels[""] = UNNAMED
@@ -100,14 +100,21 @@ def name_shapes(
     left_out |= {"": None} if "" in counts and UNNAMED not in chosen else {}
     labels = {name: value for name, value in {**labels, **left_out}.items() if name != value}
     settings |= {"labels": labels} if labels else {}
-    mask = {"class_path": f"segapp.datasets.{kind.__name__}"}
+    mask: dict[str, Any] = {"class_path": f"segapp.datasets.{kind.__name__}"}
+    mask |= {"init_args": settings} if settings else {}
     shown = ", ".join(f"{name} ({counts[name]:,})" for name in chosen[:SHOWN])
     more = f" and {len(chosen) - SHOWN} more" if len(chosen) > SHOWN else ""
-    reason = (
-        f"Shapes of {kind.__name__} for {images} images: {shown}{more}. Pixels that none covers are background; where "
-        "shapes overlap, the later one in the file is above."
-    )
-    return MaskMeaning(mask | ({"init_args": settings} if settings else {}), ("background", *chosen), 0, reason)
+    reason = f"Shapes of {kind.__name__} for {images} images: {shown}{more}. {_explain(settings)}"
+    return MaskMeaning(mask, ("background", *chosen), 0, reason)
+
+
+def _explain(settings: Mapping[str, Any]) -> str:
+    text = "Pixels that none covers are background; where shapes overlap, the later one in the file is above."
+    if "class_field" in settings:
+        text += f" The class is in their property {settings['class_field']!r}."
+    if "crs" in settings:
+        text += f" Coordinates are no degrees, so they are in {settings['crs']} of the images."
+    return text
 
 
 def _choose_names(names: Sequence[str], classes: Sequence[str]) -> list[str]:

@@ -48,6 +48,7 @@ def test_the_class_is_in_the_property_that_the_user_or_custom_names(tmp_path):
     assert choose_map_settings([path], [], ["background", "o1"]) == {"class_field": "owner"}
     meaning = name_shapes([path], GeoJson, [], {"class_field": "crop"})
     assert meaning.classes == ("background", "m", "w") and meaning.mask["init_args"] == {"class_field": "crop"}
+    assert "'crop'" in meaning.reason
     for box in boxes:
         box["properties"] |= {"Class": 7}
     path.write_text(json.dumps(collect(*boxes)))
