@@ -50,7 +50,7 @@ def evaluate(
     """
     if background is not None and background not in classes:
         raise MisuseError(f"background {background!r} is not one of the classes {', '.join(classes)}.")
-    unit = BoundaryUnit(tolerance, tuple(spacing))
+    unit = BoundaryUnit(tolerance, tuple(spacing))  # type: ignore[arg-type]  # the number of sides is checked next
     unit.require_positive()
     scores = TEST_SCORES if boundaries else (Agreement,)
     collector = ScoreCollector(
