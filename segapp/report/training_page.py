@@ -122,7 +122,7 @@ def _list_facts(session: Session, rows: Sequence[Mapping[str, str]], best: Best 
     return facts | {
         "steps": f"{session.first_step + session.steps:,}",
         "complete epochs": rows[-1]["epoch"] if rows else "0",
-        "time": _format_duration(session.seconds),
+        "since it was resumed" if session.first_step else "time": _format_duration(session.seconds),
     }
 
 
