@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
+from segapp.datasets.block_geometry import Window
 from segapp.datasets.blocks import ImageBlock
 from segapp.datasets.mask_pairs import list_named_images
 from segapp.datasets.masks.encoded_mask import EncodedMask
@@ -31,7 +32,7 @@ class _Place:
 
     name: str
     file: FilePart | None
-    window: tuple[int, int, int, int] | None
+    window: Window | None
     size: tuple[int, int]
 
     @property
@@ -110,7 +111,7 @@ class PredictedMasks:
             )
         return self._decode(mask, window)
 
-    def _decode(self, mask: EncodedMask, window: tuple[int, int, int, int] | None) -> np.ndarray:
+    def _decode(self, mask: EncodedMask, window: Window | None) -> np.ndarray:
         try:
             return mask.read() if window is None else mask.read_window(*window)
         except MisuseError as error:  # its advice is for the mask of a data set
@@ -128,10 +129,11 @@ class PredictedMasks:
 
 
 def _locate(item: Item) -> _Place:
-    image, window, name = item.image, None, item.name
+    image, name = item.image, item.name
+    window: Window | None = None
     if isinstance(image, ImageBlock):
-        image, window = image.whole, image.window
-        name = name.rpartition("@")[0]
+        window, name = image.window, name.rpartition("@")[0]
+        image = image.whole
     file = getattr(image, "file", None)
     file = file if isinstance(file, FilePart) else None
     if file is not None and file.part:
