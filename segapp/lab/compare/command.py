@@ -69,8 +69,8 @@ def compare(
     if wanted:
         write_all_examples(opened, results, wanted, allow)
     rule = {"neighbours": neighbours} if neighbours else {}
-    options = {"output": output, "data": data, "only_common": str(only_common).lower(), "score_on": score_on}
-    options |= {"score": score, "pictures": pictures, "neighbours": neighbours}
+    options: dict[str, Any] = {"output": output, "data": data, "only_common": str(only_common).lower()}
+    options |= {"score_on": score_on, "score": score, "pictures": pictures, "neighbours": neighbours}
     command = _format_command(opened, options, {"encoding": encoding, "allow": allow})
     page = write_report(_report(command, results, opened, pairs, rule), folder)
     print(f"{len(results)} compared on {len(images)} images; tables beside the page: {page}")
@@ -125,6 +125,6 @@ def _report(
         results=results,
         questions=[Question(f"{result.variant} − {first}", (result.variant,), (first,)) for result in results[1:]],
         groups=rule,
-        differences=find_differing_settings(opened.configs),
+        differences=find_differing_settings(dict(opened.configs)),
         pairs=[(heading, [make_slug(image) for image in chosen]) for heading, chosen in pairs],
     )

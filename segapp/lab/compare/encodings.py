@@ -1,6 +1,6 @@
 """How folders of predictions are written, as `--encoding` says it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from segapp.datasets import Source
@@ -59,7 +59,7 @@ def _read_encoding(text: str, source: Source) -> PixelEncoding:
     return Indices(_read_values(text, source.classes))
 
 
-def _read_values(text: str, classes: Sequence[str]) -> Mapping[int, int]:
+def _read_values(text: str, classes: Sequence[str]) -> dict[int, int]:
     values: dict[int, int] = {}
     for word in text.split(","):
         name, _, value = (part.strip() for part in word.rpartition("="))
