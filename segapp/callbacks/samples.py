@@ -13,6 +13,7 @@ from segapp.callbacks.trackers import log_image
 from segapp.errors import MisuseError
 from segapp.io import shorten_name, write_atomically
 from segapp.report.figures import use_defaults
+from segapp.report.pixels import convert_to_rgb
 from segapp.spec import Spec
 from segapp.terminal.text import for_plot
 
@@ -64,14 +65,7 @@ def draw_sample(image: np.ndarray, target: np.ndarray, prediction: np.ndarray, s
 
     Ignored pixels are grey in the target and drawn as predicted in the prediction.
     """
-    return [convert_to_rgb(image), apply_palette(target, spec), apply_palette(prediction, spec)]
-
-
-def convert_to_rgb(image: np.ndarray) -> np.ndarray:
-    """Convert (C, H, W) uint8 in [0, 255] or float in [0, 1] to (H, W, 3) uint8: its first one or three channels."""
-    pixels = image if image.dtype == np.uint8 else np.round(image.clip(0, 1) * 255).astype(np.uint8)
-    channels = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)
-    return np.ascontiguousarray(channels.transpose(1, 2, 0))
+    return [convert_to_rgb(image, spec.neighbours), apply_palette(target, spec), apply_palette(prediction, spec)]
 
 
 def apply_palette(indices: np.ndarray, spec: Spec) -> np.ndarray:

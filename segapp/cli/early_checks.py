@@ -15,6 +15,7 @@ from segapp.cli.arguments import Arguments, name_option
 from segapp.cli.merge_settings import has_key, merge_settings
 from segapp.cli.parser_errors import CLASS_MODULES, describe_missing_file, describe_unknown_option
 from segapp.cli.source_text import find_file, list_parameters, list_public_names
+from segapp.cli.thresholds import Thresholds
 from segapp.errors import MisuseError, suggest
 
 SECTION_SOURCES = {
@@ -24,7 +25,10 @@ SECTION_SOURCES = {
 }
 """Sections of a config, each with the module and the name of the class whose parameters it holds."""
 
-TOP_LEVEL = ("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run", "calibrate", "ckpt_path")
+TOP_LEVEL = (
+    *("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run"),
+    *("calibrate", "fail_under", "ckpt_path"),
+)
 """Settings outside any section."""
 
 FLAGS = ("-h", "--help", "--help_all", "--config", "--print_config")
@@ -48,6 +52,7 @@ def check_verb(arguments: Arguments) -> None:
         if option.value is not None and option.name in ("--config", *(f"--{section}" for section in SECTION_SOURCES)):
             _check_file(option.name, option.value)
     check_checkpoint(arguments.command, arguments.get("--ckpt_path"))
+    Thresholds.parse(arguments.get_all("--fail_under"))
     _refuse_fragments(arguments)
     for where, section, config in configs:
         _check_keys(where, section, config)

@@ -39,11 +39,12 @@ examples:
 usage: segapp {verb} --ckpt_path FILE [options]
 
 Score a checkpoint on the {images} images, complete and at their stored size. The checkpoint holds its network and its
-data; what you type overrides it. Writes <run>/{verb}-<n>/{{metrics.json, per_image.csv}} and prints a table.
+data; what you type overrides it. Writes <run>/{verb}-<n>/{{metrics.json, per_image.csv{report}}} and prints a table.
 
   --ckpt_path FILE              runs/<name>/<time>/checkpoints/best.ckpt
   --data FILE                   score on other data with the same classes
   --data.overlap FRACTION       of an evaluation window that its neighbour also sees
+  --fail_under NAME=VALUE       exit with code 1 where this score of metrics.json is lower: iou/dataset=0.8; repeat it
   --trainer.devices NUMBER      with --trainer.strategy ddp for several
   --trainer.precision 32-true|bf16-mixed|16-mixed   default: as trained
   --help_all                    every option
@@ -58,4 +59,5 @@ def format_page(verb: str) -> str:
     """Format the help of `fit`, `validate` or `test`."""
     if verb == "fit":
         return PAGES["fit"]
-    return PAGES["score"].format(verb=verb, images="validation" if verb == "validate" else "test")
+    images, report = ("validation", "") if verb == "validate" else ("test", ", report.html")
+    return PAGES["score"].format(verb=verb, images=images, report=report)

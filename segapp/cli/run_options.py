@@ -18,5 +18,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "this file: probabilities then agree with masks."
     )
     parser.add_argument("--calibrate", type=str | None, default=None, help=about_temperature)
+    about_scores = "Exit with code 1 where a score of validate or test is lower: iou/dataset=0.8; repeat it."
+    parser.add_argument("--fail_under", type=list[str] | str | None, default=None, help=about_scores)
     about_weights = "Checkpoint or bundle of weights from which a new fit starts, also with other classes or channels."
     parser.add_argument("--init_from", type=str | None, default=None, help=about_weights)

@@ -35,6 +35,7 @@ from segapp.cli.run_limits import explain_cut, explain_finished_run
 from segapp.cli.run_options import add_run_options
 from segapp.cli.run_place import place_fit, place_results
 from segapp.cli.run_settings import gather_settings
+from segapp.cli.thresholds import Thresholds
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.models import NamedInit
@@ -81,6 +82,7 @@ class SegmentationCLI(LightningCLI):
         self.checkpoint: dict[str, Any] | None = None
         self._stop: StopWhenAsked | None = None
         self.measure: Measure | None = None  # of a dry run
+        self._thresholds = Thresholds({})
         path = arguments.get("--ckpt_path")
         is_scored = path is not None and arguments.command != "fit" and is_bundle(path)
         self.bundle = read_bundle(path) if path is not None and is_scored else None  # scored in place of a checkpoint
@@ -148,6 +150,7 @@ class SegmentationCLI(LightningCLI):
         settings = self.config[self.subcommand]
         check_trainer(settings, str(self.subcommand))
         fill_trainer(settings.trainer)
+        self._thresholds = Thresholds.parse(self.typed.get_all("--fail_under") or settings.fail_under)
         check_run(settings, self.typed, has_split=self.checkpoint is not None or self.bundle is not None)
         drop_unused_loggers(settings, str(self.subcommand))
         if settings.dry_run:
@@ -207,6 +210,10 @@ class SegmentationCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Start from other weights, or check the classes and restore the split of the checkpoint."""
+        if self.subcommand != "fit":
+            self._thresholds.refuse_unknown(
+                self.model.make_collector(str(self.subcommand)), self.datamodule.split_names()
+            )
         if self.bundle is not None:
             refuse_other_classes(self.bundle.spec.classes, self.datamodule.spec.classes)
         start = self._get(self.config, "init_from")
@@ -235,7 +242,7 @@ class SegmentationCLI(LightningCLI):
 
     def _make_callbacks(self, fit: bool) -> list[Any]:
         if not fit:
-            return [EvaluationReport(self.folder), *self._make_calibration()]
+            return [EvaluationReport(self.folder, self._collect_config()), *self._make_calibration()]
         self._stop = make_stop_callback(self.folder)
         seed = int(self._get(self.config, "seed_everything"))
         config = self._collect_config()
@@ -292,6 +299,12 @@ class SegmentationCLI(LightningCLI):
         """Link the newest run as `latest`."""
         if self.measure is None:
             link_latest(self.folder)
+
+    def after_validate(self) -> None:
+        """Fail if a score is lower than the user asked for."""
+        self._thresholds.check(self.model.evaluation)
+
+    after_test = after_validate
 
     def after_fit(self) -> None:
         """Print the best validation, its checkpoint, and the next command."""

@@ -127,6 +127,10 @@ class SegmentationDataModule(LightningDataModule):
         """Return the names of the items of each split."""
         return {split: [item.name for item in self._items[split]] for split in SPLITS}
 
+    def group_names(self, split: SplitName) -> dict[str, str]:
+        """Return the group of every item of a split by the item's name."""
+        return {item.name: item.group for item in self._items[split]}
+
     def restore_splits(self, names: Mapping[str, Sequence[str]]) -> None:
         """Use the split that `split_names` returned earlier; MisuseError for missing images, new ones are left out."""
         items = select_recorded(self.source, names)

@@ -33,6 +33,15 @@ def convert_scores(scores: Mapping[str, float]) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in scores.items()}
 
 
+def name_volume_scores(volumes: Evaluation) -> dict[str, float]:
+    """Return the means over volumes: `dice/volume`, `dice/volume/<class>`, `iou/volume`, …."""
+    return {
+        name.replace("/image", "/volume", 1): value
+        for name, value in volumes.flat.items()
+        if name.split("/")[1] == "image"
+    }
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write plain types as JSON."""
     with write_atomically(path) as temporary:

@@ -99,9 +99,9 @@ def embed_pixels(pixels: np.ndarray, caption: str) -> Markup:
     return render_part("image", encode_source(cv2.imencode(".png", pixels[..., ::-1])[1].tobytes(), "png"), caption)
 
 
-def encode_source(content: bytes, kind: str) -> str:
+def encode_source(content: bytes, kind: str) -> Markup:
     """Return the address that holds the content of an image file, of the kind `png` or `jpeg`."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return Markup(f"data:image/{kind};base64,{base64.b64encode(content).decode()}")
 
 
 def format_legend(colours: Iterable[tuple[str, tuple[int, ...]]], lead: str = "") -> Markup:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import spearmanr, t
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,41 @@ def adjust_p_values(p_values: Sequence[float]) -> list[float]:
         floor = max(floor, min(1.0, (len(order) - rank) * float(p_values[index])))
         corrected[index] = floor
     return corrected
+
+
+RESAMPLES = 1000
+"""Bootstrap samples: enough for the 2.5th and 97.5th percentiles."""
+MOST_WEIGHTS = 2**22
+"""Weights of groups that are in memory at once."""
+
+
+def bootstrap_sums(sums: np.ndarray) -> np.ndarray:
+    """Return (B, C): columns of `sums` (G groups, C) added up over B samples of G groups with replacement.
+
+    The samples are the same for the same G.
+    """
+    groups = len(sums)
+    rng = np.random.default_rng(0)
+    at_once = max(1, MOST_WEIGHTS // groups)
+    parts = []
+    for start in range(0, RESAMPLES, at_once):
+        size = min(at_once, RESAMPLES - start)
+        parts.append(rng.multinomial(groups, np.full(groups, 1 / groups), size=size).astype(float) @ sums)
+    return np.concatenate(parts)
+
+
+def find_percentile_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 2.5th and 97.5th percentiles (C,) of bootstrapped values (B, C).
+
+    Samples without a value are left out; where these are more than 5 %, as for a class of few images, both are NaN.
+    """
+    rare = np.isnan(values).mean(0) > 0.05
+    low, high = np.nanpercentile(np.where(rare, 0.0, values), [2.5, 97.5], axis=0)
+    return np.where(rare, np.nan, low), np.where(rare, np.nan, high)
+
+
+def correlate_ranks(first: np.ndarray, second: np.ndarray) -> float:
+    """Return Spearman's rank correlation of two arrays (I,); NaN where one is constant."""
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    return float(spearmanr(first, second).statistic)

@@ -28,6 +28,8 @@ def for_terminal(text: str) -> str:
     >>> for_terminal("a\x1b[2Jb\n.png")
     'a\\x1b[2Jb\\n.png'
     """
+    if text.isprintable():  # no control is; this is faster for long texts
+        return text
     return "".join(_escape(letter) if _is_control(letter) else letter for letter in text)
 
 

@@ -64,13 +64,19 @@ class ScoringModule(pl.LightningModule):
     def make_runtime(self) -> Runtime:
         """Return the runtime that computes logits."""
 
+    def make_collector(self, verb: str) -> ScoreCollector:
+        """Make the collector of `validate`: Dice and IoU; of `test`: all scores, and every image's confusion matrix."""
+        if verb == "validate":
+            return ScoreCollector(self.spec.classes, self.spec.background)
+        return ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True)
+
     def on_validation_epoch_start(self) -> None:
         """Start an evaluation by Dice and IoU."""
-        self._begin(ScoreCollector(self.spec.classes, self.spec.background))
+        self._begin(self.make_collector("validate"))
 
     def on_test_epoch_start(self) -> None:
         """Start an evaluation that has all scores and keeps every image's confusion matrix."""
-        self._begin(ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True))
+        self._begin(self.make_collector("test"))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score one complete image; return its predicted class indices for the callbacks that draw them."""

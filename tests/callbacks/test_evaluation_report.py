@@ -31,10 +31,11 @@ def write(folder, scores=(), keep_confusion=False, names=("a", "b"), **state) ->
         sanity_checking=False,
         is_global_zero=True,
         callback_metrics={"test/loss": torch.tensor(float("nan"))},
+        datamodule=None,
         ckpt_path=str(folder.parent / "checkpoints/best.ckpt"),
     )
     vars(trainer).update(state)
-    module = SimpleNamespace(spec=SPEC, collector=collector, evaluation=collector.compute())
+    module = SimpleNamespace(spec=SPEC, collector=collector, evaluation=collector.compute(), device="cpu")
     folder.mkdir()
     EvaluationReport(folder).on_test_end(trainer, module)
 
@@ -90,3 +91,27 @@ def test_volumes_have_a_table_of_their_own(tmp_path, capsys) -> None:
     assert "1 volumes: Dice 0.667" in capsys.readouterr().out
     write(tmp_path / "test-2")
     assert not (tmp_path / "test-2/per_volume.csv").exists()
+
+
+def test_a_test_keeps_pictures_and_properties_of_its_images(tmp_path) -> None:
+    report = EvaluationReport(tmp_path, {"model": {"net": {"init_args": {"pretrained": "package"}}}, "data": {}})
+    collector = ScoreCollector(SPEC.classes, SPEC.background, keep_confusion=True)
+    module = SimpleNamespace(spec=SPEC, collector=collector, device="cpu")
+    trainer = SimpleNamespace(
+        sanity_checking=False, is_global_zero=True, callback_metrics={}, datamodule=None, ckpt_path=None
+    )
+    report.on_test_epoch_start(trainer, module)
+    for number in range(6):
+        mask = torch.zeros(8, 8, dtype=torch.uint8)
+        mask[: number + 1] = 1
+        collector.update(mask, mask, f"{number}")
+        batch = {"image": mask[None, None], "mask": mask[None], "name": [f"{number}"]}
+        report.on_test_batch_end(trainer, module, {"prediction": mask.numpy()}, batch, number)
+    module.evaluation = collector.compute()
+    report.on_test_end(trainer, module)
+    with (tmp_path / "per_image.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert (first["image/height"], first["image/width"], first["image/brightness"][:8]) == ("8", "8", "0.000490")
+    assert json.loads((tmp_path / "metrics.json").read_text())["intervals"]["dice/dataset"] == [1, 1]
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('class="case"') == 6 and "Apache-2.0" in page

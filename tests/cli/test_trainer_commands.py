@@ -125,7 +125,7 @@ def test_checkpoints_hold_plain_types_only(trained, name):
 def test_a_checkpoint_alone_restores_model_and_data_and_touches_nothing_else(tested, trained, place):
     assert tested.folder.parent == place / trained
     new = set(tested.after) - set(tested.before)
-    assert {Path(name).name for name in new} == {"metrics.json", "per_image.csv", "confusion.csv"}
+    assert {Path(name).name for name in new} == {"metrics.json", "per_image.csv", "confusion.csv", "report.html"}
     assert {name: time for name, time in tested.after.items() if name in tested.before} == tested.before
 
 
@@ -142,7 +142,9 @@ def test_a_test_scores_boundaries_per_image_and_class(tested):
 
 
 def test_validate_gives_what_training_logged_and_what_predicted_masks_score(trained, place, capsys):
-    assert main(["validate", "--ckpt_path", best(trained), *HERE]) == 0
+    scoring = ["validate", "--ckpt_path", best(trained), *HERE, "--fail_under"]
+    error = refused([*scoring, "iou/dataset=2", "--fail_under", "dice/image=0"], capsys, "iou/dataset is", code=1)
+    assert "dice/image" not in error  # is high enough
     folder = max(trained.glob("validate-*"), key=lambda path: path.stat().st_mtime)
     verdict = json.loads((folder / "metrics.json").read_text())
     with (trained / "metrics.csv").open(newline="") as file:
