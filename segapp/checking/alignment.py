@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from segapp.planning.fingerprint import average_channels
+from segapp.planning.fingerprint import average_channels, reduce_image
 
 SIDE = 128
 """Longer side, in pixels, at which image and mask are compared."""
@@ -62,12 +62,12 @@ def measure_fit(image: np.ndarray, mask: np.ndarray) -> tuple[Fit | None, Edges 
     """Compare a mask with its image; None where the mask has no borders, or the image no edges.
 
     Args:
-        image: (H, W, C) uint8, or float32 in [0, 1].
+        image: (H, W, C) uint8, or float32 in [0, 1]; may be reduced to `SIDE` already.
         mask: (H, W) uint8 class indices.
     """
     scale = min(1.0, SIDE / max(mask.shape))
     size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
-    grey = cv2.resize(average_channels(image), size, interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(average_channels(reduce_image(image, SIDE)), size, interpolation=cv2.INTER_AREA)
     classes = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     strength, borders = measure_edges(grey), find_borders(classes)
     if borders.sum() < FEWEST or not strength.any():
@@ -123,5 +123,5 @@ def _compute_fits(spectrum: np.ndarray, borders: np.ndarray) -> np.ndarray:
     """Return the fit (H, W) for every shift of the borders, cyclically: [dy, dx] is the one by dy rows, dx columns."""
     product = spectrum * np.conj(np.fft.rfft2(borders.astype(np.float32)))
     means = np.fft.irfft2(product, s=borders.shape) / max(1, int(borders.sum()))
-    spread = float(means.std())
-    return (means - means.mean()) / spread if spread > 1e-9 else np.zeros_like(means)
+    (mean,), (spread,) = (values.ravel() for values in cv2.meanStdDev(means))
+    return (means - np.float32(mean)) / np.float32(spread) if spread > 1e-9 else np.zeros_like(means)

@@ -67,7 +67,7 @@ def find_contradictions(engine: Engine, items: Sequence[Item]) -> Iterator[Contr
 
 def predict_classes(engine: Engine, item: Item) -> np.ndarray:
     """Return the network's classes of an image, (H, W) uint8; raise SegappError if it cannot be read."""
-    return engine.segment(_open(item, engine))
+    return engine.segment(open_item(item, engine))
 
 
 def measure_confidence(engine: Engine, items: Sequence[Item]) -> np.ndarray:
@@ -147,7 +147,7 @@ def _predict(
     engine: Engine, items: Sequence[Item], use: Callable[[Item, np.ndarray, Iterable[Band]], Result]
 ) -> Iterator[Result | None]:
     """Yield what `use` makes of every image, its mask and the blocks of its prediction; None if one is unreadable."""
-    opened = (_open(item, engine) for item in items)
+    opened = (open_item(item, engine) for item in items)
     for item, (image, blocks) in zip(items, engine.stream(opened), strict=True):
         try:
             mask = item.mask.read() if item.mask is not None else np.empty((0, 0), np.uint8)
@@ -158,7 +158,7 @@ def _predict(
             yield None
 
 
-def _open(item: Item, engine: Engine) -> ReadableImage:
+def open_item(item: Item, engine: Engine) -> ReadableImage:
     """Return the image as the network is to see it, whatever the data set's own settings are."""
     dtype, file = np.dtype(engine.spec.intensity.dtype), getattr(item.image, "file", None)
     try:

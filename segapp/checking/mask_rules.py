@@ -1,10 +1,11 @@
 """Rules about masks that may not belong to their image."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from segapp.checking.alignment import SMALL, Edges
 from segapp.checking.data_set import DataSet, list_names, make_warning
 from segapp.checking.facts import ItemFacts
 from segapp.datasets.problems import Problem
@@ -19,6 +20,10 @@ NEARLY = 0.75
 """Fraction of the usual fit that the better place must reach."""
 SIGNIFICANT = 4.5
 """Least fit of the better place: the best of some thousand places is 3.5 to 4 by chance."""
+COMPARED = 1000
+"""Masks from which it is known how well any mask fits an image."""
+BLOCK = 512
+"""Images or masks that are compared at a time, which bounds the memory."""
 BETTER = 2.0
 """By how much another place must fit better than a mask's own."""
 
@@ -73,19 +78,52 @@ def check_swapped(data: DataSet) -> Iterator[Problem]:
     known = [one for one in data.described if one.edges is not None]
     if len(known) < FEWEST_FITS:
         return
-    strengths = np.stack([one.edges.strength.ravel() for one in known if one.edges]).astype(np.float32)
-    borders = np.stack([one.edges.borders.ravel() for one in known if one.edges]).astype(np.float32)
-    borders /= borders.sum(axis=1, keepdims=True)
-    fits = strengths @ borders.T  # [image, mask]
-    fits = (fits - fits.mean(axis=1, keepdims=True)) / np.maximum(fits.std(axis=1, keepdims=True), 1e-9)
-    own = np.diag(fits)
+    edges = [one.edges for one in known if one.edges is not None]
+    own = _measure_own_fits(edges)
     low, high = np.percentile(own, [25, 75])
-    least = low - OUTLIER * (high - low)
-    best = fits.argmax(axis=1)
-    for index, other in enumerate(best):
-        if own[index] < least and best[other] == index and index < other:
+    unusual = np.flatnonzero(own < low - OUTLIER * (high - low))
+    best = dict(zip(unusual.tolist(), _find_best(edges, unusual), strict=True))
+    others = np.array(sorted({other for index, other in best.items() if index < other}), int)
+    back = dict(zip(others.tolist(), _find_best(edges, others), strict=True))
+    for index, other in best.items():
+        if back.get(other) == index and index < other:
             message = (
                 f"the masks of {known[index].name!r} and {known[other].name!r} each fit the other's image better; "
                 "were they swapped?"
             )
             yield make_warning("alignment", message, [known[index], known[other]])
+
+
+def _measure_own_fits(edges: Sequence[Edges]) -> np.ndarray:
+    """Return (n,) float32: how well each mask fits its image, in standard deviations from the fits of other masks."""
+    others = _stack_borders(edges[:: -(-len(edges) // COMPARED)])
+    own = np.empty(len(edges), np.float32)
+    for start in range(0, len(edges), BLOCK):
+        block = edges[start : start + BLOCK]
+        strengths = _stack_strengths(block)
+        fits = strengths @ others.T
+        mean, spread = fits.mean(axis=1), np.maximum(fits.std(axis=1), 1e-9)
+        own[start : start + BLOCK] = (np.einsum("ij,ij->i", strengths, _stack_borders(block)) - mean) / spread
+    return own
+
+
+def _find_best(edges: Sequence[Edges], indices: np.ndarray) -> list[int]:
+    """Return, for each of the images at `indices`, the mask that fits it best; all masks are tried, block by block."""
+    strengths = _stack_strengths([edges[index] for index in indices])
+    best, found = np.full(len(indices), -np.inf, np.float32), np.zeros(len(indices), int)
+    for start in range(0, len(edges), BLOCK):
+        fits = strengths @ _stack_borders(edges[start : start + BLOCK]).T
+        top = fits.max(axis=1)
+        found = np.where(top > best, start + fits.argmax(axis=1), found)
+        best = np.maximum(best, top)
+    return [int(index) for index in found]
+
+
+def _stack_strengths(edges: Sequence[Edges]) -> np.ndarray:
+    return np.array([one.strength.ravel() for one in edges], np.float32).reshape(-1, SMALL * SMALL)
+
+
+def _stack_borders(edges: Sequence[Edges]) -> np.ndarray:
+    """Return (n, SMALL * SMALL) float32; the sum of each mask's borders is 1."""
+    borders = np.array([one.borders.ravel() for one in edges], np.float32).reshape(-1, SMALL * SMALL)
+    return np.asarray(borders / borders.sum(axis=1, keepdims=True), np.float32)

@@ -90,7 +90,8 @@ def write_page(
         if problems
         else "Nothing was found that is wrong."
     )
-    page = Page(f"Check: {name}", format_text(verdict) + format_facts(facts))
+    legend = format_legend(zip(source.classes, source.palette, strict=True), "Outlines of masks:")
+    page = Page(f"Check: {name}", format_text(verdict) + format_facts(facts) + legend)
     items = {item.name: item for members in source.checkable_items().values() for item in members}
     by_kind: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
@@ -104,7 +105,7 @@ def write_page(
         _add_contradictions(page, contradictions, items, source)
     described = tuple(one.described for one in data.described if one.described is not None)
     if described:
-        _add_figures(page, Fingerprint(data.classes, data.background, described, len(data.facts)), source)
+        _add_figures(page, Fingerprint(data.classes, data.background, described, len(data.facts)))
     page.write(path)
 
 
@@ -157,12 +158,18 @@ def describe_contradiction(one: Contradiction, classes: Sequence[str]) -> str:
     )
 
 
-def _add_figures(page: Page, fingerprint: Fingerprint, source: Source) -> None:
+def _add_figures(page: Page, fingerprint: Fingerprint) -> None:
     page.add_section("What the data are like")
-    page.add(format_legend(zip(source.classes, source.palette, strict=True), "Outlines above:"))
+    sizes = np.unique(fingerprint.sizes, axis=0)
     with use_style():
+        if len(sizes) > 1:
+            page.add_figure(
+                render_svg(draw_sizes(fingerprint), "sizes"),
+                "Sizes of the images; a disc is as large as its size is frequent.",
+            )
+        else:
+            page.add_text(f"All images have {sizes[0][0]} x {sizes[0][1]} pixels (height x width).")
         for figure, name, caption in (
-            (draw_sizes(fingerprint), "sizes", "Sizes of the images; a disc is as large as its size is frequent."),
             (draw_classes(fingerprint), "classes", "How much of the pixels and of the images each class has."),
             (draw_objects(fingerprint), "objects", "Longer sides of connected regions; each counts by its area."),
             (draw_intensities(fingerprint), "values", "Values as a network sees them, before normalisation."),

@@ -12,6 +12,7 @@ from segapp.checking.split_rules import check_alike_images, check_equal_images, 
 from segapp.datasets.item_checks import find_absent_classes
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS
+from segapp.spec import find_volume_name
 
 SPACING = 1.1
 """Factor between pixel sizes from which they differ."""
@@ -81,15 +82,20 @@ def check_orientation(data: DataSet) -> Iterator[Problem]:
 
 
 def check_masks(data: DataSet) -> Iterator[Problem]:
-    """Yield masks without a labelled pixel, and those of one class where others hold more."""
+    """Yield masks without a labelled pixel, and those of one class where others hold more.
+
+    Slices above and below the objects of a volume are empty, as they should be.
+    """
     unlabelled = [one for one in data.described if one.described is not None and not one.described.counts.any()]
     for one in unlabelled:
         yield make_warning("mask", f"the mask of {one.name!r} has no labelled pixel: nothing is learnt from it.", [one])
     by_class: dict[int, list[ItemFacts]] = defaultdict(list)
+    present_in = {one.name: np.flatnonzero(one.described.counts) for one in data.described if one.described is not None}
+    labelled_volumes = {find_volume_name(name) for name, present in present_in.items() if len(present) > 1} - {None}
     for one in data.described:
-        assert one.described is not None
-        present = np.flatnonzero(one.described.counts)
-        if len(present) == 1:
+        present = present_in[one.name]
+        is_end = present.tolist() == [data.background] and find_volume_name(one.name) in labelled_volumes
+        if len(present) == 1 and not is_end:
             by_class[int(present[0])].append(one)
     for index, members in by_class.items():
         if len(members) == len(data.described):

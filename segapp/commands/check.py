@@ -22,8 +22,14 @@ from segapp.inference.engine import Engine
 from segapp.inference.open import make_engine, open_networks
 from segapp.io import require_free
 from segapp.planning.decisions import Decision
-from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
-from segapp.planning.source import build_planned_source, describe_source, is_undivided
+from segapp.planning.fingerprint import MAX_UNREADABLE, MIN_IMAGES, Fingerprint
+from segapp.planning.source import (
+    build_planned_source,
+    describe_source,
+    exclude_unreadable,
+    is_folder,
+    is_undivided,
+)
 from segapp.planning.splitting import choose_split
 from segapp.planning.write import write_plan
 from segapp.system.regular_files import refuse_linked_folder
@@ -79,8 +85,10 @@ def check(
             f"{', '.join(source.classes)}. Give the data the classes of the network (`classes`)."
         )
     facts = _read_all(source)
-    if is_undivided(decisions) and (split := _propose_split(source, facts)):
-        decisions += split
+    fingerprint = _describe(source, facts)
+    unreadable = _propose_exclusions(fingerprint, decisions)
+    if is_undivided(decisions) and len(fingerprint.images) >= MIN_IMAGES:
+        decisions += choose_split(fingerprint)
         source = build_planned_source(decisions)
         facts = _assign_splits(source, facts)
     found = DataSet(tuple(facts), source.classes, source.background, _is_grouped(facts))
@@ -92,7 +100,9 @@ def check(
     page, report, section = (folder / name for name in FILES)
     write_page(page, data or images, source, found, problems, _predict_worst(engine, items, ranking) if engine else ())
     write_report(report, found, problems, ranking)
-    settings = [replace(decision, setting=decision.setting.removeprefix("data.")) for decision in decisions]
+    settings = [
+        replace(decision, setting=decision.setting.removeprefix("data.")) for decision in (*decisions, *unreadable)
+    ]
     write_plan(
         section, settings, f"segapp plan --data {section}\nsegapp fit --config configs/unet.yaml --data {section}"
     )
@@ -110,7 +120,7 @@ def _read_all(source: Source) -> list[ItemFacts]:
     if not total:
         problem = next((one for one in source.layout_problems()), None)
         raise MisuseError(problem.message if problem else "there are no images with masks.")
-    read = read_facts(items, len(source.classes))
+    read = read_facts(items, len(source.classes), source.background)
     return list(tqdm(read, "reading images and masks", total, leave=False, delay=1, disable=None))
 
 
@@ -134,12 +144,17 @@ def _predict_worst(
     return [(one, predict_classes(engine, known[one.name])) for one in ranking[:DRAWN] if one.area]
 
 
-def _propose_split(source: Source, facts: Sequence[ItemFacts]) -> list[Decision]:
-    """Propose groups and a split, where enough images can be read."""
+def _describe(source: Source, facts: Sequence[ItemFacts]) -> Fingerprint:
     described = tuple(one.described for one in facts if one.described is not None)
-    if len(described) < MIN_IMAGES:
-        return []
-    return choose_split(Fingerprint(source.classes, source.background, described, len(facts)))
+    failed = ((one.name, problem.message) for one in facts for problem in one.problems if problem.severity == "error")
+    unreadable = tuple(dict(failed).items())
+    return Fingerprint(source.classes, source.background, described, len(facts) - len(unreadable), unreadable)
+
+
+def _propose_exclusions(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
+    """Propose to leave out images that end a training, where they are few: otherwise the settings are wrong."""
+    few = len(fingerprint.unreadable) <= max(1, MAX_UNREADABLE * fingerprint.total)
+    return exclude_unreadable(fingerprint, decisions) if few and is_folder(decisions) else []
 
 
 def _assign_splits(source: Source, facts: Sequence[ItemFacts]) -> list[ItemFacts]:

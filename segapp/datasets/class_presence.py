@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.source import MaskReference
+from segapp.datasets.value_counts import count_values
 from segapp.system.limits import count_usable_cores
 
 PROGRESS_DELAY = 2.0  # seconds until a progress bar appears
@@ -47,7 +48,7 @@ def map_in_threads(function: Callable[[T], R], values: Iterable[T]) -> Iterator[
 
 def list_classes(mask: np.ndarray) -> set[int]:
     """Return the class indices in the pixels of a mask; 255 is none."""
-    return set(np.flatnonzero(np.bincount(mask.ravel(), minlength=1)).tolist()) - {IGNORE_INDEX}
+    return set(np.flatnonzero(count_values(mask)).tolist()) - {IGNORE_INDEX}
 
 
 def _iterate_windows(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
+from segapp.datasets.value_counts import count_values
 
 MAX_OBJECTS = 1000
 """Objects kept of one class in one mask: enough for percentiles, bounded for masks that are noise."""
@@ -25,32 +26,35 @@ class ObjectSizes:
     which is exact for a long straight band and 2/3 of the diameter for a disc."""
 
 
-def measure_objects(mask: np.ndarray, background: int | None, scale: float = 1.0) -> list[ObjectSizes]:
+def measure_objects(
+    mask: np.ndarray, background: int | None, scale: float = 1.0, with_thickness: bool = True
+) -> list[ObjectSizes]:
     """Measure the 8-connected regions of every class but the background.
 
     Args:
         mask: (H, W) uint8 class indices, 255 = ignore.
         background: The class without objects, or None if every class has some.
         scale: Pixels of the stored image per pixel of `mask`, where the mask was read at a lower resolution.
+        with_thickness: Whether to measure how thick each class is; NaN otherwise.
     """
-    present = [int(index) for index in np.unique(mask) if index != IGNORE_INDEX and index != background]
-    distances = _measure_distances(mask)
+    present = [int(index) for index in np.flatnonzero(count_values(mask)) if index not in (IGNORE_INDEX, background)]
+    distances = _measure_distances(mask) if with_thickness else None
     return [_measure_class((mask == index).astype(np.uint8), index, distances, scale) for index in present]
 
 
-def _measure_class(pixels: np.ndarray, index: int, distances: np.ndarray, scale: float) -> ObjectSizes:
+def _measure_class(pixels: np.ndarray, index: int, distances: np.ndarray | None, scale: float) -> ObjectSizes:
     left, top, width, height = cv2.boundingRect(pixels)
     inside = np.s_[top : top + height, left : left + width]
     count, _, stats, _ = cv2.connectedComponentsWithStats(pixels[inside], connectivity=8)
     stats = stats[1:count]
     largest = np.argsort(-stats[:, cv2.CC_STAT_AREA], kind="stable")[:MAX_OBJECTS]
     sides = np.maximum(stats[largest, cv2.CC_STAT_WIDTH], stats[largest, cv2.CC_STAT_HEIGHT])
-    mean = cv2.mean(distances[inside], pixels[inside])[0]
+    mean = float("nan") if distances is None else cv2.mean(distances[inside], pixels[inside])[0]
     return ObjectSizes(
         class_index=index,
         areas=stats[largest, cv2.CC_STAT_AREA].astype(np.float32) * scale**2,
         extents=sides.astype(np.float32) * scale,
-        thickness=scale * float(min(max(1.0, 4 * (mean - 0.5)), max(pixels.shape))),
+        thickness=scale * float(np.clip(4 * (mean - 0.5), 1.0, max(pixels.shape))),
     )
 
 

@@ -1,6 +1,5 @@
 """Make all decisions of a plan, from data and a budget."""
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,14 @@ from segapp.planning.machine import Machine
 from segapp.planning.run_length import Pace, RunLength, choose_run_length, decide_training
 from segapp.planning.sampling import choose_loss
 from segapp.planning.sizes import PlannedSizes
-from segapp.planning.source import SOURCE_KEY, build_planned_source, is_folder, is_undivided, list_items
+from segapp.planning.source import (
+    SOURCE_KEY,
+    build_planned_source,
+    exclude_unreadable,
+    is_folder,
+    is_undivided,
+    list_items,
+)
 from segapp.planning.splitting import choose_split
 from segapp.planning.trial import Measurements
 
@@ -64,7 +70,7 @@ def make_plan(
         )
     fingerprint = read_fingerprint(items, source.classes, source.background)
     fingerprint = replace(fingerprint, cuts_images=source.cuts_images)
-    decided = [*source_decisions, *_exclude_unreadable(fingerprint, source_decisions)]
+    decided = [*source_decisions, *exclude_unreadable(fingerprint, source_decisions)]
     grey = _merge_grey_channels(fingerprint, source_decisions)
     decided += grey
     fingerprint = fingerprint.convert_to_grey() if grey else fingerprint
@@ -86,18 +92,6 @@ def make_plan(
     training = decide_training(length, chosen.pace, budget, images, sizes.batch_size)
     made = (*chosen.decisions, *data, *model, *training)
     return Plan(name, made, fingerprint, sizes, source, machine, tuple(measurements.taken))
-
-
-def _exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
-    """Leave out images that cannot be read, with the reason; raise MisuseError where the source is no `Folder`."""
-    if not fingerprint.unreadable:
-        return []
-    (_, first), count = fingerprint.unreadable[0], len(fingerprint.unreadable)
-    if not is_folder(decisions):
-        raise MisuseError(first)
-    former: list[str] = next((d.value for d in decisions if d.setting == f"{SOURCE_KEY}.exclude"), [])
-    names = [*former, *(glob.escape(name) for name, _ in fingerprint.unreadable)]
-    return [Decision(f"{SOURCE_KEY}.exclude", names, f"Left out, {count} of {fingerprint.total + count}: {first}")]
 
 
 def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:

@@ -18,7 +18,7 @@ from segapp.loading.source_building import build_source
 from segapp.natural_order import make_natural_key
 from segapp.planning.annotations import name_shapes
 from segapp.planning.decisions import Decision, build_config
-from segapp.planning.fingerprint import MIN_IMAGES
+from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
 from segapp.planning.intensity import choose_intensity
 from segapp.planning.large_images import LARGE_ENOUGH, choose_blocks
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
@@ -245,3 +245,15 @@ def _make_list_split(files: dict[SplitName, str], candidates: Sequence[Candidate
     left = len(candidates) - sum(map(len, division.values()))
     reason = f"Lists beside the images divide them: {counted}{f'; {left} are in none' if left else ''}."
     return Decision(f"{SOURCE_KEY}.split", {"class_path": "segapp.datasets.Lists", "init_args": files}, reason)
+
+
+def exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
+    """Leave out images that cannot be read, with the reason; raise MisuseError where the source is no `Folder`."""
+    if not fingerprint.unreadable:
+        return []
+    (_, first), count = fingerprint.unreadable[0], len(fingerprint.unreadable)
+    if not is_folder(decisions):
+        raise MisuseError(first)
+    former: list[str] = next((d.value for d in decisions if d.setting == f"{SOURCE_KEY}.exclude"), [])
+    names = [*former, *(glob.escape(name) for name, _ in fingerprint.unreadable)]
+    return [Decision(f"{SOURCE_KEY}.exclude", names, f"Left out, {count} of {fingerprint.total + count}: {first}")]

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from segapp.checking import mask_rules
 from segapp.checking.alignment import Fit
 from segapp.checking.data_set import DataSet
 from segapp.checking.mask_rules import check_alignment, check_overlaps, check_shared_masks, check_swapped
@@ -34,7 +36,9 @@ def make_set(count: int) -> list:
     return [(image, mask // 255) for image, mask in map(draw, range(count))]
 
 
-def test_only_a_pair_that_fits_each_other_was_swapped():
+@pytest.mark.parametrize("block", [5, 512])
+def test_only_a_pair_that_fits_each_other_was_swapped(block, monkeypatch):
+    monkeypatch.setattr(mask_rules, "BLOCK", block)  # 12 images in three blocks, or in one
     pairs = make_set(12)
     pairs[2], pairs[7] = (pairs[2][0], pairs[7][1]), (pairs[7][0], pairs[2][1])
     (problem,) = check_swapped(DataSet(tuple(facts_of(*pairs)), ("a", "b"), 0))

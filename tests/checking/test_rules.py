@@ -1,6 +1,7 @@
 """Every planted fault is found in a copy of a clean set, and nothing in the clean one."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,10 @@ import tifffile
 import yaml
 from PIL import Image
 
-from tests.checking.shapes import COUNT, SOURCE, check
+from segapp.checking.data_set import DataSet
+from segapp.checking.rules import check_masks
+from tests.checking.shapes import COUNT, SOURCE, check, draw
+from tests.checking.test_facts import facts_of
 
 pytestmark = pytest.mark.usefixtures("no_figures")  # tests/checking/test_page.py has them
 
@@ -157,3 +161,12 @@ def test_a_class_without_masks_is_told_once(folder):
     _, problems = check()
     assert [problem["kind"] for problem in problems] == ["class"]
     assert "tree" in problems[0]["message"]
+
+
+def test_slices_beside_the_objects_of_a_volume_are_no_empty_masks():
+    image, mask = draw(0)
+    slices = facts_of((image, mask // 255), (image, np.zeros_like(mask)), (image, np.zeros_like(mask)))
+    names = "scan/axial=00", "scan/axial=01", "other/axial=00"
+    data = DataSet(tuple(replace(one, name=name) for one, name in zip(slices, names, strict=True)), ("a", "b"), 0)
+    (problem,) = check_masks(data)
+    assert problem.items == ("other/axial=00",)

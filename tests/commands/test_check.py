@@ -55,6 +55,8 @@ def test_problems_are_printed_errors_first(folder, capsys):  # noqa: F811
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("error") and "03" in lines[0]
     assert any(line.startswith("2 errors") for line in lines)
+    init = yaml.safe_load(Path("check/data.yaml").read_text())["source"]["init_args"]
+    assert init["exclude"] == ["05"]  # what is not read does not end a training with the proposed section
 
 
 @pytest.mark.usefixtures("no_figures")
