@@ -26,7 +26,7 @@ import numpy as np
 from interleaved import table
 
 from segapp.batch import IGNORE_INDEX
-from segapp.checking.contradictions import find_contradictions, open_item
+from segapp.checking.contradictions import find_contradictions, open_item, rank_contradictions
 from segapp.datasets.source import SPLITS, Item
 from segapp.inference.engine import Band
 from segapp.inference.open import make_engine, open_networks
@@ -121,8 +121,7 @@ def run_repeat(
     for name, mask in masks.items():
         blank = np.broadcast_to(np.zeros((), dtype), (*mask.shape, engine.spec.channels))
         items.append(Item(name, name, Known(blank), Known(damaged[name][1] if name in damaged else mask)))
-    found = [one for one in find_contradictions(engine, items) if one is not None]
-    found.sort(key=lambda one: -one.score)
+    found = rank_contradictions(find_contradictions(engine, items))
     first = {one.name for one in found[: round(FIRST * len(found))]}
     for name, (way, _) in damaged.items():
         yield way, name in first

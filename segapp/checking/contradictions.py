@@ -1,7 +1,9 @@
 """Ranks masks by how confidently a trained network contradicts them: the first places to look for wrong labels."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import sqrt
 from typing import TypeVar
 
 import cv2
@@ -10,6 +12,7 @@ import numpy as np
 from segapp.batch import IGNORE_INDEX
 from segapp.checking.facts import MAX_PIXELS
 from segapp.datasets.source import Item
+from segapp.datasets.value_counts import count_values
 from segapp.errors import FatalError, SegappError
 from segapp.inference.engine import Band, Engine
 from segapp.inference.readable_image import ArrayImage, ReadableImage
@@ -21,6 +24,8 @@ Result = TypeVar("Result")
 
 SAMPLE = 200
 """Images from which the usual confidence of every class is measured."""
+RAREST = 1e-4
+"""Rate below which confusions of two classes are not told apart: a data set may have too few pixels to know it."""
 THICKNESS = 3
 """Pixels: regions that are thinner are borders drawn a little differently, not wrong labels."""
 
@@ -31,7 +36,7 @@ class Contradiction:
 
     name: str
     score: float = 0.0
-    """0 … 1: margins of probability, summed over the contradicted regions, per labelled pixel of the classes in it."""
+    """What `rank_contradictions` sorts by; 0 or more, without a unit."""
     fraction: float = 0.0
     """Of the labelled pixels: those in contradicted regions."""
     labelled: int = IGNORE_INDEX
@@ -42,6 +47,10 @@ class Contradiction:
     """Pixels of the largest region."""
     centre: tuple[int, int] = (0, 0)
     """Row and column of its centre."""
+    margins: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    """Margins of probability, summed over the contradicted regions, for pairs of the mask's class and the network's."""
+    pixels: Mapping[int, int] = field(default_factory=dict)
+    """Labelled pixels of each class in the mask."""
 
 
 def find_contradictions(engine: Engine, items: Sequence[Item]) -> Iterator[Contradiction | None]:
@@ -63,6 +72,32 @@ def find_contradictions(engine: Engine, items: Sequence[Item]) -> Iterator[Contr
         return measure_contradiction(item.name, mask, *_find_likelier(engine, mask, blocks, thresholds))
 
     yield from _predict(engine, items, compare)
+
+
+def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradiction]:
+    """Return the contradictions with their scores, the highest first; None is left out.
+
+    A score is the sum of the margins per labelled pixel, where confusions of two classes weigh 1 / sqrt(rate): the rate
+    is the sum of these margins over all images, per pixel that has one of the two classes in the masks. What the
+    network confuses in many images is its own weakness, and counts little; what it contradicts in few images may be a
+    wrong mask. With two classes there is one weight.
+    """
+    known = [one for one in found if one is not None]
+    sums: Counter[tuple[int, ...]] = Counter()
+    pixels: Counter[int] = Counter()
+    for one in known:
+        pixels.update(one.pixels)
+        for pair, margin in one.margins.items():
+            sums[tuple(sorted(pair))] += margin
+    weights = {
+        pair: 1 / sqrt(max(RAREST, total / sum(pixels[index] for index in pair))) for pair, total in sums.items()
+    }
+    return sorted((_score(one, weights) for one in known), key=lambda one: -one.score)
+
+
+def _score(one: Contradiction, weights: Mapping[tuple[int, ...], float]) -> Contradiction:
+    weighted = sum(weights[tuple(sorted(pair))] * margin for pair, margin in one.margins.items())
+    return replace(one, score=weighted / max(1, sum(one.pixels.values())))
 
 
 def predict_classes(engine: Engine, item: Item) -> np.ndarray:
@@ -99,24 +134,27 @@ def measure_contradiction(name: str, mask: np.ndarray, likelier: np.ndarray, mar
         margin: (H, W) float32: by how much it is more probable.
     """
     labelled = mask != IGNORE_INDEX
+    pixels = {index: int(count) for index, count in enumerate(count_values(mask)[:IGNORE_INDEX]) if count}
     square = np.ones((THICKNESS, THICKNESS), np.uint8)
     found = cv2.morphologyEx(((likelier != IGNORE_INDEX) & labelled).astype(np.uint8), cv2.MORPH_OPEN, square)
     count, regions, stats, centres = cv2.connectedComponentsWithStats(found, connectivity=4)
     if count == 1:
-        return Contradiction(name)
+        return Contradiction(name, pixels=pixels)
     areas = stats[1:, cv2.CC_STAT_AREA]
     largest = regions == 1 + int(areas.argmax())
     column, row = centres[1 + int(areas.argmax())]
     inside = found.astype(bool)
-    concerned = np.union1d(mask[inside], likelier[inside])
+    pairs = mask[inside].astype(np.int64) * 256 + likelier[inside]
+    sums = np.bincount(pairs, margin[inside])
     return Contradiction(
         name,
-        score=float(margin[inside].sum(dtype=np.float64) / np.isin(mask, concerned).sum()),
         fraction=float(inside.sum() / labelled.sum()),
         labelled=int(np.bincount(mask[largest]).argmax()),
         predicted=int(np.bincount(likelier[largest]).argmax()),
         area=int(areas.max()),
         centre=(round(float(row)), round(float(column))),
+        margins={divmod(int(pair), 256): float(sums[pair]) for pair in np.unique(pairs)},
+        pixels=pixels,
     )
 
 

@@ -9,7 +9,12 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from segapp.checking.contradictions import Contradiction, find_contradictions, predict_classes
+from segapp.checking.contradictions import (
+    Contradiction,
+    find_contradictions,
+    predict_classes,
+    rank_contradictions,
+)
 from segapp.checking.data_set import DataSet
 from segapp.checking.facts import ItemFacts, read_facts
 from segapp.checking.page import describe_contradiction, write_page
@@ -134,7 +139,7 @@ def _rank(engine: Engine, items: Sequence[Item]) -> list[Contradiction]:
     found = tqdm(
         find_contradictions(engine, items), "comparing masks with the network", len(items), leave=False, disable=None
     )
-    return sorted((one for one in found if one is not None), key=lambda one: -one.score)
+    return rank_contradictions(found)
 
 
 def _predict_worst(

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from segapp.checking.contradictions import find_contradictions, measure_confidence, measure_contradiction
+from segapp.checking.contradictions import (
+    Contradiction,
+    find_contradictions,
+    measure_confidence,
+    measure_contradiction,
+    rank_contradictions,
+)
 from segapp.datasets.source import Item
 from segapp.errors import SegappError
 from segapp.inference.engine import Engine
@@ -64,7 +70,8 @@ def test_regions_are_counted_and_lines_are_not():
     likelier[2:6, 3:8], margin[2:6, 3:8] = 1, 0.5
     likelier[10, :15], margin[10, :15] = 1, 0.9
     found = measure_contradiction("a", mask, likelier, margin)
-    assert found.score == pytest.approx(4 * 5 * 0.5 / 400)
+    assert found.margins == {(0, 1): pytest.approx(4 * 5 * 0.5)}
+    assert found.pixels == {0: 400, 2: 200}
     assert found.fraction == pytest.approx(20 / 600)
     assert (found.labelled, found.predicted, found.area) == (0, 1, 20)
     assert found.centre in ((4, 5), (3, 5), (4, 4), (3, 4))
@@ -73,7 +80,17 @@ def test_regions_are_counted_and_lines_are_not():
 def test_what_is_not_labelled_cannot_be_contradicted():
     mask, likelier = np.full((8, 8), 255, np.uint8), np.ones((8, 8), np.uint8)
     mask[0, 0] = 0
-    assert measure_contradiction("a", mask, likelier, np.ones((8, 8), np.float32)).score == 0
+    assert not measure_contradiction("a", mask, likelier, np.ones((8, 8), np.float32)).margins
+
+
+def test_what_is_often_confused_counts_less_than_what_is_rarely():
+    pixels = {0: 100, 1: 100, 2: 50}
+    usual = [Contradiction(f"{n}", margins={(n % 2, 1 - n % 2): 30.0}, pixels=pixels) for n in range(9)]
+    rare = Contradiction("rare", margins={(2, 0): 25.0}, pixels=pixels)
+    first, *others, clean = rank_contradictions([*usual, None, Contradiction("clean", pixels={0: 200}), rare])
+    assert first.name == "rare" and first.score == pytest.approx(25 / 250 / (25 / 1700) ** 0.5)
+    assert [one.score for one in others] == pytest.approx([30 / 250 / (270 / 2200) ** 0.5] * 9)  # in both directions
+    assert clean.name == "clean" and clean.score == 0
 
 
 def test_the_confidence_of_a_class_is_the_mean_where_it_is_labelled():
@@ -101,7 +118,7 @@ def test_wrong_masks_lead_the_ranking():
     items.append(Item("damaged", "damaged", Unreadable(np.zeros((9, 9, 3), np.uint8)), InMemory(np.zeros((9, 9)))))
     found = list(find_contradictions(make_engine(Sure), items))
     assert found[-2:] == [None, None]
-    ranking = sorted((one for one in found if one is not None), key=lambda one: -one.score)
+    ranking = rank_contradictions(found)
     assert {one.name for one in ranking[:2]} == {"7", "13"}
     assert ranking[1].score > 3 * ranking[2].score
     (empty,) = [one for one in ranking if one.name == "13"]
