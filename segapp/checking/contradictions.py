@@ -26,6 +26,8 @@ SAMPLE = 200
 """Images from which the usual confidence of every class is measured."""
 RAREST = 1e-4
 """Rate below which confusions of two classes are not told apart: a data set may have too few pixels to know it."""
+LEAST_CLASS = 0.05
+"""Fraction of an image's labelled pixels that each class counts as at least, so that a few pixels do not lead."""
 THICKNESS = 3
 """Pixels: regions that are thinner are borders drawn a little differently, not wrong labels."""
 
@@ -49,6 +51,8 @@ class Contradiction:
     """Row and column of its centre."""
     margins: Mapping[tuple[int, int], float] = field(default_factory=dict)
     """Margins of probability, summed over the contradicted regions, for pairs of the mask's class and the network's."""
+    deep_margins: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    """The same, each pixel weighted by its distance in pixels to the outside of its region."""
     pixels: Mapping[int, int] = field(default_factory=dict)
     """Labelled pixels of each class in the mask."""
 
@@ -77,10 +81,10 @@ def find_contradictions(engine: Engine, items: Sequence[Item]) -> Iterator[Contr
 def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradiction]:
     """Return the contradictions with their scores, the highest first; None is left out.
 
-    A score is the sum of the margins per labelled pixel, where confusions of two classes weigh 1 / sqrt(rate): the rate
-    is the sum of these margins over all images, per pixel that has one of the two classes in the masks. What the
-    network confuses in many images is its own weakness, and counts little; what it contradicts in few images may be a
-    wrong mask. With two classes there is one weight.
+    A score is a sum over pairs of classes: the deep margins, per pixel of the smaller class in this mask, by
+    sqrt(rate). The rate of a pair is the sum of its margins over all images, per pixel that has one of the two classes
+    in the masks: what the network confuses in many images is its own weakness, and counts little; what it contradicts
+    in few images may be a wrong mask. Depth tells regions from borders that were drawn otherwise.
     """
     known = [one for one in found if one is not None]
     sums: Counter[tuple[int, ...]] = Counter()
@@ -96,8 +100,12 @@ def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradic
 
 
 def _score(one: Contradiction, weights: Mapping[tuple[int, ...], float]) -> Contradiction:
-    weighted = sum(weights[tuple(sorted(pair))] * margin for pair, margin in one.margins.items())
-    return replace(one, score=weighted / max(1, sum(one.pixels.values())))
+    labelled = sum(one.pixels.values())
+    score = 0.0
+    for pair, margin in one.deep_margins.items():
+        smaller = max(LEAST_CLASS * labelled, min(one.pixels.get(index, 0) for index in pair))
+        score += weights[tuple(sorted(pair))] * margin / smaller
+    return replace(one, score=score / sqrt(max(1, labelled)))  # distances grow with the image's side
 
 
 def predict_classes(engine: Engine, item: Item) -> np.ndarray:
@@ -144,8 +152,8 @@ def measure_contradiction(name: str, mask: np.ndarray, likelier: np.ndarray, mar
     largest = regions == 1 + int(areas.argmax())
     column, row = centres[1 + int(areas.argmax())]
     inside = found.astype(bool)
+    depth = cv2.distanceTransform(found, cv2.DIST_L2, cv2.DIST_MASK_3)
     pairs = mask[inside].astype(np.int64) * 256 + likelier[inside]
-    sums = np.bincount(pairs, margin[inside])
     return Contradiction(
         name,
         fraction=float(inside.sum() / labelled.sum()),
@@ -153,9 +161,16 @@ def measure_contradiction(name: str, mask: np.ndarray, likelier: np.ndarray, mar
         predicted=int(np.bincount(likelier[largest]).argmax()),
         area=int(areas.max()),
         centre=(round(float(row)), round(float(column))),
-        margins={divmod(int(pair), 256): float(sums[pair]) for pair in np.unique(pairs)},
+        margins=_sum_by_pair(pairs, margin[inside]),
+        deep_margins=_sum_by_pair(pairs, (margin * depth)[inside]),
         pixels=pixels,
     )
+
+
+def _sum_by_pair(pairs: np.ndarray, values: np.ndarray) -> dict[tuple[int, int], float]:
+    """Return the sum of the values of each pair, which is 256 x the first class + the second."""
+    sums = np.bincount(pairs, values)
+    return {(int(pair) // 256, int(pair) % 256): float(sums[pair]) for pair in np.unique(pairs)}
 
 
 def _find_likelier(

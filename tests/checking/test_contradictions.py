@@ -71,6 +71,7 @@ def test_regions_are_counted_and_lines_are_not():
     likelier[10, :15], margin[10, :15] = 1, 0.9
     found = measure_contradiction("a", mask, likelier, margin)
     assert found.margins == {(0, 1): pytest.approx(4 * 5 * 0.5)}
+    assert found.deep_margins[0, 1] == pytest.approx(0.5 * (14 * 1 + 6 * 2), rel=0.06)  # 14 of 20 pixels at the edge
     assert found.pixels == {0: 400, 2: 200}
     assert found.fraction == pytest.approx(20 / 600)
     assert (found.labelled, found.predicted, found.area) == (0, 1, 20)
@@ -83,13 +84,20 @@ def test_what_is_not_labelled_cannot_be_contradicted():
     assert not measure_contradiction("a", mask, likelier, np.ones((8, 8), np.float32)).margins
 
 
+def make_contradiction(name: str, pair: tuple[int, int], margin: float, pixels: dict[int, int]) -> Contradiction:
+    """Return one whose pixels lie 2 pixels deep."""
+    return Contradiction(name, margins={pair: margin}, deep_margins={pair: 2 * margin}, pixels=pixels)
+
+
 def test_what_is_often_confused_counts_less_than_what_is_rarely():
     pixels = {0: 100, 1: 100, 2: 50}
-    usual = [Contradiction(f"{n}", margins={(n % 2, 1 - n % 2): 30.0}, pixels=pixels) for n in range(9)]
-    rare = Contradiction("rare", margins={(2, 0): 25.0}, pixels=pixels)
+    usual = [make_contradiction(f"{n}", (n % 2, 1 - n % 2), 30.0, pixels) for n in range(9)]
+    rare = make_contradiction("rare", (2, 0), 25.0, pixels)
     first, *others, clean = rank_contradictions([*usual, None, Contradiction("clean", pixels={0: 200}), rare])
-    assert first.name == "rare" and first.score == pytest.approx(25 / 250 / (25 / 1700) ** 0.5)
-    assert [one.score for one in others] == pytest.approx([30 / 250 / (270 / 2200) ** 0.5] * 9)  # in both directions
+    assert first.name == "rare" and first.score == pytest.approx(2 * 25 / 50 / 250**0.5 / (25 / 1700) ** 0.5)
+    assert [one.score for one in others] == pytest.approx(
+        [2 * 30 / 100 / 250**0.5 / (270 / 2200) ** 0.5] * 9
+    )  # in both directions
     assert clean.name == "clean" and clean.score == 0
 
 
