@@ -36,6 +36,7 @@ ROLE_LIMITS: dict[str, int] = {
 """Limits of all numbers of a part."""
 
 ARGUMENT_LIMITS: dict[tuple[str, str], int] = {
+    (NETWORK.name, "head_kernel"): 31,
     (SOURCE.name, "size"): 2**12,  # of generated images
     **{(SOURCE.name, split): 10**5 for split in ("train", "val", "test")},
     **{(OPTIMIZER.name, name): 1000 for name in ("history_size", "max_eval", "max_iter")},  # LBFGS, within one step

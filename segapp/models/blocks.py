@@ -130,13 +130,13 @@ class BlockStyle:
             return nn.Sequential(OrderedDict([("conv", conv), *self._make_activation(out_channels)]))
         return nn.Sequential(OrderedDict([*(self._make_activation(in_channels) if activated else []), ("conv", conv)]))
 
-    def make_head(self, in_channels: int, num_classes: int) -> nn.Sequential:
+    def make_head(self, in_channels: int, num_classes: int, kernel: int = 1) -> nn.Sequential:
         """Make the head (N, in_channels, H, W) → logits (N, num_classes, H, W).
 
-        Pending norm and activation, then 1×1.
+        Pending norm and activation, then a convolution of an odd side `kernel`.
         """
-        conv = nn.Conv2d(in_channels, num_classes, 1)
-        initialise(conv, in_channels, gain=1.0)
+        conv = nn.Conv2d(in_channels, num_classes, kernel, padding=kernel // 2)
+        initialise(conv, in_channels * kernel**2, gain=1.0)
         due = [part for part in self._make_activation(in_channels) if self.order == "pre" and part[0] != "dropout"]
         return nn.Sequential(OrderedDict([*due, ("conv", conv)]))
 

@@ -69,6 +69,8 @@ class UNet(Recorded, nn.Module):
     finest first; `decoder_widths` and `decoder_blocks_per_level` likewise (None: the widths that the encoder
     suggests). `decoder_block` is the style of the decoder's blocks and of the head (None: the encoder's own style, so
     that the norm is set once; of an SMP encoder, whose blocks are its own, the default style).
+    `head_kernel` is the side of the head's convolution: 1 as in the paper (Ronneberger et al. 2015), 3 as in SMP, whose
+    ninefold weights let logits grow faster in the first hundred steps of Adam (docs/models.md).
     `mean` and `std` (None: the encoder's own; 0.5 and 0.25 unless pretrained) are kept with the weights.
 
     With `deep_supervision=n`, n coarser decoder levels give logits too: in training the result is a list of
@@ -89,6 +91,7 @@ class UNet(Recorded, nn.Module):
         decoder_widths: Sequence[int] | None = None,
         decoder_blocks_per_level: int | Sequence[int] = 1,
         deep_supervision: int = 0,
+        head_kernel: int = 1,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
     ) -> None:
@@ -112,14 +115,16 @@ class UNet(Recorded, nn.Module):
             skip = LongSkip(self.long_skip[level], width, made.out_channels[level])
             block = style.make_stack(skip.out_channels, width, blocks[level])
             self.decoder.append(DecoderLevel(Upsample(upsample, inputs[level], width, style), skip, block))
-        self.head = style.make_head([*widths, made.out_channels[-1]][0], num_classes)
+        if require_at_least("head_kernel", head_kernel) % 2 == 0:
+            raise MisuseError(f"head_kernel must be odd, so that logits lie on the pixels; got {head_kernel}.")
+        self.head = style.make_head([*widths, made.out_channels[-1]][0], num_classes, head_kernel)
         if not 0 <= deep_supervision <= max(levels - 1, 0):
             raise MisuseError(
                 f"deep_supervision must be 0 … {max(levels - 1, 0)} in a decoder of {levels} levels, "
                 f"got {deep_supervision}."
             )
         self.auxiliary = nn.ModuleList(
-            style.make_head(width, num_classes) for width in widths[1 : 1 + deep_supervision]
+            style.make_head(width, num_classes, head_kernel) for width in widths[1 : 1 + deep_supervision]
         )
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:

@@ -1,14 +1,17 @@
 """Choose the augmentations whose images could belong to the data set."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from segapp.planning.decisions import Decision
+from segapp.planning.decisions import Decision, change_decisions
 from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.symmetry import Symmetry
 
 MAX_LOG_ZOOM, MIN_LOG_ZOOM = math.log(1.5), math.log(1.15)
 """Bounds of the logarithm of the largest zoom."""
+MANY_VIEWS = 10
+"""Of a shorter run, which sees each pixel fewer times, mirrorings and turns are the only augmentation."""
 
 
 def choose_augmentation(fingerprint: Fingerprint) -> list[Decision]:
@@ -26,6 +29,18 @@ def choose_augmentation(fingerprint: Fingerprint) -> list[Decision]:
         f"{zoom[1]} stay within what occurs."
     )
     return [Decision("data.augment", parts, reason)]
+
+
+def simplify_augmentation(decisions: Sequence[Decision], views: float) -> list[Decision]:
+    """Keep mirrorings and turns alone where a run sees each pixel of the training images only `views` times."""
+    if views >= MANY_VIEWS:
+        return list(decisions)
+    *_, chosen = (decision for decision in decisions if decision.setting == "data.augment")
+    reason = (
+        f"This run sees each pixel only {views:.2g} times, too few to learn it by heart: zooms and changes of values "
+        "would only slow it down, and are left out."
+    )
+    return change_decisions(decisions, {chosen.setting: chosen.value[:1]}, reason)
 
 
 def _choose_flips(fingerprint: Fingerprint) -> tuple[dict[str, bool], str]:

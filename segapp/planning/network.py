@@ -11,6 +11,8 @@ from segapp.planning.sizes import PlannedSizes
 
 MAX_PRETRAINED_IMAGES = 1000
 """With more training images than this, ImageNet's weights gain little."""
+HEAD_KERNEL = 3
+"""Side of the head's convolution: a larger one learns faster in the first hundred steps."""
 BASE_WIDTHS = {"cuda": (32,), "mps": (32, 16), "cpu": (32, 16)}
 """Channels of the first level, the widest first; they double at each level, up to 16 times."""
 MIN_STEPS = 1500
@@ -93,4 +95,4 @@ def _make_plain(sizes: PlannedSizes, base: int, note: str) -> Network:
 
 
 def _make_unet(settings: dict[str, Any]) -> dict[str, Any]:
-    return {"class_path": "segapp.models.UNet", "init_args": settings}
+    return {"class_path": "segapp.models.UNet", "init_args": {**settings, "head_kernel": HEAD_KERNEL}}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from segapp.datasets.source import SPLITS, Source
 from segapp.errors import MisuseError
+from segapp.planning.augmentation import simplify_augmentation
 from segapp.planning.candidates import choose_candidate
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint, read_fingerprint
@@ -90,7 +91,8 @@ def make_plan(
     model = [*network.decide(), *([] if network.has_statistics else choose_normalisation(fingerprint))]
     model += choose_loss(fingerprint, network.deep_supervision)
     training = decide_training(length, chosen.pace, budget, images, sizes.batch_size)
-    made = (*chosen.decisions, *data, *model, *training)
+    views = sizes.visible * length.steps * sizes.batch_size / images
+    made = (*simplify_augmentation(chosen.decisions, views), *data, *model, *training)
     return Plan(name, made, fingerprint, sizes, source, machine, tuple(measurements.taken))
 
 

@@ -145,6 +145,15 @@ def test_the_head_gives_logits_and_starts_without_bias():
     assert list(BlockStyle(order="post").make_head(8, 3)._modules) == ["conv"]
 
 
+def test_a_larger_head_keeps_the_size_and_the_scale_of_logits():
+    torch.manual_seed(0)
+    head = BlockStyle(order="post").make_head(64, 3, kernel=3).conv
+    with torch.no_grad():
+        logits = head(torch.randn(2, 64, 9, 11))
+    assert logits.shape == (2, 3, 9, 11)
+    assert math.isclose(head.weight.std().item(), 1 / math.sqrt(64 * 9), rel_tol=0.1)
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segapp.planning.augmentation import choose_augmentation
+from segapp.planning.augmentation import MANY_VIEWS, choose_augmentation, simplify_augmentation
 from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.symmetry import Symmetry
 from tests.planning.fingerprints import facts, fingerprint
@@ -49,3 +49,10 @@ def test_zooms_are_the_root_of_what_sizes_vary_by_within_bounds(extents, zoom):
 def test_photographs_get_no_noise_and_others_a_quarter_of_their_deviation():
     assert choose((facts("a", mean=(0.4, 0.5, 0.6)),), (0.1,) * 3)[2]["noise"] == 0
     assert choose((facts("a"),), (0.1,) * 3)[2]["noise"] == 0.05  # of a variance of 0.04
+
+
+def test_a_short_run_is_augmented_by_mirrorings_alone():
+    decisions = choose_augmentation(fingerprint(facts("a"), facts("b")))
+    (short,) = simplify_augmentation(decisions, MANY_VIEWS - 1)
+    assert short.value == decisions[0].value[:1] and short.value[0]["class_path"].endswith("Flips")
+    assert simplify_augmentation(decisions, MANY_VIEWS) == decisions
