@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from segapp.metrics import Evaluation, average_over_classes
 from segapp.report.figures import COLOURS, INK, make_figure
@@ -94,6 +94,7 @@ def draw_dependence(score: np.ndarray, name: str, causes: Columns) -> Figure:
         one.scatter(x, y, s=12, color=COLOURS[0], alpha=0.5, linewidths=0, rasterized=len(x) > MOST_VECTORS)
         if len(x) and x.min() > 0 and x.max() > 20 * x.min():
             one.set_xscale("log")
+            one.xaxis.set_minor_formatter(NullFormatter())  # labels of a short axis would overlap
         else:
             one.xaxis.set_major_locator(MaxNLocator(4))
         one.set_title(format_correlation(correlate_ranks(x, y)), fontsize=9)

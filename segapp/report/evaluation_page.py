@@ -184,7 +184,7 @@ def _add_images(page: Page, content: PageContent) -> None:
     rows = [{"image": names[index], **{name: float(scores[name][index]) for name in scores}} for index in lowest]
     if rows:
         page.add_text("The lowest scores; per_image.csv has all images.", note=True)
-        page.add(format_html(rows))
+        page.add(format_html(rows, wrapped=["image"]))
 
 
 def _add_calibration(page: Page, content: PageContent) -> None:
