@@ -1,6 +1,6 @@
 """Ranks masks by how confidently a trained network contradicts them: the first places to look for wrong labels."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import sqrt
@@ -87,7 +87,7 @@ def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradic
     in few images may be a wrong mask. Depth tells regions from borders that were drawn otherwise.
     """
     known = [one for one in found if one is not None]
-    sums: Counter[tuple[int, ...]] = Counter()
+    sums: defaultdict[tuple[int, ...], float] = defaultdict(float)
     pixels: Counter[int] = Counter()
     for one in known:
         pixels.update(one.pixels)

@@ -104,13 +104,13 @@ def draw_case(
     factor = min(1.0, SIDE / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
     pixels = cv2.resize(convert_to_rgb(image, spec.neighbours), size, interpolation=cv2.INTER_AREA)
-    small = [
+    true, predicted = (
         cv2.resize(np.asarray(mask, np.uint8), size, interpolation=cv2.INTER_NEAREST) for mask in (target, prediction)
-    ]
+    )
     overlays = {
-        "target": encode_png(paint_classes(small[0], spec, ALPHA)),
-        "prediction": encode_png(paint_classes(small[1], spec, ALPHA)),
-        "difference": encode_png(paint_errors(*small, spec.background)),
+        "target": encode_png(paint_classes(true, spec, ALPHA)),
+        "prediction": encode_png(paint_classes(predicted, spec, ALPHA)),
+        "difference": encode_png(paint_errors(true, predicted, spec.background)),
     }
     return Case(name, score, width, height, encode_jpeg(pixels), overlays)
 
