@@ -70,6 +70,7 @@ def run(script, name, monkeypatch, *options):
     script(name).main()
 
 
+@pytest.mark.slow
 def test_folder_compares_all_its_arms(script, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     trained("small", 1)

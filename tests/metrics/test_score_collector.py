@@ -175,6 +175,7 @@ def describe(evaluation: Evaluation) -> Any:
     return counts and describe_calibration(counts, CLASSES, 0)
 
 
+@pytest.mark.slow
 def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     """Also with uneven shares, with no image in a process or in any, and one epoch after another."""
     named = [(f"{index:03}", *pair) for index, pair in enumerate(images(0, 11))]

@@ -52,7 +52,9 @@ def test_images_of_a_group_count_as_one():
     )
     names = [image.name for image in evaluation.images]
     doubled, single = estimate_intervals(pairs, [*names, *names]), estimate_intervals(evaluation, names)
-    assert doubled.keys() == single.keys() and np.allclose(list(doubled.values()), list(single.values()))
+    assert doubled.keys() == single.keys()
+    ratios = {name for name in single if not name.startswith("count_error/dataset")}  # which is a sum over images
+    assert np.allclose([doubled[name] for name in ratios], [single[name] for name in ratios])
     alone = estimate_intervals(pairs, [f"{index}" for index in range(20)])["dice/dataset"]
     assert np.ptp(alone) < np.ptp(single["dice/dataset"])
     assert estimate_intervals(evaluation, ["a"] * 5 + ["b"] * 5) == {}

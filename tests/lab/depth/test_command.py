@@ -37,6 +37,7 @@ def run(study: Path, *more: str) -> int:
     return main(["depth", "--config", str(study), "--output", str(study.parent / "out"), *more])
 
 
+@pytest.mark.slow
 def test_one_command_measures_and_draws_and_another_draws_again(study, capsys, monkeypatch):
     draw, drawn = command.draw_all, []
     monkeypatch.setattr(command, "draw_all", lambda *given: (drawn.append(given), draw(*given)))

@@ -39,6 +39,7 @@ def test_flops_by_hand():
     assert size.flops == 2 * 60 * (1 * 4 * 9 + 4 * 4 * 9 + 4 * 2)
 
 
+@pytest.mark.slow
 def test_matched_widths_are_written_into_the_configs():
     jobs = plan(match_params={"target": "long_skip=concat", "tolerance": 0.05})
     reference, matched = jobs[0].facts["parameters"], jobs[1].facts["parameters"]
