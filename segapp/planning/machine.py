@@ -51,7 +51,13 @@ def describe_machine() -> Machine:
         properties = torch.cuda.get_device_properties(0)
         return Machine("cuda", properties.name, properties.total_memory, memory, cores)
     kind = "mps" if torch.backends.mps.is_available() else "cpu"
-    return Machine(kind, f"{cores} cores ({platform.processor() or platform.machine()})", memory, memory, cores)
+    return Machine(
+        kind,
+        f"{cores} core{'s' if cores > 1 else ''} ({platform.processor() or platform.machine()})",
+        memory,
+        memory,
+        cores,
+    )
 
 
 def estimate_memory(net: nn.Module, batch: Tensor) -> int:
