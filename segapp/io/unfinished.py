@@ -55,7 +55,12 @@ def _create(temporary: Path, is_folder: bool) -> int:
             temporary.mkdir()
         # Neither opens what another user has put under that name, such as a link to a file that would be written over.
         new = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT | os.O_EXCL
-        lock = os.open(temporary, new | os.O_NOFOLLOW, 0o666)
+        try:
+            lock = os.open(temporary, new | os.O_NOFOLLOW, 0o666)
+        except FileNotFoundError:
+            if is_folder and temporary.parent.is_dir():
+                continue  # as below, in the moment before it was opened
+            raise
         if not _lock(lock) or _is_still(temporary, lock):
             return lock
         os.close(lock)  # another process took it for a left-over in the moment before it was locked

@@ -1,5 +1,6 @@
 """What a killed process was writing is removed, and nothing else."""
 
+import os
 import subprocess
 import sys
 import uuid
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from segapp.io import write_atomically, write_folder_atomically, write_mask
-from segapp.io.unfinished import remove_left_overs
+from segapp.io.unfinished import open_unfinished, remove_left_overs
 
 PALETTE = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
 
@@ -46,6 +47,20 @@ def test_a_process_removes_left_overs_where_it_first_writes(tmp_path: Path) -> N
     (tmp_path / ".x.segapp-0123456789ab.png").write_text("half")
     write_mask(tmp_path / "a.png", INDICES, PALETTE)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_folder_that_another_process_removes_before_it_is_locked_is_made_again(tmp_path, monkeypatch) -> None:
+    opened, real = [], os.open
+
+    def remove_first(path, *rest):
+        if not opened:
+            Path(path).rmdir()
+        opened.append(path)
+        return real(path, *rest)
+
+    monkeypatch.setattr(os, "open", remove_first)
+    with open_unfinished(tmp_path / "set", is_folder=True) as temporary:
+        assert temporary.is_dir() and opened == [temporary, temporary]
 
 
 def test_the_lock_of_a_killed_process_is_given_back(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_dry_run_tells_what_a_training_would_cost_and_leaves_nothing(scratch, 
 
 @pytest.mark.slow
 def test_the_memory_is_that_of_the_training_not_of_who_started_it(tmp_path):
-    child = "from segapp.training.dry_run import _read_peak_bytes; print(_read_peak_bytes())"
+    child = "from segapp.system.peak_memory import read_peak_bytes; print(read_peak_bytes())"
     parent = (
         f"import subprocess, sys; held = bytearray(b'1') * 2 * 10**9; subprocess.run([sys.executable, '-c', {child!r}])"
     )

@@ -42,7 +42,8 @@ def test_counts_do_not_depend_on_the_number_of_processes(tmp_path):
         verdict = json.loads((folder / "metrics.json").read_text())
         tables = [(folder / name).read_text() for name in ("per_image.csv", "confusion.csv")]
         verdicts.append((verdict["images"], verdict["confusion"], verdict["scores"], *tables))
-        assert sorted(path.name for path in folder.iterdir()) == ["confusion.csv", "metrics.json", "per_image.csv"]
+        names = ["confusion.csv", "metrics.json", "per_image.csv", "report.html"]
+        assert sorted(path.name for path in folder.iterdir()) == names
     assert verdicts[0][0] == 5
     assert verdicts[0] == verdicts[1]
     assert len(list(best.parents[1].glob("test-*"))) == 2
