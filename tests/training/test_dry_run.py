@@ -53,7 +53,7 @@ def test_the_memory_is_that_of_the_training_not_of_who_started_it(tmp_path):
     parent = (
         f"import subprocess, sys; held = bytearray(b'1') * 2 * 10**9; subprocess.run([sys.executable, '-c', {child!r}])"
     )
-    assert 10**8 < int(ran([sys.executable, "-c", parent], tmp_path).stdout) < 1.5 * 10**9
+    assert 10**6 < int(ran([sys.executable, "-c", parent], tmp_path).stdout) < 10**9
 
 
 def test_a_dry_run_that_fails_leaves_nothing_either(scratch, monkeypatch, capsys):
