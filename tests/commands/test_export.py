@@ -17,6 +17,7 @@ from segapp.io import read_raw
 
 
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
+@pytest.mark.slow
 def test_predict_takes_a_bundle_and_never_imports_torch(exports, format):
     words = ["predict", "--ckpt_path", str(exports / format), "--images", str(exports / "images")]
     words += ["--output", str(exports / f"masks_{format}"), "--augment", "horizontal", "--min_object", "5"]

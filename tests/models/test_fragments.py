@@ -22,6 +22,7 @@ def build(fragment, in_channels, num_classes):
 
 
 @pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_every_fragment_builds_and_gives_gradients(fragment):
     net = build(fragment, 1, 2)
     net(torch.rand(2, 1, 64, 64)).square().mean().backward()

@@ -18,6 +18,7 @@ def variant(long_skip, short_skip):
 
 
 @pytest.mark.parametrize(("long_skip", "short_skip"), [("none", "add"), ("add", "concat"), ("concat", "concat")])
+@pytest.mark.slow
 def test_every_variant_agrees_within_one_percent(long_skip, short_skip):
     target = count_params(variant("concat", "none")(WIDTHS))
     widths = match_params(variant(long_skip, short_skip), WIDTHS, target)

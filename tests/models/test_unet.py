@@ -196,6 +196,7 @@ def test_transposed_upsampling_fits_odd_sizes_by_cutting():
     assert torch.equal(level.upsample(features, torch.Size((8, 10))), whole)
 
 
+@pytest.mark.slow
 def test_export_serves_every_size():
     """Of transposed upsampling too: tests/export/test_convert.py."""
     net = unet(upsample="nearest", deep_supervision=1)

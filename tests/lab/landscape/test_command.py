@@ -146,6 +146,7 @@ def test_training_is_drawn_on_the_plane_that_it_moved_in(best):
     assert found["first"][0] < found["path"][:, 0].min() and found["path"][:, 0].max() < found["first"][-1]
 
 
+@pytest.mark.slow
 def test_other_data_may_be_given(best, capsys):
     other = yaml.safe_load(TINY.read_text())["data"]["source"]
     Path("other.yaml").write_text(yaml.safe_dump({"source": other}))

@@ -35,6 +35,7 @@ def test_a_perfect_centre_leaves_the_rest_its_colours() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, np.nan, np.inf])
+@pytest.mark.slow
 def test_flat_and_empty_planes_can_be_drawn(value: float, tmp_path) -> None:  # type: ignore[no-untyped-def]
     low, top = _choose_scale([landscape(np.full((15, 15), value))])
     assert 0 < low < top
