@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import pickle
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,17 @@ def describe(evaluation: Evaluation) -> Any:
     return counts and describe_calibration(counts, CLASSES, 0)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute as every process of `score_epochs` does: the last bit of a softmax depends on the threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_numbers_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     """Also with uneven shares, with no image in a process or in any, and one epoch after another."""
     named = [(f"{index:03}", *pair) for index, pair in enumerate(images(0, 11))]
