@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning
 import torch
-import torch.distributed as distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from segapp import __version__
@@ -23,6 +22,7 @@ from segapp.metrics import (
     format_calibration,
     format_review,
 )
+from segapp.metrics.gathering import gather_objects
 from segapp.models.licences import describe_licence
 from segapp.report.cases import Case, CaseKeeper, choose_cases, draw_case
 from segapp.report.evaluation_figures import list_image_scores
@@ -81,7 +81,7 @@ class EvaluationReport(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print and write the results, with the pictures that all processes kept."""
-        parts = _gather((list(self._keeper.cases.values()), self._properties))
+        parts = gather_objects((list(self._keeper.cases.values()), self._properties))
         self._properties = {name: one for _, properties in parts for name, one in properties.items()}
         self._report(trainer, pl_module, [case for cases, _ in parts for case in cases])
 
@@ -201,12 +201,3 @@ def _score_last_image(collector: ScoreCollector) -> float:
     """Return the mean Dice over the classes of the image that was added last."""
     rows = torch.tensor(collector.images[-1].rows[0])
     return float(average_over_classes(collector.scores[0].measure(rows[None])["dice"], collector.background))
-
-
-def _gather(own: Any) -> list[Any]:
-    """Return what every process has; a collective, where there are several."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return [own]
-    parts: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(parts, own)
-    return parts

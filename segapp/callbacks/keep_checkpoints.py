@@ -1,7 +1,6 @@
 """Write `best.ckpt`, the best weights that were scored, and `last.ckpt`, to resume from."""
 
 import math
-import os
 import shlex
 import time
 from pathlib import Path
@@ -13,8 +12,8 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 from lightning.pytorch.strategies import FSDPStrategy
 
+from segapp.checkpoints.checkpoint import write_checkpoint
 from segapp.errors import FatalError
-from segapp.io import write_atomically
 from segapp.io.unfinished import remove_left_overs
 
 
@@ -38,10 +37,7 @@ class WholeFiles(TorchCheckpointIO):
         Raise SegappError when the disk is full.
         """
         self._require_inside(Path(path))
-        with write_atomically(Path(path)) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
+        write_checkpoint(Path(path), checkpoint)
 
     def load_checkpoint(self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = None) -> Any:
         """Return the content of the very file that was checked; never unpickles more than plain data and tensors.

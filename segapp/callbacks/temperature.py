@@ -1,16 +1,12 @@
 """Fit a temperature to the validation images, and write a copy of the checkpoint that has it."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import torch
-import torch.distributed as distributed
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from segapp.checkpoints.checkpoint import read_checkpoint
-from segapp.io import write_atomically
+from segapp.checkpoints.checkpoint import read_checkpoint, write_checkpoint
+from segapp.metrics.gathering import gather_objects
 from segapp.metrics.temperature import HIGHEST, LOWEST, FittedTemperature, PixelSampler, fit_temperature
 from segapp.spec import Spec
 
@@ -30,14 +26,14 @@ class FitTemperature(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the module sample pixels of every image; a collective."""
-        images = sum(_gather(int(sum(trainer.num_val_batches))))
+        images = sum(gather_objects(int(sum(trainer.num_val_batches))))
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         pl_module.sampler = PixelSampler(images, spec.num_classes, self.seed)  # type: ignore[assignment]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Fit, report and write; a collective."""
         sampler: PixelSampler = pl_module.sampler  # type: ignore[assignment]
-        parts = _gather((sampler.samples, sampler.skipped))
+        parts = gather_objects((sampler.samples, sampler.skipped))
         pl_module.sampler = None  # type: ignore[assignment]
         if not trainer.is_global_zero:
             return
@@ -49,19 +45,7 @@ class FitTemperature(Callback):
     def _write(self, temperature: float) -> None:
         checkpoint = read_checkpoint(self.checkpoint)
         checkpoint["segapp"]["temperature"] = temperature
-        with write_atomically(self.output) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _gather(value: Any) -> list[Any]:
-    """Return the values of all processes."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return [value]
-    values: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(values, value)
-    return values
+        write_checkpoint(self.output, checkpoint)
 
 
 def format_fitted(fitted: FittedTemperature, skipped: int) -> str:

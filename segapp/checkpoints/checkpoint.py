@@ -1,5 +1,6 @@
-"""Reads checkpoints and builds their networks, without running their code and without downloads."""
+"""Reads and writes checkpoints and builds their networks, without running their code and without downloads."""
 
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from segapp.checkpoints.number_limits import read_temperature
 from segapp.checkpoints.training_state import require_training_state
 from segapp.checkpoints.version import read_spec, require_version
 from segapp.errors import MisuseError
+from segapp.io import write_atomically
 from segapp.spec import Spec
 from segapp.system.pickle_content import check_attributes, check_pickle
 from segapp.system.torch_files import MOST_METADATA, ZIP, check_archive
@@ -49,6 +51,14 @@ def select_weights(prefix: str, checkpoint: dict[str, Any]) -> dict[str, Tensor]
     """Select the weights of a checkpoint whose names begin with the prefix, by the rest of their names."""
     weights = checkpoint["state_dict"].items()
     return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
+
+
+def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
+    """Write a checkpoint so that always the old file or the new one exists; SegappError when the disk is full."""
+    with write_atomically(path) as temporary, temporary.open("wb") as file:
+        torch.save(checkpoint, file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

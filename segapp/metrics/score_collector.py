@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-import torch.distributed as distributed
 from torch import Tensor
 
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
 from segapp.metrics.calibration import CalibrationCounts, count_calibration, merge_unlooked, sum_by_temperature
 from segapp.metrics.evaluation import Evaluation, ImageRows
+from segapp.metrics.gathering import gather_objects
 from segapp.metrics.outlines import BoundaryUnit
 from segapp.metrics.overlap import Overlap
 from segapp.metrics.score import PIXELS, Comparison, Score
@@ -141,11 +140,7 @@ class ScoreCollector:
 
     def compute(self) -> Evaluation:
         """Gather the images of all processes and reduce them; a collective, outside any step."""
-        own = (self.confusion, self.images, self.calibration)
-        parts: list[Any] = [own]
-        if distributed.is_available() and distributed.is_initialized():
-            parts = [None] * distributed.get_world_size()
-            distributed.all_gather_object(parts, own)
+        parts = gather_objects((self.confusion, self.images, self.calibration))
         total = torch.stack([total for total, _, _ in parts]).sum(0)
         images = sorted((image for _, images, _ in parts for image in images), key=_sort_key)
         calibration = sum_by_temperature([counts for _, _, counts in parts])
