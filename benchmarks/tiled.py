@@ -38,7 +38,7 @@ from interleaved import Step, interleaved, interval, machine, raised_by, ratio, 
 
 import segapp.commands.predict as command
 from segapp.datasets.microscopy import draw_image
-from segapp.inference.open import Networks
+from segapp.inference.open import Networks, open_networks
 from segapp.inference.windows import list_window_starts
 
 TILE = 512
@@ -67,7 +67,7 @@ def main() -> None:
 
 def times(path: Path, options: argparse.Namespace) -> str:
     rows = []
-    networks = command.open_networks([str(path)])
+    networks = open_networks([str(path)])
     prepared.open_once()
     for side in options.sizes:
         image = picture(side, side)
@@ -180,7 +180,7 @@ def alone(arm: str, path: Path, image: Path) -> int:
 
 
 def peak_of(arm: str, path: Path, image: Path) -> int:
-    networks = command.open_networks([str(path)])
+    networks = open_networks([str(path)])
     work = monai_inferer(networks) if arm == "monai" else None
     command.open_networks = lambda *given: networks  # type: ignore[assignment]
     forward(networks, torch.zeros(1, 3, 64, 64, dtype=torch.uint8))  # what torch loads at its first use

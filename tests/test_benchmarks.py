@@ -11,6 +11,7 @@ import yaml
 
 from segapp.checkpoints.building import build_network
 from segapp.checkpoints.version import VERSION
+from segapp.commands import predict
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.lab.folds.sample import write_data
@@ -22,6 +23,8 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def script(monkeypatch):
     """Imports a file of benchmarks/ as its own command does, and forgets it afterwards."""
     monkeypatch.syspath_prepend(BENCHMARKS)
+    for name in ("open_networks", "compute_fingerprint"):  # what prepared.open_once replaces stands again afterwards
+        monkeypatch.setattr(predict, name, getattr(predict, name))
     before = set(sys.modules)
     yield lambda name: __import__(name)
     for name in set(sys.modules) - before:
