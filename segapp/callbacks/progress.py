@@ -23,6 +23,8 @@ class ProgressBar(TQDMProgressBar):
         super().__init__()
         self._logs = not sys.stdout.isatty()
         self._logged = time.monotonic()
+        self._done = 0
+        self._epoch_batches: int | float = 0
         if self._logs:
             self.disable()
 
@@ -41,8 +43,10 @@ class ProgressBar(TQDMProgressBar):
 
     def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
         """Do what Lightning does, with epochs counted from 1, as in `metrics.csv` and the figures."""
+        self._done = 0
+        self._epoch_batches = self.total_train_batches  # Lightning subtracts later what is done by then
         self.train_progress_bar.set_description(_format_epoch(trainer), refresh=False)
-        self.train_progress_bar.reset(convert_inf(self.total_train_batches))
+        self.train_progress_bar.reset(convert_inf(self._epoch_batches))
         self.train_progress_bar.initial = 0
         self._logged = time.monotonic()
 
@@ -51,15 +55,16 @@ class ProgressBar(TQDMProgressBar):
     ) -> None:
         """Advance the bar, or write a line once a minute."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._done = batch_idx + 1
         if self._logs and time.monotonic() - self._logged >= LINE_EVERY_SECONDS:
-            self._write_line(trainer, pl_module, f"{batch_idx + 1} of {self.total_train_batches} batches")
+            self._write_line(trainer, pl_module, f"{self._done} of {self._epoch_batches} batches")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the bar unchanged, or write the epoch's line."""
         self.get_metrics(trainer, pl_module)  # in every process: the epoch's loss is gathered where it is read first
         super().on_train_epoch_end(trainer, pl_module)
         if self._logs:
-            self._write_line(trainer, pl_module, f"{self.total_train_batches} batches")
+            self._write_line(trainer, pl_module, f"{self._done} batches")
 
     def _write_line(self, trainer: Trainer, pl_module: LightningModule, what: str) -> None:
         metrics = [f"{name} {value}" for name, value in self.get_metrics(trainer, pl_module).items()]

@@ -3,7 +3,10 @@
 import math
 from typing import Any
 
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Timer
+
+from segapp.callbacks.stop_rules import EarlyEnd
 
 
 def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None:
@@ -32,8 +35,16 @@ def explain_finished_run(checkpoint: dict[str, Any], trainer: Any) -> str | None
     return None
 
 
-def explain_cut(steps: int, command: str) -> str:
-    """Explain that a limit ended a run in the middle of an epoch, after `steps`, and how `command` continues it."""
+def explain_cut(trainer: Trainer, command: str) -> str:
+    """Explain what ended a run in the middle of an epoch, and how `command` continues it where there is more to do."""
+    steps = trainer.global_step
+    callbacks = [callback for callback in trainer.callbacks if isinstance(callback, EarlyEnd)]  # type: ignore[attr-defined]
+    ended = [type(callback).__name__ for callback in callbacks if callback.end is not None and callback.end <= steps]
+    if ended:
+        return (
+            f"{' and '.join(ended)} ended it after {steps} steps, with the learning rate at its end; for more, start a "
+            "new run with more minutes or patience."
+        )
     return (
         f"a limit ended it in the middle of an epoch, after {steps} steps; continue with "
         f"a larger --trainer.max_steps or --trainer.max_time: {command}"

@@ -315,4 +315,4 @@ class SegmentationCLI(LightningCLI):
         else:
             print(format_summary(self.folder, self.datamodule.spec.classes))
         if self.measure is None and self._stop is not None and self._stop.last.ended_within_epoch:
-            print(explain_cut(self.trainer.global_step, self._stop.last.command))
+            print(explain_cut(self.trainer, self._stop.last.command))

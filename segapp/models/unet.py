@@ -18,22 +18,32 @@ from segapp.models.skips import LongSkip
 class Upsample(nn.Module):
     """(N, in_channels, h, w) → (N, out_channels, *size), linear, so that the residual path stays one.
 
-    `transpose` is the 2×2 transposed convolution of stride 2. The others interpolate after a 1×1 convolution:
-    both are linear and commute, and before the interpolation it costs a quarter. A transposed convolution computes the
-    four pixels of a 2×2 square by weights of their own, which shows in the logits as a checkerboard, trained or not
-    (Odena et al. 2016; docs/models.md).
+    `transpose` is the 2×2 transposed convolution of stride 2. The others interpolate after a 1×1 convolution, the
+    squeeze: both are linear and commute, and before the interpolation it costs a quarter. A transposed convolution
+    computes the four pixels of a 2×2 square by weights of their own, which shows in the logits as a checkerboard,
+    trained or not (Odena et al. 2016; docs/models.md). Without `squeeze` all channels are interpolated.
     """
 
-    def __init__(self, mode: UpsampleMode, in_channels: int, out_channels: int, style: BlockStyle) -> None:
+    def __init__(
+        self, mode: UpsampleMode, in_channels: int, out_channels: int, style: BlockStyle, squeeze: bool = True
+    ) -> None:
         super().__init__()
         self.mode: UpsampleMode = require_choice("upsample", mode, UpsampleMode)
-        self.conv: nn.Conv2d | nn.ConvTranspose2d
-        if mode == "transpose":
-            self.conv = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=style.bias)
-        else:
-            self.conv = nn.Conv2d(in_channels, out_channels, 1, bias=style.bias)
-        # Kernel and stride agree: every output value has exactly one term per input channel.
-        initialise(self.conv, in_channels, style.gain if style.order == "post" else 1.0)
+        self.out_channels = out_channels if squeeze else in_channels
+        self.conv: nn.Module = nn.Identity()
+        if mode == "transpose" and not squeeze:
+            raise MisuseError(
+                "squeeze=false needs upsample=nearest or bilinear: a transposed convolution is a squeeze."
+            )
+        if squeeze:
+            conv: nn.Conv2d | nn.ConvTranspose2d
+            if mode == "transpose":
+                conv = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=style.bias)
+            else:
+                conv = nn.Conv2d(in_channels, out_channels, 1, bias=style.bias)
+            # Kernel and stride agree: every output value has exactly one term per input channel.
+            initialise(conv, in_channels, style.gain if style.order == "post" else 1.0)
+            self.conv = conv
 
     def forward(self, features: Tensor, size: torch.Size) -> Tensor:
         """Upsample features (N, C, h, w) to `size`."""
@@ -69,6 +79,8 @@ class UNet(Recorded, nn.Module):
     finest first; `decoder_widths` and `decoder_blocks_per_level` likewise (None: the widths that the encoder
     suggests). `decoder_block` is the style of the decoder's blocks and of the head (None: the encoder's own style, so
     that the norm is set once; of an SMP encoder, whose blocks are its own, the default style).
+    `squeeze` brings features to the decoder's width by a 1×1 convolution before they are upsampled; without it all of
+    their channels are upsampled and joined, as in SMP: more computing, but the block's convolutions see them all.
     `head_kernel` is the side of the head's convolution: 1 as in the paper (Ronneberger et al. 2015), 3 as in SMP, whose
     ninefold weights let logits grow faster in the first hundred steps of Adam (docs/models.md).
     `mean` and `std` (None: the encoder's own; 0.5 and 0.25 unless pretrained) are kept with the weights.
@@ -92,6 +104,7 @@ class UNet(Recorded, nn.Module):
         decoder_blocks_per_level: int | Sequence[int] = 1,
         deep_supervision: int = 0,
         head_kernel: int = 1,
+        squeeze: bool = True,
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
     ) -> None:
@@ -112,9 +125,10 @@ class UNet(Recorded, nn.Module):
         inputs = [*widths[1:], made.out_channels[-1]]
         self.decoder = nn.ModuleList()
         for level, width in enumerate(widths):
-            skip = LongSkip(self.long_skip[level], width, made.out_channels[level])
+            up = Upsample(upsample, inputs[level], width, style, squeeze)
+            skip = LongSkip(self.long_skip[level], up.out_channels, made.out_channels[level])
             block = style.make_stack(skip.out_channels, width, blocks[level])
-            self.decoder.append(DecoderLevel(Upsample(upsample, inputs[level], width, style), skip, block))
+            self.decoder.append(DecoderLevel(up, skip, block))
         if require_at_least("head_kernel", head_kernel) % 2 == 0:
             raise MisuseError(f"head_kernel must be odd, so that logits lie on the pixels; got {head_kernel}.")
         self.head = style.make_head([*widths, made.out_channels[-1]][0], num_classes, head_kernel)

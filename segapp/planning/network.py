@@ -75,7 +75,7 @@ def _make_pretrained(training_images: int) -> Network:
         f"{training_images} photographs (8-bit colour) to train on: EfficientNet-Lite0 from ImageNet's weights, whose "
         "mean and standard deviation it brings."
     )
-    settings = {"encoder": encoder, "decoder_widths": [16, 32, 64, 128, 256], "upsample": "nearest"}
+    settings = {"encoder": encoder, "decoder_widths": [16, 32, 64, 128, 256], "squeeze": False}
     return Network("EfficientNet-Lite0", _make_unet(settings), 0, True, reason)
 
 

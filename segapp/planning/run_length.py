@@ -14,6 +14,8 @@ START_SECONDS = 15.0
 """Seconds until the first step, from reading settings to filling the loader."""
 RESERVED_FRACTION = 0.05
 """Fraction of the budget that is reserved for steps slower than measured; the rest of it is not used."""
+FASTER = 1.25
+"""So many times the expected steps are allowed: where steps are faster than measured, they fill the budget too."""
 MIN_USED_FRACTION = 0.95
 """Where complete epochs use less of the affordable steps than this, validations come within them."""
 FEW_STEPS = 300
@@ -88,8 +90,9 @@ def decide_training(length: RunLength, pace: Pace, budget: float, images: int, b
         f"{length.steps} steps of {batch_size} samples see each of {images} images {samples / images:.3g} times. "
         f"On this device a step took {pace.step:.2g} s and a validation {pace.validation:.2g} s: about "
         f"{(length.steps * pace.step + length.steps / length.interval * pace.validation) / 60:.3g} of "
-        f"{budget / 60:.3g} minutes."
+        f"{budget / 60:.3g} minutes. A quarter more are allowed, in case steps are faster than that."
     )
+    most = length.interval * math.ceil(FASTER * length.steps / length.interval)
     if length.steps < FEW_STEPS:
         reason += " These are few: a larger --budget will give a better network."
     decay = round(min(0.999, max(0.99, 1 - 50 / length.steps)), 4)
@@ -100,7 +103,7 @@ def decide_training(length: RunLength, pace: Pace, budget: float, images: int, b
             _make_part("segapp.schedules.WarmupCosine", warmup=0.05),
             "Rises for a twentieth of the steps and falls to zero with the last one.",
         ),
-        Decision("trainer.max_steps", length.steps, reason),
+        Decision("trainer.max_steps", most, reason),
         *_decide_validation(length),
         Decision("trainer.gradient_clip_val", 1.0, ""),
         Decision(
@@ -111,9 +114,9 @@ def decide_training(length: RunLength, pace: Pace, budget: float, images: int, b
                 _make_part("segapp.callbacks.StopWhenFlat", patience=PATIENCE),
                 _make_part("segapp.callbacks.SamplePictures"),
             ],
-            f"The average of the weights reaches back over about {1 / (1 - decay):.0f} steps. Where steps are slower "
-            f"than measured, the schedule is shortened to the budget; after {PATIENCE} validations without a better "
-            "one the learning rate falls to zero and the run ends.",
+            f"The average of the weights reaches back over about {1 / (1 - decay):.0f} steps. The schedule is "
+            f"shortened to what fits into the budget; after {PATIENCE} validations without a better one the learning "
+            "rate falls to zero and the run ends.",
         ),
     ]
 

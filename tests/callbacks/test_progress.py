@@ -57,6 +57,25 @@ def test_a_long_epoch_has_a_line_now_and_then(capsys, monkeypatch):
     ]
 
 
+def test_the_last_epoch_of_a_run_of_so_many_steps_counts_its_own_batches(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
+    bar, at = ProgressBar(), trainer()
+    at.max_epochs, at.max_steps, at.global_step = -1, 8, 6
+    bar._trainer = at
+    bar.setup(at, None, "fit")
+    bar.on_train_start(at, None)
+    bar.on_train_epoch_start(at, None)
+    for index in range(2):
+        at.global_step += 1
+        bar.on_train_batch_end(at, None, None, None, index)
+    bar.on_train_epoch_end(at, None)
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "Epoch 1: 1 of 2 batches",
+        "Epoch 1: 2 of 2 batches",
+        "Epoch 1: 2 batches",
+    ]
+
+
 def test_a_terminal_has_a_bar(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     fit(ProgressBar(), 1)

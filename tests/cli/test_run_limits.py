@@ -1,7 +1,10 @@
 """The messages about the limits of a run."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from segapp.callbacks import TimeBudget
 from segapp.cli.run_limits import explain_cut, explain_finished_run
 
 CHECKPOINT = {
@@ -28,7 +31,16 @@ def test_a_run_that_has_reached_a_limit_is_explained_with_its_option(changes, na
 def test_a_run_below_its_limits_has_no_message():
     trainer = {"max_epochs": 3, "max_steps": 11, "max_time": "00:02:00:00"}
     assert explain_finished_run(CHECKPOINT, trainer) is None
-    assert "7 steps" in explain_cut(7, "segapp fit") and "segapp fit" in explain_cut(7, "segapp fit")
+
+
+def test_a_cut_run_is_told_what_cut_it():
+    callback = TimeBudget(1)
+    trainer = SimpleNamespace(global_step=7, callbacks=[callback])
+    said = explain_cut(trainer, "segapp fit --ckpt_path last.ckpt")
+    assert "7 steps" in said and "--trainer.max_steps" in said and said.endswith("segapp fit --ckpt_path last.ckpt")
+    callback.end = 7
+    said = explain_cut(trainer, "segapp fit --ckpt_path last.ckpt")
+    assert said.startswith("TimeBudget ended it after 7 steps") and "last.ckpt" not in said
 
 
 def test_a_timer_without_a_time_has_used_none():

@@ -90,23 +90,41 @@ def test_each_level_may_have_its_own_long_skip():
     assert net(torch.rand(2, 3, 9, 9)).shape == (2, 2, 9, 9)
 
 
-def formula(widths, in_channels, num_classes, long_skip, upsample):
+def formula(widths, in_channels, num_classes, long_skip, upsample, squeeze):
     """Weights of a plain pre-activation U-Net with batch norm, counted from the paper's picture."""
     total = 9 * in_channels * widths[0] + 2 * widths[0] + 9 * widths[0] ** 2
     for i, o in pairwise(widths):
         total += 2 * i + 9 * i * o + 2 * o + 9 * o * o
-        joined = 2 * i if long_skip == "concat" else i
-        total += (4 if upsample == "transpose" else 1) * o * i
+        up = i if squeeze else o
+        joined = up + i if long_skip == "concat" else up
+        total += (4 if upsample == "transpose" else 1) * o * i if squeeze else 0
+        total += o * i if long_skip == "add" and not squeeze else 0  # the skip's projection
         total += 2 * joined + 9 * joined * i + 2 * i + 9 * i * i
     return total + 2 * widths[0] + widths[0] * num_classes + num_classes
 
 
-@pytest.mark.parametrize("upsample", ["transpose", "bilinear"])
+@pytest.mark.parametrize(("upsample", "squeeze"), [("transpose", True), ("bilinear", True), ("nearest", False)])
 @pytest.mark.parametrize("long_skip", MODES)
-def test_parameter_counts_follow_the_formula(long_skip, upsample):
+def test_parameter_counts_follow_the_formula(long_skip, upsample, squeeze):
     widths = (6, 10, 20, 30)
-    net = unet(5, 7, widths, long_skip=long_skip, upsample=upsample)
-    assert count_params(net) == formula(widths, 5, 7, long_skip, upsample)
+    net = unet(5, 7, widths, long_skip=long_skip, upsample=upsample, squeeze=squeeze)
+    assert count_params(net) == formula(widths, 5, 7, long_skip, upsample, squeeze)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_without_squeeze_all_channels_are_upsampled_as_they_are(mode):
+    net, seen = unet(upsample=mode, squeeze=False).eval(), {}
+    for name in ("bottleneck", "decoder.1.upsample"):
+        net.get_submodule(name).register_forward_hook(
+            lambda part, inputs, output, name=name: seen.update({name: output})
+        )
+    with torch.no_grad():
+        net(torch.rand(1, 3, 20, 28))
+    deepest = seen["bottleneck"]
+    expected = F.interpolate(deepest, seen["decoder.1.upsample"].shape[-2:], mode=mode)
+    assert torch.equal(seen["decoder.1.upsample"], expected) and expected.shape[1] == deepest.shape[1]
+    logits = unet(upsample=mode, squeeze=False)(torch.rand(2, 3, 9, 7))
+    assert logits.shape == (2, 2, 9, 7)
 
 
 def test_decoder_widths_and_blocks_are_per_level_and_add_projects_where_they_differ():
@@ -293,6 +311,7 @@ def test_an_encoder_of_ones_own_needs_only_the_three_lists_and_forward():
         ({"long_skip": ["add"]}, "long_skip needs one value, or one for each of the 2 levels"),
         ({"long_skip": "sum"}, "long_skip takes none | add | concat, got 'sum'"),
         ({"upsample": "cubic"}, "upsample takes transpose | bilinear | nearest, got 'cubic'"),
+        ({"upsample": "transpose", "squeeze": False}, "squeeze=false needs upsample=nearest or bilinear"),
         ({"decoder_widths": [4]}, "decoder_widths needs"),
         ({"decoder_widths": [4, 0]}, "decoder_widths must be whole numbers, 1 or more, got 0"),
         ({"num_classes": 0}, "num_classes must be whole numbers, 1 or more, got 0"),
