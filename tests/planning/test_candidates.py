@@ -41,8 +41,8 @@ def choose(budget):
 @pytest.mark.parametrize(
     ("budget", "batch"),
     [
-        (1300, 8),  # (1300 - 15) s x 0.95 are 610 steps of 2 s
-        (1200, 4),  # 562: half the samples give twice as many
+        (660, 8),  # (660 - 15) s x 0.95 are 306 steps of 2 s
+        (600, 4),  # 277: half the samples give twice as many
         (30, 4),  # not fewer: batch norm needs them
     ],
 )
