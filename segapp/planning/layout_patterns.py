@@ -17,6 +17,7 @@ MAX_IMAGES = 60
 """Images on which patterns are tried."""
 VALIDATION = ("val", "valid", "validation", "dev")
 TRAINING = re.compile(r"train(?:ing)?", re.IGNORECASE)
+TO_SPLIT = re.compile(r".*?\{split\}[^/]*")
 PLACEHOLDER = re.compile(r"[*?\[{]")
 
 
@@ -30,23 +31,31 @@ class Kind:
 
 def yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str, dict[str, str] | None]]:
     """Yield the patterns with `{split}` in them where folders of a split are there, then those without."""
+    if "{split}" in images:
+        folders = [TO_SPLIT.match(pattern) for pattern in (images, masks)]
+        yield images, masks, _name_split_folders(root, [found[0] for found in folders if found])
+        return
     if PLACEHOLDER.search(images + masks):
         yield images, masks, None
         return
     for image_pattern, mask_pattern in _propose_split_patterns(root, images, masks):
-        names: dict[str, str] = {}
-        for split, words in (("train", ("train", "training")), ("val", VALIDATION), ("test", ("test", "testing"))):
-            there = [
-                word
-                for word in words
-                if all((root / p.replace("{split}", word)).exists() for p in (image_pattern, mask_pattern))
-            ]
-            if there:
-                names[split] = there[0]
-        if {"train", "val"} <= names.keys():
+        names = _name_split_folders(root, (image_pattern, mask_pattern))
+        if names is not None:
             yield image_pattern, mask_pattern, names
             return
     yield images, masks, None
+
+
+def _name_split_folders(root: Path, patterns: Sequence[str]) -> dict[str, str] | None:
+    """Return what `{split}` stands for in train, val and test; None where the first two are not in all patterns."""
+    names: dict[str, str] = {}
+    for split, words in (("train", ("train", "training")), ("val", VALIDATION), ("test", ("test", "testing"))):
+        there = [
+            word for word in words if all((root / pattern.replace("{split}", word)).exists() for pattern in patterns)
+        ]
+        if there:
+            names[split] = there[0]
+    return names if {"train", "val"} <= names.keys() else None
 
 
 def _propose_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str]]:

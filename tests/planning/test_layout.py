@@ -37,6 +37,20 @@ def test_folders_of_train_and_val_are_found_from_those_of_train(tmp_path):
     assert len(layout.found) == 2
 
 
+@pytest.mark.parametrize("folder", ["{split}/img", "{split}_img"])
+def test_folders_that_split_stands_for_are_named(tmp_path, folder):
+    masks = folder.replace("img", "ann") + "/{name}.png"
+    for split in ("train", "valid"):
+        for pattern in (folder, masks):
+            path = tmp_path / pattern.format(split=split, name=split).removesuffix(".png")
+            path = path if pattern == masks else path / split
+            path.parent.mkdir(parents=True)
+            cv2.imwrite(f"{path}.png", np.zeros((4, 4), np.uint8))
+    layout = find_layout(str(tmp_path / folder), str(tmp_path / masks))
+    assert layout.split_folders == {"train": "train", "val": "valid"}
+    assert layout.images.endswith(folder) and len(layout.found) == 2
+
+
 def test_names_that_do_not_agree_are_told(tmp_path):
     for kind, name in (("images", "a"), ("masks", "x")):
         (tmp_path / kind).mkdir()
