@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segapp.errors import SegappError
 from segapp.io import raw, read_raw
 from tests.io.formats.png_bytes import encode_png
 from tests.io.sample_files import palette_image
 
 RNG = np.random.default_rng(0)
 
+
+ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+"""Row, column and steps of the passes of an interlaced PNG."""
 
 INDICES = RNG.integers(0, 4, (37, 50), np.uint8)
 
@@ -46,3 +50,41 @@ def test_a_16_bit_png_with_a_transparent_colour(tmp_path: Path, kind: int, sampl
     (tmp_path / "a.png").write_bytes(whole[:33] + chunk + whole[33:])
     np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(5, 4, samples), pixels)
     assert raw.read_header(tmp_path / "a.png").transparent == tuple(pixels[2, 3].tolist())
+
+
+@pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_8_bits_are_those_that_are_stored_whatever_a_file_says_of_its_colours(
+    tmp_path: Path, kind: int, samples: int, interlaced: bool
+) -> None:
+    pixels = RNG.integers(0, 256, (13, 10, samples), np.uint8)
+    passes = [pixels[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [pixels]
+    rows = [row.tobytes() for part in passes for row in part if row.size]
+    complete = bytearray(encode_png(8, kind, rows, 10))
+    complete[16:24], complete[28] = struct.pack(">II", 10, 13), interlaced
+    complete[29:33] = struct.pack(">I", zlib.crc32(complete[12:29]))
+    told = make_chunk(b"gAMA", struct.pack(">I", 100_000)) + make_chunk(b"sBIT", bytes([5] * samples))
+    (tmp_path / "a.png").write_bytes(complete[:33] + told + complete[33:])
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(13, 10, samples), pixels)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_transparent_colour_is_no_band(tmp_path: Path, samples: int) -> None:
+    pixels = RNG.integers(0, 256, (5, 4, samples), np.uint8)
+    complete = encode_png(8, 0 if samples == 1 else 2, [row.tobytes() for row in pixels], 4)
+    key = make_chunk(b"tRNS", b"".join(bytes([0, value]) for value in pixels[2, 3]))
+    (tmp_path / "a.png").write_bytes(complete[:33] + key + complete[33:])
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(5, 4, samples), pixels)
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+def test_a_truncated_png_is_refused(tmp_path: Path, kept: float) -> None:
+    rows = [RNG.integers(0, 256, 300, np.uint8).tobytes() for _ in range(100)]
+    complete = encode_png(8, 2, rows, 100)
+    (tmp_path / "a.png").write_bytes(complete[: int(kept * len(complete))])
+    with pytest.raises(SegappError, match=r"a\.png.*truncated"):
+        read_raw(tmp_path / "a.png")
+
+
+def make_chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
