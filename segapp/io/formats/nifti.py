@@ -3,16 +3,19 @@
 import gzip
 import logging
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segapp.errors import SegappError
+from segapp.io.file_part import read_stamp
 from segapp.io.formats.format import START
-from segapp.io.formats.gzip_data import decompress_start
+from segapp.io.formats.gzip_data import GzipBlocks, decompress_start
 from segapp.io.formats.libraries import import_library
 from segapp.io.formats.slices import Grid
+from segapp.io.formats.tile_cache import TileCache
 from segapp.io.formats.volume import (
     TRAILING,
     Volume,
@@ -29,6 +32,9 @@ HEADERS = {348: (344, b"n+1\0"), 540: (4, b"n+2\0")}
 
 LARGEST_OFFSET = 2**20
 """Bytes before the voxels: extensions, which are not read."""
+
+BLOCKS = TileCache(2**26)
+"""Blocks of compressed files that are not held as a whole."""
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -79,13 +85,29 @@ class Nifti(VolumeFormat):
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C) of a compressed file; no byte more than its header states is decompressed."""
         offset = int(volume.source.get_data_offset())
-        data = decompress_start(path, offset + volume.nbytes, TRAILING)
+        data = _get_blocks(path, read_stamp([path])).decompress_all(path, offset + volume.nbytes, TRAILING)
         if len(data) < offset + volume.nbytes:
             found = max(0, len(data) - offset)
             raise SegappError(f"{path}: truncated NIfTI, {found:,} of {volume.nbytes:,} bytes are there.")
         voxels = np.frombuffer(data, volume.dtype, offset=offset)
         voxels.flags.writeable = False
         return voxels.reshape(volume.shape, order="F")
+
+    def decode_plane(self, path: Path, volume: Volume, index: int) -> np.ndarray | None:
+        """Return one plane (X, Y, 1, C) of a compressed file that was decoded before, from the blocks that hold it."""
+        x, y, z, channels = volume.shape
+        size = x * y * volume.dtype.itemsize
+        stamp, offset = read_stamp([path]), int(volume.source.get_data_offset())
+        blocks, planes = _get_blocks(path, stamp), []
+        for channel in range(channels):
+            first = offset + (channel * z + index) * size
+            numbers = blocks.find_blocks(first, first + size)
+            if not numbers:
+                return None
+            data = b"".join(_read_block(blocks, path, stamp, number) for number in numbers)
+            start = first - blocks.get_position(numbers[0])
+            planes.append(np.frombuffer(data, volume.dtype, x * y, start).reshape((x, y, 1), order="F"))
+        return np.stack(planes, axis=3)
 
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
         """Write a mask with the affines, spacing and units of the image's header."""
@@ -99,6 +121,15 @@ class Nifti(VolumeFormat):
         if path.name.endswith(".gz"):
             data = gzip.compress(data, mtime=0)
         path.write_bytes(data)
+
+
+@lru_cache(maxsize=256)  # files, of which each keeps up to 1.3 MB
+def _get_blocks(path: Path, stamp: tuple[int, int]) -> GzipBlocks:
+    return GzipBlocks()
+
+
+def _read_block(blocks: GzipBlocks, path: Path, stamp: tuple[int, int], number: int) -> memoryview:
+    return BLOCKS.get((path, stamp, number), lambda: np.frombuffer(blocks.read_block(path, number), np.uint8)).data
 
 
 def _is_compressed(path: Path) -> bool:

@@ -81,6 +81,12 @@ class Grid:
         """Return how many slices there are across an axis."""
         return self.sizes[self.order[AXES.index(axis)]]
 
+    def locate_slice(self, axis: SliceAxis, index: int) -> tuple[int, int]:
+        """Return the array's axis that a slice lies across, and its place on it."""
+        world = AXES.index(axis)
+        across = self.order[world]
+        return across, self.sizes[across] - 1 - index if self.flips[world] else index
+
     def find_slice(self, voxels: np.ndarray, axis: SliceAxis, index: int) -> np.ndarray:
         """Return the view (H, W, …) of a slice in an array (X, Y, Z, …), upright.
 

@@ -3,7 +3,7 @@
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -33,6 +33,9 @@ TRAILING = 2**20
 
 VOLUMES = VolumeCache(2**28)
 """Decoded volumes, in each process: one of 512 x 512 x 500 voxels of 16 bits, or thousands of small ones."""
+
+LAST = 2
+"""The axis of an array (X, Y, Z, C) whose planes lie one after the other in most files."""
 
 PART = re.compile(rf"({'|'.join(AXES)})=(\d+)")
 
@@ -94,6 +97,10 @@ class VolumeFormat(Format):
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C) as stored."""
 
+    def decode_plane(self, path: Path, volume: Volume, index: int) -> np.ndarray | None:
+        """Return the voxels (X, Y, 1, C) at a place on the last axis, as stored; None if all must be decoded."""
+        return None
+
     def map_voxels(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C) of an uncompressed file, read where they are looked at."""
         return np.memmap(path, volume.dtype, "r", volume.offset or 0, volume.shape, order="F")
@@ -138,10 +145,10 @@ class VolumeFormat(Format):
         return Header(self.name, height, width, volume.channels, dtype, meta=meta)
 
     def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
-        """Return (h, w, C), scaled as the file says; a compressed volume is decoded once for all of its slices."""
+        """Return (h, w, C), scaled as the file says; what is decoded with it of other slices is kept."""
         volume = self._read(file)
         y, x, h, w = window
-        view = volume.grid.find_slice(self._get_voxels(file, volume), *parse_part(file.part))
+        view = self._find_slice(file, volume)
         pixels = np.array(view[y : y + h, x : x + w], volume.dtype.newbyteorder("="), order="C")
         if volume.scale is None:
             return pixels
@@ -169,11 +176,22 @@ class VolumeFormat(Format):
     def _read(self, file: FilePart) -> Volume:
         return _read_volume(self, file.path, file.array, read_stamp(self.list_files(file)))
 
-    def _get_voxels(self, file: FilePart, volume: Volume) -> np.ndarray:
+    def _find_slice(self, file: FilePart, volume: Volume) -> np.ndarray:
+        """Return the view (H, W, C) of a slice, of a file that is mapped, held decoded, or decoded now."""
+        axis, index = parse_part(file.part)
         if volume.offset is not None:
-            return self.map_voxels(file.path, volume)
+            return volume.grid.find_slice(self.map_voxels(file.path, volume), axis, index)
         key = file.path, file.array, file.reference, read_stamp(self.list_files(file))
-        return VOLUMES.get(key, lambda: self.decode(file.path, volume))
+        voxels = VOLUMES.find(key)
+        across, place = volume.grid.locate_slice(axis, index)
+        if voxels is None and across == LAST:
+            plane = self.decode_plane(file.path, volume, place)
+            if plane is not None:
+                thin = replace(volume.grid, sizes=plane.shape[:3])
+                return thin.find_slice(plane, axis, 0)
+        if voxels is None:
+            voxels = VOLUMES.get(key, lambda: self.decode(file.path, volume))
+        return volume.grid.find_slice(voxels, axis, index)
 
 
 @lru_cache(maxsize=1024)

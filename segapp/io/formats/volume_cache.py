@@ -24,6 +24,15 @@ class VolumeCache:
         self._held: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._lock = Lock()
 
+    def find(self, key: Hashable) -> np.ndarray | None:
+        """Return the array under `key` if it is held; not to be written to."""
+        with self._lock:
+            entry = self._held.get(key)
+            if entry is None or entry.array is None:
+                return None
+            self._held.move_to_end(key)
+            return entry.array
+
     def get(self, key: Hashable, decode: Callable[[], np.ndarray]) -> np.ndarray:
         """Return the array under `key`, decoded if it is not held; not to be written to."""
         with self._lock:

@@ -9,8 +9,9 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.io import FilePart, Image, MaskLayout, list_parts, list_slices, open_mask, read_header, read_raw, read_shape
-from segapp.io.formats import volume
+from segapp.io.formats import gzip_data, volume
 from segapp.io.formats.nifti import Nifti
+from segapp.io.formats.volume_cache import VolumeCache
 from segapp.spec import Intensity
 from tests.io.volumes import SIZES, make_voxels, write_nifti
 
@@ -91,6 +92,28 @@ def test_a_compressed_volume_is_decoded_once(tmp_path, monkeypatch):
     assert decoded == [path]
     write_nifti(path, VOXELS + 1, spacing=(1, 1, 2))
     assert read_raw(FilePart(path, "axial=0"))[0, 0] == 1
+
+
+@pytest.mark.parametrize("codes", ["LPS", "RAS", "LAI"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_volumes_that_are_not_held_are_decoded_in_blocks(tmp_path, codes, channels, monkeypatch):
+    monkeypatch.setattr(volume, "VOLUMES", VolumeCache(0))  # holds the last one only
+    monkeypatch.setattr(gzip_data, "LEAST_BLOCK", 50)
+    decoded, decode = [], Nifti.decode
+    monkeypatch.setattr(Nifti, "decode", lambda self, path, found: decoded.append(path) or decode(self, path, found))
+    voxels = make_voxels((7, 6, 5))
+    voxels = np.stack([voxels, -voxels], axis=3)[..., :channels] if channels > 1 else voxels
+    paths = [write_nifti(tmp_path / name, voxels + place, codes) for place, name in enumerate(("a.nii.gz", "b.nii.gz"))]
+    reference = volume.Grid(np.eye(4), (7, 6, 5))
+    for index in (4, 0, 3, 1, 2, 0):
+        for place, path in enumerate(paths):
+            expected = reference.find_slice(voxels, "axial", index) + place
+            np.testing.assert_array_equal(read_raw(FilePart(path, f"axial={index}")), expected)
+    assert decoded == paths
+    read_raw(FilePart(paths[0], "coronal=2"))  # lies in every block
+    assert decoded == [*paths, paths[0]]
+    changed = write_nifti(paths[1], voxels + 7, codes, spacing=(1, 1, 2))
+    np.testing.assert_array_equal(read_raw(FilePart(changed, "axial=3")), reference.find_slice(voxels, "axial", 3) + 7)
 
 
 def test_intensity_is_that_of_the_volume(tmp_path):

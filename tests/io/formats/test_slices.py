@@ -23,6 +23,15 @@ def test_slices_are_seen_as_radiologists_see_them():
     assert sagittal.shape == (3, 4) and sagittal[0].tolist() == [102, 112, 122, 132] and sagittal[-1, 0] == 100
 
 
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, -1)])
+def test_a_slice_is_located_on_the_arrays_axis(signs):
+    placed = Grid(np.diag([*signs, 1.0])[[2, 0, 1, 3]], SIZES)  # the array's axes are P, S and L
+    for axis in AXES:
+        across, place = placed.locate_slice(axis, 1)
+        assert across == {"sagittal": 2, "coronal": 0, "axial": 1}[axis]
+        assert set(np.take(VOXELS, place, across).ravel()) == set(placed.find_slice(VOXELS, axis, 1).ravel())
+
+
 @pytest.mark.parametrize(
     ("spacing", "sizes", "axis"),
     [

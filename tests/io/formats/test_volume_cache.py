@@ -31,6 +31,16 @@ def test_the_volumes_last_asked_for_are_held_and_always_the_last():
     assert decoded[4:] == ["large"]
 
 
+def test_a_volume_is_found_while_it_is_held_and_then_is_the_last_one():
+    cache = VolumeCache(100)
+    assert cache.find("a") is None
+    held = cache.get("a", lambda: np.zeros(40, np.uint8))
+    cache.get("b", lambda: np.zeros(40, np.uint8))
+    assert cache.find("a") is held
+    cache.get("c", lambda: np.zeros(40, np.uint8))
+    assert cache.find("a") is held and cache.find("b") is None
+
+
 def test_threads_that_ask_at_the_same_time_wait_for_one():
     decoded = []
 
