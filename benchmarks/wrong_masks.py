@@ -3,8 +3,8 @@
     python benchmarks/wrong_masks.py --data configs/data/camvid.yaml --ckpt_path runs/camvid/best.ckpt
     python benchmarks/wrong_masks.py --data configs/data/camvid.yaml --ckpt_path runs/camvid/best.ckpt --splits train
 
-The masks of the chosen splits, by default validation and test, are taken to be right, which is true of most. In every
-repeat 5 % of them are damaged, each in one way:
+The masks of the chosen splits, by default validation and test, are taken to be right, which is true of most. Each is
+damaged in every way once:
 
     shift    by an eighth of height and of width
     swap     two classes are exchanged
@@ -12,8 +12,9 @@ repeat 5 % of them are damaged, each in one way:
     other    the mask of another image
     paint    a ninth of the image becomes one class
 
-Which masks, ways, objects and classes are random. The images are predicted once. Prints Markdown: for each way, the
-fraction of the damaged masks in the first tenth of the ranking.
+In every draw 5 % of the masks, at random, are replaced by a damaged one, and all are ranked. The images are predicted
+once; the usual confidence of each class is that of the masks as they are. Prints Markdown: for each way, the fraction
+of the damaged masks in the first tenth of the ranking, and of the ranking by the score of pixels alone.
 """
 
 import argparse
@@ -26,9 +27,15 @@ import numpy as np
 from interleaved import table
 
 from segapp.batch import IGNORE_INDEX
-from segapp.checking.contradictions import find_contradictions, open_item, rank_contradictions
+from segapp.checking.contradictions import (
+    Contradiction,
+    compare_masks,
+    measure_confidence,
+    open_item,
+    rank_contradictions,
+)
 from segapp.datasets.source import SPLITS, Item
-from segapp.inference.engine import Band
+from segapp.inference.engine import Band, Engine
 from segapp.inference.open import make_engine, open_networks
 from segapp.inference.readable_image import ArrayImage
 from segapp.planning.source import build_planned_source, describe_source
@@ -48,20 +55,50 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="a data section, as configs/data/camvid.yaml")
     parser.add_argument("--ckpt_path", required=True)
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=["val", "test"])
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--draws", type=int, default=150)
     parser.add_argument("--every", type=int, default=1, help="take every n-th image only")
     options = parser.parse_args()
     source = build_planned_source(describe_source("", "", options.data, ""))
     items = [item for split in options.splits for item in source.items(split)][:: options.every]
     engine, masks = predict_once(options.ckpt_path, items)
-    found: dict[str, list[bool]] = {way: [] for way in DAMAGES}
-    for seed in range(options.repeats):
-        for way, is_first in run_repeat(engine, masks, source.background, np.random.default_rng(seed)):
-            found[way].append(is_first)
+    found = measure_masks(engine, masks, source.background, np.random.default_rng(0))
+    hits: dict[str, list[tuple[bool, bool]]] = {way: [] for way in DAMAGES}
+    for seed in range(options.draws):
+        for way, is_first in draw(found, list(masks), np.random.default_rng(seed)):
+            hits[way].append(is_first)
     print(f"{Path(options.ckpt_path).name}, {len(masks)} images of {' and '.join(options.splits)}\n")
-    rows = [[way, str(len(each)), f"{np.mean(each):.0%}"] for way, each in found.items() if each]
-    every = [one for each in found.values() for one in each]
-    print(table(["damage", "masks", "in the first tenth"], [*rows, ["all", str(len(every)), f"{np.mean(every):.1%}"]]))
+    hits["all"] = [one for each in hits.values() for one in each]
+    rows = [[way, len(each), *(f"{part:.1%}" for part in np.mean(each, axis=0))] for way, each in hits.items() if each]
+    print(table(["damage", "masks", "in the first tenth", "by pixels alone"], rows))
+
+
+def predict_once(ckpt_path: str, items: Sequence[Item]) -> tuple[Engine, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Return the engine, and by the images' names the network's probabilities (K, H, W) float16 and the masks."""
+    networks = open_networks([ckpt_path])
+    engine, known = make_engine(networks, networks.spec), {}
+    opened = [open_item(item, engine) for item in items]
+    for item, (image, blocks) in zip(items, engine.stream(opened), strict=True):
+        values = np.zeros((engine.spec.num_classes, *image.shape[:2]), np.float16)
+        for block in blocks:
+            part = engine.compute_probabilities(block)
+            values[:, block.y : block.y + part.shape[1], block.x : block.x + part.shape[2]] = part
+        if item.mask is not None:
+            known[item.name] = values, item.mask.read()
+    return engine, known
+
+
+class Remembered:
+    """An engine that knows the probabilities of all images already."""
+
+    def __init__(self, engine: Engine, known: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        self.spec, self.known = engine.spec, known
+
+    def stream(self, images: Iterable[ArrayImage]) -> Iterator[tuple[ArrayImage, Iterator[Band]]]:
+        for image in images:
+            yield image, iter([Band(0, self.known[image.name][0])])
+
+    def compute_probabilities(self, band: Band) -> np.ndarray:
+        return band.logits.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -78,53 +115,45 @@ class Known:
         return self.array
 
 
-class Remembered:
-    """An engine that knows the probabilities (K, H, W) float16 of all images already."""
-
-    def __init__(self, spec: Spec, known: dict[str, np.ndarray]) -> None:
-        self.spec, self.known = spec, known
-
-    def stream(self, images: Iterable[ArrayImage]) -> Iterator[tuple[ArrayImage, Iterator[Band]]]:
-        for image in images:
-            yield image, iter([Band(0, self.known[image.name])])
-
-    def compute_probabilities(self, band: Band) -> np.ndarray:
-        return band.logits.astype(np.float32)
-
-
-def predict_once(ckpt_path: str, items: Sequence[Item]) -> tuple[Remembered, dict[str, np.ndarray]]:
-    """Return an engine that knows the network's probabilities, and the masks by the images' names."""
-    networks = open_networks([ckpt_path])
-    engine, known = make_engine(networks, networks.spec), {}
-    opened = [open_item(item, engine) for item in items]
-    for item, (image, blocks) in zip(items, engine.stream(opened), strict=True):
-        known[item.name] = np.zeros((engine.spec.num_classes, *image.shape[:2]), np.float16)
-        for block in blocks:
-            part = engine.compute_probabilities(block)
-            known[item.name][:, block.y : block.y + part.shape[1], block.x : block.x + part.shape[2]] = part
-    return Remembered(engine.spec, known), {item.name: item.mask.read() for item in items if item.mask is not None}
+def measure_masks(
+    engine: Engine, known: dict[str, tuple[np.ndarray, np.ndarray]], background: int | None, rng: np.random.Generator
+) -> dict[tuple[str, str], Contradiction]:
+    """Return how each mask is contradicted as it is, under (name, ""), and damaged in each way that changes it."""
+    masks = {(name, ""): mask for name, (_, mask) in known.items()}
+    others = list(masks.values())
+    for name, (_, mask) in known.items():
+        for way, damage in DAMAGES.items():
+            changed = damage(mask, rng, others, background)
+            if (changed != mask).any():
+                masks[name, way] = changed
+    remembered = Remembered(engine, known)
+    items = {key: make_item(key[0], mask, engine.spec) for key, mask in masks.items()}
+    thresholds = measure_confidence(remembered, [item for (_, way), item in items.items() if not way])
+    return dict(zip(items, compare_masks(remembered, list(items.values()), thresholds), strict=True))
 
 
-def run_repeat(
-    engine: Remembered, masks: dict[str, np.ndarray], background: int | None, rng: np.random.Generator
-) -> Iterator[tuple[str, bool]]:
-    """Damage masks, rank all, and yield how each was damaged and whether it is in the first tenth."""
-    names, others, damaged = list(masks), list(masks.values()), {}
+def make_item(name: str, mask: np.ndarray, spec: Spec) -> Item:
+    blank = np.broadcast_to(np.zeros((), spec.intensity.dtype), (*mask.shape, spec.channels))
+    return Item(name, name, Known(blank), Known(mask))
+
+
+def draw(
+    found: dict[tuple[str, str], Contradiction], names: Sequence[str], rng: np.random.Generator
+) -> Iterator[tuple[str, tuple[bool, bool]]]:
+    """Replace some masks by damaged ones, rank all, and yield each way and whether that mask is in the first tenth.
+
+    The second truth value is of the ranking by pixels alone.
+    """
+    chosen = dict.fromkeys(names, "")
     for name in rng.permutation(names)[: max(1, round(WRONG * len(names)))]:
-        for way in rng.permutation(list(DAMAGES)):
-            changed = DAMAGES[way](masks[name], rng, others, background)
-            if (changed != masks[name]).any():
-                damaged[str(name)] = str(way), changed
-                break
-    dtype = np.dtype(engine.spec.intensity.dtype)
-    items = []
-    for name, mask in masks.items():
-        blank = np.broadcast_to(np.zeros((), dtype), (*mask.shape, engine.spec.channels))
-        items.append(Item(name, name, Known(blank), Known(damaged[name][1] if name in damaged else mask)))
-    found = rank_contradictions(find_contradictions(engine, items))
-    first = {one.name for one in found[: round(FIRST * len(found))]}
-    for name, (way, _) in damaged.items():
-        yield way, name in first
+        chosen[str(name)] = next((str(way) for way in rng.permutation(list(DAMAGES)) if (name, way) in found), "")
+    ranking = rank_contradictions(found[name, way] for name, way in chosen.items())
+    count = round(FIRST * len(names))
+    by_pixels = sorted(ranking, key=lambda one: -one.score)
+    first, alone = ({one.name for one in each[:count]} for each in (ranking, by_pixels))
+    for name, way in chosen.items():
+        if way:
+            yield way, (name in first, name in alone)
 
 
 def shift(

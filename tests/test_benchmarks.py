@@ -14,7 +14,7 @@ from segapp.checkpoints.version import VERSION
 from segapp.commands import predict
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
-from tests.lab.folds.sample import write_data
+from tests.lab.folds.sample import CONFIG, write_data
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -101,6 +101,26 @@ def test_cold_start_waits_for_each_mask(script, tmp_path, monkeypatch, capsys):
     run(script, "cold_start", monkeypatch, "--repeats", "1", "--nnunet_repeats", "0")
     said = capsys.readouterr().out
     assert all(f"\n| {arm} | " in said for arm in ("checkpoint", "onnx", "openvino", "script"))
+
+
+@pytest.mark.slow
+def test_wrong_masks_damages_every_mask_and_ranks_them(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "data")
+    (tmp_path / "data.yaml").write_text(yaml.safe_dump(CONFIG["data"]))
+    path = str(trained("discs", 3))
+    options = ("--splits", "train", "val", "test", "--draws", "3")
+    run(script, "wrong_masks", monkeypatch, "--data", "data.yaml", "--ckpt_path", path, *options)
+    said = capsys.readouterr().out
+    assert "12 images of train and val and test" in said and "\n| all | 3 | " in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["png", "geotiff", "nifti"])
+def test_kinds_compares_the_loader_with_a_plain_loop(script, kind, monkeypatch, capsys):
+    run(script, "kinds", monkeypatch, "--kinds", kind, "--images", "2", "--blocks", "2", "--batches", "1")
+    said = capsys.readouterr().out
+    assert f"\n| {kind} | plain loop | " in said and f"\n| {kind} | loader | " in said
 
 
 def test_more_classes_are_a_wider_head_on_the_same_weights(script, tmp_path, monkeypatch):

@@ -10,6 +10,13 @@ import cv2
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
+from segapp.checking.contradicted_objects import (
+    DeniedObjects,
+    Region,
+    describe_region,
+    find_denied_objects,
+    weigh_objects,
+)
 from segapp.checking.facts import MAX_PIXELS
 from segapp.datasets.source import Item
 from segapp.datasets.value_counts import count_values
@@ -38,23 +45,33 @@ class Contradiction:
 
     name: str
     score: float = 0.0
-    """What `rank_contradictions` sorts by; 0 or more, without a unit."""
+    """Of all contradicted pixels; 0 or more, without a unit."""
+    object_score: float = 0.0
+    """Of the most strongly denied object; 0 or more, without a unit."""
     fraction: float = 0.0
     """Of the labelled pixels: those in contradicted regions."""
-    labelled: int = IGNORE_INDEX
-    """Class that the mask has in the largest region."""
-    predicted: int = IGNORE_INDEX
-    """Class that the network sees there."""
-    area: int = 0
-    """Pixels of the largest region."""
-    centre: tuple[int, int] = (0, 0)
-    """Row and column of its centre."""
+    region: Region = field(default_factory=Region)
+    """The largest region, or the denied object where that gives the mask its place in the ranking."""
     margins: Mapping[tuple[int, int], float] = field(default_factory=dict)
     """Margins of probability, summed over the contradicted regions, for pairs of the mask's class and the network's."""
     deep_margins: Mapping[tuple[int, int], float] = field(default_factory=dict)
     """The same, each pixel weighted by its distance in pixels to the outside of its region."""
     pixels: Mapping[int, int] = field(default_factory=dict)
     """Labelled pixels of each class in the mask."""
+    objects: DeniedObjects = field(default_factory=DeniedObjects)
+    """Objects that the network sees and the mask lacks, or the other way round."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Where a network contradicts a mask, pixel by pixel."""
+
+    predicted: np.ndarray
+    """(H, W) uint8: the network's classes."""
+    likelier: np.ndarray
+    """(H, W) uint8: the class that contradicts the mask's, 255 where none does."""
+    margin: np.ndarray
+    """(H, W) float32: by how much it is more probable."""
 
 
 def find_contradictions(engine: Engine, items: Sequence[Item]) -> Iterator[Contradiction | None]:
@@ -70,16 +87,24 @@ def find_contradictions(engine: Engine, items: Sequence[Item]) -> Iterator[Contr
         items: Images with masks. The network should not have been trained on them: it may have learned the errors of
             its training masks.
     """
-    thresholds = measure_confidence(engine, items[:: max(1, len(items) // SAMPLE)])
+    yield from compare_masks(engine, items, measure_confidence(engine, items[:: max(1, len(items) // SAMPLE)]))
+
+
+def compare_masks(engine: Engine, items: Sequence[Item], thresholds: np.ndarray) -> Iterator[Contradiction | None]:
+    """Yield what `find_contradictions` yields, with the usual confidence of every class given, (K,) float64."""
 
     def compare(item: Item, mask: np.ndarray, blocks: Iterable[Band]) -> Contradiction:
-        return measure_contradiction(item.name, mask, *_find_likelier(engine, mask, blocks, thresholds))
+        doubts = _find_doubts(engine, mask, blocks, thresholds)
+        return measure_contradiction(item.name, mask, doubts, engine.spec.background)
 
     yield from _predict(engine, items, compare)
 
 
 def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradiction]:
-    """Return the contradictions with their scores, the highest first; None is left out.
+    """Return the contradictions with their scores, the most contradicted first; None is left out.
+
+    There are two rankings, by the score and by the score of the most strongly denied object (`weigh_objects`); a mask
+    has the better of its two places. A missing object is a small part of an image that the sum over pixels overlooks.
 
     A score is a sum over pairs of classes: the deep margins, per pixel of the smaller class in this mask, by
     sqrt(rate). The rate of a pair is the sum of its margins over all images, per pixel that has one of the two classes
@@ -96,7 +121,20 @@ def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradic
     weights = {
         pair: 1 / sqrt(max(RAREST, total / sum(pixels[index] for index in pair))) for pair, total in sums.items()
     }
-    return sorted((_score(one, weights) for one in known), key=lambda one: -one.score)
+    scored = [_score(one, weights) for one in known]
+    objects = weigh_objects([one.objects for one in known])
+    by_pixels, by_objects = _find_places([one.score for one in scored]), _find_places([score for score, _ in objects])
+    ranked: list[tuple[float, Contradiction]] = []
+    for one, (score, region), place, other in zip(scored, objects, by_pixels, by_objects, strict=True):
+        is_object = score > 0 and other < place
+        chosen = replace(one, object_score=score, region=region if is_object else one.region)
+        ranked.append((other + 0.5 if is_object else place, chosen))
+    return [one for _, one in sorted(ranked, key=lambda each: each[0])]
+
+
+def _find_places(scores: Sequence[float]) -> np.ndarray:
+    """Return the place of each score, 0 for the highest."""
+    return np.argsort(np.argsort(-np.array(scores), kind="stable"), kind="stable")
 
 
 def _score(one: Contradiction, weights: Mapping[tuple[int, ...], float]) -> Contradiction:
@@ -132,38 +170,35 @@ def measure_confidence(engine: Engine, items: Sequence[Item]) -> np.ndarray:
     return np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
 
 
-def measure_contradiction(name: str, mask: np.ndarray, likelier: np.ndarray, margin: np.ndarray) -> Contradiction:
+def measure_contradiction(name: str, mask: np.ndarray, doubts: Doubts, background: int | None) -> Contradiction:
     """Measure how much of a mask is contradicted.
 
     Args:
         name: The image's name.
         mask: (H, W) uint8 class indices, 255 where nothing is labelled.
-        likelier: (H, W) uint8: the class that contradicts the mask's, 255 where none does.
-        margin: (H, W) float32: by how much it is more probable.
+        doubts: Where the network contradicts it.
+        background: The class that has no objects.
     """
     labelled = mask != IGNORE_INDEX
     pixels = {index: int(count) for index, count in enumerate(count_values(mask)[:IGNORE_INDEX]) if count}
     square = np.ones((THICKNESS, THICKNESS), np.uint8)
-    found = cv2.morphologyEx(((likelier != IGNORE_INDEX) & labelled).astype(np.uint8), cv2.MORPH_OPEN, square)
-    count, regions, stats, centres = cv2.connectedComponentsWithStats(found, connectivity=4)
+    found = cv2.morphologyEx(((doubts.likelier != IGNORE_INDEX) & labelled).astype(np.uint8), cv2.MORPH_OPEN, square)
+    count, regions, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=4)
     if count == 1:
         return Contradiction(name, pixels=pixels)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    largest = regions == 1 + int(areas.argmax())
-    column, row = centres[1 + int(areas.argmax())]
-    inside = found.astype(bool)
+    inside, margin = found.astype(bool), doubts.margin
+    likelier = np.where(inside, doubts.likelier, IGNORE_INDEX).astype(np.uint8)
     depth = cv2.distanceTransform(found, cv2.DIST_L2, cv2.DIST_MASK_3)
     pairs = mask[inside].astype(np.int64) * 256 + likelier[inside]
+    largest = regions == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     return Contradiction(
         name,
         fraction=float(inside.sum() / labelled.sum()),
-        labelled=int(np.bincount(mask[largest]).argmax()),
-        predicted=int(np.bincount(likelier[largest]).argmax()),
-        area=int(areas.max()),
-        centre=(round(float(row)), round(float(column))),
+        region=describe_region(largest, mask, likelier),
         margins=_sum_by_pair(pairs, margin[inside]),
         deep_margins=_sum_by_pair(pairs, (margin * depth)[inside]),
         pixels=pixels,
+        objects=find_denied_objects(mask, doubts.predicted, likelier, margin, background),
     )
 
 
@@ -173,11 +208,9 @@ def _sum_by_pair(pairs: np.ndarray, values: np.ndarray) -> dict[tuple[int, int],
     return {(int(pair) // 256, int(pair) % 256): float(sums[pair]) for pair in np.unique(pairs)}
 
 
-def _find_likelier(
-    engine: Engine, mask: np.ndarray, blocks: Iterable[Band], thresholds: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the class that contradicts each pixel's (255: none), and by how much it is more probable."""
-    likelier, margin = np.full(mask.shape, IGNORE_INDEX, np.uint8), np.zeros(mask.shape, np.float32)
+def _find_doubts(engine: Engine, mask: np.ndarray, blocks: Iterable[Band], thresholds: np.ndarray) -> Doubts:
+    predicted, likelier = np.zeros(mask.shape, np.uint8), np.full(mask.shape, IGNORE_INDEX, np.uint8)
+    margin = np.zeros(mask.shape, np.float32)
     for block in blocks:
         probabilities = engine.compute_probabilities(block)
         at = _locate(block, probabilities)
@@ -186,9 +219,10 @@ def _find_likelier(
         top = np.take_along_axis(confident, best[None], axis=0)[0]
         own = np.take_along_axis(probabilities, np.minimum(given, len(probabilities) - 1)[None].astype(int), axis=0)[0]
         other = (top > own) & (best != given) & (given != IGNORE_INDEX)
+        predicted[at] = probabilities.argmax(axis=0)
         likelier[at][other] = best[other]
         margin[at][other] = (top - own)[other]
-    return likelier, margin
+    return Doubts(predicted, likelier, margin)
 
 
 def _locate(block: Band, probabilities: np.ndarray) -> tuple[slice, slice]:

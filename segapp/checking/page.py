@@ -151,10 +151,11 @@ def _add_contradictions(
 
 def describe_contradiction(one: Contradiction, classes: Sequence[str]) -> str:
     """Return where the network contradicts a mask most, in one phrase."""
-    row, column = one.centre
+    region = one.region
+    row, column = region.centre
     return (
-        f"{one.name}: {one.fraction:.1%} of the pixels; {classes[one.labelled]} in the mask, {classes[one.predicted]} "
-        f"for the network around row {row}, column {column} ({one.area} pixels)"
+        f"{one.name}: {one.fraction:.1%} of the pixels; {classes[region.labelled]} in the mask, "
+        f"{classes[region.predicted]} for the network around row {row}, column {column} ({region.area} pixels)"
     )
 
 

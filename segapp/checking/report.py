@@ -57,11 +57,12 @@ def build_report(
             {
                 "image": one.name,
                 "score": round(one.score, 6),
+                "object_score": round(one.object_score, 6),
                 "fraction": round(one.fraction, 6),
-                "labelled": data.classes[one.labelled] if one.area else None,
-                "predicted": data.classes[one.predicted] if one.area else None,
-                "area": one.area,
-                "centre": list(one.centre),
+                "labelled": data.classes[one.region.labelled] if one.region.area else None,
+                "predicted": data.classes[one.region.predicted] if one.region.area else None,
+                "area": one.region.area,
+                "centre": list(one.region.centre),
             }
             for one in contradictions
         ],

@@ -113,7 +113,7 @@ def check(
     )
     _print_problems(problems)
     for one in ranking[:3]:
-        if one.area:
+        if one.region.area:
             print(f"look at  {for_terminal(describe_contradiction(one, source.classes))}")
     print(f"written: {page}, {report}, {section}")
     return 1 if any(problem.severity == "error" for problem in problems) else 0
@@ -146,7 +146,7 @@ def _predict_worst(
     engine: Engine, items: Sequence[Item], ranking: Sequence[Contradiction]
 ) -> list[tuple[Contradiction, np.ndarray]]:
     known = {item.name: item for item in items}
-    return [(one, predict_classes(engine, known[one.name])) for one in ranking[:DRAWN] if one.area]
+    return [(one, predict_classes(engine, known[one.name])) for one in ranking[:DRAWN] if one.region.area]
 
 
 def _describe(source: Source, facts: Sequence[ItemFacts]) -> Fingerprint:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from segapp.checking.contradicted_objects import DeniedObjects, Region
 from segapp.checking.contradictions import (
     Contradiction,
+    Doubts,
     find_contradictions,
     measure_confidence,
     measure_contradiction,
@@ -69,19 +71,19 @@ def test_regions_are_counted_and_lines_are_not():
     mask[:, 20:] = 2  # a class that takes no part
     likelier[2:6, 3:8], margin[2:6, 3:8] = 1, 0.5
     likelier[10, :15], margin[10, :15] = 1, 0.9
-    found = measure_contradiction("a", mask, likelier, margin)
+    found = measure_contradiction("a", mask, Doubts(mask, likelier, margin), None)
     assert found.margins == {(0, 1): pytest.approx(4 * 5 * 0.5)}
     assert found.deep_margins[0, 1] == pytest.approx(0.5 * (14 * 1 + 6 * 2), rel=0.06)  # 14 of 20 pixels at the edge
     assert found.pixels == {0: 400, 2: 200}
     assert found.fraction == pytest.approx(20 / 600)
-    assert (found.labelled, found.predicted, found.area) == (0, 1, 20)
-    assert found.centre in ((4, 5), (3, 5), (4, 4), (3, 4))
+    assert found.region in (Region(0, 1, 20, (row, 5)) for row in (3, 4))
 
 
 def test_what_is_not_labelled_cannot_be_contradicted():
     mask, likelier = np.full((8, 8), 255, np.uint8), np.ones((8, 8), np.uint8)
     mask[0, 0] = 0
-    assert not measure_contradiction("a", mask, likelier, np.ones((8, 8), np.float32)).margins
+    doubts = Doubts(likelier, likelier, np.ones((8, 8), np.float32))
+    assert not measure_contradiction("a", mask, doubts, None).margins
 
 
 def make_contradiction(name: str, pair: tuple[int, int], margin: float, pixels: dict[int, int]) -> Contradiction:
@@ -99,6 +101,16 @@ def test_what_is_often_confused_counts_less_than_what_is_rarely():
         [2 * 30 / 100 / 250**0.5 / (270 / 2200) ** 0.5] * 9
     )  # in both directions
     assert clean.name == "clean" and clean.score == 0
+
+
+def test_a_mask_has_the_better_of_its_places_by_pixels_and_by_objects():
+    pixels = {0: 100, 1: 100}
+    objects = DeniedObjects({(True, 1): 0.5}, {(True, 1): 0.5}, {(True, 1): Region(0, 1, 9, (3, 4))})
+    weak = [make_contradiction(f"{margin}", (0, 1), margin, pixels) for margin in (40.0, 30.0, 20.0)]
+    ranked = rank_contradictions([*weak, Contradiction("object", objects=objects, pixels=pixels)])
+    assert [one.name for one in ranked] == ["40.0", "object", "30.0", "20.0"]
+    assert ranked[1].region == Region(0, 1, 9, (3, 4)) and ranked[1].score == 0
+    assert ranked[1].object_score == pytest.approx(0.5 / (0.5 / 4) ** 0.5)
 
 
 def test_the_confidence_of_a_class_is_the_mean_where_it_is_labelled():
@@ -130,4 +142,4 @@ def test_wrong_masks_lead_the_ranking():
     assert {one.name for one in ranking[:2]} == {"7", "13"}
     assert ranking[1].score > 3 * ranking[2].score
     (empty,) = [one for one in ranking if one.name == "13"]
-    assert (empty.labelled, empty.predicted) == (0, 1)
+    assert (empty.region.labelled, empty.region.predicted) == (0, 1)
