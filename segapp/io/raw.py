@@ -61,15 +61,14 @@ def find_missing(file: Path | FilePart, pixels: np.ndarray, y: int, x: int) -> n
     """
     missing, band = None, 0
     for one in as_file_part(file).every_file:
-        bands = _open(one).header.bands
-        found = _find_missing_in_file(one, pixels[..., band : band + bands], y, x)
+        header = _open(one).header
+        found = _find_missing_in_file(one, header, pixels[..., band : band + header.bands], y, x)
         missing = found if missing is None or found is None else missing | found
-        band += bands
+        band += header.bands
     return missing
 
 
-def _find_missing_in_file(file: FilePart, pixels: np.ndarray, y: int, x: int) -> np.ndarray | None:
-    header = _open(file).header
+def _find_missing_in_file(file: FilePart, header: Header, pixels: np.ndarray, y: int, x: int) -> np.ndarray | None:
     missing = None
     if header.nodata is not None:
         empty = np.isnan(pixels) if np.isnan(header.nodata) else pixels == header.nodata
