@@ -31,7 +31,9 @@ KEYS = {
     '"classTitle"': ("Supervisely", "Supervisely"),
     '"region_attributes"': ("the VGG Image Annotator", "Via"),
     '"FeatureCollection"': ("QuPath (GeoJson reads map coordinates)", "QuPath"),
+    '"Feature"': ("QuPath (GeoJson reads map coordinates)", "QuPath"),
     '"from_name"': ("Label Studio", "LabelStudio"),
+    '"original_width"': ("Label Studio", "LabelStudio"),
     '"annotations"': ("COCO", "Coco"),
     '"file_name"': ("COCO", "Coco"),
 }

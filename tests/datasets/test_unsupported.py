@@ -46,6 +46,8 @@ def test_annotations_are_named_by_their_suffix(suffix: str, named: str) -> None:
         ('{"shapes": []}', "LabelMe"),
         ('{"images": [], "annotations": []}', "Coco"),
         ('{"type": "FeatureCollection"}', "QuPath"),
+        ('[{"type": "Feature", "geometry": {"type": "Polygon"}}]', "QuPath"),
+        ('[{"annotations": [{"result": [{"original_width": 9, "value": {"rle": [0, 0', "LabelStudio"),
         ('[{"annotations": [{"result": [{"from_name": "tag"}]}]}]', "LabelStudio"),
         ('{"objects": [{"classTitle": "a"}]}', "Supervisely"),
         ('{"a.png1": {"regions": [{"region_attributes": {}}]}}', "Via"),
