@@ -20,6 +20,7 @@ class Sample(TypedDict):
     name: str  # path relative to the images' folder, without suffix
     size: tuple[int, int]  # stored height, width
     looked_for: NotRequired[np.ndarray]  # (K,) bool: classes that the mask would show; without it, all
+    pixel_size: NotRequired[tuple[float, float]]  # height, width in µm, where the file states them; of evaluation
 
 
 class Batch(TypedDict):
@@ -30,3 +31,4 @@ class Batch(TypedDict):
     name: list[str]
     size: Tensor  # (N, 2) int64: stored height, width
     looked_for: NotRequired[Tensor]  # (N, K) bool: classes that each mask would show; without it, all
+    pixel_size: NotRequired[list[tuple[float, float] | None]]  # height, width in µm; of evaluation

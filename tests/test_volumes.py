@@ -1,5 +1,6 @@
 """The page on volumes: its YAML trains on volumes, and predictions are volumes."""
 
+import json
 import re
 from pathlib import Path
 
@@ -47,6 +48,11 @@ def test_the_page_trains_and_predicts(folder):
     (run,) = (folder / "runs" / "volumes").glob("2*")
     assert main(["test", "--ckpt_path", str(run / "checkpoints" / "best.ckpt"), "--data.num_workers=0"]) == 0
     assert len((run / "test-1" / "per_volume.csv").read_text().splitlines()) == 2
+    best = str(run / "checkpoints" / "best.ckpt")
+    assert main(["test", "--ckpt_path", best, "--data.num_workers=0", "--tolerance=2.5mm"]) == 0
+    measured = [json.loads((run / name / "metrics.json").read_text()) for name in ("test-1", "test-2")]
+    assert "boundaries" not in measured[0] and measured[1]["boundaries"] == {"tolerance": 2.5, "unit": "mm"}
+    assert measured[0]["scores"]["dice/dataset"] == measured[1]["scores"]["dice/dataset"]
     assert main(predict.replace("<time>", run.name).split()[1:]) == 0
     for path in (folder / "data" / "Task04_Hippocampus" / "imagesTs").iterdir():
         image, mask = nibabel.load(path), nibabel.load(folder / "masks" / "mask" / path.name)

@@ -45,7 +45,7 @@ data; what you type overrides it. Writes <run>/{verb}-<n>/{{metrics.json, per_im
   --data FILE                   score on other data with the same classes
   --data.overlap FRACTION       of an evaluation window that its neighbour also sees
   --fail_under NAME=VALUE       exit with code 1 where this score of metrics.json is lower: iou/dataset=0.8; repeat it
-  --trainer.devices NUMBER      with --trainer.strategy ddp for several
+{tolerance}  --trainer.devices NUMBER      with --trainer.strategy ddp for several
   --trainer.precision 32-true|bf16-mixed|16-mixed   default: as trained
   --help_all                    every option
 
@@ -60,4 +60,6 @@ def format_page(verb: str) -> str:
     if verb == "fit":
         return PAGES["fit"]
     images, report = ("validation", "") if verb == "validate" else ("test", ", report.html")
-    return PAGES["score"].format(verb=verb, images=images, report=report)
+    about = "that surface Dice tolerates: 2px, or 1mm, which measures distances in mm\n"
+    tolerance = "" if verb == "validate" else f"  --tolerance DISTANCE          {about}"
+    return PAGES["score"].format(verb=verb, images=images, report=report, tolerance=tolerance)

@@ -20,5 +20,10 @@ def add_run_options(parser: LightningArgumentParser) -> None:
     parser.add_argument("--calibrate", type=str | None, default=None, help=about_temperature)
     about_scores = "Exit with code 1 where a score of validate or test is lower: iou/dataset=0.8; repeat it."
     parser.add_argument("--fail_under", type=list[str] | str | None, default=None, help=about_scores)
+    about_tolerance = (
+        "Distance that surface Dice of segapp test tolerates, with its unit: 2px (the default), 1mm, 0.5um. With a "
+        "length, all distances between boundaries are in its unit, by the size of a pixel that each file states."
+    )
+    parser.add_argument("--tolerance", type=str | None, default=None, help=about_tolerance)
     about_weights = "Checkpoint or bundle of weights from which a new fit starts, also with other classes or channels."
     parser.add_argument("--init_from", type=str | None, default=None, help=about_weights)

@@ -38,6 +38,7 @@ from segapp.cli.run_settings import gather_settings
 from segapp.cli.thresholds import Thresholds
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
+from segapp.metrics import BoundaryUnit
 from segapp.models import NamedInit
 from segapp.system.user_modules import search_current_folder
 from segapp.training.bundle_module import BundleModule
@@ -210,6 +211,10 @@ class SegmentationCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Start from other weights, or check the classes and restore the split of the checkpoint."""
+        if self.config[self.subcommand].tolerance is not None:
+            self.model.unit = BoundaryUnit.parse(self.config[self.subcommand].tolerance)
+            for name, size in self.datamodule.list_pixel_sizes("test").items():
+                self.model.unit.fit(size, name)
         if self.subcommand != "fit":
             self._thresholds.refuse_unknown(
                 self.model.make_collector(str(self.subcommand)), self.datamodule.split_names()

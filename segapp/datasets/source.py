@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -72,6 +72,15 @@ class Item:
     """The number of its data set, where several are joined."""
     looked_for: tuple[bool, ...] | None = None
     """For each class, whether the mask shows it where it is, true for the background; None where it shows all."""
+
+
+def find_pixel_size(image: ImageReference) -> tuple[float, float] | None:
+    """Return height and width of a pixel in µm, or None where an image does not know them.
+
+    A block has the pixels of its `whole` image.
+    """
+    meta: dict[str, Any] = getattr(getattr(image, "whole", image), "meta", None) or {}
+    return meta.get("pixel_size")
 
 
 class Source(Recorded, ABC):

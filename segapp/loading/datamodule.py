@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 
 from segapp.batch import Batch
-from segapp.datasets.source import SPLITS, Item, Source, SplitName
+from segapp.datasets.source import SPLITS, Item, Source, SplitName, find_pixel_size
 from segapp.errors import MisuseError, SegappError
 from segapp.loading.class_counts import ClassScan
 from segapp.loading.data_spec import describe_data
@@ -204,6 +204,10 @@ class SegmentationDataModule(LightningDataModule):
         """End every worker: Lightning ends those of the current loop only, and validation has its own."""
         for loader in self._loaders:
             loader.close()
+
+    def list_pixel_sizes(self, split: SplitName) -> dict[str, tuple[float, float] | None]:
+        """Return height and width of a pixel in µm of each image of a split, None where its file states none."""
+        return {item.name: find_pixel_size(item.image) for item in self._items[split]}
 
     def explain_dead_worker(self, error: Exception) -> SegappError | None:
         """Explain PyTorch's error about a loader's worker, which it raises anywhere; return None for another error."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from segapp.batch import IGNORE_INDEX, Batch, Sample
-from segapp.datasets.source import Item
+from segapp.datasets.source import Item, find_pixel_size
 from segapp.errors import SegappError
 from segapp.loading.class_counts import ClassScan
 from segapp.loading.reader import Reader
@@ -133,7 +133,11 @@ class EvaluationSet(torch.utils.data.Dataset[Sample]):
         with self.reader.name_in_errors(index):
             size = self.reader.read_size(index)
             image, mask = self.reader.read_window(index, 0, 0, *size)
-        return make_sample(self.reader.items[index], image, mask, size)
+        item = self.reader.items[index]
+        sample = make_sample(item, image, mask, size)
+        if (pixel_size := find_pixel_size(item.image)) is not None:
+            sample["pixel_size"] = pixel_size
+        return sample
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch | Failure:
         """Return a batch of one size."""
@@ -170,6 +174,8 @@ def stack_samples(samples: Sequence[Sample]) -> Batch:
         name=[sample["name"] for sample in samples],
         size=torch.tensor([sample["size"] for sample in samples], dtype=torch.int64),
     )
+    if any("pixel_size" in sample for sample in samples):
+        batch["pixel_size"] = [sample.get("pixel_size") for sample in samples]
     partial = [sample["looked_for"] for sample in samples if "looked_for" in sample]
     if partial:
         complete = np.ones_like(partial[0])

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from segapp.metrics.calibration import CalibrationCounts
 from segapp.metrics.evaluation_table import format_table
-from segapp.metrics.score import Score, Value, average_over_classes
+from segapp.metrics.outlines import BoundaryUnit
+from segapp.metrics.score import PIXELS, Score, Value, average_over_classes
 from segapp.spec import find_volume_name
 
 CONFIDENCE = "mean_confidence"
@@ -42,6 +43,8 @@ class Evaluation:
     """All images, sorted by name."""
     calibration: Mapping[float, CalibrationCounts] = field(default_factory=dict)
     """The counts of the probabilities by the temperature of the network; empty where only classes were scored."""
+    unit: BoundaryUnit = PIXELS
+    """In which boundary scores measure distances."""
     stacked: list[Tensor] = field(init=False)
     """The rows of every score, (I, columns, K)."""
     values: dict[str, Value] = field(init=False)

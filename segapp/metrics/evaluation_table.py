@@ -29,6 +29,9 @@ def format_table(evaluation: "Evaluation") -> str:
         lines.append(f"  (the mean leaves out {names[evaluation.background]}, the background)")
     if any(count != images for count in support.values()):
         lines.append("  (the mean of …/image is over images, of each the mean over the classes that occur in it)")
+    if evaluation.unit.name:
+        unit = evaluation.unit
+        lines.append(f"  (surface Dice within {unit.tolerance:g} {unit.name}; distances of boundaries in {unit.name})")
     if math.isnan(means["dice/dataset"]):
         lines.append("  nothing to score: no class of the mean occurs in the target or the predictions")
     return "\n".join(lines)

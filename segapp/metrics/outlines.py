@@ -5,6 +5,7 @@ the image and ignored pixels hide where an object ends: a pixel is no boundary b
 """
 
 import math
+import re
 from collections import defaultdict
 from enum import Enum
 from functools import lru_cache
@@ -20,6 +21,10 @@ TOLERANCE = 2.0
 """In pixels, or in the unit of a spacing."""
 
 
+MICROMETRES = {"um": 1.0, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+"""The lengths of units in µm."""
+
+
 class BoundaryUnit(NamedTuple):
     """How distances between boundaries are measured: in pixels, or in the unit of a spacing."""
 
@@ -27,6 +32,44 @@ class BoundaryUnit(NamedTuple):
     """How far from the other boundary a boundary pixel may be for surface Dice."""
     spacing: tuple[float, float] = (1.0, 1.0)
     """Height and width of a pixel."""
+    name: str = ""
+    """`mm` or another key of `MICROMETRES`, where the spacing is that of each image's file; empty where it is given."""
+
+    @classmethod
+    def parse(cls, word: str) -> "BoundaryUnit":
+        """Return the unit and the tolerance that a word as `1mm`, `0.5um` or `2px` says; MisuseError for others."""
+        found = re.fullmatch(r"\s*([0-9.eE+-]+)\s*([a-zµ]*)\s*", word.replace("\u03bc", "µ"))
+        number, name = found.groups() if found else ("", "")
+        try:
+            tolerance = float(number)
+        except ValueError:
+            tolerance = math.nan
+        if not 0 <= tolerance < math.inf or name not in {"px", *MICROMETRES}:
+            raise MisuseError(
+                f"--tolerance {word}: give a distance of 0 or more with its unit, as 2px (pixels) or 1mm; units are "
+                f"px, {', '.join(MICROMETRES)}."
+            )
+        return cls(tolerance, name="" if name == "px" else name)
+
+    def __str__(self) -> str:
+        return f"{self.tolerance:g}{self.name or 'px'}"
+
+    def fit(self, pixel_size: tuple[float, float] | None, image: str) -> "BoundaryUnit":
+        """Return the unit with the spacing of an image's file; MisuseError where the file states none.
+
+        Args:
+            pixel_size: Height and width in µm.
+            image: Its name.
+        """
+        if not self.name:
+            return self
+        if pixel_size is None:
+            raise MisuseError(
+                f"{image}: its file states no size of a pixel, so distances in {self.name} are unknown; give "
+                f"--tolerance in pixels, as {TOLERANCE:g}px."
+            )
+        y, x = (side / MICROMETRES[self.name] for side in pixel_size)
+        return self._replace(spacing=(y, x))
 
     def require_positive(self) -> None:
         """Raise MisuseError for sizes of pixels that are not above 0, or a tolerance below 0."""

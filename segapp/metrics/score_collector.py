@@ -65,6 +65,7 @@ class ScoreCollector:
         name: str,
         looked_for: Tensor | None = None,
         confidence: float = math.nan,
+        pixel_size: tuple[float, float] | None = None,
     ) -> None:
         """Score one image and add it.
 
@@ -75,11 +76,13 @@ class ScoreCollector:
             looked_for: (K,) bool: the classes that the target would show; default: all. A prediction of another class
                 counts as background, and such a class has no counts and no score in this image.
             confidence: The mean probability of the predicted class over all pixels.
+            pixel_size: Height and width of a pixel in µm, where its file states them.
 
         Raises:
-            SegappError: a class index outside 0 … K-1, or shapes that differ.
+            SegappError: a class index outside 0 … K-1, shapes that differ, or a missing size of a pixel where distances
+                are measured in a unit of length.
         """
-        image, counts = self.score(prediction, target, name, looked_for)
+        image, counts = self.score(prediction, target, name, looked_for, pixel_size)
         self.add(image._replace(confidence=confidence), counts)
 
     def count_probabilities(
@@ -99,7 +102,12 @@ class ScoreCollector:
         self.calibration = sum_by_temperature([self.calibration, {temperature: counts}])
 
     def score(
-        self, prediction: Tensor, target: Tensor, name: str, looked_for: Tensor | None = None
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        name: str,
+        looked_for: Tensor | None = None,
+        pixel_size: tuple[float, float] | None = None,
     ) -> tuple[ImageRows, Tensor]:
         """Return the rows and the confusion matrix of one image, and change nothing: threads may call it.
 
@@ -107,7 +115,7 @@ class ScoreCollector:
         """
         if looked_for is not None:
             prediction = self._merge_classes(prediction, looked_for)
-        comparison = Comparison(prediction, target, len(self.classes), self.unit)
+        comparison = Comparison(prediction, target, len(self.classes), self.unit.fit(pixel_size, name))
         try:
             rows = tuple(_clear_classes(score.update(comparison), looked_for).tolist() for score in self.scores)
         except SegappError as error:
@@ -144,7 +152,7 @@ class ScoreCollector:
         total = torch.stack([total for total, _, _ in parts]).sum(0)
         images = sorted((image for _, images, _ in parts for image in images), key=_sort_key)
         calibration = sum_by_temperature([counts for _, _, counts in parts])
-        return Evaluation(self.scores, self.classes, self.background, total, images, calibration)
+        return Evaluation(self.scores, self.classes, self.background, total, images, calibration, self.unit)
 
 
 def _clear_classes(row: Tensor, looked_for: Tensor | None) -> Tensor:

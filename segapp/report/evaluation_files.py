@@ -20,6 +20,8 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "scores": convert_scores(evaluation.flat),
         "confusion": evaluation.confusion.tolist(),
     }
+    if evaluation.unit.name:
+        described["boundaries"] = {"tolerance": evaluation.unit.tolerance, "unit": evaluation.unit.name}
     if evaluation.calibration:
         found = describe_calibration(evaluation.calibration, evaluation.classes, evaluation.background)
         described["calibration"] = found

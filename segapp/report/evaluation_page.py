@@ -123,6 +123,9 @@ def _add_scores(page: Page, content: PageContent) -> None:
         else f"There are too few {units} for intervals. docs/scores.md defines every score.",
         note=True,
     )
+    unit = content.evaluation.unit
+    distances = f"in {unit.name}, by the size of the pixels that each file states" if unit.name else "in pixels"
+    page.add_text(f"Surface Dice tolerates {unit}; distances between boundaries are {distances}.", note=True)
     background = content.evaluation.background
     if background is not None:
         page.add_text(

@@ -22,7 +22,7 @@ from segapp.inference.postprocess import clean
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Array, Runtime
 from segapp.losses import DeepSupervision, PixelwiseLoss, list_partial_labels
-from segapp.metrics import TEST_SCORES, Evaluation, ScoreCollector
+from segapp.metrics import TEST_SCORES, BoundaryUnit, Evaluation, ScoreCollector
 from segapp.metrics.temperature import PixelSampler
 from segapp.spec import Spec
 from segapp.system.pickle_content import check_attributes
@@ -40,6 +40,7 @@ class ScoringModule(pl.LightningModule):
         self.spec = spec
         self.loss: nn.Module | None = None  # scores have one only where the module is trained with one
         self.collector = ScoreCollector(spec.classes, spec.background)
+        self.unit = BoundaryUnit()  # in which a test measures distances
         self.evaluation: Evaluation | None = None  # of the last validation or test
         self.sampler: PixelSampler | None = None  # where a temperature is fitted
         self.eval_loss = MeanMetric()
@@ -68,7 +69,7 @@ class ScoringModule(pl.LightningModule):
         """Make the collector of `validate`: Dice and IoU; of `test`: all scores, and every image's confusion matrix."""
         if verb == "validate":
             return ScoreCollector(self.spec.classes, self.spec.background)
-        return ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, keep_confusion=True)
+        return ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, True, self.unit)
 
     def on_validation_epoch_start(self) -> None:
         """Start an evaluation by Dice and IoU."""
@@ -142,7 +143,8 @@ class ScoringModule(pl.LightningModule):
             prediction[rows] = engine.compute_indices(band)
         prediction = clean(prediction, self.spec)
         confidence = confidence / prediction.size if calibration else math.nan
-        self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0], known, confidence)
+        sizes = batch.get("pixel_size", [None])
+        self.collector.update(torch.from_numpy(prediction), mask.cpu(), batch["name"][0], known, confidence, sizes[0])
         return prediction
 
     def _count_probabilities(self, runtime: Runtime, logits: Array, target: Tensor, looked_for: Tensor | None) -> float:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from segapp.errors import SegappError
-from segapp.metrics.outlines import Presence, measure_boundaries
+from segapp.errors import MisuseError, SegappError
+from segapp.metrics.outlines import BoundaryUnit, Presence, measure_boundaries
 
 EMPTY, FULL = np.zeros((6, 8), np.uint8), np.ones((6, 8), np.uint8)
 DOT = EMPTY.copy()
@@ -31,6 +31,37 @@ def test_distances_are_in_the_unit_of_the_spacing() -> None:
     (_, found) = measure_boundaries(moved, DOT, 2, spacing=(3.0, 2.0))
     assert found.from_target.tolist() == found.from_prediction.tolist() == [5.0]
     assert found.diagonal == pytest.approx(math.hypot(18, 16))
+
+
+@pytest.mark.parametrize(
+    ("word", "tolerance", "spacing"),
+    [
+        ("2px", 2.0, (1.0, 1.0)),
+        ("1mm", 1.0, (0.5, 2.0)),
+        ("0.5um", 0.5, (500, 2000)),
+        (" 1e2 µm ", 100, (500, 2000)),
+        ("1\u03bcm", 1, (500, 2000)),
+        ("0m", 0, (5e-4, 2e-3)),
+        ("3cm", 3, (0.05, 0.2)),
+    ],
+)
+def test_a_tolerance_says_in_which_unit_distances_are(word, tolerance, spacing) -> None:
+    unit = BoundaryUnit.parse(word)
+    found = unit.fit((500.0, 2000.0), "a")
+    assert found.tolerance == tolerance and found.spacing == pytest.approx(spacing, rel=1e-12)
+    assert BoundaryUnit.parse(str(unit)) == unit
+
+
+@pytest.mark.parametrize("word", ["", "1", "mm", "-1mm", "nanpx", "infmm", "1 inch", "1mm2", "1e400px"])
+def test_other_tolerances_are_refused_with_what_may_be_given(word) -> None:
+    with pytest.raises(MisuseError, match=r"as 2px \(pixels\) or 1mm"):
+        BoundaryUnit.parse(word)
+
+
+def test_an_image_without_a_size_of_a_pixel_has_distances_in_pixels_only() -> None:
+    assert BoundaryUnit.parse("3px").fit(None, "a") == BoundaryUnit(3.0)
+    with pytest.raises(MisuseError, match=r"^heart/3: its file states no size of a pixel"):
+        BoundaryUnit.parse("3mm").fit(None, "heart/3")
 
 
 def test_shapes_that_differ_are_refused() -> None:

@@ -15,8 +15,16 @@ import torch.distributed as distributed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segapp.errors import SegappError
-from segapp.metrics import Agreement, Boundary, Evaluation, ScoreCollector, describe_calibration
+from segapp.errors import MisuseError, SegappError
+from segapp.metrics import (
+    Agreement,
+    Boundary,
+    BoundaryUnit,
+    Distance,
+    Evaluation,
+    ScoreCollector,
+    describe_calibration,
+)
 from tests.metrics.image_sets import CLASSES, Pair, filled, images, mean, rates
 
 
@@ -42,6 +50,47 @@ def test_scores_are_loops_over_pixels(seed: int, count: int, background: int | N
     assert computed == pytest.approx(expected, rel=1e-12, nan_ok=True)
     assert next(iter(computed)) == "dice/dataset"
     assert filled([], background).names == list(computed)
+
+
+def test_distances_are_in_the_unit_of_each_images_own_pixels() -> None:
+    collector = ScoreCollector(CLASSES, None, [Boundary, Distance], unit=BoundaryUnit.parse("0.3mm"))
+    random = np.random.default_rng(0)
+    expected = []
+    for name, (height, width) in {"a": (250.0, 100.0), "b": (1000.0, 4000.0)}.items():
+        prediction, target = random.integers(0, 2, (2, 9, 7), dtype=np.uint8)
+        collector.update(torch.from_numpy(prediction), torch.from_numpy(target), name, pixel_size=(height, width))
+        for label in (0, 1):
+            there, back = measure_by_hand(prediction == label, target == label, height / 1000, width / 1000)
+            both = np.concatenate([there, back])
+            expected.append([(both <= 0.3).mean(), max(np.percentile(there, 95), np.percentile(back, 95)), both.max()])
+    found = [
+        [image.rows[1][0][label], image.rows[1][1][label], image.rows[2][0][label]]
+        for image in collector.images
+        for label in (0, 1)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    evaluation = collector.compute()
+    assert "surface Dice within 0.3 mm" in str(evaluation)
+    with pytest.raises(MisuseError, match=r"^c: its file states no size"):
+        collector.update(torch.zeros(3, 3), torch.zeros(3, 3), "c")
+
+
+def measure_by_hand(prediction: np.ndarray, target: np.ndarray, height: float, width: float) -> list[np.ndarray]:
+    """The distances from each boundary to the other, by loops over pixels."""
+
+    def list_boundary(mask: np.ndarray) -> list[tuple[int, int]]:
+        found = []
+        for y, x in np.argwhere(mask):
+            near = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+            if any(0 <= v < mask.shape[0] and 0 <= u < mask.shape[1] and not mask[v, u] for v, u in near):
+                found.append((int(y), int(x)))
+        return found
+
+    first, second = list_boundary(target), list_boundary(prediction)
+    return [
+        np.array([min(math.hypot((y - v) * height, (x - u) * width) for v, u in others) for y, x in points])
+        for points, others in ((first, second), (second, first))
+    ]
 
 
 @given(st.integers(0, 2**32 - 1))

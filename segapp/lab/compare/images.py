@@ -59,7 +59,10 @@ def restrict_run(result: Result, images: Sequence[str], folder: Path) -> Result:
         scores = {name_score(score): compute_nan_mean([one[score] for one in chosen]) for score in chosen[0]}
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / path.name, list(rows[0]), [list(row.values()) for row in rows])
-    write_json(folder / "metrics.json", {"images": len(rows), "loss": None, "scores": convert_scores(scores)})
+    content = {"images": len(rows), "loss": None, "scores": convert_scores(scores)}
+    if "boundaries" in result.metrics:
+        content["boundaries"] = result.metrics["boundaries"]
+    write_json(folder / "metrics.json", content)
     return replace(result, evaluation=folder)
 
 

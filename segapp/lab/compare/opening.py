@@ -13,7 +13,8 @@ from segapp.lab.compare.competitors import Competitor, name_apart, read_competit
 from segapp.lab.compare.encodings import read_encodings, suggest_encoding
 from segapp.lab.compare.runs import ScoredOn, open_run, read_config
 from segapp.lab.compare.truth import Truth, find_truth, read_section
-from segapp.report.results import Result
+from segapp.metrics import BoundaryUnit
+from segapp.report.results import Result, name_damaged
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Opened:
         results: Of the runs, by name.
         truth: What predictions are scored on; None where all are runs.
         masks: The folders of predictions, by name.
+        unit: In which all measure distances between boundaries.
     """
 
     competitors: Sequence[Competitor]
@@ -48,6 +50,7 @@ class Opened:
     results: Mapping[str, Result]
     truth: Truth | None
     masks: Mapping[str, PredictedMasks]
+    unit: BoundaryUnit
 
 
 def open_competitors(request: Request) -> Opened:
@@ -68,11 +71,29 @@ def open_competitors(request: Request) -> Opened:
         if one.is_run
     }
     results = {name: result for name, (result, _) in runs.items()}
+    unit = find_unit(results)
     truth = None
     if folders:
         truth = _open_truth(request, results, {name: source for name, (_, source) in runs.items()})
     masks = {} if truth is None else _open_masks(folders, request.encoding, truth.source)
-    return Opened(competitors, names, configs, results, truth, masks)
+    return Opened(competitors, names, configs, results, truth, masks, unit)
+
+
+def find_unit(results: Mapping[str, Result]) -> BoundaryUnit:
+    """Return in which unit the runs' distances are; MisuseError where they differ."""
+    units = {}
+    for name, result in results.items():
+        with name_damaged(Path(str(result.evaluation)) / "metrics.json"):
+            stated = result.metrics.get("boundaries")
+            units[name] = BoundaryUnit.parse(f"{stated['tolerance']}{stated['unit']}") if stated else BoundaryUnit()
+    (first, unit), *others = units.items() or [("", BoundaryUnit())]
+    for name, other in others:
+        if other != unit:
+            raise MisuseError(
+                f"{first} was tested with --tolerance {unit}, and {name} with {other}; run segapp test again with one "
+                "of them."
+            )
+    return unit
 
 
 def _open_masks(

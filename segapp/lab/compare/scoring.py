@@ -22,7 +22,9 @@ def score_all(opened: Opened, request: Request) -> tuple[list[str], list[Result]
         available |= found if available else {str(opened.truth.where): list(opened.truth.items)} | found
     images = choose_common(available, request.only_common)
     truth, masks = opened.truth, opened.masks
-    scored = {name: score_predictions(masks[name], truth, images) for name in masks} if truth is not None else {}
+    scored = {}
+    if truth is not None:
+        scored = {name: score_predictions(masks[name], truth, images, opened.unit) for name in masks}
     results = []  # nothing is written before all are scored
     for name in opened.names:
         folder, slug = request.folder, make_slug(name)

@@ -16,6 +16,8 @@ def write_evaluation(folder, **dice):
     folder.mkdir()
     lines = ["name,dice,hd95", *(f"{name},{value},2" for name, value in dice.items())]
     (folder / "per_image.csv").write_text("\n".join(lines) + "\n")
+    boundaries = {"tolerance": 1, "unit": "mm"}
+    (folder / "metrics.json").write_text(json.dumps({"loss": 0.5, "scores": {}, "boundaries": boundaries}))
     return Result(folder.name, 0, evaluation=folder)
 
 
@@ -33,7 +35,7 @@ def test_scores_of_a_run_on_some_images_are_theirs_alone(tmp_path):
     some = restrict_run(result, ["a", "b"], tmp_path / "some")
     assert list(some.images) == ["a", "b"] and math.isnan(some.images["b"]["dice"])
     assert json.loads((tmp_path / "some/metrics.json").read_text())["scores"] == {"dice/image": 0.5, "hd95/image": 2}
-    assert some.metrics["loss"] is None
+    assert some.metrics["loss"] is None and some.metrics["boundaries"] == result.metrics["boundaries"]
 
 
 def test_images_are_ranked_by_the_difference_to_the_first(tmp_path):

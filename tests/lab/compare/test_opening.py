@@ -1,11 +1,14 @@
 """What is opened before anything is scored."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.lab.compare.opening import Request, open_competitors
+from segapp.lab.compare.opening import Request, find_unit, open_competitors
+from segapp.metrics import BoundaryUnit
+from segapp.report.results import Result
 
 
 def make_request(*words, data="data.yaml", encoding=()):
@@ -32,3 +35,17 @@ def test_folders_are_opened_with_their_names_and_encodings(tools):
 def test_what_is_missing_is_named(tools, request_, found):
     with pytest.raises(MisuseError, match=found):
         open_competitors(request_)
+
+
+def test_runs_measure_distances_in_one_unit(tmp_path):
+    def write_result(name, **more):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps({"loss": None, "scores": {}, **more}))
+        return Result(name, 0, evaluation=tmp_path / name)
+
+    pixels = write_result("pixels")
+    first, second = (write_result(name, boundaries={"tolerance": 0.5, "unit": "mm"}) for name in ("first", "second"))
+    assert find_unit({}) == find_unit({"pixels": pixels}) == BoundaryUnit()
+    assert find_unit({"first": first, "second": second}) == BoundaryUnit(0.5, name="mm")
+    with pytest.raises(MisuseError, match=r"first was tested with --tolerance 0.5mm, and pixels with 2px"):
+        find_unit({"first": first, "pixels": pixels})
