@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from segapp.metrics import Evaluation
+from segapp.metrics import Evaluation, describe_review
 from segapp.report.cases import ERRORS, ERRORS_WITHOUT_BACKGROUND, Case
 from segapp.report.evaluation_figures import (
     FEWEST_IMAGES,
@@ -24,6 +24,7 @@ from segapp.report.evaluation_intervals import Intervals
 from segapp.report.evaluation_tables import (
     list_class_rows,
     list_confusions,
+    list_review_rows,
     list_score_rows,
     list_volume_rows,
     make_confusion_cells,
@@ -87,6 +88,7 @@ def write_page(folder: Path, content: PageContent) -> None:
     _add_cases(page, content)
     _add_images(page, content)
     _add_calibration(page, content)
+    _add_review(page, content.evaluation)
     if content.volumes is not None:
         page.add_section("Volumes")
         page.add_text("The slices of a volume counted together; the lowest first. per_volume.csv has all.", note=True)
@@ -196,8 +198,14 @@ def _add_calibration(page: Page, content: PageContent) -> None:
         return
     page.add_section("Calibration")
     names = {"ece": "expected calibration error", "brier": "Brier score", "nll": "negative log-likelihood"}
-    rows = [{"of pixels": words, "value": found[name]} for name, words in names.items()]
-    rows += [{"of pixels": f"mean {name}", "value": found[name]} for name in ("confidence", "accuracy")]
+    names |= {name: f"mean {name}" for name in ("confidence", "accuracy")}
+    columns = {"value": found}
+    if "without_temperature" in found:
+        columns |= {f"without the temperature of {found['temperature']:.3g}": found["without_temperature"]}
+    rows = [
+        {"of pixels": words} | {column: values[name] for column, values in columns.items()}
+        for name, words in names.items()
+    ]
     page.add(format_html(rows))
     if len(content.evaluation.images) >= FEWEST_IMAGES:
         with use_style():
@@ -208,6 +216,19 @@ def _add_calibration(page: Page, content: PageContent) -> None:
             "pixels there are. Right: the accuracy of the pixels of at least a confidence, against their fraction.",
         )
     page.add(fold("Accuracy above a confidence", format_html(found["coverage"])))
+
+
+def _add_review(page: Page, evaluation: Evaluation) -> None:
+    if len(evaluation.images) < FEWEST_IMAGES or (review := describe_review(evaluation)) is None:
+        return
+    page.add_section("Review")
+    page.add(format_html(list_review_rows(review)))
+    page.add_text(
+        "If somebody looks at the images of the lowest mean confidence, as `segapp predict --flag_uncertain` lists "
+        "them: which part of the wrong pixels lies in these images, beside that in as many images with most wrong "
+        "pixels, and which part of the images of the lowest Dice is among them.",
+        note=True,
+    )
 
 
 def _add_data(page: Page, content: PageContent) -> None:

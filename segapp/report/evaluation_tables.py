@@ -40,6 +40,16 @@ def _describe(name: str, value: float, intervals: Intervals) -> Row:
     return {"score": name, "value": value, "95 % from": low, "to": high, "better": better}
 
 
+def list_review_rows(review: dict[str, Any]) -> list[Row]:
+    """List what reviews of `describe_review` find, in percent."""
+    columns = {"wrong_pixels": "% of wrong pixels", "wrong_pixels_possible": "% at most", "worst_images": "% of worst"}
+    return [
+        {"least certain images": f"{one['fraction']:.0%} ({one['images']:,})"}
+        | {words: "–" if one[name] is None else f"{100 * one[name]:.1f}" for name, words in columns.items()}
+        for one in review["reviewed"]
+    ]
+
+
 def list_class_rows(evaluation: Evaluation, intervals: Intervals) -> list[Row]:
     """List the classes with their share of the pixels, the images they occur in, and their scores."""
     pixels = evaluation.confusion.sum(1)

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from segapp.metrics import TEST_SCORES, ScoreCollector
-from segapp.report.evaluation_tables import list_class_rows, list_confusions, list_score_rows, make_confusion_cells
+from segapp.report.evaluation_tables import (
+    list_class_rows,
+    list_confusions,
+    list_review_rows,
+    list_score_rows,
+    make_confusion_cells,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +47,9 @@ def test_confusions_are_in_percent_of_the_true_class(evaluation):
     assert list_confusions(evaluation) == [
         {"truth": "cell", "prediction": "border", "pixels": 10, "% of the class": "33.33"}
     ]
+
+
+def test_a_review_is_in_percent():
+    found = {"fraction": 0.05, "images": 1200, "wrong_pixels": 0.25, "wrong_pixels_possible": 0.5, "worst_images": None}
+    (row,) = list_review_rows({"reviewed": [found]})
+    assert list(row.values()) == ["5% (1,200)", "25.0", "50.0", "–"]
