@@ -20,6 +20,12 @@ MAX_SCANS = 100
 SCAN = b"\xff\xda"
 """The marker of a scan; between pixels it does not occur."""
 
+END = b"\xff\xd9"
+"""The marker behind the last scan."""
+
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""The markers of what says how large an image is."""
+
 MAX_SEGMENTS = 10_000
 """Markers before the pixels, with tables or metadata of up to 64 KiB each."""
 
@@ -49,10 +55,27 @@ class Jpeg(PillowFormat):
         return "JPEG"
 
     def _decode(self, file: FilePart) -> np.ndarray:
-        scans = file.path.read_bytes().count(SCAN)
+        data = file.path.read_bytes()
+        scans = data.count(SCAN)
         if scans > MAX_SCANS:
             raise SegappError(f"{file}: JPEG with {scans:,} scans; at most {MAX_SCANS} are read. Save the image again.")
-        return super()._decode(file)
+        if _is_complete(data) and _count_components(data) in (1, 3):
+            import imagecodecs  # here, so that other images do not wait for it
+
+            return np.asarray(imagecodecs.jpeg8_decode(data))  # in two thirds of Pillow's time
+        return super()._decode(file)  # which reports that a file is truncated, and knows the kinds of CMYK
+
+
+def _is_complete(data: bytes) -> bool:
+    """Return whether a JPEG ends: what is missing of one that does not, the faster decoder leaves grey."""
+    return data.find(END, data.rfind(SCAN)) >= 0
+
+
+def _count_components(data: bytes) -> int:
+    """Return the components of a pixel of 8 bits: 1 grey, 3 colour; 0 where the file says nothing of the kind."""
+    frames = (place for marker, place in walk_jpeg(data) if marker in FRAMES)
+    place = next(frames, len(data))
+    return data[place + 7] if data[place + 2 : place + 3] == b"\x08" and place + 7 < len(data) else 0
 
 
 def _check_exif(path: Path) -> None:

@@ -1,6 +1,8 @@
 """JPEG: nearly what was saved, and bounded."""
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -34,3 +36,38 @@ def test_a_jpeg_of_many_scans_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content[:last] + content[last:-2] * 200 + content[-2:])
     with pytest.raises(SegappError, match="scans"):
         read_raw(path)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("how", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1, "optimize": True}])
+def test_pixels_are_those_that_pillow_decodes(tmp_path: Path, mode: str, how: dict[str, Any]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (37, 53, len(mode)), np.uint8)
+    PIL.Image.fromarray(noise.squeeze(), mode).save(tmp_path / "a.jpg", **how)
+    with PIL.Image.open(tmp_path / "a.jpg") as image:
+        expected = np.asarray(image.convert("RGB") if mode == "CMYK" else image)
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.jpg"), expected)
+
+
+def test_a_colour_jpeg_without_a_change_of_colours(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    PIL.Image.fromarray(noise).save(tmp_path / "a.jpg", keep_rgb=True, quality=95)
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.jpg"), np.asarray(PIL.Image.open(tmp_path / "a.jpg")))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.95, -2])
+def test_a_truncated_jpeg_is_refused(tmp_path: Path, kept: float, progressive: bool) -> None:
+    """Also with a thumbnail, whose end is not the image's."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    thumbnail, stream = io.BytesIO(), io.BytesIO()
+    PIL.Image.fromarray(noise[:8, :8]).save(thumbnail, "JPEG")
+    PIL.Image.fromarray(noise).save(stream, "JPEG", progressive=progressive, quality=95)
+    content = stream.getvalue()
+    segment = b"Exif\0\0" + thumbnail.getvalue()
+    complete = content[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + content[2:]
+    (tmp_path / "a.jpg").write_bytes(complete)
+    assert read_raw(tmp_path / "a.jpg").shape == (64, 64, 3)
+    start = len(complete) - len(content)
+    (tmp_path / "a.jpg").write_bytes(complete[: start + int(kept * len(content)) if kept > 0 else int(kept)])
+    with pytest.raises(SegappError, match=r"a\.jpg.*truncated"):
+        read_raw(tmp_path / "a.jpg")
