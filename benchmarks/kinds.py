@@ -8,7 +8,7 @@ Random crops of 256 x 256, mirrored at random, from generated files, one thread:
 
     png, jpeg     RGB of 512 x 512
     geotiff       4 bands of 16 bits, 1,024 x 1,024, deflated tiles of 256; the plain loop reads the tiles under a crop
-    nifti         .nii.gz of 320 x 320 x 64 voxels of 16 bits, few enough to be kept decoded; the plain loop has decoded
+    nifti         .nii.gz of 320 x 320 x 16 voxels of 16 bits, few enough to be kept decoded; the plain loop has decoded
                   them before
     nifti-many    .nii.gz of 320 x 320 x 320 voxels, more than are kept decoded; the plain loop reads the slice of each
                   crop with nibabel
@@ -251,7 +251,7 @@ KINDS = {
     "png": Kind(write_photograph(".png"), open_photographs, 48),
     "jpeg": Kind(write_photograph(".jpg"), open_photographs, 48),
     "geotiff": Kind(write_geotiff, open_geotiffs, 24, RANGE),
-    "nifti": Kind(write_volume(64), open_decoded_volumes, 4, RANGE),
+    "nifti": Kind(write_volume(16), open_decoded_volumes, 4, RANGE),
     "nifti-many": Kind(write_volume(320), open_volumes, 8, RANGE),
 }
 
