@@ -1,6 +1,6 @@
 """Rules about masks that may not belong to their image."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -56,7 +56,8 @@ def check_shared_masks(data: DataSet) -> Iterator[Problem]:
 def check_alignment(data: DataSet) -> Iterator[Problem]:
     """Yield masks that would lie better on their image shifted or mirrored.
 
-    Silent where borders of masks do not lie on edges of images, and about masks that lie as well as most.
+    Silent where borders of masks do not lie on edges of images, and about masks that lie as well as most. Slices of a
+    volume, and blocks of a large image, are misplaced together: fewer than half of them say nothing.
     """
     known = [(one, one.fit) for one in data.described if one.fit is not None]
     if len(known) < FEWEST_FITS:
@@ -64,8 +65,15 @@ def check_alignment(data: DataSet) -> Iterator[Problem]:
     usual = float(np.median([fit.own for _, fit in known]))
     low, high = np.percentile([fit.best - fit.own for _, fit in known], [25, 75])
     least = max(BETTER, high + FAR_OUT * (high - low))
-    for one, fit in known:
-        if fit.motion and fit.best - fit.own >= least and fit.best >= max(SIGNIFICANT, NEARLY * usual):
+    found = [
+        (one, fit)
+        for one, fit in known
+        if fit.motion and fit.best - fit.own >= least and fit.best >= max(SIGNIFICANT, NEARLY * usual)
+    ]
+    parts, misplaced = (Counter(one.path or one.name for one, _ in each) for each in (known, found))
+    for one, fit in found:
+        file = one.path or one.name
+        if 2 * misplaced[file] >= parts[file]:
             message = (
                 f"the mask of {one.name!r} fits its image better {fit.motion} (fit {fit.best:.1f} against "
                 f"{fit.own:.1f}, usually {usual:.1f}); look at it."

@@ -1,6 +1,7 @@
 """Masks that may not belong to their image: silent where their fits vary, or few are known."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,15 @@ def test_a_mask_far_below_the_others_is_found():
     data = make_data([Fit(9 + n / 10, 9 + n / 10, "") for n in range(9)] + [Fit(1, 9, "mirrored left to right")])
     (problem,) = check_alignment(data)
     assert problem.items == ("9",) and "mirrored" in problem.message
+
+
+@pytest.mark.parametrize(("misplaced", "expected"), [(1, 0), (2, 2)])
+def test_parts_of_one_image_are_misplaced_together(misplaced, expected):
+    data = make_data([Fit(9 + n / 10, 9 + n / 10, "") for n in range(20)] + [Fit(1, 9, "shifted")] * misplaced)
+    others, parts = data.facts[: 17 + misplaced], data.facts[17 + misplaced :]  # three parts of one file
+    facts = [replace(one, path=Path(f"{one.name}.png")) for one in others]
+    facts += [replace(one, path=Path("scene.tif")) for one in parts]
+    assert len(list(check_alignment(replace(data, facts=tuple(facts))))) == expected
 
 
 def test_nothing_is_said_where_fits_vary_or_are_few():
