@@ -88,6 +88,10 @@ def resolve_parameters(function: Any) -> dict[str, Any]:
     return {parameter.name: parameter for parameter in get_signature_parameters(function, None)}
 
 
+RECORDS = ("segapp.models.blocks.BlockStyle", "segapp.models.BlockStyle", "segapp.spec.Intensity")
+"""Dataclasses that parameters of segapp's classes take: jsonargparse imports them for values without a class_path."""
+
+
 def list_imports(found: type) -> set[str]:
     """List what jsonargparse imports to make an object of a class: it, and the defaults of its parameters."""
     defaults = [parameter.default for parameter in resolve_parameters(found).values()]
@@ -233,7 +237,7 @@ def is_outside_path(text: str) -> bool:
 
 @contextmanager
 def limited_imports(allowed: Sequence[str]) -> Iterator[None]:
-    """Limit jsonargparse's imports in the body to `allowed`, classes or packages, whatever the settings contain.
+    """Limit jsonargparse's imports in the body to `allowed`, classes or packages, and `RECORDS`, whatever is set.
 
     Its policy also checks where an object is defined, so `torch.os.system` is `os.system`; and the value of an
     argument of any type stays plain data.
@@ -242,7 +246,10 @@ def limited_imports(allowed: Sequence[str]) -> Iterator[None]:
     before = dict(_common.parsing_settings)  # jsonargparse can set its policy, but not put it back
     jsonargparse.set_parsing_settings(
         import_path_denylist=["*"],
-        import_path_allowlist=[name for name in allowed if all(part.isidentifier() for part in name.split("."))],
+        import_path_allowlist=[
+            *RECORDS,
+            *(name for name in allowed if all(part.isidentifier() for part in name.split("."))),
+        ],
         instantiate_subclass_spec_in_any=False,
     )
     try:

@@ -1,11 +1,16 @@
 """What a checkpoint's settings may name."""
 
+import inspect
+from dataclasses import is_dataclass
+from typing import get_args, get_type_hints
+
 import jsonargparse
 import pytest
 from jsonargparse import _common
 
+from segapp import callbacks, datasets, losses, models, transforms
 from segapp.checkpoints.roles import LOGGER, SOURCE
-from segapp.checkpoints.trust import _is_computed, check_class_paths, limited_imports
+from segapp.checkpoints.trust import RECORDS, _is_computed, check_class_paths, limited_imports
 from segapp.errors import MisuseError
 
 
@@ -60,6 +65,22 @@ def test_imports_are_limited_for_a_while_only():
         for path, free in (("torch.nn.ReLU", False), ("mine.x", True), ("json.loads", False)):
             assert (_common.denying_import_path_entry(path) is None) == free
     assert _common.parsing_settings == before
+
+
+def test_the_records_that_classes_take_may_be_imported():
+    def find_records(kind):
+        inner = [record for part in get_args(kind) for record in find_records(part)]
+        return [kind, *inner] if is_dataclass(kind) else inner
+
+    classes = [one for module in (callbacks, datasets, losses, models, transforms) for one in vars(module).values()]
+    found = {
+        f"{record.__module__}.{record.__qualname__}"
+        for one in classes
+        if inspect.isclass(one) and one.__module__.startswith("segapp.")
+        for kind in get_type_hints(one.__init__).values()
+        for record in find_records(kind)
+    }
+    assert "segapp.spec.Intensity" in found and found <= set(RECORDS)
 
 
 @pytest.mark.parametrize(

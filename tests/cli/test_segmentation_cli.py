@@ -1,5 +1,8 @@
 """Lightning's command line for segapp's module and data."""
 
+from copy import deepcopy
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -7,6 +10,7 @@ from segapp.cli import main
 from segapp.cli.arguments import Arguments
 from segapp.cli.segmentation_cli import SegmentationCLI
 from tests.cli.tiny import TINY
+from tests.lab.folds.sample import CONFIG, write_config, write_data
 
 
 def print_config(capsys, *words: str) -> dict:
@@ -62,3 +66,23 @@ def test_a_whole_number_of_batches_is_not_a_fraction(capsys):
     trainer = print_config(capsys, *words)["trainer"]
     found = [trainer[f"limit_{key}_batches"] for key in typed]
     assert found == [1, 1.0, 0.5, 3] and [type(one) for one in found] == [int, float, float, int]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_whose_settings_hold_records_is_scored_predicted_and_resumed(tmp_path, monkeypatch):
+    """`segapp test` refused an intensity, as plans of volumes have it: "expected null"."""
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "data")
+    config = deepcopy(CONFIG)
+    config["data"]["source"]["init_args"]["intensity"] = {"kind": "percentile", "low": 0.5, "high": 99.5}
+    config["model"]["net"]["init_args"]["decoder_block"] = {"norm": "group"}
+    assert main(["fit", "--config", str(write_config(tmp_path / "mine.yaml", config)), "--job", "run"]) == 0
+    checkpoints = "runs/mine/run/checkpoints"
+    for verb in ("validate", "test"):
+        assert main([verb, "--ckpt_path", f"{checkpoints}/best.ckpt"]) == 0
+    assert (
+        main(["predict", "--ckpt_path", f"{checkpoints}/best.ckpt", "--images", "data/images", "--output", "out"]) == 0
+    )
+    assert main(["fit", "--ckpt_path", f"{checkpoints}/last.ckpt", "--trainer.max_epochs", "2"]) == 0
+    saved = yaml.safe_load(Path("runs/mine/run/config.yaml").read_text())
+    assert saved["data"]["source"]["init_args"]["intensity"]["kind"] == "percentile"
