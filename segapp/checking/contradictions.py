@@ -35,6 +35,8 @@ RAREST = 1e-4
 """Rate below which confusions of two classes are not told apart: a data set may have too few pixels to know it."""
 LEAST_CLASS = 0.05
 """Fraction of an image's labelled pixels that each class counts as at least, so that a few pixels do not lead."""
+FAR_OUT = 3.0
+"""Distances between quartiles above the third from which an object is unusually denied (Tukey, see mask_rules.py)."""
 THICKNESS = 3
 """Pixels: regions that are thinner are borders drawn a little differently, not wrong labels."""
 
@@ -103,8 +105,9 @@ def compare_masks(engine: Engine, items: Sequence[Item], thresholds: np.ndarray)
 def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradiction]:
     """Return the contradictions with their scores, the most contradicted first; None is left out.
 
-    There are two rankings, by the score and by the score of the most strongly denied object (`weigh_objects`); a mask
-    has the better of its two places. A missing object is a small part of an image that the sum over pixels overlooks.
+    There are two rankings, by the score and by the score of the most strongly denied object (`weigh_objects`). A mask
+    has its place in the first, or a better one in the second if its object is far more strongly denied than is usual:
+    a missing object is a small part of an image that the sum over pixels overlooks.
 
     A score is a sum over pairs of classes: the deep margins, per pixel of the smaller class in this mask, by
     sqrt(rate). The rate of a pair is the sum of its margins over all images, per pixel that has one of the two classes
@@ -123,10 +126,13 @@ def rank_contradictions(found: Iterable[Contradiction | None]) -> list[Contradic
     }
     scored = [_score(one, weights) for one in known]
     objects = weigh_objects([one.objects for one in known])
-    by_pixels, by_objects = _find_places([one.score for one in scored]), _find_places([score for score, _ in objects])
+    values = [score for score, _ in objects]
+    by_pixels, by_objects = _find_places([one.score for one in scored]), _find_places(values)
+    low, high = np.percentile(values, [25, 75]) if values else (0.0, 0.0)
+    unusual = high + FAR_OUT * (high - low)
     ranked: list[tuple[float, Contradiction]] = []
     for one, (score, region), place, other in zip(scored, objects, by_pixels, by_objects, strict=True):
-        is_object = score > 0 and other < place
+        is_object = score > unusual and other < place
         chosen = replace(one, object_score=score, region=region if is_object else one.region)
         ranked.append((other + 0.5 if is_object else place, chosen))
     return [one for _, one in sorted(ranked, key=lambda each: each[0])]

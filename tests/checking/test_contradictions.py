@@ -103,14 +103,25 @@ def test_what_is_often_confused_counts_less_than_what_is_rarely():
     assert clean.name == "clean" and clean.score == 0
 
 
-def test_a_mask_has_the_better_of_its_places_by_pixels_and_by_objects():
+def deny(strength: float) -> DeniedObjects:
+    return DeniedObjects({(True, 1): strength}, {(True, 1): strength}, {(True, 1): Region(0, 1, 9, (3, 4))})
+
+
+def test_an_unusually_denied_object_gives_a_mask_a_better_place():
     pixels = {0: 100, 1: 100}
-    objects = DeniedObjects({(True, 1): 0.5}, {(True, 1): 0.5}, {(True, 1): Region(0, 1, 9, (3, 4))})
-    weak = [make_contradiction(f"{margin}", (0, 1), margin, pixels) for margin in (40.0, 30.0, 20.0)]
-    ranked = rank_contradictions([*weak, Contradiction("object", objects=objects, pixels=pixels)])
-    assert [one.name for one in ranked] == ["40.0", "object", "30.0", "20.0"]
+    weak = [make_contradiction(f"{margin}", (0, 1), float(margin), pixels) for margin in range(90, 10, -10)]
+    ranked = rank_contradictions([*weak, Contradiction("object", objects=deny(0.5), pixels=pixels)])
+    assert [one.name for one in ranked] == ["90", "object", *(f"{margin}" for margin in range(80, 10, -10))]
     assert ranked[1].region == Region(0, 1, 9, (3, 4)) and ranked[1].score == 0
-    assert ranked[1].object_score == pytest.approx(0.5 / (0.5 / 4) ** 0.5)
+    assert ranked[1].object_score == pytest.approx(0.5 / (0.5 / 9) ** 0.5)
+
+
+def test_objects_that_are_denied_as_usual_change_no_place():
+    pixels = {0: 100, 1: 100}
+    denied = [Contradiction(f"{n}", objects=deny(0.1 * (n + 1)), pixels=pixels) for n in range(8)]
+    lead = make_contradiction("pixels", (0, 1), 50.0, pixels)
+    assert [one.name for one in rank_contradictions([*denied, lead])] == ["pixels", *map(str, range(8))]
+    assert rank_contradictions([]) == []
 
 
 def test_the_confidence_of_a_class_is_the_mean_where_it_is_labelled():
