@@ -12,7 +12,8 @@ from segapp.api.prediction import Prediction
 from segapp.datasets.mask_pairs import pair_masks
 from segapp.errors import MisuseError
 from segapp.io import read_raw
-from segapp.metrics import TEST_SCORES, Agreement, BoundaryUnit, Evaluation, ScoreCollector
+from segapp.metrics import TEST_SCORES, Agreement, BoundaryUnit, CentrelineDice, Evaluation, Score, ScoreCollector
+from segapp.metrics.centreline import require_skeletons
 
 Labels = np.ndarray | Prediction | str | Path
 """(H, W) class indices: an array, a prediction, or the path of an image file of one channel."""
@@ -26,6 +27,7 @@ def evaluate(
     boundaries: bool = True,
     tolerance: float = BoundaryUnit().tolerance,
     spacing: tuple[float, float] = (1.0, 1.0),
+    cldice: bool = False,
 ) -> Evaluation:
     """Score predictions against masks as `segapp test` does: by all scores of docs/scores.md.
 
@@ -39,6 +41,7 @@ def evaluate(
         tolerance: Of surface Dice, in pixels, or in the unit of `spacing`.
         spacing: Height and width of a pixel of every image, as (0.5, 0.25) in mm: the distances of surface Dice, HD95,
             HD and ASSD are then in this unit. Default: pixels.
+        cldice: Score the centreline Dice of tubes such as vessels too, which takes time and scikit-image.
 
     Returns:
         The scores: `print` them, take `.flat["dice/dataset"]`, or `.tabulate()` for a row per image.
@@ -52,7 +55,10 @@ def evaluate(
         raise MisuseError(f"background {background!r} is not one of the classes {', '.join(classes)}.")
     unit = BoundaryUnit(tolerance, tuple(spacing))  # type: ignore[arg-type]  # the number of sides is checked next
     unit.require_positive()
-    scores = TEST_SCORES if boundaries else (Agreement,)
+    scores: tuple[type[Score], ...] = TEST_SCORES if boundaries else (Agreement,)
+    if cldice:
+        require_skeletons()
+        scores += (CentrelineDice,)
     collector = ScoreCollector(
         classes, None if background is None else list(classes).index(background), scores, unit=unit
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 from lightning.pytorch.loggers import CometLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from segapp.errors import MisuseError
@@ -103,7 +102,7 @@ def log_image(logger: Logger, name: str, image: np.ndarray, step: int) -> None:
     elif isinstance(logger, MLFlowLogger):
         logger.experiment.log_image(logger.run_id, image, key=_NOT_IN_MLFLOW.sub("_", name), step=step)
     elif isinstance(logger, CometLogger):
-        logger.experiment.log_image(PIL.Image.fromarray(image), name=name, step=step)
+        logger.experiment.log_image(image, name=name, step=step)
 
 
 def log_report(logger: Logger, page: Path, step: int) -> None:

@@ -27,7 +27,7 @@ SECTION_SOURCES = {
 
 TOP_LEVEL = (
     *("name", "seed_everything", "allow", "job", "init_from", "new_split", "dry_run"),
-    *("calibrate", "fail_under", "tolerance", "ckpt_path"),
+    *("calibrate", "fail_under", "tolerance", "cldice", "ckpt_path"),
 )
 """Settings outside any section."""
 

@@ -69,6 +69,8 @@ def check_run(settings: Namespace, arguments: Arguments, has_split: bool) -> Non
         _check_calibrate(verb, checkpoint, Path(settings.calibrate))
     if verb == "fit" and settings.get("fail_under"):
         raise MisuseError("--fail_under is an option of segapp validate and test: leave it out of segapp fit.")
+    if verb != "test" and settings.get("cldice"):
+        raise MisuseError(f"--cldice is a score of segapp test: leave it out of segapp {verb}.")
     if verb != "test" and settings.get("tolerance") is not None:
         raise MisuseError(f"--tolerance is of the boundary scores of segapp test: leave it out of segapp {verb}.")
     if arguments.get("--init_from") and (checkpoint or verb != "fit"):

@@ -25,5 +25,7 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         "length, all distances between boundaries are in its unit, by the size of a pixel that each file states."
     )
     parser.add_argument("--tolerance", type=str | None, default=None, help=about_tolerance)
+    about_tubes = "Score the centreline Dice of tubes such as vessels in segapp test too, which takes time."
+    parser.add_argument("--cldice", type=bool, default=False, help=about_tubes)
     about_weights = "Checkpoint or bundle of weights from which a new fit starts, also with other classes or channels."
     parser.add_argument("--init_from", type=str | None, default=None, help=about_weights)

@@ -38,7 +38,8 @@ from segapp.cli.run_settings import gather_settings
 from segapp.cli.thresholds import Thresholds
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.metrics import BoundaryUnit
+from segapp.metrics import BoundaryUnit, CentrelineDice
+from segapp.metrics.centreline import require_skeletons
 from segapp.models import NamedInit
 from segapp.system.user_modules import search_current_folder
 from segapp.training.bundle_module import BundleModule
@@ -211,6 +212,9 @@ class SegmentationCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Start from other weights, or check the classes and restore the split of the checkpoint."""
+        if self.config[self.subcommand].cldice:
+            require_skeletons()
+            self.model.more_scores = (CentrelineDice,)
         if self.config[self.subcommand].tolerance is not None:
             self.model.unit = BoundaryUnit.parse(self.config[self.subcommand].tolerance)
             for name, size in self.datamodule.list_pixel_sizes("test").items():
@@ -318,6 +322,7 @@ class SegmentationCLI(LightningCLI):
         if self.measure is not None:
             print(format_report(self.measure, self.trainer, self.config["fit"], self.folder))
         else:
-            print(format_summary(self.folder, self.datamodule.spec.classes))
+            has_test = bool(self.datamodule.split_names()["test"])
+            print(format_summary(self.folder, self.datamodule.spec.classes, has_test))
         if self.measure is None and self._stop is not None and self._stop.last.ended_within_epoch:
             print(explain_cut(self.trainer, self._stop.last.command))

@@ -18,7 +18,8 @@ from segapp.datasets.masks.values import Indices
 from segapp.datasets.predicted_masks import require_class
 from segapp.errors import MisuseError
 from segapp.io import FilePart, require_free
-from segapp.metrics import TEST_SCORES, BoundaryUnit, Evaluation, ImageRows, ScoreCollector
+from segapp.metrics import TEST_SCORES, BoundaryUnit, CentrelineDice, Evaluation, ImageRows, Score, ScoreCollector
+from segapp.metrics.centreline import require_skeletons
 from segapp.metrics.tools import TOOLS, ImageCounts, SetCounts, Tool, ToolScores, count_image
 from segapp.metrics.tools.own import Segapp
 from segapp.metrics.tools.table import format_scores
@@ -53,6 +54,7 @@ def metrics(
     prediction_data: str = "",
     tolerance: float = BoundaryUnit().tolerance,
     spacing: str = "",
+    cldice: bool = False,
     output: str = "",
     overwrite: bool = False,
 ) -> int:
@@ -76,16 +78,23 @@ def metrics(
         tolerance: Distance that surface Dice tolerates, in pixels, or in the unit of spacing.
         spacing: Height and width of a pixel, as 0.5,0.25 in mm: surface Dice, HD95, HD and ASSD are then measured in
             this unit; default: in pixels.
+        cldice: Score the centreline Dice of tubes such as vessels too, which takes time.
         output: Folder for metrics.json and per_image.csv; default: they are not written.
         overwrite: Whether to replace the files of an earlier call.
     """
     unit = _describe_unit(as_, tolerance, spacing)
+    if cldice:
+        if as_ != "segapp":
+            raise MisuseError("--cldice is computed --as segapp only.")
+        require_skeletons()
     reader = _describe_masks(classes, ignore, background, data, prediction_data)
     folder = Path(output) if output else None
     if folder is not None:
         require_free(folder, FILES, overwrite)
     pairs = pair_masks(Path(predictions), Path(truth))
-    counts, evaluation = _count(pairs, reader, unit, with_rows=as_ == "segapp")
+    kinds: tuple[type[Score], ...] = (*TEST_SCORES, CentrelineDice) if cldice else TEST_SCORES
+    collector = ScoreCollector(reader.classes, reader.background, kinds, unit=unit) if as_ == "segapp" else None
+    counts, evaluation = _count(pairs, reader, collector)
     tool = TOOLS.get(as_, Segapp())
     scores, sentences = tool.score(counts), tool.explain(counts)
     print(f"{for_terminal(tool.title)}: {len(pairs)} images" if evaluation is None else evaluation)
@@ -164,23 +173,22 @@ def _describe_unit(tool: str, tolerance: float, spacing: str) -> BoundaryUnit:
 
 
 def _count(
-    pairs: Sequence[MaskPair], reader: _MaskReader, unit: BoundaryUnit, with_rows: bool
+    pairs: Sequence[MaskPair], reader: _MaskReader, collector: ScoreCollector | None
 ) -> tuple[SetCounts, Evaluation | None]:
-    """Read every pair once, in threads, and return the counts, and the rows of segapp's scores."""
-    collector = ScoreCollector(reader.classes, reader.background, TEST_SCORES, unit=unit)
+    """Read every pair once, in threads, and return the counts, and segapp's scores where there is a collector."""
 
     def count(pair: MaskPair) -> list[tuple[ImageCounts, tuple[ImageRows, torch.Tensor] | None]]:
-        return [*_count_slices(pair, reader, collector if with_rows else None)]
+        return [*_count_slices(pair, reader, collector)]
 
     counted = []
     found = map_in_threads(count, pairs)
     for slices in tqdm(found, "scoring masks", len(pairs), leave=False, delay=1, disable=None):
         for counts, rows in slices:
             counted.append(counts)
-            if rows is not None:
+            if collector is not None and rows is not None:
                 collector.add(*rows)
     counts_of_set = SetCounts.collect(counted, reader.classes, reader.background)
-    return counts_of_set, collector.compute() if with_rows else None
+    return counts_of_set, None if collector is None else collector.compute()
 
 
 def _count_slices(

@@ -4,6 +4,7 @@ from segapp.metrics.agreement import Agreement
 from segapp.metrics.boundary import Boundary, BoundaryScore, score_boundaries
 from segapp.metrics.boundary_iou import BoundaryIoU
 from segapp.metrics.calibration import CalibrationCounts, describe_calibration, format_calibration
+from segapp.metrics.centreline import CentrelineDice
 from segapp.metrics.counts import count_confusion, split_confusion
 from segapp.metrics.distance import Distance
 from segapp.metrics.epoch_mean import EpochMean
@@ -37,6 +38,7 @@ __all__ = [
     "BoundaryScore",
     "BoundaryUnit",
     "CalibrationCounts",
+    "CentrelineDice",
     "Comparison",
     "Distance",
     "EpochMean",

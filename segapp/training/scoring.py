@@ -22,7 +22,7 @@ from segapp.inference.postprocess import clean
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import Array, Runtime
 from segapp.losses import DeepSupervision, PixelwiseLoss, list_partial_labels
-from segapp.metrics import TEST_SCORES, BoundaryUnit, Evaluation, ScoreCollector
+from segapp.metrics import TEST_SCORES, BoundaryUnit, Evaluation, Score, ScoreCollector
 from segapp.metrics.temperature import PixelSampler
 from segapp.spec import Spec
 from segapp.system.pickle_content import check_attributes
@@ -41,6 +41,7 @@ class ScoringModule(pl.LightningModule):
         self.loss: nn.Module | None = None  # scores have one only where the module is trained with one
         self.collector = ScoreCollector(spec.classes, spec.background)
         self.unit = BoundaryUnit()  # in which a test measures distances
+        self.more_scores: tuple[type[Score], ...] = ()  # of a test, beside those that it always has
         self.evaluation: Evaluation | None = None  # of the last validation or test
         self.sampler: PixelSampler | None = None  # where a temperature is fitted
         self.eval_loss = MeanMetric()
@@ -69,7 +70,8 @@ class ScoringModule(pl.LightningModule):
         """Make the collector of `validate`: Dice and IoU; of `test`: all scores, and every image's confusion matrix."""
         if verb == "validate":
             return ScoreCollector(self.spec.classes, self.spec.background)
-        return ScoreCollector(self.spec.classes, self.spec.background, TEST_SCORES, True, self.unit)
+        kinds = (*TEST_SCORES, *self.more_scores)
+        return ScoreCollector(self.spec.classes, self.spec.background, kinds, keep_confusion=True, unit=self.unit)
 
     def on_validation_epoch_start(self) -> None:
         """Start an evaluation by Dice and IoU."""

@@ -8,8 +8,8 @@ from segapp.checkpoints.checkpoint import read_checkpoint
 from segapp.terminal.text import for_terminal
 
 
-def format_summary(folder: Path, classes: Sequence[str]) -> str:
-    """Format the best scores of a run, and the next commands."""
+def format_summary(folder: Path, classes: Sequence[str], has_test: bool = True) -> str:
+    """Format the best scores of a run, and the next commands; `segapp test` only where there are test images."""
     best = folder / "checkpoints" / "best.ckpt"
     if not best.is_file() and not best.with_name("last.ckpt").is_file():
         return "\nNo checkpoint was kept: nothing was trained, or it was a fast_dev_run."
@@ -26,8 +26,8 @@ def format_summary(folder: Path, classes: Sequence[str]) -> str:
         lines.append(f"  {for_terminal(name):<{width}}  {_format_score(dice)}  {_format_score(iou)}")
     lines += [
         f"report: {folder / 'report.html'}",
-        f"next:   segapp test --ckpt_path {quoted}",
-        f"        segapp predict --ckpt_path {quoted} --images FOLDER --output masks",
+        *([f"next:   segapp test --ckpt_path {quoted}"] if has_test else []),
+        f"{'     ' if has_test else 'next:'}   segapp predict --ckpt_path {quoted} --images FOLDER --output masks",
     ]
     return "\n".join(lines)
 

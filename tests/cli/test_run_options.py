@@ -15,7 +15,7 @@ def parse(*words: str) -> Namespace:
 
 def test_a_run_needs_none_of_them():
     expected = {"name": "unet", "allow": None, "job": None, "new_split": False, "dry_run": False, "init_from": None}
-    assert vars(parse()) == expected | {"calibrate": None, "fail_under": None, "tolerance": None}
+    assert vars(parse()) == expected | {"calibrate": None, "fail_under": None, "tolerance": None, "cldice": False}
 
 
 def test_the_early_look_knows_every_plain_option():

@@ -48,6 +48,16 @@ def test_segapps_scores_are_those_of_evaluate(folders, tmp_path, capsys) -> None
     assert main(["metrics", *folders, *options, "--overwrite", "--as=nnunet"]) == 0
 
 
+def test_centrelines_are_scored_where_asked_for(folders, tmp_path, capsys) -> None:
+    options = ["--classes", "ground,cell", "--output", str(tmp_path / "out"), "--cldice"]
+    assert main(["metrics", *folders, *options]) == 0
+    scores = json.loads((tmp_path / "out/metrics.json").read_text())["scores"]
+    assert scores["cldice/image/cell"] == evaluate(FOUND, TRUE, CLASSES, cldice=True).flat["cldice/image/cell"]
+    assert "cldice/image" not in evaluate(FOUND, TRUE, CLASSES).flat
+    assert main(["metrics", *folders, *options[:2], "--cldice", "--as=monai"]) == 2
+    assert "--as segapp only" in capsys.readouterr().err
+
+
 def test_tools_differ_and_say_why(folders, tmp_path, capsys) -> None:
     values = {}
     for tool in ("nnunet", "monai"):

@@ -35,3 +35,5 @@ def test_the_next_commands_can_be_copied_whatever_the_folder_is_called(run, monk
     assert [shlex.split(command)[:4] for command in commands] == [
         ["segapp", verb, "--ckpt_path", str(best)] for verb in ("test", "predict")
     ]
+    without = format_summary(run, ["cell"], has_test=False)
+    assert "segapp test" not in without and "\nnext:   segapp predict" in without
