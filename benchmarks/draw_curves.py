@@ -1,7 +1,7 @@
-"""Draw the validation Dice of several runs over their epochs, from the `metrics.csv` each of them wrote.
+"""Draw the validation IoU of several runs over their optimiser steps, from the `metrics.csv` each of them wrote.
 
-python benchmarks/draw_curves.py docs/images/camvid_curves.png --title CamVid \
-        segapp=runs/camvid/<time> 'smp.Unet(resnet18), plain loop=runs/camvid-smp'
+python benchmarks/draw_curves.py docs/images/accuracy_curves.png --title "Ten minutes of one core" \
+        CamVid=runs/accuracy/runs/camvid-plan-0/run nuclei=runs/accuracy/runs/nuclei-plan-0/run
 """
 
 import argparse
@@ -22,17 +22,17 @@ def main() -> None:
     for run in options.runs:
         label, _, folder = run.rpartition("=")
         axes.plot(*curve(Path(folder) / "metrics.csv"), label=label)
-    axes.set(title=options.title, xlabel="epoch", ylabel="validation Dice (mean of classes)", ylim=(0, 1))
+    axes.set(title=options.title, xlabel="optimiser step", ylabel="validation IoU (mean of classes)", ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     figure.savefig(options.picture, dpi=110)
 
 
 def curve(path: Path) -> tuple[list[int], list[float]]:
-    """Return the epochs, counted from 1, and the Dice of the data set, for the rows that have one."""
+    """Return the steps, and the IoU of the data set, for the rows that have one."""
     with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["val/dice/dataset"]]
-    return [int(row["epoch"]) for row in rows], [float(row["val/dice/dataset"]) for row in rows]
+        rows = [row for row in csv.DictReader(file) if row["val/iou/dataset"]]
+    return [int(row["step"]) for row in rows], [float(row["val/iou/dataset"]) for row in rows]
 
 
 if __name__ == "__main__":
