@@ -29,7 +29,6 @@ class Upsample(nn.Module):
     ) -> None:
         super().__init__()
         self.mode: UpsampleMode = require_choice("upsample", mode, UpsampleMode)
-        self.out_channels = out_channels if squeeze else in_channels
         self.conv: nn.Module = nn.Identity()
         if mode == "transpose" and not squeeze:
             raise MisuseError(
@@ -125,10 +124,9 @@ class UNet(Recorded, nn.Module):
         inputs = [*widths[1:], made.out_channels[-1]]
         self.decoder = nn.ModuleList()
         for level, width in enumerate(widths):
-            up = Upsample(upsample, inputs[level], width, style, squeeze)
-            skip = LongSkip(self.long_skip[level], up.out_channels, made.out_channels[level])
+            skip = LongSkip(self.long_skip[level], width if squeeze else inputs[level], made.out_channels[level])
             block = style.make_stack(skip.out_channels, width, blocks[level])
-            self.decoder.append(DecoderLevel(up, skip, block))
+            self.decoder.append(DecoderLevel(Upsample(upsample, inputs[level], width, style, squeeze), skip, block))
         if require_at_least("head_kernel", head_kernel) % 2 == 0:
             raise MisuseError(f"head_kernel must be odd, so that logits lie on the pixels; got {head_kernel}.")
         self.head = style.make_head([*widths, made.out_channels[-1]][0], num_classes, head_kernel)
