@@ -46,11 +46,14 @@ def compute_width(shape: tuple[int, ...]) -> int:
 def find_bands(indices: np.ndarray, known: np.ndarray, width: int) -> np.ndarray:
     """Return (H, W) uint8: the class of known pixels that have a known pixel of another within `width`, else 255.
 
-    Diagonals count as 1, so the pixels within `width` are a square: another class is in it where its largest or its
-    smallest index is not the pixel's own. One pass finds the bands of all classes.
+    Diagonals count as 1, so the pixels within `width` are a square: another class is in it where its largest and its
+    smallest index differ. One pass finds the bands of all classes.
     """
     square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    largest = cv2.dilate(np.where(known, indices, np.uint8(0)), square)
-    smallest = cv2.erode(np.where(known, indices, np.uint8(255)), square)
-    near = known & ((largest != indices) | (smallest != indices))
+    complete = bool(known.all())
+    largest = cv2.dilate(indices if complete else np.where(known, indices, np.uint8(0)), square)
+    smallest = cv2.erode(indices if complete else np.where(known, indices, np.uint8(255)), square)
+    near = largest != smallest
+    if not complete:
+        near &= known
     return np.where(near, indices, np.uint8(IGNORE_INDEX))

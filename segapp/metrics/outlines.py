@@ -178,9 +178,10 @@ def _find_edges(indices: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _find_classes(indices: np.ndarray, known: np.ndarray, num_classes: int) -> np.ndarray:
     """Return (K,) bool: which classes known pixels have."""
-    values = indices[known]
-    if len(values) == indices.size:  # then the first pixels of runs, of which there are fewer, hold all values
+    if known.all():  # then the first pixels of runs, of which there are fewer, hold all values
         values = np.append(indices[:, 1:][indices[:, 1:] != indices[:, :-1]], indices[:, 0])
+    else:
+        values = indices[known]
     found = np.zeros(num_classes, bool)
     found[values[(values >= 0) & (values < num_classes)]] = True
     return found
@@ -202,18 +203,19 @@ def _measure(points: _Outlines, others: _Outlines, spacing: tuple[float, float])
     Most of them are a few pixels: those are looked up, and a tree is asked for the rest only.
     """
     distances, left = np.full(len(points.labels), math.inf), np.arange(len(points.labels))
+    labels, corners = points.labels, points.positions - NEAR * (points.stride + 1)
     for distance, offsets in _list_near(spacing):
-        labels, positions = points.labels[left], points.positions[left]
         found = np.zeros(len(left), bool)
         for y, x in offsets:
-            found |= others.map[positions + (y * others.stride + x)] == labels
+            shifted = others.map[(NEAR + y) * others.stride + NEAR + x :]  # a view: no sum for each point
+            found |= shifted.take(corners) == labels
         distances[left[found]] = distance
-        left = left[~found]
+        left, labels, corners = left[~found], labels[~found], corners[~found]
     scale = np.asarray(spacing, np.float64)
-    for label in np.flatnonzero(np.bincount(points.labels[left])).tolist():
-        far, candidates = left[points.labels[left] == label], others.points[others.of_class(label)]
+    for label in np.flatnonzero(np.bincount(labels)).tolist():
+        far, candidates = left[labels == label], others.points[others.of_class(label)]
         if len(candidates):  # pixels need no balanced tree, which takes longer
-            tree = cKDTree(candidates * scale, balanced_tree=False, compact_nodes=False)
+            tree = cKDTree(candidates * scale, leafsize=32, balanced_tree=False, compact_nodes=False)
             distances[far] = tree.query(points.points[far] * scale)[0]
     return distances
 
