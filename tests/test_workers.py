@@ -35,8 +35,8 @@ def send_then(how, folder=""):
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "be deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    (Path(folder) / f"{os.getpid()}.begun").touch()
-    try:
+    try:  # a signal may come as soon as the file is there
+        (Path(folder) / f"{os.getpid()}.begun").touch()
         time.sleep(100)
     finally:
         (Path(folder) / f"{os.getpid()}.unwound").touch()
