@@ -35,11 +35,10 @@ from segapp.cli.run_limits import explain_cut, explain_finished_run
 from segapp.cli.run_options import add_run_options
 from segapp.cli.run_place import place_fit, place_results
 from segapp.cli.run_settings import gather_settings
+from segapp.cli.scoring_options import apply_scoring_options, require_pixel_sizes
 from segapp.cli.thresholds import Thresholds
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
-from segapp.metrics import BoundaryUnit, CentrelineDice
-from segapp.metrics.centreline import require_skeletons
 from segapp.models import NamedInit
 from segapp.system.user_modules import search_current_folder
 from segapp.training.bundle_module import BundleModule
@@ -212,13 +211,7 @@ class SegmentationCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Start from other weights, or check the classes and restore the split of the checkpoint."""
-        if self.config[self.subcommand].cldice:
-            require_skeletons()
-            self.model.more_scores = (CentrelineDice,)
-        if self.config[self.subcommand].tolerance is not None:
-            self.model.unit = BoundaryUnit.parse(self.config[self.subcommand].tolerance)
-            for name, size in self.datamodule.list_pixel_sizes("test").items():
-                self.model.unit.fit(size, name)
+        apply_scoring_options(self.config[self.subcommand], self.model)
         if self.subcommand != "fit":
             self._thresholds.refuse_unknown(
                 self.model.make_collector(str(self.subcommand)), self.datamodule.split_names()
@@ -308,6 +301,10 @@ class SegmentationCLI(LightningCLI):
         """Link the newest run as `latest`."""
         if self.measure is None:
             link_latest(self.folder)
+
+    def before_test(self) -> None:
+        """Refuse images without what the asked for unit needs, before any is scored."""
+        require_pixel_sizes(self.model.unit, self.datamodule)
 
     def after_validate(self) -> None:
         """Fail if a score is lower than the user asked for."""
