@@ -10,6 +10,7 @@ import numpy as np
 from segapp.datasets.problems import Problem
 from segapp.errors import SegappError
 from segapp.init_args import Recorded
+from segapp.io.map_grid import measure_map_pixel
 from segapp.spec import Intensity, SliceAxis
 
 SplitName = Literal["train", "val", "test"]
@@ -75,11 +76,13 @@ class Item:
 
 
 def find_pixel_size(image: ImageReference) -> tuple[float, float] | None:
-    """Return height and width of a pixel in µm, or None where an image does not know them.
+    """Return height and width of a pixel in µm, or None where an image does not know them, as one in degrees.
 
     A block has the pixels of its `whole` image.
     """
     meta: dict[str, Any] = getattr(getattr(image, "whole", image), "meta", None) or {}
+    if "affine" in meta:
+        return measure_map_pixel(meta["affine"], meta.get("geo_keys", {}))
     return meta.get("pixel_size")
 
 

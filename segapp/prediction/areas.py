@@ -9,20 +9,12 @@ from typing import Any
 
 import numpy as np
 
-MODEL, PROJECTED, GEOGRAPHIC = 1024, 1, 2
-"""GeoTIFF's key for the kind of coordinate system, and the two kinds that have areas (OGC 19-008r4)."""
+from segapp.io.map_grid import MODEL, find_unit_length, is_true_to_scale
 
-PROJECTION, METHOD, LENGTH_UNIT = 3072, 3075, 3076
+GEOGRAPHIC = 2
+"""GeoTIFF's kind of a coordinate system in degrees (OGC 19-008r4)."""
+
 SYSTEM, ANGLE_UNIT = 2048, 2054
-METRES = {9001: 1.0, 9002: 0.3048, 9003: 1200 / 3937}
-"""EPSG's metre, foot and US survey foot."""
-
-UTM = (*range(32601, 32661), *range(32701, 32761), *range(25828, 25839), *range(26901, 26924))
-"""UTM zones of WGS 84, ETRS89 and NAD83: metres, also where the file leaves the unit out."""
-
-MERCATOR, MERCATOR_METHOD = (3857, 3395, 3785, 900913), 7
-"""Their metres are true at the equator only: at 60 degrees an area is four times too large."""
-
 DEGREES = (None, 9102)
 ELLIPSOIDAL = (4326, 4258, 4269, 4979)
 """WGS 84, ETRS89, NAD83: latitudes on ellipsoids that differ by a tenth of a millimetre."""
@@ -63,12 +55,16 @@ def find_pixel_area(meta: dict[str, Any], height: int) -> PixelArea | None:
 
 def _find_map_area(affine: tuple[float, ...], keys: dict[int, int], height: int) -> PixelArea | None:
     _, xx, xy, top, yx, yy = affine
-    kind, projection = keys.get(MODEL), keys.get(PROJECTION)
-    if kind == PROJECTED and projection not in MERCATOR and keys.get(METHOD) != MERCATOR_METHOD:
-        metres = METRES.get(keys.get(LENGTH_UNIT, 9001 if projection in UTM else 0))
+    if is_true_to_scale(keys):
+        metres = find_unit_length(keys)
         area = abs(xx * yy - xy * yx)
         return PixelArea(np.array([area * (metres or 1) ** 2]), "m²" if metres else "map unit²")
-    if kind == GEOGRAPHIC and keys.get(SYSTEM) in ELLIPSOIDAL and keys.get(ANGLE_UNIT) in DEGREES and xy == yx == 0:
+    if (
+        keys.get(MODEL) == GEOGRAPHIC
+        and keys.get(SYSTEM) in ELLIPSOIDAL
+        and keys.get(ANGLE_UNIT) in DEGREES
+        and xy == yx == 0
+    ):
         edges = np.clip(top + yy * np.arange(height + 1), -90, 90)
         return PixelArea(np.abs(np.diff(_compute_area_to(np.radians(edges)))) * np.radians(abs(xx)), "m²")
     return None
