@@ -24,6 +24,9 @@ _EVERY_SECONDS = 0.5
 _PATIENCE_SECONDS = 20.0
 """How long a process that failed or stopped waits for the others to end by themselves and report why."""
 
+_GRACE_SECONDS = 3.0
+"""How long the first process waits for those it ended: one of them may be where Lightning ignores SIGTERM."""
+
 _children: list[subprocess.Popen[Any]] = []
 
 
@@ -46,13 +49,13 @@ def is_child() -> bool:
 def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool:
     """Return whether the first process on this machine reports an error of this process. Mostly it has the same error.
 
-    The first process ends those it started, which wait `patience` seconds for that; a process that is still alive then
-    reports its own error. torchrun ends its processes in the same way. A first process that was killed reports
-    nothing. All processes stop together, so that a stop needs no waiting.
+    The first process ends those it started and outlives them, so that none reports the lost connection to it. They wait
+    `patience` seconds for that; a process that is still alive then reports its own error. torchrun ends its processes
+    in the same way. A first process that was killed reports nothing. All processes stop together, so that a stop needs
+    no waiting.
     """
     if os.environ.get("LOCAL_RANK", "0") == "0":
-        for child in _children:
-            child.terminate()
+        _end_children()
         return False
     if isinstance(error, StoppedError):
         return True
@@ -62,6 +65,18 @@ def is_reported_by_rank_zero(error: SegappError, patience: float = 10.0) -> bool
     while time.monotonic() < deadline and os.environ.get(_LAUNCHER) in (str(os.getpid()), str(os.getppid())):
         time.sleep(0.1)
     return False
+
+
+def _end_children() -> None:
+    """End the processes that the first one started, by SIGTERM and those that remain by SIGKILL."""
+    for child in _children:
+        child.terminate()
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for child in _children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
 
 
 def explain_lost_process(error: BaseException) -> SegappError | None:
