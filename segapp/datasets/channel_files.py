@@ -6,7 +6,14 @@ from pathlib import Path, PurePosixPath
 
 from segapp.datasets.masks.encoding import FoundImage
 from segapp.datasets.problems import Problem
-from segapp.io import FilePart, explain_unlike_channels, find_channel, join_channel_files, remove_suffix
+from segapp.io import (
+    FilePart,
+    explain_unlike_channels,
+    find_channel,
+    is_image_folder,
+    join_channel_files,
+    remove_suffix,
+)
 
 SHOWN = 3
 
@@ -51,7 +58,8 @@ def find_channel_problems(images: Iterable[FoundImage], channel_files: Sequence[
             message = f"{message[:-1]}; so are {len(other) - 1} more files."
         yield Problem("name", f"{message} Correct `channel_files`, or leave it out with `exclude`.", image.path)
     for name, image in files.items():
-        missing = [each.path.name for each in image.file.every_file if not each.path.is_file()]
+        paths = [each.path for each in image.file.every_file]
+        missing = [path.name for path in paths if not path.is_file() and not is_image_folder(path)]
         if missing:
             message = f"{image.path.parent}: the image {name!r} lacks the channels {', '.join(missing[:SHOWN])}."
             way = "Add the files, leave the image out with `exclude`, or correct `channel_files`."

@@ -27,6 +27,8 @@ from segapp.errors import MisuseError
 from segapp.io import (
     find_suffix,
     holds_arrays,
+    is_image_folder,
+    lies_in_image,
     list_images,
     list_suffixes,
     name_image,
@@ -55,10 +57,11 @@ def find_images(root: Path, pattern: str) -> list[FoundImage]:
     files_by_folder: dict[Path, dict[str, dict[str, str | None]]] = {}
     for match in _find_matches(root, to_glob(files)):
         relative = expression.fullmatch(match.relative_to(root).as_posix())
-        if named and (relative is None or match.is_dir()):
+        is_file = not match.is_dir() or is_image_folder(match)
+        if named and (relative is None or not is_file):
             continue
         values = relative.groupdict() if relative else {}
-        if not match.is_dir():
+        if is_file:
             files_by_folder.setdefault(match.parent, {})[match.name] = values
             continue
         for folder, names in walk_folders(match):
@@ -120,7 +123,8 @@ class MaskPattern:
     def find_all_files(self) -> set[Path]:
         """Return every file that may be some image's mask."""
         every = (to_glob(filled) for _, filled in self._fill_patterns({}, glob.escape))
-        return {p for filled in every for p in _find_matches(self.root, filled) if self._reads(p) and p.is_file()}
+        found = {path for filled in every for path in _find_matches(self.root, filled) if self._reads(path)}
+        return {path for path in found if path.is_file() or is_image_folder(path)}
 
     def _fill_patterns(self, values: dict[str, str], escape: Callable[[str], str]) -> Iterator[tuple[str | None, str]]:
         for name in self.classes if "{class}" in self.pattern else [None]:
@@ -151,7 +155,8 @@ class MaskPattern:
 def _find_start(root: Path, pattern: str) -> Path:
     """Return the folder below which a pattern matches; that of the file, where it is one."""
     start = root / get_fixed_start(pattern)
-    return start.parent if start.is_file() and find_suffix(start) else start
+    is_file = (start.is_file() and bool(find_suffix(start))) or is_image_folder(start)
+    return start.parent if is_file else start
 
 
 def require_folder(folder: Path, root: Path | None = None) -> None:
@@ -201,7 +206,9 @@ def _get_mask_name(values: dict[str, str | None]) -> str:
 
 def _find_matches(root: Path, pattern: str) -> Iterable[Path]:
     pattern = pattern.strip("/")
-    return [root] if pattern in ("", ".") else root.glob(pattern)
+    if pattern in ("", "."):
+        return [root]
+    return (path for path in root.glob(pattern) if not lies_in_image(path.relative_to(root)))
 
 
 def _require_file(path: Path) -> None:

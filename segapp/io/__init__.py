@@ -4,7 +4,7 @@ from segapp.io.array import scale_array
 from segapp.io.channel_files import find_channel, join_channel_files, recognise_channel_files
 from segapp.io.csv_table import read_table, write_table
 from segapp.io.file_part import FilePart, as_file_part
-from segapp.io.folders import real_path, walk_folders
+from segapp.io.folders import is_image_folder, lies_in_image, real_path, walk_folders
 from segapp.io.formats.format import FileGroup, MaskLayout, MaskSink
 from segapp.io.formats.registry import (
     find_mask_suffix,
@@ -51,7 +51,9 @@ __all__ = [
     "has_windows",
     "holds_arrays",
     "is_image",
+    "is_image_folder",
     "join_channel_files",
+    "lies_in_image",
     "list_image_files",
     "list_images",
     "list_mask_suffixes",

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
 from segapp.io.formats import registry
 from segapp.io.formats.format import FileGroup, Format
@@ -30,6 +31,11 @@ def list_images(folder: Path, names: Iterable[str]) -> list[FileGroup]:
 def list_image_files(path: Path) -> tuple[Path, ...]:
     """Return the files of an image: several for a series; OSError for one that is not there."""
     found = registry.find_named_format(path) or registry.find_unnamed_format(path)
+    if found is not None and found.is_folder:
+        try:
+            return found.list_files(FilePart(path))
+        except SegappError:  # who reads the image reports the error
+            return (path,)
     return found.list_files(FilePart(path)) if found is not None and found.groups_files else (path,)
 
 
@@ -46,11 +52,26 @@ def name_image(image: FileGroup, start: Path) -> str:
 def split_array(pattern: str) -> tuple[str, str]:
     """Return a path or pattern without the array that it names after a colon, and that array; else an empty one.
 
+    A path into a folder that is an image names an array without a colon.
+
     >>> split_array("slices/*.h5:/image")
     ('slices/*.h5', '/image')
+    >>> split_array("cells/{name}.zarr/labels/nuclei")
+    ('cells/{name}.zarr', '/labels/nuclei')
     """
+    if (inside := _split_folder(pattern)) is not None:
+        return inside
     match = ARRAY.fullmatch(pattern)
     return (match[1], match[2]) if match is not None and not Path(pattern).exists() else (pattern, "")
+
+
+def _split_folder(pattern: str) -> tuple[str, str] | None:
+    """Return a path or pattern of folders that are images, and what it names in them; None for others."""
+    parts = PurePath(pattern).parts
+    place = next((i for i, part in enumerate(parts[:-1], 1) if registry.is_folder_name(PurePath(part))), None)
+    if place is None or ":" in parts[place - 1]:
+        return None
+    return str(PurePath(*parts[:place])), f"/{'/'.join(parts[place:])}"
 
 
 def holds_arrays(path: Path) -> bool:

@@ -89,10 +89,15 @@ def explain_full_disk(error: BaseException, path: Path) -> FatalError | None:
 
 
 @contextmanager
-def write_folder_atomically(path: Path) -> Iterator[Path]:
+def write_folder_atomically(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside `path` that is renamed to it on success and removed with its content on any error.
 
-    Raises MisuseError when `path` exists, also if another process has made it meanwhile.
+    Args:
+        path: The folder.
+        overwrite: Replace what is at `path`, as `write_atomically` does.
+
+    Raises:
+        MisuseError: `path` exists, also if another process has made it meanwhile, and is not to be replaced.
     """
     path = Path(path)
     try:
@@ -102,12 +107,23 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
     with open_unfinished(path, is_folder=True) as temporary:
         try:
             yield temporary
-            if os.path.lexists(path):
+            if os.path.lexists(path) and not overwrite:
                 raise MisuseError(f"{path} exists already; choose another name. Nothing was overwritten.")
-            temporary.rename(path)
+            _replace_by_folder(path, temporary)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def _replace_by_folder(path: Path, folder: Path) -> None:
+    """Rename a folder to `path`; what was there is moved aside before, and removed afterwards."""
+    if not os.path.lexists(path):
+        folder.rename(path)
+        return
+    with open_unfinished(path, is_folder=True) as aside:
+        path.rename(aside / "replaced")
+        folder.rename(path)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from segapp.batch import IGNORE_INDEX
 from segapp.errors import SegappError
 from segapp.io.formats import registry
 from segapp.io.formats.format import Format, MaskLayout, MaskSink, Palette, RowFilter
-from segapp.io.write import explain_errors, write_atomically
+from segapp.io.write import explain_errors, write_atomically, write_folder_atomically
 
 
 def write_image(path: Path, pixels: np.ndarray) -> None:
@@ -81,9 +81,10 @@ def open_mask(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter) -> 
         raise SegappError(
             f"{path}: a {found.name} file holds one mask, not {len(layout.sizes)}; use a format with pages."
         )
+    opened = write_folder_atomically(path, overwrite=True) if found.is_folder else write_atomically(path)
     with (
         explain_errors(path),
-        write_atomically(path) as temporary,
+        opened as temporary,
         found.open_mask(temporary, layout, filter_rows) as rows,
     ):
         yield rows

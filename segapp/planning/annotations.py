@@ -11,7 +11,7 @@ from segapp.datasets.annotations.annotations import IGNORE, Annotations
 from segapp.datasets.file_patterns import to_glob
 from segapp.datasets.unsupported import read_beginning, recognise_tool
 from segapp.errors import MisuseError
-from segapp.io import find_suffix, walk_folders
+from segapp.io import find_suffix, is_image_folder, walk_folders
 from segapp.natural_order import make_natural_key
 from segapp.planning.mask_meaning import MaskMeaning
 from segapp.planning.names import BACKGROUND, IGNORED
@@ -128,7 +128,7 @@ def _choose_names(names: Sequence[str], classes: Sequence[str]) -> list[str]:
 def list_files(root: Path, masks: str) -> Iterator[Path]:
     """Yield the files that a file, a folder or a pattern names, those of sub-folders too."""
     for match in sorted(root.glob(to_glob(masks))) if set(masks) & set("*?[{") else [root / masks]:
-        if match.is_dir():
+        if match.is_dir() and not is_image_folder(match):
             yield from _walk(match)
         elif match.is_file():
             yield match

@@ -10,7 +10,7 @@ from pathlib import Path
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.masks.encoding import Encoding, PixelEncoding
 from segapp.errors import MisuseError
-from segapp.io import remove_suffix
+from segapp.io import is_image_folder, lies_in_image, remove_suffix
 from segapp.planning.annotations import list_annotation_files
 
 MAX_IMAGES = 60
@@ -120,26 +120,32 @@ def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
 
 def list_matching(root: Path, pattern: str) -> Sequence[Path]:
     """Return some files of a folder, or of what a pattern with wildcards matches; of a file itself."""
-    if (root / pattern).is_file():
+    if _is_file(root / pattern):
         return [root / pattern]
     if "{" in pattern or not PLACEHOLDER.search(pattern):
         return _list_some_files(root / pattern)
     matching = list(islice(root.glob(pattern), MAX_IMAGES))
-    return [path for path in matching if path.is_file()] or [
+    return [path for path in matching if _is_file(path)] or [
         file for path in matching for file in _list_some_files(path, MAX_IMAGES)
     ]
 
 
 def _list_some_files(folder: Path, limit: int = 2000) -> Sequence[Path]:
     try:
-        found = sorted(folder.rglob("*"))
+        found = sorted(path for path in folder.rglob("*") if not lies_in_image(path.relative_to(folder)))
     except RecursionError as error:
         raise MisuseError(f"{folder}: its folders lie too deep in one another; name that of the files.") from error
-    files = (path for path in found if path.is_file() and not path.name.startswith("."))
+    files = (path for path in found if _is_file(path) and not path.name.startswith("."))
     return [path for _, path in zip(range(limit), files, strict=False)]
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is that of one file, or of a folder that is one image."""
+    return path.is_file() or is_image_folder(path)
 
 
 def _list_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    found = (entry for entry in folder.iterdir() if entry.is_dir() and not is_image_folder(entry))
+    return [entry for entry in found if not entry.name.startswith(".")]

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from segapp.errors import MisuseError
-from segapp.io import explain_errors, list_image_files
+from segapp.io import explain_errors, is_image_folder, list_image_files
 from segapp.prediction.tasks import MANIFEST, ImageTask
 from segapp.spec import Spec
 from segapp.system.regular_files import MISSING, describe_irregular
@@ -287,7 +287,7 @@ def _is_plain(stem: str) -> bool:
 
 def _is_plain_file(path: Path) -> bool:
     """Return whether a file is there, itself and not by a link, which could bring in the content of another."""
-    return path.is_file() and not path.is_symlink()
+    return (path.is_file() or is_image_folder(path)) and not path.is_symlink()
 
 
 def _require_plain_file(path: Path) -> None:

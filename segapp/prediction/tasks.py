@@ -15,6 +15,7 @@ from segapp.io import (
     find_suffix,
     holds_arrays,
     is_image,
+    is_image_folder,
     join_channel_files,
     list_images,
     list_suffixes,
@@ -84,7 +85,7 @@ def list_tasks(
     if not found:
         unread = describe_unread(images, output) or f"segapp reads {', '.join(list_suffixes())}."
         raise MisuseError(f"there is no image in {images} or its sub-folders; {unread}")
-    root = images if images.is_dir() else images.parent
+    root = images if images.is_dir() and not is_image_folder(images) else images.parent
     joined = join_channel_files([image.path for image in found], channel_files)
     files = {file.path.relative_to(root).as_posix(): file for file in joined.values()}
     series = {image.path: Path(name_image(image, root)) for image in found if image.label is not None}
@@ -122,7 +123,7 @@ def _choose_name(name: Path, file: FilePart, joined: Mapping[Path, FilePart]) ->
 
 
 def _find_images(images: Path, output: Path) -> list[FileGroup]:
-    if images.is_file():
+    if images.is_file() or is_image_folder(images):
         if not is_image(images):
             raise MisuseError(f"{images}: not an image that segapp reads; it reads {', '.join(list_suffixes())}.")
         return [FileGroup(images)]
@@ -140,7 +141,7 @@ def _find_images(images: Path, output: Path) -> list[FileGroup]:
 def describe_unread(images: Path, output: Path) -> str | None:
     """Return one line on the files of a folder whose suffix is of no format that is read; None if there is none."""
     images, _ = split_images(images)
-    if not images.is_dir():
+    if not images.is_dir() or is_image_folder(images):
         return None
     files = (place / name for place, names in _walk(images, real_path(output)) for name in names)
     unread = [path for path in files if not is_image(path)]

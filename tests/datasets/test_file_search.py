@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from segapp.datasets import Folder, PerClass
@@ -9,6 +10,7 @@ from segapp.datasets.file_search import MaskPattern, find_images
 from segapp.errors import MisuseError
 from tests.datasets.folders import CLASSES, GREY, folder, mask_names, names, pairs
 from tests.datasets.look_alikes import save
+from tests.io.ome_zarrs import write_ome_zarr
 
 
 @pytest.mark.parametrize(
@@ -118,3 +120,18 @@ def test_names_with_wildcards_in_them_are_taken_literally(tmp_path: Path) -> Non
         found.name: [file.path.name for file in pattern.find_files(found)] for found in find_images(tmp_path, "images")
     }
     assert by_name == {"a[1]": ["a[1].png"], "a1": ["a1.png"]}
+
+
+@pytest.mark.parametrize("images", ["images", "images/*.zarr", "images/{name}.zarr", "{name}.zarr", "**/*.zarr", "."])
+def test_a_folder_that_is_an_image_is_one_item(tmp_path: Path, images: str) -> None:
+    for name in "ab":
+        path = write_ome_zarr(tmp_path / "images" / f"{name}.zarr", np.zeros((4, 5), np.uint8), "yx")
+        write_ome_zarr(path, np.zeros((4, 5), np.uint8), "yx", group="labels/cells")
+        (path / "thumbnail.png").touch()
+    found = sorted(find_images(tmp_path, images), key=lambda image: image.path)
+    assert [image.path.name for image in found] == ["a.zarr", "b.zarr"]
+    assert [image.mask_name.rpartition("/")[2] for image in found] == ["a", "b"]
+    for masks in ("images/{stem}.zarr/labels/cells", "images/{stem}.zarr:/labels/cells"):
+        pattern = MaskPattern(tmp_path, masks, ("cells",))
+        assert [(mask.path, mask.array) for mask in pattern.find_files(found[0])] == [(found[0].path, "/labels/cells")]
+        assert pattern.find_all_files() == {image.path for image in found}

@@ -1,8 +1,9 @@
 """Folders are walked in order, links followed, each folder once."""
 
 import os
+from pathlib import Path
 
-from segapp.io import real_path, walk_folders
+from segapp.io import is_image_folder, lies_in_image, real_path, walk_folders
 
 
 def test_every_folder_is_entered_once_whatever_links_there_are(tmp_path):
@@ -38,3 +39,13 @@ def test_a_deep_tree_takes_no_more_than_its_number_of_folders(tmp_path, monkeypa
     monkeypatch.setattr(os.path, "realpath", lambda path: asked.append(path) or found(path))
     assert sum(1 for _ in walk_folders(tmp_path)) == 101
     assert len(asked) == 1
+
+
+def test_folders_that_are_images_are_among_the_names_and_not_entered(tmp_path):
+    (tmp_path / "a.zarr" / "0" / "b.png").mkdir(parents=True)
+    (tmp_path / "b" / "c.OME.zarr" / "labels").mkdir(parents=True)
+    (tmp_path / ".zarr").mkdir()
+    (tmp_path / "b" / "d.png").touch()
+    assert list(walk_folders(tmp_path)) == [(tmp_path, ["a.zarr"]), (tmp_path / "b", ["c.OME.zarr", "d.png"])]
+    assert is_image_folder(tmp_path / "a.zarr") and not is_image_folder(tmp_path / "b" / "d.png")
+    assert lies_in_image(Path("b/c.zarr/0/1")) and not lies_in_image(Path("b/c.zarr"))

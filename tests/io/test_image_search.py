@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from segapp.io import list_images, name_image, write_image
+from segapp.io import list_image_files, list_images, name_image, split_array, write_image
 from tests.io.dicoms import write_series
+from tests.io.ome_zarrs import write_ome_zarr
 
 VOXELS = np.zeros((5, 4, 3), np.int16)
 
@@ -30,3 +31,14 @@ def test_several_series_are_called_apart_and_uids_are_names(tmp_path):
             path.rename(tmp_path / "p" / path.name)
         (tmp_path / "p" / series).rmdir()
     assert search(tmp_path / "p", tmp_path) == [("1.2.840.11", "p/3-T1"), ("1.2.840.21", "p/3-T2")]
+
+
+def test_a_folder_may_be_an_image_and_a_path_into_it_is_of_an_array(tmp_path):
+    path = write_ome_zarr(tmp_path / "images" / "a.ome.zarr", np.zeros((4, 5), np.uint8), "yx")
+    assert search(tmp_path / "images", tmp_path) == [("a.ome.zarr", "images/a")]
+    assert list_image_files(path) == (path / ".zattrs", path / "0" / ".zarray")
+    (path / ".zattrs").unlink()
+    assert list_image_files(path) == (path,)
+    assert split_array(f"{path}/labels/nuclei") == (str(path), "/labels/nuclei")
+    assert split_array("a/*.zarr:/labels/nuclei") == ("a/*.zarr", "/labels/nuclei")
+    assert split_array("a/{name}.zarr") == ("a/{name}.zarr", "")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segapp.errors import SegappError
-from segapp.io import shorten_name, write_atomically, write_mask
+from segapp.io import shorten_name, write_atomically, write_folder_atomically, write_mask
 
 PALETTE = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
 
@@ -55,3 +55,20 @@ def test_a_long_name_is_cut_and_stays_different_from_others():
     assert shorten_name("a" * 150) == "a" * 150
     names = {shorten_name("ä" * 200 + end) for end in "xyz"}
     assert len(names) == 3 and all(len(name.encode()) < 150 for name in names)
+
+
+def test_a_folder_replaces_another_only_when_it_is_complete(tmp_path):
+    path = tmp_path / "a.zarr"
+    for content in ("old", "new"):
+        with write_folder_atomically(path, overwrite=True) as folder:
+            (folder / content).touch()
+            assert not (path / content).exists()
+    assert [file.name for file in path.iterdir()] == ["new"] and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ValueError), write_folder_atomically(path, overwrite=True):
+        raise ValueError
+    assert [file.name for file in path.iterdir()] == ["new"] and list(tmp_path.iterdir()) == [path]
+    path.rename(tmp_path / "moved")
+    path.symlink_to("moved")
+    with write_folder_atomically(path, overwrite=True) as folder:
+        (folder / "own").touch()
+    assert not path.is_symlink() and (tmp_path / "moved" / "new").exists()

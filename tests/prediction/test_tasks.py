@@ -201,3 +201,16 @@ def test_a_channels_file_keeps_its_name_where_another_image_has_the_shorter_one(
     images = folder("a_0000.png", "a.png")
     tasks = list_tasks(images, tmp_path / "out", ["mask"], None, ["{name}_0000"])
     assert sorted(task.outputs["mask"].name for task in tasks) == ["a.png", "a_0000.png"]
+
+
+def test_a_folder_that_is_an_image_is_one_task(folder, tmp_path):
+    images = folder("deep/a.zarr/.zattrs", "deep/a.zarr/0/b.png", "c.png")
+    out = tmp_path / "out"
+    assert names(list_tasks(images, out, ["mask"]), out) == ["c.png", "deep/a.zarr"]
+    for path in (images / "deep" / "a.zarr", images / "deep" / "a.zarr" / "labels" / "cells"):
+        (task,) = list_tasks(path, out, ["mask"])
+        assert (task.image, task.name) == (images / "deep" / "a.zarr", "a.zarr")
+    assert task.array == "/labels/cells"
+    (out / "mask" / "a.zarr").mkdir(parents=True)
+    with pytest.raises(MisuseError, match="replace the image itself"):
+        list_tasks(out / "mask" / "a.zarr", out, ["mask"])

@@ -15,6 +15,7 @@ from segapp.io.formats.jpeg2000 import Jpeg2000
 from segapp.io.formats.meta_image import MetaImage
 from segapp.io.formats.nifti import Nifti
 from segapp.io.formats.numpy_array import NumpyArray
+from segapp.io.formats.ome_zarr import OmeZarr
 from segapp.io.formats.png import Png
 from segapp.io.formats.tiff import Tiff
 from segapp.io.formats.webp import WebP
@@ -36,6 +37,7 @@ FORMATS: tuple[Format, ...] = (
     Nrrd(),
     MetaImage(),
     NumpyArray(),
+    OmeZarr(),
     Hdf5(),
 )
 
@@ -145,9 +147,17 @@ def find_format(path: Path) -> Format:
 
 def find_folder_format(path: Path) -> Format | None:
     """Return the format of an image that is a folder, by its suffix; None for files and other folders."""
+    return next((each for each in FORMATS if each.is_folder and _has_suffix(path, each) and path.is_dir()), None)
+
+
+def is_folder_name(path: PurePath) -> bool:
+    """Return whether a folder of this name is one image, and no folder of images."""
+    return any(each.is_folder and _has_suffix(path, each) for each in FORMATS)
+
+
+def _has_suffix(path: PurePath, found: Format) -> bool:
     name = path.name.lower()
-    found = next((each for each in FORMATS if each.is_folder and name.endswith(each.suffixes)), None)
-    return found if found is not None and path.is_dir() else None
+    return name.endswith(found.suffixes) and name not in found.suffixes
 
 
 def describe_name(path: Path, found: Format) -> str:
