@@ -23,7 +23,7 @@ class Header:
     dtype: np.dtype[Any]
     """The dtype of decoded values; never bool."""
     white: int = 255
-    """The largest value of a uint8 file: 1, 3 or 15 where it packs several pixels into a byte."""
+    """The largest value of a uint8 file: 1, 3 or 15 where it packs several pixels into a byte, what PNM says."""
     white_is_zero: bool = False
     """TIFF's MinIsWhite: the values are inverted, 0 is white."""
     alpha: int | None = None

@@ -248,8 +248,14 @@ def _convert_to_colours(pixels: np.ndarray, header: Header) -> np.ndarray:
         return header.palette[pixels[..., 0]]
     pixels = invert_white_is_zero(pixels, header)
     if pixels.dtype == np.uint8 and header.white < 255:
-        pixels = pixels * np.uint8(255 // header.white)
+        pixels = _stretch_values(header.white)[pixels]
     return pixels
+
+
+@cache
+def _stretch_values(white: int) -> np.ndarray:
+    """Return (256,) uint8: what the values 0 … white become, so that white is 255."""
+    return np.minimum(np.round(np.arange(256) * (255 / white)), 255).astype(np.uint8)
 
 
 def convert_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

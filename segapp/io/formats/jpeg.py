@@ -37,7 +37,7 @@ class Jpeg(PillowFormat):
     """JPEG (ISO/IEC 10918); of several images in a file (MPO) the first: the others are previews."""
 
     name = plugin = "JPEG"
-    suffixes = (".jpg", ".jpeg")
+    suffixes = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
     magic = (b"\xff\xd8\xff",)
     writes_images = True
 

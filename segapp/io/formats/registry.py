@@ -4,6 +4,7 @@ import re
 from pathlib import Path, PurePath
 
 from segapp.errors import SegappError
+from segapp.io.formats.avif import Avif
 from segapp.io.formats.bmp import Bmp
 from segapp.io.formats.dicom import Dicom
 from segapp.io.formats.format import START, Format
@@ -17,6 +18,8 @@ from segapp.io.formats.nifti import Nifti
 from segapp.io.formats.numpy_array import NumpyArray
 from segapp.io.formats.ome_zarr import OmeZarr
 from segapp.io.formats.png import Png
+from segapp.io.formats.pnm import Pnm
+from segapp.io.formats.targa import Targa
 from segapp.io.formats.tiff import Tiff
 from segapp.io.formats.webp import WebP
 from segapp.system.regular_files import describe_irregular
@@ -33,6 +36,9 @@ FORMATS: tuple[Format, ...] = (
     Gif(),
     WebP(),
     Jpeg2000(),
+    Avif(),
+    Pnm(),
+    Targa(),
     Nifti(),
     Nrrd(),
     MetaImage(),

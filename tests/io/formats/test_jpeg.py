@@ -71,3 +71,10 @@ def test_a_truncated_jpeg_is_refused(tmp_path: Path, kept: float, progressive: b
     (tmp_path / "a.jpg").write_bytes(complete[: start + int(kept * len(content)) if kept > 0 else int(kept)])
     with pytest.raises(SegappError, match=r"a\.jpg.*truncated"):
         read_raw(tmp_path / "a.jpg")
+
+
+def test_of_an_mpo_the_first_image_is_read(tmp_path: Path) -> None:
+    first, second = (PIL.Image.fromarray(np.full((16, 24, 3), value, np.uint8)) for value in (40, 200))
+    first.save(tmp_path / "a.mpo", save_all=True, append_images=[second])
+    assert read_raw(tmp_path / "a.mpo").shape == (16, 24, 3)
+    assert abs(int(read_raw(tmp_path / "a.mpo").mean()) - 40) <= 2
