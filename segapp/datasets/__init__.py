@@ -3,9 +3,11 @@
 from segapp.datasets.annotations.coco import Coco
 from segapp.datasets.annotations.cvat import Cvat
 from segapp.datasets.annotations.geojson import GeoJson
+from segapp.datasets.annotations.geopackage import GeoPackage
 from segapp.datasets.annotations.label_studio import LabelStudio
 from segapp.datasets.annotations.labelme import LabelMe
 from segapp.datasets.annotations.qupath import QuPath
+from segapp.datasets.annotations.shapefile import Shapefile
 from segapp.datasets.annotations.supervisely import Supervisely
 from segapp.datasets.annotations.via import Via
 from segapp.datasets.annotations.yolo import Yolo
@@ -51,6 +53,8 @@ __all__ = [
     "LabelStudio",
     "QuPath",
     "GeoJson",
+    "GeoPackage",
+    "Shapefile",
     "Supervisely",
     "Via",
 ]

@@ -6,15 +6,11 @@ from pathlib import Path
 from segapp.io import walk_folders
 from segapp.system.regular_files import describe_irregular
 
-TO_GEOJSON = (
-    "are not read: convert them with `ogr2ogr -f GeoJSON -t_srs EPSG:NUMBER -lco RFC7946=NO labels.geojson FILE`, with "
-    "the number of the images' coordinate system, and set mask to segapp.datasets.GeoJson"
-)
 ANNOTATIONS = {
     ".json": "annotations in JSON are read with mask segapp.datasets.Coco, LabelMe, LabelStudio, Supervisely or Via",
     ".geojson": "GeoJSON is read with mask segapp.datasets.GeoJson in map coordinates, with QuPath in pixels",
-    ".gpkg": f"GeoPackages {TO_GEOJSON}",
-    ".shp": f"Shapefiles {TO_GEOJSON}",
+    ".gpkg": "GeoPackages are read with mask segapp.datasets.GeoPackage",
+    ".shp": "Shapefiles are read with mask segapp.datasets.Shapefile",
     ".xml": "annotations in XML are read with mask segapp.datasets.Cvat, if exported as 'CVAT for images 1.1'",
     ".txt": "polygons of YOLO are read with mask segapp.datasets.Yolo",
 }

@@ -13,6 +13,7 @@ from segapp.datasets.unsupported import read_beginning, recognise_tool
 from segapp.errors import MisuseError
 from segapp.io import find_suffix, is_image_folder, walk_folders
 from segapp.natural_order import make_natural_key
+from segapp.planning.map_annotations import DEGREES
 from segapp.planning.mask_meaning import MaskMeaning
 from segapp.planning.names import BACKGROUND, IGNORED
 
@@ -20,6 +21,8 @@ MAX_FILES = 200
 """Files of a folder among which one of annotations is searched for."""
 UNNAMED = "object"
 """The class of shapes that have no name."""
+BY_SUFFIX: dict[str, type[Annotations]] = {".gpkg": datasets.GeoPackage, ".shp": datasets.Shapefile}
+"""What reads files whose suffix alone says what they are."""
 SHOWN = 8
 """Classes that a reason counts the shapes of."""
 
@@ -43,6 +46,8 @@ def recognise_annotations(root: Path, images: str, masks: str) -> type[Annotatio
 def recognise_file(path: Path) -> type[Annotations] | None:
     """Return what reads a file of annotations, by its content; None for other files."""
     suffix = path.suffix.lower()
+    if suffix in BY_SUFFIX:
+        return BY_SUFFIX[suffix]
     if suffix in (".json", ".geojson") and (tool := recognise_tool(path)) is not None:
         kind: type[Annotations] = getattr(datasets, tool[1])
         return kind if kind.reads(path) else None
@@ -113,7 +118,12 @@ def _explain(settings: Mapping[str, Any]) -> str:
     if "class_field" in settings:
         text += f" The class is in their property {settings['class_field']!r}."
     if "crs" in settings:
-        text += f" Coordinates are no degrees, so they are in {settings['crs']} of the images."
+        degrees = settings["crs"] == DEGREES
+        text += (
+            f" The file names no coordinate system; its numbers may be degrees, so they are in {DEGREES}."
+            if degrees
+            else f" Coordinates are no degrees, so they are in {settings['crs']} of the images."
+        )
     return text
 
 

@@ -1,4 +1,4 @@
-"""Tell GeoJSON in map coordinates from that of QuPath, which has pixels, and choose how it is read."""
+"""Tell GeoJSON in map coordinates from that of QuPath, which has pixels, and choose how files of maps are read."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from segapp.datasets.annotations.entry import Entry
-from segapp.datasets.annotations.fields import MAX_COORDINATE, Fields
-from segapp.datasets.annotations.geojson import LARGEST
-from segapp.datasets.annotations.geojson_file import GeoJsonFile
+from segapp.datasets.annotations.fields import MAX_COORDINATE
+from segapp.datasets.annotations.geojson import GeoJson
 from segapp.datasets.annotations.georeferenced_mask import place_shapes
+from segapp.datasets.annotations.map_shapes import MapFile, MapShapes
 from segapp.errors import MisuseError, SegappError
 from segapp.io import Image, read_shape
 from segapp.planning.names import BACKGROUND
@@ -30,9 +30,9 @@ CLASS_FIELDS = ("class", "class_name", "classname", "label", "category", "type",
 
 @dataclass(frozen=True)
 class _Content:
-    """A GeoJSON file: its shapes, and how often each property of its features has each value."""
+    """A file: its shapes, and how often each property of its features has each value."""
 
-    file: GeoJsonFile
+    file: MapFile
     values: Mapping[str, Counter[str]] = field(default_factory=dict)
     features: int = 0
 
@@ -52,7 +52,7 @@ def is_map(path: Path, images: Iterable[Path]) -> bool:
     georeferenced and its shapes are far outside of them as pixels, or lie on one of them as longitude and latitude.
     """
     try:
-        content = _read(path)
+        content = _read(path, GeoJson)
     except MisuseError:
         return False  # what reads it reports it
     low, high = content.box
@@ -67,13 +67,15 @@ def is_map(path: Path, images: Iterable[Path]) -> bool:
     return any(_touches(content, image, DEGREES) for image in located)
 
 
-def choose_map_settings(files: Sequence[Path], images: Iterable[Path], classes: Sequence[str]) -> dict[str, Any]:
-    """Return the settings of `segapp.datasets.GeoJson` that a file needs: `class_field` and `crs`.
+def choose_map_settings(
+    files: Sequence[Path], images: Iterable[Path], classes: Sequence[str], kind: type[MapShapes] = GeoJson
+) -> dict[str, Any]:
+    """Return the settings that a file of a kind needs: `class_field` and `crs`.
 
     The class is in the property whose values are the user's classes, in one with a usual name, or in the only one of a
     few texts. Coordinates that are no degrees, in a file that names no system, are in that of the images.
     """
-    content = _read(files[0])
+    content = _read(files[0], kind)
     settings: dict[str, Any] = {}
     if (name := _choose_field(content, classes)) is not None:
         settings["class_field"] = name
@@ -82,24 +84,25 @@ def choose_map_settings(files: Sequence[Path], images: Iterable[Path], classes: 
         system = next((Image(image).meta["crs"] for image in _list_located(images)), None)
         if system is not None:
             settings["crs"] = system
+    elif content.file.crs is None and kind().crs is None:
+        settings["crs"] = DEGREES
     return settings
 
 
-def _read(path: Path) -> _Content:
+def _read(path: Path, kind: type[MapShapes]) -> _Content:
     values: dict[str, Counter[str]] = {}
     features = 0
 
-    def find_label(feature: Fields) -> str:
+    def find_label(properties: Mapping[str, Any]) -> str:
         nonlocal features
         features += 1
-        properties = feature.values.get("properties")
-        for name, value in properties.items() if isinstance(properties, dict) else ():
+        for name, value in properties.items():
             is_number = isinstance(value, int) and not isinstance(value, bool) and name.lower() in CLASS_FIELDS
             if is_number or (isinstance(value, str) and value):
                 values.setdefault(str(name), Counter())[str(value)] += 1
         return ""
 
-    file = GeoJsonFile(path, find_label, LARGEST)
+    file = kind().read(path, find_label, None)
     return _Content(file, values, features)
 
 

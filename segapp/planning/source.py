@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.datasets.annotations.annotations import Annotations
-from segapp.datasets.annotations.geojson import GeoJson
+from segapp.datasets.annotations.map_shapes import MapShapes
 from segapp.datasets.source import SPLITS, Item, Source, SplitName
 from segapp.datasets.split_lists import Lists
 from segapp.datasets.splits import Candidate
@@ -168,8 +168,10 @@ def list_items(source: Source) -> list[Item]:
 def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
     if issubclass(layout.encoding, Annotations):
         files = list(dict.fromkeys(file.path for file in list_masks(layout)))
-        on_map = layout.encoding is GeoJson
-        settings = choose_map_settings(files, (image.path for image in layout.found), classes) if on_map else {}
+        settings: dict[str, Any] = {}
+        if issubclass(layout.encoding, MapShapes):
+            images = (image.path for image in layout.found)
+            settings = choose_map_settings(files, images, classes, layout.encoding)
         return name_shapes(files, layout.encoding, classes, settings)
     values = read_mask_values(list_masks(layout, MAX_MASKS))
     if layout.classes:

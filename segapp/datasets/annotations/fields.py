@@ -101,7 +101,7 @@ def make_points(values: object, where: str, largest: float = MAX_COORDINATE) -> 
     points = _to_array(values)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise MisuseError(f"{where}: points should be pairs of numbers, found {show(values)}.")
-    return _check_points(points, where, largest)
+    return check_points(points, where, largest)
 
 
 def make_ring(values: object, where: str) -> np.ndarray:
@@ -109,7 +109,7 @@ def make_ring(values: object, where: str) -> np.ndarray:
     points = _to_array(values)
     if points.ndim != 1 or len(points) % 2 or len(points) < 6:
         raise MisuseError(f"{where}: a polygon should be x, y, x, y … of three points or more, found {show(values)}.")
-    return _check_points(points.reshape(-1, 2), where)
+    return check_points(points.reshape(-1, 2), where)
 
 
 def _to_array(values: object) -> np.ndarray:
@@ -120,7 +120,8 @@ def _to_array(values: object) -> np.ndarray:
         return np.zeros(0)
 
 
-def _check_points(points: np.ndarray, where: str, largest: float = MAX_COORDINATE) -> np.ndarray:
+def check_points(points: np.ndarray, where: str, largest: float = MAX_COORDINATE) -> np.ndarray:
+    """Return points; MisuseError unless all numbers are finite and of a plausible size."""
     if not np.abs(points).max() <= largest:  # NaN is not
         worst = points[~(np.abs(points) <= largest)][0]
         raise MisuseError(f"{where}: a coordinate is {worst:g}; they are finite and {largest:,} at most.")

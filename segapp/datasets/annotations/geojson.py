@@ -1,28 +1,17 @@
-"""GeoJSON in map coordinates: areas that lie on georeferenced images."""
+"""GeoJSON in map coordinates."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from segapp.datasets.annotations.annotations import Annotations
-from segapp.datasets.annotations.entry import Entry
 from segapp.datasets.annotations.fields import Fields
 from segapp.datasets.annotations.geojson_file import GeoJsonFile
-from segapp.datasets.annotations.georeferenced_mask import GeoreferencedMask, place_shapes, read_crs
-from segapp.datasets.masks.encoding import FoundFiles, Labels
-from segapp.datasets.problems import Problem
-from segapp.datasets.source import MaskReference
-from segapp.errors import MisuseError
-
-LARGEST = 1e9
-"""The largest coordinate: metres on a map are 4e7 at most."""
-SHOWN = 8
-CHECKED = 50
-"""Images whose georeference is read before training."""
+from segapp.datasets.annotations.georeferenced_mask import read_crs
+from segapp.datasets.annotations.map_shapes import LARGEST, FindLabel, MapFile, MapShapes
 
 
-class GeoJson(Annotations):
-    """Areas in map coordinates, painted on the grid of every georeferenced image that they lie on.
+class GeoJson(MapShapes):
+    """Areas of GeoJSON files in map coordinates, painted on the grid of every georeferenced image that they lie on.
 
     Pixels whose centre lies inside are covered; later features in the file are above earlier ones. Pixels that the
     image marks as not measured (nodata) are ignored. One file may be of many images.
@@ -37,88 +26,29 @@ class GeoJson(Annotations):
     """
 
     suffixes = (".geojson", ".json")
-    by_location = True
 
     def __init__(
         self, labels: dict[str, str | None] | None = None, class_field: str | None = None, crs: str | None = None
     ) -> None:
-        super().__init__(labels)
-        self.class_field = class_field
-        self.crs = read_crs(crs or "EPSG:4326", "mask.crs")
+        super().__init__(labels, class_field, crs or "EPSG:4326")
 
-    def parse(self, path: Path) -> Iterator[Entry]:
-        """Yield the one entry of a file; raise MisuseError where no feature has the `class_field`."""
-        fields: Counter[str] = Counter()
+    def read(self, path: Path, find_label: FindLabel, fields: Sequence[str] | None) -> MapFile:
+        """Read a collection, a list of features, a feature or a bare geometry."""
+        names: Counter[str] = Counter()
 
-        def find_label(feature: Fields) -> str:
+        def find(feature: Fields) -> str:
             properties = feature.values.get("properties")
             values = properties if isinstance(properties, dict) else {}
-            fields.update(map(str, values))
-            return _format_name(values.get(self.class_field)) if self.class_field else ""
+            names.update(map(str, values))
+            return find_label(values)
 
-        found = GeoJsonFile(path, find_label, LARGEST)
-        if self.class_field and found.shapes and not fields[self.class_field]:
-            held = ", ".join(name for name, _ in fields.most_common(SHOWN)) or "none"
-            raise MisuseError(
-                f"{path}: no feature has the property {self.class_field!r} (mask.class_field); properties are: {held}."
-            )
-        yield Entry("", tuple(found.shapes), skipped=found.skipped, crs=self._find_crs(found))
+        found = GeoJsonFile(path, find, LARGEST)
+        return MapFile(path, found.shapes, found.skipped, [name for name, _ in names.most_common()], found.crs)
 
-    def find_problems(self, names: Sequence[str], found: FoundFiles, labels: Labels) -> Iterator[Problem]:
-        """Yield what others do, images without a georeference, and files of which nothing lies on their images."""
-        yield from super().find_problems(names, found, labels)
-        yield from self._find_misplaced(names, found)
-
-    def open_masks(self, names: Sequence[str], found: FoundFiles, labels: Labels) -> dict[str, MaskReference]:
-        """Return the mask of each image; files of which nothing lies on their images are logged once."""
-        self._log(self._find_misplaced(names, found))
-        return super().open_masks(names, found, labels)
-
-    def _find_misplaced(self, names: Sequence[str], found: FoundFiles) -> Iterator[Problem]:
-        """Yield problems of the first images and their files: the others are of the same kind."""
-        for path, own in self._group_by_file(names[:CHECKED], found).items():
-            try:
-                matched = self._match(path, found)
-            except MisuseError:
-                continue  # reported already
-            entry = next(iter(matched.entries.values()), None)
-            if entry is not None and entry.shapes:
-                yield from _find_unplaced(path, entry, [found.images[name].path for name in own])
-
-    def _find_crs(self, found: GeoJsonFile) -> str:
+    def _find_crs(self, found: MapFile) -> str:
+        """Return the system that the member `crs` names, which older files have."""
         if found.crs is None:
-            return self.crs
+            return super()._find_crs(found)
         properties = found.crs.get("properties") if isinstance(found.crs, dict) else None
         name = properties.get("name") if isinstance(properties, dict) else None
         return read_crs(name, f"{found.path}: 'crs'")
-
-    def _make_mask(
-        self, image: Path, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
-    ) -> MaskReference:
-        return GeoreferencedMask(image, path, entry, indices, background)
-
-
-def _find_unplaced(path: Path, entry: Entry, images: Sequence[Path]) -> Iterator[Problem]:
-    """Yield the error of an image without a place, or a warning where nothing of a file lies on its images."""
-    for image in images:
-        try:
-            if next(place_shapes(image, path, entry), None) is not None:
-                return
-        except MisuseError as error:
-            yield Problem("image", str(error), image, "mask")
-            return
-    which = f"the {len(images)} images that were looked at" if len(images) > 1 else images[0].name
-    message = (
-        f"{path}: none of its {len(entry.shapes):,} shapes lies on {which}. Its coordinates are taken as {entry.crs}; "
-        "set mask.crs if that is wrong. Are latitude and longitude exchanged?"
-    )
-    yield Problem("mask", message, path, "mask", "warning")
-
-
-def _format_name(value: object) -> str:
-    """Return the name that a property gives; empty for nothing. Whole numbers are written without a fraction."""
-    if value is None or isinstance(value, dict | list):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)

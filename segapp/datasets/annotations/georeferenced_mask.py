@@ -17,6 +17,10 @@ from segapp.datasets.annotations.shapes import Polygons
 from segapp.errors import MisuseError
 from segapp.io import Image, read_header, read_mask_window, read_shape
 
+LONGEST_NAME = 60
+"""Characters of a coordinate system's name in a message."""
+TITLE = re.compile(r'\s*\w+\s*\[\s*"([^"]*)"')
+"""The beginning of a coordinate system without a number (well-known text), with its name."""
 NAMES = re.compile(r".*EPSG:(?:[\d.]*:)?(\d+)|.*/EPSG/[\d.]+/(\d+)", re.IGNORECASE)
 DEGREES = re.compile(r".*(OGC:[\d.]*:?CRS84|/OGC/[\d.]+/CRS84|EPSG:WGS84)", re.IGNORECASE)
 MARGIN = 2.0
@@ -68,10 +72,8 @@ def place_shapes(image: Path, path: Path, entry: Entry) -> Iterator[MapPolygons]
     """
     meta = Image(image).meta
     if "affine" not in meta:
-        raise MisuseError(
-            f"{image}: has no georeference, so {path} cannot be placed on it. For GeoJSON in pixels set mask to "
-            "segapp.datasets.QuPath."
-        )
+        in_pixels = " For GeoJSON in pixels set mask to segapp.datasets.QuPath." if "json" in path.suffix else ""
+        raise MisuseError(f"{image}: has no georeference, so {path} cannot be placed on it.{in_pixels}")
     if "crs" not in meta:
         raise MisuseError(
             f"{image}: its coordinate system has no EPSG number, so {path} cannot be placed on it. Set it with "
@@ -104,14 +106,16 @@ class Conversion:
             pyproj = import_module("pyproj")
         except ImportError as error:
             raise MisuseError(
-                f"{path}: is in {given} and {image} in {wanted}. Coordinates are converted with pyproj, which cannot "
-                f"be imported ({error}); install it with pip install 'segapp[geo]', or convert the file: ogr2ogr -f "
-                f"GeoJSON -t_srs {wanted} -lco RFC7946=NO converted.geojson {path.name}"
+                f"{path}: is in {describe_crs(given)} and {image} in {wanted}. Coordinates are converted with pyproj, "
+                f"which cannot be imported ({error}); install it with pip install 'segapp[geo]', or convert the file: "
+                f"ogr2ogr -f GeoJSON -t_srs {wanted} -lco RFC7946=NO converted.geojson {path.name}"
             ) from error
         try:
             self._transformer = pyproj.Transformer.from_crs(given, wanted, always_xy=True)
         except pyproj.exceptions.ProjError as error:
-            raise MisuseError(f"{path}: cannot be converted from {given} to {wanted} of {image}: {error}.") from error
+            raise MisuseError(
+                f"{path}: cannot be converted from {describe_crs(given)} to {wanted} of {image}: {str(error)[:200]}."
+            ) from error
 
     def __call__(self, ring: np.ndarray) -> np.ndarray:
         """Return (N, 2) coordinates in the image's system; raise MisuseError where it does not reach."""
@@ -133,7 +137,13 @@ def read_crs(name: object, where: str) -> str:
             return "EPSG:4326"
         if match := NAMES.fullmatch(name):
             return f"EPSG:{int(match[1] or match[2])}"
-    raise MisuseError(f"{where} should be a coordinate system such as EPSG:32633, found {str(name)[:60]!r}.")
+    raise MisuseError(f"{where} should be a coordinate system such as EPSG:32633, found {str(name)[:LONGEST_NAME]!r}.")
+
+
+def describe_crs(crs: str) -> str:
+    """Return the name of a coordinate system for a message: EPSG:32633, or the title of one without a number."""
+    title = TITLE.match(crs)
+    return repr(title[1][:LONGEST_NAME]) if title else crs[:LONGEST_NAME]
 
 
 def _touches(ring: np.ndarray, height: int, width: int) -> bool:
