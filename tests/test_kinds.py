@@ -17,6 +17,7 @@ from segapp.planning.source import build_planned_source, describe_source, list_i
 from tests.datasets.annotations.georeferenced import collect, make_box, make_feature, write_geotiff
 from tests.datasets.annotations.samples import write_json
 from tests.io.dicoms import write_series
+from tests.io.ome_zarrs import write_ome_zarr
 from tests.io.volumes import write_nifti
 
 ROOT = Path(__file__).parents[1]
@@ -122,6 +123,12 @@ def write_hdf5() -> None:
             file["image"], file["label"] = make_image(name, 1, np.float32), make_mask()
 
 
+def write_ome_zarrs() -> None:
+    for name in NAMES:
+        path = write_ome_zarr(Path("cells", f"{name}.zarr"), make_image(name, 1, np.uint16), "yx")
+        write_ome_zarr(path, make_mask(), "yx", group="labels/nuclei")
+
+
 def write_scenes() -> None:
     for number, name in enumerate(NAMES):
         write_geotiff(Path("scenes", f"{name}.tif"), corner=(1000.0 * number, 0.0), pixels=make_image(name, 1))
@@ -207,6 +214,7 @@ WRITE: dict[str, Callable[[], None]] = {
     "ct/images": write_dicom,
     "arrays/images": write_arrays,
     "slices/*.h5:/image": write_hdf5,
+    "cells/*.zarr": write_ome_zarrs,
     "scenes": write_scenes,
     "coco/images": write_coco,
     "labelme": write_labelme,
