@@ -40,6 +40,9 @@ CHANNEL_NAME = "{name}"
 
 MOST_CHANNELS = 16
 
+MOST_LEVELS = 63
+"""The coarsest level of a pyramid: halved so often, any image is a single pixel."""
+
 MOST_NEIGHBOURS = 7
 """Slices before and after one that may be its channels: 15 of the 16 channels that there are at most."""
 
@@ -72,6 +75,30 @@ class Intensity:
     def dtype(self) -> Literal["uint8", "float32"]:
         """The dtype that images are delivered in under this policy."""
         return "uint8" if self.kind == "stored" else "float32"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """At which of its resolutions an image is read that is stored at several, as a slide: one of the two is given."""
+
+    level: int | None = None
+    """0 is the finest."""
+    um_per_pixel: float | None = None
+    """µm per pixel: of the level that has them, else of the next finer level, averaged."""
+
+    def __post_init__(self) -> None:
+        if (self.level is None) == (self.um_per_pixel is None):
+            raise MisuseError(
+                f"resolution needs `level` (0 is the finest) or `um_per_pixel` (as 0.5), one of the two, got "
+                f"level={self.level} and um_per_pixel={self.um_per_pixel}."
+            )
+        if self.level is not None and not 0 <= self.level <= MOST_LEVELS:
+            raise MisuseError(f"resolution.level is 0 … {MOST_LEVELS}, got {self.level}.")
+        if self.um_per_pixel is not None and not 1e-3 <= self.um_per_pixel <= 1e4:
+            raise MisuseError(f"resolution.um_per_pixel is 0.001 … 10000 µm, got {self.um_per_pixel}.")
+
+    def __str__(self) -> str:
+        return f"level {self.level}" if self.level is not None else f"{self.um_per_pixel:g} µm per pixel"
 
 
 @dataclass(frozen=True)
@@ -112,6 +139,8 @@ class Spec:
     """Slices before and as many after a slice that are channels of it; `channels` counts them all."""
     channel_files: tuple[str, ...] = ()
     """The names of the files of each channel, as `{name}_0000`, where the channels of an image are in several files."""
+    resolution: Resolution | None = None
+    """At which of their resolutions images are read; None for the only or finest one, whatever its µm per pixel."""
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
@@ -270,6 +299,15 @@ def _read_intensity(key: str, value: Any) -> Intensity:
     return Intensity(**{part: readers[part](f"{key}.{part}", one) for part, one in value.items()})
 
 
+def _read_resolution(key: str, value: Any) -> Resolution:
+    readers: dict[str, Callable[[str, Any], Any]] = {"level": _read_whole_number, "um_per_pixel": _read_number}
+    if not isinstance(value, dict) or not value.keys() <= readers.keys():
+        _refuse(key, "level or um_per_pixel", value)
+    return Resolution(
+        **{part: _make_optional_reader(readers[part])(f"{key}.{part}", one) for part, one in value.items()}
+    )
+
+
 def _read_colour(key: str, value: Any) -> tuple[int, ...]:
     colour: tuple[int, ...] = _make_list_reader(_read_whole_number, 3)(key, value)
     return colour if all(0 <= part <= 255 for part in colour) else _refuse(key, "colours of 0 … 255", value)
@@ -298,6 +336,7 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "slice_axis": _read_text,
     "neighbours": _read_whole_number,
     "channel_files": _make_list_reader(_read_text),
+    "resolution": _make_optional_reader(_read_resolution),
     "version": _read_whole_number,
 }
 """The readers that turn the values of a file into those of the spec."""

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.spec import Intensity, Spec
+from segapp.spec import Intensity, Resolution, Spec
 
 PLAIN = {"classes": ("sky", "road"), "background": 0, "palette": ((0, 0, 0), (9, 8, 7)), "channels": 3}
 FULL = Spec(
@@ -16,6 +16,7 @@ FULL = Spec(
     symmetries=("horizontal",),
     scales=(0.5, 1.0),
     min_object=(0, 20),
+    resolution=Resolution(um_per_pixel=0.5),
 )
 
 
@@ -57,6 +58,8 @@ def test_settings_that_no_network_has_are_refused_by_name(change, words):
         ({"palette": [[0, 0, 0], [256, 0, 0]]}, "palette"),
         ({"overlap": float("nan")}, "overlap"),
         ({"intensity": {"kind": "range", "low": [1]}}, "intensity"),
+        ({"resolution": {"um_per_pixel": "0.5"}}, "resolution"),
+        ({"resolution": [1]}, "resolution"),
     ],
 )
 def test_a_damaged_dictionary_is_refused_by_name(change, words):
@@ -68,3 +71,13 @@ def test_a_damaged_dictionary_is_refused_by_name(change, words):
 def test_intensities_that_mean_nothing_are_refused(values):
     with pytest.raises(MisuseError, match="intensity"):
         Intensity(*values)
+
+
+@pytest.mark.parametrize("values", [(None, None), (1, 0.5), (-1, None), (64, None), (None, 0), (None, float("nan"))])
+def test_resolutions_that_no_slide_has_are_refused(values):
+    with pytest.raises(MisuseError, match="resolution"):
+        Resolution(*values)
+
+
+def test_a_resolution_is_written_in_words():
+    assert str(Resolution(level=1)) == "level 1" and str(Resolution(um_per_pixel=0.5)) == "0.5 µm per pixel"

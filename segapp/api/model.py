@@ -66,7 +66,9 @@ class Model:
         """
         if isinstance(image, str | Path):
             (found,) = join_channel_files([Path(image)], self.spec.channel_files).values()
-            file = open_image(found, self.spec.channels, self.spec.intensity, self.spec.neighbours)
+            file = open_image(
+                found, self.spec.channels, self.spec.intensity, self.spec.neighbours, self.spec.resolution
+            )
             require_trained_kind(file, self.spec.channels, REMEDY)
             pixels, name, meta = file.read(), str(image), file.meta
         else:

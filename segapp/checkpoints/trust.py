@@ -88,7 +88,12 @@ def resolve_parameters(function: Any) -> dict[str, Any]:
     return {parameter.name: parameter for parameter in get_signature_parameters(function, None)}
 
 
-RECORDS = ("segapp.models.blocks.BlockStyle", "segapp.models.BlockStyle", "segapp.spec.Intensity")
+RECORDS = (
+    "segapp.models.blocks.BlockStyle",
+    "segapp.models.BlockStyle",
+    "segapp.spec.Intensity",
+    "segapp.spec.Resolution",
+)
 """Dataclasses that parameters of segapp's classes take: jsonargparse imports them for values without a class_path."""
 
 

@@ -22,12 +22,13 @@ from segapp.datasets.masks.encoding import Encoding, Labels
 from segapp.datasets.masks.values import Indices
 from segapp.datasets.pairing import Pairing
 from segapp.datasets.problems import Problem, raise_first
+from segapp.datasets.slides import settle_resolution
 from segapp.datasets.source import SPLITS, Item, MaskReference, Source, SplitName
 from segapp.datasets.splits import Candidate, Folders, Fraction, Split
 from segapp.errors import MisuseError, SegappError
 from segapp.io import Image, open_image
 from segapp.palette import choose_palette
-from segapp.spec import Intensity, SliceAxis, check_neighbours
+from segapp.spec import Intensity, Resolution, SliceAxis, check_neighbours
 
 
 class Folder(Source):
@@ -64,6 +65,9 @@ class Folder(Source):
         channel_files: The names of the files of each channel, without folder and suffix, where the channels of an image
             are in several files: ["{name}_0000", "{name}_0001"] for nnU-Net's case_0000.nii.gz and case_0001.nii.gz.
             `{name}` is the image's name, which its mask has.
+        resolution: At which of their resolutions slides and other pyramids in TIFF are read: `level` (0 is the finest)
+            of the first image, or `um_per_pixel`. Default: the finest. The checkpoint keeps the µm per pixel, at which
+            all other images are read too.
         looked_for: The classes that masks show where they are, if not all: names, or a table below `root` with the
             columns `name` (of an image or volume) and `classes` (separated by semicolons). A pixel of the background
             may be of any other class: the loss and the scores of that class leave the image out.
@@ -89,6 +93,7 @@ class Folder(Source):
         axis: SliceAxis = "auto",
         neighbours: int = 0,
         channel_files: Sequence[str] = (),
+        resolution: Resolution | None = None,
         looked_for: str | Sequence[str] | None = None,
     ) -> None:
         self.root = Path(root).expanduser()
@@ -106,7 +111,7 @@ class Folder(Source):
         check_neighbours(neighbours)
         self.axis, self.neighbours = axis, neighbours
         self.channel_files = list_channel_files(channel_files)
-        self._channels, self._intensity = channels, intensity
+        self._channels, self._intensity, self._resolution = channels, intensity, resolution
         self._looked_for = LookedFor(looked_for, self.root, self.classes, background)
 
     @cached_property
@@ -125,6 +130,11 @@ class Folder(Source):
         if not self._images.first.part and Image(self._images.first).stored_dtype == np.uint8:
             return Intensity()
         return Intensity("percentile", 0.5, 99.5)
+
+    @cached_property
+    def resolution(self) -> Resolution | None:
+        """As given; of a level its µm per pixel, where the first image has them."""
+        return self._resolution and settle_resolution(self._found_images.first, self._resolution)
 
     def items(self, split: SplitName) -> Sequence[Item]:
         """Return the split's items in natural order; raise MisuseError for missing folders, images or masks."""
@@ -160,6 +170,11 @@ class Folder(Source):
 
     @cached_property
     def _images(self) -> FolderImages:
+        return self._found_images.read_at(self.resolution) if self._resolution else self._found_images
+
+    @cached_property
+    def _found_images(self) -> FolderImages:
+        """The images at their finest resolution."""
         found = find_folder_images(self.root, self.images, self._list_mask_files, self.channel_files, self.axis)
         return FolderImages(self.root, found, self.exclude, self.group, self.channel_files)
 
@@ -202,7 +217,8 @@ class Folder(Source):
         return [self._make_item(name, masks[name]) for name in names if name in masks]
 
     def _make_item(self, name: str, mask: MaskReference) -> Item:
-        image = open_image(self._images.by_name[name].file, self.channels, self.intensity, self.neighbours)
+        file = self._images.by_name[name].file
+        image = open_image(file, self.channels, self.intensity, self.neighbours, self.resolution)
         looked_for = self._looked_for.find(name)
         return Item(name, self._images.find_group(name), image, restrict_mask(mask, looked_for), looked_for=looked_for)
 

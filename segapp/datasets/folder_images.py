@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError
 from segapp.io import FilePart
 from segapp.natural_order import make_natural_key
-from segapp.spec import SliceAxis
+from segapp.spec import Resolution, SliceAxis
 
 
 def find_folder_images(
@@ -61,6 +63,12 @@ class FolderImages:
                 self._same_names.append((image.path, self.by_name[image.name].path))
             else:
                 self.by_name[image.name] = image
+
+    def read_at(self, resolution: Resolution | None) -> "FolderImages":
+        """Return the same images, read at a resolution."""
+        other = copy(self)
+        other.by_name = {name: replace(image, resolution=resolution) for name, image in self.by_name.items()}
+        return other
 
     @property
     def names(self) -> list[str]:

@@ -12,7 +12,7 @@ from segapp.datasets.masks.remapped_mask import RemappedMask
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import SPLITS, Item, MaskReference, Source, SplitName
 from segapp.errors import MisuseError, SegappError
-from segapp.spec import Intensity
+from segapp.spec import Intensity, Resolution
 
 
 class Joined(Source):
@@ -21,8 +21,9 @@ class Joined(Source):
     Every image is called `<name of its data set>/<its own name>`, in tables and in predictions too.
 
     Args:
-        sources: The data sets, with the same background and equal channels, `intensity`, `axis` and `neighbours`. A
-            class that one of them does not have was not looked for there: its background may be of that class.
+        sources: The data sets, with the same background and equal channels, `intensity`, `axis`, `neighbours` and
+            `resolution`. A class that one of them does not have was not looked for there: its background may be of
+            that class.
         weights: Relative number of training samples from each in an epoch, above 0; an epoch has as many samples as
             without them. Default: every image once.
         names: Of the data sets, with which the names of their images begin. Default: 1, 2, ….
@@ -52,6 +53,12 @@ class Joined(Source):
         """That of every data set; MisuseError where they differ."""
         intensity: Intensity = self._require_one("intensity")
         return intensity
+
+    @cached_property
+    def resolution(self) -> Resolution | None:
+        """That of every data set; MisuseError where they differ."""
+        resolution: Resolution | None = self._require_one("resolution", ignored=())
+        return resolution
 
     def items(self, split: SplitName) -> Sequence[Item]:
         """Return the split's items of every data set, one set after the other; MisuseError for leaks among them."""
@@ -86,7 +93,12 @@ class Joined(Source):
                 items = tuple(f"{self.names[number]}/{name}" for name in problem.items)
                 message = f"data set {self.names[number]}: {problem.message}"
                 yield replace(problem, message=message, setting=setting, items=items)
-        checks: list[Callable[[], Any]] = [lambda: self.channels, lambda: self.intensity, self._refuse_leaks]
+        checks: list[Callable[[], Any]] = [
+            lambda: self.channels,
+            lambda: self.intensity,
+            lambda: self.resolution,
+            self._refuse_leaks,
+        ]
         for check in checks:
             try:
                 check()

@@ -11,7 +11,7 @@ from segapp.datasets.problems import Problem
 from segapp.errors import SegappError
 from segapp.init_args import Recorded
 from segapp.io.map_grid import measure_map_pixel
-from segapp.spec import Intensity, SliceAxis
+from segapp.spec import Intensity, Resolution, SliceAxis
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
@@ -115,6 +115,11 @@ class Source(Recorded, ABC):
     @abstractmethod
     def intensity(self) -> Intensity:
         """How stored values become the network's range."""
+
+    @property
+    def resolution(self) -> Resolution | None:
+        """At which of their resolutions images are read; None for the only or finest one."""
+        return None
 
     @abstractmethod
     def items(self, split: SplitName) -> Sequence[Item]:

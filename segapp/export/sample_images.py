@@ -63,7 +63,7 @@ def read_windows(images: Sequence[ArrayImage], spec: Spec) -> list[np.ndarray]:
 
 def _read(file: FilePart, spec: Spec) -> ArrayImage:
     slices = list_slices(file, spec.slice_axis)
-    image = open_image(slices[len(slices) // 2], spec.channels, spec.intensity, spec.neighbours)
+    image = open_image(slices[len(slices) // 2], spec.channels, spec.intensity, spec.neighbours, spec.resolution)
     require_trained_kind(image, spec.channels, "give --images like those it was trained on")
     (height, width, _), side = image.shape, MAX_SIDE if spec.resize is None else max(image.shape)
     h, w = min(height, side), min(width, side)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segapp.errors import SegappError
+from segapp.spec import Resolution
 from segapp.system.regular_files import MISSING, describe_irregular
 
 
@@ -13,8 +14,8 @@ from segapp.system.regular_files import MISSING, describe_irregular
 class FilePart:
     """One image of a file.
 
-    A file of one image is addressed by its path alone. Volumes, stacks, series and pyramids hold several images; each
-    has a name that its format gives it and understands, such as `z=12`, `page=3` or `level=1`.
+    A file of one image is addressed by its path alone. Volumes, stacks and series hold several images; each has a name
+    that its format gives it and understands, such as `z=12` or `page=3`.
     """
 
     path: Path
@@ -27,6 +28,8 @@ class FilePart:
     """The image of a mask: where a mask's file holds some slices only, they are placed among those of this image."""
     array: str = ""
     """The name of an array, as `/image`, in a file of several; empty where there is one."""
+    resolution: Resolution | None = None
+    """At which of its resolutions a pyramid is read; None for the only or finest one."""
 
     @property
     def every_file(self) -> tuple["FilePart", ...]:

@@ -127,9 +127,9 @@ class Image:
         """`resolution` (y, x, unit), `pixel_size` (y, x in µm), `affine`, `crs`, `geo_keys`, `compression`, if known.
 
         `affine` is in GDAL's order: x, dx/dcolumn, dx/drow, y, dy/dcolumn, dy/drow of the upper left corner; `geo_keys`
-        are the keys of the coordinate system that are one number (OGC 19-008r4). A format may add what only it can
-        write back. Of a file whose orientation tag turns it, only what a turn leaves true: its georeference is of other
-        rows.
+        are the keys of the coordinate system that are one number (OGC 19-008r4). Where `FilePart.resolution` is given,
+        `downsample` (y, x) says how many pixels of the finest level make one. A format may add what only it can write
+        back. Of a file whose orientation tag turns it, only what a turn leaves true: its georeference is of other rows.
         """
         meta = self._header.meta
         if self._header.orientation == 1:
@@ -138,9 +138,9 @@ class Image:
         if "resolution" in meta:
             y, x, unit = meta["resolution"]
             kept["resolution"] = (x, y, unit) if self._header.orientation >= 5 else (y, x, unit)
-        if "pixel_size" in meta:
-            y, x = meta["pixel_size"]
-            kept["pixel_size"] = (x, y) if self._header.orientation >= 5 else (y, x)
+        for key in {"pixel_size", "downsample"} & meta.keys():
+            y, x = meta[key]
+            kept[key] = (x, y) if self._header.orientation >= 5 else (y, x)
         return kept
 
     def read(self) -> np.ndarray:

@@ -50,5 +50,30 @@ def _read_ome_size(description: str) -> tuple[float, float] | None:
         return None
 
 
+APERIO = re.compile(r"\|\s*MPP\s*=\s*(\d+(?:\.\d*)?|\.\d+)")
+PHILIPS = re.compile(r'"DICOM_PIXEL_SPACING"[^>]{0,200}>\s*"([\d.eE+-]+)"\s+"([\d.eE+-]+)"')
+
+
+def read_slide_pixel_size(description: str, resolution: tuple[float, float, str] | None) -> tuple[float, float] | None:
+    """Return height and width of a pixel of a slide's finest level in µm, or None where the file has none.
+
+    Args:
+        description: Of the first page.
+        resolution: Pixels per unit, down and across, and the unit: scanners give centimetres, editors inches, whose
+            number was not measured.
+    """
+    try:
+        if description.startswith("Aperio"):
+            found = APERIO.search(description)
+            return _drop_implausible(float(found[1]), float(found[1])) if found else None
+        if (found := PHILIPS.search(description)) is not None:
+            return _drop_implausible(float(found[1]) * 1e3, float(found[2]) * 1e3)
+    except ValueError:  # a number with two points
+        return None
+    if resolution is None or resolution[2] != "centimeter":
+        return None
+    return _drop_implausible(*(1e4 / each if each > 0 else 0 for each in resolution[:2]))
+
+
 def _drop_implausible(y: float, x: float) -> tuple[float, float] | None:
     return (y, x) if 0 < y < math.inf and 0 < x < math.inf else None

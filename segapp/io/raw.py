@@ -205,6 +205,11 @@ def _read_header(found: Format, file: FilePart, stamp: Stamp) -> Header:
         names = f"{', '.join(parts[:LISTED])}{' …' if len(parts) > LISTED else ''}"
         asked = f"none of them is {file.part}" if file.part else "not one"
         raise SegappError(f"{file.path}: {found.name} of {len(parts)} images ({names}), {asked}; save each as a file.")
+    if file.resolution is not None and not found.has_levels:
+        raise SegappError(
+            f"{file.path}: {found.name} is read at the resolution that it has, and `resolution` asks for "
+            f"{file.resolution}; save it as TIFF with its µm per pixel, as ImageJ and OME do."
+        )
     header = found.read_header(file)
     if not 1 <= min(header.height, header.width) <= max(header.height, header.width) <= MAX_SIDE:
         raise SegappError(

@@ -13,7 +13,7 @@ from segapp.io.formats.volume import parse_part
 from segapp.io.image import STORED, Image
 from segapp.io.joined_channels import check_other_channel
 from segapp.io.raw import list_parts, list_slices, read_grid, read_header
-from segapp.spec import Intensity
+from segapp.spec import Intensity, Resolution
 
 
 class SliceWithNeighbours(Image):
@@ -61,9 +61,14 @@ class SliceWithNeighbours(Image):
 
 
 def open_image(
-    file: Path | FilePart, channels: int | None = None, intensity: Intensity = STORED, neighbours: int = 0
+    file: Path | FilePart,
+    channels: int | None = None,
+    intensity: Intensity = STORED,
+    neighbours: int = 0,
+    resolution: Resolution | None = None,
 ) -> Image:
     """Return an image, or a slice with its neighbours as channels; `channels` counts them all."""
+    file = replace(as_file_part(file), resolution=resolution)
     return (
         SliceWithNeighbours(file, channels, intensity, neighbours) if neighbours else Image(file, channels, intensity)
     )

@@ -24,6 +24,7 @@ def describe_data(source: Source, sampling: Sampling, window: tuple[int, int], o
         slice_axis=source.axis,
         neighbours=source.neighbours,
         channel_files=tuple(source.channel_files),
+        resolution=source.resolution,
         resize=sampling.resize,
         window=window,
         overlap=overlap,

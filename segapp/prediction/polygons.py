@@ -15,6 +15,13 @@ Affine = tuple[float, float, float, float, float, float]
 PIXELS: Affine = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """Coordinates in pixels: x to the right, y down, (0, 0) the outer corner of the first pixel."""
 
+
+def scale_pixels(downsample: tuple[float, float]) -> Affine:
+    """Return the map to pixels of a slide's finest level, of which so many, down and across, make one."""
+    down, across = downsample
+    return (0.0, across, 0.0, 0.0, 0.0, down)
+
+
 Ring = np.ndarray
 """(n + 1, 2) int x, y on the lattice of pixel corners, closed."""
 

@@ -91,7 +91,7 @@ def open_stored(file: FilePart, spec: Spec, dtype: np.dtype) -> StoredImage:
 
     Raises SegappError for an image that cannot be read, or is of another kind than the network was trained on.
     """
-    image = open_image(file, spec.channels, spec.intensity, spec.neighbours)
+    image = open_image(file, spec.channels, spec.intensity, spec.neighbours, spec.resolution)
     require_trained_kind(image, spec.channels, OTHER_DEPTH)
     height, width, _ = image.shape
     large = height * width > PREFETCHED_PIXELS

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from segapp.io import Image
-from segapp.io.pixel_size import read_pixel_size
+from segapp.io.pixel_size import read_pixel_size, read_slide_pixel_size
 
 SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 OME = f'<?xml version="1.0"?><OME xmlns="{SCHEMA}"><Image><Pixels {{}}/></Image></OME>'
@@ -59,3 +59,25 @@ def test_a_turned_image_has_turned_pixels(tmp_path):
     described = {"description": "ImageJ=1.54f\nunit=um\n", "metadata": None, "resolution": (2, 4), "extratags": tags}
     tifffile.imwrite(tmp_path / "a.tif", PIXELS, **described)
     assert Image(tmp_path / "a.tif").meta["pixel_size"] == (0.5, 0.25)
+
+
+def test_slides_say_how_large_their_pixels_are():
+    assert read_slide_pixel_size("Aperio Image Library v11\r\n9x9|AppMag = 20|MPP = 0.4990|x = 1", None) == (
+        0.499,
+        0.499,
+    )
+    philips = '<Attribute Name="DICOM_PIXEL_SPACING" PMSVR="IDoubleArray">"0.00025" "0.0005"</Attribute>'
+    assert read_slide_pixel_size(f"<DataObject>{philips}</DataObject>", None) == pytest.approx((0.25, 0.5))
+    assert read_slide_pixel_size("", (40000.0, 20000.0, "centimeter")) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize("unit", ["inch", "none"])
+def test_a_density_of_prints_is_no_measurement(unit):
+    assert read_slide_pixel_size("", (40000.0, 20000.0, unit)) is None
+
+
+@pytest.mark.parametrize("description", ["Aperio Image|MPP = 0", "Aperio Image|MPP = x", "Aperio Image"])
+def test_a_slide_that_does_not_say_it_has_no_pixel_size(description):
+    assert read_slide_pixel_size(description, (40000.0, 20000.0, "centimeter")) is None
+    assert read_slide_pixel_size('"DICOM_PIXEL_SPACING">"1.2.3" "1"', None) is None
+    assert read_slide_pixel_size("", None) is None and read_slide_pixel_size("", (0.0, 1.0, "centimeter")) is None

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segapp.errors import SegappError
-from segapp.io import list_suffixes, read_raw, read_shape, read_window
+from segapp.io import FilePart, list_suffixes, read_header, read_raw, read_shape, read_window
 from segapp.io.formats.format import Format
+from segapp.spec import Resolution
 
 RNG = np.random.default_rng(0)
 
@@ -165,3 +166,11 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
             read_shape(tmp_path / name)
     with pytest.raises(SegappError, match="a device"):
         read_shape(Path("/dev/zero"))
+
+
+def test_an_image_of_one_resolution_is_read_at_no_other(tmp_path: Path) -> None:
+    PIL.Image.fromarray(GREY).save(tmp_path / "a.png")
+    with pytest.raises(
+        SegappError, match=r"a\.png: PNG is read at the resolution that it has, .* asks for 0.5 µm per pixel"
+    ):
+        read_header(FilePart(tmp_path / "a.png", resolution=Resolution(um_per_pixel=0.5)))

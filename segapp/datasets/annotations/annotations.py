@@ -14,6 +14,7 @@ from segapp.datasets.masks.encoding import Encoding, FoundFiles, Labels
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import MaskReference
 from segapp.errors import MisuseError
+from segapp.io import FilePart
 from segapp.terminal.text import for_terminal
 
 IGNORE = "ignore"
@@ -92,13 +93,13 @@ class Annotations(Encoding):
                 if name in matched.entries:
                     entry = matched.entries[name]
                     used.append((path, entry))
-                    masks[name] = self._make_mask(found.images[name].path, path, entry, indices, labels.background)
+                    masks[name] = self._make_mask(found.images[name].file, path, entry, indices, labels.background)
             self._log(matched.find_problems(own))
         self._log(_report_skipped(used))
         return masks
 
     def _make_mask(
-        self, image: Path, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
+        self, image: FilePart, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
     ) -> MaskReference:
         """Return the mask of an image that an entry belongs to."""
         return AnnotatedMask(image, path, entry, indices, background)

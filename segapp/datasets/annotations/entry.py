@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from segapp.batch import IGNORE_INDEX
-from segapp.datasets.annotations.shapes import Bitmap, Runs, Shape, Window
+from segapp.datasets.annotations.shapes import Bitmap, Polygons, Runs, Shape, Window
 from segapp.errors import MisuseError
-from segapp.io import read_header, read_shape
+from segapp.io import FilePart, as_file_part, read_header, read_shape
 
 REMEMBERED_PIXELS = 2**26
 """Pixels (8192 x 8192) up to which a mask is painted as a whole, and the last two are remembered."""
@@ -47,18 +47,24 @@ class AnnotatedMask:
     """The mask of one image, painted from its annotation when it is read."""
 
     def __init__(
-        self, image: Path, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
+        self, image: Path | FilePart, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
     ) -> None:
-        self.image, self.path, self.entry = image, path, entry
+        self.file, self.path, self.entry = image, path, entry
         self.indices, self.background = indices, background
 
     def __repr__(self) -> str:
         return f"{self.path} ({self.image.name})"
 
+    @property
+    def image(self) -> Path:
+        """The image's file."""
+        return as_file_part(self.file).path
+
     @cached_property
     def shape(self) -> tuple[int, int]:
         """Height, width of the image; MisuseError where the file states another size."""
-        found, stated = read_shape(self.image), self.entry.size
+        finest, stated = replace(as_file_part(self.file), resolution=None), self.entry.size
+        found = read_shape(finest)
         if stated is not None and stated != found:
             turned = read_header(self.image).orientation >= 5 and stated == found[::-1]
             cause = (
@@ -71,7 +77,24 @@ class AnnotatedMask:
                 f"{self.path}: says that {self.image.name} has {stated[0]} x {stated[1]} pixels (height x width), but "
                 f"it has {found[0]} x {found[1]}; {cause}."
             )
-        return found
+        return read_shape(self.file)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes in pixels of the image as it is read; MisuseError for some that cannot be scaled to them."""
+        if self.entry.relative:
+            height, width = self.shape
+            return tuple(shape.scale(height, width) for shape in self.entry.shapes)
+        down, across = read_header(self.file).meta.get("downsample", (1.0, 1.0))
+        if down == across == 1:
+            return self.entry.shapes
+        other = next((shape for shape in self.entry.shapes if not isinstance(shape, Polygons)), None)
+        if other is not None:
+            raise MisuseError(
+                f"{self.path}: the class {other.label!r} is a mask or an outline in whole pixels, and only polygons "
+                "are scaled to a `resolution`; export polygons, or leave `resolution` out."
+            )
+        return tuple(shape.scale(1 / down, 1 / across) for shape in self.entry.shapes)
 
     def read(self) -> np.ndarray:
         """Return (H, W) uint8; MisuseError for shapes that cannot be painted."""
@@ -93,22 +116,20 @@ class AnnotatedMask:
         covered = np.zeros(self.shape, np.uint8)
         for index in indices:
             own = tuple(s for s in self.entry.shapes if not s.ignored and self._find_index(s.label) == index)
-            alone = AnnotatedMask(self.image, self.path, replace(self.entry, shapes=own), self.indices, IGNORE_INDEX)
+            alone = AnnotatedMask(self.file, self.path, replace(self.entry, shapes=own), self.indices, IGNORE_INDEX)
             covered += alone.paint(Window(0, 0, *self.shape)) == index
         return int((covered > 1).sum())
 
     def paint(self, window: Window) -> np.ndarray:
         """Return (h, w) uint8: shapes in their order, each over the ones before; the background elsewhere."""
         mask = np.full((window.h, window.w), self.background, np.uint8)
-        height, width = self.shape
         effort = 0.0
-        for shape in self.entry.shapes:
+        for shape in self.shapes:
             index = IGNORE_INDEX if shape.ignored else self._find_index(shape.label)
             if index is None:
                 continue
             try:
-                scaled = shape.scale(height, width) if self.entry.relative else shape
-                effort += self._paint_shape(mask, scaled, window, index)
+                effort += self._paint_shape(mask, shape, window, index)
             except MisuseError as error:
                 raise MisuseError(f"{self.path}: image {self.image.name}, class {shape.label!r}: {error}.") from error
             if effort > MAX_PAINTED:

@@ -15,6 +15,7 @@ from segapp.datasets.masks.encoding import FoundFiles, Labels
 from segapp.datasets.problems import Problem
 from segapp.datasets.source import MaskReference
 from segapp.errors import MisuseError
+from segapp.io import FilePart
 
 LARGEST = 1e9
 """The largest coordinate: metres on a map are 4e7 at most."""
@@ -125,9 +126,9 @@ class MapShapes(Annotations):
         return self.crs
 
     def _make_mask(
-        self, image: Path, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
+        self, image: FilePart, path: Path, entry: Entry, indices: Mapping[str, int | None], background: int
     ) -> MaskReference:
-        return GeoreferencedMask(image, path, entry, indices, background)
+        return GeoreferencedMask(image.path, path, entry, indices, background)
 
 
 def _find_unplaced(path: Path, entry: Entry, images: Sequence[Path]) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from segapp.datasets.problems import Problem
 from segapp.errors import MisuseError
 from segapp.init_args import Recorded
 from segapp.io import FilePart, MaskPixels, find_suffix
+from segapp.spec import Resolution
 
 if TYPE_CHECKING:
     from segapp.datasets.source import MaskReference
@@ -33,11 +34,13 @@ class FoundImage:
     """The files of the other channels, where each channel has a file."""
     array: str = ""
     """The name of an array in the file."""
+    resolution: Resolution | None = None
+    """At which of its resolutions it is read."""
 
     @property
     def file(self) -> FilePart:
         """The address of the image."""
-        return FilePart(self.path, self.part, self.channel_files, array=self.array)
+        return FilePart(self.path, self.part, self.channel_files, array=self.array, resolution=self.resolution)
 
     @property
     def file_name(self) -> str:

@@ -69,6 +69,8 @@ class Format(ABC):
     """The format in messages, such as "PNG"."""
     suffixes: ClassVar[tuple[str, ...]]
     """Lower-case endings of file names, with the dot; the first is the usual one."""
+    written_suffixes: ClassVar[tuple[str, ...] | None] = None
+    """Those of files that are written; None for all."""
     magic: ClassVar[tuple[bytes, ...]] = ()
     """A file of this format begins with one of these; a format without any is recognised by its suffix."""
     is_folder: ClassVar[bool] = False
@@ -77,6 +79,8 @@ class Format(ABC):
     """Whether a window is decoded without the rest. Other formats are asked for whole images, which are cached."""
     max_pixels: ClassVar[int] = MAX_DECODED_PIXELS
     """Height x width that is decoded at once at most: of a window where there are windows, else of the image."""
+    has_levels: ClassVar[bool] = False
+    """Whether an image may be stored at several resolutions, of which `FilePart.resolution` names one."""
     writes_images: ClassVar[bool] = False
     """Whether `write_image` is implemented."""
     writes_masks: ClassVar[bool] = False

@@ -59,12 +59,12 @@ def list_suffixes() -> list[str]:
 
 def list_written_suffixes() -> list[str]:
     """Return the endings of files that images can be written to."""
-    return sorted(suffix for each in FORMATS if each.writes_images for suffix in each.suffixes)
+    return sorted(suffix for each in FORMATS if each.writes_images for suffix in _list_written(each))
 
 
 def list_mask_suffixes() -> list[str]:
     """Return the endings of files that masks can be written to."""
-    return sorted(suffix for each in FORMATS if each.writes_masks for suffix in each.suffixes)
+    return sorted(suffix for each in FORMATS if each.writes_masks for suffix in _list_written(each))
 
 
 def list_windowed() -> str:
@@ -118,7 +118,12 @@ def find_mask_suffix(image: Path, grey: bool = False) -> str:
         grey: Whether the values are no classes.
     """
     found = find_mask_format(image, grey)
-    return find_suffix(image) if found is find_named_format(image) else found.suffixes[0]
+    own = find_suffix(image)
+    return own if own.lower() in _list_written(found) else found.suffixes[0]
+
+
+def _list_written(found: Format) -> tuple[str, ...]:
+    return found.suffixes if found.written_suffixes is None else found.written_suffixes
 
 
 def find_mask_format(image: Path, grey: bool = False) -> Format:

@@ -10,10 +10,13 @@ import numpy as np
 import tifffile
 
 from segapp.errors import SegappError
+from segapp.io.average_pixels import read_averaged
 from segapp.io.file_part import FilePart
 from segapp.io.formats import tiff_codecs, tiff_tags
 from segapp.io.formats.format import Format, MaskLayout, MaskSink, RowFilter
+from segapp.io.formats.tiff_levels import Choice, choose_level, scale_geometry
 from segapp.io.formats.tiff_pages import (
+    SLIDES,
     find_mask,
     find_series,
     find_shape,
@@ -25,6 +28,8 @@ from segapp.io.formats.tiff_pages import (
 from segapp.io.formats.tiff_writer import open_tiff_rows
 from segapp.io.formats.tile_cache import TileCache
 from segapp.io.header import Header, Window
+from segapp.io.pixel_size import read_slide_pixel_size
+from segapp.spec import Resolution
 
 NAME_AXES = "save all with their axes (tifffile: metadata={'axes': 'CYX'})"
 
@@ -39,20 +44,22 @@ class Tiff(Format):
     """TIFF, BigTIFF, GeoTIFF and what microscopes write as TIFF: the pages that make one image."""
 
     name = "TIFF"
-    suffixes = (".tif", ".tiff")
+    suffixes = (".tif", ".tiff", ".svs", ".ndpi", ".scn", ".bif")
+    written_suffixes = (".tif", ".tiff")
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     has_windows = True
+    has_levels = True
     writes_images = True
     writes_masks = True
     streams_masks = True
 
     def read_header(self, file: FilePart) -> Header:
         """Return the header from the tags; no pixel is decoded. Raise SegappError for a file of unreadable windows."""
-        return _read_header(file.path)
+        return _read_header(file.path, file.resolution)
 
     def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
         """Return (h, w, C) as stored, in the machine's byte order; only the tiles under the window are decoded."""
-        return _read_window(file.path, header, window)
+        return _read_window(file.path, file.resolution, header, window)
 
     def read_valid(self, file: FilePart, window: Window) -> np.ndarray:
         """Return (h, w): 0 where the file's mask page says that nothing was measured."""
@@ -70,18 +77,20 @@ class Tiff(Format):
         return open_tiff_rows(path, layout, filter_rows)
 
 
-def _read_header(path: Path) -> Header:
+def _read_header(path: Path, resolution: Resolution | None) -> Header:
     with open_unknown_tiff(path) as file:
-        series = find_series(path, file)
-        page = series.keyframe
-        height, width, bands = find_shape(path, series)
+        finest = find_series(path, file)
+        meta = _read_geometry(finest)
+        choice = choose_level(path, finest, resolution, meta.get("pixel_size"))
+        series, size = choice.level.series, choice.level.size
+        page, bands = series.keyframe, find_shape(path, series)[2]
         photometric = tiff_tags.require_colours(path, page, bands)
         tiff_codecs.require_known_codec(path, tiff_tags.get_compression(page))
-        _require_readable(path, file, series, (height, width))
-        return Header(
+        _require_readable(path, file, series, size)
+        header = Header(
             format=Tiff.name,
-            height=height,
-            width=width,
+            height=choice.size[0],
+            width=choice.size[1],
             bands=bands,
             dtype=_get_dtype(path, series),
             white=2**page.bitspersample - 1 if page.bitspersample < 8 else 255,
@@ -89,25 +98,57 @@ def _read_header(path: Path) -> Header:
             alpha=tiff_tags.find_alpha_band(path, page, bands),
             palette=tiff_tags.read_palette(page) if photometric == "PALETTE" and bands == 1 else None,
             nodata=tiff_tags.read_nodata(page),
-            has_mask=find_mask(path, file, (height, width)) is not None,
+            has_mask=find_mask(path, file, find_shape(path, finest)[:2]) is not None,
             pages_advice=NAME_AXES if has_unnamed_pages(series) else None,
             lossy=tiff_tags.find_lossy_codec(page),
             orientation=tiff_tags.read_orientation(page),
-            meta=tiff_tags.read_geometry(page),
+            meta=meta if resolution is None else scale_geometry(meta, choice.downsample),
         )
+    if choice.downsample != (1.0, 1.0):
+        _require_scalable(path, header, choice)
+    return header
 
 
-def _read_window(path: Path, header: Header, window: Window) -> np.ndarray:
+def _read_geometry(series: Any) -> dict[str, Any]:
+    """Return resolution, georeference and the like of the finest level, of a slide with µm per pixel."""
+    page = series.keyframe
+    meta = tiff_tags.read_geometry(page)
+    if "pixel_size" not in meta and (series.kind in SLIDES or len(series.levels) > 1):
+        measured = read_slide_pixel_size(page.description, meta.get("resolution"))
+        meta |= {} if measured is None else {"pixel_size": measured}
+    return meta
+
+
+def _require_scalable(path: Path, header: Header, choice: Choice) -> None:
+    """Raise SegappError for an image whose levels or means do not have the meaning of its pixels."""
+    what = "a page of valid pixels" if header.has_mask else "a georeference" if "geotiff" in header.meta else ""
+    if not what and choice.is_averaged:
+        named = {"a palette": header.palette is not None, "nodata": header.nodata is not None}
+        named["packed bits"] = header.white < 255
+        what = next((name for name, found in named.items() if found), "")
+    if what:
+        raise SegappError(f"{path}: has {what}, which is read at its finest level only; leave `resolution` out.")
+
+
+def _read_window(path: Path, resolution: Resolution | None, header: Header, window: Window) -> np.ndarray:
     with open_tiff(path) as file:
-        series = find_series(path, file)
-        y, x, h, w = window
-        if series.dataoffset is not None:
-            pixels = _map_file(path, file, series)[y : y + h, x : x + w]
-        elif _has_windows(series, (header.height, header.width)):
-            pixels = np.concatenate([_decode(path, file, page, window) for page in series.pages], axis=2)
-        else:  # a page per row and the like: rare, and never large
-            pixels = move_channels_last(series, series.asarray())[y : y + h, x : x + w]
+        finest = find_series(path, file)
+        measured = None if resolution is None else _read_geometry(finest).get("pixel_size")
+        choice = choose_level(path, finest, resolution, measured)
+        read = partial(_read_stored, path, file, choice.level.series, choice.level.size)
+        pixels = read_averaged(read, choice.level.size, choice.step, window) if choice.is_averaged else read(window)
     return np.ascontiguousarray(pixels, dtype=header.dtype)
+
+
+def _read_stored(path: Path, file: tifffile.TiffFile, series: Any, size: tuple[int, int], window: Window) -> np.ndarray:
+    """Return (h, w, C) of a level, in the file's byte order."""
+    y, x, h, w = window
+    if series.dataoffset is not None:
+        return _map_file(path, file, series)[y : y + h, x : x + w]
+    if _has_windows(series, size):
+        return np.concatenate([_decode(path, file, page, window) for page in series.pages], axis=2)
+    # a page per row and the like: rare, and never large
+    return move_channels_last(series, series.asarray())[y : y + h, x : x + w]
 
 
 def _read_mask_page(path: Path, window: Window) -> np.ndarray:
@@ -186,10 +227,10 @@ def _decode_segment(path: Path, file: tifffile.TiffFile, page: Any, index: int) 
     data = file.filehandle.read(length)
     if len(data) < length:
         raise SegappError(f"{path}: truncated TIFF, it ends at byte {offset + len(data):,}.")
-    tiff_codecs.require_fitting_size(
-        path, tiff_tags.get_compression(page.keyframe), data, _get_segment_size(page.keyframe)
-    )
-    segment, _, _ = page.keyframe.decode(data, index, jpegtables=page.keyframe.jpegtables)
+    key = page.keyframe
+    stream = data if key.jpegheader is None else key.jpegheader + data  # NDPI: one JPEG, of which tiles are pieces
+    tiff_codecs.require_fitting_size(path, tiff_tags.get_compression(key), stream, _get_segment_size(key))
+    segment, _, _ = key.decode(data, index, jpegtables=key.jpegtables, jpegheader=key.jpegheader)
     return np.array(segment[0])
 
 

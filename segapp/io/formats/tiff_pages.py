@@ -12,6 +12,7 @@ import tifffile
 from segapp.errors import SegappError
 from segapp.io.formats.bounds import BoundedReader
 from segapp.io.formats.ome import require_small_ome
+from segapp.io.formats.scn import require_small_scn
 
 # tifffile logs each oddity of a broken file, up to thousands of lines; here one error reports it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -56,6 +57,8 @@ def find_series(path: Path, file: tifffile.TiffFile) -> Any:
     _require_few_pages(path, file)
     if file.is_ome:
         require_small_ome(path, file.ome_metadata or "", MAX_PAGES)
+    if file.is_scn:
+        require_small_scn(path, file.pages.first.description)
     _require_complete_chain(path, file)
     images = [series for series in file.series if series.keyframe is not None and not _is_extra(series.keyframe)]
     if not images:
@@ -65,7 +68,8 @@ def find_series(path: Path, file: tifffile.TiffFile) -> Any:
         raise SegappError(
             f"{path}: TIFF of {len(images)} images ({sizes}{' …' if len(images) > 4 else ''}); save each one as a file."
         )
-    return images[0]
+    # Leica lists the overview of the glass before the scans of the tissue on it.
+    return max(images, key=lambda each: each.keyframe.size) if images[0].kind == "scn" else images[0]
 
 
 def find_mask(path: Path, file: tifffile.TiffFile, size: tuple[int, int]) -> Any:

@@ -10,7 +10,10 @@ from segapp.datasets.annotations import entry
 from segapp.datasets.annotations.entry import AnnotatedMask, Entry
 from segapp.datasets.annotations.shapes import Outline, Polygons, Runs, Shape, Window
 from segapp.errors import MisuseError
+from segapp.io import FilePart
+from segapp.spec import Resolution
 from tests.datasets.annotations.samples import draw, write_image
+from tests.io.slides import make_levels, write_pyramid
 
 INDICES = {"cat": 1, "dog": 2, "void": 255, "none": None}
 
@@ -91,3 +94,24 @@ def test_pixels_in_shapes_of_several_classes_are_counted(tmp_path: Path) -> None
     shapes = [square("cat", 0, 0), square("cat", 1, 0), square("none", 0, 0), square("void", 0, 0)]
     assert make(tmp_path, *shapes).count_overlaps() == 0
     assert make(tmp_path, *shapes, square("dog", 2, 1), square("cat", 2, 1, 1)).count_overlaps() == 4
+
+
+def open_slide(tmp_path: Path, *shapes: Shape, size: tuple[int, int] | None = None) -> AnnotatedMask:
+    """Return the mask, at level 1, of a slide of 64 x 96 pixels whose levels are halves."""
+    write_pyramid(tmp_path / "a.tif", make_levels(np.zeros((64, 96, 3), np.uint8), [1, 2]))
+    image = FilePart(tmp_path / "a.tif", resolution=Resolution(level=1))
+    return AnnotatedMask(image, Path("a.json"), Entry("", shapes, size), INDICES, 0)
+
+
+def test_polygons_on_a_slide_are_scaled_to_the_level_that_is_read(tmp_path: Path) -> None:
+    mask = open_slide(tmp_path, square("cat", 10, 20, 8), size=(64, 96))
+    assert mask.shape == (32, 48)
+    expected = np.zeros((32, 48), np.uint8)
+    expected[10:14, 5:9] = 1
+    np.testing.assert_array_equal(mask.read(), expected)
+    np.testing.assert_array_equal(mask.paint(Window(9, 4, 3, 3)), expected[9:12, 4:7])
+
+
+def test_masks_of_whole_pixels_are_not_scaled(tmp_path: Path) -> None:
+    with pytest.raises(MisuseError, match=r"a\.json: the class 'dog' is a mask .* only polygons are scaled"):
+        open_slide(tmp_path, square("cat", 1, 1), Outline("dog", "polygon", np.ones((3, 2)))).read()

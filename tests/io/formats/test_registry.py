@@ -37,6 +37,8 @@ def test_suffixes_of_names():
 def test_a_mask_has_the_format_of_its_image_where_that_can_hold_masks():
     for image, mask in (("a.TIF", ".TIF"), ("a.png", ".png"), ("a.jpg", ".png"), ("a.jp2", ".png"), ("a.webp", ".png")):
         assert find_mask_suffix(Path(image)) == mask
+    for image, mask in (("a.svs", ".tif"), ("a.NDPI", ".tif")):
+        assert find_mask_suffix(Path(image)) == mask
 
 
 def test_a_broken_file_is_described_by_its_content_and_its_name(tmp_path):

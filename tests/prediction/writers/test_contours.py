@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.datasets import QuPath
 from segapp.prediction.writers.contours import ContourWriter
 from segapp.prediction.writers.writer import ImageInfo
 from tests.inference.checkpoints import make_spec
@@ -25,3 +26,15 @@ def test_polygons_are_in_pixels_or_in_the_image_s_coordinates(tmp_path):
     (ring,) = placed["features"][0]["geometry"]["coordinates"]
     assert {tuple(point) for point in ring} == {(101, 199.5), (102, 199.5), (102, 198.5), (101, 198.5)}
     assert "32632" in placed["crs"]["properties"]["name"]
+
+
+def test_polygons_on_a_slide_are_in_pixels_of_its_finest_level(tmp_path):
+    (region,) = write(tmp_path / "a.geojson", downsample=(4.0, 3.0))["features"]
+    assert {tuple(point) for point in region["geometry"]["coordinates"][0]} == {(6, 4), (12, 4), (12, 12), (6, 12)}
+    assert region["properties"]["pixels"] == 4
+
+
+def test_qupath_reads_the_polygons_on_a_slide(tmp_path):
+    write(tmp_path / "a.geojson", downsample=(4.0, 4.0))
+    (entry,) = QuPath().parse(tmp_path / "a.geojson")
+    assert [shape.label for shape in entry.shapes] == [make_spec().classes[1]]
