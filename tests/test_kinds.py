@@ -18,6 +18,7 @@ from tests.datasets.annotations.georeferenced import collect, make_box, make_fea
 from tests.datasets.annotations.samples import write_json
 from tests.io.dicoms import write_series
 from tests.io.ome_zarrs import write_ome_zarr
+from tests.io.slides import make_levels, write_svs
 from tests.io.volumes import write_nifti
 
 ROOT = Path(__file__).parents[1]
@@ -184,10 +185,20 @@ def write_label_studio() -> None:
     write_annotations("studio/images", {"studio/export.json": tasks})
 
 
-def write_qupath() -> None:
+def make_cat() -> list[Any]:
     geometry = {"type": "Polygon", "coordinates": [[*BOX, BOX[0]]]}
-    feature = {"type": "Feature", "geometry": geometry, "properties": {"classification": {"name": "cat"}}}
-    write_annotations("qupath/images", {"qupath/geojson/{}.geojson": [feature]})
+    return [{"type": "Feature", "geometry": geometry, "properties": {"classification": {"name": "cat"}}}]
+
+
+def write_qupath() -> None:
+    write_annotations("qupath/images", {"qupath/geojson/{}.geojson": make_cat()})
+
+
+def write_slides() -> None:
+    Path("slides").mkdir()
+    for name in NAMES:
+        write_svs(Path("slides", f"{name}.svs"), make_levels(make_image(name), [1, 2]))
+        write_json(Path("geojson", f"{name}.geojson"), make_cat())
 
 
 def write_supervisely() -> None:
@@ -216,6 +227,7 @@ WRITE: dict[str, Callable[[], None]] = {
     "slices/*.h5:/image": write_hdf5,
     "cells/*.zarr": write_ome_zarrs,
     "scenes": write_scenes,
+    "slides": write_slides,
     "coco/images": write_coco,
     "labelme": write_labelme,
     "yolo/images": write_yolo,
