@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from segapp.errors import SegappError
 from segapp.io.formats.bounds import BoundedReader
+from segapp.io.formats.jpeg_lossless import add_decoder
 from segapp.io.formats.libraries import import_library
 
 NAME = "DICOM"
@@ -51,6 +52,7 @@ def import_pydicom(path: Path) -> Any:
     """Return the library that reads DICOM, without its log; raise MisuseError that says how to install it."""
     pydicom = import_library("pydicom", "medical", path, NAME)
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # what is wrong is raised, too
+    add_decoder(pydicom)
     return pydicom
 
 

@@ -1,6 +1,5 @@
 """The pixels of DICOM files: their kind, checked before anything is decoded, and decoded with their meaning."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io.formats.dicom_files import NAME, PIXELS, import_pydicom, read_elements, silence_warnings
 from segapp.io.formats.embedded_sizes import Size, read_jpeg2000_size, read_jpeg_ls_size, read_jpeg_size
+from segapp.io.formats.jpeg_lossless import JPEG_LOSSLESS, require_readable
 from segapp.io.formats.volume import DEFLATE, MAX_BYTES, require_sizes
 
 GREY, PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
@@ -151,12 +151,7 @@ def _decode(path: Path, kind: PixelKind, frames: int) -> np.ndarray:
     pydicom = import_pydicom(path)
     found = read_elements(path, PIXELS, with_pixels=True)
     if found.file_meta.TransferSyntaxUID.is_compressed:
-        for size in _read_frame_sizes(found, frames):
-            if size != kind.size:
-                raise SegappError(
-                    f"{path}: {NAME} of {kind.size[0]} x {kind.size[1]} pixels that holds {size[0]} x {size[1]}; "
-                    "save it again."
-                )
+        _check_streams(path, found, kind, frames)
     pixels = pydicom.pixels.pixel_array(found)
     if kind.palette_bits:
         pixels = pydicom.pixels.apply_color_lut(pixels, found)
@@ -164,16 +159,24 @@ def _decode(path: Path, kind: PixelKind, frames: int) -> np.ndarray:
     return pydicom.pixels.apply_modality_lut(pixels, found) if kind.has_table else pixels
 
 
-def _read_frame_sizes(found: Any, frames: int) -> Iterator[Size]:
-    """Yield the height and width in the stream of each frame: a decoder allocates what the stream says."""
+def _check_streams(path: Path, found: Any, kind: PixelKind, frames: int) -> None:
+    """Raise SegappError where the stream of a frame, by which a decoder allocates, is not what the header says."""
     from pydicom.encaps import generate_frames
 
     syntax = str(found.file_meta.TransferSyntaxUID)
-    read = read_jpeg2000_size if syntax in JPEG_2000 else read_jpeg_ls_size if syntax in JPEG_LS else read_jpeg_size
+    read_size = (
+        read_jpeg2000_size if syntax in JPEG_2000 else read_jpeg_ls_size if syntax in JPEG_LS else read_jpeg_size
+    )
     if syntax == "1.2.840.10008.1.2.5":  # RLE: as long as the header says
         return
-    for data in generate_frames(found.PixelData, number_of_frames=frames):
-        yield read(data)
+    for stream in generate_frames(found.PixelData, number_of_frames=frames):
+        if (size := read_size(stream)) != kind.size:
+            raise SegappError(
+                f"{path}: {NAME} of {kind.size[0]} x {kind.size[1]} pixels that holds {size[0]} x {size[1]}; "
+                "save it again."
+            )
+        if syntax in JPEG_LOSSLESS:
+            require_readable(path, stream, kind.samples, kind.bits[0])
 
 
 def _brighten(pixels: np.ndarray, kind: PixelKind) -> np.ndarray:
