@@ -27,6 +27,9 @@ UNITS = MICROMETRES | {
 }
 """Micrometres of each unit of length."""
 
+SERIES = "bioformats2raw.layout"
+"""What marks a store of a series of images, which are called 0, 1 and so on."""
+
 SHOWN = 6
 
 
@@ -99,7 +102,9 @@ def read_multiscale(store: Path, name: str) -> Multiscale:
     if file.endswith("zarr.json"):
         found = found.get("attributes", {})
         found = found.get("ome", found) if isinstance(found, dict) else {}
-    if "multiscales" not in found:
+    if isinstance(found, dict) and SERIES in found and not name and _is_single(store):
+        return read_multiscale(store, "0")
+    if not isinstance(found, dict) or "multiscales" not in found:
         raise SegappError(f"{store / file}: {_explain_no_image(store, found)}")
     try:
         return _parse(store, name, found)
@@ -108,6 +113,10 @@ def read_multiscale(store: Path, name: str) -> Multiscale:
             f"{store / file}: OME-Zarr whose metadata of the image (multiscales) is wrong ({type(error).__name__}: "
             f"{str(error)[:100]})."
         ) from error
+
+
+def _is_single(store: Path) -> bool:
+    return find_group_file(store, "0") is not None and find_group_file(store, "1") is None
 
 
 def list_labels(store: Path) -> list[str]:
@@ -125,7 +134,7 @@ def _parse(store: Path, name: str, found: Mapping[str, Any]) -> Multiscale:
     letters = "".join(str(each["name"]).lower() for each in axes)
     if len(letters) != len(axes) or set(letters) - set(AXES) or len(set(letters)) < len(letters):
         raise SegappError(
-            f"{store / name}: OME-Zarr with the axes {', '.join(str(each['name']) for each in axes)[:100]}; of "
+            f"{store / name}: OME-Zarr with the axes {str([each['name'] for each in axes])[:100]}; of "
             f"{', '.join(AXES)} each may be there once."
         )
     if not {"y", "x"} <= set(letters):
@@ -159,9 +168,10 @@ def _apply(steps: Sequence[Mapping[str, Any]], count: int) -> tuple[tuple[float,
     return tuple(scale), tuple(offset)
 
 
-def _explain_no_image(store: Path, found: Mapping[str, Any]) -> str:
+def _explain_no_image(store: Path, found: Any) -> str:
+    found = found if isinstance(found, dict) else {}
     if "plate" in found or "well" in found:
         return f"a plate of several images; name one of them, as '{store.name}:/A/1/0'."
-    if "bioformats2raw.layout" in found:
+    if SERIES in found:
         return f"OME-Zarr of a series of images; name one of them, as '{store.name}:/0'."
     return "no image of OME-Zarr: its metadata has no multiscales; save it as version 0.4 or 0.5."

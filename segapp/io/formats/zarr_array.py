@@ -105,7 +105,7 @@ def read_zarr_array(store: Path, name: str) -> ZarrArray:
         array = (parse_v3 if file.endswith("zarr.json") else _parse_v2)(store, name, found)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SegappError(
-            f"{store / file}: metadata of a Zarr array that is wrong ({type(error).__name__}: {error})."
+            f"{store / file}: metadata of a Zarr array that is wrong ({type(error).__name__}: {str(error)[:100]})."
         ) from error
     _require_bounds(store / file, array)
     return array
@@ -167,7 +167,10 @@ def read_fill(found: Any, dtype: np.dtype[Any]) -> Any:
     if isinstance(found, str) and found.startswith("0x"):
         return np.frombuffer(int(found, 16).to_bytes(dtype.itemsize, "little"), dtype.newbyteorder("<"))[0]
     value = FILLS[found] if isinstance(found, str) else 0 if found is None else found
-    return np.asarray(value).astype(dtype.newbyteorder("="), casting="unsafe")[()]
+    if not isinstance(value, int | float):
+        raise ValueError(f"{str(found)[:50]} fills chunks")
+    with np.errstate(over="ignore"):
+        return np.array(value, dtype.newbyteorder("="))[()]
 
 
 def require_separator(found: object) -> str:

@@ -5,7 +5,8 @@ used for writing alone.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from math import prod
@@ -14,13 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from segapp.errors import SegappError
-from segapp.io.formats.volume_cache import VolumeCache
-from segapp.io.formats.zarr_array import ZarrArray
+from segapp.io.formats.tile_cache import TileCache
+from segapp.io.formats.zarr_array import LARGEST_CHUNK, Shards, ZarrArray
 from segapp.io.formats.zarr_codecs import decompress
 from segapp.io.formats.zarr_files import open_inner, read_inner_stamp
 
-CHUNKS = VolumeCache(2**27)
-"""Decoded chunks, in each process, and always the last one."""
+CHUNKS = TileCache(LARGEST_CHUNK)
+"""Decoded chunks and indices of shards, in each process."""
+
+SMALL = 2**10
+"""Bytes of a chunk below which it is decoded again: keeping it takes more."""
 
 LARGER = 2**16
 """Bytes by which a chunk that cannot be compressed may be larger than its values."""
@@ -76,49 +80,52 @@ def _get_chunk(array: ZarrArray, numbers: tuple[int, ...]) -> np.ndarray | None:
     stamp = read_inner_stamp(array.store, name)
     if stamp is None:
         return None
-    place = tuple(number % count for number, count in zip(numbers, counts, strict=True))
-    values = CHUNKS.get(
-        (array.path, array.chunks, array.dtype, name, place, stamp), partial(_decode_chunk, array, name, place)
-    )
-    return values if values.size else None
+    part = (0, stamp[1])
+    if array.shards is not None:
+        index = CHUNKS.get((array.path, name, stamp), partial(_read_index, array, array.shards, name))
+        offset, size = map(int, index[tuple(number % count for number, count in zip(numbers, counts, strict=True))])
+        if offset == size == MISSING:
+            return None
+        part = (offset, size)
+    decode = partial(_decode_chunk, array, name, part)
+    if array.chunk_bytes < SMALL:
+        return decode()
+    return CHUNKS.get((array.path, array.chunks, array.dtype, name, part, stamp), decode)
 
 
-def _decode_chunk(array: ZarrArray, name: str, place: tuple[int, ...]) -> np.ndarray:
-    """Return the values of a chunk; an empty array where it is not in its shard."""
-    try:
-        data = _read_file(array, name) if array.shards is None else _read_shard(array, name, place)
-        if data is None:
-            return np.zeros(0)
+def _decode_chunk(array: ZarrArray, name: str, part: tuple[int, int]) -> np.ndarray:
+    """Return the values of a chunk, which is so many bytes of a file from an offset."""
+    with _explain_errors(array, name):
+        offset, size = part
+        if size > array.chunk_bytes + array.chunk_bytes // 64 + LARGER or offset > LARGEST_SHARD:
+            raise ValueError(f"{size:,} bytes at {offset:,} for {array.chunk_bytes:,} bytes of values")
+        data = _read_bytes(array, name, offset, size)
         values = np.frombuffer(decompress(data, array.codecs, array.chunk_bytes), array.dtype)
-    except SegappError:
-        raise
-    except (ValueError, RuntimeError, OSError) as error:  # imagecodecs' own errors are RuntimeErrors
-        raise SegappError(f"{array.store / name}: a broken or truncated chunk of an OME-Zarr ({error}).") from error
     stored = values.reshape([array.chunks[axis] for axis in array.order])
     return np.array(stored.transpose(np.argsort(array.order)), array.dtype.newbyteorder("="), order="C")
 
 
-def _read_file(array: ZarrArray, name: str) -> bytes | None:
-    with open_inner(array.store, name, array.chunk_bytes + array.chunk_bytes // 64 + LARGER) as file:
-        return None if file is None else file.read()
-
-
-def _read_shard(array: ZarrArray, name: str, place: tuple[int, ...]) -> bytes | None:
-    """Return the bytes of a chunk in a file of several; None where it is not stored."""
-    shards = array.shards
-    if shards is None:
-        raise ValueError("its chunks have files of their own")
-    with open_inner(array.store, name, LARGEST_SHARD) as file:
-        if file is None:
-            return None
+def _read_index(array: ZarrArray, shards: Shards, name: str) -> np.ndarray:
+    """Return offset and bytes of every chunk in a file of several."""
+    with _explain_errors(array, name):
         length = 16 * prod(shards.chunks)
         stored = length + 4 * len(shards.codecs)
-        file.seek(0 if shards.is_first else -stored, os.SEEK_SET if shards.is_first else os.SEEK_END)
-        index = np.frombuffer(decompress(file.read(stored), shards.codecs, length), "<u8")
-        offset, size = map(int, index.reshape(*shards.chunks, 2)[place])
-        if offset == size == MISSING:
-            return None
-        if size > array.chunk_bytes + array.chunk_bytes // 64 + LARGER or offset > LARGEST_SHARD:
-            raise ValueError(f"its index names {size:,} bytes at {offset:,}")
-        file.seek(offset)
+        data = _read_bytes(array, name, 0 if shards.is_first else -stored, stored)
+        return np.frombuffer(decompress(data, shards.codecs, length), "<u8").reshape(*shards.chunks, 2)
+
+
+def _read_bytes(array: ZarrArray, name: str, offset: int, size: int) -> bytes:
+    """Return bytes of a file from an offset, a negative one from its end."""
+    with open_inner(array.store, name, LARGEST_SHARD) as file:
+        if file is None:
+            raise ValueError("it was removed meanwhile")
+        file.seek(offset, os.SEEK_SET if offset >= 0 else os.SEEK_END)
         return file.read(size)
+
+
+@contextmanager
+def _explain_errors(array: ZarrArray, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError) as error:  # imagecodecs' own errors are RuntimeErrors
+        raise SegappError(f"{array.store / name}: a broken or truncated chunk of an OME-Zarr ({error}).") from error

@@ -79,9 +79,25 @@ def test_label_images_are_listed(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [('{"plate": {}}', ":/A/1/0"), ('{"bioformats2raw.layout": 3}', ":/0'"), ("{}", "no multiscales")],
+    [
+        ('{"ome": 3}', "no multiscales"),
+        ('{"plate": {}}', ":/A/1/0"),
+        ('{"bioformats2raw.layout": 3}', ":/0'"),
+        ("{}", "no multiscales"),
+    ],
 )
 def test_a_store_of_other_content_is_explained(tmp_path, content, found):
     (tmp_path / ".zattrs").write_text(content)
     with pytest.raises(SegappError, match=found):
+        read_multiscale(tmp_path, "")
+
+
+def test_the_only_image_of_a_series_needs_no_name(tmp_path):
+    (tmp_path / ".zattrs").write_text('{"bioformats2raw.layout": 3}')
+    for name in "01":
+        (tmp_path / name).mkdir()
+    write(tmp_path / "0")
+    assert read_multiscale(tmp_path, "").name == "0/0"
+    write(tmp_path / "1")
+    with pytest.raises(SegappError, match=r"series of images.*:/0'"):
         read_multiscale(tmp_path, "")

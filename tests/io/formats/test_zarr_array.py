@@ -60,6 +60,8 @@ BAD = {
     "compressor's name": ({"compressor": "zlib"}, "wrong"),
     "filters": ({"filters": [{"id": "delta"}]}, "delta"),
     "fill": ({"fill_value": "many"}, "wrong"),
+    "large fill": ({"fill_value": 10**6}, "wrong"),
+    "fill of floats": ({"fill_value": "NaN"}, "wrong"),
 }
 
 
