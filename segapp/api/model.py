@@ -93,7 +93,8 @@ class Model:
         Args:
             images: Folder of images (with sub-folders), or one image file.
             output: Folder to write to; made if missing.
-            save: Kinds of output: mask, overlay, probability, contours, coco, uncertainty.
+            save: Kinds of output: mask, overlay, probability, contours, geopackage, coco,
+                uncertainty.
             overwrite: Replace files that other models, settings or programs wrote.
             devices: Processes that share the images.
             probability_dtype: How probabilities are stored.

@@ -91,18 +91,30 @@ def compute_signed_area(ring: Ring) -> float:
     return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
 
 
-def make_feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[str, Any]:
-    """Make a GeoJSON Feature: a Polygon, its outer ring counter-clockwise and its holes clockwise where y points up."""
-    coordinates = []
+def place_rings(region: Region, affine: Affine = PIXELS) -> list[np.ndarray]:
+    """Return the polygon of a region: (n, 2) float64 x, y of its outer ring and its holes, closed.
+
+    The outer ring is counter-clockwise and the holes are clockwise where y points up.
+    """
+    rings = []
     for number, ring in enumerate(trace_rings(region.mask)):
         placed = _place_ring(ring + np.array([region.x, region.y]), affine)
         wanted = 1 if number == 0 else -1
-        placed = placed if np.sign(compute_signed_area(placed)) == wanted else placed[::-1]
-        coordinates.append(placed.tolist())
+        rings.append(placed if np.sign(compute_signed_area(placed)) == wanted else placed[::-1])
+    return rings
+
+
+def make_properties(region: Region, spec: Spec) -> dict[str, str | int]:
+    """Return what is known about a region: its class, the number of it, and its area in pixels."""
+    return {"class": spec.classes[region.label], "index": region.label, "pixels": region.pixels}
+
+
+def make_feature(region: Region, spec: Spec, affine: Affine = PIXELS) -> dict[str, Any]:
+    """Make a GeoJSON Feature of a region: a Polygon."""
     return {
         "type": "Feature",
-        "properties": {"class": spec.classes[region.label], "index": region.label, "pixels": region.pixels},
-        "geometry": {"type": "Polygon", "coordinates": coordinates},
+        "properties": make_properties(region, spec),
+        "geometry": {"type": "Polygon", "coordinates": [ring.tolist() for ring in place_rings(region, affine)]},
     }
 
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from segapp.io.formats.libraries import import_library
+from segapp.io.write import explain_errors, write_atomically
 
 CHUNK = 2**16
 """Features that are read at once."""
@@ -101,22 +102,29 @@ class Layer:
 def write_polygons(
     path: Path, driver: str, layer: str, polygons: Sequence[bytes], columns: Mapping[str, np.ndarray], crs: str | None
 ) -> None:
-    """Write polygons, as well-known binary, and their properties to a file of one layer."""
+    """Write polygons, as well-known binary, and their properties to a file of one layer.
+
+    Raises SegappError where that fails, and leaves no part of the file.
+    """
     pyogrio = import_pyogrio(path)
     buffer = BytesIO()  # GDAL writes into memory: what it has beside a file, it would leave there when killed
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no coordinate system
-        pyogrio.raw.write(
-            buffer,
-            np.array([*polygons, None], object)[:-1],
-            list(columns.values()),
-            list(columns),
-            layer=layer,
-            driver=driver,
-            geometry_type="Polygon",
-            crs=crs,
-        )
-    path.write_bytes(buffer.getvalue())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is no coordinate system
+            pyogrio.raw.write(
+                buffer,
+                np.array([*polygons, None], object)[:-1],
+                list(columns.values()),
+                list(columns),
+                layer=layer,
+                driver=driver,
+                geometry_type="Polygon",
+                crs=crs,
+            )
+    except RuntimeError as error:  # all errors of pyogrio are
+        raise SegappError(f"{path}: GDAL cannot write it ({str(error)[:200]}).") from error
+    with explain_errors(path), write_atomically(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 def import_pyogrio(user: Path | str) -> Any:

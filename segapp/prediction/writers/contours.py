@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.prediction.polygons import make_contours, scale_pixels
+from segapp.prediction.polygons import make_contours
 from segapp.prediction.writers.regions import RegionWriter, write_json
 
 
@@ -22,8 +22,7 @@ class ContourWriter(RegionWriter):
     def finish(self, mask: np.ndarray) -> None:
         """Write the polygons."""
         meta = self.image.meta
-        affine = meta.get("affine") or scale_pixels(meta.get("downsample", (1.0, 1.0)))
-        contours = make_contours(mask, self.image.spec, affine, meta.get("crs"))
+        contours = make_contours(mask, self.image.spec, self.affine, meta.get("crs"))
         if "downsample" in meta:  # QuPath, which shows slides, then knows the classes
             for feature in contours["features"]:
                 classification = {"name": feature["properties"]["class"]}

@@ -6,6 +6,7 @@ from typing import Any
 
 from segapp.errors import SegappError
 from segapp.io import explain_errors, write_atomically
+from segapp.prediction.polygons import Affine, scale_pixels
 from segapp.prediction.writers.writer import ImageInfo, Writer
 
 MAX_OUTLINED_PIXELS = 2**26
@@ -29,6 +30,12 @@ class RegionWriter(Writer):
                 f"{image.name}: --save {self.name} works on images of at most {MAX_OUTLINED_PIXELS:,} pixels, this one "
                 f"has {height} x {width}; split it into smaller images, or use --save mask."
             )
+
+    @property
+    def affine(self) -> Affine:
+        """The map from pixels to the coordinates of polygons: on the ground, on a slide's finest level, or pixels."""
+        affine: Affine | None = self.image.meta.get("affine")
+        return affine or scale_pixels(self.image.meta.get("downsample", (1.0, 1.0)))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from segapp.errors import MisuseError, suggest
 from segapp.prediction.writers.coco import CocoWriter
 from segapp.prediction.writers.contours import ContourWriter
+from segapp.prediction.writers.geopackage import GeoPackageWriter
 from segapp.prediction.writers.mask import MaskWriter
 from segapp.prediction.writers.overlay import OverlayWriter
 from segapp.prediction.writers.probability import ProbabilityWriter
@@ -18,6 +19,7 @@ WRITERS: dict[str, type[Writer]] = {
         OverlayWriter,
         ProbabilityWriter,
         ContourWriter,
+        GeoPackageWriter,
         CocoWriter,
         UncertaintyWriter,
     )
@@ -26,12 +28,16 @@ WRITERS: dict[str, type[Writer]] = {
 
 
 def find_writers(names: Iterable[str]) -> list[type[Writer]]:
-    """Return the writers of these names, each once, in the order given; raise MisuseError for an unknown name."""
+    """Return the writers of these names, each once, in the order given.
+
+    Raises MisuseError for an unknown name, and where the library of a writer is not installed.
+    """
     writers = []
     for name in dict.fromkeys(names):
         if name not in WRITERS:
             known = ", ".join(WRITERS)
             raise MisuseError(f"--save: there is no output {name!r}{suggest(name, WRITERS)}; choose from {known}.")
+        WRITERS[name].require_library()
         writers.append(WRITERS[name])
     if not writers:
         raise MisuseError(f"--save names no output; choose from {', '.join(WRITERS)}.")

@@ -103,6 +103,10 @@ class Writer:
         self.open_files = ExitStack()
 
     @classmethod
+    def require_library(cls) -> None:
+        """Raise MisuseError where a library that the writer needs is not installed."""
+
+    @classmethod
     def choose_suffix(cls, image: Path) -> str:
         """Return the suffix of the output file of an image file."""
         raise NotImplementedError

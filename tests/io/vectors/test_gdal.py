@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from segapp.io.vectors import gdal
 from segapp.io.vectors.gdal import Layer, write_polygons
 from segapp.io.vectors.wkb import pack_polygon
@@ -52,6 +52,12 @@ def test_no_polygons_and_no_system_are_written_too(tmp_path):
     write_polygons(tmp_path / "a.gpkg", "GPKG", "regions", [], {"class": np.array([], object)}, None)
     layer = Layer(tmp_path / "a.gpkg", "GPKG")
     assert (layer.crs, layer.count, layer.fields, list(layer.read(None))) == (None, 0, ["class"], [])
+
+
+def test_an_unknown_system_leaves_no_file(tmp_path):
+    with pytest.raises(SegappError, match=r"a\.gpkg: GDAL cannot write it .*99999"):
+        write_polygons(tmp_path / "a.gpkg", "GPKG", "regions", [], {"class": np.array([], object)}, "EPSG:99999")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_of_another_driver_is_refused(tmp_path):
