@@ -1,10 +1,14 @@
 """Slides as scanners and other programs write them: pyramids of tiled pages, small enough for tests."""
 
+import io
+import re
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import tifffile
 
 APERIO = "Aperio Image Library v11.2.1\r\n{size} [0,0 {size}] (64x64)|AppMag = 20|MPP = {um:g}|Left = 25"
@@ -43,3 +47,42 @@ def write_pyramid(path: Path, levels: Sequence[np.ndarray], um: float | None = 0
         for number, level in enumerate(levels):
             own = {} if um is None or number else {"resolution": (1e4 / um, 1e4 / um), "resolutionunit": "CENTIMETER"}
             file.write(level, subfiletype=1 if number else 0, **own, **options)
+
+
+def write_ndpi(path: Path, levels: Sequence[np.ndarray], um: float = 0.25) -> None:
+    """Write levels of (H, W, 3) uint8, W a multiple of 64, as Hamamatsu does.
+
+    A level is one JPEG, whose restart markers begin pieces of 8 x 64 pixels. Offsets of pages have 8 bytes, and after
+    them each page has the upper halves of its tags' values.
+    """
+    described = {"resolution": (1e4 / um, 1e4 / um), "resolutionunit": "CENTIMETER", "metadata": None}
+    with tifffile.TiffWriter(path) as file:
+        for level in levels:
+            stream, starts = _encode_with_restarts(level)
+            extra = [
+                (65420, "I", 1, 1, True),
+                (271, "s", 10, "Hamamatsu", True),
+                (65426, "I", len(starts), starts, True),
+            ]
+            options = {"compression": "jpeg", "photometric": "ycbcr", "subsampling": (1, 1), "extratags": extra}
+            rows = level.shape[0]
+            file.write(iter([stream]), shape=level.shape, dtype=np.uint8, rowsperstrip=rows, **options, **described)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path, is_ndpi=False) as file:
+        tags = [bytes(data[page.offset + 2 :][: 12 * len(page.tags)]) for page in file.pages]
+    data[4:12] = struct.pack("<Q", len(data))
+    for number, own in enumerate(tags):
+        high = bytes(len(own) // 3)
+        following = len(data) + 2 + len(own) + 8 + len(high) if number + 1 < len(tags) else 0
+        data += struct.pack("<H", len(own) // 12) + own + struct.pack("<Q", following) + high
+    path.write_bytes(data)
+
+
+def _encode_with_restarts(pixels: np.ndarray) -> tuple[bytes, list[int]]:
+    """Return a JPEG, and where its pieces begin."""
+    held = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(held, "jpeg", quality=95, subsampling=0, restart_marker_blocks=8)
+    stream = held.getvalue()
+    scan = stream.index(b"\xff\xda")
+    first = scan + 2 + int.from_bytes(stream[scan + 2 : scan + 4], "big")
+    return stream, [first, *(first + found.end() for found in re.finditer(rb"\xff[\xd0-\xd7]", stream[first:]))]

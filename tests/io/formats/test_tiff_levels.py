@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -11,7 +12,7 @@ from segapp.errors import SegappError
 from segapp.io import FilePart, Image
 from segapp.io.formats.tiff_levels import _find_downsample, _is_off, choose_level
 from segapp.spec import Resolution
-from tests.io.slides import make_levels, write_pyramid, write_svs
+from tests.io.slides import make_levels, write_ndpi, write_pyramid, write_svs
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (230, 310, 3), np.uint8)
 LEVELS = make_levels(PIXELS, [1, 3, 9])  # tifffile looks for one factor
@@ -166,3 +167,24 @@ def test_the_finest_level_is_chosen_where_nothing_is_asked_for(slide: Path) -> N
     with tifffile.TiffFile(slide) as file:
         choice = choose_level(slide, file.series[0], None, None)
     assert choice.size == (230, 310) and choice.downsample == (1, 1) and not choice.is_averaged
+
+
+def test_pieces_of_a_jpeg_of_hamamatsu_are_read_as_tiles(tmp_path: Path) -> None:
+    smooth = cv2.GaussianBlur(np.tile(PIXELS[:96, :64], (1, 4, 1)), (0, 0), 4)
+    levels = make_levels(smooth, [1, 2])
+    write_ndpi(tmp_path / "a.ndpi", levels)
+    for image, level in zip((open_at(tmp_path / "a.ndpi", 0), open_at(tmp_path / "a.ndpi", 1)), levels, strict=True):
+        np.testing.assert_allclose(image.read(), level.astype(float), atol=6)
+        np.testing.assert_array_equal(image.read_window(9, 50, 30, 40), image.read()[9:39, 50:90])
+    assert open_at(tmp_path / "a.ndpi", um_per_pixel=0.5).shape == (48, 128, 3)
+
+
+def test_pieces_of_a_jpeg_that_say_another_size_are_refused(tmp_path: Path) -> None:
+    """Decoders allocate what the header of the JPEG says: here 65,000 x 512 pixels for pieces of 8 x 64."""
+    write_ndpi(tmp_path / "a.ndpi", make_levels(np.zeros((96, 256, 3), np.uint8), [1]))
+    data = bytearray((tmp_path / "a.ndpi").read_bytes())
+    restart = data.index(b"\xff\xdd")
+    data[restart + 4 : restart + 6] = struct.pack(">H", 65000)
+    (tmp_path / "a.ndpi").write_bytes(data)
+    with pytest.raises(SegappError, match=r"a\.ndpi: "):
+        Image(tmp_path / "a.ndpi").read()
