@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pytest
+import shapely
 
-from segapp.datasets import GeoJson, QuPath
+from segapp.datasets import GeoJson, GeoPackage, QuPath, Shapefile
 from segapp.io import write_image
 from segapp.planning.annotations import name_shapes
 from segapp.planning.layout import find_layout
 from segapp.planning.map_annotations import choose_map_settings
 from tests.datasets.annotations.georeferenced import collect, make_box, make_feature, write_geotiff
+from tests.io.vectors.samples import write_vectors
 
 DEGREES = {"corner": (15.0, 45.0), "side": 0.001}
 ON_MAP = make_feature(make_box(0, 0, 4, 4))
@@ -63,3 +65,23 @@ def test_metres_in_a_file_without_a_system_are_those_of_the_images(tmp_path):
     meaning = name_shapes([tmp_path / "a.geojson"], GeoJson, [], settings)
     assert meaning.classes == ("background", "object")
     assert meaning.mask["init_args"] == {"crs": "EPSG:32633", "labels": {"": "object"}}
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".gpkg", GeoPackage), (".shp", Shapefile)])
+def test_other_files_are_known_by_their_suffix_and_have_a_class_field(tmp_path, suffix, kind):
+    write_geotiff(tmp_path / "images/a.tif")
+    boxes = [shapely.Polygon(make_box(i, 0, i + 1, 1)) for i in range(4)]
+    fields = {"crop": list("mwmw"), "owner": list("abcd"), "code": [1, 2, 3, 4]}
+    path = write_vectors(tmp_path / f"fields{suffix}", boxes, fields)
+    assert find_layout(str(tmp_path / "images"), str(path)).encoding is kind
+    assert choose_map_settings([path], [], [], kind) == {"class_field": "crop"}
+
+
+@pytest.mark.parametrize(("corner", "crs"), [((500_000.0, 5_000_000.0), "EPSG:32633"), ((15.0, 45.0), "EPSG:4326")])
+def test_a_shapefile_without_its_system_has_that_of_the_images_or_degrees(tmp_path, corner, crs):
+    write_geotiff(tmp_path / "a.tif")
+    path = write_vectors(tmp_path / "fields.shp", [shapely.box(*corner, corner[0] + 20, corner[1] + 20)])
+    path.with_suffix(".prj").unlink()
+    settings = choose_map_settings([path], [tmp_path / "a.tif"], [], Shapefile)
+    assert settings == {"class_field": "kind", "crs": crs}
+    assert crs in name_shapes([path], Shapefile, [], settings).reason
