@@ -61,8 +61,8 @@ def predict(
     Args:
         ckpt_path: Checkpoint of `segapp fit`, or bundle of `segapp export`; repeated, their predictions are averaged.
         images: Folder of images (with sub-folders), or one image file: PNG, JPEG, TIFF, BMP, GIF, WebP,
-            AVIF, JPEG 2000, PNM, TGA, NIfTI, NRRD, MetaImage, DICOM, NumPy. Channels in files of their own are found by
-            the names with which the network was trained.
+            AVIF, JPEG 2000, PNM, TGA, NIfTI, NRRD, MetaImage, DICOM, NumPy, slides as SVS. Channels in files of their
+            own are found by the names with which the network was trained.
         output: Folder to write to; created if missing.
         save: What to write; repeat the option for several. {outputs}
         overwrite: Replace files of other models, other settings or other programs; without this option they are

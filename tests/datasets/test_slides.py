@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segapp.datasets import Contiguous, Folder, Joined
+from segapp.datasets import Blocks, Contiguous, Folder, Joined
 from segapp.datasets.slides import settle_resolution
+from segapp.datasets.source import SPLITS
 from segapp.errors import MisuseError, SegappError
 from segapp.io import FilePart, write_mask
 from segapp.spec import Resolution
@@ -53,3 +54,12 @@ def test_joined_sets_are_read_at_one_resolution(tmp_path):
     assert Joined(sources).resolution == Resolution(um_per_pixel=1.0)
     with pytest.raises(MisuseError, match=r"resolution: the data set 1 has 1 µm per pixel, and 2 has None"):
         _ = Joined([sources[0], make_folder(tmp_path / "y", None)]).resolution
+
+
+def test_blocks_lie_on_the_level_that_is_read(tmp_path):
+    folder = make_folder(tmp_path, Resolution(level=1))
+    blocks = Folder(tmp_path, CLASSES, resolution=folder.resolution, split=Blocks(size=32, gap=0, val=0.3, test=0.3))
+    items = [item for split in SPLITS for item in blocks.items(split)]
+    assert [item.image.shape for item in items] == 5 * [(24, 32, 3)]
+    (corner,) = blocks.select(["b@r1c1"])
+    np.testing.assert_array_equal(corner.image.read(), make_levels(PIXELS, [2])[0][24:, 32:])

@@ -81,7 +81,8 @@ def choose_level(
     assert resolution.um_per_pixel is not None
     if pixel_size is None:
         raise SegappError(
-            f"{path}: does not say how many µm a pixel has, so it cannot be read at {resolution}; set resolution.level."
+            f"{path}: does not say how many µm a pixel has, so it cannot be read at {resolution}; save it with "
+            "the size of its pixels, leave it out, or set resolution.level if no slide has one."
         )
     return _choose_by_size(path, levels, resolution.um_per_pixel, pixel_size)
 
