@@ -1,4 +1,4 @@
-"""Learning curves: `metrics.csv`, one row per epoch, and `curves.png`, plotted from it."""
+"""Learning curves: `metrics.csv`, a row per epoch and per validation within one, and `curves.png`, plotted from it."""
 
 from pathlib import Path
 
@@ -20,9 +20,10 @@ LIGHTEST = 0.4
 
 
 class Curves(Callback):
-    """Appends every epoch's losses, and the scores of its last validation, to `metrics.csv`; redraws `curves.png`.
+    """Appends every epoch's losses and every validation's scores to `metrics.csv`; redraws `curves.png`.
 
-    A resumed run continues the file: rows after the step it resumes from are dropped, earlier ones stay.
+    The validation at the end of an epoch is in the epoch's row, another has a row of its own without `train/*`. A
+    resumed run continues the file: rows after the step it resumes from are dropped, earlier ones stay.
 
     Args:
         folder: The run folder.
@@ -32,7 +33,6 @@ class Curves(Callback):
         self.csv = folder / "metrics.csv"
         self.png = folder / "curves.png"
         self._rows: list[dict[str, str]] = []
-        self._validated = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Read the rows of an interrupted run."""
@@ -40,25 +40,50 @@ class Curves(Callback):
             self._rows = [row for row in read_table(self.csv) if int(row["step"]) <= trainer.global_step]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the scores; Lightning keeps them too, also over epochs without a validation."""
-        self._validated = not trainer.sanity_checking
+        """Write a row with the scores."""
+        if trainer.sanity_checking or trainer.state.fn != "fit" or not trainer.is_global_zero:
+            return
+        scores = _format_values(trainer, "val")
+        self._add_row(_describe_place(trainer) | scores)
+        write_rows(self.csv, self._rows)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write one more row, once the epoch's validation and the mean training loss are known."""
+        """Write the row of an epoch, once its mean training loss is known; a validation just before is in it."""
         if not trainer.is_global_zero:
             return
-        row = {"epoch": str(trainer.current_epoch + 1), "step": str(trainer.global_step)}
-        row["lr"] = f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}"
-        for name, value in sorted(trainer.callback_metrics.items()):
-            stage = name.split("/")[0]
-            if stage == "train" or (stage == "val" and self._validated):
-                row[name.removesuffix("_epoch")] = f"{float(value):.6g}"
-        self._validated = False
-        self._rows = [old for old in self._rows if int(old["epoch"]) <= trainer.current_epoch] + [row]
+        row = _describe_place(trainer) | _format_values(trainer, "train")
+        last = self._rows[-1] if self._rows else {}
+        if last.get("step") == row["step"]:
+            row |= {name: value for name, value in last.items() if name.startswith("val/")}
+        self._add_row(row)
         write_rows(self.csv, self._rows)
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         with use_defaults():
             draw_curves(self._rows, self.png, spec)
+
+    def _add_row(self, row: dict[str, str]) -> None:
+        """Add a row in place of one of the same step, and of that with which an interruption ended the epoch."""
+        kept = []
+        for old in self._rows:
+            if old["epoch"] == row["epoch"]:
+                old = {name: value for name, value in old.items() if not name.startswith("train/")}
+                if old["step"] == row["step"] or not any(name.startswith("val/") and old[name] for name in old):
+                    continue
+            kept.append(old)
+        self._rows = [*kept, row]
+
+
+def _describe_place(trainer: Trainer) -> dict[str, str]:
+    rate = trainer.optimizers[0].param_groups[0]["lr"]
+    return {"epoch": str(trainer.current_epoch + 1), "step": str(trainer.global_step), "lr": f"{rate:.6g}"}
+
+
+def _format_values(trainer: Trainer, stage: str) -> dict[str, str]:
+    return {
+        name.removesuffix("_epoch"): f"{float(value):.6g}"
+        for name, value in sorted(trainer.callback_metrics.items())
+        if name.split("/")[0] == stage
+    }
 
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
@@ -103,6 +128,20 @@ def _darken(colour: tuple[int, int, int]) -> tuple[float, ...]:
 
 
 def _plot(axes, rows: list[dict[str, str]], name: str, **style) -> None:  # type: ignore[no-untyped-def]
-    points = [(int(row["epoch"]), float(row[name])) for row in rows if row.get(name)]
+    points = [(x, float(row[name])) for x, row in zip(_locate_rows(rows), rows, strict=True) if row.get(name)]
     if points:
         axes.plot(*zip(*points, strict=True), marker="o" if len(points) < 25 else None, markersize=3, **style)
+
+
+def _locate_rows(rows: list[dict[str, str]]) -> list[float]:
+    """Return where rows lie on the axis of epochs: those of epochs at their numbers, others between these by steps."""
+    longest = max((int(row["step"]) / int(row["epoch"]) for row in rows), default=1.0) or 1.0
+    places, begun = [], 0
+    for row in rows:
+        epoch, step = int(row["epoch"]), int(row["step"])
+        if row.get("train/loss"):
+            places.append(float(epoch))
+            begun = step
+        else:
+            places.append(epoch - 1 + min(1.0, (step - begun) / longest))
+    return places

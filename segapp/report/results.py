@@ -74,9 +74,14 @@ class Result:
                     raise TypeError(f"{value!r:.40} is no score")
         return dict(found)
 
-    @cached_property
+    @property
     def curves(self) -> list[dict[str, str]]:
-        """metrics.csv of the run, one row per epoch."""
+        """One row of metrics.csv for each epoch of the run: its last, which has the mean training loss."""
+        return [row for row in self.records if row.get("train/loss")]
+
+    @cached_property
+    def records(self) -> list[dict[str, str]]:
+        """metrics.csv of the run: every epoch, and every validation within one."""
         path = None if self.run is None else self.run / "metrics.csv"
         if path is None or not path.is_file():
             return []

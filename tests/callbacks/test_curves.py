@@ -1,11 +1,14 @@
 """curves.png and sample figures show every class by its name, whatever that is, in a line of its own."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from segapp.callbacks.curves import draw_curves
+from segapp.callbacks.curves import Curves, _locate_rows, draw_curves
 from segapp.callbacks.samples import draw_sample, save_panels
+from segapp.io import read_table
 from segapp.palette import choose_palette
 from segapp.spec import Spec
 from segapp.terminal.text import for_terminal
@@ -58,3 +61,61 @@ def test_the_mean_does_not_hide_the_only_class(tmp_path, legends):
     spec = spec_of("cell", "border", background=None)
     draw_curves(rows_of(spec), tmp_path / "curves.png", spec)
     assert legends == ["train/loss", "cell", "border", "mean"]
+
+
+class OwnTrainer:
+    """What `Curves` asks a trainer for."""
+
+    def __init__(self):
+        self.sanity_checking, self.is_global_zero = False, True
+        self.state = SimpleNamespace(fn="fit")
+        self.optimizers = [SimpleNamespace(param_groups=[{"lr": 0.5}])]
+        self.current_epoch = self.global_step = 0
+        self.callback_metrics = {}
+
+    def go_to(self, epoch, step):
+        self.current_epoch, self.global_step = epoch - 1, step
+
+
+def test_every_validation_is_kept(tmp_path):
+    """Of several validations in an epoch, only the last one was."""
+    spec = spec_of("background", "cell")
+    trainer, module, curves = OwnTrainer(), SimpleNamespace(spec=spec), Curves(tmp_path)
+    trainer.sanity_checking = True
+    curves.on_validation_end(trainer, module)
+    trainer.sanity_checking = False
+    for epoch, step, dice, ends in [(1, 4, 0.1, False), (1, 8, 0.3, False), (1, 10, None, True), (2, 14, 0.2, True)]:
+        trainer.go_to(epoch, step)
+        if dice is not None:
+            trainer.callback_metrics = {"val/dice/dataset": dice, "train/loss_step": 7.0}
+            curves.on_validation_end(trainer, module)
+        if ends:
+            trainer.callback_metrics["train/loss"] = 9.0
+            curves.on_train_epoch_end(trainer, module)
+    found = [(row["epoch"], row["step"], row["train/loss"], row["val/dice/dataset"]) for row in read_table(curves.csv)]
+    assert found == [("1", "4", "", "0.1"), ("1", "8", "", "0.3"), ("1", "10", "9", ""), ("2", "14", "9", "0.2")]
+    assert curves.png.is_file()
+
+
+def test_a_resumed_epoch_has_one_row(tmp_path):
+    spec = spec_of("background", "cell")
+    trainer, module = OwnTrainer(), SimpleNamespace(spec=spec)
+    for step, dice in ((6, 0.2), (10, 0.4)):  # the epoch was stopped after step 6, which was validated
+        curves = Curves(tmp_path)
+        curves.on_train_start(trainer, module)
+        trainer.go_to(1, step)
+        trainer.callback_metrics = {"val/dice/dataset": dice}
+        curves.on_validation_end(trainer, module)
+        trainer.callback_metrics["train/loss"] = 9.0
+        curves.on_train_epoch_end(trainer, module)
+    rows = read_table(tmp_path / "metrics.csv")
+    assert [(row["step"], row["train/loss"], row["val/dice/dataset"]) for row in rows] == [
+        ("6", "", "0.2"),
+        ("10", "9", "0.4"),
+    ]
+
+
+def test_validations_lie_between_epochs():
+    rows = [{"epoch": "1", "step": "4"}, {"epoch": "1", "step": "10", "train/loss": "1"}]
+    rows += [{"epoch": "2", "step": "15"}, {"epoch": "2", "step": "20", "train/loss": "1"}]
+    assert _locate_rows(rows) == [0.4, 1.0, 1.5, 2.0]

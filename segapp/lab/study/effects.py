@@ -39,7 +39,7 @@ def _make_run_row(result: Result) -> TableRow:
     if result.curves:
         row["epochs"] = len(result.curves)
         row |= {name: _find_last(result, name) for name in ("train/loss", "val/loss")}
-        dice = [float(epoch["val/dice/dataset"]) for epoch in result.curves if epoch.get("val/dice/dataset")]
+        dice = [float(each["val/dice/dataset"]) for each in result.records if each.get("val/dice/dataset")]
         row["best val/dice/dataset"] = max((value for value in dice if not math.isnan(value)), default=None)
     if result.metrics:
         row["scored loss"] = _round(result.metrics["loss"])
