@@ -19,7 +19,7 @@ from segapp.prediction.writers.writer import ImageInfo, OutputBlock, Writer
 from segapp.spec import Spec
 
 STREAMED_FROM = 2**24
-"""Pixels (4096 x 4096) from which the outputs of a TIFF are written row by row instead of being held in memory."""
+"""Pixels (4096 x 4096) from which masks of a TIFF or an OME-Zarr are written row by row, and not held in memory."""
 
 
 class ImageOutputs:

@@ -1,6 +1,7 @@
 """OME-Zarr (NGFF): folders with an image in chunks, of which a window reads only those under it."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,11 +10,11 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart, read_stamp
-from segapp.io.formats.format import MaskLayout
+from segapp.io.formats.format import MaskLayout, MaskSink, RowFilter
 from segapp.io.formats.libraries import import_library
 from segapp.io.formats.ngff import Multiscale, find_group_file, read_multiscale
 from segapp.io.formats.numpy_array import ROWS_FIRST
-from segapp.io.formats.ome_zarr_writer import write_labels
+from segapp.io.formats.ome_zarr_writer import open_label_rows, write_labels
 from segapp.io.formats.slices import Grid
 from segapp.io.formats.volume import Volume, VolumeFormat, parse_part, require_sizes
 from segapp.io.formats.zarr_array import ZarrArray, find_array_file, read_zarr_array
@@ -41,6 +42,7 @@ class OmeZarr(VolumeFormat):
     suffixes = (".zarr", ".ome.zarr")
     is_folder = True
     has_arrays = True
+    streams_masks = True
 
     def list_files(self, file: FilePart) -> tuple[Path, ...]:
         """Return the metadata files of an image; its chunks may be too many to look at."""
@@ -113,12 +115,25 @@ class OmeZarr(VolumeFormat):
 
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
         """Write a mask (slices, H, W) with the axes, scale and units of the image."""
-        write_labels(path, mask, volume.source.multiscale, volume.source.array)
+        self._write(path, mask, volume, MaskLayout({}))
 
     def write_masks(self, path: Path, masks: Mapping[str, np.ndarray], layout: MaskLayout) -> None:
         """Write the masks of all slices as one OME-Zarr, with the colours and names of the classes."""
-        mask, volume = self.join_slices(masks, layout)
-        write_labels(path, mask, volume.source.multiscale, volume.source.array, layout.palette, layout.classes)
+        self._write(path, *self.join_slices(masks, layout), layout)
+
+    def open_mask(
+        self, path: Path, layout: MaskLayout, filter_rows: RowFilter = iter
+    ) -> AbstractContextManager[MaskSink]:
+        """Return a context whose writer writes the rows of a plane while they come; slices are written at the end."""
+        volume = layout.meta.get("volume")
+        if not isinstance(volume, Volume) or volume.format != self.name or not volume.is_flat:
+            return super().open_mask(path, layout, filter_rows)
+        image: OmeImage = volume.source
+        (size,) = layout.sizes.values()
+        return open_label_rows(path, size, image.multiscale, image.array.version, layout, filter_rows)
+
+    def _write(self, path: Path, mask: np.ndarray, volume: Volume, layout: MaskLayout) -> None:
+        write_labels(path, mask, volume.source.multiscale, volume.source.array.version, layout)
 
 
 @lru_cache(maxsize=1024)

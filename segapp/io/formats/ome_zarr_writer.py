@@ -1,50 +1,65 @@
 """Writes masks as OME-Zarr, with the zarr library."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segapp.io.formats.format import Palette
+from segapp.io.formats.format import MaskLayout, Palette, RowFilter
 from segapp.io.formats.libraries import import_library
 from segapp.io.formats.ngff import Multiscale
-from segapp.io.formats.zarr_array import ZarrArray
+from segapp.io.formats.row_thread import Rows, RowThread, gather_bands, open_row_thread
 
 CHUNK = 1024
 """Rows and columns of a chunk at most."""
 
 
-def write_labels(
-    path: Path,
-    mask: np.ndarray,
-    image: Multiscale,
-    array: ZarrArray,
-    palette: Palette | None = None,
-    classes: Sequence[str] = (),
-) -> None:
-    """Write a mask (slices, H, W) uint8 as an OME-Zarr of the same version, axes, scale and units as its image.
+def write_labels(path: Path, mask: np.ndarray, image: Multiscale, version: int, layout: MaskLayout) -> None:
+    """Write a mask (slices, H, W) uint8 as an OME-Zarr of the axes, scale and units of its image.
 
     Args:
         path: The folder, which may be there and is emptied.
-        mask: Class indices.
+        mask: Class indices, or grey values.
         image: The metadata of the image; its channels are left out.
-        array: The array of the image.
-        palette: The colours of the classes; None for other values.
-        classes: The names of the classes.
+        version: Of Zarr's format, as the image has it.
+        layout: The colours and names of the classes.
     """
+    array = _create(path, mask.shape, image, version, layout)
+    array[...] = mask.reshape(array.shape)
+
+
+@contextmanager
+def open_label_rows(
+    path: Path, size: tuple[int, int], image: Multiscale, version: int, layout: MaskLayout, filter_rows: RowFilter
+) -> Iterator[RowThread]:
+    """Give a sink for the rows of a mask of one plane, whose OME-Zarr is complete when the context ends."""
+    array = _create(path, (1, *size), image, version, layout)
+    with open_row_thread(partial(_write_rows, array, size), filter_rows) as thread:
+        yield thread
+
+
+def _write_rows(array: Any, size: tuple[int, int], rows: Rows) -> None:
+    for top, band in gather_bands(rows, size, CHUNK):
+        place = (0,) * (array.ndim - 2)
+        array[(*place, slice(top, top + len(band)))] = band
+
+
+def _create(path: Path, shape: Sequence[int], image: Multiscale, version: int, layout: MaskLayout) -> Any:
+    """Return the array of a new OME-Zarr, whose values are not written yet."""
     zarr = import_library("zarr", "bio", path, "OME-Zarr")
     labels = image.drop_channels()
-    sizes = dict(zip("zyx", mask.shape, strict=True))
-    shape = [sizes.get(axis, 1) for axis in labels.axes]
-    chunks = [1 if axis in "tz" else min(CHUNK, size) for axis, size in zip(labels.axes, shape, strict=True)]
-    group = zarr.open_group(str(path), mode="w", zarr_format=array.version)
-    keys: dict[str, Any] = {"name": "default" if array.version == 3 else "v2", "separator": "/"}
-    written = group.create_array(
-        "0", shape=shape, chunks=chunks, dtype="uint8", fill_value=0, chunk_key_encoding=keys, overwrite=True
+    lengths = dict(zip("zyx", shape, strict=True))
+    sizes = [lengths.get(axis, 1) for axis in labels.axes]
+    chunks = [1 if axis in "tz" else min(CHUNK, size) for axis, size in zip(labels.axes, sizes, strict=True)]
+    group = zarr.open_group(str(path), mode="w", zarr_format=version)
+    group.attrs.update(_make_attributes(labels, version, layout.palette, layout.classes))
+    keys: dict[str, Any] = {"name": "default" if version == 3 else "v2", "separator": "/"}
+    return group.create_array(
+        "0", shape=sizes, chunks=chunks, dtype="uint8", fill_value=0, chunk_key_encoding=keys, overwrite=True
     )
-    written[...] = mask.reshape(shape)
-    group.attrs.update(_make_attributes(labels, array.version, palette, classes))
 
 
 def _make_attributes(
