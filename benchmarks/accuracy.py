@@ -129,7 +129,7 @@ def run_fit(words: Sequence[str], name: str, seed: int, output: Path) -> dict[st
     checkpoint = torch.load(best, weights_only=True, map_location="cpu")
     weights = [value for key, value in checkpoint["state_dict"].items() if key.startswith("net.")]
     return {
-        "val": max(float(row["val/iou/dataset"]) for row in curve if row["val/iou/dataset"]),
+        "val": checkpoint["segapp"]["scores"]["val/iou/dataset"],
         "test_dice": scores["dice/dataset"],
         "test_iou": scores["iou/dataset"],
         "steps": int(curve[-1]["step"]),
