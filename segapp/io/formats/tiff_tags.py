@@ -36,6 +36,9 @@ LOSSY = frozenset(
 JPEG = frozenset({"OJPEG", "JPEG", "JPEG_99", "ALT_JPEG", "JPEG_LOSSY"})
 """Those whose decoder turns YCbCr into RGB."""
 
+APERIO = {"APERIO_JP2000_YCBC": "YCBCR", "APERIO_JP2000_RGB": "RGB"}
+"""Compressions that say what the colours are: the tag of such slides may be wrong (openslide.org/formats/aperio)."""
+
 RASTER_TYPE, PIXEL_IS_POINT = 1025, 2
 """Of the GeoTIFF standard: the georeference is of pixels' centres instead of their upper left corners."""
 
@@ -44,11 +47,13 @@ GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 
 def require_colours(path: Path, page: Any, bands: int) -> str:
     """Return the page's photometric interpretation; SegappError for one that is not read."""
-    photometric = getattr(page.photometric, "name", str(page.photometric))
+    compression = get_compression(page)
+    named = getattr(page.photometric, "name", str(page.photometric))
+    photometric = APERIO.get(compression, named) if bands == 3 else named
     if photometric not in PHOTOMETRIC:
         raise SegappError(f"{path}: TIFF with {photometric} colours; convert it to RGB or grey.")
-    if photometric == "YCBCR" and get_compression(page) not in JPEG:
-        raise SegappError(f"{path}: TIFF with YCbCr colours under {get_compression(page)}; convert it to RGB.")
+    if photometric == "YCBCR" and compression not in JPEG:
+        raise SegappError(f"{path}: TIFF with YCbCr colours under {compression}; convert it to RGB.")
     if photometric in ("RGB", "YCBCR") and bands < 3:
         raise SegappError(
             f"{path}: TIFF of kind {photometric} with {bands} samples per pixel, which do not match; save it again."

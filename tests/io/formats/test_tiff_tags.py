@@ -67,6 +67,17 @@ def test_ycbcr_under_jpeg_is_rgb(tmp_path: Path) -> None:
     assert np.abs(read_raw(tmp_path / "a.tif").astype(int) - np.asarray(red)).max() < 8
 
 
+@pytest.mark.parametrize("photometric", ["rgb", "ycbcr"])
+def test_aperio_s_compression_says_what_the_colours_are(tmp_path: Path, photometric: str) -> None:
+    pixels = RNG.integers(0, 256, (64, 64, 3), np.uint8)
+    options = {"photometric": photometric, "tile": (64, 64), "metadata": None}
+    tifffile.imwrite(tmp_path / "a.svs", pixels, compression=33005, **options)
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.svs"), pixels)
+    tifffile.imwrite(tmp_path / "b.svs", pixels, compression=33003, **options)
+    with pytest.raises(SegappError, match=r"b\.svs: TIFF with YCbCr colours under APERIO_JP2000_YCBC; convert it"):
+        read_shape(tmp_path / "b.svs")
+
+
 def test_a_palette_is_read_in_8_bits_too_and_refused_in_16(tmp_path: Path) -> None:
     colours = np.zeros((3, 256), np.uint16)
     colours[:, 1] = (200, 100, 50)  # some programs do not scale to 16 bits
