@@ -9,9 +9,7 @@ from typing import Any
 
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.map_shapes import MapShapes
-from segapp.datasets.source import SPLITS, Item, Source, SplitName
-from segapp.datasets.split_lists import Lists
-from segapp.datasets.splits import Candidate
+from segapp.datasets.source import SPLITS, Item, Source
 from segapp.errors import MisuseError, SegappError
 from segapp.io import FilePart, Image, read_shape
 from segapp.loading.source_building import build_source
@@ -26,6 +24,7 @@ from segapp.planning.map_annotations import choose_map_settings
 from segapp.planning.mask_meaning import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning
 from segapp.planning.mask_values import read_mask_values
 from segapp.planning.names import find_names, read_channel_names
+from segapp.planning.published_split import find_published_split
 from segapp.planning.volumes import choose_axis, choose_slices, find_volumes
 from segapp.spec import find_volume_name
 from segapp.system.yaml_files import read_yaml
@@ -34,7 +33,6 @@ SOURCE_KEY = "data.source.init_args"
 MAX_MASKS = 5000
 """Images whose masks' values are counted."""
 CHANNELS_REASON = "The images are named as nnU-Net names the channels of an image, and their masks lack the ending."
-LIST_FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "lists")
 
 
 def describe_source(images: str, masks: str, data: str, classes: str) -> list[Decision]:
@@ -84,7 +82,7 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
         decisions.append(Decision(f"{SOURCE_KEY}.mask", meaning.mask, ""))
     if meaning.palette is not None:
         decisions.append(Decision(f"{SOURCE_KEY}.palette", [list(colour) for colour in meaning.palette], ""))
-    return [*decisions, *_describe_pixels(layout), *(blocks or _find_published_split(layout))]
+    return [*decisions, *_describe_pixels(layout), *(blocks or find_published_split(layout))]
 
 
 def _choose_blocks(layout: FolderLayout) -> list[Decision]:
@@ -220,33 +218,6 @@ def _choose_channels(names: Sequence[str], files: Sequence[FilePart], may_exclud
         f"the images have different channels ({counted}); convert them to the same channels, or plan for those that "
         "agree."
     )
-
-
-def _find_published_split(layout: FolderLayout) -> list[Decision]:
-    """Return the split by folders or by lists beside the images, if there is one."""
-    if layout.split_folders is not None:
-        names = layout.split_folders
-        settings: dict[str, Any] = {split: names.get(split) for split in SPLITS}
-        reason = f"The folders {', '.join(names.values())} divide the images."
-        return [
-            Decision(f"{SOURCE_KEY}.split", {"class_path": "segapp.datasets.Folders", "init_args": settings}, reason)
-        ]
-    candidates = [Candidate(image.name, image.name, image.path, image.split) for image in layout.found]
-    for folder in LIST_FOLDERS:
-        files = {split: layout.root / folder / f"{split}.txt" for split in SPLITS}
-        there = {split: os.path.relpath(file, layout.root) for split, file in files.items() if file.is_file()}
-        if {"train", "val"} <= there.keys():
-            return [_make_list_split(there, candidates, layout.root)]
-    return []
-
-
-def _make_list_split(files: dict[SplitName, str], candidates: Sequence[Candidate], root: Path) -> Decision:
-    """Return the split by lists; MisuseError where they do not name the images."""
-    division = Lists(files["train"], files["val"], files.get("test")).divide(candidates, root)
-    counted = ", ".join(f"{len(division[split])} in {files[split]}" for split in SPLITS if split in files)
-    left = len(candidates) - sum(map(len, division.values()))
-    reason = f"Lists beside the images divide them: {counted}{f'; {left} are in none' if left else ''}."
-    return Decision(f"{SOURCE_KEY}.split", {"class_path": "segapp.datasets.Lists", "init_args": files}, reason)
 
 
 def exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:

@@ -57,17 +57,6 @@ def test_a_folder_is_described_by_its_files(discs):
     assert "split" not in found and "intensity" not in found and "channels" not in found
 
 
-def test_lists_beside_the_images_are_their_split(discs):
-    names = sorted(path.stem for path in (discs / "photos").iterdir())
-    (discs / "splits").mkdir()
-    for split, part in (("train", names[:6]), ("val", names[6:8])):
-        (discs / "splits" / f"{split}.txt").write_text("\n".join(part))
-    assert describe(discs)["split"] == {
-        "class_path": "segapp.datasets.Lists",
-        "init_args": {"train": "splits/train.txt", "val": "splits/val.txt"},
-    }
-
-
 def test_grey_images_among_colours_become_colour(discs):
     first, *_ = sorted((discs / "photos").iterdir())
     cv2.imwrite(str(first), np.zeros((96, 96, 3), np.uint8))
