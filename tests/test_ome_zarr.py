@@ -63,3 +63,6 @@ def test_a_set_trains_and_predictions_are_ome_zarr(folder):
     written = {path: path.stat().st_mtime_ns for path in (folder / "masks" / "mask").rglob("*")}
     assert main(predict) == 0
     assert written == {path: path.stat().st_mtime_ns for path in (folder / "masks" / "mask").rglob("*")}
+    (folder / "masks" / "mask" / "0.zarr" / "labels").mkdir()
+    assert main(predict) == 0 and main([*predict, "--overwrite"]) == 2
+    assert (folder / "masks" / "mask" / "0.zarr" / "labels").is_dir()

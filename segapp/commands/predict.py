@@ -13,7 +13,7 @@ from tqdm import tqdm
 from segapp.errors import MisuseError
 from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
-from segapp.io import require_writable
+from segapp.io import require_replaceable, require_writable
 from segapp.prediction.intensity import parse_intensity
 from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
 from segapp.prediction.pipeline import Pipeline, choose_pace
@@ -129,6 +129,8 @@ def predict(
     todo = [(task, row) for task, row in rows if not manifest.is_done(row, task)]
     if not overwrite:
         refuse_foreign(todo, manifest, there, tables, model)
+    for path in (path for task, _ in todo for path in task.outputs.values() if path in there):
+        require_replaceable(path)
     mine = {task.name for task in every[rank::world_size]}
     todo = [(task, row) for task, row in todo if task.name in mine]
     if world_size > 1:

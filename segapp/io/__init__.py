@@ -30,7 +30,7 @@ from segapp.io.write import (
     write_atomically,
     write_folder_atomically,
 )
-from segapp.io.write_images import open_mask, streams_masks, write_image, write_mask
+from segapp.io.write_images import open_mask, require_replaceable, streams_masks, write_image, write_mask
 
 __all__ = [
     "FileGroup",
@@ -64,6 +64,7 @@ __all__ = [
     "name_image",
     "open_image",
     "open_mask",
+    "require_replaceable",
     "read_header",
     "read_mask_window",
     "read_png_size",

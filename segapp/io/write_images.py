@@ -81,6 +81,7 @@ def open_mask(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter) -> 
         raise SegappError(
             f"{path}: a {found.name} file holds one mask, not {len(layout.sizes)}; use a format with pages."
         )
+    found.require_replaceable(path)
     opened = write_folder_atomically(path, overwrite=True) if found.is_folder else write_atomically(path)
     with (
         explain_errors(path),
@@ -88,6 +89,12 @@ def open_mask(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter) -> 
         found.open_mask(temporary, layout, filter_rows) as rows,
     ):
         yield rows
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise MisuseError where `open_mask` would not write, because a folder of the user has that name."""
+    if (found := registry.find_named_format(path)) is not None:
+        found.require_replaceable(path)
 
 
 def streams_masks(image: Path) -> bool:

@@ -144,6 +144,10 @@ class Format(ABC):
         """Return (h, w): 0 where the file says that nothing was measured. Called for a header with `has_mask` only."""
         raise NotImplementedError(f"{self.name} has no masks of valid pixels")
 
+    def require_replaceable(self, path: Path) -> None:
+        """Raise MisuseError where a folder, which a mask would replace, is more than a mask."""
+        return
+
     def write_image(self, path: Path, pixels: np.ndarray) -> None:
         """Write (H, W) or (H, W, 3) uint8; raise ValueError where the format cannot hold it."""
         raise ValueError(f"images are not written as {self.name}")

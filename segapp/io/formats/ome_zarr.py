@@ -14,7 +14,7 @@ from segapp.io.formats.format import MaskLayout, MaskSink, RowFilter
 from segapp.io.formats.libraries import import_library
 from segapp.io.formats.ngff import Multiscale, find_group_file, read_multiscale
 from segapp.io.formats.numpy_array import ROWS_FIRST
-from segapp.io.formats.ome_zarr_writer import open_label_rows, write_labels
+from segapp.io.formats.ome_zarr_writer import open_label_rows, require_mask_folder, write_labels
 from segapp.io.formats.slices import Grid
 from segapp.io.formats.volume import Volume, VolumeFormat, parse_part, require_sizes
 from segapp.io.formats.zarr_array import ZarrArray, find_array_file, read_zarr_array
@@ -112,6 +112,10 @@ class OmeZarr(VolumeFormat):
             box.append(slice(int(corners.min()), int(corners.max()) + 1))
         voxels = _read_voxels(volume, box)
         return replace(volume.grid, sizes=voxels.shape[:3]).find_slice(voxels, axis, 0)
+
+    def require_replaceable(self, path: Path) -> None:
+        """Raise MisuseError for a folder that holds anything else than one level of an image."""
+        require_mask_folder(path)
 
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
         """Write a mask (slices, H, W) with the axes, scale and units of the image."""

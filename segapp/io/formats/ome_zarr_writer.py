@@ -8,13 +8,35 @@ from typing import Any
 
 import numpy as np
 
+from segapp.errors import MisuseError
 from segapp.io.formats.format import MaskLayout, Palette, RowFilter
 from segapp.io.formats.libraries import import_library
-from segapp.io.formats.ngff import Multiscale
+from segapp.io.formats.ngff import SHOWN, Multiscale
 from segapp.io.formats.row_thread import Rows, RowThread, gather_bands, open_row_thread
 
 CHUNK = 1024
 """Rows and columns of a chunk at most."""
+
+LEVEL = "0"
+"""The array of a mask."""
+
+METADATA = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata")
+"""Files of a group, of both versions of Zarr."""
+
+
+def require_mask_folder(path: Path) -> None:
+    """Raise MisuseError for a folder that is no OME-Zarr, or holds more than a mask has: a new mask would remove it.
+
+    Args:
+        path: The folder, which need not be there.
+    """
+    names = {each.name for each in path.iterdir()} if path.is_dir() and not path.is_symlink() else set()
+    others = sorted(names - {LEVEL, *METADATA}) if names & set(METADATA) else sorted(names)
+    if others:
+        raise MisuseError(
+            f"{path}: a folder with {', '.join(map(repr, others[:SHOWN]))}, which a mask is not written over; move it "
+            "away, or name another output."
+        )
 
 
 def write_labels(path: Path, mask: np.ndarray, image: Multiscale, version: int, layout: MaskLayout) -> None:
@@ -58,7 +80,7 @@ def _create(path: Path, shape: Sequence[int], image: Multiscale, version: int, l
     group.attrs.update(_make_attributes(labels, version, layout.palette, layout.classes))
     keys: dict[str, Any] = {"name": "default" if version == 3 else "v2", "separator": "/"}
     return group.create_array(
-        "0", shape=sizes, chunks=chunks, dtype="uint8", fill_value=0, chunk_key_encoding=keys, overwrite=True
+        LEVEL, shape=sizes, chunks=chunks, dtype="uint8", fill_value=0, chunk_key_encoding=keys, overwrite=True
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import zarr
 
-from segapp.errors import SegappError
+from segapp.errors import MisuseError, SegappError
 from segapp.io import Image, MaskLayout, open_mask, streams_masks
 from segapp.io.formats.ngff import read_multiscale
 from segapp.io.formats.ome_zarr_writer import write_labels
@@ -40,3 +40,31 @@ def test_rows_of_a_plane_are_written_while_they_come(tmp_path, axes, monkeypatch
     with pytest.raises(SegappError, match="7 of 70 rows"), open_mask(tmp_path / "n.zarr", layout) as sink:
         sink.add(values[:7])
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.zarr", "m.zarr"]
+
+
+@pytest.mark.parametrize(
+    "there", [["a.png"], ["0/a.png"], [".zgroup", "0/.zarray", "labels/.zgroup"], ["zarr.json", "s0/zarr.json"]]
+)
+def test_a_folder_that_is_more_than_a_mask_stays(tmp_path, there):
+    folder = tmp_path / "masks.zarr"
+    for name in there:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
+    image = write_ome_zarr(tmp_path / "a.zarr", np.zeros((4, 5), np.uint8), "yx")
+    layout = MaskLayout({"": (4, 5)}, Image(image).meta)
+    with pytest.raises(MisuseError, match=r"masks\.zarr: a folder with .* move it away"), open_mask(folder, layout):
+        pass
+    assert all((folder / name).is_file() for name in there)
+
+
+@pytest.mark.parametrize("there", [[], [".zgroup", ".zattrs", "0/.zarray", "0/9/9"], ["zarr.json", "0/zarr.json"]])
+def test_an_empty_folder_and_a_mask_are_replaced(tmp_path, there):
+    folder = tmp_path / "mask.zarr"
+    folder.mkdir()
+    for name in there:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
+    image = write_ome_zarr(tmp_path / "a.zarr", np.zeros((4, 5), np.uint8), "yx")
+    with open_mask(folder, MaskLayout({"": (4, 5)}, Image(image).meta)) as sink:
+        sink.add(np.ones((4, 5), np.uint8))
+    assert zarr.open_array(str(folder / "0"), mode="r")[...].all() and not (folder / "0" / "9").exists()
