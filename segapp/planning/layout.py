@@ -17,6 +17,7 @@ from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError
 from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suffix
 from segapp.planning.annotations import list_files, recognise_annotations, recognise_file
+from segapp.planning.layout_inference import infer_patterns
 from segapp.planning.layout_patterns import (
     MAX_IMAGES,
     PLACEHOLDER,
@@ -101,8 +102,22 @@ def find_layout(images: str, masks: str) -> FolderLayout:
             if best is not None and best[0] == 1:
                 return best[2]
     if best is None or best[0] < MIN_PAIRED:
+        if (inferred := _infer_layout(root, pairs[0], kind)) is not None:
+            return inferred
         raise MisuseError(_explain_unpaired(root, relative[0], relative[1], best))
     return best[2]
+
+
+def _infer_layout(root: Path, pair: tuple[str, str, dict[str, str] | None], kind: Kind) -> FolderLayout | None:
+    """Return a layout by the names of all files, None where they do not agree."""
+    images, masks, folders = pair
+    if kind.encoding is not PixelEncoding:
+        return None
+    for image_pattern, mask_pattern in infer_patterns(root, images, masks, (folders or {}).get("train", "")):
+        tried = _try_patterns(root, image_pattern, mask_pattern, (), folders, kind)
+        if tried is not None and tried[0] >= MIN_PAIRED:
+            return tried[2]
+    return None
 
 
 def _has_map_coordinates(root: Path, images: str, masks: str) -> bool:

@@ -87,6 +87,7 @@ def list_candidates(
     classes = tuple(sorted(entry.name for entry in _list_folders(root / train)))
     if 2 <= len(classes) <= 254:
         yield images, f"{masks}/{{class}}", classes
+        yield images, f"{masks}/{{class}}/{{stem}}_*", classes
     for before, after in _find_affixes(root, images.replace("{split}", (folders or {}).get("train", "")), train):
         yield images, f"{masks}/{before}{{stem}}{after}.*", ()
         yield images, f"{masks}/{{parent}}/{before}{{stem}}{after}.*", ()

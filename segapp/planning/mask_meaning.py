@@ -14,9 +14,13 @@ MIN_COHERENCE = 0.6
 under a half in photographs and in edges changed by JPEG."""
 MIN_FILES, MIN_OBJECTS = 5, 5
 """Masks, and values in one of them, from which numbers that always run from 1 without a gap are those of objects."""
-INDICES, COLOURS, INSTANCES, PER_CLASS = (
-    f"segapp.datasets.{name}" for name in ("Indices", "Colours", "Instances", "PerClass")
+INDICES, COLOURS, INSTANCES, PER_CLASS, THRESHOLD = (
+    f"segapp.datasets.{name}" for name in ("Indices", "Colours", "Instances", "PerClass", "Threshold")
 )
+NEAR = 25
+"""Distance from black and from white within which a codec or smoothing leaves most pixels of a binary mask."""
+MIN_NEAR = 0.9
+"""The fraction of its pixels that lie there; the rest are edges."""
 HINT = "name them with --classes, one for each in this order, or describe the masks in a data section (--data)"
 
 
@@ -56,6 +60,12 @@ def infer_meaning(values: MaskValues, table: NameTable | None = None, names: Seq
         raise MisuseError(
             f"there is nothing to learn: the {values.files} masks hold nothing but {' and '.join(map(str, found))}."
         )
+    if table is None and len(names) in (0, 2) and (near := _measure_binary(values, found)) >= MIN_NEAR:
+        reason = (
+            f"The masks hold {found[0]} … {found[-1]}, {near:.1%} of the pixels within {NEAR} of black or white: "
+            "they are binary, and a lossy codec or a smooth resize has changed them. Brighter than 127 is the object."
+        )
+        return MaskMeaning({"class_path": THRESHOLD}, tuple(names) or ("background", "object"), 0, reason)
     if _is_instance_mask(values, found, table, names):
         reason = (
             f"The masks number their objects (up to {max(values.counts_in_one)} in a file, 0 is the background), "
@@ -81,6 +91,20 @@ def _is_instance_mask(values: MaskValues, found: Sequence[int], table: NameTable
         return False
     varied = len(values.counts_in_one) > 2 and max(values.counts_in_one) >= MIN_OBJECTS
     return varied and values.files >= MIN_FILES
+
+
+def _measure_binary(values: MaskValues, found: Sequence[int]) -> float:
+    """Return the fraction of pixels near black or white; 0 where the values are not those of changed binary masks.
+
+    Such masks hold several values beside 0 and beside 255, and few pixels between. Numbers of classes or objects run
+    from 0 or 1, and 255 alone means ignored.
+    """
+    dark, light = ([value for value in found if low <= value <= high] for low, high in ((0, NEAR), (255 - NEAR, 255)))
+    if found[-1] > 255 or len(light) < 3 or not dark:
+        return 0.0
+    pixels = [sum(values.values[value] for value in part) for part in (dark, light, found)]
+    between = pixels[2] - pixels[0] - pixels[1]
+    return (pixels[2] - between) / max(1, pixels[2]) if between < pixels[1] else 0.0
 
 
 def _infer_values(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -27,6 +28,31 @@ def test_masks_that_are_photographs_are_refused():
     noise = np.random.default_rng(0).integers(1, 256, (64, 64))
     with pytest.raises(MisuseError, match="photographs"):
         infer_meaning(mask_of(noise))
+
+
+def draw_disc(side=128):
+    rows, columns = np.mgrid[:side, :side]
+    return np.where((rows - 60) ** 2 + (columns - 50) ** 2 < 30**2, 255, 0).astype(np.uint8)
+
+
+def compress(mask, quality):
+    return cv2.imdecode(cv2.imencode(".jpg", mask, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+
+
+@pytest.mark.parametrize(
+    "changed", [compress(draw_disc(), 60), compress(draw_disc(), 95), cv2.GaussianBlur(draw_disc(), (5, 5), 0)]
+)
+def test_binary_masks_that_a_codec_changed_get_a_threshold(changed):
+    meaning = infer_meaning(mask_of(changed))
+    assert (meaning.mask, meaning.classes) == ({"class_path": "segapp.datasets.Threshold"}, ("background", "object"))
+    assert "binary" in meaning.reason
+    assert infer_meaning(mask_of(changed), names=["skin", "mole"]).classes == ("skin", "mole")
+
+
+def test_many_numbered_objects_are_no_changed_binary_mask():
+    objects = np.zeros((256, 256), np.uint8)
+    objects[:, :5] = np.arange(256)[:, None]  # 255 objects of five pixels: nearly all is background
+    assert infer_meaning(mask_of(objects)).mask["class_path"] == "segapp.datasets.Instances"
 
 
 @pytest.mark.parametrize("empty", [[[0, 0]], [[255, 255]], [[3, 255]]])

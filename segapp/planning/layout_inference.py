@@ -1,0 +1,190 @@
+"""Infer patterns of images and masks from the names of all files, where the usual patterns find too few masks."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path, PurePosixPath
+
+from segapp.io import find_suffix, remove_suffix
+from segapp.planning.layout_patterns import list_matching
+
+MIN_FOUND = 0.9
+"""Fraction of the images for which a pattern must find a mask."""
+MOST_AFFIXES = 8
+"""Beginnings and endings of names that are tried, the most frequent first."""
+MOST_STEMS = 60
+"""Images whose names are searched for in the names of other files."""
+
+MASK_WORDS = re.compile(
+    r"mask|label|seg|gt|anno|truth|target|manual|lesion|trimap|(?:^|[^a-z])(?:ann|lab|roi)(?:[^a-z]|$)", re.IGNORECASE
+)
+IMAGE_WORDS = re.compile(r"im(?:age|g)|rgb|photo|orig|input|scan|sat|raw|(?:^|[^a-z])train", re.IGNORECASE)
+OTHER_WORDS = re.compile(
+    r"colou?r|instance|edge|border|contour|skelet|superpix|overlay|vis|prob|polygon", re.IGNORECASE
+)
+"""Words in names of what is no mask of classes, or one in another form."""
+BOUNDARY = re.compile(r"[_\-. ]+")
+
+
+@dataclass(frozen=True)
+class File:
+    """An image file, below the folder that was searched."""
+
+    path: PurePosixPath
+
+    @property
+    def stem(self) -> str:
+        """The name without the suffix."""
+        return str(remove_suffix(self.path).name)
+
+    @property
+    def suffix(self) -> str:
+        """The ending by which it is an image."""
+        return find_suffix(self.path)
+
+    @property
+    def parent(self) -> str:
+        """The folder."""
+        return self.path.parent.as_posix()
+
+
+@dataclass(frozen=True)
+class Affix:
+    """What names have before and after the part that an image and its mask share."""
+
+    before: str
+    after: str
+    suffix: str = ".*"
+
+    def find_keys(self, files: Iterable[File]) -> set[str]:
+        """Return the shared part, with the folder, of every file that has the affix."""
+        found = set()
+        for file in files:
+            stem = file.stem
+            long_enough = len(stem) > len(self.before) + len(self.after)
+            fits = stem.startswith(self.before) and stem.endswith(self.after) and self.suffix in (".*", file.suffix)
+            if fits and long_enough:
+                found.add(f"{file.parent}/{stem[len(self.before) : len(stem) - len(self.after)]}")
+        return found
+
+    @property
+    def text(self) -> str:
+        """Both, in which words are looked for."""
+        return f"{self.before} {self.after}"
+
+    def fill(self, folder: str) -> str:
+        """Return the pattern of the files of a folder that have it."""
+        return f"{folder}/{self.before}{{name}}{self.after}{self.suffix}"
+
+
+def infer_patterns(root: Path, images: str, masks: str, train: str) -> Iterator[tuple[str, str]]:
+    """Yield pairs of patterns by which names of images and masks agree, the likeliest first.
+
+    Args:
+        root: The folder that the patterns are relative to.
+        images: The folder of images, which may hold `{split}`.
+        masks: That of masks.
+        train: What `{split}` stands for in the training set.
+    """
+    if re.search(r"[*?\[{]", (images + masks).replace("{split}", "")):
+        return
+    own, other = (_list_files(root / folder.replace("{split}", train)) for folder in (images, masks))
+    if own and other:
+        yield from _pair_affixes(images, masks, own, other)
+        yield from _pair_folders(images, masks, own, other)
+        yield from _pair_paths(images, masks, own, other)
+
+
+def _list_files(folder: Path) -> list[File]:
+    found = [path for path in list_matching(folder, ".") if find_suffix(path)]
+    return [File(PurePosixPath(path.relative_to(folder).as_posix())) for path in found]
+
+
+def _pair_affixes(images: str, masks: str, own: Sequence[File], other: Sequence[File]) -> Iterator[tuple[str, str]]:
+    """Yield `{name}_training` with `{name}_manual1`, and the like."""
+    suffixes = sorted({file.suffix for file in own})
+    some = [".*"] if len(suffixes) == 1 else suffixes
+    found = []
+    mask_keys = [(affix, affix.find_keys(other)) for affix in _list_affixes(other, [".*"])]
+    for image in _list_affixes(own, some):
+        keys = image.find_keys(own)
+        for mask, theirs in mask_keys:
+            is_same = images == masks and (image.before, image.after) == (mask.before, mask.after)
+            agree = len(keys & theirs)
+            if is_same or agree < 2 or agree < MIN_FOUND * len(keys) or _rank(image, mask) is None:
+                continue
+            found.append((_rank(image, mask), -agree, len(image.text), image, mask))
+    for *_, image, mask in sorted(found, key=lambda each: (*each[:3], each[3].text, each[4].text)):
+        yield image.fill(images), mask.fill(masks)
+
+
+def _rank(image: Affix, mask: Affix) -> int | None:
+    """Return how unlikely it is that names with these affixes are of images and masks; None where they are not."""
+    if MASK_WORDS.search(image.text) or OTHER_WORDS.search(image.text):
+        return None
+    if OTHER_WORDS.search(mask.text):
+        return 3
+    if re.search("labelids", mask.text, re.IGNORECASE):
+        return 0
+    return 1 if MASK_WORDS.search(mask.text) else 2
+
+
+def _list_affixes(files: Sequence[File], suffixes: Sequence[str]) -> list[Affix]:
+    """Return frequent beginnings and endings of names, cut where words end; the empty ones first."""
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    for file in files:
+        stem = file.stem
+        for match in BOUNDARY.finditer(stem):
+            before[stem[: match.end()]] += 1
+            after[stem[match.start() :]] += 1
+    chosen = [
+        ["", *(text for text, count in counts.most_common(MOST_AFFIXES) if count >= 2)] for counts in (before, after)
+    ]
+    return [Affix(*each) for each in product(*chosen, suffixes)]
+
+
+def _pair_folders(images: str, masks: str, own: Sequence[File], other: Sequence[File]) -> Iterator[tuple[str, str]]:
+    """Yield `*/image` with `{parent}/mask`: files of one name in a folder for each image."""
+    names = [_count_stems(files) for files in (own, other)]
+    folders = len({file.parent for file in own})
+    common = [[stem for stem, count in counts.items() if count >= max(2, MIN_FOUND * folders)] for counts in names]
+    pairs = [
+        (image, mask)
+        for image, mask in product(*common)
+        if (images != masks or image != mask) and not MASK_WORDS.search(image) and not OTHER_WORDS.search(image)
+    ]
+    for image, mask in sorted(
+        pairs, key=lambda pair: (not IMAGE_WORDS.search(pair[0]), not MASK_WORDS.search(pair[1]))
+    ):
+        yield f"{images}/**/{image}.*", f"{masks}/{{parent}}/{mask}.*"
+
+
+def _count_stems(files: Sequence[File]) -> dict[str, int]:
+    parents: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        parents[file.stem].add(file.parent)
+    return {stem: len(found) for stem, found in parents.items()}
+
+
+def _pair_paths(images: str, masks: str, own: Sequence[File], other: Sequence[File]) -> Iterator[tuple[str, str]]:
+    """Yield `*/*_photo/*` with `{stem}/{stem}_lesion/{stem}_lesion`: the image's name in every part of the path."""
+    by_length = sorted(own, key=lambda file: len(file.stem))[:MOST_STEMS]
+    image_paths: Counter[str] = Counter()
+    mask_paths: Counter[str] = Counter()
+    for image in by_length:
+        theirs = {
+            remove_suffix(file.path).as_posix().replace(image.stem, "{stem}")
+            for file in other
+            if image.stem in file.stem and file.path != image.path
+        }
+        if theirs:
+            image_paths[remove_suffix(image.path).as_posix().replace(image.stem, "*")] += 1
+            mask_paths.update(theirs)
+    needed = max(2, MIN_FOUND * image_paths.total())
+    for image_path, mask_path in product(image_paths, mask_paths):
+        agree = min(image_paths[image_path], mask_paths[mask_path])
+        if agree >= needed and not OTHER_WORDS.search(mask_path):
+            yield f"{images}/{image_path}.*", f"{masks}/{mask_path}.*"

@@ -1,0 +1,105 @@
+"""Names of published data sets: patterns are inferred where the usual ones find too few masks."""
+
+import cv2
+import numpy as np
+import pytest
+
+from segapp.errors import MisuseError
+from segapp.planning.layout import find_layout, list_masks
+
+LAYOUTS = {  # images, masks, other files; folders; expected patterns
+    "DRIVE": (
+        ["images/{0}_training.tif"],
+        ["1st_manual/{0}_manual1.png"],
+        ["mask/{0}_training_mask.png"],
+        ("images", "1st_manual"),
+        ("images/{name}_training.*", "1st_manual/{name}_manual1.*"),
+    ),
+    "ISIC": (
+        ["data/ISIC_{0}.jpg"],
+        ["gt/ISIC_{0}_segmentation.png"],
+        ["data/ISIC_{0}_superpixels.png"],
+        ("data", "gt"),
+        ("data/{name}.jpg", "gt/{name}_segmentation.*"),
+    ),
+    "CHASE": (
+        ["all/Image_{0}L.jpg"],
+        ["all/Image_{0}L_1stHO.png"],
+        ["all/Image_{0}L_2ndHO.png"],
+        ("all", "all"),
+        ("all/{name}.jpg", "all/{name}_1stHO.*"),
+    ),
+    "DeepGlobe": (
+        ["train/{0}_sat.jpg"],
+        ["train/{0}_mask.png"],
+        [],
+        ("train", "train"),
+        ("train/{name}_sat.jpg", "train/{name}_mask.*"),
+    ),
+    "Cityscapes": (
+        ["photos/train/ulm/ulm_{0}_photos.png", "photos/val/bonn/bonn_{0}_photos.png"],
+        ["fine/train/ulm/ulm_{0}_fine_labelIds.png", "fine/val/bonn/bonn_{0}_fine_labelIds.png"],
+        ["fine/train/ulm/ulm_{0}_fine_color.png", "fine/train/ulm/ulm_{0}_fine_instanceIds.png"],
+        ("photos", "fine"),
+        ("photos/{split}/{name}_photos.*", "fine/{split}/{name}_fine_labelIds.*"),
+    ),
+    "PH2": (
+        ["ph2/IMD{0}/IMD{0}_Dermoscopic_Image/IMD{0}.png"],
+        ["ph2/IMD{0}/IMD{0}_lesion/IMD{0}_lesion.png"],
+        [],
+        ("ph2", "ph2"),
+        ("ph2/*/*_Dermoscopic_Image/*.*", "ph2/{stem}/{stem}_lesion/{stem}_lesion.*"),
+    ),
+    "a folder for each image": (
+        ["cases/{0}/image.png"],
+        ["cases/{0}/mask.png"],
+        ["cases/{0}/overlay.png"],
+        ("cases", "cases"),
+        ("cases/**/image.*", "cases/{parent}/mask.*"),
+    ),
+    "two beginnings": (
+        ["a/img-{0}.png"],
+        ["b/seg-{0}.png"],
+        [],
+        ("a", "b"),
+        ("a/img-{name}.*", "b/seg-{name}.*"),
+    ),
+}
+
+
+def write(root, patterns, names):
+    for name in names:
+        for pattern in patterns:
+            path = root / pattern.format(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(path), np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize(("images", "masks", "others", "folders", "expected"), LAYOUTS.values(), ids=LAYOUTS)
+def test_patterns_are_inferred_from_all_names(images, masks, others, folders, expected, tmp_path):
+    names = ["01", "02", "11", "12", "21", "31"]
+    write(tmp_path, [*images, *masks, *others], names)
+    layout = find_layout(str(tmp_path / folders[0]), str(tmp_path / folders[1]))
+    assert (layout.images, layout.masks) == expected
+    assert len(layout.found) == len(names) * len(images)
+    found = {path.path.relative_to(tmp_path).as_posix() for path in list_masks(layout)}
+    assert found == {pattern.format(name) for pattern in masks for name in names}
+
+
+def test_files_of_a_class_may_have_its_ending(tmp_path):
+    write(tmp_path, ["eyes/{0}.png", "truth/1. Spots/{0}_MA.png"], "abcd")
+    write(tmp_path, ["truth/2. Blood/{0}_HE.png"], "bd")
+    layout = find_layout(str(tmp_path / "eyes"), str(tmp_path / "truth"))
+    assert (layout.masks, layout.classes) == ("truth/{class}/{stem}_*", ("1. Spots", "2. Blood"))
+    assert len(list_masks(layout)) == 6
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [("a/{0}_mask.png", "b/{0}_photo.png"), ("a/{0}_x.png", "b/{0}9_y.png"), ("a/x/{0}_p.png", "b/y/{0}_m.png")],
+    ids=["images that are called masks", "other names", "other folders"],
+)
+def test_names_that_do_not_agree_are_still_refused(images, masks, tmp_path):
+    write(tmp_path, [images, masks], "abcd")
+    with pytest.raises(MisuseError, match="not named after the images"):
+        find_layout(str(tmp_path / "a"), str(tmp_path / "b"))
