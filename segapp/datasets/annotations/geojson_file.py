@@ -11,6 +11,8 @@ from segapp.datasets.annotations.shapes import Polygons
 from segapp.errors import MisuseError
 
 NO_AREAS = {"Point": "points", "MultiPoint": "points", "LineString": "lines", "MultiLineString": "lines"}
+WITHOUT = "features without a geometry"
+"""Those whose geometry is null, or empty, which is the same (RFC 7946, 3.1)."""
 MAX_DEPTH = 16
 """Collections inside each other."""
 
@@ -50,7 +52,11 @@ class GeoJsonFile:
             for feature in found.objects("features"):
                 self._read_object(feature, label, depth + 1)
         elif kind == "Feature":
-            self._read_object(found.fields("geometry"), self._find_label(found), depth + 1)
+            label = self._find_label(found)
+            if "geometry" in found.values and found.values["geometry"] is None:
+                self.skipped[WITHOUT] += 1
+            else:
+                self._read_object(found.fields("geometry"), label, depth + 1)
         elif kind == "GeometryCollection":
             for geometry in found.objects("geometries"):
                 self._read_object(geometry, label, depth + 1)
@@ -58,8 +64,10 @@ class GeoJsonFile:
             self.skipped[NO_AREAS[kind]] += 1
         elif kind in ("Polygon", "MultiPolygon"):
             polygons = found.list("coordinates") if kind == "MultiPolygon" else [found.list("coordinates")]
-            if parts := tuple(self._read_polygon(polygon, found.where) for polygon in polygons):
+            if parts := tuple(self._read_polygon(polygon, found.where) for polygon in polygons if polygon != []):
                 self.shapes.append(Polygons(label, parts))
+            else:
+                self.skipped[WITHOUT] += 1
         else:
             raise MisuseError(f"{found.where}: {kind!r} is no GeoJSON that is known here.")
 

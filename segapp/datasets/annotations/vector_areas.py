@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from segapp.datasets.annotations.fields import check_points
+from segapp.datasets.annotations.geojson_file import WITHOUT
 from segapp.datasets.annotations.map_shapes import LARGEST, FindLabel, MapFile
 from segapp.datasets.annotations.shapes import Polygons
 from segapp.errors import MisuseError
 from segapp.io.vectors import MAX_POINTS, Layer, WkbError, unpack_areas
-
-WITHOUT = "features without a geometry"
 
 
 def read_areas(layer: Layer, find_label: FindLabel, fields: Sequence[str] | None) -> MapFile:

@@ -40,6 +40,14 @@ def test_bare_geometries_are_read(tmp_path: Path, content: Any) -> None:
     assert len(found.shapes) == 1 and found.crs is None
 
 
+def test_features_without_a_geometry_are_counted(tmp_path: Path) -> None:
+    empty = [None, {"type": "Polygon", "coordinates": []}, {"type": "MultiPolygon", "coordinates": []}, POLYGON]
+    empty.append({"type": "MultiPolygon", "coordinates": [[], [RING]]})
+    found = read(tmp_path, [{"type": "Feature", "properties": {"name": "a"}, "geometry": each} for each in empty])
+    assert [len(shape.parts) for shape in found.shapes] == [1, 1]
+    assert found.skipped == {"features without a geometry": 3}
+
+
 def test_collections_end(tmp_path: Path) -> None:
     content: dict[str, Any] = POLYGON
     for _ in range(MAX_DEPTH + 1):
@@ -49,7 +57,14 @@ def test_collections_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [{"type": "Sphere"}, {"type": "Polygon", "coordinates": []}, {"type": "Polygon", "coordinates": [7]}]
+    "content",
+    [
+        {"type": "Sphere"},
+        {"type": "Polygon"},
+        {"type": "Polygon", "coordinates": [7]},
+        {"type": "Polygon", "coordinates": [[]]},
+        {"type": "Feature", "properties": {"name": "a"}},
+    ],
 )
 def test_what_is_no_area_is_refused_with_its_file(tmp_path: Path, content: Any) -> None:
     with pytest.raises(MisuseError, match=r"a\.geojson"):
