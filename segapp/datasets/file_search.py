@@ -29,6 +29,7 @@ from segapp.io import (
     holds_arrays,
     is_image_folder,
     lies_in_image,
+    list_folder_patterns,
     list_images,
     list_suffixes,
     name_image,
@@ -103,7 +104,11 @@ class MaskPattern:
             _require_file(root / pattern)
         else:
             require_folder(_find_start(root, pattern), root)
-        self._patterns = extend_to_files(separate_parents(pattern), encoding)
+        self._patterns = tuple(
+            extended
+            for named in list_folder_patterns(pattern)
+            for extended in extend_to_files(separate_parents(named), encoding)
+        )
         self._listings: dict[Path, list[str]] = {}
 
     def find_files(self, image: FoundImage) -> list[MaskFile]:

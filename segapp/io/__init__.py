@@ -16,7 +16,14 @@ from segapp.io.formats.registry import (
     remove_suffix,
 )
 from segapp.io.image import Image
-from segapp.io.image_search import holds_arrays, list_image_files, list_images, name_image, split_array
+from segapp.io.image_search import (
+    holds_arrays,
+    list_folder_patterns,
+    list_image_files,
+    list_images,
+    name_image,
+    split_array,
+)
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
 from segapp.io.outlines import decode_png, draw_outline, read_png_size
@@ -54,6 +61,7 @@ __all__ = [
     "is_image_folder",
     "join_channel_files",
     "lies_in_image",
+    "list_folder_patterns",
     "list_image_files",
     "list_images",
     "list_mask_suffixes",

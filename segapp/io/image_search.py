@@ -74,6 +74,20 @@ def _split_folder(pattern: str) -> tuple[str, str] | None:
     return str(PurePath(*parts[:place])), f"/{'/'.join(parts[place:])}"
 
 
+def list_folder_patterns(pattern: str) -> tuple[str, ...]:
+    """Return a pattern of folders that are images with each suffix that they may have; any other pattern alone.
+
+    >>> list_folder_patterns("cells/{name}.zarr")
+    ('cells/{name}.zarr', 'cells/{name}.ome.zarr')
+    >>> list_folder_patterns("cells/*.zarr")
+    ('cells/*.zarr',)
+    """
+    found, stem = registry.find_named_format(Path(pattern)), registry.remove_suffix(Path(pattern)).as_posix()
+    if found is None or not found.is_folder or not stem.endswith("}"):
+        return (pattern,)
+    return tuple(dict.fromkeys([pattern, *(f"{stem}{suffix}" for suffix in found.suffixes)]))
+
+
 def holds_arrays(path: Path) -> bool:
     """Return whether a file may hold several arrays, by its name."""
     found = registry.find_named_format(path)

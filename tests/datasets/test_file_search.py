@@ -122,6 +122,16 @@ def test_names_with_wildcards_in_them_are_taken_literally(tmp_path: Path) -> Non
     assert by_name == {"a[1]": ["a[1].png"], "a1": ["a1.png"]}
 
 
+def test_label_images_are_found_in_folders_of_both_suffixes(tmp_path: Path) -> None:
+    for name in ("a.zarr", "b.ome.zarr"):
+        path = write_ome_zarr(tmp_path / "cells" / name, np.zeros((4, 5), np.uint8), "yx")
+        write_ome_zarr(path, np.zeros((4, 5), np.uint8), "yx", group="labels/nuclei")
+    for masks in ("cells/{name}.zarr/labels/nuclei", "cells/{name}.ome.zarr/labels/nuclei"):
+        pattern = MaskPattern(tmp_path, masks, ())
+        for image in find_images(tmp_path, "cells"):
+            assert [mask.path for mask in pattern.find_files(image)] == [image.path]
+
+
 @pytest.mark.parametrize("images", ["images", "images/*.zarr", "images/{name}.zarr", "{name}.zarr", "**/*.zarr", "."])
 def test_a_folder_that_is_an_image_is_one_item(tmp_path: Path, images: str) -> None:
     for name in "ab":

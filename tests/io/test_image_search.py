@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segapp.io import list_image_files, list_images, name_image, split_array, write_image
+from segapp.io import list_folder_patterns, list_image_files, list_images, name_image, split_array, write_image
 from tests.io.dicoms import write_series
 from tests.io.ome_zarrs import write_ome_zarr
 
@@ -41,4 +41,6 @@ def test_a_folder_may_be_an_image_and_a_path_into_it_is_of_an_array(tmp_path):
     assert list_image_files(path) == (path,)
     assert split_array(f"{path}/labels/nuclei") == (str(path), "/labels/nuclei")
     assert split_array("a/*.zarr:/labels/nuclei") == ("a/*.zarr", "/labels/nuclei")
+    assert list_folder_patterns("a/{name}.ome.zarr") == ("a/{name}.ome.zarr", "a/{name}.zarr")
+    assert list_folder_patterns("a/*.zarr") == ("a/*.zarr",) and list_folder_patterns("a/{name}") == ("a/{name}",)
     assert split_array("a/{name}.zarr") == ("a/{name}.zarr", "")
