@@ -7,6 +7,7 @@ from segapp.datasets.annotations.geopackage import GeoPackage
 from segapp.datasets.annotations.label_studio import LabelStudio
 from segapp.datasets.annotations.labelme import LabelMe
 from segapp.datasets.annotations.qupath import QuPath
+from segapp.datasets.annotations.rt_struct import RtStruct
 from segapp.datasets.annotations.shapefile import Shapefile
 from segapp.datasets.annotations.supervisely import Supervisely
 from segapp.datasets.annotations.via import Via
@@ -52,6 +53,7 @@ __all__ = [
     "Cvat",
     "LabelStudio",
     "QuPath",
+    "RtStruct",
     "GeoJson",
     "GeoPackage",
     "Shapefile",

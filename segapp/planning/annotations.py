@@ -12,6 +12,7 @@ from segapp.datasets.file_patterns import to_glob
 from segapp.datasets.unsupported import read_beginning, recognise_tool
 from segapp.errors import MisuseError
 from segapp.io import find_suffix, is_image_folder, walk_folders
+from segapp.io.structures import recognise_structure_set
 from segapp.natural_order import make_natural_key
 from segapp.planning.map_annotations import DEGREES
 from segapp.planning.mask_meaning import MaskMeaning
@@ -38,7 +39,7 @@ def recognise_annotations(root: Path, images: str, masks: str) -> type[Annotatio
         masks: A file, a folder or a pattern.
     """
     files = list(islice(list_files(root, masks), MAX_FILES))
-    if images != masks and any(find_suffix(path) for path in files):
+    if images != masks and any(find_suffix(path) and recognise_file(path) is None for path in files):
         return None
     return next((found for path in files if (found := recognise_file(path)) is not None), None)
 
@@ -51,6 +52,8 @@ def recognise_file(path: Path) -> type[Annotations] | None:
     if suffix in (".json", ".geojson") and (tool := recognise_tool(path)) is not None:
         kind: type[Annotations] = getattr(datasets, tool[1])
         return kind if kind.reads(path) else None
+    if suffix in datasets.RtStruct.suffixes and recognise_structure_set(path):
+        return datasets.RtStruct
     if suffix == ".xml" and "<annotations" in read_beginning(path):
         return datasets.Cvat
     if suffix == ".txt" and datasets.Yolo.reads(path):

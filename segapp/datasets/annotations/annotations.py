@@ -35,7 +35,9 @@ class Annotations(Encoding):
     suffixes: ClassVar[tuple[str, ...]]
     """Suffixes of the files, in lower case."""
     by_location: ClassVar[bool] = False
-    """Whether a file is of every image that uses it, whose georeference says what of it lies there."""
+    """Whether a file is of every image that uses it, whose location says what of it lies there."""
+    of_volumes: ClassVar[bool] = False
+    """Whether images may be slices of volumes."""
     other_files: ClassVar[tuple[str, ...]] = ()
     """Names of files of these suffixes that hold something else."""
 
@@ -63,7 +65,7 @@ class Annotations(Encoding):
             yield Problem("class", str(error), setting="mask")
             return
         volume = next((found.images[name] for name in names if found.images[name].part), None)
-        if volume is not None:
+        if volume is not None and not self.of_volumes:
             message = f"{volume.path}: a volume; {type(self).__name__} annotates plain images. Save its slices as PNG."
             yield Problem("image", message, volume.path, "mask")
             return
@@ -143,6 +145,7 @@ class Annotations(Encoding):
         self, used: Sequence[tuple[Path, Entry]], indices: Mapping[str, int | None]
     ) -> Iterator[Problem]:
         """Yield one problem for all names that are no classes, with all names that were found."""
+        used = _drop_repeated(used)
         counts = Counter(shape.label for _, entry in used for shape in entry.shapes if not shape.ignored)
         unknown = [name for name in counts if name not in indices]
         if not unknown:
@@ -168,6 +171,7 @@ class Annotations(Encoding):
 
 def _report_skipped(used: Sequence[tuple[Path, Entry]]) -> Iterator[Problem]:
     """Yield one warning that counts what is no area."""
+    used = _drop_repeated(used)
     counts: Counter[str] = Counter()
     for _, entry in used:
         counts.update(entry.skipped)
@@ -178,3 +182,8 @@ def _report_skipped(used: Sequence[tuple[Path, Entry]]) -> Iterator[Problem]:
             f"{path}{' and others' if len({p for p, _ in used}) > 1 else ''}: {what} are no areas and not painted."
         )
         yield Problem("mask", message, path, "mask", "warning")
+
+
+def _drop_repeated(used: Sequence[tuple[Path, Entry]]) -> list[tuple[Path, Entry]]:
+    """Return each entry once, which may be of many images: the slices of a volume, scenes on one map."""
+    return list({id(entry): (path, entry) for path, entry in used}.values())

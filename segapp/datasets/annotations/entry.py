@@ -109,16 +109,20 @@ class AnnotatedMask:
 
     def count_overlaps(self) -> int:
         """Count the pixels that lie in shapes of several classes, those to ignore left out."""
+        return int(self.find_overlaps().sum())
+
+    def find_overlaps(self) -> np.ndarray:
+        """Return (H, W) bool: the pixels that lie in shapes of several classes, those to ignore left out."""
         labels = {shape.label for shape in self.entry.shapes if not shape.ignored}
         indices = {self._find_index(label) for label in labels} - {None, IGNORE_INDEX}
-        if len(indices) < 2:
-            return 0
         covered = np.zeros(self.shape, np.uint8)
+        if len(indices) < 2:
+            return covered > 1
         for index in indices:
             own = tuple(s for s in self.entry.shapes if not s.ignored and self._find_index(s.label) == index)
             alone = AnnotatedMask(self.file, self.path, replace(self.entry, shapes=own), self.indices, IGNORE_INDEX)
             covered += alone.paint(Window(0, 0, *self.shape)) == index
-        return int((covered > 1).sum())
+        return covered > 1
 
     def paint(self, window: Window) -> np.ndarray:
         """Return (h, w) uint8: shapes in their order, each over the ones before; the background elsewhere."""

@@ -24,8 +24,11 @@ def cover_centres(ring: np.ndarray, window: Window) -> np.ndarray:
     """
     x, y = (ring - (window.x + 0.5, window.y + 0.5)).T  # centres lie at whole numbers
     x_next, y_next = np.roll(x, -1), np.roll(y, -1)
-    first = np.clip(np.ceil(np.minimum(y, y_next)), 0, window.h).astype(int)
-    counts = np.clip(np.ceil(np.maximum(y, y_next)), 0, window.h).astype(int) - first
+    down = y <= y_next  # an edge that two rings share is crossed at the same column, whichever way each of them runs
+    x, x_next = np.where(down, x, x_next), np.where(down, x_next, x)
+    y, y_next = np.where(down, y, y_next), np.where(down, y_next, y)
+    first = np.clip(np.ceil(y), 0, window.h).astype(int)
+    counts = np.clip(np.ceil(y_next), 0, window.h).astype(int) - first
     edges = np.repeat(np.arange(len(ring)), counts)
     rows = np.arange(len(edges)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
     x, y, x_next, y_next = (values[edges] for values in (x, y, x_next, y_next))

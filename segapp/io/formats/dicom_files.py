@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from segapp.errors import SegappError
-from segapp.io.formats.bounds import BoundedReader
+from segapp.io.formats.bounds import OPENING, BoundedReader
 from segapp.io.formats.jpeg_lossless import add_decoder
 from segapp.io.formats.libraries import import_library
 
@@ -61,19 +61,27 @@ def begins_as_dicom(start: bytes) -> bool:
     return start[PREAMBLE : PREAMBLE + len(WORD)] == WORD
 
 
-def read_elements(path: Path, wanted: Sequence[str] | None, with_pixels: bool = False) -> Any:
+def read_elements(
+    path: Path,
+    wanted: Sequence[str] | None,
+    with_pixels: bool = False,
+    most_bytes: int = OPENING,
+    most_reads: int | None = None,
+) -> Any:
     """Return a pydicom Dataset of the wanted elements and the file's meta information.
 
     Args:
         path: The file.
         wanted: Keywords of the elements; None for all.
         with_pixels: Whether `PixelData` is read, as it is stored.
+        most_bytes: Bytes that may be read before the pixels.
+        most_reads: Times that the file may be read; default: by its size.
 
     Raises:
         SegappError: The file is no DICOM, is deflated, or makes its reader work for nothing.
     """
     pydicom = import_pydicom(path)
-    with BoundedReader(path, NAME) as file, silence_warnings():
+    with BoundedReader(path, NAME, most_bytes, most_reads) as file, silence_warnings():
         require_readable_syntax(path, file)
         file.seek(0)
         if with_pixels:

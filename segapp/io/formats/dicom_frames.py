@@ -35,6 +35,7 @@ class Frame:
         spacing: Between rows and between columns, in mm.
         thickness: Of the slice, or the distance to the next, where the file says so.
         scale: Factor and summand of stored values.
+        space: The UID of the frame of reference that its position is in; empty where the file has none.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Frame:
     spacing: tuple[float, float] | None
     thickness: float | None
     scale: tuple[float, float] = (1.0, 0.0)
+    space: str = ""
 
 
 def read_frames(path: Path, found: Any) -> list[Frame]:
@@ -76,6 +78,7 @@ def _read_frame(path: Path, found: Any, index: int, groups: Sequence[Any]) -> Fr
         None if numbers is None or min(numbers) <= 0 else (float(numbers[0]), float(numbers[1])),
         None if not thickness or float(thickness) <= 0 else float(thickness),
         (1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)),
+        str(found.get("FrameOfReferenceUID") or ""),
     )
 
 

@@ -65,7 +65,9 @@ class PixelKind:
 def read_kind(path: Path, found: Any) -> PixelKind:
     """Return what the pixels of a file are; raise SegappError for what is not read."""
     if "Rows" not in found:
-        raise SegappError(f"{path}: {NAME} without an image in it (modality {found.get('Modality', 'unknown')}).")
+        modality = found.get("Modality", "unknown")
+        advice = "; set mask to segapp.datasets.RtStruct" if modality == "RTSTRUCT" else ""
+        raise SegappError(f"{path}: {NAME} without an image in it (modality {modality}){advice}.")
     if found.get("TotalPixelMatrixRows"):
         raise SegappError(f"{path}: {NAME} of the tiles of a large image is not read; save it as a tiled TIFF.")
     size = int(found.get("Rows") or 0), int(found.get("Columns") or 0)
