@@ -34,6 +34,8 @@ class FilePart:
     @property
     def every_file(self) -> tuple["FilePart", ...]:
         """The address of the same part in the file of each channel; of an image of one file itself."""
+        if not self.channel_files:
+            return (self,)
         return tuple(replace(self, path=path, channel_files=()) for path in (self.path, *self.channel_files))
 
     def __str__(self) -> str:

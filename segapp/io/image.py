@@ -17,12 +17,12 @@ from segapp.io.header import Header, invert_white_is_zero
 from segapp.io.intensity import Bounds, compute_bounds, scale_values
 from segapp.io.raw import (
     Stamp,
-    find_missing,
     has_windows,
     holds_slices,
     list_parts,
     read_files_stamp,
     read_header,
+    read_measured_window,
     read_window,
 )
 from segapp.spec import Intensity
@@ -187,8 +187,7 @@ class Image:
     def _read_values(self, y: int, x: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return (h, w, C) in stored units, colours and channels settled, and where nothing was measured."""
         shape, header = self.shape, self._header
-        pixels = read_window(self.file, y, x, h, w)
-        missing = find_missing(self.file, pixels, y, x)
+        pixels, missing = read_measured_window(self.file, y, x, h, w)
         if missing is not None and pixels.dtype.kind == "f":
             pixels[missing] = 0  # NaN, or a number that no conversion should see
         if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():

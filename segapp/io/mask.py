@@ -9,7 +9,7 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
 from segapp.io.header import Header, invert_white_is_zero
-from segapp.io.raw import find_missing, read_header, read_window
+from segapp.io.raw import read_header, read_measured_window
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def read_mask_window(file: Path | FilePart, y: int, x: int, h: int, w: int) -> M
     header = read_header(file)
     if header.pages_advice is not None:
         raise SegappError(f"{file}: {header.format} of {header.bands} pages is a stack; save each as a file.")
-    stored = read_window(file, y, x, h, w)
-    missing = find_missing(file, stored, y, x)
+    stored, missing = read_measured_window(file, y, x, h, w)
     palette = None if header.palette is None else header.palette[:, :3]
     values = stored if header.alpha is None else np.delete(stored, header.alpha, axis=2)
     return MaskPixels(

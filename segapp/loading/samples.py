@@ -12,6 +12,7 @@ from segapp.batch import IGNORE_INDEX, Batch, Sample
 from segapp.datasets.source import Item, find_pixel_size
 from segapp.errors import SegappError
 from segapp.loading.class_counts import ClassScan
+from segapp.loading.permutation import is_permutation, permute
 from segapp.loading.reader import Reader
 from segapp.mirror import mirror_indices
 
@@ -104,14 +105,14 @@ class TrainSet(torch.utils.data.Dataset[Sample]):
             height, width = self.sampling.resize
             return self.augment.warp(*small, matrix, (height / 2, width / 2), self.sampling.resize)
         crop = self.sampling.crop or size
-        exact = _is_permutation(matrix)
+        exact = is_permutation(matrix)
         # a complete image that is rotated by quarter turns keeps its pixels and changes its shape
         covered = crop if exact and self.sampling.crop is None else _measure_covered(matrix, crop)
         centre = _sample_centre(size, covered, uniform) if middle is None else _find_centre(middle, matrix, crop)
         if exact:
             y, x = _choose_corner(size, covered, centre)
             pixels = self.reader.read_padded(item, y, x, *covered)
-            return _permute(pixels[0], matrix), _permute(pixels[1], matrix)
+            return permute(pixels[0], matrix), permute(pixels[1], matrix)
         y, x, h, w = _locate_window(matrix, centre, crop)
         return self.augment.warp(
             *self.reader.read_padded(item, y, x, h, w), matrix, (centre[0] - y, centre[1] - x), crop
@@ -242,17 +243,3 @@ def _locate_window(matrix: np.ndarray, centre: tuple[float, float], crop: Size) 
     top, left = (int(np.floor(centre[0] - reach_y)) - 1, int(np.floor(centre[1] - reach_x)) - 1)
     bottom, right = (int(np.ceil(centre[0] + reach_y)) + 1, int(np.ceil(centre[1] + reach_x)) + 1)
     return top, left, bottom - top, right - left
-
-
-def _is_permutation(matrix: np.ndarray) -> bool:
-    return all(value in (-1, 0, 1) for row in matrix.tolist() for value in row)
-
-
-def _permute(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Permute pixels so that their (x, y) is matrix @ (x, y), for a matrix of mirrorings and quarter turns; a view."""
-    if matrix[0, 0] == 0:
-        pixels = pixels.swapaxes(0, 1)
-        mirrored = matrix[0, 1] < 0, matrix[1, 0] < 0
-    else:
-        mirrored = matrix[1, 1] < 0, matrix[0, 0] < 0
-    return pixels[:: -1 if mirrored[0] else 1, :: -1 if mirrored[1] else 1]

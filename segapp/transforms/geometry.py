@@ -6,6 +6,9 @@ import numpy as np
 
 from segapp.errors import MisuseError
 
+QUARTER_TURNS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]], float)
+"""The matrices of no turn, one, two and three."""
+
 
 class Geometry(ABC):
     """A linear map about the centre of a crop, sampled before the crop is read."""
@@ -25,8 +28,8 @@ class Flips(Geometry):
         """Sample one of up to eight signed permutations: no pixel is interpolated."""
         left, up = rng.integers(2, size=2)
         turns = int(rng.integers(4))
-        mirrored = np.diag([1 - 2.0 * (self.horizontal and left), 1 - 2.0 * (self.vertical and up)])
-        return mirrored @ _make_quarter_turns(turns if self.turns else 0)
+        mirrored = np.array([[1 - 2.0 * (self.horizontal and left)], [1 - 2.0 * (self.vertical and up)]])
+        return mirrored * QUARTER_TURNS[turns if self.turns else 0]
 
 
 class Affine(Geometry):
@@ -63,7 +66,3 @@ class Affine(Geometry):
         zoom = self.scale[0] * (self.scale[1] / self.scale[0]) ** even[2]
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         return turn @ np.array([[1, np.tan(shear)], [0, 1]]) / zoom
-
-
-def _make_quarter_turns(count: int) -> np.ndarray:
-    return np.rint(np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), count))

