@@ -47,8 +47,6 @@ FORMATS: tuple[Format, ...] = (
     Hdf5(),
 )
 
-FOLDER_FORMATS = tuple(each for each in FORMATS if each.is_folder)
-
 NO_SUFFIX = re.compile(r"(\.\d+)?")
 
 LFS_POINTER = b"version https://git-lfs"
@@ -160,12 +158,12 @@ def find_format(path: Path) -> Format:
 
 def find_folder_format(path: Path) -> Format | None:
     """Return the format of an image that is a folder, by its suffix; None for files and other folders."""
-    return next((each for each in FOLDER_FORMATS if _has_suffix(path, each) and path.is_dir()), None)
+    return next((each for each in FORMATS if each.is_folder and _has_suffix(path, each) and path.is_dir()), None)
 
 
 def is_folder_name(path: PurePath) -> bool:
     """Return whether a folder of this name is one image, and no folder of images."""
-    return any(_has_suffix(path, each) for each in FOLDER_FORMATS)
+    return any(each.is_folder and _has_suffix(path, each) for each in FORMATS)
 
 
 def _has_suffix(path: PurePath, found: Format) -> bool:
