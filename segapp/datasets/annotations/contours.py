@@ -72,11 +72,11 @@ class Placement:
         """Yield a message for contours that no slice shows, and for slices that may lack some."""
         for counts, where in ((self.outside, "lie on no slice"), (self.between, "lie between other contours")):
             if counts:
-                yield f"{path}: {_list_counts(counts)} contours {where} of the series {image} and are not painted."
+                yield f"{path}: contours of {_list_counts(counts)} {where} of the series {image} and are not painted."
         if self.sparse:
             yield (
-                f"{path}: {_list_counts(self.sparse)} slices apart: the contours of these regions lie so far from "
-                f"each other in the series {image}, and the slices between them are background."
+                f"{path}: contours of {_list_counts(self.sparse, 'every {} slices')} leave out slices of the series "
+                f"{image}, which are background there; draw or interpolate the others in the program that made them."
             )
 
 
@@ -141,5 +141,5 @@ def _check_references(path: Path, image: Path, shapes: Sequence[Contours], space
             )
 
 
-def _list_counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name!r} {count:,}" for name, count in list(counts.items())[:8])
+def _list_counts(counts: Mapping[str, int], form: str = "{:,}") -> str:
+    return ", ".join(f"{name!r} ({form.format(count)})" for name, count in list(counts.items())[:8])

@@ -165,7 +165,7 @@ def _parse_points(where: str, element: Any) -> np.ndarray:
     if count > 3 * MOST_POINTS:
         raise SegappError(f"{where} has {count // 3:,} points; at most {MOST_POINTS:,} are read. Simplify it.")
     try:
-        numbers = np.array(stored.strip(b"\0 ").split(b"\\")).astype(np.float64)
+        numbers = np.array([float(each) for each in stored.strip(b"\0 ").split(b"\\")])
     except ValueError:
         raise SegappError(f"{where} has no coordinates, or some that are no numbers; save the file again.") from None
     if len(numbers) % 3:

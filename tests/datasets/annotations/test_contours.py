@@ -68,7 +68,7 @@ def test_a_contour_is_of_the_slice_within_half_their_distance(tmp_path: Path) ->
     (shape,) = found.slices[1]
     np.testing.assert_array_equal(shape.parts[0][0], SQUARE)
     assert next(found.describe_left_out(Path("rt.dcm"), Path("ct"))) == (
-        "rt.dcm: 'liver' 2 contours lie on no slice of the series ct and are not painted."
+        "rt.dcm: contours of 'liver' (2) lie on no slice of the series ct and are not painted."
     )
 
 
@@ -83,7 +83,7 @@ def test_contours_on_every_other_slice_are_reported(tmp_path: Path) -> None:
     found = place(tmp_path, [(SQUARE, index) for index in (0, 2, 4, 6)])
     assert found.sparse == {"liver": 2} and not found.outside and not found.between
     (message,) = found.describe_left_out(Path("rt.dcm"), Path("ct"))
-    assert "'liver' 2 slices apart" in message
+    assert "contours of 'liver' (every 2 slices) leave out slices of the series ct" in message
 
 
 def test_contours_across_the_slices_and_far_away_are_refused(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_points_and_open_contours_are_counted_and_not_painted(tmp_path: Path) ->
 def test_what_lies_beside_the_series_is_reported(tmp_path: Path) -> None:
     write_patient(tmp_path, regions=[("liver", draw(LIVER, slices=(2, 9)))])
     ((severity, message),) = list_messages(tmp_path)
-    assert severity == "warning" and "'liver' 1 contours lie on no slice" in message
+    assert severity == "warning" and "contours of 'liver' (1) lie on no slice" in message
     image = write_patient(tmp_path, "p2")
     write_patient(tmp_path, regions=[("liver", draw(LIVER, image))])
     ((severity, message),) = list_messages(tmp_path)
@@ -127,6 +127,7 @@ LAYOUTS = {
     "one file": ("images", "masks/p1.dcm"),
     "in folders": ("images", "masks/{name}.dcm"),
     "beside": ("{name}/ct", "{name}/rt.dcm"),
+    "among the slices": ("images", "images/{name}/RS*.dcm"),
 }
 
 
@@ -139,6 +140,8 @@ def test_layouts(tmp_path: Path, name: str) -> None:
         (tmp_path / "images/p1").rename(tmp_path / "p1/ct")
         (tmp_path / "masks/p1.dcm").rename(tmp_path / "p1/rt.dcm")
         (tmp_path / "images").rmdir()
+    if name == "among the slices":
+        (tmp_path / "masks/p1.dcm").rename(tmp_path / "images/p1/RS1.dcm")
     source = Folder(tmp_path, CLASSES, images, masks, mask=RtStruct(), split=Fraction(0.5))
     items = source.select(source.item_names())
     assert [problem.kind for problem in source.layout_problems()] == ["split"]
