@@ -78,10 +78,10 @@ def _create(path: Path, shape: Sequence[int], image: Multiscale, version: int, l
     chunks = [1 if axis in "tz" else min(CHUNK, size) for axis, size in zip(labels.axes, sizes, strict=True)]
     group = zarr.open_group(str(path), mode="w", zarr_format=version)
     group.attrs.update(_make_attributes(labels, version, layout.palette, layout.classes))
-    keys: dict[str, Any] = {"name": "default" if version == 3 else "v2", "separator": "/"}
-    return group.create_array(
-        LEVEL, shape=sizes, chunks=chunks, dtype="uint8", fill_value=0, chunk_key_encoding=keys, overwrite=True
-    )
+    options: dict[str, Any] = {"chunk_key_encoding": {"name": "default" if version == 3 else "v2", "separator": "/"}}
+    if version == 3:  # OME-Zarr 0.5 demands them
+        options["dimension_names"] = list(labels.axes)
+    return group.create_array(LEVEL, shape=sizes, chunks=chunks, dtype="uint8", fill_value=0, overwrite=True, **options)
 
 
 def _make_attributes(

@@ -1,5 +1,7 @@
 """Masks as OME-Zarr, opened by the zarr library."""
 
+import json
+
 import numpy as np
 import pytest
 import zarr
@@ -22,6 +24,13 @@ def test_a_mask_replaces_what_is_in_its_folder(tmp_path):
     assert (out / "0" / ".zarray").is_file() and (out / "0" / "0" / "0" / "0").is_file()
     written = read_multiscale(out, "")
     assert written.axes == "zyx" and written.scale == (3, 2, 2) and "image-label" not in zarr.open_group(str(out)).attrs
+
+
+def test_dimensions_of_version_0_5_have_the_names_of_the_axes(tmp_path):
+    image = write_ome_zarr(tmp_path / "a.zarr", np.zeros((2, 3, 40, 50), np.uint8), "czyx", version=3)
+    write_labels(tmp_path / "m.zarr", np.zeros((3, 40, 50), np.uint8), read_multiscale(image, ""), 3, MaskLayout({}))
+    array = json.loads((tmp_path / "m.zarr" / "0" / "zarr.json").read_text())
+    assert array["dimension_names"] == ["z", "y", "x"]
 
 
 @pytest.mark.parametrize("axes", ["yx", "tcyx"])
