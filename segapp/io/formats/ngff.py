@@ -1,4 +1,4 @@
-"""The metadata of OME-Zarr (NGFF 0.3 to 0.5): which arrays are an image, its axes, and the size of its pixels."""
+"""The metadata of OME-Zarr (NGFF 0.1 to 0.5): which arrays are an image, its axes, and the size of its pixels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,9 @@ from segapp.io.pixel_size import MICROMETRES
 
 AXES = "tczyx"
 """Axes that are read: time of one point, channels, and space."""
+
+UNNAMED_AXES = ("0.1", "0.2")
+"""Versions whose images have all of `AXES`, in this order, and do not name them."""
 
 KINDS = {"t": "time", "c": "channel"}
 
@@ -130,7 +133,8 @@ def list_labels(store: Path) -> list[str]:
 
 def _parse(store: Path, name: str, found: Mapping[str, Any]) -> Multiscale:
     image = found["multiscales"][0]
-    axes = [each if isinstance(each, dict) else {"name": each} for each in image["axes"]]
+    named = image["axes"] if "axes" in image or image.get("version") not in UNNAMED_AXES else AXES
+    axes = [each if isinstance(each, dict) else {"name": each} for each in named]
     letters = "".join(str(each["name"]).lower() for each in axes)
     if len(letters) != len(axes) or set(letters) - set(AXES) or len(set(letters)) < len(letters):
         raise SegappError(

@@ -33,6 +33,16 @@ def test_axes_may_be_letters(tmp_path):
     assert image.axes == "czyx" and image.find_micrometres("x") is None
 
 
+def test_the_first_versions_have_all_axes_and_do_not_name_them(tmp_path):
+    multiscale = {"version": "0.1", "datasets": [{"path": "0"}]}
+    (tmp_path / ".zattrs").write_text(json.dumps({"multiscales": [multiscale]}))
+    image = read_multiscale(tmp_path, "")
+    assert image.axes == "tczyx" and image.find_micrometres("x") is None
+    (tmp_path / ".zattrs").write_text(json.dumps({"multiscales": [multiscale | {"version": "0.4"}]}))
+    with pytest.raises(SegappError, match="axes"):
+        read_multiscale(tmp_path, "")
+
+
 def test_transformations_are_applied_in_their_order(tmp_path):
     own = [{"type": "scale", "scale": [1, 1, 2, 2]}, {"type": "translation", "translation": [0, 0, 3, 0]}]
     after = [{"type": "identity"}, {"type": "scale", "scale": [1, 1, 10, 5]}]
