@@ -12,7 +12,7 @@ from segapp.io.formats.format import MaskLayout
 from segapp.io.formats.mask_palette import fill_palette
 from segapp.io.formats.pillow import PillowFormat
 
-DEPTH, KIND, HEAD = 24, 25, 26  # bytes of the file's first chunk
+DEPTH, KIND, INTERLACE, HEAD = 24, 25, 28, 29  # bytes of the file's first chunk
 PIXELS, TRANSPARENT = b"IDAT", b"tRNS"  # chunks
 SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
 """Values of a pixel by the kind of colour."""
@@ -49,9 +49,12 @@ class Png(PillowFormat):
 
     def _decode(self, file: FilePart) -> np.ndarray:
         data = file.path.read_bytes()
-        if data[DEPTH] == 8 and data[KIND] in SAMPLES and TRANSPARENT not in data[: data.find(PIXELS)]:
+        is_plain = data[DEPTH] == 8 and data[KIND] in SAMPLES and not data[INTERLACE]
+        if is_plain and TRANSPARENT not in data[: data.find(PIXELS)]:
             return _decode_fast(data)
-        return super()._decode(file)  # palettes and a transparent colour, which the other decoder turns into bands
+        # Palettes and a transparent colour, which the other decoder turns into bands, and interlaced files, of which it
+        # prints a warning.
+        return super()._decode(file)
 
     def _decode_wide(self, file: FilePart) -> np.ndarray:
         return _decode_fast(file.path.read_bytes())

@@ -55,7 +55,7 @@ def test_a_16_bit_png_with_a_transparent_colour(tmp_path: Path, kind: int, sampl
 @pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3), (4, 2), (6, 4)])
 @pytest.mark.parametrize("interlaced", [False, True])
 def test_8_bits_are_those_that_are_stored_whatever_a_file_says_of_its_colours(
-    tmp_path: Path, kind: int, samples: int, interlaced: bool
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: int, samples: int, interlaced: bool
 ) -> None:
     pixels = RNG.integers(0, 256, (13, 10, samples), np.uint8)
     passes = [pixels[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [pixels]
@@ -66,6 +66,7 @@ def test_8_bits_are_those_that_are_stored_whatever_a_file_says_of_its_colours(
     told = make_chunk(b"gAMA", struct.pack(">I", 100_000)) + make_chunk(b"sBIT", bytes([5] * samples))
     (tmp_path / "a.png").write_bytes(complete[:33] + told + complete[33:])
     np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(13, 10, samples), pixels)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("samples", [1, 3])
