@@ -52,6 +52,9 @@ class BoundedReader(io.BufferedReader):
         self._reads = READS + self._size // READ if reads is None else reads
         self._bytes: int | None = opening
 
+    def __repr__(self) -> str:
+        return str(self._path)  # decoders put it into their messages
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Read so many bytes; raise SegappError where the file makes its decoder read too often or too much."""
         self._count(size)

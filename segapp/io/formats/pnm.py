@@ -16,6 +16,9 @@ SPACES = b" \t\n\r\x0b\x0c"
 BITS, TEXT = b"14", b"123"
 """The second byte of files of black and white, and of those whose values are written as text."""
 
+NEXT = re.compile(rb"P[1-7][ \t\n\r]")
+"""The beginning of another image behind the first one."""
+
 COMMENT = re.compile(rb"#[^\r\n]*")
 
 MAX_TEXT_PIXELS = 2**24
@@ -67,21 +70,30 @@ class Pnm(PillowFormat):
         if len(words) < count:
             raise SegappError(f"{file}: a truncated PNM: {len(words):,} of {count:,} values.")
         values = np.array([int(word) for word in words[:count]])
-        if values.min() < 0 or values.max() > largest:
-            raise SegappError(
-                f"{file}: PNM with values of {values.min()} … {values.max()}; its header says 0 … {largest}."
-            )
+        _require_values(file, values, largest)
         return values.astype(header.dtype)
 
     def _read_bytes(self, file: FilePart, header: Header) -> np.ndarray:
         with self._open(file) as image:
-            start = int(_find_pixels(image).offset)
+            start, largest = int(_find_pixels(image).offset), _find_largest(image)
         count = header.height * header.width * header.bands
         needed = start + count * header.dtype.itemsize
         if (found := file.path.stat().st_size) < needed:
             raise SegappError(f"{file}: a truncated PNM: {found:,} of {needed:,} bytes.")
         values = np.fromfile(file.path, header.dtype.newbyteorder(">"), count, offset=start)
+        _require_values(file, values, largest)
+        with file.path.open("rb") as stream:
+            stream.seek(needed)
+            if NEXT.match(stream.read(3)):
+                raise SegappError(f"{file}: PNM of several images is a stack, not one image; save each as a file.")
         return values.astype(header.dtype, copy=False)
+
+
+def _require_values(file: FilePart, values: np.ndarray, largest: int) -> None:
+    if values.min() < 0 or values.max() > largest:
+        raise SegappError(
+            f"{file}: PNM with values of {values.min()} … {values.max()}; its header says 0 … {largest}. Save it again."
+        )
 
 
 def _read_kind(file: FilePart) -> int:

@@ -61,6 +61,11 @@ def test_the_largest_value_is_white_in_an_image(tmp_path):
     np.testing.assert_array_equal(Image(path).read()[..., 0], CLASSES * 51)
 
 
+def test_a_line_break_at_the_end_is_no_image(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 2 1 7\n\x01\x02\n")
+    assert read_raw(tmp_path / "a.pgm").tolist() == [[1, 2]]
+
+
 def test_pillow_reads_the_same(tmp_path):
     PIL.Image.fromarray(COLOURS).save(tmp_path / "a.ppm")
     np.testing.assert_array_equal(read_raw(tmp_path / "a.ppm"), COLOURS)
@@ -80,6 +85,8 @@ def test_pillow_reads_the_same(tmp_path):
         (b"P2 2 1 7\n1 x", "PNM"),
         (b"P3 2 1 7\n1 2 3 4", "truncated PNM: 4 of 6 values"),
         (b"P2 2 1 7\n1 9", "values of 1 … 9; its header says 0 … 7"),
+        (b"P5 2 1 7\n\x01\x09", "values of 1 … 9; its header says 0 … 7"),
+        (b"P5 2 1 7\n\x01\x02P5 2 1 7\n\x01\x02", "several images"),
         (b"P5 " + b"# \n" * 400_000 + b"30 20 255\n" + bytes(600), "too many small blocks"),
         (b"P7\nWIDTH 2\nHEIGHT 2\nENDHDR\n", "not a PNG"),
     ],
