@@ -78,6 +78,7 @@ class Annotations(Encoding):
                 continue
             yield from matched.find_problems(own)
             used += [(path, matched.entries[name]) for name in own if name in matched.entries]
+        used = _list_different(used)
         yield from self._find_unknown_names(used, indices)
         yield from _report_skipped(used)
 
@@ -97,7 +98,7 @@ class Annotations(Encoding):
                     used.append((path, entry))
                     masks[name] = self._make_mask(found.images[name].file, path, entry, indices, labels.background)
             self._log(matched.find_problems(own))
-        self._log(_report_skipped(used))
+        self._log(_report_skipped(_list_different(used)))
         return masks
 
     def _make_mask(
@@ -167,6 +168,11 @@ class Annotations(Encoding):
             if problem.severity == "warning" and problem.message not in self._reported:
                 self._reported.add(problem.message)
                 logger.warning("%s", for_terminal(problem.message))
+
+
+def _list_different(used: Sequence[tuple[Path, Entry]]) -> list[tuple[Path, Entry]]:
+    """Return every entry once: that of a map is of all images."""
+    return list({id(entry): (path, entry) for path, entry in used}.values())
 
 
 def _report_skipped(used: Sequence[tuple[Path, Entry]]) -> Iterator[Problem]:

@@ -59,6 +59,16 @@ def test_one_file_is_of_every_image_that_lies_there(scene: Path) -> None:
     assert masks["b"][:3, :2].min() == 2 and masks["b"].sum() == 12
 
 
+def test_what_is_no_area_is_counted_once_for_all_images(scene: Path) -> None:
+    write_geotiff(scene / "images/b.tif", corner=(500_080.0, 5_000_000.0))
+    empty = {"type": "Feature", "geometry": None, "properties": {"kind": "cat"}}
+    bird = make_feature(make_box(6, 0, 10, 3), kind="bird")
+    write_json(scene / "all.geojson", collect(empty, empty, bird))
+    messages = [message for *_, message in list_problems(scene, GeoJson(class_field="kind"), "all.geojson")]
+    assert any("all.geojson: 2 features without a geometry are no areas" in message for message in messages)
+    assert any("The annotations hold 'bird' (1)" in message for message in messages)
+
+
 def test_what_was_not_measured_is_ignored(tmp_path: Path) -> None:
     pixels = np.ones((6, 8), np.uint8)
     pixels[:, 3] = 0
