@@ -97,8 +97,8 @@ def make_plan(
 
 
 def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
-    """Read one channel where all are equal in every image."""
-    if not fingerprint.is_grey or len(fingerprint.mean) == 1:
+    """Read one channel where the three of every image are equal; of other numbers none is left out."""
+    if not fingerprint.is_grey or len(fingerprint.mean) != 3:
         return []
     if not is_folder(decisions):
         return []

@@ -1,6 +1,8 @@
 """A whole plan: what it leaves out and what it refuses."""
 
+import cv2
 import pytest
+import tifffile
 import yaml
 
 from segapp.planning.machine import Machine
@@ -29,3 +31,16 @@ def test_too_little_memory_is_told(discs, monkeypatch, capsys):
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 128**2)
     assert plan(discs) == 2
     assert "a small machine" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("bands", "read"), [(3, 1), (4, None)])
+def test_equal_bands_are_one_channel_where_they_can_be_read_so(discs, monkeypatch, bands, read):
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
+    for path in sorted((discs / "photos").iterdir()):
+        image = cv2.imread(str(path))[..., :1].repeat(bands, axis=2)
+        path.unlink()
+        tifffile.imwrite(path.with_suffix(".tif"), image, planarconfig="contig", photometric="minisblack")
+    assert plan(discs) == 0
+    config = yaml.safe_load((discs / "mine.yaml").read_text())
+    assert config["data"]["source"]["init_args"].get("channels") == read
