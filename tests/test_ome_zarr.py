@@ -45,15 +45,17 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")  # a small training is not what torch would advise
-def test_a_set_trains_and_predictions_are_ome_zarr(folder):
+def test_a_set_trains_and_predictions_are_ome_zarr(folder, capsys):
     config = str(ROOT / "configs" / "unet.yaml")
     assert main(["fit", "--config", config, "--data", "cells.yaml", "--name", "cells", *SMALL]) == 0
     (run,) = (folder / "runs" / "cells").glob("2*")
     best = str(run / "checkpoints" / "best.ckpt")
     assert main(["test", "--ckpt_path", best, "--data.num_workers=0", "--tolerance=0.5um"]) == 0
     assert len((run / "test-1" / "per_volume.csv").read_text().splitlines()) == 2
+    capsys.readouterr()
     predict = ["predict", "--ckpt_path", best, "--images", "cells", "--output", "masks"]
     assert main(predict) == 0
+    assert "overlay" not in capsys.readouterr().out
     for number in range(6):
         group = zarr.open_group(str(folder / "masks" / "mask" / f"{number}.zarr"), mode="r")
         (image,) = group.attrs["multiscales"]
@@ -63,6 +65,6 @@ def test_a_set_trains_and_predictions_are_ome_zarr(folder):
     written = {path: path.stat().st_mtime_ns for path in (folder / "masks" / "mask").rglob("*")}
     assert main(predict) == 0
     assert written == {path: path.stat().st_mtime_ns for path in (folder / "masks" / "mask").rglob("*")}
-    (folder / "masks" / "mask" / "0.zarr" / "labels").mkdir()
-    assert main(predict) == 0 and main([*predict, "--overwrite"]) == 2
+    (folder / "masks" / "mask" / "0.zarr" / "labels").mkdir()  # of the user: the mask is not written over it
+    assert main(predict) == 0 and main([*predict, "--overwrite", "--min_object", "5"]) == 2
     assert (folder / "masks" / "mask" / "0.zarr" / "labels").is_dir()

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
-from segapp.io import require_replaceable, require_writable
+from segapp.io import list_slices, require_replaceable, require_writable
 from segapp.prediction.intensity import parse_intensity
 from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
 from segapp.prediction.pipeline import Pipeline, choose_pace
@@ -220,6 +220,14 @@ def _format_summary(done: int, total: int, output: str, seconds: float, spec: Sp
         lines.append(f"values of a mask: {', '.join(values)}{', …' if spec.num_classes > 12 else ''}")
     if "overlay" in example.outputs:
         lines.append(f"next: look at {example.outputs['overlay'].parent}")
-    else:
+    elif not _is_volume(example, spec):
         lines.append("next: see them over the images, with --save overlay and another --output")
     return "\n".join(lines)
+
+
+def _is_volume(task: ImageTask, spec: Spec) -> bool:
+    """Return whether an image is a volume, of which nothing but masks is written."""
+    try:
+        return any(file.part for file in list_slices(task.file, spec.slice_axis))
+    except SegappError:
+        return False
