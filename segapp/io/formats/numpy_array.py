@@ -10,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 
 from segapp.errors import SegappError
+from segapp.io.formats.mapped_values import map_values
 from segapp.io.formats.slices import Grid
 from segapp.io.formats.volume import Volume, VolumeFormat, require_sizes, require_stored
 
@@ -71,8 +72,7 @@ class NumpyArray(VolumeFormat):
 
     def map_voxels(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all values of a .npy, mapped."""
-        count = prod(volume.shape)
-        return _shape(np.memmap(path, volume.dtype, "r", volume.offset or 0, (count,)), volume)
+        return _shape(map_values(path, volume.dtype, volume.offset or 0, prod(volume.shape)), volume)
 
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
         """Write a mask (slices, H, W), or (H, W) of one image."""

@@ -14,6 +14,7 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart, read_stamp
 from segapp.io.formats.format import Format, MaskLayout
+from segapp.io.formats.mapped_values import map_values
 from segapp.io.formats.slices import AXES, Grid
 from segapp.io.formats.volume_cache import VolumeCache
 from segapp.io.header import Header, Window
@@ -103,7 +104,8 @@ class VolumeFormat(Format):
 
     def map_voxels(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C) of an uncompressed file, read where they are looked at."""
-        return np.memmap(path, volume.dtype, "r", volume.offset or 0, volume.shape, order="F")
+        values = map_values(path, volume.dtype, volume.offset or 0, prod(volume.shape))
+        return values.reshape(volume.shape, order="F")
 
     @abstractmethod
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
