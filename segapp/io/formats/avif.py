@@ -1,4 +1,4 @@
-"""AVIF of one image: pictures of telephones and of the web."""
+"""AVIF of one image: images of telephones and of the web."""
 
 import struct
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""PNM, the plainest pictures: PBM, PGM and PPM, in text or in bytes."""
+"""PNM, the plainest images: PBM, PGM and PPM, in text or in bytes."""
 
 import re
 from dataclasses import replace

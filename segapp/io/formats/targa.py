@@ -1,4 +1,4 @@
-"""TGA: Truevision's pictures, from games and renderers."""
+"""TGA: Truevision's images, from games and renderers."""
 
 from segapp.io.formats.pillow import PillowFormat
 
