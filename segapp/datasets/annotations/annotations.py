@@ -4,6 +4,7 @@ import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,7 +44,6 @@ class Annotations(Encoding):
 
     def __init__(self, labels: dict[str, str | None] | None = None) -> None:
         self.labels = {str(name): kind for name, kind in (labels or {}).items()}
-        self._reported: set[str] = set()
         self._matched: dict[Path, MatchedFile] = {}
         self._sharers: tuple[FoundFiles, dict[Path, dict[str, Path]]] | None = None
 
@@ -165,9 +165,13 @@ class Annotations(Encoding):
     def _log(self, problems: Iterator[Problem]) -> None:
         """Log each warning when it is first seen."""
         for problem in problems:
-            if problem.severity == "warning" and problem.message not in self._reported:
-                self._reported.add(problem.message)
-                logger.warning("%s", for_terminal(problem.message))
+            if problem.severity == "warning":
+                _warn(problem.message)
+
+
+@cache  # once per process and message: a plan makes the data set several times
+def _warn(message: str) -> None:
+    logger.warning("%s", for_terminal(message))
 
 
 def _list_different(used: Sequence[tuple[Path, Entry]]) -> list[tuple[Path, Entry]]:

@@ -69,6 +69,13 @@ def test_what_is_no_area_is_counted_once_for_all_images(scene: Path) -> None:
     assert any("The annotations hold 'bird' (1)" in message for message in messages)
 
 
+def test_a_warning_is_logged_once_for_all_who_make_the_data_set(scene: Path, caplog: pytest.LogCaptureFixture) -> None:
+    empty = {"type": "Feature", "geometry": None, "properties": {"kind": "cat"}}
+    for _ in range(2):
+        paint(scene, collect(empty, make_feature(make_box(0, 0, 8, 6), kind="cat")))
+    assert [record.message.count("1 features without") for record in caplog.records] == [1]
+
+
 def test_what_was_not_measured_is_ignored(tmp_path: Path) -> None:
     pixels = np.ones((6, 8), np.uint8)
     pixels[:, 3] = 0
