@@ -140,7 +140,7 @@ def test_a_validation_that_counts_batches_over_epochs_is_not_skipped_by_stopping
     assert asked(monkeypatch, [*FIT, *options], "on_train_batch_start", 1, 1, signal.SIGTERM) == 143
     (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert main(["fit", "--ckpt_path", str(last)]) == 0
-    assert [bool(row["val/loss"]) for row in rows(tmp_path)] == [False, True, True]
+    assert [row["epoch"] for row in rows(tmp_path) if row["val/loss"]] == ["2", "3"]
 
 
 def test_with_validations_by_the_clock_a_stop_does_not_wait_for_the_epochs_end(tmp_path, monkeypatch):
@@ -185,7 +185,7 @@ def test_a_run_that_is_ended_in_mid_accumulation_loses_nothing(undisturbed, tmp_
     assert main(["fit", "--ckpt_path", str(last)]) == 0
     expected, found = states(before), states(tmp_path)
     assert not [name for name in expected if not torch.equal(expected[name], found[name])]
-    assert [row["epoch"] for row in rows(tmp_path)] == ["1", "2", "3"]
+    assert [row["epoch"] for row in rows(tmp_path) if row["train/loss"]] == ["1", "2", "3"]
 
 
 @pytest.mark.slow
@@ -195,7 +195,8 @@ def test_a_run_made_longer_than_its_steps_does_the_rest_of_the_epoch(tmp_path, m
     (last,) = tmp_path.glob("runs/tiny/2*/checkpoints/last.ckpt")
     assert main(["fit", "--ckpt_path", str(last), "--trainer.max_steps", "-1"]) == 0
     assert torch.load(last, weights_only=True)["global_step"] == 15
-    assert [(row["epoch"], row["step"]) for row in rows(tmp_path)] == [("1", "5"), ("2", "10"), ("3", "15")]
+    found = [(row["epoch"], row["step"]) for row in rows(tmp_path) if row["train/loss"]]
+    assert found == [("1", "5"), ("2", "10"), ("3", "15")]
 
 
 @pytest.mark.slow
