@@ -31,7 +31,7 @@ SMALL_CELLS = [f"--data.source.init_args.{name}={value}" for name, value in (("s
 NARROW = ["--model.net.init_args.encoder.init_args.widths", "[8, 8, 16, 16]"]
 """As many levels as configs/unet.yaml has."""
 
-ELSEWHERE = {"volumes.md", "large-scene.md", "geotiff-vectors.md", "kinds.md"}
+ELSEWHERE = {"volumes.md", "large-scene.md", "geotiff-vectors.md", "slides.md", "kinds.md"}
 """Pages whose commands need other data than photographs: tests/test_volumes.py, test_large_scene.py, …"""
 
 EXTRAS = ["pip install -c constraints.txt -e '.[pretrained]'"]

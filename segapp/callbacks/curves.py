@@ -40,12 +40,10 @@ class Curves(Callback):
             self._rows = [row for row in read_table(self.csv) if int(row["step"]) <= trainer.global_step]
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write a row with the scores."""
+        """Keep a row with the scores, which the end of the epoch writes: after the checkpoint, if the disk is full."""
         if trainer.sanity_checking or trainer.state.fn != "fit" or not trainer.is_global_zero:
             return
-        scores = _format_values(trainer, "val")
-        self._add_row(_describe_place(trainer) | scores)
-        write_rows(self.csv, self._rows)
+        self._add_row(_describe_place(trainer) | _format_values(trainer, "val"))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the row of an epoch, once its mean training loss is known; a validation just before is in it."""
