@@ -2,22 +2,17 @@
 
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import PIL.Image
 
-from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
-from segapp.io.formats.bounds import BoundedReader, require_fitting_bytes
+from segapp.io.formats.bounds import BoundedReader
 from segapp.io.formats.pillow import PillowFormat
 
 BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
 PROPERTIES = 2**20
 """First bytes of a file, in which its sizes and depths are looked for."""
-
-RGBA = 4
-"""Values of a pixel, at most."""
 
 
 class Avif(PillowFormat):
@@ -28,22 +23,13 @@ class Avif(PillowFormat):
     magic = tuple(bytes(3) + bytes([length]) + b"ftyp" + brand for brand in BRANDS for length in range(16, 64, 4))
     max_pixels = 2**27  # the decoder holds planes, and the colours that are made of them
 
-    @contextmanager
-    def _open(self, file: FilePart) -> Iterator[PIL.Image.Image]:
-        """Open a file after checking its bytes and its size: Pillow reads all of it to find that out."""
-        with BoundedReader(file.path, self.name) as stream:
-            height, width = _find_largest_size(stream.read(PROPERTIES))
-            if height * width > self.max_pixels:
-                raise SegappError(f"{file}: AVIF of {height} x {width} pixels; at most {self.max_pixels:,} are read.")
-            require_fitting_bytes(file.path, self.name, file.path.stat().st_size, (height, width, RGBA))
-            stream.allow_pixels()
-            stream.seek(0)
-            with PIL.Image.open(stream, formats=(self.plugin,)) as image:
-                yield image
+    def _prepare(self, file: FilePart, stream: BoundedReader) -> None:
+        self._require_affordable(file, *_find_largest_size(stream.read(PROPERTIES)))
+        stream.allow_pixels()  # Pillow reads all of it to find the size
+        stream.seek(0)
 
     def _check(self, file: FilePart, image: PIL.Image.Image) -> None:
-        if getattr(image, "is_animated", False):
-            raise SegappError(f"{file}: an animated AVIF is a stack, not one image; save each frame as a file.")
+        self._refuse_animation(file, image)
 
     def _read_depth(self, file: FilePart, image: PIL.Image.Image) -> int:
         with file.path.open("rb") as stream:

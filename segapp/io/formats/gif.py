@@ -2,7 +2,6 @@
 
 import PIL.Image
 
-from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
 from segapp.io.formats.pillow import PillowFormat
 
@@ -15,5 +14,4 @@ class Gif(PillowFormat):
     magic = (b"GIF87a", b"GIF89a")
 
     def _check(self, file: FilePart, image: PIL.Image.Image) -> None:
-        if getattr(image, "is_animated", False):
-            raise SegappError(f"{file}: an animated GIF is a stack, not one image; save each frame as a file.")
+        self._refuse_animation(file, image)

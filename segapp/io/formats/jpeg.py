@@ -1,8 +1,6 @@
 """JPEG, lossy: pixel values change when they are saved."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -12,7 +10,7 @@ import PIL.Image
 
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
-from segapp.io.formats.bounds import OPENING, require_short_exif
+from segapp.io.formats.bounds import OPENING, BoundedReader, require_short_exif
 from segapp.io.formats.embedded_sizes import walk_jpeg
 from segapp.io.formats.pillow import PillowFormat
 
@@ -49,11 +47,8 @@ class Jpeg(PillowFormat):
         """Write (H, W) or (H, W, 3) uint8 with quality 75."""
         PIL.Image.fromarray(pixels).save(path, format="JPEG")
 
-    @contextmanager
-    def _open(self, file: FilePart) -> Iterator[PIL.Image.Image]:
+    def _prepare(self, file: FilePart, stream: BoundedReader) -> None:
         _check_exif(file.path)  # before Pillow looks for the resolution in it
-        with super()._open(file) as image:
-            yield image
 
     def _find_lossy_codec(self, file: FilePart) -> str:
         return "JPEG"

@@ -9,7 +9,7 @@ import PIL.Image
 
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
-from segapp.io.formats.bounds import BoundedReader, require_short_exif
+from segapp.io.formats.bounds import BoundedReader, require_fitting_bytes, require_short_exif
 from segapp.io.formats.format import Format
 from segapp.io.header import Header, Window
 
@@ -19,6 +19,9 @@ PIL.Image.MAX_IMAGE_PIXELS = None
 
 BANDS = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 3, "I;16": 1, "I": 1}
 EXIF_ORIENTATION = 0x0112
+
+RGBA = 4
+"""Bytes of a pixel of 8 bits, at most."""
 
 
 class PillowFormat(Format):
@@ -42,7 +45,7 @@ class PillowFormat(Format):
                 width=image.width,
                 bands=bands,
                 dtype=np.dtype(np.uint16 if depth > 8 else np.uint8),
-                white=_find_white(image.mode, depth),
+                white=self._find_white(image, depth),
                 alpha=bands - 1 if bands in (2, 4) else None,
                 palette=_read_palette(image) if image.mode == "P" else None,
                 transparent=_read_transparent_colour(image),
@@ -66,9 +69,26 @@ class PillowFormat(Format):
 
     @contextmanager
     def _open(self, file: FilePart) -> Iterator[PIL.Image.Image]:
-        with BoundedReader(file.path, self.name) as stream, PIL.Image.open(stream, formats=(self.plugin,)) as image:
-            stream.allow_pixels()
-            yield image
+        with BoundedReader(file.path, self.name) as stream:
+            self._prepare(file, stream)
+            with PIL.Image.open(stream, formats=(self.plugin,)) as image:
+                stream.allow_pixels()
+                yield image
+
+    def _prepare(self, file: FilePart, stream: BoundedReader) -> None:
+        """Raise SegappError for a file that Pillow should not open; `stream` stays at its beginning."""
+
+    def _require_affordable(self, file: FilePart, height: int, width: int) -> None:
+        """Raise SegappError for a file whose bytes, or whose canvas, would take Pillow too much memory."""
+        if height * width > self.max_pixels:
+            raise SegappError(
+                f"{file}: {self.name} of {height} x {width} pixels; at most {self.max_pixels:,} are read."
+            )
+        require_fitting_bytes(file.path, self.name, file.path.stat().st_size, (height, width, RGBA))
+
+    def _refuse_animation(self, file: FilePart, image: PIL.Image.Image) -> None:
+        if getattr(image, "is_animated", False):
+            raise SegappError(f"{file}: an animated {self.name} is a stack, not one image; save each frame as a file.")
 
     def _check(self, file: FilePart, image: PIL.Image.Image) -> None:
         """Raise SegappError for a file that Pillow opens and that is not one image."""
@@ -76,6 +96,12 @@ class PillowFormat(Format):
     def _read_depth(self, file: FilePart, image: PIL.Image.Image) -> int:
         """Return the bits of a stored value."""
         return 8
+
+    def _find_white(self, image: PIL.Image.Image, depth: int) -> int:
+        """Return the largest value of a uint8 file."""
+        if image.mode == "1":
+            return 1
+        return 2**depth - 1 if image.mode == "L" and depth in (2, 4) else 255
 
     def _count_bands(self, file: FilePart, image: PIL.Image.Image) -> int:
         return BANDS[image.mode]
@@ -91,12 +117,6 @@ class PillowFormat(Format):
     def _decode_wide(self, file: FilePart) -> np.ndarray:
         """Return the pixels of a file of more than 8 bits, which Pillow would reduce to 8 without saying so."""
         raise NotImplementedError(self.name)
-
-
-def _find_white(mode: str, depth: int) -> int:
-    if mode == "1":
-        return 1
-    return 2**depth - 1 if mode == "L" and depth in (2, 4) else 255
 
 
 def _read_transparent_colour(file: PIL.Image.Image) -> tuple[int, ...] | None:

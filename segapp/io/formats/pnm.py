@@ -1,7 +1,6 @@
 """PNM, the plainest images: PBM, PGM and PPM, in text or in bytes."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,13 +32,6 @@ class Pnm(PillowFormat):
     suffixes = (".ppm", ".pgm", ".pbm", ".pnm")
     magic = tuple(bytes((ord("P"), kind, space)) for kind in b"123456" for space in SPACES)
 
-    def read_header(self, file: FilePart) -> Header:
-        """Return the image's header; of a uint8 file `white` is the largest value that the file names."""
-        header = super().read_header(file)
-        with self._open(file) as image:
-            largest = _find_largest(image)
-        return replace(header, white=largest) if largest < 255 else header
-
     def read_window(self, file: FilePart, header: Header, window: Window) -> np.ndarray:
         """Return (H, W, C) uint8 or uint16 as stored; Pillow would stretch the values to 255 or 65535."""
         kind = _read_kind(file)
@@ -57,6 +49,9 @@ class Pnm(PillowFormat):
 
     def _read_depth(self, file: FilePart, image: PIL.Image.Image) -> int:
         return 16 if _find_largest(image) > 255 else 8
+
+    def _find_white(self, image: PIL.Image.Image, depth: int) -> int:
+        return min(_find_largest(image), 255)
 
     def _read_bits(self, file: FilePart) -> np.ndarray:
         with self._open(file) as image:

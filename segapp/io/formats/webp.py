@@ -1,21 +1,15 @@
 """WebP of one frame, lossless or not."""
 
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import PIL.Image
 
-from segapp.errors import SegappError
 from segapp.io.file_part import FilePart
-from segapp.io.formats.bounds import BoundedReader, require_fitting_bytes
+from segapp.io.formats.bounds import BoundedReader
 from segapp.io.formats.embedded_sizes import read_webp_size
 from segapp.io.formats.format import START
 from segapp.io.formats.pillow import PillowFormat
-
-RGBA = 4
-"""Bytes of a pixel, at most."""
 
 
 class WebP(PillowFormat):
@@ -30,23 +24,14 @@ class WebP(PillowFormat):
         """Return whether it is the kind of RIFF file that holds an image; WAV and AVI are others."""
         return start.startswith(b"RIFF") and start[8:12] == b"WEBP"
 
-    @contextmanager
-    def _open(self, file: FilePart) -> Iterator[PIL.Image.Image]:
-        """Open a file after checking its size and its canvas: Pillow holds both in memory."""
-        with BoundedReader(file.path, self.name) as stream:
-            height, width = read_webp_size(stream.read(START))
-            if height * width > self.max_pixels:
-                raise SegappError(f"{file}: WebP of {height} x {width} pixels; at most {self.max_pixels:,} are read.")
-            require_fitting_bytes(file.path, self.name, file.path.stat().st_size, (height, width, RGBA))
-            _find_stream(stream)  # which counts the chunks before it
-            stream.allow_pixels()
-            stream.seek(0)
-            with PIL.Image.open(stream, formats=(self.plugin,)) as image:
-                yield image
+    def _prepare(self, file: FilePart, stream: BoundedReader) -> None:
+        self._require_affordable(file, *read_webp_size(stream.read(START)))
+        _find_stream(stream)  # which counts the chunks before it
+        stream.allow_pixels()  # Pillow holds the file and its canvas in memory
+        stream.seek(0)
 
     def _check(self, file: FilePart, image: PIL.Image.Image) -> None:
-        if getattr(image, "is_animated", False):
-            raise SegappError(f"{file}: an animated WebP is a stack, not one image; save each frame as a file.")
+        self._refuse_animation(file, image)
 
     def _find_lossy_codec(self, file: FilePart) -> str | None:
         with BoundedReader(file.path, self.name) as stream:
