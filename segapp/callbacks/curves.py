@@ -97,16 +97,17 @@ def draw_curves(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
     """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     losses, dice = figure.subplots(1, 2)
+    places = _locate_rows(rows)
     for name in ("train/loss", "val/loss"):
-        _plot(losses, rows, name, label=name)
+        _plot(losses, places, rows, name, label=name)
     losses.set(title="Loss", xlabel="epoch")
     counted = [name for index, name in enumerate(spec.classes) if index != spec.background]
     for name, colour in list(zip(spec.classes, spec.palette, strict=True))[:20]:
         alone = [name] == counted
         label, width = (f"{for_plot(name)} (the mean)", 2.5) if alone else (for_plot(name), 1.2)
-        _plot(dice, rows, f"val/dice/dataset/{name}", label=label, color=_darken(colour), linewidth=width)
+        _plot(dice, places, rows, f"val/dice/dataset/{name}", label=label, color=_darken(colour), linewidth=width)
     if len(counted) > 1:
-        _plot(dice, rows, "val/dice/dataset", label="mean", color="black", linewidth=2.5, linestyle="--")
+        _plot(dice, places, rows, "val/dice/dataset", label="mean", color="black", linewidth=2.5, linestyle="--")
     dice.set(title="Validation Dice (whole set)", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, dice):
         axes.grid(alpha=0.3)
@@ -125,8 +126,8 @@ def _darken(colour: tuple[int, int, int]) -> tuple[float, ...]:
     return tuple(value / 255 * scale for value in colour)
 
 
-def _plot(axes, rows: list[dict[str, str]], name: str, **style) -> None:  # type: ignore[no-untyped-def]
-    points = [(x, float(row[name])) for x, row in zip(_locate_rows(rows), rows, strict=True) if row.get(name)]
+def _plot(axes, places: list[float], rows: list[dict[str, str]], name: str, **style) -> None:  # type: ignore[no-untyped-def]
+    points = [(x, float(row[name])) for x, row in zip(places, rows, strict=True) if row.get(name)]
     if points:
         axes.plot(*zip(*points, strict=True), marker="o" if len(points) < 25 else None, markersize=3, **style)
 

@@ -113,9 +113,9 @@ def _pair_affixes(images: str, masks: str, own: Sequence[File], other: Sequence[
         for mask, theirs in mask_keys:
             is_same = images == masks and (image.before, image.after) == (mask.before, mask.after)
             agree = len(keys & theirs)
-            if is_same or agree < 2 or agree < MIN_FOUND * len(keys) or _rank(image, mask) is None:
+            if is_same or agree < 2 or agree < MIN_FOUND * len(keys) or (rank := _rank(image, mask)) is None:
                 continue
-            found.append((_rank(image, mask), -agree, len(image.text), image, mask))
+            found.append((rank, -agree, len(image.text), image, mask))
     for *_, image, mask in sorted(found, key=lambda each: (*each[:3], each[3].text, each[4].text)):
         yield image.fill(images), mask.fill(masks)
 

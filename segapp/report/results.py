@@ -74,7 +74,7 @@ class Result:
                     raise TypeError(f"{value!r:.40} is no score")
         return dict(found)
 
-    @property
+    @cached_property
     def curves(self) -> list[dict[str, str]]:
         """One row of metrics.csv for each epoch of the run: its last, which has the mean training loss."""
         return [row for row in self.records if row.get("train/loss")]
