@@ -29,14 +29,14 @@ def list_images(folder: Path, names: Iterable[str]) -> list[FileGroup]:
 
 
 def list_image_files(path: Path) -> tuple[Path, ...]:
-    """Return the files of an image: several for a series; OSError for one that is not there."""
+    """Return the files of an image: several for a series or a detached header; OSError for one that is not there."""
     found = registry.find_named_format(path) or registry.find_unnamed_format(path)
-    if found is not None and found.is_folder:
-        try:
-            return found.list_files(FilePart(path))
-        except SegappError:  # who reads the image reports the error
-            return (path,)
-    return found.list_files(FilePart(path)) if found is not None and found.groups_files else (path,)
+    if found is None:
+        return (path,)
+    try:
+        return found.list_files(FilePart(path))
+    except SegappError:  # who reads the image reports the error
+        return (path,)
 
 
 def name_image(image: FileGroup, start: Path) -> str:

@@ -1,10 +1,11 @@
-"""Volumes that SimpleITK reads, and NRRD of one file."""
+"""Volumes that SimpleITK reads once their text header was checked."""
 
 import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segapp.errors import SegappError
+from segapp.io.file_part import FilePart, read_stamp
+from segapp.io.formats.detached_data import StoredVoxels
 from segapp.io.formats.libraries import import_library
 from segapp.io.formats.slices import Grid
 from segapp.io.formats.volume import (
@@ -39,20 +42,32 @@ class Geometry:
 
 
 class ItkFormat(VolumeFormat):
-    """A format of SimpleITK whose text header is checked first: no file makes another one be opened."""
+    """A format of SimpleITK whose text header is checked first: it makes no file be opened but one beside it.
+
+    The second of its suffixes is that of headers whose voxels are in another file.
+    """
 
     reader: ClassVar[str]
     """SimpleITK's reader and writer of this format."""
 
     @abstractmethod
-    def check_header(self, path: Path, content: mmap) -> bool:
-        """Return whether voxels are stored as they are; raise SegappError for a header that names other files."""
+    def find_voxels(self, path: Path, content: mmap) -> StoredVoxels:
+        """Return where the voxels are; raise SegappError for a header that names other files than one beside it."""
+
+    def is_detached(self, path: Path) -> bool:
+        """Return whether a file is a header whose voxels may be in another file, by its name."""
+        return path.name.lower().endswith(self.suffixes[1])
+
+    def list_files(self, file: FilePart) -> tuple[Path, ...]:
+        """Return the file, and the one beside it that holds the voxels."""
+        if not self.is_detached(file.path):
+            return (file.path,)
+        return tuple(dict.fromkeys((file.path, _find_stored(self, file.path, read_stamp([file.path])).file)))
 
     def read_volume(self, path: Path) -> Volume:
         """Return a volume without its voxels."""
         library = import_library("SimpleITK", "medical", path, self.name)
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            is_raw = self.check_header(path, content)
+        stored = self.open_header(path)
         reader = self._make_reader(library, path)
         with _explain_library(path, self.name):
             reader.ReadImageInformation()
@@ -69,11 +84,9 @@ class ItkFormat(VolumeFormat):
             dtype=_read_dtype(path, self.name, library, reader.GetPixelID()),
             source=Geometry(*_read_geometry(reader)),
         )
-        require_stored(path, volume, compressed=True)
-        if is_raw and path.stat().st_size < volume.nbytes:
-            raise SegappError(
-                f"{path}: truncated {self.name}, {path.stat().st_size:,} of {volume.nbytes:,} bytes are there."
-            )
+        require_stored(stored.file, volume, compressed=True)
+        if stored.is_raw:
+            _require_size(path, stored.file, volume)
         return volume
 
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
@@ -97,6 +110,11 @@ class ItkFormat(VolumeFormat):
         writer.UseCompressionOn()
         writer.Execute(image)
 
+    def open_header(self, path: Path) -> StoredVoxels:
+        """Return where the voxels of a file are."""
+        with map_file(path) as content:
+            return self.find_voxels(path, content)
+
     def _make_reader(self, library: Any, path: Path) -> Any:
         reader = library.ImageFileReader()
         reader.SetImageIO(self.reader)
@@ -104,23 +122,29 @@ class ItkFormat(VolumeFormat):
         return reader
 
 
-class Nrrd(ItkFormat):
-    """NRRD with its header attached."""
+@contextmanager
+def map_file(path: Path) -> Iterator[mmap]:
+    """Give the bytes of a file, read where they are looked at; raise SegappError for an empty one."""
+    if not path.stat().st_size:
+        raise SegappError(f"{path}: the file is empty.")
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        yield content
 
-    name = "NRRD"
-    suffixes = (".nrrd",)
-    magic = (b"NRRD000",)
-    reader = "NrrdImageIO"
 
-    def check_header(self, path: Path, content: mmap) -> bool:
-        """Return whether the encoding is raw; raise SegappError for a detached header."""
-        start = content[:LONGEST_HEADER]
-        end = start.find(b"\n\n")
-        # Where lines end otherwise, programs disagree on where the header does.
-        header = content[: end + 1] if end >= 0 else content
-        if re.search(rb"[\r\n]\s*data ?file\s*:", header, re.IGNORECASE):
-            raise SegappError(f"{path}: NRRD header of voxels in another file; save both as one .nrrd file.")
-        return re.search(rb"[\r\n]encoding: *raw\b", header, re.IGNORECASE) is not None
+@lru_cache(maxsize=1024)
+def _find_stored(found: ItkFormat, path: Path, stamp: tuple[int, int]) -> StoredVoxels:
+    return found.open_header(path)
+
+
+def _require_size(path: Path, file: Path, volume: Volume) -> None:
+    """Raise SegappError for voxels that are not compressed and fewer, or in a file of their own more, than stated."""
+    size, needed = file.stat().st_size, volume.nbytes
+    if size < needed:
+        raise SegappError(f"{file}: truncated {volume.format}, {size:,} of {needed:,} bytes are there.")
+    if file != path and size > needed:
+        raise SegappError(
+            f"{file}: {size:,} bytes, but its header {path} states {needed:,}; correct the sizes or the type there."
+        )
 
 
 def arrange(values: np.ndarray, volume: Volume) -> np.ndarray:

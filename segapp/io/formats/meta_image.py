@@ -1,16 +1,19 @@
-"""MetaImage in one file: its header read by SimpleITK once it was checked, its voxels here."""
+"""MetaImage, of one file or with a detached header: that is read by SimpleITK once it was checked, the voxels here."""
 
+import os
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
-from mmap import ACCESS_READ, mmap
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
 
 from segapp.errors import SegappError
-from segapp.io.formats.itk import LONGEST_HEADER, ItkFormat, arrange
+from segapp.io.formats.detached_data import StoredVoxels, find_data_file
+from segapp.io.formats.itk import LONGEST_HEADER, ItkFormat, arrange, map_file
 from segapp.io.formats.volume import TRAILING, Volume
 
 DATA_FILE = b"ElementDataFile"
@@ -28,48 +31,75 @@ NUMBERS: dict[str, Callable[[int], int]] = {
 
 
 class MetaImage(ItkFormat):
-    """MetaImage with its header attached."""
+    """MetaImage, of one file or with the voxels in a file beside its header."""
 
     name = "MetaImage"
-    suffixes = (".mha",)
+    suffixes = (".mha", ".mhd")
+    written_suffixes = (".mha",)
     reader = "MetaImageIO"
 
     def recognises(self, start: bytes) -> bool:
         """Return whether a file begins as MetaImage usually does; others are known by their name."""
         return re.match(rb"(ObjectType|NDims)\s*=", start) is not None
 
-    def check_header(self, path: Path, content: mmap) -> bool:
-        """Return whether the voxels are not compressed; raise SegappError unless they follow the header."""
-        return not _is_true(_read_fields(path, content), "CompressedData")
+    def find_voxels(self, path: Path, content: mmap) -> StoredVoxels:
+        """Return where the voxels are; raise SegappError unless they follow the header or are in a file beside it."""
+        header = _read_header(path, content, self.is_detached(path))
+        return StoredVoxels(header.file, not _is_true(header.fields, "CompressedData"))
 
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
         """Return all voxels (X, Y, Z, C); SimpleITK returns what is in memory where compressed ones are damaged."""
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            fields = _read_fields(path, content)
-            data = content[content.find(b"\n", content.find(DATA_FILE)) + 1 :]
-        if _is_true(fields, "CompressedData"):
-            decoder = zlib.decompressobj()
-            data = decoder.decompress(data, volume.nbytes)
-            decoder.decompress(decoder.unconsumed_tail, TRAILING)  # compares the checksum at the end
+        with map_file(path) as content:
+            header = _read_header(path, content, self.is_detached(path))
+        with header.file.open("rb") as file:
+            file.seek(header.start)
+            data = file.read(volume.nbytes + TRAILING)
+        if _is_true(header.fields, "CompressedData"):
+            data = _decompress(header.file, data, volume.nbytes)
         if len(data) < volume.nbytes:
-            raise SegappError(f"{path}: truncated MetaImage, {len(data):,} of {volume.nbytes:,} bytes are there.")
-        is_big = _is_true(fields, "BinaryDataByteOrderMSB") or _is_true(fields, "ElementByteOrderMSB")
+            raise SegappError(
+                f"{header.file}: truncated MetaImage, {len(data):,} of {volume.nbytes:,} bytes are there."
+            )
+        is_big = any(_is_true(header.fields, name) for name in ("BinaryDataByteOrderMSB", "ElementByteOrderMSB"))
         dtype = volume.dtype.newbyteorder(">" if is_big else "<")
         return arrange(np.frombuffer(data, dtype, prod(volume.shape)), volume)
 
 
-def _read_fields(path: Path, content: mmap) -> dict[str, str]:
-    """Return the fields of a header whose voxels follow it.
+@dataclass(frozen=True)
+class _Header:
+    fields: dict[str, str]
+    file: Path
+    """The file of the voxels."""
+    start: int
+    """Where they begin in it."""
 
-    The last field says where they are. It must be there once: in a comment, too, it might be taken for it.
+
+def _read_header(path: Path, content: mmap, is_detached: bool) -> _Header:
+    """Return the fields of a header, the last of which says where the voxels are.
+
+    It must be there once: in a comment, too, it might be taken for it.
     """
     place = content.find(DATA_FILE)
     if not 0 <= place < LONGEST_HEADER:
         raise SegappError(f"{path}: no MetaImage, or one whose header is incomplete.")
-    is_local = re.match(rb"[ \t]*=[ \t]*LOCAL[ \t]*\r?\n", content[place + len(DATA_FILE) : place + 100])
-    if is_local is None or content.find(DATA_FILE, place + 1) >= 0:
-        raise SegappError(f"{path}: MetaImage header of voxels in another file; save both as one .mha file.")
-    return _check_fields(path, content[:place])
+    start = place + len(DATA_FILE)
+    value = re.match(rb"[ \t]*=[ \t]*([^\r\n]+?)[ \t]*\r?\n", content[start : start + LONGEST_VALUE] + b"\n")
+    if value is not None and content.find(DATA_FILE, start) < 0:
+        if value[1] == b"LOCAL":
+            return _Header(_check_fields(path, content[:place]), path, start + value.end())
+        if is_detached and not content[start + value.end() :].strip():
+            fields = _check_fields(path, content[:place])
+            return _Header(fields, find_data_file(path, os.fsdecode(value[1]), "MetaImage", ".mha"), 0)
+    where = "several files" if is_detached else "another file"
+    raise SegappError(f"{path}: MetaImage header of voxels in {where}; save all as one .mha file.")
+
+
+def _decompress(path: Path, data: bytes, size: int) -> bytes:
+    decoder = zlib.decompressobj()
+    voxels = decoder.decompress(data, size)
+    if decoder.decompress(decoder.unconsumed_tail, TRAILING):  # also compares the checksum at the end
+        raise SegappError(f"{path}: MetaImage of more voxels than its header states; correct the sizes there.")
+    return voxels
 
 
 def _is_true(fields: dict[str, str], name: str) -> bool:

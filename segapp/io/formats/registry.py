@@ -10,11 +10,11 @@ from segapp.io.formats.dicom import Dicom
 from segapp.io.formats.format import START, Format
 from segapp.io.formats.gif import Gif
 from segapp.io.formats.hdf5 import Hdf5
-from segapp.io.formats.itk import Nrrd
 from segapp.io.formats.jpeg import Jpeg
 from segapp.io.formats.jpeg2000 import Jpeg2000
 from segapp.io.formats.meta_image import MetaImage
 from segapp.io.formats.nifti import Nifti
+from segapp.io.formats.nrrd import Nrrd
 from segapp.io.formats.numpy_array import NumpyArray
 from segapp.io.formats.ome_zarr import OmeZarr
 from segapp.io.formats.png import Png

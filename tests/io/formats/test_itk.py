@@ -1,6 +1,7 @@
-"""NRRD and MetaImage: read and written as SimpleITK does, and no header that points elsewhere."""
+"""NRRD and MetaImage: read and written as SimpleITK does, and no header that points to other folders."""
 
 import gzip
+import os
 import sys
 
 import numpy as np
@@ -8,7 +9,18 @@ import pytest
 import SimpleITK
 
 from segapp.errors import SegappError
-from segapp.io import FilePart, Image, MaskLayout, list_parts, open_mask, read_header, read_raw, read_shape
+from segapp.io import (
+    FilePart,
+    Image,
+    MaskLayout,
+    find_mask_suffix,
+    list_image_files,
+    list_parts,
+    open_mask,
+    read_header,
+    read_raw,
+    read_shape,
+)
 from tests.io.volumes import make_voxels
 
 VOXELS = make_voxels()  # (5, 4, 3) along L, P, S
@@ -31,6 +43,7 @@ def suffix(request):
     return request.param
 
 
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".nhdr", ".mhd"])
 @pytest.mark.parametrize("compress", [True, False])
 def test_slices_are_seen_as_radiologists_see_them(tmp_path, suffix, compress):
     parts = list_parts(write(tmp_path / f"a{suffix}", compress=compress))
@@ -80,6 +93,44 @@ def test_one_image_is_no_volume(tmp_path, suffix):
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(VOXELS[:, :, 0].T.copy()), str(tmp_path / f"a{suffix}"))
     assert list_parts(tmp_path / f"a{suffix}") == (FilePart(tmp_path / f"a{suffix}"),)
     np.testing.assert_array_equal(read_raw(tmp_path / f"a{suffix}"), VOXELS[:, :, 0].T)
+
+
+@pytest.mark.parametrize("suffix", [".nhdr", ".mhd"])
+def test_detached_voxels_are_those_of_one_file(tmp_path, suffix):
+    voxels = np.stack([VOXELS, VOXELS + 1], axis=3)
+    attached = list_parts(write(tmp_path / "a.nrrd", voxels, TURN, vector=True))
+    detached = list_parts(write(tmp_path / f"b{suffix}", voxels, TURN, vector=True))
+    for one, other in zip(attached, detached, strict=True):
+        np.testing.assert_array_equal(read_raw(one), read_raw(other))
+    assert find_mask_suffix(tmp_path / f"b{suffix}") == {".nhdr": ".nrrd", ".mhd": ".mha"}[suffix]
+
+
+@pytest.mark.parametrize("suffix", [".nhdr", ".mhd"])
+@pytest.mark.parametrize("compress", [True, False])
+def test_detached_voxels_that_change_are_read_again(tmp_path, suffix, compress):
+    path = write(tmp_path / f"a{suffix}", compress=compress)
+    before = read_raw(list_parts(path)[0])
+    header = path.read_bytes()
+    write(path, VOXELS + 1, compress=compress)
+    path.write_bytes(header)
+    (data,) = (each for each in tmp_path.iterdir() if each != path)
+    os.utime(data, ns=(2**60, 2**60))
+    np.testing.assert_array_equal(read_raw(list_parts(path)[0]), before + 1)
+    assert list_image_files(path) == (path, data)
+    data.unlink()
+    assert list_image_files(path) == (path, data)
+    with pytest.raises(SegappError, match=rf"{data.name}: there is no such file"):
+        list_parts(path)
+
+
+@pytest.mark.parametrize("suffix", [".nhdr", ".mhd"])
+@pytest.mark.parametrize(("length", "found"), [(7, "7 of 8 bytes"), (9, r"9 bytes, but its header .* states 8")])
+def test_detached_voxels_of_another_size_are_refused(tmp_path, suffix, length, found):
+    header = {".nhdr": NRRD + b"data file: a.raw\n", ".mhd": MHA + b"ElementDataFile = a.raw"}[suffix]
+    (tmp_path / f"a{suffix}").write_bytes(header)
+    (tmp_path / "a.raw").write_bytes(bytes(length))
+    with pytest.raises(SegappError, match=rf"a\.raw: .*{found}"):
+        list_parts(tmp_path / f"a{suffix}")
 
 
 NRRD = b"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n"

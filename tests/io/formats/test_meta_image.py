@@ -1,5 +1,7 @@
 """MetaImage: headers are checked before a library of C++ reads them, and damaged voxels noticed."""
 
+import zlib
+
 import numpy as np
 import pytest
 import SimpleITK
@@ -46,3 +48,32 @@ def test_a_big_endian_metaimage_is_read(tmp_path):
     header = MHA.replace(b"MET_UCHAR", b"MET_SHORT") + b"ElementByteOrderMSB = True\nElementDataFile = LOCAL\n"
     (tmp_path / "a.mha").write_bytes(header + values.tobytes())
     assert read_raw(list_parts(tmp_path / "a.mha")[1]).ravel().tolist() == [4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("end", "found"),
+    [
+        (b"ElementDataFile = ../secret.raw\n", "one file beside it"),
+        (b"ElementDataFile = LIST\nsecret.raw\n", "several files"),
+        (b"ElementDataFile = s%02d.raw 1 2 1\n", "one file beside it"),
+        (b"Comment = \nElementDataFile = LOCAL\nElementDataFile = secret.raw\n", "several files"),
+        (b"HeaderSize = -1\nElementDataFile = secret.raw\n", "header of a stated size"),
+        (b"ElementDataFile = " + b"x" * 5000, "several files"),
+        (b"ElementDataFile = LOCAL", "truncated"),
+        (b"", "incomplete"),
+    ],
+)
+def test_a_detached_header_names_one_file_beside_it(tmp_path, end, found):
+    (tmp_path / "secret.raw").write_bytes(bytes(8))
+    (tmp_path / "a.mhd").write_bytes(MHA + end)
+    with pytest.raises(SegappError, match=rf"a\.mhd: .*{found}") as error:
+        read_raw(list_parts(tmp_path / "a.mhd")[0])
+    assert "\n" not in str(error.value)
+
+
+def test_compressed_voxels_are_as_many_as_the_header_states(tmp_path):
+    (tmp_path / "a.mhd").write_bytes(MHA + b"CompressedData = True\nElementDataFile = a.zraw\n")
+    for count, found in ((7, "7 of 8 bytes"), (9, "more voxels")):
+        (tmp_path / "a.zraw").write_bytes(zlib.compress(bytes(count)))
+        with pytest.raises(SegappError, match=rf"a\.zraw: .*{found}"):
+            read_raw(list_parts(tmp_path / "a.mhd")[0])
