@@ -3,10 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from segapp.errors import SegappError
+from segapp.io.formats.zarr_array import find_array_file, read_sizes
 from segapp.io.formats.zarr_files import read_json, require_inner_path
 from segapp.io.pixel_size import MICROMETRES
 
@@ -34,6 +36,9 @@ SERIES = "bioformats2raw.layout"
 """What marks a store of a series of images, which are called 0, 1 and so on."""
 
 SHOWN = 6
+
+MOST_LEVELS = 64
+"""Levels of an image: each has half the side of the one before it."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def _parse(store: Path, name: str, found: Mapping[str, Any]) -> Multiscale:
         )
     if not {"y", "x"} <= set(letters):
         raise SegappError(f"{store / name}: OME-Zarr without the axes y and x.")
-    dataset = image["datasets"][0]
+    dataset = _find_largest(store, name, image["datasets"])
     inner = require_inner_path(store / name, dataset["path"])
     steps = [*dataset.get("coordinateTransformations", ()), *image.get("coordinateTransformations", ())]
     scale, offset = _apply(steps, len(letters))
@@ -154,6 +159,23 @@ def _parse(store: Path, name: str, found: Mapping[str, Any]) -> Multiscale:
     return Multiscale(
         f"{name}/{inner}" if name else inner, letters, units, scale, offset, bool(steps), str(version)[:10]
     )
+
+
+def _find_largest(store: Path, name: str, datasets: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the largest level that is there, unless the first is not: it should be the largest, and often is."""
+    if len(datasets) > MOST_LEVELS:
+        raise SegappError(f"{store / name}: OME-Zarr of {len(datasets):,} levels; at most {MOST_LEVELS} are read.")
+    if len(datasets) == 1:
+        return datasets[0]
+    counts = [_count_values(store, name, each["path"]) for each in datasets]
+    return datasets[counts.index(max(counts)) if counts[0] else 0]
+
+
+def _count_values(store: Path, name: str, path: object) -> int:
+    """Return the number of values of a level; 0 where it is not there."""
+    inner = require_inner_path(store / name, path)
+    file = find_array_file(store, f"{name}/{inner}" if name else inner)
+    return prod(read_sizes((read_json(store, file) or {})["shape"])) if file else 0
 
 
 def _apply(steps: Sequence[Mapping[str, Any]], count: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -57,6 +57,24 @@ def test_without_a_scale_pixels_are_not_measured(tmp_path):
     assert write(tmp_path, datasets=[{"path": "0"}]).find_micrometres("x") is None
 
 
+def test_the_largest_level_is_read_whatever_its_place(tmp_path):
+    datasets = []
+    for name, side in (("2", 10), ("1", 20), ("0", 40), ("gone", 80)):
+        step = {"type": "scale", "scale": [1, 1, 40 / side, 40 / side]}
+        datasets.append({"path": name, "coordinateTransformations": [step]})
+        if name != "gone":
+            (tmp_path / name).mkdir()
+            (tmp_path / name / ".zarray").write_text(json.dumps({"shape": [1, 3, side, side]}))
+    image = write(tmp_path, datasets=datasets)
+    assert image.name == "0" and image.scale == (1, 1, 1, 1)
+    assert write(tmp_path, datasets=datasets[::-1]).name == "gone"  # whose absence is reported
+    (tmp_path / "1" / ".zarray").write_text('{"shape": 3}')
+    with pytest.raises(SegappError, match="3 are no sizes"):
+        write(tmp_path, datasets=datasets)
+    with pytest.raises(SegappError, match="65 levels"):
+        write(tmp_path, datasets=datasets[:1] * 65)
+
+
 BAD = {
     "twice": ({"axes": [{"name": "y"}, {"name": "y"}]}, "each may be there once"),
     "no rows": ({"axes": [{"name": "z"}, {"name": "x"}]}, "without the axes y and x"),
