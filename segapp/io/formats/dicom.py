@@ -10,7 +10,15 @@ import numpy as np
 from segapp.errors import SegappError
 from segapp.io.file_part import FilePart, read_stamp
 from segapp.io.formats import dicom_series
-from segapp.io.formats.dicom_files import CONTENT, NAME, begins_as_dicom, read_elements, silence_warnings
+from segapp.io.formats.dicom_files import (
+    CONTENT,
+    GROUPS,
+    NAME,
+    begins_as_dicom,
+    explain_no_word,
+    read_elements,
+    silence_warnings,
+)
 from segapp.io.formats.dicom_frames import Frame, read_frames, stack_frames
 from segapp.io.formats.dicom_pixels import PixelKind, decode_frames, read_kind, require_decodable, require_few
 from segapp.io.formats.dicom_segmentation import (
@@ -59,6 +67,10 @@ class Dicom(VolumeFormat):
     def recognises(self, start: bytes) -> bool:
         """Return whether a file that begins with these bytes is DICOM."""
         return begins_as_dicom(start)
+
+    def explain_start(self, start: bytes) -> str:
+        """Return why a file that is named as DICOM is not read."""
+        return explain_no_word(start) if start.startswith(GROUPS) else ""
 
     def list_files(self, file: FilePart) -> tuple[Path, ...]:
         """Return the files of a series that are in the folder of one of them."""

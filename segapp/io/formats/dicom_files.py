@@ -18,6 +18,9 @@ NAME = "DICOM"
 PREAMBLE, WORD = 128, b"DICM"
 """Bytes before the word by which a file is recognised."""
 
+GROUPS = (b"\x02\0", b"\x08\0", b"\0\x08")
+"""The first bytes of a file without its header: of the meta information, or of a data set in either byte order."""
+
 LONG_LENGTHS = (b"OB", b"OW", b"UN", b"SQ", b"UT", b"OF", b"OD", b"OL", b"OV", b"UC", b"UR", b"SV", b"UV")
 """Kinds of values whose length has four bytes and follows two empty ones."""
 
@@ -61,6 +64,14 @@ def begins_as_dicom(start: bytes) -> bool:
     return start[PREAMBLE : PREAMBLE + len(WORD)] == WORD
 
 
+def explain_no_word(start: bytes) -> str:
+    """Return why a file that begins with these bytes is not read, and what adds the header that it may lack."""
+    reason = f"no {NAME} file: the word {WORD.decode()} is not at byte {PREAMBLE}"
+    if start.startswith(GROUPS):
+        return f"{reason}, so it lacks the header of files; add it with `dcmconv IN OUT` of DCMTK."
+    return f"{reason}."
+
+
 def read_elements(
     path: Path,
     wanted: Sequence[str] | None,
@@ -93,8 +104,8 @@ def read_elements(
 
 def require_readable_syntax(path: Path, file: IO[bytes]) -> None:
     """Raise SegappError for a file that says no transfer syntax, or one that is a bomb as easily as an image."""
-    if not begins_as_dicom(file.read(PREAMBLE + len(WORD))):
-        raise SegappError(f"{path}: no {NAME} file: the word DICM is not at byte {PREAMBLE}.")
+    if not begins_as_dicom(start := file.read(PREAMBLE + len(WORD))):
+        raise SegappError(f"{path}: {explain_no_word(start)}")
     syntax = _find_syntax(file)
     if syntax is None:
         raise SegappError(f"{path}: {NAME} without a transfer syntax, or a truncated one; save it again.")

@@ -105,6 +105,10 @@ class Format(ABC):
         """Return whether a file that begins with these `START` bytes is of this format."""
         return start.startswith(self.magic)
 
+    def explain_start(self, start: bytes) -> str:
+        """Return why a file that is named as one of this format but begins with these bytes is not read; or nothing."""
+        return ""
+
     def list_parts(self, file: FilePart) -> tuple[str, ...]:
         """Return the names of the images in a file, in their order; one empty name if it is one image.
 

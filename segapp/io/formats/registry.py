@@ -147,6 +147,8 @@ def find_format(path: Path) -> Format:
     found = next((each for each in candidates if each.recognises(start)), None)
     if found is None and named is not None and not named.magic:
         return named
+    if found is None and named is not None and (reason := named.explain_start(start)):
+        raise SegappError(f"{path}: {reason}")
     if found is None:
         names = [each.name for each in FORMATS]
         raise SegappError(

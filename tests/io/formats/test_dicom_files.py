@@ -10,6 +10,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from segapp.errors import SegappError
 from segapp.io import list_parts, read_raw
+from segapp.io.formats.dicom_structures import read_structure_set
 from tests.io.dicoms import make_slice, save, write_series
 from tests.io.volumes import make_voxels
 
@@ -25,6 +26,15 @@ def test_deflated_files_are_not_inflated(tmp_path):
     path.write_bytes(content[:400] + zlib.compress(bytes(2**24)))
     with pytest.raises(SegappError, match="deflated"):
         list_parts(path)
+
+
+@pytest.mark.parametrize("start", [132, 132 + 12])  # before the meta information, within it
+def test_a_file_without_its_header_says_what_adds_it(tmp_path, start):
+    path = save(make_slice(VOXELS[:, :, 0], "a"), tmp_path / "a.dcm")
+    path.write_bytes(path.read_bytes()[start:])
+    for read in (list_parts, read_structure_set):
+        with pytest.raises(SegappError, match=r"a\.dcm: no DICOM file: .*`dcmconv IN OUT`"):
+            read(path)
 
 
 def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
