@@ -8,11 +8,12 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from importlib import import_module
 
 from segapp import __version__
 from segapp.cli.command_table import COMMANDS, TRAINER_VERBS, explain_unknown_command, format_overview
+from segapp.cli.garbage import pause_collection, resume_collection
 from segapp.cli.help import format_page
 from segapp.cli.interrupts import exit_at_once, restore_handlers, unwind_on_sigterm
 from segapp.errors import FatalError, MisuseError, SegappError
@@ -42,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str], is_program: bool) -> int:
     try:
-        with unwind_on_sigterm(), exit_at_once() if is_program else nullcontext():
+        with unwind_on_sigterm(), ExitStack() as start:
+            if is_program:
+                start.enter_context(exit_at_once())
+                start.enter_context(pause_collection())
             return _dispatch(arguments)
     except SegappError as error:
         _print_error(str(error))
@@ -112,4 +116,5 @@ def _run_function(command: str, arguments: list[str]) -> int:
     parser.add_function_arguments(function, as_group=False)
     parsed = parser.parse_args(arguments)
     restore_handlers()
+    resume_collection()
     return function(**parsed)

@@ -25,6 +25,7 @@ from segapp.cli.checkpoint_settings import (
     place_loggers,
     replace_network_settings,
 )
+from segapp.cli.garbage import resume_collection
 from segapp.cli.init_from import load_initial_weights
 from segapp.cli.interrupts import restore_handlers
 from segapp.cli.parser import ClearErrors
@@ -148,6 +149,7 @@ class SegmentationCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Fill in missing settings, so that the run's config holds all of them."""
         restore_handlers()  # from here on there is something to clean up
+        resume_collection()
         settings = self.config[self.subcommand]
         check_trainer(settings, str(self.subcommand))
         fill_trainer(settings.trainer)
