@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -13,11 +13,12 @@ from tqdm import tqdm
 from segapp.errors import MisuseError, SegappError
 from segapp.inference.open import Networks, make_engine, open_networks
 from segapp.inference.options import Augmentation, apply_options, format_summary
-from segapp.io import list_slices, require_replaceable, require_writable
+from segapp.io import list_slices, require_writable
 from segapp.prediction.intensity import parse_intensity
-from segapp.prediction.manifest import Manifest, compute_fingerprint, find_existing, make_row, refuse_foreign
+from segapp.prediction.manifest import Manifest
 from segapp.prediction.pipeline import Pipeline, choose_pace
 from segapp.prediction.processes import read_rank, run_in_processes
+from segapp.prediction.selection import Selection, compute_fingerprint, select_images
 from segapp.prediction.tables import format_least_certain, list_done_rows, list_tables, write_classes, write_tables
 from segapp.prediction.tasks import ImageTask, describe_unread, list_tasks
 from segapp.prediction.writers.registry import describe_writers, find_writers
@@ -97,23 +98,15 @@ def predict(
             f"devices must be 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}."
         )
     if devices > 1:
-        if read_rank() != (0, 1):
-            raise MisuseError(
-                "RANK and WORLD_SIZE are set, so these processes share the images already; leave --devices out."
-            )
-        code = run_in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, devices)
-        if flag_uncertain and code in (0, 1):
-            tasks = list_tasks(Path(images), Path(output), save, Manifest(Path(output)).stems)
-            tqdm.write(format_least_certain(list_done_rows(Path(output), tasks), flag_uncertain))
-        return code
+        return _predict_in_processes(settings)
     rank, world_size = read_rank()
-    every = list_tasks(Path(images), Path(output), save, Manifest(Path(output)).stems)
-    if rank == 0 and (unread := describe_unread(Path(images), Path(output))) is not None:
+    folder = Path(output)
+    every = _list_tasks(images, folder, save)
+    if rank == 0 and (unread := describe_unread(Path(images), folder)) is not None:
         tqdm.write(for_terminal(unread), file=sys.stderr)
     networks = _open_networks(ckpt_path, allow, device, precision, batch_size)
     if networks.spec.channel_files:
-        stems = Manifest(Path(output)).stems
-        every = list_tasks(Path(images), Path(output), save, stems, networks.spec.channel_files)
+        every = _list_tasks(images, folder, save, networks.spec.channel_files)
     spec = apply_options(networks.spec, augment, scales, average, min_object, min_hole)
     if intensity is not None:
         spec = replace(spec, intensity=parse_intensity(intensity))
@@ -121,59 +114,79 @@ def predict(
     engine = make_engine(networks, spec, window, overlap, batch_size, pace.readers)
     options = {name: settings[name] for kind in find_writers(save) for name in kind.options}
     model = compute_fingerprint(_check_paths(ckpt_path), engine.spec, save, options)
-    tables = list_tables(Path(output), save)
-    # before the manifest is read, or another process's newest file would seem foreign
-    there = find_existing([*tables, *(path for task in every for path in task.outputs.values())])
-    manifest = Manifest(Path(output), rank, world_size)
-    rows = [(task, make_row(task, Path(output), model)) for task in every]
-    todo = [(task, row) for task, row in rows if not manifest.is_done(row, task)]
-    if not overwrite:
-        refuse_foreign(todo, manifest, there, tables, model)
-    for path in (path for task, _ in todo for path in task.outputs.values() if path in there):
-        require_replaceable(path)
-    mine = {task.name for task in every[rank::world_size]}
-    todo = [(task, row) for task, row in todo if task.name in mine]
+    selection = select_images(every, folder, list_tables(folder, save), model, overwrite, rank, world_size)
     if world_size > 1:
-        tqdm.write(f"process {rank} of {world_size} (RANK, WORLD_SIZE): {len(mine)} of {len(every)} images")
-    if len(todo) < len(mine):
-        tqdm.write(f"{len(mine) - len(todo)} of {len(mine)} images are done already; {output} is up to date with them.")
-    require_writable(Path(output), "name another --output")
-    manifest.begin()
-    write_classes(Path(output), spec)
+        tqdm.write(f"process {rank} of {world_size} (RANK, WORLD_SIZE): {selection.count} of {len(every)} images")
+    if found := selection.count - len(selection.todo):
+        tqdm.write(f"{found} of {selection.count} images are done already; {output} is up to date with them.")
+    require_writable(folder, "name another --output")
+    selection.begin()
+    write_classes(folder, spec)
     if rank == 0:
         tqdm.write(_describe_start(networks, engine.spec))
         if longer := [task for task in every if task.is_renamed]:
             tqdm.write(_describe_longer_names(longer))
-    names = {task.name for task in every}
-    manifest.give_up([row for row in manifest.find_foreign_rows(model) if row.image not in names])
-    done, started = 0, time.monotonic()
+    pipeline = Pipeline(engine, pace, np.dtype(networks.spec.intensity.dtype), options)
+    started = time.monotonic()
+    done, interrupted = _predict_images(pipeline, selection, rank)
+    total = len(selection.todo)
+    if interrupted:
+        tqdm.write(
+            f"interrupted after {done} of {total} images; every file written is complete. The same command resumes.",
+            file=sys.stderr,
+        )
+        return 130
+    write_tables(folder, every, engine.spec, model)
+    if total:
+        tqdm.write(_format_summary(done, total, output, time.monotonic() - started, engine.spec, every[0]))
+    if flag_uncertain:
+        tqdm.write(format_least_certain(list_done_rows(folder, every), flag_uncertain))
+    return 0 if done == total else 1
+
+
+predict.__doc__ = (predict.__doc__ or "").replace("{outputs}", describe_writers())
+
+
+def _predict_in_processes(settings: dict[str, Any]) -> int:
+    """Run this command in several processes, and return the exit code; `settings` are its arguments."""
+    if read_rank() != (0, 1):
+        raise MisuseError(
+            "RANK and WORLD_SIZE are set, so these processes share the images already; leave --devices out."
+        )
+    flag_uncertain = settings["flag_uncertain"]
+    code = run_in_processes(predict, {**settings, "devices": 1, "flag_uncertain": 0}, settings["devices"])
+    if flag_uncertain and code in (0, 1):
+        folder = Path(settings["output"])
+        rows = list_done_rows(folder, _list_tasks(settings["images"], folder, settings["save"]))
+        tqdm.write(format_least_certain(rows, flag_uncertain))
+    return code
+
+
+def _predict_images(pipeline: Pipeline, selection: Selection, rank: int) -> tuple[int, bool]:
+    """Predict the selected images with a progress bar, reporting those that fail.
+
+    Returns:
+        How many were done, and whether the user has interrupted the work.
+    """
+    done = 0
     try:
-        with tqdm(total=len(todo), unit="image", disable=None, position=rank) as bar:
-            pipeline = Pipeline(engine, pace, np.dtype(networks.spec.intensity.dtype), options)
-            for (task, _), problem in zip(todo, pipeline.run(todo, manifest), strict=True):
+        with tqdm(total=len(selection.todo), unit="image", disable=None, position=rank) as bar:
+            problems = pipeline.run(selection.todo, selection.manifest)
+            for (task, _), problem in zip(selection.todo, problems, strict=True):
                 bar.update()
                 if problem is None:
                     done += 1
                 else:
-                    older = ", ".join(str(path) for path in task.outputs.values() if path in there)
+                    older = ", ".join(str(path) for path in task.outputs.values() if path in selection.existing)
                     message = f"skipped: {problem}{older and f' An older {older} stays.'}"
                     tqdm.write(for_terminal(message), file=sys.stderr)
     except KeyboardInterrupt:
-        tqdm.write(
-            f"interrupted after {done} of {len(todo)} images; every file written is complete. The same command "
-            "resumes.",
-            file=sys.stderr,
-        )
-        return 130
-    write_tables(Path(output), every, engine.spec, model)
-    if todo:
-        tqdm.write(_format_summary(done, len(todo), output, time.monotonic() - started, engine.spec, every[0]))
-    if flag_uncertain:
-        tqdm.write(format_least_certain(list_done_rows(Path(output), every), flag_uncertain))
-    return 0 if done == len(todo) else 1
+        return done, True
+    return done, False
 
 
-predict.__doc__ = (predict.__doc__ or "").replace("{outputs}", describe_writers())
+def _list_tasks(images: str, output: Path, save: Sequence[str], channel_files: Sequence[str] = ()) -> list[ImageTask]:
+    return list_tasks(Path(images), output, save, Manifest(output).stems, channel_files)
 
 
 def _check_paths(ckpt_path: list[str] | str) -> list[str]:

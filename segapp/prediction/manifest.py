@@ -1,8 +1,6 @@
 """Records what was done with every image of a folder, so that an interrupted run resumes where it stopped."""
 
 import csv
-import hashlib
-import json
 import os
 import threading
 import time
@@ -14,7 +12,6 @@ from typing import Literal
 from segapp.errors import MisuseError
 from segapp.io import explain_errors, is_image_folder, list_image_files
 from segapp.prediction.tasks import MANIFEST, ImageTask
-from segapp.spec import Spec
 from segapp.system.regular_files import MISSING, describe_irregular
 from segapp.terminal.text import for_csv, from_csv
 
@@ -167,28 +164,6 @@ class Manifest:
         self._ready = True
 
 
-def compute_fingerprint(weights: Sequence[str | Path], spec: Spec, save: Sequence[str], options: dict[str, str]) -> str:
-    """Compute 16 hexadecimal digits from everything that determines an output file besides the image.
-
-    `weights` are checkpoints, or bundles of which every file counts, in any order.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    for content in sorted(_digest_content(Path(path)) for path in weights):
-        digest.update(content)
-    digest.update(json.dumps([spec.to_dict(), sorted(save), options], sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _digest_content(path: Path) -> bytes:
-    """Compute the digest of a file, or of all files of a folder and their names."""
-    digest = hashlib.blake2b()
-    for file in [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file()):
-        digest.update(file.relative_to(path).as_posix().encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "blake2b").digest())
-    return digest.digest()
-
-
 def make_row(task: ImageTask, output: Path, model: str) -> Row:
     """Return the row with which work on an image begins."""
     images = Path(str(task.image.absolute()).removesuffix(task.name)).resolve()
@@ -199,45 +174,6 @@ def make_row(task: ImageTask, output: Path, model: str) -> Row:
         return Row(task.name, 0, 0, model, "begun", folder=folder, stem=task.stem)
     size, changed = sum(status.st_size for status in found), max(status.st_mtime_ns for status in found)
     return Row(task.name, size, changed, model, "begun", folder=folder, stem=task.stem)
-
-
-def find_existing(paths: Iterable[Path]) -> set[Path]:
-    """Find the paths that exist already, broken links too."""
-    return {path for path in paths if os.path.lexists(path)}
-
-
-def refuse_foreign(
-    tasks: Sequence[tuple[ImageTask, Row]], manifest: Manifest, there: set[Path], tables: Iterable[Path], model: str
-) -> None:
-    """Raise MisuseError when a file to write exists that this model has not written for these images.
-
-    The same holds for a table of the folder without a manifest, and for a folder with
-    other files of another model, which would be mixed with these.
-    """
-    foreign = [
-        path for task, row in tasks if not manifest.is_ours(row) for path in task.outputs.values() if path in there
-    ]
-    if foreign:
-        known = any(row.image in manifest.rows for _, row in tasks)
-        whose = "written by another model or with other settings" if known else "and segapp has not written them"
-        total = sum(len(task.outputs) for task, _ in tasks)
-        raise MisuseError(
-            f"{len(foreign)} of {total} files to write exist already, {whose}, the first is {foreign[0]}; "
-            "nothing was done. Choose another --output, or replace them with --overwrite."
-        )
-    strange = [path for path in tables if path in there and not manifest.was_there]
-    if strange:
-        raise MisuseError(
-            f"{strange[0]} exists already, but segapp did not write it; nothing was done. "
-            "Choose another --output, or replace it with --overwrite."
-        )
-    others = manifest.find_foreign_rows(model)
-    if others:
-        raise MisuseError(
-            f"{manifest.path.parent} holds results of another model or of other settings for {len(others)} "
-            f"images, the first is {others[0].image}; nothing was done. "
-            "Choose another --output, or add --overwrite."
-        )
 
 
 def _get_identity(row: Row) -> tuple[str, int, int, str]:

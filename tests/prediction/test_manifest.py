@@ -1,16 +1,14 @@
 """A manifest survives crashes, and several processes' parts are one."""
 
 import os
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from segapp.errors import MisuseError, SegappError
-from segapp.prediction.manifest import Manifest, Row, compute_fingerprint, find_existing, make_row, refuse_foreign
+from segapp.prediction.manifest import Manifest, Row, make_row
 from segapp.prediction.tasks import ImageTask
-from tests.inference.checkpoints import make_spec
 
 
 @pytest.fixture
@@ -69,69 +67,6 @@ def test_parts_are_read_together_and_the_latest_row_counts(tmp_path):
     assert Manifest(tmp_path).rows["a.png"].model == "third"
 
 
-def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(task, tmp_path):
-    begun = make_row(task, tmp_path / "out", "m")
-    manifest = Manifest(tmp_path / "out")
-
-    def refuse(row):
-        refuse_foreign([(task, row)], manifest, find_existing(task.outputs.values()), [], row.model)
-
-    refuse(begun)
-    written(task)
-    with pytest.raises(MisuseError, match=r"1 of 1 .*segapp has not written them.*a\.png.*--overwrite"):
-        refuse(begun)
-    manifest.add(begun)
-    refuse(begun)
-    with pytest.raises(MisuseError, match="another model"):
-        refuse(replace(begun, model="other"))
-    task.outputs["mask"].unlink()
-    task.outputs["mask"].symlink_to(tmp_path / "gone")
-    assert find_existing(task.outputs.values()) == {task.outputs["mask"]}
-
-
-def test_an_image_of_the_same_name_in_another_folder_is_another_image(task, tmp_path):
-    begun = make_row(task, tmp_path / "out", "m")
-    assert begun.folder == ".."
-    manifest = Manifest(tmp_path / "out")
-    written(task)
-    manifest.add(replace(begun, status="done"))
-
-    def refuse(row):
-        refuse_foreign([(task, row)], manifest, find_existing(task.outputs.values()), [], "m")
-
-    refuse(replace(begun, size=7))  # it was changed
-    with pytest.raises(MisuseError, match="exist already"):
-        refuse(replace(begun, folder="../other", size=7))
-    assert not manifest.is_done(replace(begun, folder="../other"), task)
-    manifest.add(replace(begun, status="done", folder="../gone"))
-    refuse(replace(begun, size=7))  # the folder was moved
-    assert manifest.is_done(begun, task)
-
-
-def test_files_of_two_models_or_settings_are_not_mixed(task, tmp_path):
-    begun = make_row(task, tmp_path / "out", "m")
-    manifest = Manifest(tmp_path / "out")
-    manifest.add(replace(begun, image="z.png", status="done"))  # not even those of other images
-
-    def refuse(model):
-        refuse_foreign([(task, replace(begun, model=model))], manifest, set(), [], model)
-
-    refuse("m")
-    with pytest.raises(MisuseError, match=r"out holds results of another model .* 1 images.*z\.png"):
-        refuse("other")
-    manifest.give_up(manifest.find_foreign_rows("other"))
-    refuse("other")
-
-
-def test_a_table_that_is_not_ours_is_refused(task, tmp_path):
-    table = tmp_path / "out" / "per_image.csv"
-    for begun, match in ((False, "segapp did not write it"), (True, None)):
-        manifest = Manifest(tmp_path / "out")
-        with pytest.raises(MisuseError, match=match) if not begun else nullcontext():
-            refuse_foreign([(task, make_row(task, tmp_path / "out", "m"))], manifest, {table}, [table], "m")
-        manifest.begin()  # as a process does that has no image, too
-
-
 @pytest.mark.parametrize("cut", [1, 7, 1000])
 def test_a_header_that_a_crash_tore_is_written_anew(tmp_path, cut):
     manifest = Manifest(tmp_path)
@@ -166,27 +101,6 @@ def test_a_manifest_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(SegappError, match=r"manifest\.csv: cannot be written"):
         manifest.add(Row("a.png", 1, 2, "m", "begun"))
-
-
-def test_the_fingerprint_is_of_weights_spec_and_kinds(tmp_path):
-    weights, bundle = tmp_path / "best.ckpt", tmp_path / "bundle"
-    weights.write_bytes(b"1")
-    bundle.mkdir()
-    (bundle / "net").write_bytes(b"1")
-    spec = make_spec()
-    mine = compute_fingerprint([weights], spec, ["mask", "overlay"], {})
-    assert mine == compute_fingerprint([weights], spec, ["overlay", "mask"], {})
-    others = [
-        compute_fingerprint([weights], replace(spec, overlap=0.5), ["mask", "overlay"], {}),
-        compute_fingerprint([weights], spec, ["mask"], {}),
-        compute_fingerprint([weights], spec, ["mask", "overlay"], {"probability_dtype": "uint8"}),
-    ]
-    weights.write_bytes(b"2")
-    others.append(compute_fingerprint([weights], spec, ["mask", "overlay"], {}))
-    one = compute_fingerprint([bundle], spec, ["mask"], {})
-    (Path(bundle) / "net").write_bytes(b"2")
-    others += [one, compute_fingerprint([bundle], spec, ["mask"], {})]
-    assert len({mine, *others}) == 7
 
 
 def test_a_manifest_is_no_link_and_no_pipe(tmp_path):
