@@ -3,6 +3,7 @@
 The layout is that of the ESRI Shapefile Technical Description (1998).
 """
 
+import codecs
 import struct
 from pathlib import Path
 
@@ -20,6 +21,10 @@ POLYGONS = (5, 15, 25)
 """Kinds of shape that are areas: plain, with heights, with measures."""
 KINDS = (0, 1, 3, 8, 11, 13, 18, 21, 23, 28, 31, *POLYGONS)
 """All kinds: nothing, points, lines, surfaces and areas."""
+LANGUAGE = 29
+"""The byte of a table that says the encoding of its texts."""
+UNSTATED = (0x00, 0x03, 0x57)
+"""No encoding, or that of Windows, which programs write whatever the texts are in."""
 MAX_EFFORT = 2**35
 """Rings times points, over all shapes: GDAL finds which ring lies in which by comparing all with all (a minute)."""
 
@@ -39,7 +44,8 @@ def open_shapefile(path: Path) -> Layer:
     features = (found[".shx"].stat().st_size - HEADER) // 8
     _check_table(found[".dbf"], features)
     _check_shapes(path, found[".shx"], features)
-    return Layer(path, "ESRI Shapefile")
+    is_utf8 = ".cpg" not in found and _holds_utf8(found[".dbf"])
+    return Layer(path, "ESRI Shapefile", **({"ENCODING": "UTF-8"} if is_utf8 else {}))
 
 
 def _find_files(path: Path) -> dict[str, Path]:
@@ -69,6 +75,27 @@ def _check_table(path: Path, features: int) -> None:
         raise MisuseError(
             f"{path}: has {records:,} rows and the Shapefile {features:,} shapes; copy both from the same export."
         )
+
+
+def _holds_utf8(path: Path) -> bool:
+    """Return whether the texts of a table are in UTF-8, by their bytes: no other encoding looks like it by accident.
+
+    GDAL takes them for Latin-1 where no `.cpg` says otherwise, and a `.cpg` is easily left behind.
+    """
+    start, _ = read_start(path, 32)
+    if start[LANGUAGE] not in UNSTATED:
+        return False
+    decoder, is_ascii = codecs.getincrementaldecoder("utf-8")(), True
+    try:
+        with path.open("rb") as file:
+            file.seek(struct.unpack_from("<H", start, 8)[0])  # behind the header, where the values begin
+            while chunk := file.read(2**20):
+                decoder.decode(chunk)
+                is_ascii = is_ascii and chunk.isascii()
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return not is_ascii
 
 
 def _check_shapes(path: Path, index: Path, features: int) -> None:

@@ -11,6 +11,9 @@ from segapp.io.vectors import shapefile
 from segapp.io.vectors.shapefile import open_shapefile
 from tests.io.vectors.samples import BOX, overwrite, write_vectors
 
+LANGUAGE = 29
+"""The byte of a table that says the encoding of its texts."""
+
 RECORD = 108
 """Where the content of the first shape begins."""
 
@@ -26,6 +29,24 @@ def test_a_complete_one_is_opened_with_suffixes_of_any_case(path):
         file.rename(file.with_suffix(file.suffix.upper()))
     (path.parent / "a.tif").write_bytes(b"")
     assert open_shapefile(path.with_suffix(".SHP")).crs == "EPSG:32633"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "language", "has_cpg", "found"),
+    [
+        ("UTF-8", 0x00, False, "Straße"),
+        ("UTF-8", 0x57, False, "Straße"),
+        ("UTF-8", 0x00, True, "Straße"),
+        ("ISO-8859-1", 0x00, False, "Straße"),
+        ("UTF-8", 0x02, False, "Stra├ƒe"),  # it says that it is of another encoding
+    ],
+)
+def test_texts_are_read_as_they_are_written(tmp_path, encoding, language, has_cpg, found):
+    path = write_vectors(tmp_path / "a.shp", fields={"kind": ["Straße"]}, encoding=encoding)
+    overwrite(path.with_suffix(".dbf"), LANGUAGE, bytes([language]))
+    if not has_cpg:
+        path.with_suffix(".cpg").unlink()
+    assert [feature.properties for feature in open_shapefile(path).read(None)] == [{"kind": found}]
 
 
 @pytest.mark.parametrize("suffix", [".shx", ".dbf"])
