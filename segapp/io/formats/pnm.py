@@ -18,6 +18,11 @@ BITS, TEXT = b"14", b"123"
 NEXT = re.compile(rb"P[1-7][ \t\n\r]")
 """The beginning of another image behind the first one."""
 
+LINES = re.compile(rb"([^\r\n]*\r\n)+")
+"""A header whose lines all end as those of Windows do."""
+
+LONGEST_HEADER = 2**16
+
 COMMENT = re.compile(rb"#[^\r\n]*")
 
 MAX_TEXT_PIXELS = 2**24
@@ -41,9 +46,9 @@ class Pnm(PillowFormat):
                 f"{MAX_TEXT_PIXELS:,} pixels are read. Save the image as PNG."
             )
         if kind in BITS:
-            pixels = self._read_bits(file)
+            pixels = self._read_bits(file) if kind in TEXT else self._unpack_bits(file, header)
         else:
-            pixels = self._read_text(file, header) if kind in TEXT else self._read_bytes(file, header)
+            pixels = self._read_text(file, header) if kind in TEXT else self._read_numbers(file, header)
         y, x, h, w = window
         return pixels.reshape(header.height, header.width, header.bands)[y : y + h, x : x + w]
 
@@ -68,20 +73,39 @@ class Pnm(PillowFormat):
         _require_values(file, values, largest)
         return values.astype(header.dtype)
 
-    def _read_bytes(self, file: FilePart, header: Header) -> np.ndarray:
+    def _unpack_bits(self, file: FilePart, header: Header) -> np.ndarray:
+        with self._open(file) as image:
+            start = int(_find_pixels(image).offset)
+        stored = _read_stored(file, start, header.height * -(-header.width // 8), np.dtype(np.uint8))
+        bits = np.unpackbits(stored.reshape(header.height, -1), axis=1, count=header.width)
+        return 1 - bits  # black is 1 in the file
+
+    def _read_numbers(self, file: FilePart, header: Header) -> np.ndarray:
         with self._open(file) as image:
             start, largest = int(_find_pixels(image).offset), _find_largest(image)
         count = header.height * header.width * header.bands
-        needed = start + count * header.dtype.itemsize
-        if (found := file.path.stat().st_size) < needed:
-            raise SegappError(f"{file}: a truncated PNM: {found:,} of {needed:,} bytes.")
-        values = np.fromfile(file.path, header.dtype.newbyteorder(">"), count, offset=start)
+        values = _read_stored(file, start, count, header.dtype.newbyteorder(">"))
         _require_values(file, values, largest)
-        with file.path.open("rb") as stream:
-            stream.seek(needed)
-            if NEXT.match(stream.read(3)):
-                raise SegappError(f"{file}: PNM of several images is a stack, not one image; save each as a file.")
         return values.astype(header.dtype, copy=False)
+
+
+def _read_stored(file: FilePart, start: int, count: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return the values behind a header of so many bytes; SegappError where they are fewer, or another image follows.
+
+    One blank ends a header. Where all its lines end in two characters, the second is no pixel.
+    """
+    needed = count * dtype.itemsize
+    with file.path.open("rb") as stream:
+        found = file.path.stat().st_size - start
+        if found > needed and start < LONGEST_HEADER and LINES.fullmatch(stream.read(start + 1)):
+            start, found = start + 1, found - 1
+        if found < needed:
+            raise SegappError(f"{file}: a truncated PNM: {start + found:,} of {start + needed:,} bytes.")
+        values = np.fromfile(file.path, dtype, count, offset=start)
+        stream.seek(start + needed)
+        if NEXT.match(stream.read(3)):
+            raise SegappError(f"{file}: PNM of several images is a stack, not one image; save each as a file.")
+    return values
 
 
 def _require_values(file: FilePart, values: np.ndarray, largest: int) -> None:

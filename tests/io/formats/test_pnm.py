@@ -56,6 +56,24 @@ def test_bits_are_black_where_they_are_set(kind, tmp_path):
     np.testing.assert_array_equal(Image(tmp_path / "a.pbm").read()[..., 0], np.where(bits, 0, 255))
 
 
+@pytest.mark.parametrize("kind", ["P4", "P5", "P6"])
+@pytest.mark.parametrize("after", [b"", b"\r\n"])
+def test_lines_of_windows_do_not_move_the_pixels(kind, after, tmp_path):
+    pixels = {"P4": (GREY > 99).astype(np.uint8), "P5": GREY, "P6": COLOURS}[kind].copy()
+    largest = "" if kind == "P4" else "255\r\n"
+    stored = np.packbits(1 - pixels, axis=1).tobytes() if kind == "P4" else pixels.tobytes()
+    head = f"{kind}\r\n# a comment\r\n30 20\r\n{largest}".encode()
+    (tmp_path / "a.ppm").write_bytes(head + stored + after)
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.ppm"), pixels)
+
+
+def test_a_pixel_of_10_is_one_where_every_byte_is_needed(tmp_path):
+    pixels = GREY.copy()
+    pixels[0, 0] = 10
+    (tmp_path / "a.pgm").write_bytes(b"P5\r\n30 20\r\n255\r" + pixels.tobytes())
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.pgm"), pixels)
+
+
 def test_the_largest_value_is_white_in_an_image(tmp_path):
     path = write_bytes(tmp_path / "a.pgm", CLASSES, 5)
     np.testing.assert_array_equal(Image(path).read()[..., 0], CLASSES * 51)
