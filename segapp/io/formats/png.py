@@ -1,5 +1,6 @@
 """PNG: 1 to 16 bits, and the masks of all images whose own format cannot hold them."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,9 @@ DEPTH, KIND, INTERLACE, HEAD = 24, 25, 28, 29  # bytes of the file's first chunk
 PIXELS, TRANSPARENT = b"IDAT", b"tRNS"  # chunks
 SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
 """Values of a pixel by the kind of colour."""
+
+# Remarks of libpng on colour profiles and interlacing, one for each file; what it cannot decode is raised.
+logging.getLogger("imagecodecs").addFilter(lambda record: not record.getMessage().startswith("PNG warning"))
 
 
 class Png(PillowFormat):
@@ -52,8 +56,7 @@ class Png(PillowFormat):
         is_plain = data[DEPTH] == 8 and data[KIND] in SAMPLES and not data[INTERLACE]
         if is_plain and TRANSPARENT not in data[: data.find(PIXELS)]:
             return _decode_fast(data)
-        # Palettes and a transparent colour, which the other decoder turns into bands, and interlaced files, of which it
-        # prints a warning.
+        # Palettes and a transparent colour, which the other decoder turns into bands, and interlaced files.
         return super()._decode(file)
 
     def _decode_wide(self, file: FilePart) -> np.ndarray:

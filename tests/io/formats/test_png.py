@@ -9,14 +9,11 @@ import pytest
 
 from segapp.errors import SegappError
 from segapp.io import raw, read_raw
-from tests.io.formats.png_bytes import encode_png
+from tests.io.formats.png_bytes import encode_interlaced, encode_png
 from tests.io.sample_files import palette_image
 
 RNG = np.random.default_rng(0)
 
-
-ADAM7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
-"""Row, column and steps of the passes of an interlaced PNG."""
 
 INDICES = RNG.integers(0, 4, (37, 50), np.uint8)
 
@@ -35,10 +32,16 @@ def test_packed_grey_is_not_stretched(tmp_path: Path, depth: int, row: bytes, va
 
 
 @pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3), (4, 2), (6, 4)])
-def test_16_bit_png_keeps_16_bits(tmp_path: Path, kind: int, samples: int) -> None:
-    pixels = RNG.integers(0, 65536, (5, 4, samples), np.uint16)
-    (tmp_path / "a.png").write_bytes(encode_png(16, kind, [row.astype(">u2").tobytes() for row in pixels], 4))
-    np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(5, 4, samples), pixels)
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_16_bit_png_keeps_16_bits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: int, samples: int, interlaced: bool
+) -> None:
+    pixels = RNG.integers(0, 65536, (13, 10, samples), np.uint16)
+    rows = [row.astype(">u2").tobytes() for row in pixels]
+    complete = encode_interlaced(16, kind, pixels) if interlaced else encode_png(16, kind, rows, 10)
+    (tmp_path / "a.png").write_bytes(complete)
+    np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(13, 10, samples), pixels)
+    assert not caplog.records  # of libpng, which remarks on interlacing
 
 
 @pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3)])
@@ -58,11 +61,7 @@ def test_8_bits_are_those_that_are_stored_whatever_a_file_says_of_its_colours(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: int, samples: int, interlaced: bool
 ) -> None:
     pixels = RNG.integers(0, 256, (13, 10, samples), np.uint8)
-    passes = [pixels[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [pixels]
-    rows = [row.tobytes() for part in passes for row in part if row.size]
-    complete = bytearray(encode_png(8, kind, rows, 10))
-    complete[16:24], complete[28] = struct.pack(">II", 10, 13), interlaced
-    complete[29:33] = struct.pack(">I", zlib.crc32(complete[12:29]))
+    complete = encode_interlaced(8, kind, pixels) if interlaced else encode_png(8, kind, [*map(bytes, pixels)], 10)
     told = make_chunk(b"gAMA", struct.pack(">I", 100_000)) + make_chunk(b"sBIT", bytes([5] * samples))
     (tmp_path / "a.png").write_bytes(complete[:33] + told + complete[33:])
     np.testing.assert_array_equal(read_raw(tmp_path / "a.png").reshape(13, 10, samples), pixels)
