@@ -13,11 +13,12 @@ from importlib import import_module
 
 from segapp import __version__
 from segapp.cli.command_table import COMMANDS, TRAINER_VERBS, explain_unknown_command, format_overview
-from segapp.cli.garbage import pause_collection, resume_collection
 from segapp.cli.help import format_page
 from segapp.cli.interrupts import exit_at_once, restore_handlers, unwind_on_sigterm
 from segapp.errors import FatalError, MisuseError, SegappError
+from segapp.system.garbage import pause_collection, resume_collection
 from segapp.system.regular_files import refuse_pipes
+from segapp.system.unused_imports import defer_scipy_signal
 from segapp.system.user_modules import list_library_folders, refuse_local_libraries, refuse_local_matplotlibrc
 from segapp.terminal.streams import checked_streams, silence
 from segapp.terminal.text import for_terminal
@@ -94,7 +95,10 @@ def _dispatch(arguments: list[str]) -> int:
         words = ["--help" if argument == "--help_all" else argument for argument in arguments[1:]]
         split = Arguments(command, words)
         check_verb(split)
-        return import_module("segapp.cli.trainer_commands").run(split)
+        with defer_scipy_signal():
+            commands = import_module("segapp.cli.trainer_commands")
+        code: int = commands.run(split)
+        return code
     raise MisuseError(explain_unknown_command(command))
 
 
@@ -109,7 +113,8 @@ def _run_function(command: str, arguments: list[str]) -> int:
 
     module_name, _ = COMMANDS[command]
     check_function(module_name, Arguments(command, arguments))
-    function: Callable[..., int] = getattr(import_module(module_name), command)
+    with defer_scipy_signal():
+        function: Callable[..., int] = getattr(import_module(module_name), command)
     from segapp.cli.parser import FunctionParser
 
     parser = FunctionParser(prog=f"segapp {command}", description=_read_purpose(function), allow_abbrev=False)

@@ -25,7 +25,6 @@ from segapp.cli.checkpoint_settings import (
     place_loggers,
     replace_network_settings,
 )
-from segapp.cli.garbage import resume_collection
 from segapp.cli.init_from import load_initial_weights
 from segapp.cli.interrupts import restore_handlers
 from segapp.cli.parser import ClearErrors
@@ -41,6 +40,7 @@ from segapp.cli.thresholds import Thresholds
 from segapp.errors import MisuseError, SegappError, StoppedError
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.models import NamedInit
+from segapp.system.garbage import resume_collection
 from segapp.system.user_modules import search_current_folder
 from segapp.training.bundle_module import BundleModule
 from segapp.training.console import print_message

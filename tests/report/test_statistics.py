@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_1samp, ttest_rel
+from scipy.stats import spearmanr, t, ttest_1samp, ttest_rel
 
-from segapp.report.statistics import Interval, adjust_p_values, estimate_difference, estimate_mean
+from segapp.report.statistics import Interval, adjust_p_values, correlate_ranks, estimate_difference, estimate_mean
 
 
 def single(count):
@@ -139,3 +139,11 @@ def test_holm_by_hand():
     assert adjust_p_values([0.6, 0.5]) == [1.0, 1.0]
     assert adjust_p_values([0.01, float("nan")])[0] == pytest.approx(0.01)
     assert np.isnan(adjust_p_values([0.01, float("nan")])[1])
+
+
+def test_ranks_are_correlated_as_spearman_did_with_shared_ranks():
+    generator = np.random.default_rng(0)
+    first, second = generator.integers(0, 6, (2, 40)) / 7
+    assert correlate_ranks(first, first + second) == pytest.approx(spearmanr(first, first + second).statistic)
+    assert correlate_ranks(np.array([1.0, 2.0, 3.0]), np.array([1.0, 9.0, 10.0])) == pytest.approx(1)
+    assert np.isnan(correlate_ranks(first, np.ones(40)))

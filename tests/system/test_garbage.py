@@ -4,7 +4,7 @@ import gc
 from types import SimpleNamespace
 
 from segapp.cli import entry_point, main
-from segapp.cli.garbage import pause_collection
+from segapp.system.garbage import pause_collection
 
 
 def test_a_program_collects_no_garbage_until_its_command_runs(monkeypatch):
