@@ -19,7 +19,7 @@ MIN_GROUPS = 3
 MIN_VOLUMES = 3
 """Volumes to validate on, where their slices are so many that a smaller fraction would do."""
 FEW = 30
-"""With fewer images none is kept for a test: `segapp folds` scores all of them out of fold."""
+"""With fewer images or volumes none is kept for a test: `segapp folds` scores all of them out of fold."""
 FRACTION = 0.2
 MAX_EVALUATED = 500
 """More images than this hardly make a score more certain, and cost time at every validation."""
@@ -56,7 +56,8 @@ def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args"
     kept = (
         f"{parts:.2g} of the {what} are kept for validation and as many for the test"
         if fractions["test"]
-        else f"{parts:.2g} of the {count} {what} are kept for validation; with so few, none for a test"
+        else f"{parts:.2g} of the {count} {what} are kept for validation, and with fewer than {FEW} none for a test: "
+        "`segapp folds` scores all of them"
     )
     if grouping is None and alike is not None and alike >= MIN_LIKENESS:
         reason = (
@@ -72,11 +73,11 @@ def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args"
         reason += f" Stratified, since {', '.join(rare[:3])} {'is' if len(rare) == 1 else 'are'} in few images."
     decisions = []
     if grouping is not None:
-        reason = (
+        shared = (
             f"The {count} names make {grouping.groups} groups, such as {grouping.example}: a patient, slide or video, "
             "which no split divides."
         )
-        decisions.append(Decision(f"{prefix}.group", grouping.expression, reason))
+        decisions.append(Decision(f"{prefix}.group", grouping.expression, shared))
     return [*decisions, Decision(f"{prefix}.split", _make_part("Fraction", settings), reason)]
 
 

@@ -60,6 +60,7 @@ def test_volumes_are_counted_and_grouped_in_place_of_their_slices():
     group, split = choose_split(fingerprint(*images))
     assert re.search(group.value, "p3_7")[1] == "p3"
     assert split.value["init_args"] == {"val": 0.2, "test": 0.0, "seed": 0}
+    assert "0.2 of the 8 volumes" in split.reason and "fewer than 30 none for a test: `segapp folds`" in split.reason
     many = replace(fingerprint(*(facts(f"{v}/axial={s}") for v in range(40) for s in range(2))), total=20_000)
     (split,) = choose_split(many)
     assert split.value["init_args"] == {"val": 0.075, "test": 0.075, "seed": 0}
