@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segapp.errors import SegappError
-from segapp.io.formats.zarr_codecs import CODECS
+from segapp.io.formats.zarr_codecs import CODECS, COMPRESSORS
 from segapp.io.formats.zarr_files import read_json
 
 LARGEST_CHUNK = 2**28
@@ -137,12 +137,14 @@ def _parse_v2(store: Path, name: str, found: Mapping[str, Any]) -> ZarrArray:
 
 
 def require_codec(owner: Path, name: object) -> str:
-    """Return the name of a codec; raise SegappError for one that is not read."""
-    if not isinstance(name, str) or name not in CODECS:
+    """Return the name of a codec, also where zarr-python puts its package before it; SegappError for an unread one."""
+    plain = name.removeprefix("numcodecs.") if isinstance(name, str) else ""
+    if plain not in CODECS:
         raise SegappError(
-            f"{owner}: Zarr array with the codec {str(name)[:50]!r}; save it with one of {', '.join(CODECS)}."
+            f"{owner}: Zarr array with the codec {str(name)[:50]!r}; save it with "
+            f"{', '.join(COMPRESSORS[:-1])} or {COMPRESSORS[-1]}, or uncompressed."
         )
-    return name
+    return plain
 
 
 def require_values(owner: Path, stored: object) -> np.dtype[Any]:

@@ -67,3 +67,6 @@ CODECS: dict[str, Callable[[bytes, int], bytes]] = {
     "crc32c": _check_sum,
 }
 """Codecs by their names in Zarr's metadata."""
+
+COMPRESSORS = tuple(name for name in CODECS if name != "crc32c")
+"""Those to save with: the other is a checksum."""

@@ -29,6 +29,19 @@ def test_an_array_is_described(tmp_path):
     assert read_zarr_array(tmp_path, "a").name_file((1, 2)) == "a/1.2"
 
 
+@pytest.mark.parametrize("codec", ["blosc", "zstd", "lz4", "zlib", "gzip"])
+def test_codecs_of_numcodecs_are_those_of_the_same_name(tmp_path, codec):
+    file = write(tmp_path, compressors=None)
+    change_json(file, codecs=[BYTES, {"name": f"numcodecs.{codec}", "configuration": {}}])
+    assert read_zarr_array(tmp_path, "a").codecs == (codec,)
+
+
+def test_compressors_to_save_with_are_named(tmp_path):
+    change_json(write(tmp_path), codecs=[BYTES, {"name": "numcodecs.lzma", "configuration": {}}])
+    with pytest.raises(SegappError, match=r"'numcodecs\.lzma'; save it with blosc, zstd, lz4, zlib or gzip, or un"):
+        read_zarr_array(tmp_path, "a")
+
+
 def test_shards_are_described(tmp_path):
     write(tmp_path, shards=(10, 30))
     array = read_zarr_array(tmp_path, "a")
