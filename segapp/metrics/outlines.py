@@ -145,46 +145,45 @@ class _Outlines:
         flat = np.flatnonzero(_find_edges(indices, known))
         labels = indices.ravel()[flat]
         is_class = (labels >= 0) & (labels < num_classes)
-        flat, labels = flat[is_class], labels[is_class].astype(np.uint8)
+        if not is_class.all():
+            flat, labels = flat[is_class], labels[is_class]
+        labels = labels.astype(np.uint8, copy=False)
         order = np.argsort(labels, kind="stable")
         self.labels, flat = labels[order], flat[order]
-        self.points = np.stack(np.divmod(flat, width), 1)
-        self.stride = width + 2 * NEAR
-        self.positions = (self.points[:, 0] + NEAR) * self.stride + self.points[:, 1] + NEAR
+        self.rows = flat // width
+        self.stride, self.columns = width + 2 * NEAR, flat - self.rows * width
+        self.positions = flat + self.rows * (2 * NEAR) + NEAR * (self.stride + 1)
         self.map = np.full((height + 2 * NEAR) * self.stride, IGNORE_INDEX, np.uint8)  # with a margin for offsets
         self.map[self.positions] = self.labels
         self.bounds = np.searchsorted(self.labels, np.arange(num_classes + 1))
-        self.present = _find_classes(indices, known, num_classes)
+        self.present = np.diff(self.bounds) > 0
+        values = (
+            indices.ravel()[:1] if known.all() else indices[known]
+        )  # without gaps only the class of all has no edge
+        self.present[values[(values >= 0) & (values < num_classes)]] = True
 
     def of_class(self, label: int) -> slice:
         """Return where the points of a class are."""
         return slice(self.bounds[label], self.bounds[label + 1])
 
+    def place(self, which: slice | np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
+        """Return (n, 2) float64: where points lie, in the unit of the spacing."""
+        return np.stack([self.rows[which] * spacing[0], self.columns[which] * spacing[1]], 1)
+
 
 def _find_edges(indices: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return (H, W) bool: known pixels with a known neighbour of another class."""
-    edge, complete = np.zeros(indices.shape, bool), bool(known.all())
-    for here, there in (
-        ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
-        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
-    ):
-        change = indices[here] != indices[there]
-        if not complete:
-            change &= known[here] & known[there]
-        edge[here] |= change
-        edge[there] |= change
+    """Return (H * W,) bool: known pixels with a known neighbour of another class."""
+    flat, width, edge = indices.ravel(), indices.shape[1], np.zeros(indices.size, bool)
+    certain = None if known.all() else known.ravel()
+    for step, end in ((width, flat.size), (1, width)):
+        change = flat[step:] != flat[:-step]
+        change[end - 1 :: end] = False  # the last pixel of a row and the first of the next
+        if certain is not None:
+            change &= certain[step:]
+            change &= certain[:-step]
+        edge[step:] |= change
+        edge[:-step] |= change
     return edge
-
-
-def _find_classes(indices: np.ndarray, known: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return (K,) bool: which classes known pixels have."""
-    if known.all():  # then the first pixels of runs, of which there are fewer, hold all values
-        values = np.append(indices[:, 1:][indices[:, 1:] != indices[:, :-1]], indices[:, 0])
-    else:
-        values = indices[known]
-    found = np.zeros(num_classes, bool)
-    found[values[(values >= 0) & (values < num_classes)]] = True
-    return found
 
 
 def _find_presence(targets: _Outlines, predictions: _Outlines, label: int) -> Presence:
@@ -200,7 +199,7 @@ def _find_presence(targets: _Outlines, predictions: _Outlines, label: int) -> Pr
 def _measure(points: _Outlines, others: _Outlines, spacing: tuple[float, float]) -> np.ndarray:
     """Measure (points,) float64 distances to the nearest of the others of the same class; inf where there is none.
 
-    Most of them are a few pixels: those are looked up, and a tree is asked for the rest only.
+    Most of them are a few pixels: those are looked up, and only the rest is searched for.
     """
     distances, left = np.full(len(points.labels), math.inf), np.arange(len(points.labels))
     labels, corners = points.labels, points.positions - NEAR * (points.stride + 1)
@@ -209,15 +208,28 @@ def _measure(points: _Outlines, others: _Outlines, spacing: tuple[float, float])
         for y, x in offsets:
             shifted = others.map[(NEAR + y) * others.stride + NEAR + x :]  # a view: no sum for each point
             found |= shifted.take(corners) == labels
-        distances[left[found]] = distance
-        left, labels, corners = left[~found], labels[~found], corners[~found]
-    scale = np.asarray(spacing, np.float64)
+        distances[left.take(np.flatnonzero(found))] = distance
+        rest = np.flatnonzero(~found)
+        left, labels, corners = left.take(rest), labels.take(rest), corners.take(rest)
     for label in np.flatnonzero(np.bincount(labels)).tolist():
-        far, candidates = left[labels == label], others.points[others.of_class(label)]
-        if len(candidates):  # pixels need no balanced tree, which takes longer
-            tree = cKDTree(candidates * scale, leafsize=32, balanced_tree=False, compact_nodes=False)
-            distances[far] = tree.query(points.points[far] * scale)[0]
+        far, candidates = left[labels == label], others.place(others.of_class(label), spacing)
+        if len(candidates):
+            distances[far] = _search(points.place(far, spacing), candidates)
     return distances
+
+
+PAIRS = 1 << 17
+"""Up to how many pairs of points are all compared, which is faster than building a tree."""
+
+
+def _search(points: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Return (n,) float64: the distance of every point to the nearest candidate, both (…, 2) float64."""
+    if len(points) * len(candidates) <= PAIRS:
+        squares = (points[:, :1] - candidates[:, 0]) ** 2
+        squares += (points[:, 1:] - candidates[:, 1]) ** 2
+        return np.sqrt(squares.min(1))
+    tree = cKDTree(candidates, leafsize=32, balanced_tree=False, compact_nodes=False)  # pixels need no balanced tree
+    return tree.query(points)[0]
 
 
 @lru_cache

@@ -45,29 +45,30 @@ def pair_regions(prediction: np.ndarray, target: np.ndarray) -> RegionPairs:
     if ignored.any():
         prediction = np.where(ignored, np.uint8(IGNORE_INDEX), prediction)
     theirs, ours = find_regions(target), find_regions(prediction)
-    change = np.zeros(target.size, bool)
-    change[theirs.starts] = change[ours.starts] = True
-    cuts = np.flatnonzero(change)
+    begins = [np.zeros(target.size, bool) for _ in range(2)]
+    for first, found in zip(begins, (theirs, ours), strict=True):
+        first[found.starts] = True
+    cuts = np.flatnonzero(begins[0] | begins[1])
     lengths = np.diff(cuts, append=target.size)
-    one = theirs.owners[np.searchsorted(theirs.starts, cuts, "right") - 1]
-    other = ours.owners[np.searchsorted(ours.starts, cuts, "right") - 1]
-    shared = (one >= 0) & (other >= 0)
-    one, other, lengths = one[shared], other[shared], lengths[shared]
-    same = theirs.classes[one] == ours.classes[other]
-    keys, places = np.unique(one[same] * max(len(ours.areas), 1) + other[same], return_inverse=True)
-    both = np.bincount(places, lengths[same], len(keys))
-    targets, predictions = np.divmod(keys, max(len(ours.areas), 1))
+    one, other = (found.owners[first[cuts].cumsum() - 1] for first, found in zip(begins, (theirs, ours), strict=True))
+    shared = np.flatnonzero((one >= 0) & (other >= 0))
+    shared = shared[theirs.classes[one[shared]] == ours.classes[other[shared]]]
+    shape = (len(theirs.areas), len(ours.areas))
+    pairs = coo_array((lengths[shared], (one[shared], other[shared])), shape=shape).tocsr()
+    both, predictions = pairs.data, pairs.indices.astype(np.int64)
+    targets = np.repeat(np.arange(shape[0]), np.diff(pairs.indptr))
     ious = both / (theirs.areas[targets] + ours.areas[predictions] - both)
     return RegionPairs(theirs, ours, targets, predictions, ious)
 
 
 def find_regions(indices: np.ndarray) -> Regions:
     """Find the connected regions of every class of an (H, W) uint8 label map; 255 = in no region."""
-    starts = _find_runs(indices)
+    first = _find_firsts(indices)
+    starts = np.flatnonzero(first)
     labels, lengths = indices.ravel()[starts], np.diff(starts, append=indices.size)
     kept = np.flatnonzero(labels != IGNORE_INDEX)
-    upper, lower = _find_neighbours(starts, lengths, indices.shape[1], indices.size)
-    same = (labels[upper] == labels[lower]) & (labels[upper] != IGNORE_INDEX)
+    upper, lower = _find_neighbours(first, indices.shape[1])
+    same = np.flatnonzero((labels[upper] == labels[lower]) & (labels[upper] != IGNORE_INDEX))
     numbers = np.full(len(starts), -1)
     numbers[kept] = np.arange(len(kept))
     ends = (numbers[upper[same]], numbers[lower[same]])
@@ -81,20 +82,26 @@ def find_regions(indices: np.ndarray) -> Regions:
     return Regions(classes, areas, starts, owners)
 
 
-def _find_runs(indices: np.ndarray) -> np.ndarray:
-    """Return the first pixels of the runs of equal pixels in the rows of a label map, counted along the rows."""
-    change = np.ones(indices.shape, bool)
-    np.not_equal(indices[:, 1:], indices[:, :-1], out=change[:, 1:])
-    return np.flatnonzero(change)
+def _find_firsts(indices: np.ndarray) -> np.ndarray:
+    """Return (H · W,) bool: whether a run of equal pixels in a row of a label map begins at a pixel."""
+    flat, first = indices.ravel(), np.empty(indices.size, bool)
+    np.not_equal(flat[1:], flat[:-1], out=first[1:])
+    first[:: indices.shape[1]] = True
+    return first
 
 
-def _find_neighbours(starts: np.ndarray, lengths: np.ndarray, width: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return all pairs of a run and one that touches it in the row below, over edges and corners."""
-    upper = np.arange(np.searchsorted(starts, size - width))  # all but the last row
-    below = (starts[upper] // width + 1) * width
-    first = np.maximum(starts[upper] + width - 1, below)
-    last = np.minimum(starts[upper] + lengths[upper] + width, below + width - 1)
-    low, high = (np.searchsorted(starts, pixel, "right") - 1 for pixel in (first, last))
-    counts = high - low + 1
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(upper, counts), np.repeat(low, counts) + within
+def _find_neighbours(first: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return all pairs of a run and one that touches it in the row below, over edges and corners.
+
+    Where either of two rows begins a run, the runs above and below share an edge; where both do, the runs on either
+    side share a corner.
+    """
+    above, below = first[:-width], first[width:]
+    cuts = np.flatnonzero(above | below)
+    above, below = above[cuts], below[cuts]
+    upper = above.cumsum() - 1
+    lower = below.cumsum() - 1 + np.count_nonzero(first[:width])
+    corners = np.flatnonzero(above & below)
+    corners = corners[cuts[corners] % width > 0]
+    right, left = upper[corners], lower[corners]
+    return np.concatenate([upper, right - 1, right]), np.concatenate([lower, left, left - 1])

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from segapp.errors import SegappError
 from segapp.metrics import BoundaryScore, score_boundaries
-from segapp.metrics.boundary import TOLERANCE
+from segapp.metrics.boundary import TOLERANCE, find_percentile
 
 SPACINGS = [(1.0, 1.0), (0.5, 2.0), (3.0, 0.7)]
 
@@ -173,3 +173,10 @@ def test_spacing_scales_distances():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(SegappError, match=r"shape \(12, 12\).*shape \(3, 3\)"):
         score_boundaries(EMPTY, np.zeros((3, 3), np.uint8), 2)
+
+
+def test_the_percentile_is_that_of_numpy() -> None:
+    rng = np.random.default_rng(0)
+    for count in (*range(1, 45), 1000):
+        distances = np.sqrt(rng.integers(0, 30, count).astype(np.float64))
+        assert find_percentile(distances) == np.percentile(distances, 95)

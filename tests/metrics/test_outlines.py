@@ -67,3 +67,15 @@ def test_an_image_without_a_size_of_a_pixel_has_distances_in_pixels_only() -> No
 def test_shapes_that_differ_are_refused() -> None:
     with pytest.raises(SegappError, match=r"\(6, 8\)"):
         measure_boundaries(EMPTY, np.zeros((3, 3), np.uint8), 2)
+
+
+def test_a_tree_finds_the_distances_of_comparing_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    masks = np.zeros((2, 60, 70), np.uint8)
+    masks[0, 3:9, 4:60], masks[1, 30:55, 20:24], masks[1, 50:52, 1:4] = 1, 1, 2
+    masks[0, 20:40, 5] = 2
+    compared = measure_boundaries(*masks, 3, spacing=(0.7, 1.3))
+    monkeypatch.setattr("segapp.metrics.outlines.PAIRS", 0)
+    found = measure_boundaries(*masks, 3, spacing=(0.7, 1.3))
+    for one, other in zip(compared, found, strict=True):
+        assert len(one.from_target) and np.array_equal(one.from_target, other.from_target)
+        assert len(one.from_prediction) and np.array_equal(one.from_prediction, other.from_prediction)
