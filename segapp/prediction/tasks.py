@@ -17,6 +17,7 @@ from segapp.io import (
     is_image,
     is_image_folder,
     join_channel_files,
+    list_image_files,
     list_images,
     list_suffixes,
     name_image,
@@ -143,8 +144,11 @@ def describe_unread(images: Path, output: Path) -> str | None:
     images, _ = split_images(images)
     if not images.is_dir() or is_image_folder(images):
         return None
-    files = (place / name for place, names in _walk(images, real_path(output)) for name in names)
+    files = [place / name for place, names in _walk(images, real_path(output)) for name in names]
     unread = [path for path in files if not is_image(path)]
+    if unread:  # voxels beside their header
+        used = {file for path in files if is_image(path) for file in list_image_files(path)}
+        unread = [path for path in unread if path not in used]
     if not unread:
         return None
     suffixes = Counter(path.suffix.lower() or "without suffix" for path in unread)

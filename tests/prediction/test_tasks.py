@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from segapp.errors import MisuseError
 from segapp.prediction.manifest import Manifest, Row
-from segapp.prediction.tasks import _choose_stems, _remove_suffixes, list_tasks
+from segapp.prediction.tasks import _choose_stems, _remove_suffixes, describe_unread, list_tasks
 
 
 @pytest.fixture
@@ -214,3 +214,12 @@ def test_a_folder_that_is_an_image_is_one_task(folder, tmp_path):
     (out / "mask" / "a.zarr").mkdir(parents=True)
     with pytest.raises(MisuseError, match="replace the image itself"):
         list_tasks(out / "mask" / "a.zarr", out, ["mask"])
+
+
+def test_voxels_beside_their_header_are_not_left_out(tmp_path):
+    header = "ObjectType = Image\nNDims = 2\nDimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = a.raw\n"
+    (tmp_path / "a.mhd").write_text(header)
+    (tmp_path / "a.raw").write_bytes(bytes(4))
+    assert describe_unread(tmp_path, tmp_path / "out") is None
+    (tmp_path / "b.raw").write_bytes(bytes(4))
+    assert describe_unread(tmp_path, tmp_path / "out").startswith("left out: 1 .raw (b.raw); segapp reads")
