@@ -1,13 +1,16 @@
 """Learning curves: `metrics.csv`, a row per epoch and per validation within one, and `curves.png`, plotted from it."""
 
+import time
 from pathlib import Path
 
 import matplotlib
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from segapp.errors import SegappError
 from segapp.io import read_table, write_atomically, write_table
 from segapp.report.figures import use_defaults
 from segapp.spec import Spec
@@ -19,11 +22,16 @@ LIGHTEST = 0.4
 """Luminance of a line on white: 1 is white itself, 0.4 a contrast of 2.3."""
 
 
+EVERY_SECONDS = 10.0
+"""Seconds between two drawings of the curves: one takes as long as an epoch of a small data set."""
+
+
 class Curves(Callback):
     """Appends every epoch's losses and every validation's scores to `metrics.csv`; redraws `curves.png`.
 
     The validation at the end of an epoch is in the epoch's row, another has a row of its own without `train/*`. A
-    resumed run continues the file: rows after the step it resumes from are dropped, earlier ones stay.
+    resumed run continues the file: rows after the step it resumes from are dropped, earlier ones stay. The figure is
+    drawn after an epoch, but not within `EVERY_SECONDS` of the last one, and at the end of the run.
 
     Args:
         folder: The run folder.
@@ -33,6 +41,8 @@ class Curves(Callback):
         self.csv = folder / "metrics.csv"
         self.png = folder / "curves.png"
         self._rows: list[dict[str, str]] = []
+        self._drawn_at = time.monotonic()
+        self._is_outdated = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Read the rows of an interrupted run."""
@@ -55,9 +65,30 @@ class Curves(Callback):
             row |= {name: value for name, value in last.items() if name.startswith("val/")}
         self._add_row(row)
         write_rows(self.csv, self._rows)
+        self._is_outdated = True
+        if time.monotonic() - self._drawn_at >= EVERY_SECONDS:
+            self._draw(pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the epochs since the last drawing."""
+        self._draw(pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Draw the curves of a run that was stopped or failed; a drawing that fails hides no error."""
+        if not isinstance(exception, Exception):  # a second Ctrl-C
+            return
+        try:
+            self._draw(pl_module)
+        except (OSError, SegappError) as error:
+            rank_zero_info(f"{self.png} was not drawn: {error}")
+
+    def _draw(self, pl_module: LightningModule) -> None:
+        if not self._is_outdated:
+            return
         spec: Spec = pl_module.spec  # type: ignore[assignment]
         with use_defaults():
             draw_curves(self._rows, self.png, spec)
+        self._drawn_at, self._is_outdated = time.monotonic(), False
 
     def _add_row(self, row: dict[str, str]) -> None:
         """Add a row in place of one of the same step, and of that with which an interruption ended the epoch."""

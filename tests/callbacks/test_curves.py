@@ -94,7 +94,38 @@ def test_every_validation_is_kept(tmp_path):
             curves.on_train_epoch_end(trainer, module)
     found = [(row["epoch"], row["step"], row["train/loss"], row["val/dice/dataset"]) for row in read_table(curves.csv)]
     assert found == [("1", "4", "", "0.1"), ("1", "8", "", "0.3"), ("1", "10", "9", ""), ("2", "14", "9", "0.2")]
+    curves.on_train_end(trainer, module)
     assert curves.png.is_file()
+
+
+def test_curves_are_drawn_at_intervals_and_at_the_end_however_that_comes(tmp_path, monkeypatch):
+    drawn, now = [], [0.0]
+    monkeypatch.setattr("segapp.callbacks.curves.draw_curves", lambda rows, path, spec: drawn.append(len(rows)))
+    monkeypatch.setattr("segapp.callbacks.curves.time", SimpleNamespace(monotonic=lambda: now[0]))
+    trainer, module = OwnTrainer(), SimpleNamespace(spec=spec_of("background", "cell"))
+    curves = Curves(tmp_path)
+    for epoch in range(1, 8):
+        now[0] += 4
+        trainer.go_to(epoch, epoch)
+        curves.on_train_epoch_end(trainer, module)
+    assert drawn == [3, 6]
+    curves.on_train_end(trainer, module)
+    curves.on_exception(trainer, module, ValueError())
+    assert drawn == [3, 6, 7]  # once
+    curves.on_train_epoch_end(trainer, module)
+    curves.on_exception(trainer, module, KeyboardInterrupt())
+    assert drawn == [3, 6, 7]
+    curves.on_exception(trainer, module, ValueError())
+    assert drawn == [3, 6, 7, 7]
+
+
+def test_a_figure_that_cannot_be_written_hides_no_error(tmp_path, monkeypatch):
+    trainer, module = OwnTrainer(), SimpleNamespace(spec=spec_of("background", "cell"))
+    curves = Curves(tmp_path)
+    trainer.go_to(1, 1)
+    curves.on_train_epoch_end(trainer, module)
+    (tmp_path / "curves.png").mkdir()
+    curves.on_exception(trainer, module, ValueError())
 
 
 def test_a_resumed_epoch_has_one_row(tmp_path):
