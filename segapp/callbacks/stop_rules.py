@@ -70,13 +70,19 @@ class TimeBudget(EarlyEnd):
 
     Args:
         minutes: From the first step on, without the time between an interruption and resuming.
+        validation_steps: How many steps take as long as one validation. It counts until a validation was measured; 0
+            if it is not known.
     """
 
-    def __init__(self, minutes: float) -> None:
-        if minutes <= 0:
-            raise MisuseError(f"TimeBudget: minutes must be above 0, got {minutes}.")
+    def __init__(self, minutes: float, validation_steps: float = 0) -> None:
+        if minutes <= 0 or validation_steps < 0:
+            raise MisuseError(
+                f"TimeBudget: minutes must be above 0 and validation_steps 0 or more, got {minutes} and "
+                f"{validation_steps}."
+            )
         super().__init__()
         self.seconds = 60 * minutes
+        self.validation_steps = validation_steps
         self._spent = 0.0  # in the sessions before this one
         self._session = _Stopwatch(0)
         self._started_at = self._next_check = 0
@@ -118,7 +124,7 @@ class TimeBudget(EarlyEnd):
         done = trainer.global_step
         left = self.seconds - self._spent - self._session.elapsed
         counts = done - self._started_at >= 2 * WARM_UP_STEPS or self._session.elapsed > EARLY_FRACTION * self.seconds
-        affordable = done + self._session.count_affordable(left) if counts else schedule.total_steps
+        affordable = done + self._count_affordable(trainer, left) if counts else schedule.total_steps
         affordable = trainer.strategy.broadcast(affordable)
         is_own_end = schedule.end in (self.end, schedule.total_steps)
         wanted = min(schedule.total_steps if is_own_end else schedule.end, affordable)
@@ -128,6 +134,24 @@ class TimeBudget(EarlyEnd):
             self._next_check = min(self._started_at + 2 * WARM_UP_STEPS, done + 2)
         else:
             self._next_check = done + max(1, min(schedule.total_steps // MAX_CHECKS, (schedule.end - done) // 4))
+
+    def _count_affordable(self, trainer: Trainer, seconds: float) -> int:
+        """Return how many steps fit into so many seconds, with the validations within them and the last one."""
+        step = self._session.step
+        if not trainer.enable_validation:
+            return max(0, int(seconds / step))
+        validation = self._session.validation or self.validation_steps * step
+        interval = _count_validation_interval(trainer)
+        until_next = -trainer.global_step % interval  # 0: one begins after this step
+        within, steps = 0, 0.0
+        while True:
+            fitting = (seconds - (within + 1) * validation) / step
+            if fitting < steps:  # there is no time for another one after that
+                return int(steps)
+            steps = until_next + within * interval
+            if fitting <= steps:
+                return max(0, int(fitting))
+            within += 1
 
 
 class StopWhenFlat(EarlyEnd):
@@ -184,29 +208,46 @@ class _Stopwatch:
     def __init__(self, first: int) -> None:
         self._begun = self._measured = self._validation_begun = time.monotonic()
         self._start = self._first = self._last = first
-        self._longest = 0.0
+        self._longest = self._validated = self._validated_before = 0.0
 
     @property
     def elapsed(self) -> float:
         """Seconds of the session."""
         return time.monotonic() - self._begun
 
+    @property
+    def step(self) -> float:
+        """Mean seconds of a step, without validations."""
+        steps, begun, validated = self._last - self._first, self._measured, self._validated_before
+        if not steps:  # only the first ones were done
+            steps, begun, validated = self._last - self._start, self._begun, 0.0
+        return max(1e-9, time.monotonic() - begun - (self._validated - validated)) / max(1, steps)
+
+    @property
+    def validation(self) -> float:
+        """Seconds of the longest validation; 0 before the first."""
+        return self._longest
+
     def count(self, step: int) -> None:
-        """Count a step; the first ones are left out."""
+        """Count a step; the first ones are left out, once others were measured."""
         self._last = step
         if step - self._first == WARM_UP_STEPS and self._measured == self._begun:
-            self._first, self._measured = step, time.monotonic()
+            self._first, self._measured, self._validated_before = step, time.monotonic(), self._validated
 
     def begin_validation(self) -> None:
         """Record when a validation begins."""
         self._validation_begun = time.monotonic()
 
     def end_validation(self) -> None:
-        """Record the longest time of a validation, of which one more comes after the last step."""
-        self._longest = max(self._longest, time.monotonic() - self._validation_begun)
+        """Record how long a validation took."""
+        seconds = time.monotonic() - self._validation_begun
+        self._longest = max(self._longest, seconds)
+        self._validated += seconds
 
-    def count_affordable(self, seconds: float) -> int:
-        """Return how many steps fit into so many seconds, with their validations and the last one."""
-        now, steps = time.monotonic(), self._last - self._first
-        step = (now - self._measured) / steps if steps else (now - self._begun) / max(1, self._last - self._start)
-        return max(0, int((seconds - self._longest) / step))
+
+def _count_validation_interval(trainer: Trainer) -> float:
+    """Return how many optimiser steps lie between two validations; infinity where time decides or there is none."""
+    batches = trainer.val_check_batch
+    if batches is None or math.isinf(batches):
+        return math.inf
+    return max(1.0, batches * (trainer.check_val_every_n_epoch or 1) / trainer.accumulate_grad_batches)

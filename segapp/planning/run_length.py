@@ -110,7 +110,11 @@ def decide_training(length: RunLength, pace: Pace, budget: float, images: int, b
             "trainer.callbacks",
             [
                 _make_part("segapp.callbacks.EMA", decay=decay),
-                _make_part("segapp.callbacks.TimeBudget", minutes=round(budget / 60, 2)),
+                _make_part(
+                    "segapp.callbacks.TimeBudget",
+                    minutes=round(budget / 60, 2),
+                    validation_steps=round(pace.validation / pace.step, 1),
+                ),
                 _make_part("segapp.callbacks.StopWhenFlat", patience=PATIENCE),
                 _make_part("segapp.callbacks.SamplePictures"),
             ],

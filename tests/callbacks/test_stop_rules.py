@@ -23,8 +23,9 @@ class Clock:
 class Tiny(LightningModule):
     """One weight; notes its learning rates."""
 
-    def __init__(self, clock=None, step=1.0, scores=()):
+    def __init__(self, clock=None, step=1.0, scores=(), validation=1.0):
         super().__init__()
+        self.validation = validation
         self.weight = torch.nn.Parameter(torch.zeros(1))
         self.clock, self.step, self.scores, self.rates = clock, step, list(scores), []
 
@@ -36,7 +37,7 @@ class Tiny(LightningModule):
 
     def validation_step(self, batch, batch_idx):
         if self.clock:
-            self.clock.now += 1.0
+            self.clock.now += self.validation
         self.log("val/dice/dataset", self.scores.pop(0) if self.scores else 0.5)
 
     def configure_optimizers(self):
@@ -50,7 +51,8 @@ def loader(count):
     return torch.utils.data.DataLoader(torch.ones(count, 1))
 
 
-def fit(module, callback, folder, steps=200, path=None):
+def fit(module, callback, folder, steps=200, path=None, interval=None):
+    every = {} if interval is None else {"val_check_interval": interval, "check_val_every_n_epoch": None}
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
     trainer = Trainer(
         max_steps=steps,
@@ -58,6 +60,7 @@ def fit(module, callback, folder, steps=200, path=None):
         accelerator="cpu",
         default_root_dir=folder,
         **quiet,
+        **every,
         enable_checkpointing=False,
     )
     trainer.fit(module, loader(10), loader(1), ckpt_path=path)
@@ -79,6 +82,23 @@ def test_steps_so_slow_that_few_of_them_fill_the_budget_end_within_it(monkeypatc
     trainer = fit(module, TimeBudget(2), tmp_path)
     assert 100 <= module.clock.now <= 130 and trainer.global_step < 14  # to one step
     assert module.rates[-1] == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize("minutes", [4, 5, 6, 8], ids=str)
+def test_long_validations_are_reckoned_with_before_the_first(monkeypatch, tmp_path, minutes):
+    """All is twice as slow as planned; a run of few steps must not learn that from its first validation."""
+    module = Tiny(Clock(monkeypatch), step=5.8, validation=90.0)
+    trainer = fit(module, TimeBudget(minutes, validation_steps=16), tmp_path, steps=63, interval=21)
+    assert 60 * minutes - 90 <= module.clock.now <= 60 * minutes + 5.8
+    assert trainer.global_step == len(module.rates)
+    assert module.rates[-1] == pytest.approx(0, abs=0.02)
+
+
+def test_a_run_whose_rest_holds_no_second_validation_ends_with_the_first(monkeypatch, tmp_path):
+    module = Tiny(Clock(monkeypatch), step=5.8, validation=90.0)
+    trainer = fit(module, TimeBudget(4, validation_steps=16), tmp_path, steps=63, interval=21)
+    assert trainer.global_step == 21
+    assert module.clock.now == pytest.approx(21 * 5.8 + 90)
 
 
 def test_a_run_that_is_fast_enough_keeps_its_schedule(monkeypatch, tmp_path):
@@ -128,7 +148,10 @@ def test_a_schedule_without_an_end_is_refused(tmp_path):
         fit(module, TimeBudget(1), tmp_path)
 
 
-@pytest.mark.parametrize("make", [lambda: TimeBudget(0), lambda: StopWhenFlat(0), lambda: StopWhenFlat(cooldown=1)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: TimeBudget(0), lambda: TimeBudget(1, -1), lambda: StopWhenFlat(0), lambda: StopWhenFlat(cooldown=1)],
+)
 def test_senseless_settings_are_refused(make):
     with pytest.raises(MisuseError):
         make()

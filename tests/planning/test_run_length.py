@@ -61,4 +61,4 @@ def test_validations_within_an_epoch_are_counted_in_steps(interval, within):
     assert ("check_val_every_n_epoch" in config["trainer"]) == within
     parts = {part["class_path"].rsplit(".", 1)[1]: part["init_args"] for part in config["trainer"]["callbacks"]}
     assert parts["EMA"]["decay"] == 1 - 50 / 10_000
-    assert parts["TimeBudget"]["minutes"] == 10
+    assert parts["TimeBudget"] == {"minutes": 10, "validation_steps": 10}

@@ -134,7 +134,10 @@ def shorten_run(config: dict[str, Any], seconds: float, budget: float) -> dict[s
     The same schedule in fewer steps, validated once, at its end. Callbacks that reach over a whole run are left out.
     """
     steps = max(MIN_STEPS, round(int(get_value(config, "trainer.max_steps")) * seconds / budget))
-    time = {"class_path": "segapp.callbacks.TimeBudget", "init_args": {"minutes": round(seconds / 60, 3)}}
+    time = {
+        "class_path": "segapp.callbacks.TimeBudget",
+        "init_args": {**_find_time_budget(config), "minutes": round(seconds / 60, 3)},
+    }
     return override_values(
         config,
         {
@@ -195,9 +198,15 @@ def _choose_winner(results: Sequence[Result], left: Sequence[str], rows: Sequenc
 
 def _read_budget(config: dict[str, Any]) -> float:
     """Return the seconds that the plan's run has."""
+    return 60 * float(_find_time_budget(config)["minutes"])
+
+
+def _find_time_budget(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the plan's TimeBudget."""
     for callback in get_value(config, "trainer.callbacks") or []:
         if callback["class_path"] == "segapp.callbacks.TimeBudget":
-            return 60 * float(callback["init_args"]["minutes"])
+            found: dict[str, Any] = callback["init_args"]
+            return found
     raise SegappError("the plan has no TimeBudget callback.")
 
 
