@@ -142,7 +142,7 @@ def draw_curves(rows: list[dict[str, str]], path: Path, spec: Spec) -> None:
     dice.set(title="Validation Dice (whole set)", xlabel="epoch", ylim=(0, 1))
     for axes in (losses, dice):
         axes.grid(alpha=0.3)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if axes.lines:
             outside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if axes is dice else {}
             axes.legend(fontsize=8, **outside)

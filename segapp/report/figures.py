@@ -122,7 +122,7 @@ def draw_curves(results: Sequence[Result]) -> Figure:
                 range(1, shortest + 1), mean, dash, color=colour, linewidth=2, label=for_plot(variant), marker=marker
             )
         axes.set(title=title, xlabel="epoch", yscale="log" if name.endswith("loss") and _is_wide(axes) else "linear")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.2, color=INK)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)

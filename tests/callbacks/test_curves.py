@@ -150,3 +150,16 @@ def test_validations_lie_between_epochs():
     rows = [{"epoch": "1", "step": "4"}, {"epoch": "1", "step": "10", "train/loss": "1"}]
     rows += [{"epoch": "2", "step": "15"}, {"epoch": "2", "step": "20", "train/loss": "1"}]
     assert _locate_rows(rows) == [0.4, 1.0, 1.5, 2.0]
+
+
+def test_the_axis_of_one_epoch_has_no_fractions(tmp_path, monkeypatch):
+    drawn = []
+
+    def keep(figure, path, **options):
+        drawn.append(figure)
+        path.touch()
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    spec = spec_of("background", "cell")
+    draw_curves(rows_of(spec), tmp_path / "curves.png", spec)
+    assert all(tick == round(tick) for axes in drawn[0].axes for tick in axes.get_xticks())
