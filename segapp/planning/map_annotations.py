@@ -26,6 +26,8 @@ SMALLEST = 2.0
 MAX_CLASSES = 40
 CLASS_FIELDS = ("class", "class_name", "classname", "label", "category", "type", "kind", "name")
 """Properties that usually hold the class."""
+MIN_NAMED = 0.9
+"""Fraction of the features that have a `name`, where it is the class: proper names, as of OpenStreetMap, few have."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def _read(path: Path, kind: type[MapShapes]) -> _Content:
 def _choose_field(content: _Content, classes: Sequence[str]) -> str | None:
     wanted = {name for name in classes if name.lower() not in BACKGROUND}
     usual = {name.lower(): name for name, held in content.values.items() if len(held) <= MAX_CLASSES}
+    if "name" in usual and content.values[usual["name"]].total() < MIN_NAMED * content.features:
+        del usual["name"]
     named = [usual[name] for name in CLASS_FIELDS if name in usual]
     few = [name for name, held in content.values.items() if len(held) <= min(MAX_CLASSES, content.features // 2)]
     if wanted:

@@ -57,6 +57,17 @@ def test_the_class_is_in_the_property_that_the_user_or_custom_names(tmp_path):
     assert choose_map_settings([path], [], []) == {"class_field": "Class"}
 
 
+def test_a_name_that_half_of_the_features_have_is_no_class(tmp_path):
+    path = tmp_path / "a.geojson"
+    boxes = [make_feature(make_box(i, 0, i + 1, 1), name="Tower" * (i % 2), building="yes", use="x") for i in range(6)]
+    path.write_text(json.dumps(collect(*boxes)))
+    assert choose_map_settings([path], [], []) == {}
+    for box in boxes:
+        box["properties"] |= {"name": "house"}
+    path.write_text(json.dumps(collect(*boxes)))
+    assert choose_map_settings([path], [], []) == {"class_field": "name"}
+
+
 def test_metres_in_a_file_without_a_system_are_those_of_the_images(tmp_path):
     write_geotiff(tmp_path / "a.tif")
     (tmp_path / "a.geojson").write_text(json.dumps(collect(ON_MAP, crs=None)))
