@@ -58,7 +58,9 @@ def recognise_file(path: Path) -> type[Annotations] | None:
         return datasets.Cvat
     if suffix == ".txt" and datasets.Yolo.reads(path):
         try:
-            return datasets.Yolo if any(entry.shapes for entry in datasets.Yolo().parse(path)) else None
+            return (
+                datasets.Yolo if any(entry.shapes or entry.skipped for entry in datasets.Yolo().parse(path)) else None
+            )
         except MisuseError:  # another text
             return None
     return None

@@ -12,11 +12,11 @@ from segapp.datasets.annotations.qupath import QuPath
 from segapp.datasets.channel_files import join_channels
 from segapp.datasets.file_search import MaskPattern, find_images
 from segapp.datasets.masks.encoding import Encoding, FoundImage, PixelEncoding
-from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError
 from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suffix
 from segapp.planning.annotations import list_files, recognise_annotations, recognise_file
+from segapp.planning.layout_advice import explain_unpaired
 from segapp.planning.layout_inference import infer_patterns
 from segapp.planning.layout_patterns import (
     MAX_IMAGES,
@@ -70,8 +70,12 @@ class FolderLayout:
         """Return the masks of each image that are images themselves; none for annotations."""
         if self.encoding.shared:
             return []
-        pattern = MaskPattern(self.root, self.masks, self.classes)
-        return [[file.file for file in pattern.find_files(image)] for image in images]
+        return [[file.file for file in self.pattern.find_files(image)] for image in images]
+
+    @cached_property
+    def pattern(self) -> MaskPattern:
+        """What finds the masks of an image."""
+        return MaskPattern(self.root, self.masks, self.classes, self.encoding)
 
     @property
     def kind(self) -> Kind:
@@ -104,7 +108,8 @@ def find_layout(images: str, masks: str) -> FolderLayout:
     if best is None or best[0] < MIN_PAIRED:
         if (inferred := _infer_layout(root, pairs[0], kind)) is not None:
             return inferred
-        raise MisuseError(_explain_unpaired(root, relative[0], relative[1], best))
+        closest = best and (best[0], best[2].found, best[2].images, best[2].pattern)
+        raise MisuseError(explain_unpaired(root, relative[0], relative[1], closest))
     return best[2]
 
 
@@ -130,10 +135,9 @@ def _has_map_coordinates(root: Path, images: str, masks: str) -> bool:
 def list_masks(layout: FolderLayout, limit: int | None = None) -> list[FilePart]:
     """Return masks: of `limit` images or slices at most, evenly over all of them, and a few of each."""
     found = layout.slices
-    pattern = MaskPattern(layout.root, layout.masks, layout.classes, layout.encoding)
     if limit is not None and len(found) > limit:
         found = [found[number * len(found) // limit] for number in range(limit)]
-    return [file.file for image in found for file in pattern.find_files(image)[:MASKS_PER_IMAGE]]
+    return [file.file for image in found for file in layout.pattern.find_files(image)[:MASKS_PER_IMAGE]]
 
 
 def _recognise_channel_files(root: Path, images: str, masks: str) -> tuple[str, ...]:
@@ -196,18 +200,3 @@ def _find_images(root: Path, images: str, masks: str, kind: Kind) -> list[FoundI
     everything = MaskPattern(root, masks, (), kind.encoding).find_all_files() if "{class}" not in masks else set()
     rest = [image for image in found if image.path not in everything]
     return rest if rest else found
-
-
-def _explain_unpaired(root: Path, images: str, masks: str, best: tuple[float, int, FolderLayout] | None) -> str:
-    names = [", ".join(path.name for path in list_matching(root, where)[:3]) or "no files" for where in (images, masks)]
-    annotations = explain_unread(Path(masks).suffix.lower())
-    if not annotations and best is None and (root / masks).is_dir():
-        annotations = describe_annotations(root / masks).strip()
-    if annotations:
-        return f"{root}: {masks!r}: {annotations.rstrip('.')}. Write that into a data section, and name it with --data."
-    closest = f"; the closest pattern, {best[2].masks!r}, finds those of {best[0]:.0%}" if best else ""
-    return (
-        f"{root}: the masks in {masks!r} ({names[1]}) are not named after the images in {images!r} ({names[0]})"
-        f"{closest}. "
-        "Give --masks a pattern such as 'masks/{name}_mask.png', or a data section (--data, as configs/data/mine.yaml)."
-    )

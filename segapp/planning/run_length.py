@@ -70,7 +70,7 @@ def choose_run_length(pace: Pace, budget: float, images: int, batch_size: int) -
         least = max(math.ceil(images / batch_size), MIN_VALIDATIONS) * pace.step + MIN_VALIDATIONS * pace.validation
         minutes = math.ceil(1.2 * (least / (1 - RESERVED_FRACTION) + START_SECONDS) / 60)
         raise MisuseError(
-            f"a budget of {budget / 60:.3g} minutes is too small for one epoch: {images} images take "
+            f"a budget of {_describe_budget(budget)} is too small for one epoch: {images} images take "
             f"{math.ceil(images / batch_size)} steps of {pace.step:.2g} s, and a validation {pace.validation:.2g} s; "
             f"set --budget {minutes}m or more."
         )
@@ -137,3 +137,7 @@ def _decide_validation(length: RunLength) -> list[Decision]:
 
 def _make_part(class_path: str, **init_args: object) -> dict[str, object]:
     return {"class_path": class_path, "init_args": init_args}
+
+
+def _describe_budget(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.3g} minutes"

@@ -20,6 +20,7 @@ from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
 from segapp.planning.intensity import choose_intensity
 from segapp.planning.large_images import LARGE_ENOUGH, choose_blocks
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
+from segapp.planning.layout_advice import require_agreement
 from segapp.planning.map_annotations import choose_map_settings
 from segapp.planning.mask_meaning import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning
 from segapp.planning.mask_values import read_mask_values
@@ -66,7 +67,11 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
     """
     layout = find_layout(images, masks)
     blocks = _choose_blocks(layout) if len(layout.found) < MIN_IMAGES else []
-    meaning = _read_meaning(layout, classes)
+    try:
+        meaning, pixels = _read_meaning(layout, classes), _describe_pixels(layout)
+    except SegappError:
+        require_agreement(layout.found, layout.slices, layout.channel_files, layout.pattern)  # often the cause
+        raise
     root = os.path.relpath(layout.root)
     decisions = [
         Decision("data.source.class_path", "segapp.datasets.Folder", ""),
@@ -82,7 +87,7 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
         decisions.append(Decision(f"{SOURCE_KEY}.mask", meaning.mask, ""))
     if meaning.palette is not None:
         decisions.append(Decision(f"{SOURCE_KEY}.palette", [list(colour) for colour in meaning.palette], ""))
-    return [*decisions, *_describe_pixels(layout), *(blocks or find_published_split(layout))]
+    return [*decisions, *pixels, *(blocks or find_published_split(layout))]
 
 
 def _choose_blocks(layout: FolderLayout) -> list[Decision]:

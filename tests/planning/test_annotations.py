@@ -24,6 +24,7 @@ FILES = {
     "task.xml": ("<annotations></annotations>", datasets.Cvat),
     "voc.xml": ("<annotation></annotation>", None),
     "yolo.txt": ("0 0.1 0.1 0.9 0.1 0.9 0.9\n", datasets.Yolo),
+    "boxes.txt": ("0 0.5 0.5 0.1 0.2\n", datasets.Yolo),
     "train.txt": ("a\nb\n", None),
     "other.txt": ("a b c d e f g\n", None),
     "dataset.json": ('{"labels": {}}', None),

@@ -48,3 +48,5 @@ def test_outlines_are_drawn_of_every_class_but_the_background():
     red = np.argwhere((shown == (255, 0, 0)).all(axis=2))
     assert red.min(axis=0).tolist() == [5, 5] and red.max(axis=0).tolist() == [9, 14]
     assert shown[7, 10].tolist() == [127, 127, 127]
+    shown, factor = draw_outlines(item, ((0, 0, 0), (255, 0, 0)), 0, 320)
+    assert factor == 3 and shown.shape == (120, 240, 3)  # small ones are enlarged by a whole number

@@ -49,6 +49,8 @@ def test_a_budget_under_one_epoch_names_one_that_is_enough():
         choose_run_length(pace, budget=60, images=400, batch_size=8)
     assert "400 images take 50 steps" in str(error.value)
     assert choose_run_length(pace, budget=120, images=400, batch_size=8).steps >= 50
+    with pytest.raises(MisuseError, match="a budget of 45 s is too small"):
+        choose_run_length(pace, budget=45, images=400, batch_size=8)
 
 
 @pytest.mark.parametrize(("interval", "within"), [(75, False), (25, True)])

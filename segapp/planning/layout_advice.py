@@ -1,0 +1,75 @@
+"""Explain why images have no masks: folders that are not there, files of several arrays, a few masks missing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from segapp.datasets.channel_files import find_channel_problems
+from segapp.datasets.file_search import MaskPattern
+from segapp.datasets.masks.encoding import FoundImage
+from segapp.datasets.pairing_advice import describe_missing_masks
+from segapp.datasets.problems import raise_first
+from segapp.datasets.unsupported import describe_annotations, explain_unread
+from segapp.datasets.volume_slices import find_volume_problems
+from segapp.io import holds_arrays, is_image_folder, list_slices
+from segapp.planning.layout_patterns import list_matching
+
+MOST = 0.5
+"""Where the closest pattern finds masks of this fraction of the images, the others lack theirs."""
+
+
+def explain_unpaired(
+    root: Path, images: str, masks: str, closest: tuple[float, Sequence[FoundImage], str, MaskPattern] | None
+) -> str:
+    """Return why no pattern pairs images with masks.
+
+    Args:
+        root: The folder that all patterns are relative to.
+        images: As the user gave them.
+        masks: The same.
+        closest: Of the pattern that pairs most: the fraction that it pairs, all images, and both patterns.
+    """
+    found = [list_matching(root, given) for given in (images, masks)]
+    for given, option, files in zip((images, masks), ("--images", "--masks"), found, strict=True):
+        if not files and "{" not in given:
+            lacks = "holds no files" if (root / given).exists() else "there is no such file or folder"
+            return f"{root / given}: {lacks}; correct {option}."
+    if images == masks and holds_arrays(found[0][0]):
+        return f"{root / images}: {_explain_arrays(images, found[0][0])}"
+    annotations = explain_unread(Path(masks).suffix.lower())
+    if not annotations and closest is None and (root / masks).is_dir():
+        annotations = describe_annotations(root / masks).strip()
+    if annotations:
+        return f"{root}: {masks!r}: {annotations.rstrip('.')}. Write that into a data section, and name it with --data."
+    if closest is not None and closest[0] >= MOST:
+        _, every, pattern_of_images, pattern = closest
+        alone = [image for image in every if not pattern.find_files(image)]
+        return describe_missing_masks(alone, len(every), pattern_of_images, pattern)
+    names = [", ".join(path.name for path in files[:3]) or "no files" for files in found]
+    return (
+        f"{root}: the masks in {masks!r} ({names[1]}) are not named after the images in {images!r} ({names[0]}). "
+        "Give --masks a pattern such as 'masks/{name}_mask.png', or a data section (--data, as configs/data/mine.yaml)."
+    )
+
+
+def _explain_arrays(folder: str, first: Path) -> str:
+    """Return how to name images and masks that are arrays of one file, or images of one folder."""
+    if is_image_folder(first):
+        return (
+            f"images and masks are the same; name the label image in each, as --images '{folder}/*.zarr' --masks "
+            f"'{folder}/{{name}}.zarr/labels/NAME'."
+        )
+    suffix = first.suffix
+    return (
+        f"images and masks are the same; name the array of each, as --images '{folder}/*{suffix}:/image' --masks "
+        f"'{folder}/{{name}}{suffix}:/label'."
+    )
+
+
+def require_agreement(
+    images: Sequence[FoundImage], slices: Sequence[FoundImage], channel_files: Sequence[str], pattern: MaskPattern
+) -> None:
+    """Raise an error where an image lacks a channel, a volume is damaged, or it and its mask have other voxels."""
+    raise_first(find_channel_problems(images, channel_files))
+    for image in images:
+        list_slices(image.file, "auto")  # names the slices of a series that are missing, or the arrays of a file
+    raise_first(find_volume_problems(slices, pattern))

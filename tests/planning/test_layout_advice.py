@@ -1,0 +1,88 @@
+"""Messages about images without masks name what is missing."""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from segapp.errors import MisuseError, SegappError
+from segapp.io import write_image
+from segapp.planning.layout import find_layout
+from segapp.planning.source import describe_folder
+from tests.io.dicoms import write_series
+from tests.io.ome_zarrs import write_ome_zarr
+from tests.io.volumes import write_nifti
+
+
+def write_files(folder: Path, names: str) -> None:
+    for name in names:
+        write_image(folder / f"{name}.png", np.zeros((4, 4), np.uint8))
+
+
+def test_the_images_without_a_mask_are_named_where_most_have_one(tmp_path):
+    write_files(tmp_path / "images", "abcde")
+    write_files(tmp_path / "masks", "abce")
+    with pytest.raises(MisuseError, match=r"1 of 5 images have no mask: d\. For 'd', 'masks/d\.\*' was tried"):
+        find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
+
+
+@pytest.mark.parametrize(("images", "masks", "missing"), [("images", "mask", "mask"), ("image", "masks", "image")])
+def test_a_folder_that_is_not_there_is_named_with_its_option(images, masks, missing, tmp_path):
+    write_files(tmp_path / "images", "abc")
+    write_files(tmp_path / "masks", "abc")
+    option = "--masks" if missing == "mask" else "--images"
+    with pytest.raises(MisuseError, match=f"{missing}: there is no such file or folder; correct {option}"):
+        find_layout(str(tmp_path / images), str(tmp_path / masks))
+
+
+def test_a_pattern_that_finds_nothing_is_shown_with_the_images(tmp_path):
+    write_files(tmp_path / "images", "abc")
+    write_files(tmp_path / "masks", "xyz")
+    with pytest.raises(MisuseError, match=r"the masks in 'masks/\{name\}_seg.png' \(no files\) are not named after"):
+        find_layout(str(tmp_path / "images"), str(tmp_path / "masks" / "{name}_seg.png"))
+
+
+def test_files_of_several_arrays_are_told_how_to_name_one(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"] = file["label"] = np.zeros((4, 4), np.uint8)
+    (tmp_path / "slices").mkdir()
+    (tmp_path / "a.h5").rename(tmp_path / "slices/a.h5")
+    way = "--images 'slices/*.h5:/image' --masks 'slices/{name}.h5:/label'"
+    with pytest.raises(MisuseError, match=re.escape(way)):
+        find_layout(str(tmp_path / "slices"), str(tmp_path / "slices"))
+    write_ome_zarr(tmp_path / "cells/a.zarr", np.zeros((4, 4), np.uint8), "yx")
+    way = "--images 'cells/*.zarr' --masks 'cells/{name}.zarr/labels/NAME'"
+    with pytest.raises(MisuseError, match=re.escape(way)):
+        find_layout(str(tmp_path / "cells"), str(tmp_path / "cells"))
+
+
+def test_a_mask_with_fewer_slices_is_named_with_both_sizes(tmp_path):
+    for name in "abc":
+        for folder in ("images", "masks"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            depth = 2 if (name, folder) == ("b", "masks") else 3
+            write_nifti(tmp_path / folder / f"{name}.nii.gz", np.ones((6, 5, depth), np.uint8), spacing=(1, 1, 2))
+    with pytest.raises(MisuseError, match=r"b\.nii\.gz have 6 x 5 x 3 and 6 x 5 x 2 voxels; save the mask on the grid"):
+        describe_folder(str(tmp_path / "images"), str(tmp_path / "masks"))
+
+
+def test_a_series_with_a_gap_is_named_with_its_slices(tmp_path):
+    (tmp_path / "masks").mkdir()
+    for name in "abc":
+        files = write_series(tmp_path / "images" / name, np.ones((6, 5, 4), np.int16))
+        write_nifti(tmp_path / "masks" / f"{name}.nii.gz", np.ones((6, 5, 4), np.uint8), spacing=(1, 1, 2))
+    files[1].unlink()
+    with pytest.raises(SegappError, match=r"images/c/IMG.*slices are 2 mm apart but 4 mm .*add the missing slices"):
+        describe_folder(str(tmp_path / "images"), str(tmp_path / "masks"))
+
+
+def test_a_missing_channel_is_named(tmp_path):
+    for name in "abc":
+        for channel in range(2):
+            write_image(tmp_path / "imagesTr" / f"{name}_000{channel}.png", np.zeros((4, 4), np.uint8))
+    write_files(tmp_path / "labelsTr", "abc")
+    (tmp_path / "imagesTr/c_0001.png").unlink()
+    with pytest.raises(MisuseError, match=r"the image 'c' lacks the channels c_0001\.png"):
+        describe_folder(str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
