@@ -1,6 +1,6 @@
 """`check.html`: what was found in a data set, with the images it was found in."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from segapp.planning.fingerprint import Fingerprint
 from segapp.report.figures import render_svg, use_style
 from segapp.report.page import Page, arrange_samples, embed_pixels, format_facts, format_legend, format_text
 from segapp.report.tables import format_html
+from segapp.spec import find_volume_name
 
 TITLES = {
     "layout": "Files and folders",
@@ -35,6 +36,8 @@ TITLES = {
 }
 SHOWN = 12
 """Images that are drawn of one kind of problem."""
+EXAMPLES = 8
+"""Images that are drawn where nothing is wrong with them."""
 LISTED = 200
 """Problems that are listed of one kind; `check.json` has all."""
 SIDE = 320
@@ -103,6 +106,7 @@ def write_page(
             page.add(_draw_suspects(by_kind[kind], items, source))
     if contradictions:
         _add_contradictions(page, contradictions, items, source)
+    _add_examples(page, data, items, source)
     described = tuple(one.described for one in data.described if one.described is not None)
     if described:
         _add_figures(page, Fingerprint(data.classes, data.background, described, len(data.facts)))
@@ -118,14 +122,35 @@ def _format_problems(problems: Sequence[Problem]) -> Markup:
 def _draw_suspects(problems: Sequence[Problem], items: Mapping[str, Item], source: Source) -> Markup:
     """Draw the images that problems name, with the outlines of their masks; what cannot be read is left out."""
     names = list(dict.fromkeys(name for problem in problems for name in problem.items if name in items))
+    seen: Counter[str] = Counter()
+    order: dict[str, int] = {}
+    for name in names:  # a slice of every volume before the second of one
+        volume = find_volume_name(name) or name
+        order[name] = seen[volume]
+        seen[volume] += 1
+    return _draw_items([items[name] for name in sorted(names, key=order.__getitem__)[:SHOWN]], source)
+
+
+def _draw_items(items: Sequence[Item], source: Source) -> Markup:
     figures = []
-    for name in names[:SHOWN]:
+    for item in items:
         try:
-            pixels, _ = draw_outlines(items[name], source.palette, source.background, SIDE)
+            pixels, _ = draw_outlines(item, source.palette, source.background, SIDE)
         except SegappError:
             continue  # its problem is listed
-        figures.append(embed_pixels(pixels, name))
+        figures.append(embed_pixels(pixels, item.name))
     return arrange_samples(figures)
+
+
+def _add_examples(page: Page, data: DataSet, items: Mapping[str, Item], source: Source) -> None:
+    """Show images with their masks, evenly over those that hold objects: most errors are seen at once."""
+    held = [one.name for one in data.described if one.described is not None and (one.described.counts > 0).sum() > 1]
+    if not held:
+        return
+    step = max(1.0, len(held) / EXAMPLES)
+    page.add_section("Masks on their images")
+    page.add_text("Look whether the outlines follow what they should.", note=True)
+    page.add(_draw_items([items[held[int(number * step)]] for number in range(min(EXAMPLES, len(held)))], source))
 
 
 def _add_contradictions(

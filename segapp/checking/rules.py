@@ -19,9 +19,8 @@ SPACING = 1.1
 
 
 def check_files(data: DataSet) -> Iterator[Problem]:
-    """Yield what is wrong with an image or a mask by itself."""
-    for one in data.facts:
-        yield from one.problems
+    """Yield what is wrong with an image or a mask by itself; once where all slices of a volume share it."""
+    yield from {problem.message: problem for one in data.facts for problem in one.problems}.values()
 
 
 def check_constant(data: DataSet) -> Iterator[Problem]:
@@ -108,7 +107,9 @@ def check_masks(data: DataSet) -> Iterator[Problem]:
 
 
 def check_classes(data: DataSet) -> Iterator[Problem]:
-    """Yield classes that a split lacks, or that no mask holds at all."""
+    """Yield classes that a split lacks, or that no mask holds at all; none where no mask could be read."""
+    if not data.described:
+        return
     held = {split: _find_held(data.of(split)) for split in SPLITS}
     everywhere = set().union(*held.values())
     if absent := [name for index, name in enumerate(data.classes) if index not in everywhere]:

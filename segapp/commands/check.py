@@ -29,6 +29,7 @@ from segapp.io import require_free
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import MAX_UNREADABLE, MIN_IMAGES, Fingerprint
 from segapp.planning.source import (
+    SOURCE_KEY,
     build_planned_source,
     describe_source,
     exclude_unreadable,
@@ -97,7 +98,7 @@ def check(
         source = build_planned_source(decisions)
         facts = _assign_splits(source, facts)
     found = DataSet(tuple(facts), source.classes, source.background, _is_grouped(facts))
-    problems = [*source.layout_problems(), *apply_rules(found)]
+    problems = [*_list_exclusions(decisions), *source.layout_problems(), *apply_rules(found)]
     problems.sort(key=lambda problem: problem.severity != "error")
     items = [item for members in source.checkable_items().values() for item in members if item.mask is not None]
     ranking = _rank(engine, items) if engine else []
@@ -162,6 +163,21 @@ def _propose_exclusions(fingerprint: Fingerprint, decisions: Sequence[Decision])
     return exclude_unreadable(fingerprint, decisions) if few and is_folder(decisions) else []
 
 
+def _list_exclusions(decisions: Sequence[Decision]) -> list[Problem]:
+    """Return a warning where the proposed settings leave out images that were never read."""
+    return [
+        Problem(
+            "image",
+            f"{decision.reason} Correct them, or keep `exclude` in the data section.",
+            None,
+            "exclude",
+            "warning",
+        )
+        for decision in decisions
+        if decision.setting == f"{SOURCE_KEY}.exclude" and decision.reason
+    ]
+
+
 def _assign_splits(source: Source, facts: Sequence[ItemFacts]) -> list[ItemFacts]:
     """Return the same facts with the split and the group that the proposed settings give each image."""
     try:
@@ -181,4 +197,4 @@ def _print_problems(problems: Sequence[Problem]) -> None:
     if len(problems) > SHOWN:
         print(f"… and {len(problems) - SHOWN} more")
     counts = Counter(problem.severity for problem in problems)
-    print(f"{counts['error']} errors, {counts['warning']} warnings")
+    print(", ".join(f"{counts[kind]} {kind}{'' if counts[kind] == 1 else 's'}" for kind in ("error", "warning")))

@@ -15,6 +15,8 @@ from segapp.terminal.text import for_plot
 
 MAX_CLASSES = 40
 """Classes that are plotted, the most frequent ones."""
+SMALL = 240
+"""Pixels of the longer side up to which an image is enlarged."""
 
 
 def draw_sizes(fingerprint: Fingerprint, sample: tuple[int, int] | None = None) -> Figure:
@@ -94,18 +96,20 @@ def draw_outlines(
         item: The image and its mask.
         palette: RGB 0 … 255, one colour per class.
         background: The class without outlines, if any.
-        side: Pixels of the longer side of what is returned, at most.
+        side: Pixels of the longer side of what is returned, at most; small images are enlarged, to be seen.
 
     Returns:
         (h, w, 3) uint8 RGB, and its scale: pixels of it per pixel of the image.
     """
     image = item.image.read()
     height, width, channels = image.shape
-    factor = min(1.0, side / max(height, width))
+    longest, least = max(height, width), min(side, SMALL)
+    factor = min(1.0, side / longest) if longest > least else least // longest
     size = max(1, round(width * factor)), max(1, round(height * factor))
     pixels = image if image.dtype == np.uint8 else np.clip(image * 255, 0, 255).astype(np.uint8)
     pixels = pixels[..., :3] if channels >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
-    shown = np.ascontiguousarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    scaling = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    shown = np.ascontiguousarray(cv2.resize(pixels, size, interpolation=scaling))
     if item.mask is not None:
         small = cv2.resize(item.mask.read(), size, interpolation=cv2.INTER_NEAREST)
         for index in np.unique(small):

@@ -12,7 +12,8 @@ import yaml
 from PIL import Image
 
 from segapp.checking.data_set import DataSet
-from segapp.checking.rules import check_masks
+from segapp.checking.rules import check_classes, check_files, check_masks
+from segapp.datasets.problems import Problem
 from tests.checking.shapes import COUNT, SOURCE, check, draw
 from tests.checking.test_facts import facts_of
 
@@ -161,6 +162,16 @@ def test_a_class_without_masks_is_told_once(folder):
     _, problems = check()
     assert [problem["kind"] for problem in problems] == ["class"]
     assert "tree" in problems[0]["message"]
+
+
+def test_a_fault_of_a_volume_is_told_once_and_no_class_is_missing_where_no_mask_is_read():
+    problem = Problem("image", "a.nii.gz: 1 values are NaN or infinite; replace them with numbers.")
+    image, mask = draw(0)
+    slices = facts_of((image, mask // 255), (image, mask // 255))
+    data = DataSet(tuple(replace(one, problems=(problem,)) for one in slices), ("a", "b"), 0)
+    assert list(check_files(data)) == [problem]
+    unread = DataSet(tuple(replace(one, described=None) for one in slices), ("a", "b"), 0)
+    assert list(check_classes(unread)) == [] != list(check_classes(replace(data, classes=("a", "b", "c"))))
 
 
 def test_slices_beside_the_objects_of_a_volume_are_no_empty_masks():

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import yaml
 
 from segapp.cli import main
@@ -57,6 +58,15 @@ def test_problems_are_printed_errors_first(folder, capsys):  # noqa: F811
     assert any(line.startswith("2 errors") for line in lines)
     init = yaml.safe_load(Path("check/data.yaml").read_text())["source"]["init_args"]
     assert init["exclude"] == ["05"]  # what is not read does not end a training with the proposed section
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_images_that_the_proposed_section_leaves_out_are_reported(folder, capsys):  # noqa: F811
+    (folder / "images/05.png").unlink()
+    tifffile.imwrite("data/images/05.tif", np.zeros((80, 96, 5), np.uint8), planarconfig="contig")
+    assert main(["check", *FOLDERS]) == 0
+    out = capsys.readouterr().out
+    assert "warning  Left out, 1 of 12: 05 has 5 channels, 11 images have 3. Correct" in out and "1 warning\n" in out
 
 
 @pytest.mark.usefixtures("no_figures")
