@@ -47,7 +47,7 @@ def test_the_commands_of_the_page(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("SEGAPP_RUN_FOLDER", raising=False)
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
     write_fields(tmp_path)
-    (section, _), (block,) = (re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) for kind in ("yaml", "sh"))
+    (section, _), (_, block) = (re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL) for kind in ("yaml", "sh"))
     (tmp_path / "fields.yaml").write_text(section)
     for line in block.splitlines():
         words = shlex.split(line)[1:]
