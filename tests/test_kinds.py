@@ -21,6 +21,7 @@ from segapp.io import read_raw
 from segapp.planning.sizes import PIXELS_PER_STEP
 from segapp.planning.source import build_planned_source, describe_source, list_items
 from tests import kinds
+from tests.checking.conftest import no_figures  # noqa: F401 - a fixture
 from tests.kinds import BOTTOM, HEIGHT, LEFT, NAMES, RIGHT, TOP, WIDTH, WRITE
 
 ROOT = Path(__file__).parents[1]
@@ -115,6 +116,7 @@ def check_masks(size: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("command", list_checks(), ids=find_data)
 def test_a_check_finds_the_masks(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -165,9 +167,10 @@ PLANNED = {"annotations.md": "segapp.datasets.Folder", "several-sources.md": "se
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_figures", "without_curves")
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")  # one step on two images is not what torch would advise
 @pytest.mark.parametrize("page", [*VERIFY, *PLANNED])
-def test_the_commands_of_a_page(page, tmp_path, monkeypatch, capsys, without_curves):
+def test_the_commands_of_a_page(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 32**2)
     monkeypatch.setattr("segapp.planning.candidates.MIN_CROP", 32)
