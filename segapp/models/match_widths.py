@@ -1,9 +1,11 @@
 """Find widths at which two variants of a network have the same number of parameters."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from segapp.errors import MisuseError
 
@@ -44,11 +46,20 @@ def _make_counter(build: Build) -> Callable[[Sequence[int]], int]:
     def count(widths: Sequence[int]) -> int:
         key = tuple(widths)
         if key not in known:
-            with torch.device("meta"):
+            with torch.device("meta"), _WithoutSampling():
                 known[key] = count_params(build(list(key)))
         return known[key]
 
     return count
+
+
+class _WithoutSampling(TorchFunctionMode):
+    """Leaves weights unsampled: they have no values on the meta device, but sampling them takes a third of a search."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _scale(count: Callable[[Sequence[int]], int], widths: Sequence[int], target: int, step: int) -> list[int]:

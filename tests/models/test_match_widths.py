@@ -31,6 +31,13 @@ def test_the_network_that_is_already_there_is_found_unchanged():
     assert match_params(variant("concat", "none"), WIDTHS, target) == list(WIDTHS)
 
 
+def test_no_weight_is_sampled_in_a_search(monkeypatch):
+    target = count_params(variant("concat", "none")(WIDTHS))
+    for name in ("normal_", "uniform_"):
+        monkeypatch.setattr(torch.Tensor, name, lambda *_: pytest.fail("sampled"))
+    assert match_params(variant("concat", "none"), WIDTHS, target) == list(WIDTHS)
+
+
 def test_widths_keep_their_shape_and_stay_even_where_that_suffices():
     widths = match_params(variant("add", "add"), (64, 128, 256), 2_000_000)
     assert all(width % 8 == 0 for width in widths)
