@@ -167,12 +167,12 @@ def test_an_arm_that_is_killed_on_a_ray_cluster_is_told_and_the_others_finish(tm
 
 
 @pytest.mark.slow
-def test_one_arm_that_fails_is_told_and_the_others_finish(tmp_path):
+def test_one_arm_that_fails_is_told_and_the_others_finish(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     bad = {"good": {"data.batch_size": 4}, "bad": {"model.optimizer.init_args.lr": "fast"}}
     write(tmp_path, grid={"kind": bad}, seeds=[0], contrasts=[])
-    process = segapp(tmp_path, "study", "--config", "tiny.yaml")
-    output = finish(process)
-    assert process.returncode == 1
+    assert main(["study", "--config", "tiny.yaml"]) == 1
+    output = capsys.readouterr().out
     assert "failed: bad, seed 0" in output and "lr" in output
     status = {row["variant"]: row["status"] for row in table(tmp_path)}
     assert status == {"good": "finished", "bad": "failed"}
