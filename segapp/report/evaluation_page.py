@@ -22,6 +22,7 @@ from segapp.report.evaluation_figures import (
 )
 from segapp.report.evaluation_intervals import Intervals
 from segapp.report.evaluation_tables import (
+    describe_volumes,
     list_class_rows,
     list_confusions,
     list_review_rows,
@@ -92,7 +93,7 @@ def write_page(folder: Path, content: PageContent) -> None:
     if content.volumes is not None:
         page.add_section("Volumes")
         page.add_text("The slices of a volume counted together; the lowest first. per_volume.csv has all.", note=True)
-        page.add(format_html(list_volume_rows(content.volumes)[:MAX_ROWS]))
+        page.add(format_html(list_volume_rows(content.volumes)[: MAX_ROWS + 1]))
     _add_data(page, content)
     page.add_section("Settings and versions")
     page.add(format_html([{"what": name, "value": value} for name, value in content.facts.items()], wrapped=["value"]))
@@ -103,7 +104,7 @@ def write_page(folder: Path, content: PageContent) -> None:
 
 def _write_lead(content: PageContent) -> Markup:
     flat, groups = content.evaluation.flat, len(set(content.groups))
-    facts = {"images": str(len(content.evaluation.images))}
+    facts = describe_volumes(content.volumes) | {"images": str(len(content.evaluation.images))}
     if groups != len(content.evaluation.images):
         facts["groups of images"] = str(groups)
     for name in ("dice/dataset", "iou/dataset", "dice/image"):
@@ -224,8 +225,8 @@ def _add_review(page: Page, evaluation: Evaluation) -> None:
     page.add_section("Review")
     page.add(format_html(list_review_rows(review)))
     page.add_text(
-        "If somebody looks at the images of the lowest mean confidence, as `segapp predict --flag_uncertain` lists "
-        "them: which part of the wrong pixels lies in these images, beside that in as many images with most wrong "
+        "If the images of the lowest mean confidence are looked at, as `segapp predict --flag_uncertain` lists them: "
+        "which part of the wrong pixels lies in these images, beside that in as many images with most wrong "
         "pixels, and which part of the images of the lowest Dice is among them.",
         note=True,
     )

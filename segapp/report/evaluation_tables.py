@@ -102,9 +102,25 @@ def list_confusions(evaluation: Evaluation) -> list[Row]:
     ]
 
 
+def describe_volumes(volumes: Evaluation | None) -> dict[str, str]:
+    """Describe the number of volumes and the mean of their Dice; nothing where images are no slices."""
+    if volumes is None:
+        return {}
+    mean = volumes.flat["dice/image"]
+    return {"volumes": str(len(volumes.images)), "dice/volume": "–" if math.isnan(mean) else f"{mean:.3f}"}
+
+
 def list_volume_rows(volumes: Evaluation) -> list[Row]:
-    """List the volumes with their Dice and IoU, the lowest Dice first."""
+    """List the means over volumes, then the volumes, the lowest Dice first: Dice, IoU and the Dice of every class.
+
+    The background has no column.
+    """
     header, lines = volumes.tabulate()
-    shown = [index for index, name in enumerate(header) if "/" not in name]
-    rows = [{header[index].replace("name", "volume"): line[index] for index in shown} for line in lines]
-    return sorted(rows, key=lambda row: (math.isnan(row["dice"]), row["dice"], row["volume"]))
+    columns = {"dice": "dice/image", "iou": "iou/image"}
+    classes = [name for index, name in enumerate(volumes.classes) if index != volumes.background]
+    if len(classes) > 1:
+        columns |= {f"dice/{name}": f"dice/image/{name}" for name in classes}
+    tables = [dict(zip(header, line, strict=True)) for line in lines]
+    rows: list[Row] = [{"volume": table["name"]} | {name: table[name] for name in columns} for table in tables]
+    rows.sort(key=lambda row: (math.isnan(row["dice"]), row["dice"], row["volume"]))
+    return [{"volume": "mean"} | {name: volumes.flat[mean] for name, mean in columns.items()}, *rows]

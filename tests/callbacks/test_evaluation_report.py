@@ -89,6 +89,7 @@ def test_volumes_have_a_table_of_their_own(tmp_path, capsys) -> None:
     volumes = json.loads((tmp_path / "test-1/metrics.json").read_text())["volumes"]
     assert volumes["count"] == 1 and volumes["scores"]["dice/volume"] == volumes["scores"]["dice/volume/cell"] == 2 / 3
     assert "1 volumes: Dice 0.667" in capsys.readouterr().out
+    assert "<b>0.667</b>dice/volume" in (tmp_path / "test-1/report.html").read_text()
     write(tmp_path / "test-2")
     assert not (tmp_path / "test-2/per_volume.csv").exists()
 

@@ -1,15 +1,19 @@
 """The rows of the tables of an evaluation."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from segapp.metrics import TEST_SCORES, ScoreCollector
 from segapp.report.evaluation_tables import (
+    describe_volumes,
     list_class_rows,
     list_confusions,
     list_review_rows,
     list_score_rows,
+    list_volume_rows,
     make_confusion_cells,
 )
 
@@ -53,3 +57,15 @@ def test_a_review_is_in_percent():
     found = {"fraction": 0.05, "images": 1200, "wrong_pixels": 0.25, "wrong_pixels_possible": 0.5, "worst_images": None}
     (row,) = list_review_rows({"reviewed": [found]})
     assert list(row.values()) == ["5% (1,200)", "25.0", "50.0", "–"]
+
+
+def test_volumes_have_their_mean_and_the_dice_of_every_class():
+    collector = ScoreCollector(("ground", "a", "b"), 0)
+    collector.update(torch.tensor([[1, 1, 2, 0]]), torch.tensor([[1, 1, 2, 0]]), "good")
+    collector.update(torch.tensor([[1, 0, 0, 0]]), torch.tensor([[1, 1, 1, 0]]), "bad")
+    volumes = collector.compute()
+    mean, bad, good = list_volume_rows(volumes)
+    assert good == {"volume": "good", "dice": 1, "iou": 1, "dice/a": 1, "dice/b": 1}
+    assert (bad["volume"], bad["dice"], bad["dice/a"]) == ("bad", 0.5, 0.5) and math.isnan(bad["dice/b"])
+    assert (mean["volume"], mean["dice"], mean["dice/a"], mean["dice/b"]) == ("mean", 0.75, 0.75, 1)
+    assert describe_volumes(volumes) == {"volumes": "2", "dice/volume": "0.750"} and describe_volumes(None) == {}
