@@ -154,6 +154,16 @@ def write_ome_tiffs() -> None:
     write_masks("wells/masks/{}.tif")
 
 
+def write_stacks() -> None:
+    Path("stacks/images").mkdir(parents=True)
+    Path("stacks/masks").mkdir()
+    for name in NAMES:
+        image, mask = (voxels.transpose(2, 1, 0) for voxels in make_voxels(name))
+        about = {"axes": "ZYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}
+        tifffile.imwrite(f"stacks/images/{name}.ome.tif", image, metadata=about, photometric="minisblack")
+        tifffile.imwrite(f"stacks/masks/{name}.tif", mask, imagej=True, metadata={"axes": "ZYX"})
+
+
 def write_ome_zarrs() -> None:
     for name in NAMES:
         path = write_ome_zarr(Path("cells", f"{name}.zarr"), make_image(name, 1, np.uint16), "yx")
@@ -249,6 +259,7 @@ WRITE: dict[str, Callable[[], None]] = {
     "ct/images": write_dicom,
     "rt/images": write_structures,
     "wells/images": write_ome_tiffs,
+    "stacks/images": write_stacks,
     "cells/*.zarr": write_ome_zarrs,
     "arrays/images": write_arrays,
     "slices/*.h5:/image": write_hdf5,

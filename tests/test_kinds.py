@@ -13,6 +13,7 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+import tifffile
 import yaml
 import zarr
 
@@ -188,6 +189,26 @@ def test_the_commands_of_a_page(page, tmp_path, monkeypatch, capsys):
         VERIFY[page]()
     else:
         assert yaml.safe_load(Path("mine.yaml").read_text())["data"]["source"]["class_path"] == PLANNED[page]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_figures", "without_curves")
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_stacks_of_planes_are_learnt_scored_and_predicted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 32**2)
+    monkeypatch.setattr("segapp.planning.candidates.MIN_CROP", 32)
+    monkeypatch.setattr(kinds, "NAMES", [*"abcdefghijklmnopqrstuvwxyz0123"])
+    check, *others, predict = list_steps("microscopy.md")
+    WRITE["stacks/images"]()
+    replaced = [check.split(" --images ")[0] + " --images stacks/images --masks stacks/masks", *others]
+    replaced.append(predict.replace("--images cells ", "--images stacks/images "))
+    for command in replaced:
+        words = shlex.split(command)[1:]
+        assert main([*words, *(SHORT if words[0] == "fit" else [])]) == 0, capsys.readouterr().err
+    with tifffile.TiffFile("found/mask/a.ome.tif") as written:
+        assert written.is_ome and (written.series[0].axes, written.series[0].shape) == ("ZYX", (3, HEIGHT, WIDTH))
+    assert len(Path("runs/mine/latest/test-1/per_volume.csv").read_text().splitlines()) == 7
 
 
 @pytest.mark.parametrize("page", PLANNED)

@@ -100,11 +100,12 @@ class Image:
         return header.alpha if self._stored_channels < header.bands else None
 
     def _refuse_pages(self, pages: int) -> None:
-        asked = "" if pages in NAMED else f" set `channels: {pages}` if they are channels, or"
+        advice = str(self._header.pages_advice)
+        if pages not in NAMED:
+            advice = f"set `channels: {pages}` if they are channels, or {advice}"
         raise SegappError(
-            f"{self.file}: {self._header.format} of {pages} pages without the names of channels: a stack, not one "
-            f"image;{asked} save each page as a file. If they are the channels of one image, "
-            f"{self._header.pages_advice}."
+            f"{self.file}: {self._header.format} of {pages} pages without the names of channels: channels of one "
+            f"image, or slices? {advice[0].upper()}{advice[1:]}."
         )
 
     @property

@@ -50,6 +50,28 @@ def _read_ome_size(description: str) -> tuple[float, float] | None:
         return None
 
 
+def read_slice_distance(description: str) -> float | None:
+    """Return the distance of the slices of a stack in µm, or None where the description has none.
+
+    Args:
+        description: Of the first page.
+    """
+    try:
+        if description.startswith("ImageJ="):
+            found = {key: value.strip() for key, _, value in (line.partition("=") for line in description.split("\n"))}
+            unit = MICROMETRES.get(found.get("unit", "").replace("\\u00B5", "µ"))
+            distance = abs(float(found.get("spacing", 0))) * (unit or 0)
+        elif description.rstrip().endswith("OME>") and len(description) <= LARGEST_DESCRIPTION:
+            pixels = ElementTree.fromstring(description).find("{*}Image/{*}Pixels")
+            known = {} if pixels is None else pixels.attrib
+            distance = float(known.get("PhysicalSizeZ", 0)) * MICROMETRES[known.get("PhysicalSizeZUnit", "µm")]
+        else:
+            return None
+    except (ElementTree.ParseError, KeyError, ValueError):
+        return None
+    return distance if 0 < distance < math.inf else None
+
+
 APERIO = re.compile(r"\|\s*MPP\s*=\s*(\d+(?:\.\d*)?|\.\d+)")
 PHILIPS = re.compile(r'"DICOM_PIXEL_SPACING"[^>]{0,200}>\s*"([\d.eE+-]+)"\s+"([\d.eE+-]+)"')
 

@@ -72,6 +72,19 @@ def find_series(path: Path, file: tifffile.TiffFile) -> Any:
     return max(images, key=lambda each: each.keyframe.size) if images[0].kind == "scn" else images[0]
 
 
+def is_plain_page(file: tifffile.TiffFile) -> bool:
+    """Return whether a file is one page, whose description says nothing of others."""
+    try:
+        file.pages.get(1)
+        return False
+    except IndexError:
+        page: Any = file.pages.first
+    said = str(page.description)
+    if said.startswith('{"shape"'):  # tifffile's; it may state more planes than there are pages
+        return said.startswith(f'{{"shape": {list(page.shape)}')
+    return not said.startswith("ImageJ=") and not file.is_ome
+
+
 def find_mask(path: Path, file: tifffile.TiffFile, size: tuple[int, int]) -> Any:
     """Return the page that marks the measured pixels of an image of this size, or None."""
     for series in file.series:
@@ -85,7 +98,7 @@ def find_mask(path: Path, file: tifffile.TiffFile, size: tuple[int, int]) -> Any
 
 def find_shape(path: Path, series: Any) -> tuple[int, int, int]:
     """Return height, width, bands; SegappError for a stack."""
-    axes, shape = _find_long_axes(series)
+    axes, shape = find_long_axes(series)
     if has_rows_as_pages(series):
         return shape[0], shape[1], shape[2]
     if axes == "YX":
@@ -100,19 +113,19 @@ def find_shape(path: Path, series: Any) -> tuple[int, int, int]:
 
 def has_unnamed_pages(series: Any) -> bool:
     """Return whether the bands are pages that the file does not call channels."""
-    axes, _ = _find_long_axes(series)
+    axes, _ = find_long_axes(series)
     return len(axes) == 3 and axes[0] in PAGE_AXES and not has_rows_as_pages(series)
 
 
 def has_rows_as_pages(series: Any) -> bool:
     """Return whether each row is a page: (H, W, few) saved without saying that the last axis is channels."""
-    axes, shape = _find_long_axes(series)
+    axes, shape = find_long_axes(series)
     return axes in ("QYX", "IYX") and shape[0] > MAX_CHANNELS >= shape[2]
 
 
 def move_channels_last(series: Any, pixels: np.ndarray) -> np.ndarray:
     """Return the series' pixels as (H, W, bands); a view."""
-    axes, shape = _find_long_axes(series)
+    axes, shape = find_long_axes(series)
     pixels = pixels.reshape(shape)
     if len(axes) == 2:
         return pixels[..., None]
@@ -157,6 +170,7 @@ def _require_complete_chain(path: Path, file: tifffile.TiffFile) -> None:
             raise SegappError(f"{path}: truncated TIFF, its page {len(file.pages) + 1} is missing.")
 
 
-def _find_long_axes(series: Any) -> tuple[str, tuple[int, ...]]:
+def find_long_axes(series: Any) -> tuple[str, tuple[int, ...]]:
+    """Return the letters and lengths of Y, X and the axes that are longer than 1."""
     kept = [i for i, axis in enumerate(series.axes) if series.shape[i] > 1 or axis in "YX"]
     return "".join(series.axes[i] for i in kept), tuple(series.shape[i] for i in kept)

@@ -35,7 +35,7 @@ def open_tiff_rows(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter
     indices, and programs that show images give them these colours.
     """
     (shape,) = layout.sizes.values()
-    colours = {} if layout.palette is None else {"photometric": "palette", "colormap": _make_colour_map(layout.palette)}
+    colours = {} if layout.palette is None else {"photometric": "palette", "colormap": make_colour_map(layout.palette)}
     options = _choose_options(layout.meta, shape) | colours
     with open_row_thread(partial(_write_rows, path, shape, options), filter_rows) as thread:
         yield thread
@@ -56,7 +56,7 @@ def _make_tiles(rows: Rows, shape: tuple[int, int]) -> Iterator[np.ndarray]:
             yield tile
 
 
-def _make_colour_map(palette: Palette) -> np.ndarray:
+def make_colour_map(palette: Palette) -> np.ndarray:
     """Return (3, 256) uint16: TIFF's table of colours, whose full brightness is 65535."""
     return np.multiply(fill_palette(palette).T, 257, dtype=np.uint16)
 

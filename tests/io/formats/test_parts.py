@@ -156,7 +156,7 @@ def test_a_volume_that_lacks_rows_is_not_written(volume, tmp_path):
     layout = MaskLayout({"z=0": (37, 50), "z=1": (37, 50)}, Image(list_parts(volume)[0]).meta, PALETTE)
     with pytest.raises(SegappError, match=r"0 of 37 rows .*z=1"), open_mask(tmp_path / "out.vol", layout) as writer:
         writer.add(np.zeros((37, 50), np.uint8), "z=0")
-    with pytest.raises(SegappError, match="not 2"), open_mask(tmp_path / "out.tif", layout):
+    with pytest.raises(SegappError, match="not 2"), open_mask(tmp_path / "out.png", layout):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ct.vol"]
 

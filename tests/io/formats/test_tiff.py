@@ -74,27 +74,12 @@ def test_tiff_channels_last(tmp_path: Path, saved: dict) -> None:
     np.testing.assert_array_equal(read_window(tmp_path / "a.tif", 4, 5, 6, 7), pixels[4:10, 5:12])
 
 
-def test_tiff_window_decodes_only_what_it_needs(tmp_path: Path) -> None:
-    """With all other tiles broken, the window under a sound one can still be read."""
-    path = tmp_path / "a.tif"
-    tifffile.imwrite(path, DEEP, tile=(16, 16), compression="deflate")
-    with tifffile.TiffFile(path) as file:
-        offsets, counts = file.pages[0].dataoffsets, file.pages[0].databytecounts
-    content = bytearray(path.read_bytes())
-    for offset, count in list(zip(offsets, counts, strict=True))[1:]:
-        content[offset : offset + count] = b"\0" * count
-    path.write_bytes(bytes(content))
-    np.testing.assert_array_equal(read_window(path, 2, 3, 10, 10)[..., 0], DEEP[2:12, 3:13])
-    with pytest.raises(SegappError, match=r"a\.tif: a broken or truncated TIFF"):
-        read_raw(path)
-
-
 def test_a_stack_is_no_image(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 30, 31), np.uint8), photometric="minisblack")
-    with pytest.raises(SegappError, match=r"Q=20, Y=30, X=31 is a stack"):
+    with pytest.raises(SegappError, match="of 20 images"):
         read_raw(tmp_path / "a.tif")
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((3, 30, 31), np.uint8), imagej=True, metadata={"axes": "ZYX"})
-    with pytest.raises(SegappError, match="Z=3, Y=30, X=31 is a stack"):
+    with pytest.raises(SegappError, match="of 3 images"):
         read_raw(tmp_path / "b.tif")
 
 

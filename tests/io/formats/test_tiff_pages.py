@@ -48,7 +48,7 @@ def test_three_pages_are_no_colours(tmp_path: Path, how: str, channels: int | No
     else:
         axes = {"axes": "ZYX"} if how == "imagej" else None
         tifffile.imwrite(path, PAGES, photometric="minisblack", imagej=how == "imagej", metadata=axes)
-    with pytest.raises(SegappError, match=r"a\.tif: TIFF (of 3 pages|with the axes .=3)"):
+    with pytest.raises(SegappError, match=r"a\.tif: TIFF of 3 (pages|images)"):
         _ = Image(path, channels).shape
     tifffile.imwrite(path, PAGES, photometric="minisblack", metadata={"axes": "CYX"})
     np.testing.assert_array_equal(Image(path, channels).read().shape, (37, 50, channels or 3))
@@ -58,7 +58,7 @@ def test_other_numbers_of_pages_are_channels_where_they_are_asked_for(tmp_path: 
     pages = RNG.integers(0, 256, (5, 37, 50), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack", metadata=None)
     np.testing.assert_array_equal(Image(tmp_path / "a.tif", 5).read(), np.moveaxis(pages, 0, -1))
-    with pytest.raises(SegappError, match=r"5 pages .* set `channels: 5`"):
+    with pytest.raises(SegappError, match=r"5 pages .* Set `channels: 5`"):
         Image(tmp_path / "a.tif").read()
 
 

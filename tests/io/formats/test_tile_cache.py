@@ -6,7 +6,7 @@ import numpy as np
 import tifffile
 
 from segapp.io import Image
-from segapp.io.formats import tiff
+from segapp.io.formats import tiff_pixels
 from segapp.io.formats.tile_cache import TileCache
 
 
@@ -31,8 +31,8 @@ def test_what_is_larger_than_the_room_is_made_anew_and_pushes_nothing_out():
 
 
 def test_each_tile_is_decoded_once_for_all_windows_on_it(tmp_path, monkeypatch):
-    decoded, decode = [], tiff._decode_segment
-    monkeypatch.setattr(tiff, "_decode_segment", lambda *given: decoded.append(given[-1]) or decode(*given))
+    decoded, decode = [], tiff_pixels._decode_segment
+    monkeypatch.setattr(tiff_pixels, "_decode_segment", lambda *given: decoded.append(given[-1]) or decode(*given))
     pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     path = tmp_path / "tiles.tif"
     tifffile.imwrite(path, pixels, tile=(32, 32), photometric="rgb", compression="adobe_deflate")

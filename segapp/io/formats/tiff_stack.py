@@ -1,0 +1,189 @@
+"""Stacks in a TIFF: planes along z or time, which are the slices of one volume."""
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from segapp.errors import SegappError
+from segapp.io.formats.format import MaskLayout
+from segapp.io.formats.mask_palette import fill_palette
+from segapp.io.formats.numpy_array import ROWS_FIRST
+from segapp.io.formats.slices import Grid
+from segapp.io.formats.tiff_pages import MAX_CHANNELS, PAGE_AXES, find_long_axes, has_rows_as_pages
+from segapp.io.formats.tiff_pixels import decode_page, get_dtype, get_segment_size, require_stored
+from segapp.io.formats.tiff_writer import make_colour_map
+from segapp.io.formats.volume import MAX_BYTES, Volume, require_sizes
+from segapp.io.header import Window
+from segapp.io.pixel_size import read_slice_distance
+
+SLICE_AXES = "ZT" + PAGE_AXES
+"""Letters of tifffile for the axes whose planes may be slices: z, time, and pages without a stated meaning."""
+
+EMPTY_FROM, EMPTY = 2**28, 4096
+"""Voxels from which a stack must have a byte for so many; one with less was made to waste time."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """How the pages of a TIFF are a stack."""
+
+    axes: str
+    """Letters of tifffile for all axes, those of the pages first."""
+    shape: tuple[int, ...]
+    slices: str
+    """The letter of the axis across which the slices lie."""
+    kind: str
+    """Who wrote the file, as tifffile calls it: imagej, ome, shaped …"""
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Slices, rows and columns."""
+        count, rows, columns = (self.shape[self.axes.index(axis)] for axis in f"{self.slices}YX")
+        return count, rows, columns
+
+    @property
+    def channels(self) -> int:
+        """Values of a pixel."""
+        return prod(self.shape) // prod(self.sizes)
+
+    def arrange(self, values: np.ndarray) -> np.ndarray:
+        """Return values in the order of the file as (slices, H, W, C); a view."""
+        kept = [axis for axis, length in zip(self.axes, self.shape, strict=True) if self._is_kept(axis, length)]
+        values = values.reshape([self.shape[self.axes.index(axis)] for axis in kept])
+        channels = [axis for axis in kept if axis not in f"{self.slices}YX"]
+        values = values.transpose([kept.index(axis) for axis in [self.slices, "Y", "X", *channels]])
+        return values if channels else values[..., None]
+
+    def list_pages(self, page_axes: int, index: int) -> list[int]:
+        """Return the numbers of the pages of a slice, one for each channel that has pages of its own.
+
+        Args:
+            page_axes: How many of the axes are within a page.
+            index: Of the slice.
+        """
+        axes, shape = self.axes[:-page_axes], self.shape[:-page_axes]
+        place = [slice(index, index + 1) if axis == self.slices else slice(None) for axis in axes]
+        return [int(number) for number in np.arange(prod(shape)).reshape(shape)[tuple(place)].ravel()]
+
+    def _is_kept(self, axis: str, length: int) -> bool:
+        return length > 1 or axis in f"{self.slices}YX"
+
+
+def find_stack(path: Path, series: Any) -> Stack | None:
+    """Return how the pages are a stack, or None for those of one image; raise SegappError for both slices and times."""
+    axes, shape = find_long_axes(series)
+    across = [axis for axis in axes if axis in SLICE_AXES]
+    others = [axis for axis in axes if axis not in f"{SLICE_AXES}YXSC"]
+    if not across or others or has_rows_as_pages(series):
+        return None
+    if len(across) == 1 and across[0] in PAGE_AXES and len(axes) == 3 and shape[axes.index(across[0])] <= MAX_CHANNELS:
+        return None  # they may be channels
+    sizes = ", ".join(f"{axis}={length}" for axis, length in zip(axes, shape, strict=True))
+    if len(across) > 1:
+        raise SegappError(
+            f"{path}: TIFF with the axes {sizes} has slices at several times or places; save each one as a file."
+        )
+    channels = [length for axis, length in zip(axes, shape, strict=True) if axis in "SC"]
+    if len(channels) > 1 or max(channels, default=1) > MAX_CHANNELS:
+        raise SegappError(
+            f"{path}: TIFF with the axes {sizes}; a stack has one axis of up to {MAX_CHANNELS} channels. Save it so."
+        )
+    return Stack(series.axes, tuple(series.shape), across[0], series.kind)
+
+
+def describe_stack(
+    path: Path, file: tifffile.TiffFile, series: Any, stack: Stack, pixel_size: tuple[float, float] | None
+) -> Volume:
+    """Return a stack without its values.
+
+    Args:
+        path: The file.
+        file: Opened.
+        series: Its pages.
+        stack: How they are a stack.
+        pixel_size: Height and width of a pixel in µm, where the file says it.
+
+    Raises:
+        SegappError: The file cannot hold what it states, or its values are no numbers.
+    """
+    require_sizes(path, "TIFF", stack.sizes)
+    if series.dataoffset is not None:
+        require_stored(path, series)
+    elif not {"Y", "X"} <= set(stack.axes[-len(series.keyframe.shape) :]):
+        raise SegappError(f"{path}: TIFF with a page per row of each slice; save each slice in one page.")
+    else:
+        get_segment_size(series.keyframe)
+        voxels, stored = prod(stack.sizes), path.stat().st_size
+        if voxels > EMPTY_FROM and voxels > EMPTY * stored:
+            raise SegappError(
+                f"{path}: TIFF of {' x '.join(map(str, stack.sizes))} voxels in only {stored:,} bytes; save only the "
+                "part that has data."
+            )
+    rows, columns = pixel_size or (1000.0, 1000.0)
+    distance = read_slice_distance(series.keyframe.description) if pixel_size else None
+    spacing = [each / 1000 for each in (distance or rows, rows, columns)]
+    is_mapped = series.dataoffset is not None
+    return Volume(
+        format="TIFF",
+        grid=Grid(ROWS_FIRST @ np.diag([*spacing, 1.0]), stack.sizes),
+        is_flat=False,
+        channels=stack.channels,
+        dtype=series.dtype.newbyteorder(file.byteorder) if is_mapped else get_dtype(path, series),
+        offset=series.dataoffset if is_mapped else None,
+        is_measured=pixel_size is not None,
+        source=stack,
+    )
+
+
+def read_plane(
+    path: Path, file: tifffile.TiffFile, series: Any, stack: Stack, index: int, window: Window
+) -> np.ndarray:
+    """Return a window (h, w, C) of a slice; only the tiles or strips under it are decoded."""
+    numbers = stack.list_pages(len(series.keyframe.shape), index)
+    pages = [series.pages[number] for number in numbers]
+    if None in pages:
+        raise SegappError(f"{path}: TIFF without the page of slice {index}; save it again.")
+    return np.concatenate([decode_page(path, file, page, window) for page in pages], axis=2)
+
+
+def read_planes(path: Path, file: tifffile.TiffFile, series: Any, volume: Volume) -> np.ndarray:
+    """Return all slices (slices, H, W, C) of a compressed stack; raise SegappError where they are too many."""
+    stack: Stack = volume.source
+    count, rows, columns = stack.sizes
+    if volume.nbytes > MAX_BYTES:
+        raise SegappError(
+            f"{path}: {volume.nbytes:,} bytes of compressed slices; up to {MAX_BYTES:,} are decoded at once, as "
+            "other axes than `axial` need. Save it without compression."
+        )
+    values = np.empty((count, rows, columns, stack.channels), volume.dtype)
+    for index in range(count):
+        values[index] = read_plane(path, file, series, stack, index, (0, 0, rows, columns))
+    return values
+
+
+def write_stack(path: Path, mask: np.ndarray, volume: Volume, layout: MaskLayout) -> None:
+    """Write a mask (slices, H, W) uint8 as the kind of TIFF that its image is: ImageJ, OME, or another."""
+    stack: Stack = volume.source
+    axis = stack.slices if stack.slices in "ZT" else "Z"
+    depth, rows, columns = (volume.grid.spacing[place] * 1000 for place in (2, 1, 0))
+    metadata: dict[str, Any] = {"axes": f"{axis}YX"}
+    if stack.kind == "imagej":
+        if volume.is_measured:
+            metadata |= {"unit": "um", "spacing": depth}
+        if layout.palette is not None:
+            metadata["LUTs"] = [np.ascontiguousarray(fill_palette(layout.palette).T)]
+        resolution: dict[str, Any] = {"resolution": (1 / columns, 1 / rows)} if volume.is_measured else {}
+        tifffile.imwrite(path, mask, imagej=True, metadata=metadata, **resolution)
+        return
+    is_ome = stack.kind == "ome"
+    if is_ome and volume.is_measured:
+        for name, length in (("X", columns), ("Y", rows), ("Z", depth)):
+            metadata |= {f"PhysicalSize{name}": length, f"PhysicalSize{name}Unit": "µm"}
+    colours: dict[str, Any] = {"photometric": "minisblack"}
+    if layout.palette is not None:
+        colours = {"photometric": "palette", "colormap": make_colour_map(layout.palette)}
+    tifffile.imwrite(path, mask, ome=is_ome, metadata=metadata, compression="adobe_deflate", **colours)
