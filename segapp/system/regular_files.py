@@ -32,7 +32,7 @@ def describe_irregular(path: Path) -> str | None:
 def read_regular(path: Path, most: int) -> bytes:
     """Return the bytes of a regular file of `most` bytes at most; raises MisuseError for anything else."""
     if (kind := describe_irregular(path)) is not None:
-        raise MisuseError(f"{path}: {kind}, not a regular file.")
+        raise MisuseError(f"{path}: {kind}{'' if kind == MISSING else ', not a regular file'}.")
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from segapp.errors import MisuseError
-from segapp.system.regular_files import describe_irregular, read_regular
+from segapp.system.regular_files import MISSING, describe_irregular, read_regular
 
 LARGEST = 2**28
 """Bytes of a table: some million rows."""
@@ -17,7 +17,7 @@ LARGEST_JSON = 2**24
 def read_text(path: Path, most: int = LARGEST) -> str:
     """Return the text of a file; raises MisuseError for a pipe, a device, more than `most` bytes, or no UTF-8."""
     if (kind := describe_irregular(path)) is not None:
-        raise MisuseError(f"{path}: {kind}, not a text file.")
+        raise MisuseError(f"{path}: {kind}{'' if kind == MISSING else ', not a text file'}.")
     try:
         return read_regular(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -25,7 +25,7 @@ def test_what_is_no_small_regular_file_is_refused_at_once(tmp_path):
         "loop": "back to itself",
         "pipe": "named pipe",
         ".": "a folder",
-        "none": "no such file",
+        "none": r"there is no such file\.",
     }.items():
         with pytest.raises(MisuseError, match=words):
             read_text(tmp_path / name, most=10)
