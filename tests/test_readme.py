@@ -31,7 +31,7 @@ SMALL_CELLS = [f"--data.source.init_args.{name}={value}" for name, value in (("s
 NARROW = ["--model.net.init_args.encoder.init_args.widths", "[8, 8, 16, 16]"]
 """As many levels as configs/unet.yaml has."""
 
-ELSEWHERE = set(re.findall(r"\((.+\.md)\) \|$", (ROOT / "docs" / "kinds.md").read_text(), re.MULTILINE))
+ELSEWHERE = set(re.findall(r"\(([^()]+\.md)\) \|$", (ROOT / "docs" / "kinds.md").read_text(), re.MULTILINE))
 """Pages whose commands need data of a kind: tests/test_kinds.py, test_large_scene.py, …"""
 
 EXTRAS = ["pip install -c constraints.txt -e '.[pretrained]'"]
