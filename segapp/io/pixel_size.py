@@ -30,24 +30,15 @@ def read_pixel_size(description: str, density: tuple[float, float] | None) -> tu
         density: Pixels per unit, down and across: the resolution tags, in ImageJ's unit.
     """
     if description.startswith("ImageJ=") and density is not None:
-        found = re.search(r"^unit=(.*)$", description, re.MULTILINE)
-        unit = MICROMETRES.get(found[1].strip().replace("\\u00B5", "µ") if found else "")
+        unit = _find_imagej_unit(description)
         return None if unit is None else _drop_implausible(*(unit / each if each > 0 else 0 for each in density))
-    if description.rstrip().endswith("OME>") and len(description) <= LARGEST_DESCRIPTION:
-        return _read_ome_size(description)
-    return None
-
-
-def _read_ome_size(description: str) -> tuple[float, float] | None:
     try:
-        pixels = ElementTree.fromstring(description).find("{*}Image/{*}Pixels")
-        if pixels is None:
-            return None
-        units = [MICROMETRES[pixels.get(f"PhysicalSize{axis}Unit", "µm")] for axis in "YX"]
-        sizes = [float(pixels.get(f"PhysicalSize{axis}", 0)) for axis in "YX"]
-        return _drop_implausible(sizes[0] * units[0], sizes[1] * units[1])
+        known = _find_ome_pixels(description)
+        units = [MICROMETRES[known.get(f"PhysicalSize{axis}Unit", "µm")] for axis in "YX"]
+        sizes = [float(known.get(f"PhysicalSize{axis}", 0)) for axis in "YX"]
     except (ElementTree.ParseError, KeyError, ValueError):  # no XML, a unit that is no length, no number
         return None
+    return _drop_implausible(sizes[0] * units[0], sizes[1] * units[1])
 
 
 def read_slice_distance(description: str) -> float | None:
@@ -58,18 +49,28 @@ def read_slice_distance(description: str) -> float | None:
     """
     try:
         if description.startswith("ImageJ="):
-            found = {key: value.strip() for key, _, value in (line.partition("=") for line in description.split("\n"))}
-            unit = MICROMETRES.get(found.get("unit", "").replace("\\u00B5", "µ"))
-            distance = abs(float(found.get("spacing", 0))) * (unit or 0)
-        elif description.rstrip().endswith("OME>") and len(description) <= LARGEST_DESCRIPTION:
-            pixels = ElementTree.fromstring(description).find("{*}Image/{*}Pixels")
-            known = {} if pixels is None else pixels.attrib
-            distance = float(known.get("PhysicalSizeZ", 0)) * MICROMETRES[known.get("PhysicalSizeZUnit", "µm")]
+            found = re.search(r"^spacing=(.*)$", description, re.MULTILINE)
+            distance = abs(float(found[1] if found else 0)) * (_find_imagej_unit(description) or 0)
         else:
-            return None
+            known = _find_ome_pixels(description)
+            distance = float(known.get("PhysicalSizeZ", 0)) * MICROMETRES[known.get("PhysicalSizeZUnit", "µm")]
     except (ElementTree.ParseError, KeyError, ValueError):
         return None
     return distance if 0 < distance < math.inf else None
+
+
+def _find_imagej_unit(description: str) -> float | None:
+    """Return how many µm the unit of ImageJ's description has, or None."""
+    found = re.search(r"^unit=(.*)$", description, re.MULTILINE)
+    return MICROMETRES.get(found[1].strip().replace("\\u00B5", "µ") if found else "")
+
+
+def _find_ome_pixels(description: str) -> dict[str, str]:
+    """Return what OME-XML says of the first image's pixels; nothing for another description, ParseError for no XML."""
+    if not description.rstrip().endswith("OME>") or len(description) > LARGEST_DESCRIPTION:
+        return {}
+    pixels = ElementTree.fromstring(description).find("{*}Image/{*}Pixels")
+    return {} if pixels is None else dict(pixels.attrib)
 
 
 APERIO = re.compile(r"\|\s*MPP\s*=\s*(\d+(?:\.\d*)?|\.\d+)")

@@ -8,18 +8,7 @@ import pytest
 
 from segapp.errors import MisuseError, SegappError
 from segapp.prediction.manifest import Manifest, Row, make_row
-from segapp.prediction.tasks import ImageTask
-
-
-@pytest.fixture
-def task(tmp_path) -> ImageTask:
-    (tmp_path / "a.png").write_bytes(b"image")
-    return ImageTask(tmp_path / "a.png", {"mask": tmp_path / "out" / "a.png"}, "a.png")
-
-
-def written(task: ImageTask) -> None:
-    task.outputs["mask"].parent.mkdir(exist_ok=True)
-    task.outputs["mask"].write_bytes(b"mask")
+from tests.prediction.conftest import written
 
 
 def test_what_is_done_is_known_afterwards(task, tmp_path):

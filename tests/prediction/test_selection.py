@@ -11,17 +11,7 @@ from segapp.prediction.manifest import Manifest, make_row
 from segapp.prediction.selection import compute_fingerprint, find_existing, refuse_foreign, select_images
 from segapp.prediction.tasks import ImageTask
 from tests.inference.checkpoints import make_spec
-
-
-@pytest.fixture
-def task(tmp_path) -> ImageTask:
-    (tmp_path / "a.png").write_bytes(b"image")
-    return ImageTask(tmp_path / "a.png", {"mask": tmp_path / "out" / "a.png"}, "a.png")
-
-
-def written(task: ImageTask) -> None:
-    task.outputs["mask"].parent.mkdir(exist_ok=True)
-    task.outputs["mask"].write_bytes(b"mask")
+from tests.prediction.conftest import written
 
 
 def test_files_of_others_are_refused_and_our_own_unfinished_ones_are_not(task, tmp_path):

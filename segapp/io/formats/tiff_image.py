@@ -27,6 +27,7 @@ from segapp.io.formats.tiff_pixels import (
     get_dtype,
     get_segment_size,
     map_file,
+    require_data,
     require_stored,
 )
 from segapp.io.header import Header, Window
@@ -37,9 +38,6 @@ NAME = "TIFF"
 """The format in messages."""
 
 NAME_AXES = "save all with their axes (tifffile: metadata={'axes': 'CYX'} for channels, 'ZYX' for slices)"
-
-EMPTY_FROM, EMPTY = 2**28, 4096
-"""Pixels from which an image must have a byte for so many values; one with less was made to waste time."""
 
 
 def read_image_header(path: Path, resolution: Resolution | None) -> Header:
@@ -148,8 +146,4 @@ def _require_readable(path: Path, file: tifffile.TiffFile, series: Any, size: tu
     else:
         get_segment_size(series.keyframe)
         stored = min(path.stat().st_size, sum(series.keyframe.databytecounts))
-        if size[0] * size[1] > EMPTY_FROM and size[0] * size[1] > EMPTY * stored:
-            raise SegappError(
-                f"{path}: TIFF of {size[0]} x {size[1]} pixels with only {stored:,} bytes of data; "
-                "save only the part that has data."
-            )
+        require_data(path, size, stored)

@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from segapp.io.header import Window
 
 MAX_SEGMENT = 2**30
 """Bytes of one tile or strip: it is decoded whole, however small the window."""
+
+EMPTY_FROM, EMPTY = 2**28, 4096
+"""Pixels from which an image must have a byte for so many values; one with less was made to waste time."""
 
 TILES = TileCache(2**26)
 """Decoded tiles, in each process: a row of windows of 512 x 512 across 40,000 pixels of RGB."""
@@ -81,6 +85,16 @@ def require_stored(path: Path, series: Any) -> None:
     needed, found = series.dataoffset + series.size * series.dtype.itemsize, path.stat().st_size
     if needed > found:
         raise SegappError(f"{path}: truncated TIFF, it has {found:,} of {needed:,} bytes.")
+
+
+def require_data(path: Path, sizes: tuple[int, ...], stored: int) -> None:
+    """Raise SegappError for an image or stack of many pixels of which nearly nothing is stored in so many bytes."""
+    pixels = prod(sizes)
+    if pixels > EMPTY_FROM and pixels > EMPTY * stored:
+        raise SegappError(
+            f"{path}: TIFF of {' x '.join(map(str, sizes))} pixels with only {stored:,} bytes of data; "
+            "save only the part that has data."
+        )
 
 
 def get_dtype(path: Path, series: Any) -> np.dtype[Any]:

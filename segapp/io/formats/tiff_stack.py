@@ -13,8 +13,9 @@ from segapp.io.formats.format import MaskLayout
 from segapp.io.formats.mask_palette import fill_palette
 from segapp.io.formats.numpy_array import ROWS_FIRST
 from segapp.io.formats.slices import Grid
+from segapp.io.formats.tiff_image import NAME
 from segapp.io.formats.tiff_pages import MAX_CHANNELS, PAGE_AXES, find_long_axes, has_rows_as_pages
-from segapp.io.formats.tiff_pixels import decode_page, get_dtype, get_segment_size, require_stored
+from segapp.io.formats.tiff_pixels import decode_page, get_dtype, get_segment_size, require_data, require_stored
 from segapp.io.formats.tiff_writer import make_colour_map
 from segapp.io.formats.volume import MAX_BYTES, Volume, require_sizes
 from segapp.io.header import Window
@@ -22,9 +23,6 @@ from segapp.io.pixel_size import read_slice_distance
 
 SLICE_AXES = "ZT" + PAGE_AXES
 """Letters of tifffile for the axes whose planes may be slices: z, time, and pages without a stated meaning."""
-
-EMPTY_FROM, EMPTY = 2**28, 4096
-"""Voxels from which a stack must have a byte for so many; one with less was made to waste time."""
 
 
 @dataclass(frozen=True)
@@ -110,25 +108,20 @@ def describe_stack(
     Raises:
         SegappError: The file cannot hold what it states, or its values are no numbers.
     """
-    require_sizes(path, "TIFF", stack.sizes)
+    require_sizes(path, NAME, stack.sizes)
     if series.dataoffset is not None:
         require_stored(path, series)
     elif not {"Y", "X"} <= set(stack.axes[-len(series.keyframe.shape) :]):
         raise SegappError(f"{path}: TIFF with a page per row of each slice; save each slice in one page.")
     else:
         get_segment_size(series.keyframe)
-        voxels, stored = prod(stack.sizes), path.stat().st_size
-        if voxels > EMPTY_FROM and voxels > EMPTY * stored:
-            raise SegappError(
-                f"{path}: TIFF of {' x '.join(map(str, stack.sizes))} voxels in only {stored:,} bytes; save only the "
-                "part that has data."
-            )
+        require_data(path, stack.sizes, path.stat().st_size)
     rows, columns = pixel_size or (1000.0, 1000.0)
     distance = read_slice_distance(series.keyframe.description) if pixel_size else None
     spacing = [each / 1000 for each in (distance or rows, rows, columns)]
     is_mapped = series.dataoffset is not None
     return Volume(
-        format="TIFF",
+        format=NAME,
         grid=Grid(ROWS_FIRST @ np.diag([*spacing, 1.0]), stack.sizes),
         is_flat=False,
         channels=stack.channels,
