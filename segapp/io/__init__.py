@@ -27,7 +27,16 @@ from segapp.io.image_search import (
 from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
 from segapp.io.outlines import decode_png, draw_outline, read_png_size
-from segapp.io.raw import has_windows, list_parts, list_slices, read_header, read_raw, read_shape, read_window
+from segapp.io.raw import (
+    has_windows,
+    list_parts,
+    list_slices,
+    read_grid,
+    read_header,
+    read_raw,
+    read_shape,
+    read_window,
+)
 from segapp.io.volumes import explain_unlike_channels, explain_unlike_volumes, open_image
 from segapp.io.write import (
     explain_errors,
@@ -73,6 +82,7 @@ __all__ = [
     "open_image",
     "open_mask",
     "require_replaceable",
+    "read_grid",
     "read_header",
     "read_mask_window",
     "read_png_size",

@@ -19,7 +19,8 @@ from segapp.spec import Intensity, Resolution
 class SliceWithNeighbours(Image):
     """A slice whose channels are those of the slices before it, its own, and those of the slices after it.
 
-    At the ends of the volume the last slice is repeated; an image that is no slice is its own neighbour.
+    At the ends of the volume, and of each of its times, the last slice is repeated; an image that is no slice is its
+    own neighbour.
 
     Args:
         file: The slice.
@@ -55,9 +56,14 @@ class SliceWithNeighbours(Image):
         return [Image(part, self.channels, self.intensity) for part in chosen]
 
     def _list_parts(self) -> tuple[FilePart, ...]:
+        """Return the slices of the volume at the time of this one."""
         if not self.file.part:
             return (self.file,)
-        return list_slices(self.file, parse_part(self.file.part)[0])
+        axis, index = parse_part(self.file.part)
+        parts, grid = list_slices(self.file, axis), read_grid(self.file)
+        count = len(parts) // (1 if grid is None else grid.times)
+        first = index - index % count
+        return parts[first : first + count]
 
 
 def open_image(

@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 
 from segapp.datasets.mask_pairs import MaskPair, pair_masks
 from segapp.errors import MisuseError
@@ -51,3 +52,11 @@ def test_volumes_are_paired_slice_by_slice(tmp_path: Path) -> None:
     assert [name for name, _, _ in slices] == [f"v/{target.part}" for _, _, target in slices]
     with pytest.raises(MisuseError, match=r"c\.nii: has 3 slices, but .*a\.nii has 2"):
         MaskPair("v", longer, one).list_slices()
+
+
+def test_stacks_of_other_times_are_not_paired(tmp_path: Path) -> None:
+    for name, shape in (("a", (2, 3, 4, 5)), ("b", (3, 2, 4, 5))):
+        path, values = tmp_path / f"{name}.tif", np.zeros(shape, np.uint8)
+        tifffile.imwrite(path, values, metadata={"axes": "TZYX"}, photometric="minisblack")
+    with pytest.raises(MisuseError, match=r"has 6 slices at 3 times, but .* has 6 slices at 2 times"):
+        MaskPair("v", tmp_path / "b.tif", tmp_path / "a.tif").list_slices()

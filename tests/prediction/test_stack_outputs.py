@@ -5,6 +5,7 @@ import json
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 
 from segapp.commands.predict import predict
 from segapp.spec import Intensity
@@ -57,8 +58,6 @@ def test_volumes_and_images_are_done_together_and_a_broken_volume_is_skipped(tmp
     half = write_nifti(images / "b.nii.gz", make_bright((50, 40, 60), 1), spacing=SPACING)
     half.write_bytes(half.read_bytes()[:2000])
     write_nifti(images / "c.nii", make_bright((50, 40, 3), 2), spacing=SPACING)
-    import tifffile
-
     tifffile.imwrite(images / "d.tif", scene(40, 50)[0][..., 0].astype(np.uint16), photometric="minisblack")
     assert run() == 1
     assert files(tmp_path / "out") == ["mask/a.nii.gz", "mask/c.nii", "mask/d.tif"]
@@ -116,3 +115,14 @@ def test_outputs_of_single_images_are_refused_for_volumes(tmp_path, run, capsys)
     write_nifti(tmp_path / "images" / "a.nii.gz", make_bright(), spacing=SPACING)
     assert run(save=["mask", "overlay"]) == 1
     assert "--save overlay" in capsys.readouterr().err and files(tmp_path / "out") == []
+
+
+def test_the_mask_of_a_hyperstack_has_its_times_and_no_neighbours_of_another(tmp_path, run):
+    voxels = make_bright((2, 3, 40, 50)).astype(np.uint16)
+    about = {"axes": "TZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(tmp_path / "images/a.tif", voxels, imagej=True, resolution=(4, 4), metadata=about)
+    assert run(make_spec(channels=3, neighbours=1, intensity=RANGE)) == 0
+    padded = np.pad(voxels, ((0, 0), (1, 1), (0, 0), (0, 0)), mode="edge").astype(float)
+    with tifffile.TiffFile(tmp_path / "out/mask/a.tif") as mask:
+        assert mask.series[0].axes == "TZYX" and mask.imagej_metadata["spacing"] == pytest.approx(2)
+        np.testing.assert_array_equal(mask.asarray(), padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:] > 1500)

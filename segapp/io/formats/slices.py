@@ -25,11 +25,19 @@ class Grid:
     Attributes:
         affine: (4, 4) float64 from indices of the array to LPS coordinates in mm: they grow to the patient's left, back
             and head.
-        sizes: Voxels along the axes of the array.
+        sizes: Voxels along the axes of the array, at one time.
+        times: Of several, each has voxels of these sizes: the array has an axis more, the first, and the slices of a
+            time follow those of the one before.
     """
 
     affine: np.ndarray
     sizes: tuple[int, int, int]
+    times: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of all axes of the array."""
+        return self.sizes if self.times == 1 else (self.times, *self.sizes)
 
     @cached_property
     def order(self) -> tuple[int, int, int]:
@@ -78,20 +86,23 @@ class Grid:
         return next(AXES[world] for world in (2, 1, 0) if self.spacing[world] >= largest * (1 - EQUAL))
 
     def count_slices(self, axis: SliceAxis) -> int:
-        """Return how many slices there are across an axis."""
-        return self.sizes[self.order[AXES.index(axis)]]
+        """Return how many slices there are across an axis, of all times."""
+        return self.times * self.sizes[self.order[AXES.index(axis)]]
 
     def locate_slice(self, axis: SliceAxis, index: int) -> tuple[int, int]:
-        """Return the array's axis that a slice lies across, and its place on it."""
+        """Return the axis that a slice lies across in the array of one time, and its place on it."""
         world = AXES.index(axis)
         across = self.order[world]
         return across, self.sizes[across] - 1 - index if self.flips[world] else index
 
     def find_slice(self, voxels: np.ndarray, axis: SliceAxis, index: int) -> np.ndarray:
-        """Return the view (H, W, …) of a slice in an array (X, Y, Z, …), upright.
+        """Return the view (H, W, …) of a slice in an array (X, Y, Z, …), of several times (T, X, Y, Z, …), upright.
 
         Slices are counted from right to left, from front to back, from feet to head.
         """
+        if self.times > 1:
+            time, index = divmod(index, self.count_slices(axis) // self.times)
+            voxels = voxels[time]
         turned = voxels.transpose(*self.order, *range(3, voxels.ndim))
         turned = turned[tuple(slice(None, None, -1 if flipped else 1) for flipped in self.flips)]
         if axis == "axial":
@@ -111,7 +122,7 @@ def describe_difference(first: Grid, second: Grid) -> str | None:
     Positions may differ a little, as programs round them: only where they decide which voxels belong together, because
     the arrays are stored in different orientations, must they agree to half a voxel.
     """
-    if _sort_sizes(first) != _sort_sizes(second):
+    if (first.times, _sort_sizes(first)) != (second.times, _sort_sizes(second)):
         return f"{_format_sizes(first)} and {_format_sizes(second)} voxels"
     if (first.order, first.flips) == (second.order, second.flips):
         return None
@@ -126,4 +137,4 @@ def _sort_sizes(grid: Grid) -> tuple[int, ...]:
 
 
 def _format_sizes(grid: Grid) -> str:
-    return " x ".join(map(str, grid.sizes))
+    return " x ".join(map(str, grid.shape))

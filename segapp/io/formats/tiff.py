@@ -96,13 +96,13 @@ class Tiff(VolumeFormat):
             return read_plane(file.path, opened, series, volume.source, index, window).astype(header.dtype, copy=False)
 
     def map_voxels(self, path: Path, volume: Volume) -> np.ndarray:
-        """Return all values (slices, H, W, C) of an uncompressed stack, read where they are looked at."""
+        """Return all values of an uncompressed stack by the axes of its grid and channels, read when looked at."""
         values = map_values(path, volume.dtype, volume.offset or 0, prod(volume.shape))
         stack: Stack = volume.source
         return stack.arrange(values)
 
     def decode(self, path: Path, volume: Volume) -> np.ndarray:
-        """Return all values (slices, H, W, C) of a compressed stack."""
+        """Return all values of a compressed stack by the axes of its grid and channels."""
         with open_tiff(path) as file:
             return read_planes(path, file, find_series(path, file), volume)
 
@@ -131,7 +131,7 @@ class Tiff(VolumeFormat):
         write_stack(path, *self.join_slices(masks, layout), layout)
 
     def write_volume(self, path: Path, mask: np.ndarray, volume: Volume) -> None:
-        """Write a mask (slices, H, W) uint8 as one stack, with the axes and distances of its image."""
+        """Write a mask ((T,) slices, H, W) uint8 as one stack, with the axes and distances of its image."""
         write_stack(path, mask, volume, MaskLayout({}))
 
 

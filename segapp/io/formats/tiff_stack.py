@@ -1,4 +1,4 @@
-"""Stacks in a TIFF: planes along z or time, which are the slices of one volume."""
+"""Stacks in a TIFF: planes along z, time or both, which are the slices of one volume."""
 
 from dataclasses import dataclass
 from math import prod
@@ -33,27 +33,32 @@ class Stack:
     """Letters of tifffile for all axes, those of the pages first."""
     shape: tuple[int, ...]
     slices: str
-    """The letter of the axis across which the slices lie."""
+    """The letter of the axis across which the slices lie; TZ for slices at several times."""
     kind: str
     """Who wrote the file, as tifffile calls it: imagej, ome, shaped …"""
 
     @property
     def sizes(self) -> tuple[int, int, int]:
-        """Slices, rows and columns."""
-        count, rows, columns = (self.shape[self.axes.index(axis)] for axis in f"{self.slices}YX")
+        """Slices at one time, rows and columns."""
+        count, rows, columns = self._measure(f"{self.slices[-1]}YX")
         return count, rows, columns
+
+    @property
+    def times(self) -> int:
+        """Times that have so many slices each."""
+        return prod(self._measure(self.slices[:-1]))
 
     @property
     def channels(self) -> int:
         """Values of a pixel."""
-        return prod(self.shape) // prod(self.sizes)
+        return prod(self.shape) // prod(self._measure(f"{self.slices}YX"))
 
     def arrange(self, values: np.ndarray) -> np.ndarray:
-        """Return values in the order of the file as (slices, H, W, C); a view."""
+        """Return the values of a file as (slices, H, W, C), of several times (T, slices, H, W, C): a view."""
         kept = [axis for axis, length in zip(self.axes, self.shape, strict=True) if self._is_kept(axis, length)]
         values = values.reshape([self.shape[self.axes.index(axis)] for axis in kept])
         channels = [axis for axis in kept if axis not in f"{self.slices}YX"]
-        values = values.transpose([kept.index(axis) for axis in [self.slices, "Y", "X", *channels]])
+        values = values.transpose([kept.index(axis) for axis in [*self.slices, "Y", "X", *channels]])
         return values if channels else values[..., None]
 
     def list_pages(self, page_axes: int, index: int) -> list[int]:
@@ -61,36 +66,42 @@ class Stack:
 
         Args:
             page_axes: How many of the axes are within a page.
-            index: Of the slice.
+            index: Of the slice, among those of all times.
         """
         axes, shape = self.axes[:-page_axes], self.shape[:-page_axes]
-        place = [slice(index, index + 1) if axis == self.slices else slice(None) for axis in axes]
-        return [int(number) for number in np.arange(prod(shape)).reshape(shape)[tuple(place)].ravel()]
+        place = dict(zip(self.slices, np.unravel_index(index, self._measure(self.slices)), strict=True))
+        numbers = np.arange(prod(shape)).reshape(shape)[tuple(place.get(axis, slice(None)) for axis in axes)]
+        return [int(number) for number in np.ravel(numbers)]
+
+    def _measure(self, axes: str) -> tuple[int, ...]:
+        """Return the lengths of axes."""
+        return tuple(self.shape[self.axes.index(axis)] for axis in axes)
 
     def _is_kept(self, axis: str, length: int) -> bool:
         return length > 1 or axis in f"{self.slices}YX"
 
 
 def find_stack(path: Path, series: Any) -> Stack | None:
-    """Return how the pages are a stack, or None for those of one image; raise SegappError for both slices and times."""
+    """Return how the pages are a stack, or None for those of one image; raise SegappError for axes of unknown order."""
     axes, shape = find_long_axes(series)
-    across = [axis for axis in axes if axis in SLICE_AXES]
+    across = "".join(sorted(axis for axis in axes if axis in SLICE_AXES))
     others = [axis for axis in axes if axis not in f"{SLICE_AXES}YXSC"]
     if not across or others or has_rows_as_pages(series):
         return None
-    if len(across) == 1 and across[0] in PAGE_AXES and len(axes) == 3 and shape[axes.index(across[0])] <= MAX_CHANNELS:
+    if len(across) == 1 and across in PAGE_AXES and len(axes) == 3 and shape[axes.index(across)] <= MAX_CHANNELS:
         return None  # they may be channels
     sizes = ", ".join(f"{axis}={length}" for axis, length in zip(axes, shape, strict=True))
-    if len(across) > 1:
+    if len(across) > 1 and across != "TZ":
         raise SegappError(
-            f"{path}: TIFF with the axes {sizes} has slices at several times or places; save each one as a file."
+            f"{path}: TIFF with the axes {sizes} does not say which pages are slices of one time; save it with "
+            "its axes (tifffile: metadata={'axes': 'TZYX'}), or each volume as a file."
         )
     channels = [length for axis, length in zip(axes, shape, strict=True) if axis in "SC"]
     if len(channels) > 1 or max(channels, default=1) > MAX_CHANNELS:
         raise SegappError(
             f"{path}: TIFF with the axes {sizes}; a stack has one axis of up to {MAX_CHANNELS} channels. Save it so."
         )
-    return Stack(series.axes, tuple(series.shape), across[0], series.kind)
+    return Stack(series.axes, tuple(series.shape), across, series.kind)
 
 
 def describe_stack(
@@ -108,21 +119,22 @@ def describe_stack(
     Raises:
         SegappError: The file cannot hold what it states, or its values are no numbers.
     """
-    require_sizes(path, NAME, stack.sizes)
+    rows, columns = pixel_size or (1000.0, 1000.0)
+    distance = read_slice_distance(series.keyframe.description) if pixel_size else None
+    spacing = [each / 1000 for each in (distance or rows, rows, columns)]
+    grid = Grid(ROWS_FIRST @ np.diag([*spacing, 1.0]), stack.sizes, stack.times)
+    require_sizes(path, NAME, grid.shape)
     if series.dataoffset is not None:
         require_stored(path, series)
     elif not {"Y", "X"} <= set(stack.axes[-len(series.keyframe.shape) :]):
         raise SegappError(f"{path}: TIFF with a page per row of each slice; save each slice in one page.")
     else:
         get_segment_size(series.keyframe)
-        require_data(path, stack.sizes, path.stat().st_size)
-    rows, columns = pixel_size or (1000.0, 1000.0)
-    distance = read_slice_distance(series.keyframe.description) if pixel_size else None
-    spacing = [each / 1000 for each in (distance or rows, rows, columns)]
+        require_data(path, grid.shape, path.stat().st_size)
     is_mapped = series.dataoffset is not None
     return Volume(
         format=NAME,
-        grid=Grid(ROWS_FIRST @ np.diag([*spacing, 1.0]), stack.sizes),
+        grid=grid,
         is_flat=False,
         channels=stack.channels,
         dtype=series.dtype.newbyteorder(file.byteorder) if is_mapped else get_dtype(path, series),
@@ -144,26 +156,26 @@ def read_plane(
 
 
 def read_planes(path: Path, file: tifffile.TiffFile, series: Any, volume: Volume) -> np.ndarray:
-    """Return all slices (slices, H, W, C) of a compressed stack; raise SegappError where they are too many."""
+    """Return all values of a compressed stack, by the axes of its grid and channels; SegappError for too many."""
     stack: Stack = volume.source
-    count, rows, columns = stack.sizes
+    _, rows, columns = stack.sizes
     if volume.nbytes > MAX_BYTES:
         raise SegappError(
             f"{path}: {volume.nbytes:,} bytes of compressed slices; up to {MAX_BYTES:,} are decoded at once, as "
             "other axes than `axial` need. Save it without compression."
         )
-    values = np.empty((count, rows, columns, stack.channels), volume.dtype)
-    for index in range(count):
+    values = np.empty((volume.grid.count_slices("axial"), rows, columns, stack.channels), volume.dtype)
+    for index in range(len(values)):
         values[index] = read_plane(path, file, series, stack, index, (0, 0, rows, columns))
-    return values
+    return values.reshape(volume.shape)
 
 
 def write_stack(path: Path, mask: np.ndarray, volume: Volume, layout: MaskLayout) -> None:
-    """Write a mask (slices, H, W) uint8 as the kind of TIFF that its image is: ImageJ, OME, or another."""
+    """Write a mask ((T,) slices, H, W) uint8 as the kind of TIFF that its image is: ImageJ, OME, or another."""
     stack: Stack = volume.source
-    axis = stack.slices if stack.slices in "ZT" else "Z"
+    axes = "Z" if stack.slices in PAGE_AXES else stack.slices
     depth, rows, columns = (volume.grid.spacing[place] * 1000 for place in (2, 1, 0))
-    metadata: dict[str, Any] = {"axes": f"{axis}YX"}
+    metadata: dict[str, Any] = {"axes": f"{axes}YX"}
     if stack.kind == "imagej":
         if volume.is_measured:
             metadata |= {"unit": "um", "spacing": depth}

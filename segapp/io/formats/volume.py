@@ -68,9 +68,9 @@ class Volume:
     source: Any = None
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """Voxels along the array's axes, and channels."""
-        return (*self.grid.sizes, self.channels)
+        return (*self.grid.shape, self.channels)
 
     @property
     def nbytes(self) -> int:
@@ -139,7 +139,7 @@ class VolumeFormat(Format):
         """Return a slice without its pixels; `meta["volume"]` is what its mask needs to be written."""
         volume = self._read(file)
         axis, _ = parse_part(file.part)
-        height, width = volume.grid.find_slice(np.broadcast_to(np.uint8(0), volume.grid.sizes), axis, 0).shape
+        height, width = volume.grid.find_slice(np.broadcast_to(np.uint8(0), volume.grid.shape), axis, 0).shape
         dtype = np.dtype(np.float32) if volume.scale else volume.dtype.newbyteorder("=")
         meta: dict[str, Any] = {"volume": volume}
         if volume.is_measured:
@@ -162,11 +162,14 @@ class VolumeFormat(Format):
         self.write_volume(path, *self.join_slices(masks, layout))
 
     def join_slices(self, masks: Mapping[str, np.ndarray], layout: MaskLayout) -> tuple[np.ndarray, Volume]:
-        """Return the mask (X, Y, Z) uint8 that slices are of, and its image; ValueError for that of another format."""
+        """Return the mask uint8 that slices are of, and its image; ValueError for that of another format.
+
+        The mask has the axes of the grid: (X, Y, Z), of several times (T, X, Y, Z).
+        """
         volume = layout.meta.get("volume")
         if not isinstance(volume, Volume) or volume.format != self.name:
             raise ValueError(f"{self.name} holds masks of {self.name} images only; use .png or .tif")
-        voxels = np.zeros(volume.grid.sizes, np.uint8)
+        voxels = np.zeros(volume.grid.shape, np.uint8)
         for part, mask in masks.items():
             volume.grid.find_slice(voxels, *parse_part(part))[...] = mask
         return voxels, volume

@@ -23,6 +23,18 @@ def test_slices_are_seen_as_radiologists_see_them():
     assert sagittal.shape == (3, 4) and sagittal[0].tolist() == [102, 112, 122, 132] and sagittal[-1, 0] == 100
 
 
+def test_slices_of_a_time_follow_those_of_the_one_before():
+    timed = Grid(np.eye(4), SIZES, times=2)
+    voxels = np.stack([VOXELS, VOXELS + 1000])
+    assert timed.shape == voxels.shape
+    for axis in AXES:
+        count = grid().count_slices(axis)
+        assert timed.count_slices(axis) == 2 * count
+        np.testing.assert_array_equal(
+            timed.find_slice(voxels, axis, count + 1), grid().find_slice(VOXELS, axis, 1) + 1000
+        )
+
+
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, -1)])
 def test_a_slice_is_located_on_the_arrays_axis(signs):
     placed = Grid(np.diag([*signs, 1.0])[[2, 0, 1, 3]], SIZES)  # the array's axes are P, S and L
