@@ -30,7 +30,7 @@ class Stack:
     """How the pages of a TIFF are a stack."""
 
     axes: str
-    """Letters of tifffile for all axes, those of the pages first."""
+    """Letters of tifffile for all axes, those of the pages first; _ for those of length 1."""
     shape: tuple[int, ...]
     slices: str
     """The letter of the axis across which the slices lie; TZ for slices at several times."""
@@ -101,7 +101,10 @@ def find_stack(path: Path, series: Any) -> Stack | None:
         raise SegappError(
             f"{path}: TIFF with the axes {sizes}; a stack has one axis of up to {MAX_CHANNELS} channels. Save it so."
         )
-    return Stack(series.axes, tuple(series.shape), across, series.kind)
+    named = [
+        axis if length > 1 or axis in "YX" else "_" for axis, length in zip(series.axes, series.shape, strict=True)
+    ]
+    return Stack("".join(named), tuple(series.shape), across, series.kind)
 
 
 def describe_stack(

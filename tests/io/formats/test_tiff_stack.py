@@ -184,6 +184,8 @@ def test_many_pages_without_a_name_are_slices_and_few_may_be_channels(tmp_path: 
     many = write(tmp_path / "many.tif", "", values, metadata=None)
     assert len(list_slices(many, "auto")) == 20
     np.testing.assert_array_equal(read_raw(list_slices(many, "auto")[19]), values[19])
+    nested = write(tmp_path / "nested.tif", "", values[None], metadata={})  # two axes of one letter
+    np.testing.assert_array_equal(read_raw(list_slices(nested, "auto")[19]), values[19])
     few = write(tmp_path / "few.tif", "", values[:5], metadata=None)
     assert len(list_slices(few, "auto")) == 1
     assert "'ZYX' for slices" in (read_header(few).pages_advice or "")
