@@ -41,13 +41,22 @@ class ProgressBar(TQDMProgressBar):
         }
         return {name: f"{float(value):.4f}" for name, value in shown.items() if value is not None}
 
+    def on_train_start(self, trainer: Trainer, *rest: Any) -> None:
+        """Make the bar; within an epoch that is resumed, Lightning does not call `on_train_epoch_start`."""
+        super().on_train_start(trainer, *rest)
+        self._begin_epoch(trainer, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
+
     def on_train_epoch_start(self, trainer: Trainer, *rest: Any) -> None:
         """Do what Lightning does, with epochs counted from 1, as in `metrics.csv` and the figures."""
-        self._done = 0
-        self._epoch_batches = self.total_train_batches  # Lightning subtracts later what is done by then
+        self._begin_epoch(trainer, 0)
+
+    def _begin_epoch(self, trainer: Trainer, done: int) -> None:
+        total = self.total_train_batches  # read once: Lightning subtracts later what is done by then
+        self._done = done
+        self._epoch_batches = min(total + done, trainer.num_training_batches)
         self.train_progress_bar.set_description(_format_epoch(trainer), refresh=False)
         self.train_progress_bar.reset(convert_inf(self._epoch_batches))
-        self.train_progress_bar.initial = 0
+        self.train_progress_bar.initial = self.train_progress_bar.n = done
         self._logged = time.monotonic()
 
     def on_train_batch_end(

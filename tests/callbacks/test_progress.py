@@ -10,8 +10,10 @@ from segapp.callbacks import progress
 from segapp.callbacks.progress import ProgressBar
 
 
-def trainer(epoch=0):
+def trainer(epoch=0, done=0):
+    batches = SimpleNamespace(current=SimpleNamespace(ready=done))
     return SimpleNamespace(
+        fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=batches)),
         max_epochs=2,
         current_epoch=epoch,
         is_global_zero=True,
@@ -74,6 +76,19 @@ def test_the_last_epoch_of_a_run_of_so_many_steps_counts_its_own_batches(capsys,
         "Epoch 1: 2 of 2 batches",
         "Epoch 1: 2 batches",
     ]
+
+
+@pytest.mark.parametrize("max_steps", [8, 100])
+def test_an_epoch_that_is_resumed_goes_on_counting(capsys, monkeypatch, max_steps):
+    monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
+    bar, at = ProgressBar(), trainer(done=1)
+    at.max_epochs, at.max_steps, at.global_step = -1, max_steps, 7
+    bar._trainer = at
+    bar.setup(at, None, "fit")
+    bar.on_train_start(at, None)
+    bar.on_train_batch_end(at, None, None, None, 1)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"Epoch 1: 2 of {2 if max_steps == 8 else 3} batches")
 
 
 def test_a_terminal_has_a_bar(capsys, monkeypatch):
