@@ -8,10 +8,12 @@ Every data section has a source whose split holds test images. Arms, all with th
     plan-scratch   the same where no pretrained weights are installed
     smp            smp.Unet(resnet34) from random weights: the plan's crop and batch, mirrorings, Dice + cross-entropy
     smp-package    the same loop with EfficientNet-Lite0 and the weights of segapp[pretrained]; colour images only
+    nnunet         nnU-Net's `2d` with its own plan, where nnunetv2 is installed; see nnunet_training.py
     former         configs/unet.yaml on the set, to its own end
 
-Validation chooses the checkpoint, the test set is scored once. The seconds of the SMP loop are those of its training
-alone. Each run is a row of <output>/accuracy.csv; the same command continues, and prints the table.
+Validation chooses the checkpoint (nnU-Net's last is taken), the test set is scored once. The seconds of the SMP loop
+and of nnU-Net are those of their training alone. Each run is a row of <output>/accuracy.csv; the same command
+continues, and prints the table.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -41,7 +44,7 @@ from segapp.models.pretrained import find_package
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 MARKS = [0.4, 0.6, 0.8, 1.0]
 COLUMNS = ("set", "arm", "seed", "val", "test_dice", "test_iou", "steps", "seconds", "parameters", "note")
-ARMS = ("plan", "plan-scratch", "smp", "smp-package", "former")
+ARMS = ("plan", "plan-scratch", "smp", "smp-package", "nnunet", "former")
 
 WITHOUT_WEIGHTS = """
 import sys
@@ -68,8 +71,8 @@ def main() -> None:
             for arm in options.arms:
                 if (name, arm, str(seed)) in done:
                     continue
-                if arm == "smp-package" and build_source(name, yaml.safe_load(section.read_text())).channels != 3:
-                    print(f"{name}: {arm} left out, its weights are of colour images")
+                if reason := find_obstacle(arm, name, section):
+                    print(f"{name}: {arm} left out, {reason}")
                     continue
                 print(f"{name}: {arm}, seed {seed}", flush=True)
                 row = {"set": name, "arm": arm, "seed": seed, **run(arm, name, section, seed, options)}
@@ -92,6 +95,15 @@ def read_options() -> argparse.Namespace:
     return options
 
 
+def find_obstacle(arm: str, name: str, section: Path) -> str | None:
+    """Return why an arm cannot be trained on a set."""
+    if arm == "smp-package" and build_source(name, yaml.safe_load(section.read_text())).channels != 3:
+        return "its weights are of colour images"
+    if arm == "nnunet" and find_spec("nnunetv2") is None:
+        return "nnunetv2 is not installed"
+    return None
+
+
 def run(arm: str, name: str, section: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return the scores of one training."""
     if arm in ("plan", "plan-scratch"):
@@ -100,6 +112,8 @@ def run(arm: str, name: str, section: Path, seed: int, options: argparse.Namespa
     if arm == "former":
         words = ["--config", str(CONFIGS / "unet.yaml"), "--data", str(section)]
         return run_fit(words, f"{name}-{arm}", seed, options.output)
+    if arm == "nnunet":
+        return run_nnunet(name, section, seed, options)
     plan = yaml.safe_load(make_plan("plan-scratch", name, section, options).read_text())
     return run_smp(arm, plan, section, seed, options)
 
@@ -174,6 +188,14 @@ def run_smp(arm: str, plan: Mapping[str, Any], section: Path, seed: int, options
         "parameters": sum(parameter.numel() for parameter in best["net"].parameters()),
         "note": best["note"],
     }
+
+
+def run_nnunet(name: str, section: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Train nnU-Net in a process of its own, which is to find its folders in the environment."""
+    folder = (options.output / f"nnunet-{name}").resolve()
+    words = ["--data", str(section), "--minutes", f"{options.minutes:g}", "--seed", str(seed), "--output", str(folder)]
+    call([sys.executable, str(Path(__file__).parent / "nnunet_training.py"), *words], options.output)
+    return json.loads((folder / "scores.json").read_text())
 
 
 def call(command: Sequence[str], folder: Path) -> None:

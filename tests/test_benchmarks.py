@@ -1,8 +1,10 @@
 """The figures of benchmarks/ are what they are called, and each benchmark runs in its smallest form."""
 
 import itertools
+import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from segapp.checkpoints.building import build_network
 from segapp.checkpoints.version import VERSION
 from segapp.commands import predict
+from segapp.io import read_raw
 from segapp.models import PlainEncoder, UNet
 from segapp.spec import Spec
 from tests.lab.folds.sample import CONFIG, write_data
@@ -175,6 +178,33 @@ def test_accuracy_is_told_as_means_with_their_spread(script):
     assert line.endswith("| 10 | 20 | 1,000 | 2 |")
 
 
+def test_nnunet_gets_the_split_and_a_label_for_what_is_ignored(script, tmp_path):
+    training = script("nnunet_training")
+    mask = np.array([[0, 1], [2, 255]], np.uint8)
+    pairs = [(SimpleNamespace(pixels=np.full((2, 2, 3), 9, np.uint8), name="a"), mask)]
+    spec = SimpleNamespace(classes=("sky", "car", "tree"), num_classes=3, channels=3)
+    training.export(SimpleNamespace(train=2 * pairs, val=pairs, spec=spec), tmp_path)
+    folder = tmp_path / "raw/Dataset001_segapp"
+    content = json.loads((folder / "dataset.json").read_text())
+    assert content["labels"] == {"background": 0, "car": 1, "tree": 2, "ignore": 3}
+    assert content["numTraining"] == 3 and list(content["channel_names"]) == ["0", "1", "2"]
+    (split,) = json.loads((tmp_path / "splits.json").read_text())
+    assert split == {"train": ["train_00000", "train_00001"], "val": ["val_00000"]}
+    np.testing.assert_array_equal(read_raw(folder / "labelsTr/val_00000.png").squeeze(), [[0, 1], [2, 3]])
+    assert read_raw(folder / "imagesTr/train_00001_0000.png").shape == (2, 2, 3)
+
+
+def test_nnunets_rate_is_that_of_its_own_schedule(script):
+    group = {"lr": 0.01}
+    rate = script("nnunet_training").PolynomialRate(SimpleNamespace(param_groups=[group]), 0.01)
+    rate.total_steps = 4
+    rates = []
+    for _ in range(4):
+        rate.step()
+        rates.append(group["lr"])
+    assert rates == pytest.approx([0.01 * (1 - step / 4) ** 0.9 for step in (1, 2, 3, 4)])
+
+
 @pytest.mark.slow
 def test_accuracy_trains_a_plan_and_the_plain_loop_and_continues(script, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -184,10 +214,11 @@ def test_accuracy_trains_a_plan_and_the_plain_loop_and_continues(script, tmp_pat
     section = {"source": {"class_path": "segapp.datasets.Folder", "init_args": settings}}
     (tmp_path / "mini.yaml").write_text(yaml.safe_dump(section))
     words = ["--data", "mini=mini.yaml", "--minutes", "0.3", "--seeds", "1", "--output", "out"]
-    words += ["--arms", "plan-scratch,smp,smp-package"]
+    words += ["--arms", "plan-scratch,smp,smp-package,nnunet"]
+    monkeypatch.setattr(script("accuracy"), "find_spec", lambda name: None)
     for _ in range(2):
         run(script, "accuracy", monkeypatch, *words)
     told = capsys.readouterr().out
     assert told.count("mini: plan-scratch, seed 0") == told.count("mini: smp, seed 0") == 1
-    assert told.count("smp-package left out") == 2
+    assert told.count("smp-package left out") == told.count("nnunet left out, nnunetv2 is not installed") == 2
     assert told.count("| mini | plan-scratch | ") == 2

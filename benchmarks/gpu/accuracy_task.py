@@ -1,6 +1,6 @@
 """A data set, decoded once, on which networks of any kind are scored alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,16 +40,26 @@ class Task:
 
     def score(self, net: nn.Module, pairs: Sequence["Pair"]) -> dict[str, float]:
         """Return the scores of a network on images at their stored size."""
-        scores = ScoreCollector(self.spec.classes, self.spec.background)
         training = net.training
         engine = Engine(TorchRuntime(net.eval(), DEVICE, self.spec.precision), self.spec, BATCH)
-        for (image, mask), (_, blocks) in zip(pairs, engine.stream([image for image, _ in pairs]), strict=True):
-            found = np.empty(mask.shape, np.uint8)
-            for block in blocks:
-                part = engine.compute_indices(block)
-                found[block.y : block.y + part.shape[0], block.x : block.x + part.shape[1]] = part
-            scores.update(torch.from_numpy(found), torch.from_numpy(mask), image.name)
+
+        def predict() -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+            for (image, mask), (_, blocks) in zip(pairs, engine.stream([image for image, _ in pairs]), strict=True):
+                found = np.empty(mask.shape, np.uint8)
+                for block in blocks:
+                    part = engine.compute_indices(block)
+                    found[block.y : block.y + part.shape[0], block.x : block.x + part.shape[1]] = part
+                yield found, mask, image.name
+
+        scores = self.collect(predict())
         net.train(training)
+        return scores
+
+    def collect(self, predictions: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> dict[str, float]:
+        """Return the scores of class indices (H, W) with their masks and names."""
+        scores = ScoreCollector(self.spec.classes, self.spec.background)
+        for found, mask, name in predictions:
+            scores.update(torch.from_numpy(found), torch.from_numpy(mask), name)
         return scores.compute().flat
 
 
