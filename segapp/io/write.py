@@ -116,14 +116,19 @@ def write_folder_atomically(path: Path, overwrite: bool = False) -> Iterator[Pat
 
 
 def _replace_by_folder(path: Path, folder: Path) -> None:
-    """Rename a folder to `path`; what was there is moved aside before, and removed afterwards."""
+    """Rename a folder to `path`; what was there is moved aside before, and removed afterwards or put back."""
     if not os.path.lexists(path):
         folder.rename(path)
         return
     with open_unfinished(path, is_folder=True) as aside:
         path.rename(aside / "replaced")
-        folder.rename(path)
-        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            folder.rename(path)
+        except BaseException:
+            (aside / "replaced").rename(path)
+            raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager

@@ -72,3 +72,19 @@ def test_a_folder_replaces_another_only_when_it_is_complete(tmp_path):
     with write_folder_atomically(path, overwrite=True) as folder:
         (folder / "own").touch()
     assert not path.is_symlink() and (tmp_path / "moved" / "new").exists()
+
+
+def test_a_folder_that_cannot_be_replaced_is_put_back(tmp_path, monkeypatch):
+    path, rename = tmp_path / "store", Path.rename
+    path.mkdir()
+    (path / "old").touch()
+
+    def refuse(source, target):
+        if target == path and not (source / "old").exists():
+            raise OSError("refused")
+        return rename(source, target)
+
+    with pytest.raises(OSError, match="refused"), write_folder_atomically(path, overwrite=True) as folder:
+        monkeypatch.setattr(Path, "rename", refuse)
+        (folder / "new").touch()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"] and (path / "old").exists()
