@@ -8,6 +8,7 @@ from segapp.checkpoints.merge import get_value
 from segapp.planning.sampling import OVERSAMPLED
 
 RATE = "model.optimizer.init_args.lr"
+PRETRAINED = "model.net.init_args.encoder.init_args.pretrained"
 WIDTHS = "model.net.init_args.encoder.init_args.widths"
 LOSSES = ("model.loss.init_args", "model.loss.init_args.loss.init_args")
 """Prefixes of the settings of the loss: alone, and inside deep supervision."""
@@ -30,6 +31,15 @@ def list_alternatives(config: dict[str, Any]) -> list[Alternative]:
 
 def _raise_rate(config: dict[str, Any]) -> Alternative | None:
     return _scale_rate(config, 3.0, "three times the learning rate")
+
+
+def _raise_decoder_rate(config: dict[str, Any]) -> Alternative | None:
+    """Leave the rate of pretrained weights as it is, and multiply that of the random ones by three."""
+    raised = _raise_rate(config)
+    if raised is None or not get_value(config, PRETRAINED):
+        return None
+    settings = raised.settings | {"model.encoder_lr": 0.333}
+    return Alternative("three times the learning rate outside the pretrained encoder", settings)
 
 
 def _lower_rate(config: dict[str, Any]) -> Alternative | None:
@@ -79,6 +89,7 @@ def _concatenate(config: dict[str, Any]) -> Alternative | None:
 
 _RULES: list[Callable[[dict[str, Any]], Alternative | None]] = [
     _raise_rate,
+    _raise_decoder_rate,
     _lower_rate,
     _change_sampling,
     _mirror_only,

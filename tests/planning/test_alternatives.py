@@ -49,3 +49,11 @@ def test_only_what_the_plan_has_can_be_changed():
 def test_mirrorings_stay_where_everything_else_goes():
     (one,) = [one for one in list_alternatives(PLANNED) if "data.augment" in one.settings]
     assert one.settings["data.augment"] == get_value(PLANNED, "data.augment")[:1]
+
+
+def test_a_pretrained_encoder_can_keep_its_rate():
+    pretrained = override_values(PLANNED, {"model.net.init_args.encoder": {"init_args": {"pretrained": "package"}}})
+    (one,) = [one for one in list_alternatives(pretrained) if "model.encoder_lr" in one.settings]
+    rate, factor = one.settings["model.optimizer.init_args.lr"], one.settings["model.encoder_lr"]
+    assert rate == 0.003 and round(rate * factor, 5) == 0.001
+    assert not any("model.encoder_lr" in one.settings for one in list_alternatives(PLANNED))
