@@ -111,9 +111,10 @@ def _pair_affixes(images: str, masks: str, own: Sequence[File], other: Sequence[
     for image in _list_affixes(own, some):
         keys = image.find_keys(own)
         for mask, theirs in mask_keys:
-            is_same = images == masks and (image.before, image.after) == (mask.before, mask.after)
             agree = len(keys & theirs)
-            if is_same or agree < 2 or agree < MIN_FOUND * len(keys) or (rank := _rank(image, mask)) is None:
+            if agree < 2 or agree < MIN_FOUND * len(keys) or (rank := _rank(image, mask)) is None:
+                continue
+            if images == masks and not _are_told_apart(image.text, mask.text):
                 continue
             found.append((rank, -agree, len(image.text), image, mask))
     for *_, image, mask in sorted(found, key=lambda each: (*each[:3], each[3].text, each[4].text)):
@@ -129,6 +130,11 @@ def _rank(image: Affix, mask: Affix) -> int | None:
     if re.search("labelids", mask.text, re.IGNORECASE):
         return 0
     return 1 if MASK_WORDS.search(mask.text) else 2
+
+
+def _are_told_apart(image: str, mask: str) -> bool:
+    """Return whether texts in names tell which files of one folder are masks: words, or a text that images lack."""
+    return image != mask and bool(not image.strip() or IMAGE_WORDS.search(image) or MASK_WORDS.search(mask))
 
 
 def _list_affixes(files: Sequence[File], suffixes: Sequence[str]) -> list[Affix]:
@@ -154,7 +160,8 @@ def _pair_folders(images: str, masks: str, own: Sequence[File], other: Sequence[
     pairs = [
         (image, mask)
         for image, mask in product(*common)
-        if (images != masks or image != mask) and not MASK_WORDS.search(image) and not OTHER_WORDS.search(image)
+        if not MASK_WORDS.search(image) and not OTHER_WORDS.search(image)
+        if images != masks or _are_told_apart(image, mask)
     ]
     for image, mask in sorted(
         pairs, key=lambda pair: (not IMAGE_WORDS.search(pair[0]), not MASK_WORDS.search(pair[1]))

@@ -94,6 +94,14 @@ def test_files_of_a_class_may_have_its_ending(tmp_path):
     assert len(list_masks(layout)) == 6
 
 
+@pytest.mark.parametrize("names", [["x_1", "x_2", "y_1", "y_2"], ["p_10", "p_11", "q_10", "q_11"]])
+@pytest.mark.parametrize("folders", [[""], ["left/", "right/"]])
+def test_numbers_in_names_do_not_tell_which_are_masks(names, folders, tmp_path):
+    write(tmp_path, [f"all/{folder}{{0}}.png" for folder in folders], names)
+    with pytest.raises(MisuseError):
+        find_layout(str(tmp_path / "all"), str(tmp_path / "all"))
+
+
 @pytest.mark.parametrize(
     ("images", "masks"),
     [("a/{0}_mask.png", "b/{0}_photo.png"), ("a/{0}_x.png", "b/{0}9_y.png"), ("a/x/{0}_p.png", "b/y/{0}_m.png")],
