@@ -16,7 +16,8 @@ from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError
 from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suffix
 from segapp.planning.annotations import list_files, recognise_annotations, recognise_file
-from segapp.planning.layout_advice import explain_unpaired
+from segapp.planning.layout_advice import explain_several_pairs, explain_unpaired
+from segapp.planning.layout_folders import Pair, find_only_folder, list_splits_of, propose_inner_folders, propose_pairs
 from segapp.planning.layout_inference import infer_patterns
 from segapp.planning.layout_patterns import (
     MAX_IMAGES,
@@ -32,6 +33,8 @@ from segapp.planning.map_annotations import is_map
 
 MIN_PAIRED = 0.9
 """A pattern must find the masks of this fraction of the images, or the names do not agree."""
+LEVELS = 2
+"""Levels of folders that are searched for those of images and masks, where one folder is given for both."""
 MASKS_PER_IMAGE = 4
 """Masks of one image whose values are counted: those of one object each are all alike."""
 
@@ -83,13 +86,20 @@ class FolderLayout:
         return Kind(self.encoding, self.channel_files)
 
 
-def find_layout(images: str, masks: str) -> FolderLayout:
+class SeveralLayoutsError(MisuseError):
+    """Several folders of one may be its images and masks."""
+
+
+def find_layout(images: str, masks: str, levels: int = LEVELS) -> FolderLayout:
     """Return the patterns that pair most images with masks, or raise MisuseError with what was tried.
 
     Args:
         images: A folder, or a pattern with * that matches folders or files.
         masks: The same, or a pattern of `segapp.datasets.Folder` with `{name}`, `{stem}` or `{parent}`.
+        levels: Of folders, in which images and masks are searched for where both are one folder.
     """
+    if images == masks and (only := find_only_folder(Path(images))) is not None:
+        return find_layout(str(only), str(only), levels)
     root = _find_common_root(images, masks)
     relative = [os.path.relpath(Path(given).expanduser().absolute(), root) for given in (images, masks)]
     encoding = recognise_annotations(root, *relative) or PixelEncoding
@@ -97,6 +107,25 @@ def find_layout(images: str, masks: str) -> FolderLayout:
         encoding = GeoJson
     kind = Kind(encoding, () if encoding.shared else _recognise_channel_files(root, *relative))
     pairs = list(yield_split_patterns(root, *relative)) or [(relative[0], relative[1], None)]
+    best = _try_usual_patterns(root, pairs, kind)
+    if best is not None and best[0] >= MIN_PAIRED:
+        return best[2]
+    folder = root / relative[0] if relative[0] == relative[1] and levels else None
+    layout = (
+        (folder and _find_only_pair(propose_pairs(folder), levels))
+        or _infer_layout(root, pairs[0], kind)
+        or (folder and _find_only_pair(propose_inner_folders(folder), levels))
+    )
+    if layout:
+        return layout
+    closest = best and (best[0], best[2].found, best[2].images, best[2].pattern)
+    raise MisuseError(explain_unpaired(root, relative[0], relative[1], closest))
+
+
+def _try_usual_patterns(
+    root: Path, pairs: Sequence[tuple[str, str, dict[str, str] | None]], kind: Kind
+) -> tuple[float, int, FolderLayout] | None:
+    """Return the first layout with masks for all images, else the one of most, and how many those are."""
     best: tuple[float, int, FolderLayout] | None = None
     for image_pattern, mask_pattern, folders in pairs:
         for candidate in list_candidates(root, image_pattern, mask_pattern, folders, kind):
@@ -104,13 +133,29 @@ def find_layout(images: str, masks: str) -> FolderLayout:
             if tried is not None and (best is None or tried[:2] > best[:2]):
                 best = tried
             if best is not None and best[0] == 1:
-                return best[2]
-    if best is None or best[0] < MIN_PAIRED:
-        if (inferred := _infer_layout(root, pairs[0], kind)) is not None:
-            return inferred
-        closest = best and (best[0], best[2].found, best[2].images, best[2].pattern)
-        raise MisuseError(explain_unpaired(root, relative[0], relative[1], closest))
-    return best[2]
+                return best
+    return best
+
+
+def _find_only_pair(pairs: Sequence[Pair], levels: int) -> FolderLayout | None:
+    """Return the layout of the only pair that is one, None without any; raise SeveralLayoutsError."""
+    found: dict[Pair, FolderLayout] = {}
+    known: set[Pair] = set()
+    for pair in pairs:
+        if pair in known:
+            continue
+        try:
+            layout = find_layout(str(pair[0]), str(pair[1]), levels - 1)
+        except SeveralLayoutsError:
+            raise
+        except MisuseError:
+            continue
+        if pair[0] != pair[1] or len(layout.found) > 1:  # not the folder of one image among others
+            found[pair] = layout
+            known |= list_splits_of(pair, tuple((layout.split_folders or {}).values()))
+    if len(found) > 1:
+        raise SeveralLayoutsError(explain_several_pairs(list(found)))
+    return next(iter(found.values()), None)
 
 
 def _infer_layout(root: Path, pair: tuple[str, str, dict[str, str] | None], kind: Kind) -> FolderLayout | None:

@@ -10,8 +10,8 @@ from segapp.datasets.pairing_advice import describe_missing_masks
 from segapp.datasets.problems import raise_first
 from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.datasets.volume_slices import find_volume_problems
-from segapp.io import holds_arrays, is_image_folder, list_slices
-from segapp.planning.layout_patterns import list_matching
+from segapp.io import find_suffix, holds_arrays, is_image_folder, list_slices
+from segapp.planning.layout_patterns import list_folders, list_matching
 
 MOST = 0.5
 """Where the closest pattern finds masks of this fraction of the images, the others lack theirs."""
@@ -35,6 +35,11 @@ def explain_unpaired(
             return f"{root / given}: {lacks}; correct {option}."
     if images == masks and holds_arrays(found[0][0]):
         return f"{root / images}: {_explain_arrays(images, found[0][0])}"
+    if closest is None and images == masks and (inner := _list_folders_of_images(root / images)):
+        return (
+            f"{root / images}: of its folders ({', '.join(inner)}) none has masks that are named after the images of "
+            f"another; give both, as --images {root / images / inner[0]} --masks FOLDER."
+        )
     annotations = explain_unread(Path(masks).suffix.lower())
     if not annotations and closest is None and (root / masks).is_dir():
         annotations = describe_annotations(root / masks).strip()
@@ -49,6 +54,19 @@ def explain_unpaired(
         f"{root}: the masks in {masks!r} ({names[1]}) are not named after the images in {images!r} ({names[0]}). "
         "Give --masks a pattern such as 'masks/{name}_mask.png', or a data section (--data, as configs/data/mine.yaml)."
     )
+
+
+def explain_several_pairs(pairs: Sequence[tuple[Path, Path]]) -> str:
+    """Return which folders in one may be images and masks, where several may be."""
+    ways = " or ".join(f"--images {own} --masks {other}" for own, other in pairs)
+    return f"several folders may be images and their masks; give one pair, {ways}."
+
+
+def _list_folders_of_images(folder: Path) -> list[str]:
+    """Return the names of folders in one that hold images; none where the folder itself holds some."""
+    if not folder.is_dir() or any(find_suffix(path) for path in folder.iterdir() if path.is_file()):
+        return []
+    return sorted(entry.name for entry in list_folders(folder) if any(map(find_suffix, list_matching(entry, "."))))
 
 
 def _explain_arrays(folder: str, first: Path) -> str:

@@ -84,7 +84,7 @@ def list_candidates(
             yield images.replace("*", "{name}", 1), masks.replace("*", "{name}", 1), ()
         return
     train = masks.replace("{split}", (folders or {}).get("train", ""))
-    classes = tuple(sorted(entry.name for entry in _list_folders(root / train)))
+    classes = tuple(sorted(entry.name for entry in list_folders(root / train)))
     if 2 <= len(classes) <= 254:
         yield images, f"{masks}/{{class}}", classes
         yield images, f"{masks}/{{class}}/{{stem}}_*", classes
@@ -145,7 +145,8 @@ def _is_file(path: Path) -> bool:
     return path.is_file() or is_image_folder(path)
 
 
-def _list_folders(folder: Path) -> list[Path]:
+def list_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder that are no images, and not hidden."""
     if not folder.is_dir():
         return []
     found = (entry for entry in folder.iterdir() if entry.is_dir() and not is_image_folder(entry))
