@@ -84,7 +84,7 @@ def describe_values(path: Path, page: Any, bands: int) -> dict[str, Any]:
 def _read_geometry(series: Any) -> dict[str, Any]:
     """Return resolution, georeference and the like of the finest level, of a slide with µm per pixel."""
     page = series.keyframe
-    meta = tiff_tags.read_geometry(page)
+    meta = tiff_tags.read_geometry(page) | ({"is_ome": True} if series.kind == "ome" else {})
     if "pixel_size" not in meta and (series.kind in SLIDES or len(series.levels) > 1):
         measured = read_slide_pixel_size(page.description, meta.get("resolution"))
         meta |= {} if measured is None else {"pixel_size": measured}

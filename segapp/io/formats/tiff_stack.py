@@ -16,7 +16,7 @@ from segapp.io.formats.slices import Grid
 from segapp.io.formats.tiff_image import NAME
 from segapp.io.formats.tiff_pages import MAX_CHANNELS, PAGE_AXES, find_long_axes, has_rows_as_pages
 from segapp.io.formats.tiff_pixels import decode_page, get_dtype, get_segment_size, require_data, require_stored
-from segapp.io.formats.tiff_writer import make_colour_map
+from segapp.io.formats.tiff_writer import make_colour_map, make_ome_sizes
 from segapp.io.formats.volume import MAX_BYTES, Volume, require_sizes
 from segapp.io.header import Window
 from segapp.io.pixel_size import read_slice_distance
@@ -189,8 +189,7 @@ def write_stack(path: Path, mask: np.ndarray, volume: Volume, layout: MaskLayout
         return
     is_ome = stack.kind == "ome"
     if is_ome and volume.is_measured:
-        for name, length in (("X", columns), ("Y", rows), ("Z", depth)):
-            metadata |= {f"PhysicalSize{name}": length, f"PhysicalSize{name}Unit": "µm"}
+        metadata |= make_ome_sizes(X=columns, Y=rows, Z=depth)
     colours: dict[str, Any] = {"photometric": "minisblack"}
     if layout.palette is not None:
         colours = {"photometric": "palette", "colormap": make_colour_map(layout.palette)}

@@ -32,7 +32,7 @@ def open_tiff_rows(path: Path, layout: MaskLayout, filter_rows: RowFilter = iter
 
     `filter_rows` may change the rows on their way, in the thread that writes. Georeference, pixel size, resolution and
     lossless compression of the layout's `meta` (see `Image.meta`) are kept. With a palette the values are class
-    indices, and programs that show images give them these colours.
+    indices, and programs that show images give them these colours. The mask of an OME-TIFF is one.
     """
     (shape,) = layout.sizes.values()
     colours = {} if layout.palette is None else {"photometric": "palette", "colormap": make_colour_map(layout.palette)}
@@ -61,6 +61,12 @@ def make_colour_map(palette: Palette) -> np.ndarray:
     return np.multiply(fill_palette(palette).T, 257, dtype=np.uint16)
 
 
+def make_ome_sizes(**sizes: float) -> dict[str, Any]:
+    """Return the distances of pixels along X, Y and Z in µm, as tifffile takes them for OME-XML."""
+    lengths: dict[str, Any] = {f"PhysicalSize{axis}": size for axis, size in sizes.items()}
+    return lengths | {f"{name}Unit": "µm" for name in lengths}
+
+
 def _choose_options(meta: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
     options: dict[str, Any] = {
         "photometric": "minisblack",
@@ -71,9 +77,13 @@ def _choose_options(meta: Mapping[str, Any], shape: tuple[int, int]) -> dict[str
     if "resolution" in meta:
         y, x, unit = meta["resolution"]
         options |= {"resolution": (x, y), "resolutionunit": UNITS[unit]}
+    sizes: dict[str, Any] = {}
     if "pixel_size" in meta:
         y, x = meta["pixel_size"]
+        sizes = make_ome_sizes(X=x, Y=y)
         options |= {"resolution": (1 / x, 1 / y), "resolutionunit": "NONE", "description": MICROMETRES}
+    if "is_ome" in meta:
+        options |= {"ome": True, "description": None, "metadata": {"axes": "YX", **sizes}}
     geo = meta.get("geotiff", {})
     options["extratags"] = [
         (code, GEO_TYPES[code], len(value) + 1 if GEO_TYPES[code] == "s" else len(value), value, True)

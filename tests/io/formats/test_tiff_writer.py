@@ -46,6 +46,23 @@ def test_the_pixel_size_of_a_microscope_survives(tmp_path):
     assert (read_raw(tmp_path / "a.tif") == pixels).all() and (tifffile.imread(tmp_path / "a.tif") == pixels).all()
 
 
+@pytest.mark.parametrize("sizes", [{}, {"PhysicalSizeX": 0.5, "PhysicalSizeY": 250.0, "PhysicalSizeYUnit": "nm"}])
+@pytest.mark.parametrize("shape", [(300, 270), (1, 1)])
+def test_the_mask_of_an_ome_tiff_is_one(tmp_path, shape, sizes):
+    about = {"axes": "YX", **sizes}
+    tifffile.imwrite(tmp_path / "in.ome.tif", np.zeros(shape, np.uint16), metadata=about, photometric="minisblack")
+    meta = Image(tmp_path / "in.ome.tif").meta
+    mask = np.random.default_rng(0).integers(0, 2, shape, np.uint8)
+    write_mask(tmp_path / "out.ome.tif", mask, ((0, 0, 0), (255, 0, 0)), meta)
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as file:
+        assert file.is_ome and file.pages.first.photometric == tifffile.PHOTOMETRIC.PALETTE
+        (series,) = file.series
+        assert series.axes == "YX" and (series.asarray() == mask).all()
+    assert (read_raw(tmp_path / "out.ome.tif") == mask).all()
+    found = Image(tmp_path / "out.ome.tif").meta
+    assert found.get("pixel_size") == meta.get("pixel_size") == ((0.25, 0.5) if sizes else None)
+
+
 def test_rows_that_stop_half_way_leave_no_file_and_no_thread(tmp_path):
     before = threading.active_count()
     path, layout = tmp_path / "a.tif", MaskLayout({"": (3000, 40)})
