@@ -66,9 +66,11 @@ def write_nuclei() -> None:
 
 def write_classes() -> None:
     write_images("xray/images")
-    for kind in ("heart", "lung"):
+    for kind, left in (("heart", 0), ("lung", 19)):
         for name in NAMES:
-            write_image(Path("xray/masks", kind, f"{name}.png"), 255 * np.roll(make_mask(), 9 * (kind == "lung"), 1))
+            mask = make_mask()
+            mask[:, :left] = 0
+            write_image(Path("xray/masks", kind, f"{name}.png"), 255 * mask)
 
 
 def write_bands() -> None:
@@ -110,6 +112,7 @@ def write_nrrd() -> None:
         for file, voxels in zip(("t1", "seg"), make_voxels(name), strict=True):
             image = SimpleITK.GetImageFromArray(voxels.transpose(2, 1, 0))
             image.SetSpacing((1.0, 1.0, 2.0))
+            image.SetOrigin((10.0, -20.0, 30.0))
             Path("scans", name).mkdir(parents=True, exist_ok=True)
             SimpleITK.WriteImage(image, f"scans/{name}/{file}.nrrd")
 

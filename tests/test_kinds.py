@@ -13,7 +13,6 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
-import tifffile
 import yaml
 import zarr
 
@@ -23,7 +22,7 @@ from segapp.planning.sizes import PIXELS_PER_STEP
 from segapp.planning.source import build_planned_source, describe_source, list_items
 from tests import kinds
 from tests.checking.conftest import no_figures  # noqa: F401 - a fixture
-from tests.kinds import BOTTOM, HEIGHT, LEFT, NAMES, RIGHT, TOP, WIDTH, WRITE
+from tests.kinds import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, WRITE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -116,16 +115,6 @@ def check_masks(size: int) -> None:
     assert all(mask[BOTTOM + 1 :].max() == 0 for mask in masks)
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("no_figures")
-@pytest.mark.parametrize("command", list_checks(), ids=find_data)
-def test_a_check_finds_the_masks(command, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    WRITE[find_data(command)]()
-    assert main(shlex.split(command)[1:]) == 0
-    check_masks(len(NAMES))
-
-
 def verify_folders() -> None:
     assert read_raw(Path("found/mask/a.png")).shape == (HEIGHT, WIDTH) and Path("found/overlay/a.png").exists()
 
@@ -189,26 +178,6 @@ def test_the_commands_of_a_page(page, tmp_path, monkeypatch, capsys):
         VERIFY[page]()
     else:
         assert yaml.safe_load(Path("mine.yaml").read_text())["data"]["source"]["class_path"] == PLANNED[page]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("no_figures", "without_curves")
-@pytest.mark.filterwarnings("ignore:.*:UserWarning")
-def test_stacks_of_planes_are_learnt_scored_and_predicted(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 32**2)
-    monkeypatch.setattr("segapp.planning.candidates.MIN_CROP", 32)
-    monkeypatch.setattr(kinds, "NAMES", [*"abcdefghijklmnopqrstuvwxyz0123"])
-    check, *others, predict = list_steps("microscopy.md")
-    WRITE["stacks/images"]()
-    replaced = [check.split(" --images ")[0] + " --images stacks/images --masks stacks/masks", *others]
-    replaced.append(predict.replace("--images cells ", "--images stacks/images "))
-    for command in replaced:
-        words = shlex.split(command)[1:]
-        assert main([*words, *(SHORT if words[0] == "fit" else [])]) == 0, capsys.readouterr().err
-    with tifffile.TiffFile("found/mask/a.ome.tif") as written:
-        assert written.is_ome and (written.series[0].axes, written.series[0].shape) == ("ZYX", (3, HEIGHT, WIDTH))
-    assert len(Path("runs/mine/latest/test-1/per_volume.csv").read_text().splitlines()) == 7
 
 
 @pytest.mark.parametrize("page", PLANNED)
