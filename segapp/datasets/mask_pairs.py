@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segapp.errors import MisuseError
-from segapp.io import FilePart, list_images, list_slices, name_image, read_grid, walk_folders
+from segapp.io import FilePart, count_times, list_images, list_slices, name_image, walk_folders
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class MaskPair:
         targets = list_slices(self.target, "auto")
         axis = targets[0].part.partition("=")[0]
         predictions = list_slices(self.prediction, axis if axis in ("axial", "coronal", "sagittal") else "auto")  # type: ignore[arg-type]
-        found, expected = _count_slices(predictions), _count_slices(targets)
-        if [one.part for one in predictions] != [one.part for one in targets] or found != expected:
+        is_alike = [one.part for one in predictions] == [one.part for one in targets]
+        if not is_alike or count_times(predictions[0]) != count_times(targets[0]):
             raise MisuseError(
-                f"{self.prediction}: has {found}, but {self.target} has {expected}; "
+                f"{self.prediction}: has {_count_slices(predictions)}, but {self.target} has {_count_slices(targets)}; "
                 "a prediction has the size of its mask."
             )
         return [
@@ -78,6 +78,5 @@ def list_named_images(folder: Path) -> dict[str, Path]:
 def _count_slices(parts: tuple[FilePart, ...]) -> str:
     if not parts[0].part:
         return "no slices"
-    grid = read_grid(parts[0])
-    times = "" if grid is None or grid.times == 1 else f" at {grid.times} times"
-    return f"{len(parts)} slices{times}"
+    times = count_times(parts[0])
+    return f"{len(parts)} slices at {times} times" if times > 1 else f"{len(parts)} slices"

@@ -28,10 +28,10 @@ from segapp.io.intensity import require_range
 from segapp.io.mask import MaskPixels, read_mask_window
 from segapp.io.outlines import decode_png, draw_outline, read_png_size
 from segapp.io.raw import (
+    count_times,
     has_windows,
     list_parts,
     list_slices,
-    read_grid,
     read_header,
     read_raw,
     read_shape,
@@ -56,6 +56,7 @@ __all__ = [
     "MaskPixels",
     "MaskSink",
     "as_file_part",
+    "count_times",
     "decode_png",
     "draw_outline",
     "explain_errors",
@@ -82,7 +83,6 @@ __all__ = [
     "open_image",
     "open_mask",
     "require_replaceable",
-    "read_grid",
     "read_header",
     "read_mask_window",
     "read_png_size",

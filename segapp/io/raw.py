@@ -132,6 +132,12 @@ def read_grid(file: FilePart) -> Grid | None:
         return _find_format(file.path).read_grid(file)
 
 
+def count_times(file: FilePart) -> int:
+    """Return at how many times a volume has its slices, of which this is one; 1 for other images; raise SegappError."""
+    grid = read_grid(file) if file.part else None
+    return 1 if grid is None else grid.times
+
+
 def read_files_stamp(file: FilePart) -> Stamp:
     """Return by what a change of any file of an image is noticed; raise SegappError."""
     with _explain_errors(file):

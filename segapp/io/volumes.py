@@ -12,7 +12,7 @@ from segapp.io.formats.slices import describe_difference
 from segapp.io.formats.volume import parse_part
 from segapp.io.image import STORED, Image
 from segapp.io.joined_channels import check_other_channel
-from segapp.io.raw import list_parts, list_slices, read_grid, read_header
+from segapp.io.raw import count_times, list_parts, list_slices, read_grid, read_header
 from segapp.spec import Intensity, Resolution
 
 
@@ -60,8 +60,8 @@ class SliceWithNeighbours(Image):
         if not self.file.part:
             return (self.file,)
         axis, index = parse_part(self.file.part)
-        parts, grid = list_slices(self.file, axis), read_grid(self.file)
-        count = len(parts) // (1 if grid is None else grid.times)
+        parts = list_slices(self.file, axis)
+        count = len(parts) // count_times(self.file)
         first = index - index % count
         return parts[first : first + count]
 
