@@ -23,10 +23,11 @@ import yaml
 from accuracy_task import Pair, Task
 from arms import Budget
 from kit import DEVICE
-from PIL import Image
 from torch import nn
 
-IGNORED = 255
+from segapp.batch import IGNORE_INDEX
+from segapp.io import write_image
+
 NAME = "Dataset001_segapp"
 PROCESSES = "nnUNet_n_proc_DA"
 
@@ -72,12 +73,12 @@ def export(task: Task, output: Path) -> None:
     for split, pairs in (("train", task.train), ("val", task.val)):
         for number, (image, mask) in enumerate(pairs):
             name = f"{split}_{number:05}"
-            Image.fromarray(image.pixels.squeeze()).save(folder / "imagesTr" / f"{name}_0000.png")
-            labels = np.where(mask == IGNORED, task.spec.num_classes, mask).astype(np.uint8)
-            Image.fromarray(labels).save(folder / "labelsTr" / f"{name}.png")
+            write_image(folder / "imagesTr" / f"{name}_0000.png", image.pixels.squeeze())
+            labels = np.where(mask == IGNORE_INDEX, task.spec.num_classes, mask).astype(np.uint8)
+            write_image(folder / "labelsTr" / f"{name}.png", labels)
             splits[split].append(name)
     labels = {"background" if index == 0 else name: index for index, name in enumerate(task.spec.classes)}
-    if any((mask == IGNORED).any() for _, mask in [*task.train, *task.val]):
+    if any((mask == IGNORE_INDEX).any() for _, mask in [*task.train, *task.val]):
         labels["ignore"] = task.spec.num_classes
     content = {
         "channel_names": {str(channel): f"channel {channel}" for channel in range(task.spec.channels)},
