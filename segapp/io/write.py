@@ -121,14 +121,16 @@ def _replace_by_folder(path: Path, folder: Path) -> None:
         folder.rename(path)
         return
     with open_unfinished(path, is_folder=True) as aside:
-        path.rename(aside / "replaced")
+        former = aside / "replaced"
         try:
+            path.rename(former)
             folder.rename(path)
         except BaseException:
-            (aside / "replaced").rename(path)
+            if os.path.lexists(former):
+                former.rename(path)
+            aside.rmdir()
             raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager

@@ -88,3 +88,21 @@ def test_a_folder_that_cannot_be_replaced_is_put_back(tmp_path, monkeypatch):
         monkeypatch.setattr(Path, "rename", refuse)
         (folder / "new").touch()
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"] and (path / "old").exists()
+
+
+@pytest.mark.parametrize("renames", [0, 1])
+def test_a_folder_is_never_lost_where_it_can_neither_be_replaced_nor_put_back(tmp_path, monkeypatch, renames):
+    path, rename, left = tmp_path / "store", Path.rename, [None] * renames
+    path.mkdir()
+    (path / "old").touch()
+
+    def refuse(source, target):
+        if not left:
+            raise OSError("refused")
+        left.pop()
+        return rename(source, target)
+
+    with pytest.raises(OSError, match="refused"), write_folder_atomically(path, overwrite=True):
+        monkeypatch.setattr(Path, "rename", refuse)
+    assert len(list(tmp_path.rglob("old"))) == 1
+    assert path.exists() == (renames == 0)
