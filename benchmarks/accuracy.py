@@ -35,10 +35,12 @@ import torch
 import yaml
 from accuracy_task import Task
 from arms import Arm, Budget, Frames, train_smp
+from kit import DEVICE
 from torch import nn
 
 from segapp.io import read_table
 from segapp.loading.source_building import build_source
+from segapp.loading.worker_processes import choose_workers
 from segapp.models.pretrained import find_package
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -177,7 +179,8 @@ def run_smp(arm: str, plan: Mapping[str, Any], section: Path, seed: int, options
 
     budget = Budget(60 * options.minutes, MARKS, validate)
     frames = Frames([image.pixels for image, _ in task.train], [mask for _, mask in task.train], entry.crop)
-    train_smp(entry, frames, task.spec.num_classes, budget, weights.parent if weights else Path(), 0, seed)
+    folder, workers = weights.parent if weights else Path(), choose_workers(DEVICE.type == "cuda", 1)
+    train_smp(entry, frames, task.spec.num_classes, budget, folder, workers, seed)
     scores = task.score(best["net"], task.test)
     return {
         "val": best["val"],
