@@ -15,9 +15,9 @@ from segapp.errors import MisuseError
 from segapp.schedules import WarmupCosine
 
 WARM_UP_STEPS = 10
-"""First steps of a session, which are not timed: they also start workers and choose kernels."""
+"""First steps of a session, whose mean is not taken: they also start workers and compile kernels."""
 EARLY_FRACTION = 0.1
-"""Fraction of the budget after which fewer steps are timed too, so that slow steps keep to a short budget."""
+"""Fraction of the budget after which the fastest of fewer steps counts, so that slow steps keep to a short budget."""
 MAX_CHECKS = 100
 """How often in a run the end is adjusted to the rest of the budget, at most."""
 
@@ -123,24 +123,36 @@ class TimeBudget(EarlyEnd):
         schedule = self._find_schedule(trainer)
         done = trainer.global_step
         left = self.seconds - self._spent - self._session.elapsed
-        counts = done - self._started_at >= 2 * WARM_UP_STEPS or self._session.elapsed > EARLY_FRACTION * self.seconds
-        affordable = done + self._count_affordable(trainer, left) if counts else schedule.total_steps
+        is_early = done - self._started_at < 2 * WARM_UP_STEPS
+        counts = not is_early or self._session.elapsed > EARLY_FRACTION * self.seconds
+        affordable = done + self._count_affordable(trainer, left, is_early) if counts else schedule.total_steps
         affordable = trainer.strategy.broadcast(affordable)
         is_own_end = schedule.end in (self.end, schedule.total_steps)
         wanted = min(schedule.total_steps if is_own_end else schedule.end, affordable)
         if abs(wanted - schedule.end) > 0.01 * (schedule.end - done):
             self.end_after(trainer, max(done, wanted))
-        if done - self._started_at < 2 * WARM_UP_STEPS:
+        if is_early:
             self._next_check = min(self._started_at + 2 * WARM_UP_STEPS, done + 2)
         else:
             self._next_check = done + max(1, min(schedule.total_steps // MAX_CHECKS, (schedule.end - done) // 4))
 
-    def _count_affordable(self, trainer: Trainer, seconds: float) -> int:
-        """Return how many steps fit into so many seconds, with the validations within them and the last one."""
+    def _count_affordable(self, trainer: Trainer, seconds: float, is_early: bool) -> int:
+        """Return how many steps fit into so many seconds, with the validations within them and the last one.
+
+        After the first steps, which may be slower than all others, it is at least one if that fits.
+        """
         step = self._session.step
+        alone = max(0, int(seconds / step))
         if not trainer.enable_validation:
-            return max(0, int(seconds / step))
-        validation = self._session.validation or self.validation_steps * step
+            return alone
+        if is_early and not self._session.validation:
+            validation = min(self.validation_steps * step, seconds / 2)
+            return max(self._count_beside(trainer, seconds, step, validation), min(1, alone))
+        return self._count_beside(trainer, seconds, step, self._session.validation or self.validation_steps * step)
+
+    @staticmethod
+    def _count_beside(trainer: Trainer, seconds: float, step: float, validation: float) -> int:
+        """Return how many steps fit into so many seconds beside the validations."""
         interval = _count_validation_interval(trainer)
         until_next = -trainer.global_step % interval  # 0: one begins after this step
         within, steps = 0, 0.0
@@ -209,6 +221,7 @@ class _Stopwatch:
         self._begun = self._measured = self._validation_begun = time.monotonic()
         self._start = self._first = self._last = first
         self._longest = self._validated = self._validated_before = 0.0
+        self._shortest, self._step_begun = math.inf, self._begun
 
     @property
     def elapsed(self) -> float:
@@ -217,11 +230,14 @@ class _Stopwatch:
 
     @property
     def step(self) -> float:
-        """Mean seconds of a step, without validations."""
-        steps, begun, validated = self._last - self._first, self._measured, self._validated_before
-        if not steps:  # only the first ones were done
-            steps, begun, validated = self._last - self._start, self._begun, 0.0
-        return max(1e-9, time.monotonic() - begun - (self._validated - validated)) / max(1, steps)
+        """Seconds of a step, without validations: the mean, or the fastest while only the first ones were done.
+
+        The very first can take a minute on a GPU, whose kernels are compiled then.
+        """
+        steps = self._last - self._first
+        if self._measured == self._begun or not steps:
+            return max(1e-9, self._shortest)
+        return max(1e-9, time.monotonic() - self._measured - (self._validated - self._validated_before)) / steps
 
     @property
     def validation(self) -> float:
@@ -229,10 +245,13 @@ class _Stopwatch:
         return self._longest
 
     def count(self, step: int) -> None:
-        """Count a step; the first ones are left out, once others were measured."""
-        self._last = step
+        """Count a step; the mean leaves out the first ones, once others were measured."""
+        now = time.monotonic()
+        if step > self._last:
+            self._shortest = min(self._shortest, (now - self._step_begun) / (step - self._last))
+            self._last, self._step_begun = step, now
         if step - self._first == WARM_UP_STEPS and self._measured == self._begun:
-            self._first, self._measured, self._validated_before = step, time.monotonic(), self._validated
+            self._first, self._measured, self._validated_before = step, now, self._validated
 
     def begin_validation(self) -> None:
         """Record when a validation begins."""
@@ -243,6 +262,7 @@ class _Stopwatch:
         seconds = time.monotonic() - self._validation_begun
         self._longest = max(self._longest, seconds)
         self._validated += seconds
+        self._step_begun += seconds
 
 
 def _count_validation_interval(trainer: Trainer) -> float:

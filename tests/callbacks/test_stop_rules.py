@@ -23,8 +23,9 @@ class Clock:
 class Tiny(LightningModule):
     """One weight; notes its learning rates."""
 
-    def __init__(self, clock=None, step=1.0, scores=(), validation=1.0):
+    def __init__(self, clock=None, step=1.0, scores=(), validation=1.0, first=()):
         super().__init__()
+        self.first = list(first)  # seconds of the first steps, where they differ
         self.validation = validation
         self.weight = torch.nn.Parameter(torch.zeros(1))
         self.clock, self.step, self.scores, self.rates = clock, step, list(scores), []
@@ -32,7 +33,7 @@ class Tiny(LightningModule):
     def training_step(self, batch, batch_idx):
         self.rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
         if self.clock:
-            self.clock.now += self.step
+            self.clock.now += self.first.pop(0) if self.first else self.step
         return (self.weight * batch).sum()
 
     def validation_step(self, batch, batch_idx):
@@ -82,6 +83,18 @@ def test_steps_so_slow_that_few_of_them_fill_the_budget_end_within_it(monkeypatc
     trainer = fit(module, TimeBudget(2), tmp_path)
     assert 100 <= module.clock.now <= 130 and trainer.global_step < 14  # to one step
     assert module.rates[-1] == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize("first", [[25.0], [20.0, 20.0, 20.0], [0.1, 30.0], [20.0, 8.0, 3.0, 1.0]], ids=str)
+@pytest.mark.parametrize("steps", [200, 2000])
+def test_slow_first_steps_are_not_taken_for_all_steps(monkeypatch, tmp_path, first, steps):
+    """On a GPU the first step with EfficientNet-Lite0 took 25 s, as kernels were compiled; the others 0.1 s."""
+    module = Tiny(Clock(monkeypatch), step=0.1, first=first)
+    trainer = fit(module, TimeBudget(2, validation_steps=30), tmp_path, steps, interval=100)
+    assert trainer.global_step == 200 if steps == 200 else 450 < trainer.global_step < 900
+    assert module.clock.now <= 121
+    assert max(module.rates) == pytest.approx(1, abs=0.01)
+    assert module.rates[-1] == pytest.approx(0, abs=2e-3)
 
 
 @pytest.mark.parametrize("minutes", [4, 5, 6, 8], ids=str)
