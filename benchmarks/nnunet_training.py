@@ -21,8 +21,8 @@ import numpy as np
 import torch
 import yaml
 from accuracy_task import Pair, Task
-from arms import Budget
 from kit import DEVICE
+from plain_loop import Budget
 from torch import nn
 
 from segapp.batch import IGNORE_INDEX

@@ -205,8 +205,40 @@ def test_nnunets_rate_is_that_of_its_own_schedule(script):
     assert rates == pytest.approx([0.01 * (1 - step / 4) ** 0.9 for step in (1, 2, 3, 4)])
 
 
+@pytest.mark.parametrize(
+    ("jobs", "shares"), [(1, [{0, 2, 5}]), (2, [{0}, {2, 5}]), (3, [{0}, {2}, {5}]), (4, [{0, 2, 5}, {0}, {2}, {5}])]
+)
+def test_runs_at_once_divide_the_cores(script, monkeypatch, jobs, shares):
+    accuracy = script("accuracy")
+    monkeypatch.setattr(accuracy.os, "sched_getaffinity", lambda process: {5, 0, 2})
+    assert accuracy.divide_cores(jobs) == shares
+
+
+def test_a_training_that_fails_is_told_and_the_others_go_on(script, tmp_path, monkeypatch, capsys):
+    accuracy = script("accuracy")
+    done = []
+
+    def run_apart(shares, work, *arguments):
+        done.append(work.__name__)
+        if work.__name__ == "make_plan" and arguments[1] == "dunes":
+            raise RuntimeError("nothing to learn in dunes")
+        return dict.fromkeys(accuracy_rows.COLUMNS[3:], 1.0)
+
+    accuracy_rows = script("accuracy_rows")
+    monkeypatch.setattr(accuracy, "run_apart", run_apart)
+    words = ["--data", "dunes=a.yaml", "--data", "cells=b.yaml", "--arms", "plan,former", "--seeds", "1"]
+    with pytest.raises(SystemExit, match="1"):
+        run(script, "accuracy", monkeypatch, *words, "--output", str(tmp_path / "out"))
+    rows = accuracy_rows.read_rows(tmp_path / "out" / "accuracy.csv")
+    assert sorted((row["set"], row["arm"]) for row in rows) == [
+        ("cells", "former"), ("cells", "plan"), ("dunes", "former")
+    ]  # fmt: skip
+    assert "dunes: plan failed: nothing to learn" in capsys.readouterr().err
+    assert sorted(done) == ["make_plan"] * 2 + ["run"] * 3
+
+
 @pytest.mark.slow
-def test_accuracy_trains_a_plan_and_the_plain_loop_and_continues(script, tmp_path, monkeypatch, capsys):
+def test_accuracy_trains_a_plan_and_the_plain_loop_and_continues(script, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     write_data(tmp_path / "data")
     split = {"class_path": "segapp.datasets.Fraction", "init_args": {"val": 0.25, "test": 0.25}}
@@ -218,7 +250,7 @@ def test_accuracy_trains_a_plan_and_the_plain_loop_and_continues(script, tmp_pat
     monkeypatch.setattr(script("accuracy"), "find_spec", lambda name: None)
     for _ in range(2):
         run(script, "accuracy", monkeypatch, *words)
-    told = capsys.readouterr().out
+    told = capfd.readouterr().out
     assert told.count("mini: plan-scratch, seed 0") == told.count("mini: smp, seed 0") == 1
     assert told.count("smp-package left out") == told.count("nnunet left out, nnunetv2 is not installed") == 2
     assert told.count("| mini | plan-scratch | ") == 2

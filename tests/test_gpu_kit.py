@@ -123,8 +123,8 @@ class Clockwork:
 
 
 def test_a_budget_ends_at_its_second_with_the_rate_at_zero_and_does_not_count_validations(part, monkeypatch):
-    arms, clock, seen = part("arms"), Clockwork(), []
-    monkeypatch.setattr(arms.time, "perf_counter", clock)
+    loop, clock, seen = part("plain_loop"), Clockwork(), []
+    monkeypatch.setattr(loop.time, "perf_counter", clock)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = WarmupCosine(optimizer)
 
@@ -132,7 +132,7 @@ def test_a_budget_ends_at_its_second_with_the_rate_at_zero_and_does_not_count_va
         clock.now += 100
         seen.append((net, steps))
 
-    budget = arms.Budget(20, [0.5, 1.0], validate)
+    budget = loop.Budget(20, [0.5, 1.0], validate)
     rates = []
     for _ in range(100):
         optimizer.step()
@@ -146,47 +146,54 @@ def test_a_budget_ends_at_its_second_with_the_rate_at_zero_and_does_not_count_va
     assert max(rates) > 0.9 and rates[-1] < 0.02
 
 
-def test_an_arm_with_an_unknown_key_and_an_unknown_arm_are_refused(part, tmp_path):
-    arms = part("arms")
-    path = tmp_path / "arms.yaml"
-    path.write_text("- {name: a, crops: 3}")
-    with pytest.raises(ValueError, match="a: no key crops; there are name, smp"):
-        arms.read_arms(path)
-    known = arms.read_arms(KIT / "arms.yaml")
-    with pytest.raises(SystemExit, match="no arm segnet; there are segapp-resnet34"):
-        part("accuracy").choose(known, ["segnet"])
-    assert [arm.name for arm in part("accuracy").choose(known, ["smp-resnet34"])] == ["smp-resnet34"]
-
-
 def test_an_encoder_is_filled_in_order_and_only_where_shapes_agree(part, tmp_path):
-    arms, path = part("arms"), tmp_path / "weights.pt"
+    loop, path = part("plain_loop"), tmp_path / "weights.pt"
     torch.save({"stem.w": torch.full((3, 2), 7.0), "stem.b": torch.ones(3), "fc": torch.zeros(9)}, path)
     encoder = torch.nn.Linear(2, 3)
-    arms.fill_encoder(encoder, path)
+    loop.fill_encoder(encoder, path)
     assert (encoder.weight == 7).all() and (encoder.bias == 1).all()
     with pytest.raises(ValueError, match=r"weight is \(4, 2\), the file's tensor \(3, 2\)"):
-        arms.fill_encoder(torch.nn.Linear(2, 4), path)
+        loop.fill_encoder(torch.nn.Linear(2, 4), path)
     with pytest.raises(ValueError, match="3 tensors, the encoder has 7"):
-        arms.fill_encoder(torch.nn.Sequential(encoder, torch.nn.BatchNorm1d(9)), path)
+        loop.fill_encoder(torch.nn.Sequential(encoder, torch.nn.BatchNorm1d(9)), path)
 
 
 def test_crops_of_the_plain_loop_keep_image_and_mask_together_and_pad_with_void(part):
     mask = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30) % 200
-    frames = part("arms").Frames([np.stack([mask] * 3, axis=2)], [mask], 24)
+    frames = part("plain_loop").Frames([np.stack([mask] * 3, axis=2)], [mask], 24)
     image, cropped = frames[0]
     assert image.shape == (3, 24, 24) and image.dtype == torch.uint8 and cropped.dtype == torch.int64
     inside = cropped != 255
     assert (image[0][inside] == cropped[inside]).all() and (~inside).sum() == 4 * 24
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["predict", "correct", "throughput", "accuracy"])
-def test_every_part_runs_in_its_smallest_form(name, tmp_path):
-    words = ["--tiny", "--parts", name, "--minutes", "8", "--output", str(tmp_path)]
+def test_the_part_accuracy_needs_data(tmp_path):
+    words = ["--parts", "accuracy", "--output", str(tmp_path), "--python", sys.executable]
+    done = subprocess.run([str(KIT / "run.sh"), *words], capture_output=True, text=True)
+    assert done.returncode == 1 and "give --data NAME=FILE" in done.stderr
+
+
+def run_smallest(name, folder):
+    words = ["--tiny", "--parts", name, "--minutes", "8", "--output", str(folder)]
     environment = os.environ | {"PYTHON": sys.executable}
     done = subprocess.run([str(KIT / "run.sh"), *words], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["predict", "correct", "throughput"])
+def test_every_part_runs_in_its_smallest_form(name, tmp_path):
+    told = run_smallest(name, tmp_path)
     kept = json.loads((tmp_path / f"{name}.json").read_text())["measurements"]
     assert {key: values for key, values in kept.items() if "error" in values or "skipped" in values} == {}
     assert [key for key, values in kept.items() if values.get("passed") is False] == []
-    assert f"## {name.capitalize()}" in done.stdout
+    assert f"## {name.capitalize()}" in told
+
+
+@pytest.mark.slow
+def test_the_arms_run_at_once_and_are_in_the_tables(tmp_path):
+    told = run_smallest("accuracy", tmp_path)
+    assert "| cells | plan-scratch | " in told and "| cells | smp | " in told
+    (table,) = (tmp_path / "accuracy").glob("*.csv")
+    assert len(table.read_text().splitlines()) == 3

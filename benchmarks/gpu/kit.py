@@ -123,7 +123,6 @@ def add_options(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/gpu"), help="where the JSON files are")
     parser.add_argument("--scratch", type=Path, required=True, help="folder for files that nobody keeps")
-    parser.add_argument("--data", type=Path, help="root of the data set of the part accuracy")
     never = time.time() + 1e6
     parser.add_argument("--until", type=float, default=never, help="second of the epoch at which the part ends")
     parser.add_argument("--tiny", action="store_true", help="the smallest sizes, to try the kit on a CPU")
@@ -134,7 +133,6 @@ def start(options: argparse.Namespace) -> None:
     """Make the folders, and work in the scratch folder from here on."""
     options.output = options.output.resolve()
     options.output.mkdir(parents=True, exist_ok=True)
-    options.data = options.data and options.data.resolve()
     options.scratch.mkdir(parents=True, exist_ok=True)
     if options.tiny:  # teams of threads on images of 32 x 32 wait for each other, not least on a busy machine
         torch.set_num_threads(1)
@@ -277,12 +275,17 @@ def write_model(net: Mapping[str, Any], name: str) -> Path:
     return path
 
 
-def make_net(net: Mapping[str, Any], channels: int = 1, classes: int = 2) -> torch.nn.Module:
-    """Return the network itself on the device, channels last."""
+def make_net(
+    net: Mapping[str, Any],
+    channels: int = 1,
+    classes: int = 2,
+    memory_format: torch.memory_format = torch.channels_last,
+) -> torch.nn.Module:
+    """Return the network itself on the device."""
     arguments = net["init_args"] | {"in_channels": channels, "num_classes": classes}
     torch.manual_seed(0)
     made = build_network("the kit", {"class_path": net["class_path"], "init_args": arguments}, ())
-    return made.to(DEVICE).to(memory_format=torch.channels_last)
+    return made.to(DEVICE).to(memory_format=memory_format)
 
 
 def make_batch(size: int, count: int) -> dict[str, Any]:

@@ -46,14 +46,15 @@ BATCH = 16
 
 
 def main() -> None:
-    """Measure both networks on both kinds of input."""
+    """Measure the networks on both kinds of input."""
     options = read_options(__doc__)
     results = Results("predict", options)
     images, side, window = (4, 150, 64) if options.tiny else (200, 6144, 512)
     folder, large = draw_folder(images, window), draw_large(side)
     widths: dict[str, Any] = {"widths": [4, 8]} if options.tiny else {}
     encoder = {"name": "tu-tf_mobilenetv3_small_minimal_100"} if options.tiny else {}
-    nets = {"small": read_net("unet.yaml", **widths), "resnet34": read_net("model/resnet34.yaml", **encoder)}
+    lite0 = read_net("model/efficientnet_lite0.yaml", pretrained=False, **encoder)
+    nets = {"small": read_net("unet.yaml", **widths), "lite0": lite0}
     seconds = 0.05 if options.tiny else 1.0
     batch = 2 if options.tiny else BATCH
     along = len(list_window_starts(side, window, 0.25))

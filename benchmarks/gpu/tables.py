@@ -9,6 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from accuracy_rows import format_table, read_rows
+
 NOT = "not measured"
 Measurements = Mapping[str, Mapping[str, Any]]
 
@@ -16,7 +20,9 @@ Measurements = Mapping[str, Mapping[str, Any]]
 def main() -> None:
     """Write and print the tables of one folder."""
     folder = Path(sys.argv[1])
-    text = "\n\n".join(write_part(folder / f"{part}.json", write) for part, write in PARTS.items()) + "\n"
+    parts = [write_part(folder / f"{part}.json", write) for part, write in PARTS.items()]
+    rows = read_rows(folder / "accuracy" / "accuracy.csv")
+    text = "\n\n".join([*parts, f"## Accuracy\n\n{format_table(rows) if rows else f'{NOT}.'}"]) + "\n"
     (folder / "tables.md").write_text(text)
     print(text)
 
@@ -41,12 +47,24 @@ def write_failures(measurements: Measurements) -> str:
 def write_throughput(measurements: Measurements) -> str:
     """Return the steps by network and size, and the loader's rates."""
     peak = measurements.get("peak", {}).get("tflops")
-    kinds = ["bare", "cudnn.benchmark", "compiled", "segapp", "SMP 32-true", "SMP bf16-mixed"]
+    kinds = ["bare", "contiguous", "cudnn.benchmark", "compiled", "segapp", "SMP 32-true", "SMP bf16-mixed"]
     cases = unique(name.split("/", 1)[1] for name in measurements if name.split("/")[0] in kinds)
     rows = [
         row for case in cases for kind in kinds if (row := describe(measurements, kind, case, peak, cases)) is not None
     ]
-    header = ["network", "px", "batch", "arm", "images/s", "ms a step", "of bare", "TFLOP/s", "MFU", "peak GB"]
+    header = [
+        "network",
+        "px",
+        "batch",
+        "arm",
+        "images/s",
+        "ms a step",
+        "of bare",
+        "TFLOP/s",
+        "MFU",
+        "peak GB",
+        "first s",
+    ]
     loaders = [
         [name.split("/", 1)[1], values["images_per_second"]]
         for name, values in measurements.items()
@@ -70,14 +88,15 @@ def describe(
         return None
     network, size = case.split("/")
     if "ms" not in values:
-        return [network, size, "", kind, NOT, *[""] * 5]
+        return [network, size, "", kind, NOT, *[""] * 6]
     rate, ms = values["images_per_second"], values["ms"]
     beside = f"{bare['ms'] / ms:.3f}" if "ms" in bare else ""
     flops = None if kind.startswith("SMP") else values.get("gflops", bare.get("gflops"))
     done = flops / ms if flops is not None else None  # GFLOP a ms is TFLOP/s
     use = f"{done / peak:.1%}" if done is not None and peak else ""
     shown = "" if done is None else f"{done:.1f}"
-    return [network, size, values["batch"], kind, rate, ms, beside, shown, use, values["peak_gb"]]
+    rest = [beside, shown, use, values["peak_gb"], values.get("first_s")]
+    return [network, size, values["batch"], kind, rate, ms, *rest]
 
 
 def write_predict(measurements: Measurements) -> str:
@@ -106,19 +125,10 @@ def write_correct(measurements: Measurements) -> str:
     return table(["check", "result", "value", "", "s"], rows)
 
 
-def write_accuracy(measurements: Measurements) -> str:
-    """Return the arms, the best on the validation set first."""
-    arms = [(name, values) for name, values in measurements.items() if "test_miou" in values]
-    keys = ["val_miou", "test_miou", "test_dice", "steps", "images_per_second", "trained_s", "parameters"]
-    arms.sort(key=lambda arm: -arm[1]["val_miou"])
-    return table(["arm", *keys], [[name, *(values.get(key, "") for key in keys)] for name, values in arms])
-
-
 PARTS = {
     "throughput": write_throughput,
     "predict": write_predict,
     "correct": write_correct,
-    "accuracy": write_accuracy,
 }
 
 

@@ -3,16 +3,19 @@
     bare         a hand-written loop on one batch that lies on the device: bf16, channels last, fused AdamW, clipping
     cudnn.benchmark
                  the same where cuDNN tries its algorithms first
+    contiguous   the same with channels first, where cuDNN compiles no kernels for depthwise convolutions
     compiled     the same through torch.compile
     segapp fit   the command on such batches, with its metrics, logging, EMA and clipping at their defaults
     SMP          smp.Unet in Lightning as its users write it, fp32 and bf16-mixed
     loader       images a second that segapp's loader delivers, and `segapp fit` fed by it
 
-Model FLOPs are those of the convolutions and matrix products, forward and backward, as torch counts them; utilisation
-is over the rate of a large bf16 matrix product measured in the same run.
+lite0 is the network that `segapp plan` chooses for photographs. `first s` is the first step, which loads and compiles
+kernels. Model FLOPs are those of the convolutions and matrix products, forward and backward, as torch counts them;
+utilisation is over the rate of a large bf16 matrix product measured in the same run.
 """
 
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -37,6 +40,7 @@ from kit import (
     read_net,
     read_options,
     read_peak_memory,
+    synchronize,
     time_fit,
     time_steps,
     write_model,
@@ -62,10 +66,12 @@ class Plan:
 
     def __init__(self, tiny: bool) -> None:
         widths = {"widths": [4, 8]} if tiny else {}
+        smallest = {"name": SMALLEST} if tiny else {}
         self.nets = {
             "small": read_net("unet.yaml", **widths),
             "residual": read_net("model/residual.yaml", **(widths or {"widths": WIDE})),
-            "resnet34": read_net("model/resnet34.yaml", **({"name": SMALLEST} if tiny else {})),
+            "resnet34": read_net("model/resnet34.yaml", **smallest),
+            "lite0": read_net("model/efficientnet_lite0.yaml", pretrained=False, **smallest),
             "2015": read_net("model/ronneberger2015.yaml", **(widths or {"widths": FIRST})),
         }
         self.encoder = SMALLEST if tiny else "resnet34"
@@ -83,8 +89,8 @@ class Plan:
     @property
     def cases(self) -> list[tuple[str, int]]:
         """Network and side of the crops, the most telling first."""
-        plain = [(name, size) for size in self.sizes for name in ("small", "residual", "resnet34")]
-        return [*plain[:3], ("2015", self.first), *plain[3:]]
+        plain = [(name, size) for size in self.sizes for name in ("lite0", "small", "residual", "resnet34")]
+        return [*plain[:4], ("2015", self.first), *plain[4:]]
 
 
 def main() -> None:
@@ -98,7 +104,8 @@ def main() -> None:
         if name == "resnet34":
             for precision in plan.precisions:
                 results.measure(f"SMP {precision}/{name}/{size}", partial(measure_smp, plan, size, precision))
-    for name, size in plan.cases[:4]:
+    results.measure(f"contiguous/lite0/{plan.sizes[0]}", partial(measure_contiguous, plan, "lite0", plan.sizes[0]))
+    for name, size in plan.cases[:5]:
         results.measure(f"cudnn.benchmark/{name}/{size}", partial(measure_tried, plan, name, size))
     measure_loaders(results, plan)
     for name, size in [("small", plan.sizes[-2:][0]), ("resnet34", plan.sizes[0])]:
@@ -113,19 +120,34 @@ def measure_peak(plan: Plan) -> Values:
     return {"tflops": round(2 * plan.peak**3 / seconds / 1e12, 3), "side": plan.peak}
 
 
-def measure_bare(plan: Plan, name: str, size: int, compiled: bool = False) -> Values:
+def measure_bare(
+    plan: Plan,
+    name: str,
+    size: int,
+    compiled: bool = False,
+    memory_format: torch.memory_format = torch.channels_last,
+) -> Values:
     """Time the bare loop and count its FLOPs."""
-    net, batch = make_net(plan.nets[name]), make_batch(size, plan.batches[size])
+    net, batch = make_net(plan.nets[name], memory_format=memory_format), make_batch(size, plan.batches[size])
     net.train()
     step = make_loop(net, DiceCrossEntropy(), batch)
+    synchronize()
+    started = time.perf_counter()
     with FlopCounterMode(display=False) as counter:
         step()
+    synchronize()
+    first = time.perf_counter() - started
     flops = counter.get_total_flops()
     if compiled:
         step = make_loop(torch.compile(net, backend=plan.backend), DiceCrossEntropy(), batch)
     seconds = time_steps(step, plan.seconds, plan.warm)
-    facts = {"parameters": sum(parameter.numel() for parameter in net.parameters())}
+    facts = {"parameters": sum(parameter.numel() for parameter in net.parameters()), "first_s": round(first, 2)}
     return describe_step(plan, size, seconds) | {"gflops": round(flops / 1e9, 2)} | facts
+
+
+def measure_contiguous(plan: Plan, name: str, size: int) -> Values:
+    """Time the bare loop with channels first."""
+    return measure_bare(plan, name, size, memory_format=torch.contiguous_format)
 
 
 def measure_tried(plan: Plan, name: str, size: int) -> Values:
