@@ -14,9 +14,9 @@ from segapp.inference.runtime import has_native_bf16
 from segapp.system.limits import count_usable_cores, read_memory_limit
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 2
-"""Training steps before and within a measurement."""
+"""Repetitions before and within a measurement."""
 SERIAL_FACTOR = 1.2
-"""On a CPU a step takes so many times as long as its work divided evenly by several threads."""
+"""On a CPU the work takes so many times as long as its work divided evenly by several threads."""
 BYTES_PER_PARAMETER = 16
 """Of a trained parameter: weight, gradient, two moments."""
 USABLE_FRACTION = 0.8
@@ -88,8 +88,6 @@ def measure_step(
 ) -> float:
     """Train a network for a few steps as `segapp fit` would, and return the seconds of the fastest.
 
-    On a CPU this is the time of this process only: other processes may have ended when the training runs.
-
     Args:
         net: Any network of segapp; it is changed.
         loss: Called with the network's output and the mask.
@@ -101,10 +99,8 @@ def measure_step(
     net = net.to(device).to(memory_format=torch.channels_last).train()
     image, mask = image.to(device, memory_format=torch.channels_last), mask.to(device).long()
     optimizer = torch.optim.AdamW(net.parameters(), fused=machine.kind in ("cpu", "cuda"))
-    clock = time.process_time if machine.kind == "cpu" else time.perf_counter
-    times = []
-    for _ in range(WARM_UP_STEPS + MEASURED_STEPS):
-        start = clock()
+
+    def step() -> None:
         optimizer.zero_grad()
         with torch.autocast(machine.kind, torch.bfloat16, enabled=machine.autocast):
             value = loss(net(image), mask)
@@ -112,6 +108,20 @@ def measure_step(
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         value.item()  # waits for the device
+
+    return time_work(step, machine)
+
+
+def time_work(work: Callable[[], None], machine: Machine) -> float:
+    """Do a work that waits for the device a few times, and return the seconds of the fastest after the first.
+
+    On a CPU this is the time of this process only: other processes may have ended when the training runs.
+    """
+    clock = time.process_time if machine.kind == "cpu" else time.perf_counter
+    times = []
+    for _ in range(WARM_UP_STEPS + MEASURED_STEPS):
+        start = clock()
+        work()
         times.append(clock() - start)
     threads = torch.get_num_threads() if machine.kind == "cpu" else 1
     return min(times[WARM_UP_STEPS:]) * (SERIAL_FACTOR / threads if threads > 1 else 1.0)

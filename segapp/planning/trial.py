@@ -4,23 +4,27 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from segapp.batch import Batch
 from segapp.checkpoints.building import build_user_part
+from segapp.inference.engine import Engine
+from segapp.inference.readable_image import ArrayImage
+from segapp.inference.runtime import TorchRuntime
 from segapp.loading.datamodule import SegmentationDataModule
 from segapp.loading.worker_processes import choose_workers
+from segapp.metrics import ScoreCollector
 from segapp.planning.decisions import Decision, build_config
-from segapp.planning.machine import USABLE_FRACTION, Machine, estimate_memory, measure_step
+from segapp.planning.machine import USABLE_FRACTION, Machine, estimate_memory, measure_step, time_work
 from segapp.planning.run_length import Pace
+from segapp.spec import Precision
 
 ORIGIN = "the plan"
-FORWARD_FRACTION = 1 / 3
-"""Fraction of a training step's time that the forward pass takes."""
 
 
 class TooLargeError(Exception):
@@ -88,25 +92,37 @@ class Trial:
         criterion = _build(nn.Module, loss["class_path"], loss["init_args"])
         try:
             step = measure_step(net, criterion, self.batch["image"], self.batch["mask"], self.machine)
+            window = self._measure_window(net)
         except torch.cuda.OutOfMemoryError as error:
             raise TooLargeError from error
         finally:
             del net
             if self.machine.kind == "cuda":
                 torch.cuda.empty_cache()
-        return Pace(self._add_loading(step), self._estimate_validation(step))
+        return Pace(self._add_loading(step), self._estimate_validation(window))
 
     def _add_loading(self, step: float) -> float:
         """Return the time of a step with its loading: beside it in worker processes, or before it without any."""
         workers = choose_workers(self.machine.kind == "cuda", 1)
         return max(step, self.loading / workers) if workers else step + self.loading
 
-    def _estimate_validation(self, step: float) -> float:
+    def _measure_window(self, net: nn.Module) -> float:
+        """Return the seconds of segmenting and scoring one window, as a validation does."""
+        precision: Precision = "bf16-mixed" if self.machine.autocast else "32-true"
+        engine = Engine(TorchRuntime(net.eval(), self.machine.kind, precision), replace(self.data.spec, resize=None))
+        scores = ScoreCollector(self.data.spec.classes, self.data.spec.background)
+        dtype = self.batch["image"].numpy().dtype
+        image = ArrayImage(np.zeros((*self.data.window, self.data.channels), dtype))
+        mask = torch.zeros(self.data.window, dtype=torch.uint8)
+
+        def work() -> None:
+            scores.update(torch.from_numpy(engine.segment(image)), mask, image.name)
+
+        return time_work(work, self.machine)
+
+    def _estimate_validation(self, window: float) -> float:
         """Return the time for all windows of the validation images, and for reading the images."""
         data = self.data
-        area = self.batch["image"].shape[2] * self.batch["image"].shape[3]
-        alone = step if self.machine.kind == "cuda" else step / len(self.batch["image"])  # launches cost the time there
-        window = alone * FORWARD_FRACTION * max(1.0, data.window[0] * data.window[1] / area)
         items = data.source.items("val")
         sizes = [data.sampling.resize or item.image.shape[:2] for item in items]
         windows = sum(_count_windows(size, data.window, data.overlap) for size in sizes)

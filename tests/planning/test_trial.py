@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from segapp.planning import trial
@@ -39,16 +40,46 @@ def make_machine(memory):
 
 @pytest.mark.parametrize(("workers", "loading", "step"), [(0, 0.5, 3.5), (2, 0.5, 3.0), (2, 8.0, 4.0)])
 def test_a_pace_holds_the_loading_and_every_window_of_the_validation(decisions, monkeypatch, workers, loading, step):
+    done = []
+
+    def time_work(work, machine):
+        work()
+        done.append(machine)
+        return 0.25
+
     monkeypatch.setattr(trial, "measure_step", lambda *_: 3.0)
+    monkeypatch.setattr(trial, "time_work", time_work)
     monkeypatch.setattr(trial, "choose_workers", lambda *_: workers)
     tried = Trial(decisions, make_machine(2**34))
     assert tried.training_images == 8 and tried.batch["image"].shape == (2, 1, 32, 32)
     tried.loading = loading
     pace = tried.measure(NETWORK, LOSS)
     assert pace.step == pytest.approx(step)
-    # Two images of 96 pixels a side are 2 x 2 windows each; one has four times a crop's pixels and takes a forward
-    # pass, a third of the 1.5 s of a crop's training.
-    assert pace.validation == pytest.approx(2 * 4 * (3.0 / 2 / 3 * 4) + 2 * loading / 2)
+    # Two images of 96 pixels a side are 2 x 2 windows each.
+    assert pace.validation == pytest.approx(2 * 4 * 0.25 + 2 * loading / 2)
+    assert done == [tried.machine]
+
+
+@pytest.mark.parametrize("resize", [None, [64, 64]])
+def test_the_window_that_is_timed_is_segmented_and_scored(decisions, monkeypatch, resize):
+    """A resized image is a window as it is: resizing belongs to the image."""
+    windows, scored = [], []
+    forward, update = trial.TorchRuntime.__call__, trial.ScoreCollector.update
+
+    def count_window(runtime, images):
+        windows.append((images.shape, images.dtype))
+        return forward(runtime, images)
+
+    def count_score(collector, prediction, mask, name, *rest):
+        scored.append(prediction.shape)
+        update(collector, prediction, mask, name, *rest)
+
+    monkeypatch.setattr(trial.TorchRuntime, "__call__", count_window)
+    monkeypatch.setattr(trial.ScoreCollector, "update", count_score)
+    sizes = [] if resize is None else [Decision("data.resize", resize, ""), Decision("data.crop", None, "")]
+    pace = Trial([*decisions, *sizes], make_machine(2**34)).measure(NETWORK, LOSS)
+    assert windows == 3 * [((1, 1, 64, 64), np.uint8)] and scored == 3 * [(64, 64)]
+    assert 0 < pace.validation < 60
 
 
 @pytest.mark.parametrize("batch_size", [2, 8])
