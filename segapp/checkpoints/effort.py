@@ -36,7 +36,7 @@ def limited_effort(memory: int | None, seconds: float = LONGEST) -> Iterator[Non
         memory: Bytes by which the process may grow, None for any; only Linux reports them.
         seconds: Time it may take.
     """
-    thread, lock, done = threading.get_ident(), threading.Lock(), threading.Event()
+    thread, lock, done, raised = threading.get_ident(), threading.Lock(), threading.Event(), threading.Event()
     until, most = time.monotonic() + seconds, None if memory is None else _measure_memory() + memory
 
     def watch() -> None:
@@ -45,6 +45,7 @@ def limited_effort(memory: int | None, seconds: float = LONGEST) -> Iterator[Non
                 with lock:
                     if not done.is_set():
                         _raise_in(thread, TooMuchEffortError)
+                        raised.set()
 
     watcher = threading.Thread(target=watch, daemon=True, name="limited_effort")
     watcher.start()
@@ -53,7 +54,8 @@ def limited_effort(memory: int | None, seconds: float = LONGEST) -> Iterator[Non
     finally:
         with lock:
             done.set()
-            _raise_in(thread, None)  # takes back an error that has not arrived yet
+            if raised.is_set():  # else Python 3.11 would look for an error at every call, and under a profiler for ever
+                _raise_in(thread, None)  # takes back an error that has not arrived yet
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:

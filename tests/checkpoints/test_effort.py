@@ -1,11 +1,17 @@
 """What takes too long or too much memory to build is interrupted, wherever it loops, and nothing arrives later."""
 
+import os
+import subprocess
+import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from segapp.checkpoints.effort import TooMuchEffortError, limited_effort
+
+ROOT = str(Path(__file__).parents[2])
 
 
 def test_an_endless_loop_ends():
@@ -40,3 +46,17 @@ def test_what_ends_in_time_is_left_alone():
         time.sleep(0.1)
     for _ in range(3):
         time.sleep(0.05)
+
+
+def test_it_ends_under_a_profiler_too(tmp_path):
+    """Taking back an error that was never raised kept Python 3.11 looking for it, under a profiler for ever."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from segapp.checkpoints.effort import limited_effort\n"
+        "def after(): print('after')\n"
+        "with limited_effort(None): pass\n"
+        "for _ in range(2): after()\n"
+    )
+    command = [sys.executable, "-m", "cProfile", "-o", str(tmp_path / "times"), str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": ROOT})
+    assert done.stdout == "after\nafter\n", done.stderr
