@@ -190,8 +190,15 @@ def find_obstacle(arm: str, name: str, section: Path) -> str | None:
 
 
 def run(case: Case, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the scores of one training."""
+    """Return the scores of one training, and note its time with start, validations and test."""
     print(f"{case.name}: {case.arm}, seed {case.seed}", flush=True)
+    started = time.perf_counter()
+    row = train(case, options)
+    return {**row, "note": f"{row['note']}; {time.perf_counter() - started:.0f} s in all"}
+
+
+def train(case: Case, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the scores of one training."""
     if case.arm in ("plan", "plan-scratch"):
         return run_fit(["--config", f"{case.name}-{case.arm}.yaml"], case, options.output)
     if case.arm == "former":
