@@ -219,7 +219,7 @@ class _Stopwatch:
 
     def __init__(self, first: int) -> None:
         self._begun = self._measured = self._validation_begun = time.monotonic()
-        self._start = self._first = self._last = first
+        self._first = self._last = first
         self._longest = self._validated = self._validated_before = 0.0
         self._shortest, self._step_begun = math.inf, self._begun
 
