@@ -9,18 +9,18 @@ from segapp.planning.augmentation import choose_augmentation
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.machine import Machine
-from segapp.planning.network import MIN_NORM_BATCH, MIN_STEPS, Network, list_networks
+from segapp.planning.network import MIN_STEPS, Network, list_networks
 from segapp.planning.run_length import Pace, count_affordable_steps
 from segapp.planning.sampling import choose_loss, choose_sampling
-from segapp.planning.sizes import MIN_CROP, PIXELS_PER_STEP, PlannedSizes, choose_sizes
+from segapp.planning.sizes import MIN_CROP, MIN_PIXELS_PER_STEP, PIXELS_PER_STEP, PlannedSizes, choose_sizes
 from segapp.planning.trial import Measurements, TooLargeError, Trial
 
 MIN_WIDER_COST = 2
 """A step of twice the channels takes at least so many times as long."""
-ENOUGH_STEPS = 300
-"""Where a budget holds fewer steps, one has half the samples (docs/plan.md has the measurements)."""
+ENOUGH_STEPS = 500
+"""Where a budget holds fewer steps, one has half the pixels (docs/plan.md has the measurements)."""
 MIN_STEP_GAIN = 1.5
-"""A budget must hold so many times as many steps of half the samples; those of a GPU take nearly the same time."""
+"""A budget must hold so many times as many steps of half the pixels; those of a GPU take nearly the same time."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,10 @@ def choose_candidate(
     budget: float,
     measurements: Measurements,
 ) -> Candidate:
-    """Choose sizes and a network, with half the pixels a step until a step fits; MisuseError where none does."""
+    """Choose sizes and a network, with half the pixels a step until one fits and the budget holds enough of them.
+
+    Raises MisuseError where none fits into the memory.
+    """
 
     def measure(sizes: PlannedSizes) -> Candidate:
         decisions = (
@@ -65,9 +68,9 @@ def choose_candidate(
         except TooLargeError:
             pixels //= 2
             continue
-        while candidate.steps < ENOUGH_STEPS and candidate.sizes.batch_size > MIN_NORM_BATCH:
-            max_batch = max(MIN_NORM_BATCH, candidate.sizes.batch_size // 2)
-            smaller = measure(choose_sizes(fingerprint, machine.kind, pixels, max_batch))
+        while candidate.steps < ENOUGH_STEPS and not candidate.sizes.is_reduced and pixels > MIN_PIXELS_PER_STEP:
+            pixels //= 2
+            smaller = measure(choose_sizes(fingerprint, machine.kind, pixels, is_short=True))
             if smaller.steps < MIN_STEP_GAIN * candidate.steps:
                 break
             candidate = smaller

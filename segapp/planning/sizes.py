@@ -22,9 +22,13 @@ PIXELS_PER_STEP = {"cpu": 8 * 256**2, "cuda": 16 * 512**2, "mps": 8 * 384**2}
 """Pixels in the batch of one step: enough to keep the device busy and for batch statistics."""
 MIN_CROPS_PER_STEP, MIN_IMAGES_PER_STEP = 8, 4
 """Fewest samples of a step: crops of images, and reduced images."""
+MIN_PIXELS_PER_STEP = MIN_CROPS_PER_STEP * MIN_CROP**2
+"""Fewest pixels of a step, however few steps the budget holds."""
 MIN_BATCH, MAX_BATCH = 2, 64
+MIN_WINDOW = 256
+"""Shortest side of a window, where crops are smaller."""
 MAX_WINDOW_FACTOR = 2
-"""A complete image is evaluated at once where its sides are at most so many times those of a sample."""
+"""A complete image is evaluated at once where its sides are at most so many times those of a sample or `MIN_WINDOW`."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,22 @@ class PlannedSizes:
 
 
 def choose_sizes(
-    fingerprint: Fingerprint, device: str, pixels: int | None = None, max_batch: int = MAX_BATCH
+    fingerprint: Fingerprint, device: str, pixels: int | None = None, is_short: bool = False
 ) -> PlannedSizes:
     """Choose crop, levels and batch from the sizes of images and objects and the pixels that a step may hold.
 
     Args:
         fingerprint: Of the data set.
         device: cpu, cuda or mps.
-        pixels: Of one step; default: enough to keep the device busy. Fewer where its memory is too small.
-        max_batch: Samples of a step. Fewer where the budget holds few steps.
+        pixels: Of one step; default: enough to keep the device busy. Fewer where its memory is too small, or where the
+            budget holds few steps.
+        is_short: Whether they are fewer for the budget: smaller crops then, of images that are not reduced.
     """
     pixels = pixels or PIXELS_PER_STEP[device]
     typical = int(np.median(fingerprint.sizes[:, 0])), int(np.median(fingerprint.sizes[:, 1]))
     extent = fingerprint.measure_extent(0.9)
     longest = min(MAX_CROP, max(MIN_CROP, math.sqrt(pixels / MIN_CROPS_PER_STEP)))
-    reduced = _choose_reduced_size(fingerprint, typical, extent, longest, pixels)
+    reduced = None if is_short else _choose_reduced_size(fingerprint, typical, extent, longest, pixels)
     if reduced is not None:
         sample, factor = reduced, max(reduced) / max(typical)
         reason = _explain_reduced(fingerprint, sample, factor, extent)
@@ -86,13 +91,11 @@ def choose_sizes(
             1.0,
             _explain_crop(fingerprint, sample, typical, extent, wanted > longest and max(typical) > longest),
         )
-    filling = int(min(MAX_BATCH, max(MIN_BATCH, pixels // (sample[0] * sample[1]))))
-    batch = min(filling, max_batch)
+    batch = int(min(MAX_BATCH, max(MIN_BATCH, pixels // (sample[0] * sample[1]))))
     levels = _choose_levels(extent * factor, min(sample))
     visible = 1.0 if reduced else min(1.0, sample[0] / typical[0]) * min(1.0, sample[1] / typical[1])
-    filled = f"{filling} samples fill a step of {pixels / 1e6:.2g} million pixels, enough to keep the device busy."
-    if batch < filling:
-        filled += f" The budget would hold few of such steps, so one has {batch} samples."
+    enough = "the budget would hold few larger steps" if is_short else "enough to keep the device busy"
+    filled = f"{batch} samples fill a step of {pixels / 1e6:.2g} million pixels: {enough}."
     window = None if reduced or visible == 1 else _choose_window(sample, typical)
     return PlannedSizes(sample, reduced is not None, window, levels, batch, visible, (reason, filled))
 
@@ -117,9 +120,10 @@ def _choose_window(sample: tuple[int, int], typical: tuple[int, int]) -> tuple[i
 
     They overlap, and the last ones reach beyond the image: six of 256 x 256 pixels cover 360 x 480.
     """
-    if all(side <= MAX_WINDOW_FACTOR * crop for side, crop in zip(typical, sample, strict=True)):
+    least = max(MIN_WINDOW, sample[0]), max(MIN_WINDOW, sample[1])
+    if all(side <= MAX_WINDOW_FACTOR * length for side, length in zip(typical, least, strict=True)):
         return _round_crop(typical[0], typical[0]), _round_crop(typical[1], typical[1])
-    return max(256, sample[0]), max(256, sample[1])
+    return least
 
 
 def _choose_levels(extent: float, side: int) -> int:

@@ -38,10 +38,20 @@ def test_blocks_of_images_are_never_reduced():
 def test_a_crop_and_a_reduction_exclude_each_other():
     small = fingerprint(facts("a", (512, 512), extents=(20,)))
     decided = build_config(choose_sizes(small, "cpu").decide())["data"]
-    assert decided == {"crop": [128, 128], "resize": None, "window": [256, 256], "batch_size": 32}
+    assert decided == {"crop": [128, 128], "resize": None, "window": [512, 512], "batch_size": 32}
     large = fingerprint(facts("a", (2048, 1024), extents=(900,)))
     decided = build_config(choose_sizes(large, "cpu").decide())["data"]
     assert decided == {"crop": None, "resize": [512, 256], "window": None, "batch_size": 4}
+
+
+@pytest.mark.parametrize("extent", [20, 300])
+def test_a_short_run_has_smaller_crops_of_images_that_are_not_reduced(extent):
+    """Where objects fill an image, a reduction is chosen by a step that keeps the device busy."""
+    image = fingerprint(facts("a", (360, 480), extents=(extent,)))
+    short = choose_sizes(image, "cpu", 8 * 128**2, is_short=True)
+    assert (short.sample, short.is_reduced, short.batch_size) == ((128, 128), False, 8)
+    assert short.window == (384, 480)  # as with larger crops
+    assert "the budget would hold few larger steps" in short.reasons[1]
 
 
 @pytest.mark.parametrize(
