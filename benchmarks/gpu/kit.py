@@ -112,31 +112,21 @@ class Results:
 
 
 def read_options(description: str | None) -> argparse.Namespace:
-    """Parse the options that every part has, and work in a scratch folder."""
-    options = add_options(description).parse_args()
-    start(options)
-    return options
-
-
-def add_options(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options that every part has."""
+    """Parse the options that every part has, make the folders, and work in the scratch folder from here on."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/gpu"), help="where the JSON files are")
     parser.add_argument("--scratch", type=Path, required=True, help="folder for files that nobody keeps")
     never = time.time() + 1e6
     parser.add_argument("--until", type=float, default=never, help="second of the epoch at which the part ends")
     parser.add_argument("--tiny", action="store_true", help="the smallest sizes, to try the kit on a CPU")
-    return parser
-
-
-def start(options: argparse.Namespace) -> None:
-    """Make the folders, and work in the scratch folder from here on."""
+    options = parser.parse_args()
     options.output = options.output.resolve()
     options.output.mkdir(parents=True, exist_ok=True)
     options.scratch.mkdir(parents=True, exist_ok=True)
     if options.tiny:  # teams of threads on images of 32 x 32 wait for each other, not least on a busy machine
         torch.set_num_threads(1)
     os.chdir(options.scratch)
+    return options
 
 
 def describe_device() -> dict[str, Any]:

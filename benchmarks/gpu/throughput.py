@@ -104,7 +104,8 @@ def main() -> None:
         if name == "resnet34":
             for precision in plan.precisions:
                 results.measure(f"SMP {precision}/{name}/{size}", partial(measure_smp, plan, size, precision))
-    results.measure(f"contiguous/lite0/{plan.sizes[0]}", partial(measure_contiguous, plan, "lite0", plan.sizes[0]))
+    first = partial(measure_bare, plan, "lite0", plan.sizes[0], memory_format=torch.contiguous_format)
+    results.measure(f"contiguous/lite0/{plan.sizes[0]}", first)
     for name, size in plan.cases[:5]:
         results.measure(f"cudnn.benchmark/{name}/{size}", partial(measure_tried, plan, name, size))
     measure_loaders(results, plan)
@@ -143,11 +144,6 @@ def measure_bare(
     seconds = time_steps(step, plan.seconds, plan.warm)
     facts = {"parameters": sum(parameter.numel() for parameter in net.parameters()), "first_s": round(first, 2)}
     return describe_step(plan, size, seconds) | {"gflops": round(flops / 1e9, 2)} | facts
-
-
-def measure_contiguous(plan: Plan, name: str, size: int) -> Values:
-    """Time the bare loop with channels first."""
-    return measure_bare(plan, name, size, memory_format=torch.contiguous_format)
 
 
 def measure_tried(plan: Plan, name: str, size: int) -> Values:

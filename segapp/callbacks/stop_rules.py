@@ -145,10 +145,10 @@ class TimeBudget(EarlyEnd):
         alone = max(0, int(seconds / step))
         if not trainer.enable_validation:
             return alone
-        if is_early and not self._session.validation:
-            validation = min(self.validation_steps * step, seconds / 2)
-            return max(self._count_beside(trainer, seconds, step, validation), min(1, alone))
-        return self._count_beside(trainer, seconds, step, self._session.validation or self.validation_steps * step)
+        validation = self._session.validation or self.validation_steps * step
+        if not is_early or self._session.validation:
+            return self._count_beside(trainer, seconds, step, validation)
+        return max(self._count_beside(trainer, seconds, step, min(validation, seconds / 2)), min(1, alone))
 
     @staticmethod
     def _count_beside(trainer: Trainer, seconds: float, step: float, validation: float) -> int:

@@ -108,12 +108,13 @@ class Trial:
 
     def _measure_window(self, net: nn.Module) -> float:
         """Return the seconds of segmenting and scoring one window, as a validation does."""
+        spec = self.data.spec
         precision: Precision = "bf16-mixed" if self.machine.autocast else "32-true"
-        engine = Engine(TorchRuntime(net.eval(), self.machine.kind, precision), replace(self.data.spec, resize=None))
-        scores = ScoreCollector(self.data.spec.classes, self.data.spec.background)
+        engine = Engine(TorchRuntime(net.eval(), self.machine.kind, precision), replace(spec, resize=None))
+        scores = ScoreCollector(spec.classes, spec.background)
         dtype = self.batch["image"].numpy().dtype
-        image = ArrayImage(np.zeros((*self.data.window, self.data.channels), dtype))
-        mask = torch.zeros(self.data.window, dtype=torch.uint8)
+        image = ArrayImage(np.zeros((*spec.window, spec.channels), dtype))
+        mask = torch.zeros(spec.window, dtype=torch.uint8)
 
         def work() -> None:
             scores.update(torch.from_numpy(engine.segment(image)), mask, image.name)
