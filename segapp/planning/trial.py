@@ -13,6 +13,7 @@ from torch import nn
 
 from segapp.batch import Batch
 from segapp.checkpoints.building import build_user_part
+from segapp.errors import FatalError
 from segapp.inference.engine import Engine
 from segapp.inference.readable_image import ArrayImage
 from segapp.inference.runtime import TorchRuntime
@@ -93,7 +94,7 @@ class Trial:
         try:
             step = measure_step(net, criterion, self.batch["image"], self.batch["mask"], self.machine)
             window = self._measure_window(net)
-        except torch.cuda.OutOfMemoryError as error:
+        except (torch.OutOfMemoryError, FatalError) as error:  # the runtime of windows words it for commands
             raise TooLargeError from error
         finally:
             del net

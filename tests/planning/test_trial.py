@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
+from segapp.models import UNet
 from segapp.planning import trial
 from segapp.planning.decisions import Decision
 from segapp.planning.machine import Machine
@@ -112,6 +114,21 @@ def test_a_network_beyond_the_memory_is_not_trained(decisions, monkeypatch):
     monkeypatch.setattr(trial, "measure_step", lambda *_: pytest.fail("trained"))
     with pytest.raises(TooLargeError):
         Trial(decisions, make_machine(1000)).measure(NETWORK, LOSS)
+
+
+def test_a_window_that_does_not_fit_is_too_large_as_a_step_is(decisions, monkeypatch):
+    """The runtime's sentence names options that `segapp plan` does not have."""
+
+    def refuse(net, images):
+        if not net.training:
+            raise torch.OutOfMemoryError
+        return forward(net, images)
+
+    forward = UNet.forward
+    monkeypatch.setattr(trial, "estimate_memory", lambda *_: 0)
+    monkeypatch.setattr(UNet, "forward", refuse)
+    with pytest.raises(TooLargeError):
+        Trial(decisions, make_machine(2**34)).measure(NETWORK, LOSS)
 
 
 def test_times_of_an_earlier_start_are_not_measured_again():
