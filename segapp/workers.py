@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -97,11 +98,11 @@ class Workers:
         receiver, sender = SPAWN.Pipe(duplex=False)
         process = SPAWN.Process(target=_run, args=(self._function, arguments, sender))
         # A new interpreter reads its number of threads when it imports torch, before `_run` is called.
-        with _extended_environment(environment), _blocked_interrupts():
+        with _extended_environment(environment), _blocked_interrupts():  # Ctrl-C finds it started and kept, or neither
             process.start()
+            self._processes.append(process)
+            self._receivers[receiver] = len(self._processes) - 1
         sender.close()  # so that the worker's end is the end of the pipe
-        self._processes.append(process)
-        self._receivers[receiver] = len(self._processes) - 1
 
     def _require_success(self, number: int) -> None:
         """Raise SegappError unless a process that has closed its pipe ends by itself, with exit code 0."""
@@ -158,6 +159,7 @@ def _extended_environment(added: Mapping[str, str]) -> Iterator[None]:
 @contextmanager
 def _blocked_interrupts() -> Iterator[None]:
     """Delay Ctrl-C: a process that starts meanwhile never gets it, this one gets it at the end."""
+    resource_tracker.ensure_running()  # else it starts with the first process, and lets Ctrl-C through (CPython 127586)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

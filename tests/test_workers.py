@@ -156,6 +156,31 @@ def test_ctrl_c_of_a_terminal_reaches_the_first_process_only(tmp_path):
     assert len(list(tmp_path.glob("*.unwound"))) == 2
 
 
+INTERRUPTED_START = """
+import multiprocessing
+import signal
+from segapp import workers
+
+def start_interrupted(process):
+    start(process)
+    signal.raise_signal(signal.SIGINT)
+
+start, workers.SPAWN.Process.start = workers.SPAWN.Process.start, start_interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with workers.Workers(iter, [((),)]):
+        print("started")
+except KeyboardInterrupt:
+    print(multiprocessing.active_children())
+"""
+
+
+def test_ctrl_c_while_a_process_starts_leaves_none():
+    """The process had started and was not kept yet, so it was waited for instead of ended."""
+    words = [sys.executable, "-c", INTERRUPTED_START]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == "[]\n"
+
+
 def test_a_process_that_cannot_start_leaves_none(tmp_path):
     group = Workers(send_then, [("wait", str(tmp_path)), (lambda: "cannot be pickled",)])
     with pytest.raises(Exception, match="pickle"), group:
