@@ -126,9 +126,9 @@ def _replace_by_folder(path: Path, folder: Path) -> None:
             path.rename(former)
             folder.rename(path)
         except BaseException:
-            if os.path.lexists(former):
+            if os.path.lexists(former) and not os.path.lexists(path):  # Ctrl-C may come after the second
                 former.rename(path)
-            aside.rmdir()
+            shutil.rmtree(aside, ignore_errors=True)
             raise
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -90,6 +90,24 @@ def test_a_folder_that_cannot_be_replaced_is_put_back(tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"] and (path / "old").exists()
 
 
+def test_ctrl_c_after_a_folder_was_replaced_ends_as_such(tmp_path, monkeypatch):
+    """It became the error of putting the former folder back, whose copy stayed."""
+    path, rename = tmp_path / "store", Path.rename
+    path.mkdir()
+    (path / "old").touch()
+
+    def rename_interrupted(source, target):
+        rename(source, target)
+        if (target / "new").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), write_folder_atomically(path, overwrite=True) as folder:
+        (folder / "new").touch()
+        monkeypatch.setattr(Path, "rename", rename_interrupted)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
+    assert [entry.name for entry in path.iterdir()] == ["new"]
+
+
 @pytest.mark.parametrize("renames", [0, 1])
 def test_a_folder_is_never_lost_where_it_can_neither_be_replaced_nor_put_back(tmp_path, monkeypatch, renames):
     path, rename, left = tmp_path / "store", Path.rename, [None] * renames
