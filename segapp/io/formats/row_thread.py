@@ -66,10 +66,10 @@ def open_row_thread(write: Callable[[Rows], None], filter_rows: RowFilter) -> It
     thread = RowThread(write, filter_rows)
     try:
         yield thread
-    except BaseException:
+        thread.close()
+    except BaseException:  # also Ctrl-C while the last rows are written: the thread ends before its file is removed
         thread.discard()
         raise
-    thread.close()
 
 
 def gather_bands(rows: Rows, shape: tuple[int, int], height: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -43,3 +43,23 @@ def test_an_error_of_the_writer_is_raised_and_no_thread_is_left():
         for row in ROWS:
             thread.add(row[None])
     assert threading.active_count() == before
+
+
+def test_ctrl_c_while_the_last_rows_are_written_waits_for_the_thread(monkeypatch):
+    """Its file was removed while it still wrote."""
+    written, may_write, join = [], threading.Event(), threading.Thread.join
+
+    def write(rows):
+        for band in rows:
+            may_write.wait(10)
+            written.append(band)
+
+    def join_interrupted(thread):
+        monkeypatch.setattr(threading.Thread, "join", join)
+        may_write.set()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), open_row_thread(write, iter) as thread:
+        thread.add(ROWS)
+        monkeypatch.setattr(threading.Thread, "join", join_interrupted)
+    assert not thread._thread.is_alive() and len(written) == 1
