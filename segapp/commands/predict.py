@@ -93,10 +93,7 @@ def predict(
         allow: Class or package outside segapp that the checkpoint may use, for networks of your own.
     """
     settings = dict(locals())
-    if devices < 1 or flag_uncertain < 0:
-        raise MisuseError(
-            f"devices must be 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}."
-        )
+    _require_counts(devices, flag_uncertain)
     if devices > 1:
         return _predict_in_processes(settings)
     rank, world_size = read_rank()
@@ -117,24 +114,15 @@ def predict(
     selection = select_images(every, folder, list_tables(folder, save), model, overwrite, rank, world_size)
     if world_size > 1:
         tqdm.write(f"process {rank} of {world_size} (RANK, WORLD_SIZE): {selection.count} of {len(every)} images")
-    if found := selection.count - len(selection.todo):
-        tqdm.write(f"{found} of {selection.count} images are done already; {output} is up to date with them.")
-    require_writable(folder, "name another --output")
-    selection.begin()
-    write_classes(folder, spec)
+    _prepare_output(output, selection, spec)
     if rank == 0:
-        tqdm.write(_describe_start(networks, engine.spec))
-        if longer := [task for task in every if task.is_renamed]:
-            tqdm.write(_describe_longer_names(longer))
+        _report_start(networks, engine.spec, every)
     pipeline = Pipeline(engine, pace, np.dtype(networks.spec.intensity.dtype), options)
     started = time.monotonic()
     done, interrupted = _predict_images(pipeline, selection, rank)
     total = len(selection.todo)
     if interrupted:
-        tqdm.write(
-            f"interrupted after {done} of {total} images; every file written is complete. The same command resumes.",
-            file=sys.stderr,
-        )
+        _report_interruption(done, total)
         return 130
     write_tables(folder, every, engine.spec, model)
     if total:
@@ -145,6 +133,13 @@ def predict(
 
 
 predict.__doc__ = (predict.__doc__ or "").replace("{outputs}", describe_writers())
+
+
+def _require_counts(devices: int, flag_uncertain: int) -> None:
+    if devices < 1 or flag_uncertain < 0:
+        raise MisuseError(
+            f"devices must be 1 or more and flag_uncertain 0 or more, got {devices} and {flag_uncertain}."
+        )
 
 
 def _predict_in_processes(settings: dict[str, Any]) -> int:
@@ -160,6 +155,15 @@ def _predict_in_processes(settings: dict[str, Any]) -> int:
         rows = list_done_rows(folder, _list_tasks(settings["images"], folder, settings["save"]))
         tqdm.write(format_least_certain(rows, flag_uncertain))
     return code
+
+
+def _prepare_output(output: str, selection: Selection, spec: Spec) -> None:
+    """Report the images that are done already, and write what lies in the folder before the first image."""
+    if found := selection.count - len(selection.todo):
+        tqdm.write(f"{found} of {selection.count} images are done already; {output} is up to date with them.")
+    require_writable(Path(output), "name another --output")
+    selection.begin()
+    write_classes(Path(output), spec)
 
 
 def _predict_images(pipeline: Pipeline, selection: Selection, rank: int) -> tuple[int, bool]:
@@ -206,6 +210,12 @@ def _open_networks(
     return open_networks(_check_paths(ckpt_path), allow, device, precision)
 
 
+def _report_start(networks: Networks, spec: Spec, every: Sequence[ImageTask]) -> None:
+    tqdm.write(_describe_start(networks, spec))
+    if longer := [task for task in every if task.is_renamed]:
+        tqdm.write(_describe_longer_names(longer))
+
+
 def _describe_start(networks: Networks, spec: Spec) -> str:
     height, width = spec.window
     better = format_summary(spec, len(networks.members))
@@ -221,6 +231,13 @@ def _describe_longer_names(tasks: Sequence[ImageTask]) -> str:
     return for_terminal(
         f"note: {len(tasks)} images share their name without suffix with others, or with one that was here before; "
         f"their files keep the suffix: {tasks[0].name} becomes {example.name}."
+    )
+
+
+def _report_interruption(done: int, total: int) -> None:
+    tqdm.write(
+        f"interrupted after {done} of {total} images; every file written is complete. The same command resumes.",
+        file=sys.stderr,
     )
 
 
