@@ -119,13 +119,17 @@ def test_curves_are_drawn_at_intervals_and_at_the_end_however_that_comes(tmp_pat
     assert drawn == [3, 6, 7, 7]
 
 
-def test_a_figure_that_cannot_be_written_hides_no_error(tmp_path, monkeypatch):
+def test_a_figure_that_cannot_be_written_is_reported_and_hides_no_error(tmp_path, monkeypatch):
+    reported = []
+    monkeypatch.setattr("segapp.callbacks.curves.rank_zero_info", reported.append)
     trainer, module = OwnTrainer(), SimpleNamespace(spec=spec_of("background", "cell"))
     curves = Curves(tmp_path)
     trainer.go_to(1, 1)
     curves.on_train_epoch_end(trainer, module)
-    (tmp_path / "curves.png").mkdir()
+    curves.png.mkdir()
     curves.on_exception(trainer, module, ValueError())
+    (message,) = reported
+    assert message.startswith(f"{curves.png} was not drawn: {curves.png}: cannot be written")
 
 
 def test_a_resumed_epoch_has_one_row(tmp_path):

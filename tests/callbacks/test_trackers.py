@@ -66,8 +66,10 @@ def test_mlflow_gets_names_of_images_in_its_letters():
     assert re.fullmatch(r"[a-zA-Z0-9_\-./ ]+", call.kwargs["key"])
 
 
-def test_a_logger_without_images_is_left_alone(tmp_path):
-    log_image(CSVLogger(tmp_path), "samples/a", IMAGE, 7)
+def test_a_logger_without_images_gets_none():
+    logger = Mock(spec=CSVLogger)
+    log_image(logger, "samples/a", IMAGE, 7)
+    assert not logger.mock_calls
 
 
 def test_a_file_name_that_is_no_text_is_escaped(tmp_path):
@@ -94,8 +96,11 @@ def test_weights_and_biases_shows_the_report_unchanged(tmp_path, monkeypatch):
     logger.log_metrics.assert_called_once_with({"report": ((str(tmp_path / "report.html"),), {"inject": False})}, 7)
 
 
-def test_a_logger_without_files_gets_no_report(tmp_path):
-    log_report(CSVLogger(tmp_path), tmp_path / "report.html", 7)
+@pytest.mark.parametrize("kind", [CSVLogger, TensorBoardLogger])
+def test_a_logger_without_files_gets_no_report(kind, tmp_path):
+    logger = Mock(spec=kind)
+    log_report(logger, tmp_path / "report.html", 7)
+    assert not logger.mock_calls
 
 
 @pytest.mark.parametrize("kind", [CSVLogger, WandbLogger, MLFlowLogger, CometLogger])

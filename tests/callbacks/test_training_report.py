@@ -72,11 +72,14 @@ def test_a_second_signal_does_not_wait_for_a_report(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_report_that_cannot_be_written_hides_no_error(tmp_path):
-    (tmp_path / "metrics.csv").mkdir()
-    (tmp_path / "report.html").mkdir()
+def test_a_report_that_cannot_be_written_is_reported_and_hides_no_error(tmp_path, monkeypatch):
+    page, reported = tmp_path / "report.html", []
+    monkeypatch.setattr("segapp.callbacks.training_report.rank_zero_info", reported.append)
+    page.mkdir()
     trainer = make_trainer()
     train(tmp_path, trainer).on_exception(trainer, MODULE, ValueError("x"))
+    (message,) = reported
+    assert message.startswith(f"{page} was not written: {page}: cannot be written")
 
 
 @pytest.mark.parametrize(

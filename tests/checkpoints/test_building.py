@@ -29,8 +29,9 @@ def test_a_unet_with_an_injected_encoder_is_rebuilt_bit_for_bit(tmp_path):
 
 
 def test_rebuilding_fetches_no_weights(tmp_path):
-    path = write_checkpoint(tmp_path / "a.ckpt", init_args={"pretrained": True})
-    load_checkpoint(path, ALLOWED)
+    path = write_checkpoint(tmp_path / "a.ckpt", level=0.25, init_args={"pretrained": True})
+    _, net, _ = load_checkpoint(path, ALLOWED)
+    assert net.weight == 0.25
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from segapp.checkpoints.effort import TooMuchEffortError, limited_effort
+from segapp.checkpoints.effort import CHECK_EVERY, TooMuchEffortError, limited_effort
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -41,11 +42,13 @@ def test_memory_that_grows_without_end_is_interrupted():
     assert len(kept) < 2**10
 
 
-def test_what_ends_in_time_is_left_alone():
-    with limited_effort(2**30, seconds=0.15):
-        time.sleep(0.1)
-    for _ in range(3):
-        time.sleep(0.05)
+def test_what_ends_in_time_is_watched_no_longer():
+    with limited_effort(2**30):
+        (watcher,) = [thread for thread in threading.enumerate() if thread.name == "limited_effort"]
+        time.sleep(3 * CHECK_EVERY)
+        assert watcher.is_alive()
+    watcher.join(10)
+    assert not watcher.is_alive()
 
 
 def test_it_ends_under_a_profiler_too(tmp_path):

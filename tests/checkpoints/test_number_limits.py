@@ -34,14 +34,16 @@ def test_a_number_beyond_its_bound_is_refused_by_its_place(value, role, place):
 @pytest.mark.parametrize(
     ("value", "role", "place"),
     [
-        (2048, NETWORK, "model.net.encoder.widths"),
+        (4096, NETWORK, "model.net.encoder.widths"),
         (float("inf"), LOSS, "model.loss.x"),
         (10**6, None, "trainer.max_steps"),
-        (True, TRANSFORM, "data.augment.step_factor"),
-        (512, SOURCE, "data.source.size"),
+        (1e-3, TRANSFORM, "data.augment.step_factor"),
+        (16, TRANSFORM, "data.augment.scale_limit"),
+        (4096, SOURCE, "data.source.size"),
+        (8192, None, "data.crop"),
     ],
 )
-def test_honest_numbers_pass(value, role, place):
+def test_a_number_at_its_bound_passes(value, role, place):
     require_within_limit(value, role, place)
 
 

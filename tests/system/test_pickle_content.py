@@ -120,3 +120,7 @@ def test_mappings_that_hold_themselves_are_looked_through_once():
     circle: dict = {}
     circle["self"] = circle
     check_attributes(PLACE, circle)
+    hidden = OrderedDict()
+    hidden.items = list
+    with pytest.raises(MisuseError, match="methods"):
+        check_attributes(PLACE, {"hidden": hidden, "circle": circle})
