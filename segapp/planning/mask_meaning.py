@@ -1,7 +1,7 @@
 """Infer what the stored values of masks mean: classes, objects or colours."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from segapp.batch import IGNORE_INDEX
@@ -48,7 +48,7 @@ def infer_meaning(values: MaskValues, table: NameTable | None = None, names: Seq
         raise MisuseError(
             f"{values.has_fractions}: holds fractions or negative numbers; classes are whole numbers from 0."
         )
-    if values.colours and len(values.values) > 1:
+    if values.colours and values.has_grey and len(values.values) > 1:
         raise MisuseError(
             "some masks hold colours and others grey values; convert them to one kind, or describe them in a data "
             "section (--data, as configs/data/mine.yaml)."
@@ -56,7 +56,8 @@ def infer_meaning(values: MaskValues, table: NameTable | None = None, names: Seq
     if values.colours:
         return _infer_colours(values, table, names)
     found = sorted(values.values)
-    if len(found) < 2 or (len(found) == 2 and found[0] != 0 and found[1] == IGNORE_INDEX):
+    is_void = len(found) == 2 and found[0] != 0 and found[1] == IGNORE_INDEX and len(names) != 2
+    if len(found) < 2 or is_void:
         raise MisuseError(
             f"there is nothing to learn: the {values.files} masks hold nothing but {' and '.join(map(str, found))}."
         )
@@ -65,28 +66,66 @@ def infer_meaning(values: MaskValues, table: NameTable | None = None, names: Seq
             f"The masks hold {found[0]} … {found[-1]}, {near:.1%} of the pixels within {NEAR} of black or white: "
             "they are binary, and a lossy codec or a smooth resize has changed them. Brighter than 127 is the object."
         )
-        return MaskMeaning({"class_path": THRESHOLD}, tuple(names) or ("background", "object"), 0, reason)
-    if _is_instance_mask(values, found, table, names):
-        reason = (
+        background = None if names and names[1].lower() in BACKGROUND else 0  # the dark value is always the first class
+        return MaskMeaning({"class_path": THRESHOLD}, tuple(names) or ("background", "object"), background, reason)
+    by_table = _name_by_table(values, found, table) if table is not None and not names else None
+    if by_table is None and _is_instance_mask(values, found, names):
+        return name_objects(
+            names,
             f"The masks number their objects (up to {max(values.counts_in_one)} in a file, 0 is the background), "
-            "which become one class."
+            "which become one class.",
         )
-        classes = tuple(names) if len(names) == 2 else ("background", "object")
-        return MaskMeaning({"class_path": INSTANCES}, classes, 0, reason)
-    if len(found) > MAX_VALUES:
+    if by_table is None and len(found) > MAX_VALUES and len(names) <= 2:
         raise MisuseError(
             f"the masks hold more than {MAX_VALUES} different values, up to {values.most_in_one} in one file: they "
             "are photographs, or were saved as JPEG or resized with smoothing. Save masks as PNG, resized by nearest."
         )
-    return _infer_values(values, found, table, names)
+    return by_table or _infer_values(values, found, names)
 
 
-def _is_instance_mask(values: MaskValues, found: Sequence[int], table: NameTable | None, names: Sequence[str]) -> bool:
-    """Return whether values number the objects of each file: they run from 1, and their number varies."""
-    if found[0] != 0 or len(names) > 2 or (table is not None and len(found) <= 255):
+def name_objects(names: Sequence[str], reason: str) -> MaskMeaning:
+    """Return the meaning of masks of objects, which become one class: the second of the user's two names, if any."""
+    if len(names) not in (0, 2) or (names and names[1].lower() in BACKGROUND):
+        raise MisuseError(
+            f"--classes has {len(names)} names ({', '.join(names)}), and the masks hold objects, which are one class: "
+            "name the background and the objects, such as --classes background,cell."
+        )
+    return MaskMeaning({"class_path": INSTANCES}, tuple(names) or ("background", "object"), 0, reason)
+
+
+def name_folders(folders: Sequence[str], names: Sequence[str]) -> MaskMeaning:
+    """Return the meaning of one folder of masks for each class.
+
+    Args:
+        folders: Their names; one called background holds what no other does.
+        names: The user's choice of them and their order; empty for all.
+    """
+    background = next((name for name in folders if _normalise_background(name) == "background"), "background")
+    wanted = [name for name in names if _normalise_background(name) != "background"]
+    if unknown := [name for name in wanted if name not in folders]:
+        raise MisuseError(f"--classes: {unknown[0]!r} is none of the folders of masks: {', '.join(folders)}.")
+    chosen = wanted or [name for name in folders if name != background]
+    reason = f"One folder of masks for each of {len(chosen)} classes; of overlapping ones a later lies above."
+    return MaskMeaning({"class_path": PER_CLASS}, (background, *chosen), 0, reason)
+
+
+def _is_instance_mask(values: MaskValues, found: Sequence[int], names: Sequence[str]) -> bool:
+    """Return whether values number the objects of each file: they run from 1, and their number varies.
+
+    Raises MisuseError where as many may be the numbers of classes, of which each file holds a few.
+    """
+    if found[0] != 0 or len(names) > 2:
         return False
+    if len(found) > MAX_VALUES and values.coherence >= MIN_COHERENCE:
+        if not names and found[-1] <= 255 and 2 * values.sparse > values.files:
+            raise MisuseError(
+                f"the masks hold {len(found)} values up to {found[-1]}, few of them in one file: they may be numbers "
+                "of classes or of objects. Name all classes with --classes, or, where they are objects, the background "
+                "and the objects, such as --classes background,cell."
+            )
+        return True
     if len(found) > MAX_VALUES:
-        return values.coherence >= MIN_COHERENCE
+        return False
     if not values.run_from_one:
         return False
     varied = len(values.counts_in_one) > 2 and max(values.counts_in_one) >= MIN_OBJECTS
@@ -107,14 +146,10 @@ def _measure_binary(values: MaskValues, found: Sequence[int]) -> float:
     return (pixels[2] - between) / max(1, pixels[2]) if between < pixels[1] else 0.0
 
 
-def _infer_values(
-    values: MaskValues, found: Sequence[int], table: NameTable | None, names: Sequence[str]
-) -> MaskMeaning:
-    """Give every stored value a class: two values, the user's or a table's names, or class indices."""
+def _infer_values(values: MaskValues, found: Sequence[int], names: Sequence[str]) -> MaskMeaning:
+    """Give every stored value a class: two values, the user's names, or class indices."""
     if names:
         return _name_values(values, found, names)
-    if table is not None and (meaning := _name_by_table(values, found, table)) is not None:
-        return meaning
     if len(found) == 2 and 0 in found:
         return _name_values(values, found, ("background", "object"))
     classes = [value for value in found if value != IGNORE_INDEX]
@@ -142,38 +177,47 @@ def _infer_values(
 
 
 def _name_values(values: MaskValues, found: Sequence[int], names: Sequence[str]) -> MaskMeaning:
-    """Name the values in ascending order; 255 is ignored where it has no name."""
+    """Name the values in ascending order; 255 is ignored where it has no name, and values called void are."""
     stored = [value for value in found if value != IGNORE_INDEX or len(names) == len(found)]
     if len(stored) != len(names):
         raise MisuseError(
             f"--classes has {len(names)} names ({', '.join(names)}) and the masks hold {len(found)} values: "
             f"{_join(found)}."
         )
-    mapping = {value: index for index, value in enumerate(stored)}
-    is_unchanged = stored == list(range(len(stored)))
-    mask = None if is_unchanged else {"class_path": INDICES, "init_args": {"values": mapping}}
-    background = next((i for i, name in enumerate(names) if name.lower() in BACKGROUND), None)
+    mask, classes = _assign_indices(dict(zip(stored, names, strict=True)))
+    background = next((i for i, name in enumerate(classes) if name.lower() in BACKGROUND), None)
     fractions = ", ".join(
         f"{value} is {name} ({_format_fraction(values, value)})" for value, name in zip(stored, names, strict=True)
     )
     ignored = _describe_ignored(values) if IGNORE_INDEX not in stored else ""
-    return MaskMeaning(mask, tuple(names), background, f"In the {values.files} masks {fractions}{ignored}.")
+    return MaskMeaning(mask, classes, background, f"In the {values.files} masks {fractions}{ignored}.")
+
+
+def _assign_indices(named: Mapping[int, str]) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """Return how values with names are read, and their classes; values called void are ignored."""
+    kept = [value for value, name in named.items() if name.lower() not in IGNORED]
+    settings = {} if kept == list(range(len(kept))) else {value: index for index, value in enumerate(kept)}
+    settings |= {value: IGNORE_INDEX for value in named if value not in kept and value != IGNORE_INDEX}
+    mask = {"class_path": INDICES, "init_args": {"values": settings}} if settings else None
+    return mask, tuple(named[value] for value in kept)
 
 
 def _name_by_table(values: MaskValues, found: Sequence[int], table: NameTable) -> MaskMeaning | None:
-    """Name the values by a table that has all of them; None where it does not."""
+    """Name the values by a table that has all of them, or both of two; None where it does not."""
     known = table.by_value
+    if len(found) == 2 and found[0] == 0 and found[1] not in known.keys() - {IGNORE_INDEX} and len(known) == 2:
+        meaning = _name_values(values, found, [_normalise_background(name) for _, name in sorted(known.items())])
+        return replace(meaning, reason=f"{meaning.reason} The names are those of {table.path.name}{table.note}.")
+    if found == [0, IGNORE_INDEX] and IGNORE_INDEX not in known:
+        return None
     if any(value not in known for value in found if value != IGNORE_INDEX):
         return None
-    kept = [(value, name) for value, name in sorted(known.items()) if name.lower() not in IGNORED]
-    mapping = {value: index for index, (value, _) in enumerate(kept)}
+    mask, kept = _assign_indices(dict(sorted(known.items())))
+    names = tuple(map(_normalise_background, kept))
+    background = next((i for i, name in enumerate(names) if name.lower() in BACKGROUND), None)
     dropped = [value for value, name in known.items() if name.lower() in IGNORED and value != IGNORE_INDEX]
-    is_unchanged = all(value == index for value, index in mapping.items())
-    settings = {**({} if is_unchanged else mapping), **dict.fromkeys(dropped, IGNORE_INDEX)}
-    mask = {"class_path": INDICES, "init_args": {"values": settings}} if settings else None
-    names = tuple(_normalise_background(name) for _, name in kept)
-    background = next((i for i, name in enumerate(names) if name in BACKGROUND), None)
-    note = f"; {' and '.join(map(str, dropped))} is ignored" if dropped else _describe_ignored(values)
+    note = f"; {' and '.join(map(str, dropped))} {'are' if len(dropped) > 1 else 'is'} ignored" if dropped else ""
+    note += _describe_ignored(values) if known.get(IGNORE_INDEX, "void").lower() in IGNORED else ""
     reason = f"The masks hold class numbers; the names are those of {table.path.name}{note}{table.note}."
     return MaskMeaning(mask, names, background, reason)
 
@@ -187,35 +231,44 @@ def _infer_colours(values: MaskValues, table: NameTable | None, names: Sequence[
         )
     black = (0, 0, 0)
     colours = sorted(found, key=lambda colour: (colour != black, colour))
-    labels = _name_colours(colours, table, names)
-    kept = {label: list(colour) for label, colour in zip(labels, colours, strict=True)}
-    ignored = [label for label in kept if label.lower() in IGNORED]
-    classes = tuple(label for label in kept if label not in ignored)
-    settings = {"ignore" if label in ignored else label: colour for label, colour in kept.items()}
-    background = next((i for i, name in enumerate(classes) if name.lower() in BACKGROUND), None)
-    where = f" (names from {table.path.name})" if table is not None and table.colours else "; rename them as you like"
-    reason = f"The masks hold {len(colours)} colours, each of which is a class{where}."
-    palette = tuple((c[0], c[1], c[2]) for label, c in kept.items() if label not in ignored)
+    labels, source = _name_colours(colours, table, names)
+    kept = {label: colour for label, colour in zip(labels, colours, strict=True) if label.lower() not in IGNORED}
+    ignored = [list(colour) for label, colour in zip(labels, colours, strict=True) if label.lower() in IGNORED]
+    settings: dict[str, Any] = {label: list(colour) for label, colour in kept.items()}
+    if ignored:
+        settings["ignore"] = ignored[0] if len(ignored) == 1 else ignored
+    background = next((i for i, name in enumerate(kept) if name.lower() in BACKGROUND), None)
+    meaning = f"; {len(kept)} are classes and {len(ignored)} ignored" if ignored else ", each of which is a class"
+    reason = f"The masks hold {len(colours)} colours{meaning}{source}."
     return MaskMeaning(
-        {"class_path": COLOURS, "init_args": {"colours": settings}}, classes, background, reason, palette
+        {"class_path": COLOURS, "init_args": {"colours": settings}},
+        tuple(kept),
+        background,
+        reason,
+        tuple(kept.values()),
     )
 
 
-def _name_colours(colours: Sequence[Colour], table: NameTable | None, names: Sequence[str]) -> list[str]:
+def _name_colours(colours: Sequence[Colour], table: NameTable | None, names: Sequence[str]) -> tuple[list[str], str]:
+    """Return the name of each colour, and where the names are from, as the end of a sentence."""
     if names:
         if len(names) != len(colours):
             raise MisuseError(
                 f"--classes has {len(names)} names and the masks hold {len(colours)} colours: {_join(colours)}."
             )
-        return list(names)
-    known = table.by_colour if table is not None else {}
-    if all(colour in known for colour in colours):
-        return [_normalise_background(known[colour]) for colour in colours]
-    return ["background" if colour == (0, 0, 0) else "colour_{:02x}{:02x}{:02x}".format(*colour) for colour in colours]
+        return list(names), ""
+    if table is not None and all(colour in table.by_colour for colour in colours):
+        return [
+            _normalise_background(table.by_colour[colour]) for colour in colours
+        ], f" (names from {table.path.name})"
+    labels = [
+        "background" if colour == (0, 0, 0) else "colour_{:02x}{:02x}{:02x}".format(*colour) for colour in colours
+    ]
+    return labels, "; rename them as you like"
 
 
 def _normalise_background(name: str) -> str:
-    return "background" if name.lower() in BACKGROUND and "back" in name.lower() else name
+    return "background" if name.lower() in BACKGROUND - {"none", "other"} else name
 
 
 def _format_fraction(values: MaskValues, value: int) -> str:

@@ -35,6 +35,10 @@ class MaskValues:
     """Largest number of different values in one file."""
     counts_in_one: set[int] = field(default_factory=set)
     """How many values other than 0 the files hold."""
+    has_grey: bool = False
+    """A file of one or two bands holds another value than 0."""
+    sparse: int = 0
+    """Files whose largest value is more than twice the number of values other than 0 in it."""
     run_from_one: bool = True
     """In every file the values other than 0 are 1, 2, … without a gap."""
     coherence: float = 1.0
@@ -51,6 +55,7 @@ class MaskValues:
         if bands.shape[2] >= 3 and not (bands[..., :1] == bands[..., :3]).all():
             self._add_colours(bands[..., :3])
         else:
+            self.has_grey |= bands.shape[2] < 3 and bool(bands[..., 0].any())
             self._add_values(bands[..., 0], name)
 
     def _add_colours(self, bands: np.ndarray) -> None:
@@ -73,6 +78,7 @@ class MaskValues:
             self.coherence = min(self.coherence, _measure_coherence(band))
         objects = found[found > 0].astype(np.int64)
         self.counts_in_one.add(len(objects))
+        self.sparse += bool(len(objects)) and int(objects[-1]) > 2 * len(objects)
         self.run_from_one &= len(objects) == 0 or (int(objects[0]) == 1 and int(objects[-1]) == len(objects))
         for value, count in list(zip(found.tolist(), counts.tolist(), strict=True))[: 4 * MAX_VALUES]:
             self.values[int(value)] += count

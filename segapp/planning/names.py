@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ FILES = ("classes.csv", "class_dict.csv", "labels.csv", "classes.txt", "class_na
 IGNORED = frozenset({"__ignore__", "ignore", "void", "unlabelled", "unlabeled"})
 """Names of values that are no class."""
 BACKGROUND = frozenset({"background", "_background_", "bg", "none", "other"})
+NUMBERED = re.compile(r"(\d{1,5})(?:\s*[:;,=]\s*|\s+)(\S.*)")
+"""A line of a list that has the stored value before the name."""
 
 Colour = tuple[int, int, int]
 
@@ -67,6 +70,10 @@ def _read_table(path: Path) -> NameTable | None:
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if names and names[0] == "__ignore__":  # labelme's list starts at -1
         names = names[1:]
+    numbered = [match.groups() for name in names if (match := NUMBERED.fullmatch(name))]
+    values = [int(value) for value, _ in numbered]
+    if len(numbered) == len(names) and _is_list_of_names([name for _, name in numbered]) and _are_different(values):
+        return NameTable(path, tuple(name for _, name in numbered), tuple(values))
     return NameTable(path, tuple(names), tuple(range(len(names)))) if _is_list_of_names(names) else None
 
 
@@ -82,6 +89,8 @@ def _read_csv(path: Path, text: str) -> NameTable | None:
         values = [int(row[numbers]) for row in rows] if numbers else list(range(len(rows)))
         colours = [(int(row["r"]), int(row["g"]), int(row["b"])) for row in rows] if "r" in rows[0] else None
     except (KeyError, ValueError):
+        return None
+    if not _are_different(values):  # classes of images, say
         return None
     names = tuple(row[column] for row in rows)
     return NameTable(path, names, tuple(values), tuple(colours) if colours else None)
@@ -152,6 +161,10 @@ def _describe_regions(regions: Mapping[str, set[int]]) -> str:
         f"; its regions overlap ({listed}), so the stored values are learned as classes of their own, and a region is "
         "the union of its classes"
     )
+
+
+def _are_different(values: Sequence[int]) -> bool:
+    return len(set(values)) == len(values)
 
 
 def _is_list_of_names(names: Sequence[str]) -> bool:

@@ -22,9 +22,9 @@ from segapp.planning.large_images import LARGE_ENOUGH, choose_blocks
 from segapp.planning.layout import FolderLayout, find_layout, list_masks
 from segapp.planning.layout_advice import require_agreement
 from segapp.planning.map_annotations import choose_map_settings
-from segapp.planning.mask_meaning import INSTANCES, PER_CLASS, MaskMeaning, infer_meaning
+from segapp.planning.mask_meaning import MaskMeaning, infer_meaning, name_folders, name_objects
 from segapp.planning.mask_values import read_mask_values
-from segapp.planning.names import find_names, read_channel_names
+from segapp.planning.names import IGNORED, find_names, read_channel_names
 from segapp.planning.published_split import find_published_split
 from segapp.planning.volumes import choose_axis, choose_slices, find_volumes
 from segapp.spec import find_volume_name
@@ -49,6 +49,8 @@ def describe_source(images: str, masks: str, data: str, classes: str) -> list[De
         MisuseError: Options contradict each other or are missing, or the data set is not clear.
     """
     names = [name.strip() for name in classes.split(",") if name.strip()]
+    if twice := [name for name in names if names.count(name) > 1 and name.lower() not in IGNORED]:
+        raise MisuseError(f"--classes: {twice[0]!r} is there twice.")
     if data and (images or masks):
         raise MisuseError("--data describes images and masks itself: use either --data, or --images and --masks.")
     if data and names:
@@ -178,15 +180,9 @@ def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
         return name_shapes(files, layout.encoding, classes, settings)
     values = read_mask_values(list_masks(layout, MAX_MASKS))
     if layout.classes:
-        names = ("background", *layout.classes)
-        reason = (
-            f"One folder of masks for each of {len(layout.classes)} classes; of overlapping ones a later lies above."
-        )
-        return MaskMeaning({"class_path": PER_CLASS}, names, 0, reason)
+        return name_folders(layout.classes, classes)
     if layout.several:
-        names = tuple(classes) if len(classes) == 2 else ("background", "object")
-        reason = "An image has several masks, one for each object, which become one class."
-        return MaskMeaning({"class_path": INSTANCES}, names, 0, reason)
+        return name_objects(classes, "An image has several masks, one for each object, which become one class.")
     return infer_meaning(values, find_names(_list_folders(layout)), classes)
 
 

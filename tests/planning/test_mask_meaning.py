@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.planning.mask_meaning import infer_meaning
+from segapp.planning.mask_meaning import infer_meaning, name_folders, name_objects
 from segapp.planning.mask_values import MaskValues
 from segapp.planning.names import NameTable
 from tests.planning.stored_masks import mask_of
@@ -115,3 +115,100 @@ def test_names_of_another_number_and_mixed_masks_are_refused():
         infer_meaning(mask_of(colours), names=["a", "b", "c"])
     with pytest.raises(MisuseError, match="colours"):
         infer_meaning(mask_of(colours, [[0, 1]]))
+
+
+@pytest.mark.parametrize("value", [255, 7])
+def test_two_values_get_the_two_names_of_a_table_that_counts_from_0(value):
+    meaning = infer_meaning(mask_of([[0, 0, value]]), table(["background", "person"]))
+    assert (meaning.classes, meaning.background) == (("background", "person"), 0)
+    assert meaning.mask["init_args"]["values"] == {0: 0, value: 1}
+    assert "classes.txt" in meaning.reason and "ignored" not in meaning.reason
+
+
+def test_white_is_no_ignored_value_of_a_table_with_more_names():
+    meaning = infer_meaning(mask_of([[0, 0, 255]]), table(["background", "person", "cat"]))
+    assert meaning.classes == ("background", "object") and meaning.mask["init_args"]["values"] == {0: 0, 255: 1}
+
+
+def test_a_colour_mask_of_black_and_white_is_no_grey_one():
+    colours = np.array([[[0, 0, 0], [255, 0, 0]]])
+    meaning = infer_meaning(mask_of(colours, np.array([[[0, 0, 0], [255, 255, 255]]])))
+    assert meaning.classes == ("background", "colour_ff0000", "colour_ffffff")
+
+
+MANY = [f"class {number}" for number in range(100)]
+
+
+@pytest.mark.parametrize("options", [{"names": MANY}, {"table": table(MANY)}], ids=["names", "table"])
+def test_many_classes_with_names_are_no_photographs(options):
+    meaning = infer_meaning(mask_of(np.repeat(np.arange(100), 3)[None]), **options)
+    assert (meaning.mask, meaning.classes) == (None, tuple(MANY))
+
+
+def test_many_numbers_of_which_a_mask_holds_few_may_be_classes():
+    rng = np.random.default_rng(0)
+    masks = mask_of(*([[0] * 9, np.repeat(rng.choice(np.arange(1, 150), 3), 3)] for _ in range(60)))
+    with pytest.raises(MisuseError, match="classes or of objects"):
+        infer_meaning(masks)
+    assert infer_meaning(masks, names=["background", "cell"]).mask["class_path"] == "segapp.datasets.Instances"
+
+
+def test_objects_are_no_classes_of_a_table_that_lacks_their_numbers():
+    objects = mask_of(np.repeat(np.arange(100), 3)[None])
+    assert infer_meaning(objects, table(["background", "cell"])).mask == {"class_path": "segapp.datasets.Instances"}
+
+
+@pytest.mark.parametrize("names", [["cell"], ["cell", "background"], ["a", "b", "c"]])
+def test_objects_have_the_two_names_of_the_user_or_none(names):
+    assert name_objects(["ground", "cell"], "").classes == ("ground", "cell")
+    with pytest.raises(MisuseError, match="--classes background,cell"):
+        name_objects(names, "")
+
+
+def test_values_that_the_user_calls_void_are_ignored():
+    meaning = infer_meaning(mask_of([[0, 1, 2]]), names=["void", "road", "car"])
+    assert (meaning.classes, meaning.mask["init_args"]["values"]) == (("road", "car"), {0: 255, 1: 0, 2: 1})
+
+
+def test_several_colours_may_be_void():
+    pixels = np.array([[[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]]])
+    meaning = infer_meaning(mask_of(pixels), names=["void", "tree", "car", "Void"])
+    assert meaning.mask["init_args"]["colours"] == {
+        "tree": [0, 0, 255],
+        "car": [0, 255, 0],
+        "ignore": [[0, 0, 0], [255, 0, 0]],
+    }
+    assert "4 colours; 2 are classes and 2 ignored" in meaning.reason
+
+
+def test_names_of_the_user_are_not_said_to_be_a_table_s():
+    other = table(["x", "y"], colours=((0, 0, 1), (255, 0, 1)))
+    pixels = mask_of(np.array([[[0, 0, 0], [255, 0, 0]]]))
+    assert "classes.txt" not in infer_meaning(pixels, other, ["ground", "tree"]).reason
+    assert infer_meaning(pixels, other).reason.endswith("; rename them as you like.")
+
+
+def test_void_that_the_user_names_is_a_class():
+    meaning = infer_meaning(mask_of([[1, 1, 255]]), names=["object", "background"])
+    assert (meaning.background, meaning.mask["init_args"]["values"]) == (1, {1: 0, 255: 1})
+
+
+def test_a_bright_background_of_changed_binary_masks_counts_in_scores():
+    meaning = infer_meaning(mask_of(compress(draw_disc(), 60)), names=["mole", "background"])
+    assert (meaning.classes, meaning.background) == (("mole", "background"), None)
+
+
+def test_a_value_255_of_a_table_is_not_said_to_be_ignored():
+    meaning = infer_meaning(mask_of([[0, 1, 255]]), table(["sky", "road", "car"], 0, 1, 255))
+    assert meaning.mask["init_args"]["values"] == {0: 0, 1: 1, 255: 2} and "ignored" not in meaning.reason
+
+
+def test_a_folder_of_the_background_is_the_background():
+    assert name_folders(["Background", "cell", "dust"], []).classes == ("Background", "cell", "dust")
+    assert name_folders(["cell", "dust"], []).classes == ("background", "cell", "dust")
+
+
+def test_names_choose_the_folders_of_masks_and_their_order():
+    assert name_folders(["cell", "dust", "ink"], ["background", "ink", "cell"]).classes == ("background", "ink", "cell")
+    with pytest.raises(MisuseError, match="'nucleus' is none of the folders of masks: cell, dust"):
+        name_folders(["cell", "dust"], ["nucleus"])

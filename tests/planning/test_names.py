@@ -14,6 +14,9 @@ from segapp.planning.names import find_names, read_channel_names
         ("class_names.txt", "_background_\ncrack\n", {0: "_background_", 1: "crack"}),
         ("labels.txt", "__ignore__\n_background_\ntv/monitor\n", {0: "_background_", 1: "tv/monitor"}),
         ("dataset.json", '{"labels": {"1": "front", "0": "background"}}', {0: "background", 1: "front"}),
+        ("classes.txt", "0 background\n7: person\n", {0: "background", 7: "person"}),
+        ("classes.txt", "2 wheels\n4 wheels\n", {0: "2 wheels", 1: "4 wheels"}),
+        ("labels.csv", "name,label\nphoto 1,0\nphoto 2,1\nphoto 3,0\n", None),
         ("classes.txt", "images/a.png\nimages/b.png\n", None),
     ],
 )

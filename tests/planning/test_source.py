@@ -12,7 +12,7 @@ from segapp.cli import main
 from segapp.errors import MisuseError
 from segapp.planning.decisions import build_config
 from segapp.planning.sizes import PIXELS_PER_STEP
-from segapp.planning.source import build_planned_source, describe_folder, describe_section
+from segapp.planning.source import build_planned_source, describe_folder, describe_section, describe_source
 from tests.io.volumes import write_nifti
 from tests.planning.discs import plan, write_discs
 
@@ -76,6 +76,11 @@ def test_a_few_images_of_other_channels_are_excluded_by_name(discs):
         replace_by_channels(path, 5)
     with pytest.raises(MisuseError, match="channels"):
         describe(discs)
+
+
+def test_a_class_is_named_once():
+    with pytest.raises(MisuseError, match="--classes: 'cat' is there twice"):
+        describe_source("photos", "labels", "", "void,cat,void,cat")
 
 
 @pytest.mark.parametrize("text", ["[]", "source: x", "data: {source: {}}"])
