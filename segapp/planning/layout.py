@@ -22,9 +22,10 @@ from segapp.planning.layout_inference import infer_patterns
 from segapp.planning.layout_patterns import (
     MAX_IMAGES,
     PLACEHOLDER,
+    SPLIT_FOLDERS,
     TRAINING,
-    VALIDATION,
     Kind,
+    describe_test_folder,
     list_candidates,
     list_matching,
     yield_split_patterns,
@@ -199,13 +200,14 @@ def _find_common_root(images: str, masks: str) -> Path:
     fixed = []
     for given in (images, masks):
         parts = Path(given).expanduser().absolute().parts
-        moving = next((i for i, part in enumerate(parts) if PLACEHOLDER.search(part)), len(parts))
+        patterns = (i for i, part in enumerate(parts) if PLACEHOLDER.search(part))
+        moving = next((i for i in patterns if not Path(*parts[: i + 1]).is_dir()), len(parts))  # or a folder so named
         fixed.append(Path(*parts[:moving]))
     common = Path(os.path.commonpath(fixed))
     if common in fixed and len(common.parts) > 1:
         common = common.parent
     for folder in (common, *common.parents):
-        if TRAINING.fullmatch(folder.name) and any((folder.parent / name).is_dir() for name in VALIDATION):
+        if TRAINING.fullmatch(folder.name) and any((folder.parent / name).is_dir() for name in SPLIT_FOLDERS["val"]):
             return folder.parent  # train/images beside val/images
     return common
 
@@ -234,6 +236,7 @@ def _try_patterns(
         return None
     words = f"{len(found)} images match {images!r}" + (" and have several masks each" if several else "")
     reason = f"{words}; their masks are {masks!r}."
+    reason += "" if folders else describe_test_folder(root, images)
     layout = FolderLayout(root, images, masks, folders, several > 0, classes, reason, kind.channel_files, kind.encoding)
     return paired / len(sample), sum(map(len, files)), layout
 

@@ -11,7 +11,7 @@ from segapp.datasets.problems import raise_first
 from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.datasets.volume_slices import find_volume_problems
 from segapp.io import find_suffix, holds_arrays, is_image_folder, list_slices
-from segapp.planning.layout_patterns import list_folders, list_matching
+from segapp.planning.layout_patterns import PLACEHOLDER, list_folders, list_matching
 
 MOST = 0.5
 """Where the closest pattern finds masks of this fraction of the images, the others lack theirs."""
@@ -32,6 +32,8 @@ def explain_unpaired(
     for given, option, files in zip((images, masks), ("--images", "--masks"), found, strict=True):
         if not files and "{" not in given:
             lacks = "holds no files" if (root / given).exists() else "there is no such file or folder"
+            if PLACEHOLDER.search(given) and (root / given).exists():
+                return f"{root / given}: *, ? and [ are those of a pattern, not of a folder; rename it for {option}."
             return f"{root / given}: {lacks}; correct {option}."
     if images == masks and holds_arrays(found[0][0]):
         return f"{root / images}: {_explain_arrays(images, found[0][0])}"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from segapp.io import find_suffix, walk_folders
 from segapp.planning.annotations import MAX_FILES, list_files, recognise_file
-from segapp.planning.layout_inference import MASK_WORDS, OTHER_WORDS
 from segapp.planning.layout_patterns import TRAINING, list_folders
+from segapp.planning.layout_words import MASK_WORDS, OTHER_WORDS
 
 MOST_FOLDERS = 12
 """Folders of more are one for each image, patient or city, and none of images or masks alone."""

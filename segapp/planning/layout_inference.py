@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from segapp.io import find_suffix, remove_suffix
 from segapp.planning.layout_patterns import list_matching
+from segapp.planning.layout_words import IMAGE_WORDS, MASK_WORDS, OTHER_WORDS, rank_masks
 
 MIN_FOUND = 0.9
 """Fraction of the images for which a pattern must find a mask."""
@@ -17,14 +18,6 @@ MOST_AFFIXES = 8
 MOST_STEMS = 60
 """Images whose names are searched for in the names of other files."""
 
-MASK_WORDS = re.compile(
-    r"mask|label|seg|gt|anno|truth|target|manual|lesion|trimap|(?:^|[^a-z])(?:ann|lab|roi)(?:[^a-z]|$)", re.IGNORECASE
-)
-IMAGE_WORDS = re.compile(r"im(?:age|g)|rgb|photo|orig|input|scan|sat|raw|(?:^|[^a-z])train", re.IGNORECASE)
-OTHER_WORDS = re.compile(
-    r"colou?r|instance|edge|border|contour|skelet|superpix|overlay|vis|prob|polygon", re.IGNORECASE
-)
-"""Words in names of what is no mask of classes, or one in another form."""
 BOUNDARY = re.compile(r"[_\-. ]+")
 
 
@@ -125,11 +118,7 @@ def _rank(image: Affix, mask: Affix) -> int | None:
     """Return how unlikely it is that names with these affixes are of images and masks; None where they are not."""
     if MASK_WORDS.search(image.text) or OTHER_WORDS.search(image.text):
         return None
-    if OTHER_WORDS.search(mask.text):
-        return 3
-    if re.search("labelids", mask.text, re.IGNORECASE):
-        return 0
-    return 1 if MASK_WORDS.search(mask.text) else 2
+    return rank_masks(mask.text)
 
 
 def _are_told_apart(image: str, mask: str) -> bool:

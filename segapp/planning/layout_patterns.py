@@ -1,7 +1,8 @@
 """Patterns of images and masks that are tried in turn, the usual ones first."""
 
+import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,13 +13,25 @@ from segapp.datasets.masks.encoding import Encoding, PixelEncoding
 from segapp.errors import MisuseError
 from segapp.io import is_image_folder, lies_in_image, remove_suffix
 from segapp.planning.annotations import list_annotation_files
+from segapp.planning.layout_words import rank_masks
 
 MAX_IMAGES = 60
 """Images on which patterns are tried."""
-VALIDATION = ("val", "valid", "validation", "dev")
+SPLIT_FOLDERS = {
+    split: [form for word in words for form in (word, word.capitalize(), word.upper())]
+    for split, words in {
+        "train": ("train", "training"),
+        "val": ("val", "valid", "validation", "dev"),
+        "test": ("test", "testing"),
+    }.items()
+}
 TRAINING = re.compile(r"train(?:ing)?", re.IGNORECASE)
 TO_SPLIT = re.compile(r".*?\{split\}[^/]*")
 PLACEHOLDER = re.compile(r"[*?\[{]")
+NUMBER = re.compile(r"([_\-. ])\d+")
+"""The end of the names of masks of one object each."""
+NEARLY_AS_MANY = 0.9
+"""Endings of so many masks as the most frequent one has are chosen by their words."""
 
 
 @dataclass(frozen=True)
@@ -30,42 +43,66 @@ class Kind:
 
 
 def yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str, dict[str, str] | None]]:
-    """Yield the patterns with `{split}` in them where folders of a split are there, then those without."""
+    """Yield the patterns with `{split}` in them where folders of a split are there, else those without.
+
+    Where there are folders of training and test alone, the patterns are those of training.
+    """
     if "{split}" in images:
         folders = [TO_SPLIT.match(pattern) for pattern in (images, masks)]
-        yield images, masks, _name_split_folders(root, [found[0] for found in folders if found])
+        names = _name_split_folders(root, [found[0] for found in folders if found])
+        yield images, masks, names if _is_complete(names) else None
         return
     if PLACEHOLDER.search(images + masks):
         yield images, masks, None
         return
-    for image_pattern, mask_pattern in _propose_split_patterns(root, images, masks):
-        names = _name_split_folders(root, (image_pattern, mask_pattern))
-        if names is not None:
-            yield image_pattern, mask_pattern, names
+    proposed = list(_propose_split_patterns(images, masks))
+    for patterns in proposed:
+        if _is_complete(names := _name_split_folders(root, patterns)):
+            yield *patterns, names
+            return
+    for patterns in proposed:
+        train = _name_split_folders(root, patterns).get("train", "")
+        chosen = tuple(pattern.replace("{split}", train) for pattern in patterns)
+        if train and "{split}" in patterns[1] and describe_test_folder(root, chosen[0]):
+            yield *chosen, None
             return
     yield images, masks, None
 
 
-def _name_split_folders(root: Path, patterns: Sequence[str]) -> dict[str, str] | None:
-    """Return what `{split}` stands for in train, val and test; None where the first two are not in all patterns."""
+def describe_test_folder(root: Path, images: str) -> str:
+    """Return that images of a test folder beside those of training are left out; empty where there are none."""
+    test = _name_split_folders(root, [TRAINING.sub("{split}", images)]).get("test")
+    if test is None or not TRAINING.search(images):
+        return ""
+    return f" Those in {TRAINING.sub(test, images)!r} are left out, for a test of the finished network."
+
+
+def _name_split_folders(root: Path, patterns: Sequence[str]) -> dict[str, str]:
+    """Return what `{split}` stands for in train, val and test, as far as these are in all patterns."""
     names: dict[str, str] = {}
-    for split, words in (("train", ("train", "training")), ("val", VALIDATION), ("test", ("test", "testing"))):
+    for split, words in SPLIT_FOLDERS.items():
         there = [
             word for word in words if all((root / pattern.replace("{split}", word)).exists() for pattern in patterns)
         ]
         if there:
             names[split] = there[0]
-    return names if {"train", "val"} <= names.keys() else None
+    return names
 
 
-def _propose_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str]]:
-    """Yield patterns in which `{split}` may stand: in place of 'train' in both paths, or inside both folders."""
+def _is_complete(names: dict[str, str]) -> bool:
+    return {"train", "val"} <= names.keys()
+
+
+def _propose_split_patterns(images: str, masks: str) -> Iterator[tuple[str, str]]:
+    """Yield patterns in which `{split}` may stand: in place of 'train' in both paths, or inside the folders."""
     if TRAINING.search(images) and TRAINING.search(masks):
         yield TRAINING.sub("{split}", images, count=1), TRAINING.sub("{split}", masks, count=1)
     yield f"{images}/{{split}}", f"{masks}/{{split}}"
     for words in (("images", "masks"), ("images", "labels"), ("image", "mask"), ("image", "label")):
         if images == masks:
             yield f"{images}/{{split}}/{words[0]}", f"{masks}/{{split}}/{words[1]}"
+    if images != masks:
+        yield f"{images}/{{split}}", masks
 
 
 def list_candidates(
@@ -105,7 +142,7 @@ def list_candidates(
 
 
 def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
-    """Return what most masks' names have before and after an image's, the most frequent first."""
+    """Return what most masks' names have before and after an image's, the likeliest first."""
     stems = {remove_suffix(path).name for path in _list_some_files(root / images)}
     counts: Counter[tuple[str, str]] = Counter()
     lengths = sorted({len(stem) for stem in stems}, reverse=True)
@@ -116,7 +153,24 @@ def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
             if start is not None and length < len(name):
                 counts[name[:start], name[start + length :]] += 1
                 break
-    return [affix for affix, _ in counts.most_common(3)]
+    frequent = _join_numbers(counts).most_common()
+    least = NEARLY_AS_MANY * frequent[0][1] if frequent else 0
+    frequent.sort(key=lambda each: rank_masks(" ".join(each[0])) if each[1] >= least else math.inf)
+    return [affix for affix, _ in frequent[:3]]
+
+
+def _join_numbers(counts: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    """Write * for different numbers after the images' names: an image has a mask for each object."""
+    ends: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for before, after in counts:
+        if number := NUMBER.fullmatch(after):
+            ends[before, number[1]].add(after)
+    joined: Counter[tuple[str, str]] = Counter()
+    for (before, after), count in counts.items():
+        number = NUMBER.fullmatch(after)
+        is_one_of_several = number is not None and len(ends[before, number[1]]) > 1
+        joined[before, f"{number[1]}*" if number and is_one_of_several else after] += count
+    return joined
 
 
 def list_matching(root: Path, pattern: str) -> Sequence[Path]:

@@ -1,5 +1,7 @@
 """Patterns that pair images with masks."""
 
+from itertools import product
+
 import cv2
 import numpy as np
 import pytest
@@ -140,3 +142,68 @@ def test_a_file_of_each_is_an_image_and_its_mask(tmp_path, image, mask):
     assert [one.path for one in list_masks(layout)] == [tmp_path / mask]
     (item,) = (source := Folder(tmp_path, ["a", "b"], layout.images, layout.masks)).select(source.item_names())
     assert item.name == (tmp_path / image).stem and item.mask.read().shape == (4, 4)
+
+
+def write(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), np.zeros((4, 4), np.uint8))
+
+
+def find(folder):
+    return find_layout(str(folder / "images"), str(folder / "masks"))
+
+
+@pytest.mark.parametrize("separator", ["_", "-"])
+def test_numbered_masks_beside_one_another_are_those_of_objects(separator, tmp_path):
+    write(tmp_path, *(f"images/{name}.png" for name in "abc"))
+    write(tmp_path, *(f"masks/{name}{separator}{number}.png" for name in "abc" for number in (1, 2, 3)))
+    layout = find(tmp_path)
+    assert layout.several and len(list_masks(layout)) == 9
+    assert layout.masks == f"masks/{{stem}}{separator}*.*"
+
+
+def test_one_number_in_all_names_of_masks_is_an_ending(tmp_path):
+    write(tmp_path, *(f"images/{name}.png" for name in "abc"), *(f"masks/{name}_1.png" for name in "abc"))
+    assert (find(tmp_path).masks, find(tmp_path).several) == ("masks/{stem}_1.*", False)
+
+
+def test_of_equally_frequent_endings_that_of_masks_is_taken(tmp_path):
+    write(tmp_path, *(f"images/{name}.png" for name in "abc"))
+    write(tmp_path, *(f"masks/{name}_{kind}.png" for name in "abc" for kind in ("color", "edge", "labelIds")))
+    assert find(tmp_path).masks == "masks/{stem}_labelIds.*"
+
+
+@pytest.mark.parametrize("names", [("Train", "Val", "Test"), ("TRAINING", "VALID", "TESTING")])
+def test_capital_letters_do_not_hide_a_split(names, tmp_path):
+    write(tmp_path, *(f"{kind}/{name}/{name}.png" for kind in ("images", "masks") for name in names))
+    layout = find(tmp_path)
+    assert layout.images == "images/{split}"
+    assert layout.split_folders == dict(zip(("train", "val", "test"), names, strict=True))
+
+
+def test_a_split_of_the_images_alone_is_found(tmp_path):
+    write(tmp_path, *(f"images/{name}/{name}.png" for name in ("train", "val")), "masks/train.png", "masks/val.png")
+    layout = find(tmp_path)
+    assert (layout.images, layout.masks) == ("images/{split}", "masks")
+    assert layout.split_folders == {"train": "train", "val": "val"} and len(list_masks(layout)) == 2
+
+
+@pytest.mark.parametrize("given", ["images masks", ". ."], ids=["two folders", "their folder"])
+def test_a_test_folder_is_no_part_of_the_training_where_none_is_for_validation(given, tmp_path):
+    pattern = "{kind}/{split}" if given == "images masks" else "{split}/{kind}"
+    for kind, split in product(("images", "masks"), ("train", "test")):
+        write(tmp_path, *(f"{pattern.format(kind=kind, split=split)}/{split}{n}.png" for n in range(3)))
+    layout = find_layout(*(str(tmp_path / folder) for folder in given.split()))
+    assert [image.path.stem for image in layout.found] == ["train0", "train1", "train2"]
+    assert layout.reason.endswith("/test' are left out, for a test of the finished network.") or given == ". ."
+
+
+def test_a_folder_may_have_a_name_that_looks_like_a_pattern(tmp_path):
+    folder = tmp_path / "photos [v1]"
+    write(folder, "images/a.png", "masks/a.png")
+    layout = find(folder)
+    assert (layout.root, layout.images, len(layout.found)) == (folder, "images", 1)
+    (folder / "images").rename(folder / "images[1]")
+    with pytest.raises(MisuseError, match=r"images\[1\]: .* rename it"):
+        find_layout(str(folder / "images[1]"), str(folder / "masks"))
