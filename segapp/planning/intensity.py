@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segapp.errors import SegappError
+from segapp.errors import MisuseError, SegappError
 from segapp.io import FilePart, as_file_part, read_raw
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
@@ -17,7 +17,7 @@ CT = "ct"
 MIN_LABELLED = 1000
 """Fewest labelled pixels whose values are taken for those of the objects."""
 Pixels = tuple[np.ndarray, np.ndarray | None]
-"""Stored values (H, W) or (H, W, C), and (H, W) bool: which pixels are labelled."""
+"""The stored values of an image, and those of its labelled pixels, without NaN and infinite ones."""
 MAX_IMAGES = 24
 """Images whose stored values are read."""
 MIN_STD = 0.02
@@ -57,11 +57,11 @@ def choose_intensity(
 
 def _choose_window(pixels: Sequence[Pixels], range_of_values: str, is_named: bool, prefix: str) -> Decision:
     """Return one range of Hounsfield units for all images: that of the labelled pixels, where there are enough."""
-    labelled = [image[mask] for image, mask in pixels if mask is not None and mask.any()]
+    labelled = [values for _, values in pixels if values is not None and values.size]
     is_enough = sum(values.size for values in labelled) >= MIN_LABELLED
     samples = labelled if is_enough else [image for image, _ in pixels]
     low, high = (float(np.mean([np.percentile(values, q) for values in samples])) for q in (0.5, 99.5))
-    known = "and the channels are named CT" if is_named else "as Hounsfield units do"
+    known = "and the channels are named CT" if is_named else "and are taken for Hounsfield units"
     reason = (
         f"The values {range_of_values}, {known}; they mean the same in every image: the percentiles 0.5 and 99.5 of "
         f"{'the labelled pixels' if is_enough else 'the data set'} become 0 and 1."
@@ -70,7 +70,7 @@ def _choose_window(pixels: Sequence[Pixels], range_of_values: str, is_named: boo
 
 
 def _read_sample(files: Sequence[Path | FilePart], masks: Sequence[Sequence[FilePart]]) -> list[Pixels]:
-    """Return images, evenly over the list, with where they are labelled; raise the error if none can be read."""
+    """Return the values of images, evenly over the list; raise the error if none can be read."""
     count = min(MAX_IMAGES, len(files))
     images: list[Pixels] = []
     failed = []
@@ -78,7 +78,9 @@ def _read_sample(files: Sequence[Path | FilePart], masks: Sequence[Sequence[File
         place = number * len(files) // count
         try:
             image = read_raw(files[place])
-            images.append((image, _read_labelled(image, masks[place]) if masks else None))
+            if not (values := _keep_finite(image)).size:
+                raise MisuseError(f"{files[place]}: holds nothing but NaN or infinite values; replace the file.")
+            images.append((values, _read_labelled(image, masks[place]) if masks else None))
         except SegappError as error:
             failed.append(error)
     if not images:
@@ -87,9 +89,13 @@ def _read_sample(files: Sequence[Path | FilePart], masks: Sequence[Sequence[File
 
 
 def _read_labelled(image: np.ndarray, masks: Sequence[FilePart]) -> np.ndarray | None:
-    """Return (H, W) bool: where a mask is not 0; None without one mask of the image's size."""
+    """Return the values where a mask is not 0; None without one mask of the image's size."""
     mask = read_raw(masks[0]) if len(masks) == 1 else None
-    return None if mask is None or mask.shape != image.shape[:2] else mask != 0
+    return None if mask is None or mask.shape != image.shape[:2] else _keep_finite(image[mask != 0])
+
+
+def _keep_finite(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype.kind != "f" or (finite := np.isfinite(values)).all() else values[finite]
 
 
 def choose_normalisation(fingerprint: Fingerprint) -> list[Decision]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from segapp.errors import SegappError
 from segapp.io import FilePart, read_raw
+from segapp.planning.fingerprint import MAX_UNREADABLE
 from segapp.system.limits import count_usable_cores
 
 STRIPE_PIXELS = 2**22
@@ -85,14 +87,30 @@ class MaskValues:
 
 
 def read_mask_values(files: Sequence[Path | FilePart]) -> MaskValues:
-    """Count the stored values of mask files, in threads; an error of reading names the file."""
+    """Count the stored values of mask files, in threads; of a few that cannot be read none are counted.
+
+    Where more cannot be read, the error names the first.
+    """
     values = MaskValues()
+    failed = []
     with ThreadPoolExecutor(min(8, count_usable_cores())) as pool:
         for start in range(0, len(files), AT_ONCE):  # a bounded number of masks in memory
             part = files[start : start + AT_ONCE]
-            for file, stored in zip(part, pool.map(read_raw, part), strict=True):
-                values.add(stored, str(file))
+            for file, stored in zip(part, pool.map(_read_or_fail, part), strict=True):
+                if isinstance(stored, SegappError):
+                    failed.append(stored)
+                else:
+                    values.add(stored, str(file))
+    if failed and (len(failed) > max(1, MAX_UNREADABLE * len(files)) or not values.files):
+        raise failed[0]
     return values
+
+
+def _read_or_fail(file: Path | FilePart) -> np.ndarray | SegappError:
+    try:
+        return read_raw(file)
+    except SegappError as error:
+        return error
 
 
 def _count_colours(bands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 import glob
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.map_shapes import MapShapes
 from segapp.datasets.source import SPLITS, Item, Source
 from segapp.errors import MisuseError, SegappError
-from segapp.io import FilePart, Image, read_shape
+from segapp.io import read_shape
 from segapp.loading.source_building import build_source
 from segapp.natural_order import make_natural_key
 from segapp.planning.annotations import name_shapes
+from segapp.planning.channels import choose_channels
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
 from segapp.planning.intensity import choose_intensity
@@ -110,7 +110,7 @@ def _describe_pixels(layout: FolderLayout) -> list[Decision]:
     images = choose_slices(volumes) if volumes else layout.found
     files, masks = [image.file for image in images], layout.find_masks(images)
     axis = choose_axis(volumes) if volumes else []
-    channels = _choose_channels([image.name for image in images], files, may_exclude=not volumes)
+    channels = choose_channels([image.name for image in images], files, may_exclude=not volumes)
     return [*axis, *channels, *choose_intensity(files, names, masks)]
 
 
@@ -198,29 +198,6 @@ def _explain_background(meaning: MaskMeaning) -> str:
     return f"{meaning.classes[meaning.background]} is left out of mean scores."
 
 
-def _choose_channels(names: Sequence[str], files: Sequence[FilePart], may_exclude: bool) -> list[Decision]:
-    """Decide about channels where images differ: grey among colour become colour, a few others are excluded."""
-    channels = [Image(file).shape[2] for file in files]
-    found = Counter(channels)
-    if len(found) == 1:
-        return []
-    if set(found) == {1, 3}:
-        return [Decision(f"{SOURCE_KEY}.channels", 3, f"{found[1]} images are grey and {found[3]} in colour.")]
-    (usual, count), *_ = found.most_common()
-    if may_exclude and count >= MIN_IMAGES and 2 * count > len(names):
-        others = [name for name, own in zip(names, channels, strict=True) if own != usual]
-        reason = (
-            f"Left out, {len(others)} of {len(names)}: {others[0]} has {channels[names.index(others[0])]} channels, "
-            f"{count} images have {usual}."
-        )
-        return [Decision(f"{SOURCE_KEY}.exclude", [glob.escape(name) for name in others], reason)]
-    counted = ", ".join(f"{count} of {own}" for own, count in sorted(found.items()))
-    raise MisuseError(
-        f"the images have different channels ({counted}); convert them to the same channels, or plan for those that "
-        "agree."
-    )
-
-
 def exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
     """Leave out images that cannot be read, with the reason; raise MisuseError where the source is no `Folder`."""
     if not fingerprint.unreadable:
@@ -228,6 +205,7 @@ def exclude_unreadable(fingerprint: Fingerprint, decisions: Sequence[Decision]) 
     (_, first), count = fingerprint.unreadable[0], len(fingerprint.unreadable)
     if not is_folder(decisions):
         raise MisuseError(first)
-    former: list[str] = next((d.value for d in decisions if d.setting == f"{SOURCE_KEY}.exclude"), [])
-    names = [*former, *(glob.escape(name) for name, _ in fingerprint.unreadable)]
-    return [Decision(f"{SOURCE_KEY}.exclude", names, f"Left out, {count} of {fingerprint.total + count}: {first}")]
+    former = next((d for d in decisions if d.setting == f"{SOURCE_KEY}.exclude"), None)
+    names = [*(former.value if former else []), *(glob.escape(name) for name, _ in fingerprint.unreadable)]
+    reason = f"{former.reason if former else ''} Left out, {count} of {fingerprint.total + count}: {first}"
+    return [Decision(f"{SOURCE_KEY}.exclude", names, reason.strip())]

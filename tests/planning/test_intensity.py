@@ -66,3 +66,16 @@ def test_ct_has_the_range_of_its_labelled_pixels(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", image + 1000)
     assert choose_intensity(files, ("CT",), masks)[0].value["kind"] == "range"
     assert choose_intensity(files, ("CT", "PET"), masks)[0].value["kind"] == "percentile"
+
+
+def test_pixels_without_a_number_do_not_hide_those_of_ct(tmp_path):
+    values = np.linspace(-1000, 3000, 64 * 64, dtype=np.float32).reshape(64, 64)
+    values[0, :9] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    tifffile.imwrite(tmp_path / "mask.tif", (values > 0).astype(np.uint8))
+    (decision,) = choose_intensity([tmp_path / "a.tif"], masks=[[FilePart(tmp_path / "mask.tif")]])
+    assert decision.value["kind"] == "range" and 0 < decision.value["low"] < decision.value["high"]
+    assert "nan" not in decision.reason
+    tifffile.imwrite(tmp_path / "empty.tif", np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(SegappError, match=r"empty\.tif: holds nothing but NaN"):
+        choose_intensity([tmp_path / "empty.tif"])

@@ -1,8 +1,10 @@
 """The stored values of mask files are counted."""
 
 import numpy as np
+import pytest
 import tifffile
 
+from segapp.errors import SegappError
 from segapp.planning import mask_values
 from segapp.planning.mask_values import read_mask_values
 from tests.planning.stored_masks import mask_of
@@ -33,3 +35,16 @@ def test_colours_of_16_bits_do_not_overflow():
     mask = np.zeros((4, 4, 3), np.uint16)
     mask[0, 0] = (65535, 0, 0)
     assert min(min(colour) for colour in mask_of(mask).colours) == 0 and sum(mask_of(mask).colours.values()) == 16
+
+
+def test_one_mask_may_be_unreadable_and_several_are_an_error(tmp_path):
+    files = [tmp_path / f"{number}.tif" for number in range(6)]
+    for file in files:
+        tifffile.imwrite(file, np.ones((2, 2), np.uint8))
+    files[1].write_bytes(b"")
+    assert read_mask_values(files).files == 5
+    files[4].write_bytes(b"")
+    with pytest.raises(SegappError, match=r"1\.tif"):
+        read_mask_values(files)
+    with pytest.raises(SegappError, match=r"1\.tif"):
+        read_mask_values(files[1:2])
