@@ -15,8 +15,14 @@ CHOICES = 8
 PARENT = r"^(.*)/[^/]*$"
 BEFORE_NUMBER = r"^(.*\d.*?)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$"
 """Everything before the last number, if it contains a number: patient12_slice034, 0001TP_006690."""
+BEFORE_TWO_NUMBERS = r"^(.+?)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$"
+"""Everything before the last two numbers: scene3_512_1024."""
+UP_TO_NUMBER = r"^(.*\d)[^0-9]*$"
+"""Everything up to the last number: patient12_left, img7_flipped."""
 
-PLANNED = {end for start in (PARENT, BEFORE_NUMBER) for end in (start, f"{start}|^(.*)$")}
+PLANNED = {
+    end for start in (PARENT, BEFORE_NUMBER, BEFORE_TWO_NUMBERS, UP_TO_NUMBER) for end in (start, f"{start}|^(.*)$")
+}
 """Expressions that `segapp plan` writes; they begin and end with a name, and are soon done."""
 
 VERBOSE = re.compile(r"\(\?[a-zA-Z]*x")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segapp.checkpoints.regex_limits import BEFORE_NUMBER, PARENT
+from segapp.checkpoints.regex_limits import BEFORE_NUMBER, BEFORE_TWO_NUMBERS, PARENT, UP_TO_NUMBER
 from segapp.natural_order import make_natural_key
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint, ImageFacts
@@ -16,6 +16,11 @@ from segapp.spec import find_volume_name
 
 MIN_GROUPS = 3
 """Fewest groups that can be divided into training and validation."""
+MIN_IN_GROUP = 1.5
+"""Where groups have fewer images than this on average, neighbours in the order of names may be alike all the same."""
+MIN_RECURRING = 0.5
+"""Of the rows of tiles so many are there in every scene; patients of one number in every hospital are not."""
+TWO_NUMBERS = re.compile(r"(\d+)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$")
 MIN_VOLUMES = 3
 """Volumes to validate on, where their slices are so many that a smaller fraction would do."""
 FEW = 30
@@ -42,6 +47,13 @@ class Grouping:
         """The expression, whose groups hold the name of an image's group."""
         return re.compile(self.expression)
 
+    def describe(self, count: int) -> str:
+        """Return the reason for groups of `count` images."""
+        return (
+            f"The {count} names make {self.groups} groups, such as {self.example}: a patient, slide or video, which "
+            "no split divides."
+        )
+
 
 def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args") -> list[Decision]:
     """Choose groups and split from the names, the likeness of neighbours, and the images that hold each class."""
@@ -49,7 +61,7 @@ def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args"
     volumes = list(dict.fromkeys(volume for image in images if (volume := find_volume_name(image.name)) is not None))
     what, names = ("volumes", volumes) if volumes else ("images", [image.name for image in images])
     count = len(volumes) or fingerprint.total
-    grouping = find_groups(names)
+    grouping = find_groups(names, len(images) < fingerprint.total)
     alike = None if volumes else measure_likeness(images)
     parts = min(FRACTION, max(MAX_EVALUATED / fingerprint.total, MIN_VOLUMES / count if volumes else 0))
     fractions = {"val": round(parts, 4), "test": round(parts, 4) if count >= FEW else 0.0}
@@ -59,44 +71,56 @@ def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args"
         else f"{parts:.2g} of the {count} {what} are kept for validation, and with fewer than {FEW} none for a test: "
         "`segapp folds` scores all of them"
     )
-    if grouping is None and alike is not None and alike >= MIN_LIKENESS:
+    decisions = (
+        [] if grouping is None else [Decision(f"{prefix}.group", grouping.expression, grouping.describe(len(names)))]
+    )
+    is_small = grouping is None or len(names) < MIN_IN_GROUP * grouping.groups
+    if is_small and alike is not None and alike >= MIN_LIKENESS:
         reason = (
             f"Neighbours in the order of the names are more alike than other pairs (their correlation is higher by "
             f"{alike:.2f}): slices or frames, which a random split would leak. Train, val and test are ranges; {kept}."
         )
-        return [Decision(f"{prefix}.split", _make_part("Contiguous", fractions), reason)]
+        return [*decisions, Decision(f"{prefix}.split", _make_part("Contiguous", fractions), reason)]
     rare = _find_rare_classes(fingerprint)
     settings: dict[str, Any] = {**fractions, "seed": 0}
     reason = f"Random; {kept}.{' No split divides a volume.' if volumes else ''}"
     if rare and count >= 10:
         settings["stratify"] = True
         reason += f" Stratified, since {', '.join(rare[:3])} {'is' if len(rare) == 1 else 'are'} in few images."
-    decisions = []
-    if grouping is not None:
-        shared = (
-            f"The {count} names make {grouping.groups} groups, such as {grouping.example}: a patient, slide or video, "
-            "which no split divides."
-        )
-        decisions.append(Decision(f"{prefix}.group", grouping.expression, shared))
     return [*decisions, Decision(f"{prefix}.split", _make_part("Fraction", settings), reason)]
 
 
-def find_groups(names: Sequence[str]) -> Grouping | None:
-    """Return the groups that folders or the beginnings of names make; None where the names show none."""
-    for expression in (PARENT, BEFORE_NUMBER):
+def find_groups(names: Sequence[str], is_sample: bool = False) -> Grouping | None:
+    """Return the groups that folders or the beginnings of names make; None where the names show none.
+
+    Args:
+        names: Of images or volumes.
+        is_sample: Whether there are more, of which some may have names of another kind.
+    """
+    for expression in (PARENT, BEFORE_TWO_NUMBERS, BEFORE_NUMBER, UP_TO_NUMBER):
         found = [re.search(expression, name) for name in names]
         if sum(match is not None for match in found) < 0.9 * len(names):
             continue
         words = [match[1] if match else name for match, name in zip(found, names, strict=True)]
         sizes = Counter(words)
         largest, size = sizes.most_common(1)[0]
-        if len(sizes) < MIN_GROUPS or len(names) < 1.5 * len(sizes) or size > 0.7 * len(names):
+        if not MIN_GROUPS <= len(sizes) < len(names) or size > 0.7 * len(names):
             continue
-        if not any(re.search(r"\d", word) for word in sizes):  # kinds of images, as cat and dog
+        if expression == BEFORE_TWO_NUMBERS:
+            if not _are_scenes(names, words):
+                continue
+        elif not any(re.search(r"\d", word) for word in sizes):  # kinds of images, as cat and dog
             continue
-        all_match = all(match is not None for match in found)
+        all_match = all(match is not None for match in found) and not is_sample
         return Grouping(expression if all_match else f"{expression}|^(.*)$", len(sizes), f"{largest!r} ({size} images)")
     return None
+
+
+def _are_scenes(names: Sequence[str], words: Sequence[str]) -> bool:
+    """Return whether names are of tiles, in rows of the same numbers in each scene."""
+    rows = {(word, match[1]) for name, word in zip(names, words, strict=True) if (match := TWO_NUMBERS.search(name))}
+    numbers = {row for _, row in rows}
+    return len(numbers) > 1 and len(rows) >= MIN_RECURRING * len(numbers) * len(set(words))
 
 
 def measure_likeness(images: Sequence[ImageFacts]) -> float | None:

@@ -18,6 +18,11 @@ from tests.planning.fingerprints import facts, fingerprint
         ([f"0001TP_{s}" for s in range(20)], None),
         ([f"cat_{s}" for s in range(9)] + [f"dog_{s}" for s in range(9)] + [f"cow_{s}" for s in range(9)], None),
         ([str(s) for s in range(20)], None),
+        ([f"scene{s}_{y}_{x}" for s in range(4) for y in (0, 256, 512) for x in (0, 256)], 4),
+        ([f"{s}_x{y}_y{x}" for s in ("rome", "oslo", "kyiv") for y in (0, 256) for x in (0, 256)], 3),
+        ([f"site_{p // 4}_patient_{p}_slice_{s}" for p in range(12) for s in range(4)], 12),
+        ([f"p{p}_{s}" for p in range(30) for s in range(1 + p // 25)], 30),
+        ([f"{p}_{side}" for p in range(9) for side in ("left", "right")], 9),
     ],
 )
 def test_groups_are_what_names_share_before_a_number(names, groups):
@@ -49,6 +54,22 @@ def test_few_images_have_no_test_and_very_many_a_bounded_validation():
     assert split.value["init_args"] == {"val": 0.2, "test": 0.0, "seed": 0}
     (split,) = choose_split(replace(few, total=10_000), "place")
     assert (split.setting, split.value["init_args"]["val"]) == ("place.split", 0.05)
+
+
+def test_frames_stay_in_their_order_where_a_few_share_a_name():
+    rng = np.random.default_rng(0)
+    slices = [rng.random((4, 4)) for _ in range(24)]
+    names = [f"{i}" for i in range(18)] + ["17_a", "17_b"]
+    stack = [facts(name, thumbnail=np.mean(slices[i : i + 4], axis=0)) for i, name in enumerate(names)]
+    group, split = choose_split(fingerprint(*stack))
+    assert group.setting.endswith(".group") and "20 names make 18 groups" in group.reason
+    assert split.value["class_path"] == "segapp.datasets.Contiguous"
+
+
+def test_names_beyond_the_measured_ones_may_have_no_group():
+    images = [facts(f"p{i // 5}_{i}") for i in range(40)]
+    group, _ = choose_split(replace(fingerprint(*images), total=100))
+    assert re.search(group.value, "another")[2] == "another"
 
 
 def test_likeness_of_fewer_than_six_images_is_not_measured():
