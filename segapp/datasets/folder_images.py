@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from segapp.datasets.channel_files import find_channel_problems, join_channels
+from segapp.datasets.file_patterns import WILDCARDS
 from segapp.datasets.file_search import find_images
 from segapp.datasets.folder_settings import find_group
 from segapp.datasets.masks.encoding import FoundImage
@@ -17,6 +18,9 @@ from segapp.errors import MisuseError
 from segapp.io import FilePart
 from segapp.natural_order import make_natural_key
 from segapp.spec import Resolution, SliceAxis
+
+ESCAPED = re.compile(r"\[([*?\[])\]")
+"""A wildcard that stands for itself, as `glob.escape` writes it."""
 
 
 def find_folder_images(
@@ -56,6 +60,8 @@ class FolderImages:
         channel_files: Sequence[str],
     ) -> None:
         self._root, self._exclude, self._group, self._channel_files = root, exclude, group, channel_files
+        self._excluded_patterns = [one for one in exclude if WILDCARDS.search(ESCAPED.sub("", one))]
+        self._excluded_names = {ESCAPED.sub(r"\1", one) for one in exclude if one not in self._excluded_patterns}
         self.by_name: dict[str, FoundImage] = {}
         self._same_names: list[tuple[Path, Path]] = []
         for image in images:
@@ -85,7 +91,7 @@ class FolderImages:
 
     def is_excluded(self, name: str) -> bool:
         """Return whether an image, or a block of one, is left out."""
-        return any(fnmatchcase(name, pattern) for pattern in self._exclude)
+        return name in self._excluded_names or any(fnmatchcase(name, pattern) for pattern in self._excluded_patterns)
 
     def find_group(self, name: str) -> str:
         """Return the group of an image: of all slices of a volume the same."""

@@ -21,6 +21,8 @@ MIN_IN_GROUP = 1.5
 MIN_RECURRING = 0.5
 """Of the rows of tiles so many are there in every scene; patients of one number in every hospital are not."""
 TWO_NUMBERS = re.compile(r"(\d+)[^0-9A-Za-z]+[A-Za-z]*\d+[^0-9]*$")
+MIN_TESTED_GROUPS = 5
+"""With fewer groups none is kept for a test: as many would be left to train on as to validate on."""
 MIN_VOLUMES = 3
 """Volumes to validate on, where their slices are so many that a smaller fraction would do."""
 FEW = 30
@@ -64,12 +66,13 @@ def choose_split(fingerprint: Fingerprint, prefix: str = "data.source.init_args"
     grouping = find_groups(names, len(images) < fingerprint.total)
     alike = None if volumes else measure_likeness(images)
     parts = min(FRACTION, max(MAX_EVALUATED / fingerprint.total, MIN_VOLUMES / count if volumes else 0))
-    fractions = {"val": round(parts, 4), "test": round(parts, 4) if count >= FEW else 0.0}
+    is_few = grouping is not None and grouping.groups < MIN_TESTED_GROUPS
+    fractions = {"val": round(parts, 4), "test": 0.0 if is_few or count < FEW else round(parts, 4)}
     kept = (
         f"{parts:.2g} of the {what} are kept for validation and as many for the test"
         if fractions["test"]
-        else f"{parts:.2g} of the {count} {what} are kept for validation, and with fewer than {FEW} none for a test: "
-        "`segapp folds` scores all of them"
+        else f"{parts:.2g} of the {count} {what} are kept for validation, and with fewer than "
+        f"{FEW if count < FEW else f'{MIN_TESTED_GROUPS} groups'} none for a test: `segapp folds` scores all of them"
     )
     decisions = (
         [] if grouping is None else [Decision(f"{prefix}.group", grouping.expression, grouping.describe(len(names)))]

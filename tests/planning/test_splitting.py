@@ -85,3 +85,11 @@ def test_volumes_are_counted_and_grouped_in_place_of_their_slices():
     many = replace(fingerprint(*(facts(f"{v}/axial={s}") for v in range(40) for s in range(2))), total=20_000)
     (split,) = choose_split(many)
     assert split.value["init_args"] == {"val": 0.075, "test": 0.075, "seed": 0}
+
+
+@pytest.mark.parametrize(("groups", "test"), [(4, 0.0), (5, 0.2)])
+def test_few_groups_are_not_divided_in_three(groups, test):
+    images = [facts(f"p{i % groups}_{i}") for i in range(40)]
+    _, split = choose_split(fingerprint(*images))
+    assert split.value["init_args"]["test"] == test
+    assert ("with fewer than 5 groups none for a test" in split.reason) == (not test)
