@@ -60,11 +60,11 @@ def yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[
         if _is_complete(names := _name_split_folders(root, patterns)):
             yield *patterns, names
             return
-    for patterns in proposed:
-        train = _name_split_folders(root, patterns).get("train", "")
-        chosen = tuple(pattern.replace("{split}", train) for pattern in patterns)
-        if train and "{split}" in patterns[1] and describe_test_folder(root, chosen[0]):
-            yield *chosen, None
+    for image_pattern, mask_pattern in proposed:
+        train = _name_split_folders(root, (image_pattern, mask_pattern)).get("train", "")
+        chosen = image_pattern.replace("{split}", train)
+        if train and "{split}" in mask_pattern and describe_test_folder(root, chosen):
+            yield chosen, mask_pattern.replace("{split}", train), None
             return
     yield images, masks, None
 
