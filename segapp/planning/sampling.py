@@ -1,7 +1,5 @@
 """Choose how often crops are centred on rare classes, and the weights of classes in the loss."""
 
-import math
-
 import numpy as np
 
 from segapp.planning.decisions import Decision
@@ -9,12 +7,14 @@ from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.sizes import PlannedSizes
 
 RARE = 0.01
-"""A class of fewer pixels than this gets a weight in the cross-entropy."""
+"""Crops are centred on classes where one has fewer pixels than this."""
 SPARSE = 0.05
 """Where less than this fraction is foreground, random crops often show only background."""
 OVERSAMPLED = 0.33
 """Fraction of crops centred on a class, as nnU-Net's."""
-MAX_WEIGHT = 4.0
+WEIGHTED = 0.05
+"""In the cross-entropy, a class of fewer pixels than this counts as if it had as many."""
+MAX_WEIGHT = 8.0
 
 
 def choose_sampling(fingerprint: Fingerprint, sizes: PlannedSizes) -> list[Decision]:
@@ -40,9 +40,9 @@ def choose_sampling(fingerprint: Fingerprint, sizes: PlannedSizes) -> list[Decis
 
 
 def choose_loss(fingerprint: Fingerprint, deep_supervision: int) -> list[Decision]:
-    """Choose Dice over the batch with cross-entropy, whose weights rise for classes under `RARE`."""
+    """Choose Dice over the batch with cross-entropy, whose weights rise for classes under `WEIGHTED`."""
     fractions = fingerprint.class_fractions
-    rare = [i for i, fraction in enumerate(fractions) if 0 < fraction < RARE]
+    rare = [i for i, fraction in enumerate(fractions) if 0 < fraction < WEIGHTED]
     settings: dict[str, object] = {"reduce": "batch"}
     reason = (
         "Dice sums over the whole batch, so that a class which is absent from an image is not pushed away; with "
@@ -50,12 +50,15 @@ def choose_loss(fingerprint: Fingerprint, deep_supervision: int) -> list[Decisio
     )
     if rare:
         weights = np.ones(len(fractions))
-        weights[rare] = [min(MAX_WEIGHT, math.sqrt(RARE / fractions[i])) for i in rare]
+        weights[rare] = [min(MAX_WEIGHT, WEIGHTED / fractions[i]) for i in rare]
         settings["class_weights"] = [round(float(weight), 2) for weight in weights]
         names = ", ".join(f"{fingerprint.classes[i]} ({fractions[i]:.2%})" for i in rare[:4])
-        reason += f" Classes under {RARE:.0%} weigh more in the cross-entropy: {names}."
+        reason += (
+            f" Classes under {WEIGHTED:.0%} of the pixels weigh more in the cross-entropy, up to {MAX_WEIGHT:g} times, "
+            f"or a short training would never predict them: {names}."
+        )
     else:
-        reason += f" No class is under {RARE:.0%} of the pixels, so all weigh the same."
+        reason += f" No class is under {WEIGHTED:.0%} of the pixels, so all weigh the same."
     loss = {"class_path": "segapp.losses.DiceCrossEntropy", "init_args": settings}
     if deep_supervision:
         loss = {"class_path": "segapp.losses.DeepSupervision", "init_args": {"loss": loss}}

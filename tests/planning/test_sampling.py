@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
-import pytest
-
 from segapp.planning.sampling import choose_loss, choose_sampling
 from segapp.planning.sizes import choose_sizes
 from tests.planning.fingerprints import facts, fingerprint
@@ -16,7 +13,7 @@ def test_crops_are_centred_on_what_is_rare_and_it_weighs_more():
     oversample, *_ = choose_sampling(one, choose_sizes(one, "cpu"))
     (loss,) = choose_loss(one, deep_supervision=0)
     assert oversample.value == 0.33
-    assert loss.value["init_args"]["class_weights"] == [1.0, pytest.approx(np.sqrt(10), abs=0.01)]
+    assert loss.value["init_args"]["class_weights"] == [1.0, 8.0]
 
 
 def test_crops_of_common_classes_and_whole_images_are_random():
@@ -33,9 +30,11 @@ def test_a_class_in_few_images_is_oversampled():
 
 
 def test_weights_are_bounded_and_only_of_rare_classes():
-    one = replace(fingerprint(facts("a", counts=(10**6, 10, 10**5))), classes=("background", "rare", "common"))
+    classes = ("background", "rare", "few", "common")
+    one = replace(fingerprint(facts("a", counts=(91_990, 10, 2_000, 6_000))), classes=classes)
     (loss,) = choose_loss(one, deep_supervision=2)
     assert loss.value["class_path"] == "segapp.losses.DeepSupervision"
-    assert loss.value["init_args"]["loss"]["init_args"] == {"reduce": "batch", "class_weights": [1.0, 4.0, 1.0]}
+    # 0.01 % would weigh 500, and 2 % counts as 5 %
+    assert loss.value["init_args"]["loss"]["init_args"] == {"reduce": "batch", "class_weights": [1.0, 8.0, 2.5, 1.0]}
     (even,) = choose_loss(fingerprint(facts("a", counts=(60, 40))), deep_supervision=0)
     assert even.value["init_args"] == {"reduce": "batch"}
