@@ -158,5 +158,5 @@ def _require_no_page(request: Request) -> None:
 def _format_heading(made: Plan, request: Request) -> str:
     return (
         f"segapp fit --config {request.path}\n\nWritten by segapp plan for {made.machine.name} and a budget of "
-        f"{request.budget}, from {made.fingerprint.total} images."
+        f"{request.budget}, from {made.fingerprint.total} images for training and validation."
     )

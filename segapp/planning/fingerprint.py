@@ -1,6 +1,6 @@
 """Measure a data set in one pass over its images and masks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -112,6 +112,13 @@ class Fingerprint:
     def is_grey(self) -> bool:
         """Whether all channels are equal in every image."""
         return all(image.is_grey for image in self.images)
+
+    def leave_out(self, names: Collection[str]) -> "Fingerprint":
+        """Return the same data set without images of these names, or raise MisuseError: nothing to learn is left."""
+        images = tuple(image for image in self.images if image.name not in names)
+        left = replace(self, images=images, total=self.total - len(names))
+        _require_two_classes(left, " for training and validation")
+        return left
 
     def convert_to_grey(self) -> "Fingerprint":
         """Return the same data set read as one channel, where all are equal."""
@@ -282,13 +289,13 @@ def _describe_values(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     return mean, fractions @ values**2 - mean**2, fractions.mean(axis=0).reshape(32, 8).sum(axis=1)
 
 
-def _require_two_classes(fingerprint: Fingerprint) -> None:
+def _require_two_classes(fingerprint: Fingerprint, which: str = "") -> None:
     present = [name for name, count in zip(fingerprint.classes, fingerprint.class_counts, strict=True) if count]
     if len(present) > 1:
         return
     found = f"only the class {present[0]!r}" if present else "no labelled pixel at all"
     raise MisuseError(
-        f"there is nothing to learn: the masks of all {len(fingerprint.images)} images hold {found}. "
+        f"there is nothing to learn: the masks of all {len(fingerprint.images)} images{which} hold {found}. "
         "Check that the masks belong to the images, and how their values are read (`mask` of the source in --data "
         "FILE)."
     )

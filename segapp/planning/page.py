@@ -80,7 +80,7 @@ def _show_samples(plan: Plan) -> Markup:
 def _list_facts(plan: Plan) -> dict[str, str]:
     fingerprint = plan.fingerprint
     return {
-        "images": str(fingerprint.total),
+        "images, without the test": str(fingerprint.total),
         "classes": str(len(fingerprint.classes)),
         "a sample": f"{plan.sizes.sample[0]} × {plan.sizes.sample[1]}",
         "samples a step": str(plan.sizes.batch_size),

@@ -43,6 +43,20 @@ def test_counts_and_moments_are_those_of_all_pixels():
     assert found.is_grey and found.sizes.tolist() == [[4, 4]] * 4
 
 
+def test_images_that_are_left_out_count_nowhere():
+    read = read_fingerprint(write_items(), ["a", "b"], 0, progress=False)
+    found = read.leave_out({"3"})
+    assert found.total == len(found.images) == 3 and found.images_with.tolist() == [3, 3]
+    assert found.mean == pytest.approx([0.2]) and found.class_counts.tolist() == [24, 12]
+
+
+def test_what_only_the_left_out_images_hold_cannot_be_learned():
+    empty = [item(name, np.zeros((4, 4, 1), np.uint8), np.zeros((4, 4), np.uint8)) for name in "xyz"]
+    read = read_fingerprint([*empty, *write_items(1)], ["a", "b"], 0, progress=False)
+    with pytest.raises(MisuseError, match="all 3 images for training and validation hold only the class 'a'"):
+        read.leave_out({"0"})
+
+
 def test_one_unreadable_image_is_left_out_and_named_and_several_are_an_error():
     items = write_items(5)
     broken = [replace(one, image=BrokenPixels(one.image.pixels)) for one in items]

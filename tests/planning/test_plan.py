@@ -5,6 +5,7 @@ import pytest
 import tifffile
 import yaml
 
+from segapp.errors import MisuseError
 from segapp.planning.machine import Machine
 from segapp.planning.sizes import PIXELS_PER_STEP
 from tests.planning.discs import plan, write_discs
@@ -31,6 +32,21 @@ def test_too_little_memory_is_told(discs, monkeypatch, capsys):
     monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 128**2)
     assert plan(discs) == 2
     assert "a small machine" in capsys.readouterr().err
+
+
+def test_test_images_decide_nothing(discs, monkeypatch):
+    names = [path.stem for path in sorted((discs / "photos").iterdir())]
+    for split, part in (("train", names[:6]), ("val", names[6:8]), ("test", names[8:])):
+        (discs / f"{split}.txt").write_text("\n".join(part))
+    decided = []
+
+    def refuse(start, fingerprint, *rest):
+        decided.extend(image.name for image in fingerprint.images)
+        raise MisuseError("no network is measured here.")
+
+    monkeypatch.setattr("segapp.planning.plan.choose_candidate", refuse)
+    assert plan(discs) == 2
+    assert sorted(decided) == names[:8]
 
 
 @pytest.mark.slow
