@@ -11,8 +11,10 @@ from segapp.planning.fingerprint import Fingerprint
 MIN_CROP, MAX_CROP = 128, 1024
 OBJECTS_PER_CROP = 4
 """A crop is so many times as long as the objects of the 90th percentile, where images and the step's pixels allow."""
-MIN_THICKNESS = 8.0
-"""Images are reduced only as far as every class keeps this mean width, in pixels."""
+MIN_THICKNESS, MIN_RARE_THICKNESS = 8.0, 4.0
+"""Images are reduced only as far as every class keeps this mean width, in pixels; the second is that of rare ones."""
+RARE = 0.01
+"""A class of a smaller fraction of the pixels is rare."""
 MIN_DEEPEST_SIDE = 8
 """Smallest side of the deepest level's features, in pixels: smaller ones are mostly padding."""
 MIN_LEVELS, MAX_LEVELS = 4, 7
@@ -110,9 +112,15 @@ def _choose_reduced_size(
     if fingerprint.cuts_images or extent <= 2 * longest or max(typical) <= 2 * longest:
         return None
     factor = min(1.0, math.sqrt(pixels / MIN_IMAGES_PER_STEP / (typical[0] * typical[1])), MAX_CROP / max(typical))
-    if fingerprint.thinnest * factor < MIN_THICKNESS:
+    if any(fingerprint.measure_thickness(index) * factor < least for index, least in _list_least_widths(fingerprint)):
         return None
     return _round_crop(typical[0] * factor, 0), _round_crop(typical[1] * factor, 0)
+
+
+def _list_least_widths(fingerprint: Fingerprint) -> list[tuple[int, float]]:
+    """Return every class with the width, in pixels, that a reduction leaves it; one that never occurs has none."""
+    fractions = fingerprint.class_fractions
+    return [(i, MIN_RARE_THICKNESS if fraction < RARE else MIN_THICKNESS) for i, fraction in enumerate(fractions)]
 
 
 def _choose_window(sample: tuple[int, int], typical: tuple[int, int]) -> tuple[int, int]:

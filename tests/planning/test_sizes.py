@@ -30,6 +30,14 @@ def test_thin_structures_are_never_reduced():
     assert not choose_sizes(fingerprint(thin), "cpu").is_reduced
 
 
+@pytest.mark.parametrize(("pixels", "is_reduced"), [(1, True), (10, False)])
+def test_a_rare_class_may_become_thinner(pixels, is_reduced):
+    """Facades of 1024 x 1024: a few signs of 18 pixels are no reason for crops that show a quarter of a house."""
+    image = facts("a", (1024, 1024), extents=(1000,), counts=(1000 - pixels, pixels))
+    signs = replace(image, objects=(replace(image.objects[0], thickness=18.0),))
+    assert choose_sizes(fingerprint(signs), "cpu").is_reduced == is_reduced
+
+
 def test_blocks_of_images_are_never_reduced():
     blocks = fingerprint(facts("a", (2048, 1024), extents=(900,)))
     assert not choose_sizes(replace(blocks, cuts_images=True), "cpu").is_reduced
