@@ -126,7 +126,7 @@ def _replace_by_folder(path: Path, folder: Path) -> None:
             path.rename(former)
             folder.rename(path)
         except BaseException:
-            if os.path.lexists(former) and not os.path.lexists(path):  # Ctrl-C may come after the second
+            if os.path.lexists(former) and os.path.lexists(folder):  # Ctrl-C may come after the second
                 former.rename(path)
             shutil.rmtree(aside, ignore_errors=True)
             raise

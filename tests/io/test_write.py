@@ -124,3 +124,21 @@ def test_a_folder_is_never_lost_where_it_can_neither_be_replaced_nor_put_back(tm
         monkeypatch.setattr(Path, "rename", refuse)
     assert len(list(tmp_path.rglob("old"))) == 1
     assert path.exists() == (renames == 0)
+
+
+def test_a_folder_that_another_process_makes_meanwhile_costs_none_of_the_former(tmp_path, monkeypatch):
+    path = tmp_path / "out"
+    path.mkdir()
+    (path / "mine").write_text("kept")
+    rename = Path.rename
+
+    def rename_late(self, target):
+        if Path(target) == path and not path.exists():
+            path.mkdir()
+            (path / "theirs").write_text("")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_late)
+    with pytest.raises((OSError, SegappError)), write_folder_atomically(path, overwrite=True) as folder:
+        (folder / "new").write_text("")
+    assert [file.read_text() for file in tmp_path.rglob("mine")] == ["kept"]
