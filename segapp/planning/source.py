@@ -178,11 +178,11 @@ def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
             images = (image.path for image in layout.found)
             settings = choose_map_settings(files, images, classes, layout.encoding)
         return name_shapes(files, layout.encoding, classes, settings)
-    values = read_mask_values(list_masks(layout, MAX_MASKS))
     if layout.classes:
         return name_folders(layout.classes, classes)
     if layout.several:
         return name_objects(classes, "An image has several masks, one for each object, which become one class.")
+    values = read_mask_values(list_masks(layout, MAX_MASKS))
     return infer_meaning(values, find_names(_list_folders(layout)), classes)
 
 
