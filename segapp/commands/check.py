@@ -27,7 +27,7 @@ from segapp.inference.engine import Engine
 from segapp.inference.open import make_engine, open_networks
 from segapp.io import require_free
 from segapp.planning.decisions import Decision
-from segapp.planning.fingerprint import MAX_UNREADABLE, MIN_IMAGES, Fingerprint
+from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
 from segapp.planning.source import (
     SOURCE_KEY,
     build_planned_source,
@@ -37,6 +37,7 @@ from segapp.planning.source import (
     is_undivided,
 )
 from segapp.planning.splitting import choose_split
+from segapp.planning.unreadable import are_few
 from segapp.planning.write import write_plan
 from segapp.system.regular_files import refuse_linked_folder
 from segapp.terminal.text import for_terminal
@@ -159,7 +160,7 @@ def _describe(source: Source, facts: Sequence[ItemFacts]) -> Fingerprint:
 
 def _propose_exclusions(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:
     """Propose to leave out images that end a training, where they are few: otherwise the settings are wrong."""
-    few = len(fingerprint.unreadable) <= max(1, MAX_UNREADABLE * fingerprint.total)
+    few = are_few(len(fingerprint.unreadable), fingerprint.total)
     return exclude_unreadable(fingerprint, decisions) if few and is_folder(decisions) else []
 
 

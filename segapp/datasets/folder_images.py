@@ -60,8 +60,13 @@ class FolderImages:
         channel_files: Sequence[str],
     ) -> None:
         self._root, self._exclude, self._group, self._channel_files = root, exclude, group, channel_files
-        self._excluded_patterns = [one for one in exclude if WILDCARDS.search(ESCAPED.sub("", one))]
-        self._excluded_names = {ESCAPED.sub(r"\1", one) for one in exclude if one not in self._excluded_patterns}
+        self._excluded_patterns: list[str] = []
+        self._excluded_names: set[str] = set()
+        for one in exclude:
+            if WILDCARDS.search(ESCAPED.sub("", one)):
+                self._excluded_patterns.append(one)
+            else:
+                self._excluded_names.add(ESCAPED.sub(r"\1", one))
         self.by_name: dict[str, FoundImage] = {}
         self._same_names: list[tuple[Path, Path]] = []
         for image in images:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from segapp.errors import MisuseError, SegappError
 from segapp.io import FilePart, Image
 from segapp.planning.decisions import Decision
-from segapp.planning.fingerprint import MAX_UNREADABLE, MIN_IMAGES
+from segapp.planning.fingerprint import MIN_IMAGES
+from segapp.planning.unreadable import are_few
 
 
 def choose_channels(
@@ -24,7 +25,7 @@ def choose_channels(
         prefix: The data set in the configuration.
     """
     channels, broken = _count_channels(names, files)
-    if len(broken) > (max(1, MAX_UNREADABLE * len(names)) if may_exclude else 0):
+    if broken and not (may_exclude and are_few(len(broken), len(names))):
         raise next(iter(broken.values()))
     excluded = list(broken)
     reasons = [f"Left out, {len(broken)} of {len(names)}: {error}" for error in list(broken.values())[:1]]

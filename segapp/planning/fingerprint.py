@@ -15,6 +15,7 @@ from segapp.datasets.value_counts import count_values
 from segapp.errors import MisuseError, SegappError
 from segapp.planning.object_sizes import ObjectSizes, measure_objects
 from segapp.planning.symmetry import MOTIONS, Arrangement, Symmetry, describe_arrangement, measure_symmetry
+from segapp.planning.unreadable import are_few
 from segapp.system.limits import count_usable_cores
 
 MAX_IMAGES = 5000
@@ -23,8 +24,6 @@ THUMBNAIL = 24
 """Side of the images by which neighbours are compared."""
 MIN_IMAGES = 3
 """Fewest images of which some can be trained on and others validated on."""
-MAX_UNREADABLE = 0.05
-"""Where a larger fraction of the images cannot be read, the plan fails."""
 REDUCED = 128
 """Longest side of the image from which a thumbnail is made, where nothing else is measured in it."""
 MAX_SIDE = 1024
@@ -139,15 +138,17 @@ class Fingerprint:
         reached = np.cumsum(areas[order]) / areas.sum()
         return float(extents[order][min(int(np.searchsorted(reached, quantile)), len(order) - 1)])
 
-    def measure_thickness(self, class_index: int) -> float:
-        """Return the median over images of the mean width of a class, in stored pixels; NaN where it never occurs."""
-        widths = [o.thickness for image in self.images for o in image.objects if o.class_index == class_index]
-        return float(np.median(widths)) if widths else float("nan")
+    @cached_property
+    def thicknesses(self) -> np.ndarray:
+        """(K,) median over images of the mean width of each class, in stored pixels; NaN where it never occurs."""
+        objects = [o for image in self.images for o in image.objects]
+        widths = [[o.thickness for o in objects if o.class_index == index] for index in range(len(self.classes))]
+        return np.array([np.median(found) if found else np.nan for found in widths])
 
     @cached_property
     def thinnest(self) -> float:
         """The smallest thickness of a class that occurs; a background of thin lines between objects is one too."""
-        return float(np.nanmin([self.measure_thickness(index) for index in range(len(self.classes))]))
+        return float(np.nanmin(self.thicknesses))
 
     @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:
@@ -186,7 +187,7 @@ def read_fingerprint(
     failed = tuple(
         (item.name, found) for item, found in zip(sample, described, strict=True) if isinstance(found, SegappError)
     )
-    if len(failed) > max(1, MAX_UNREADABLE * len(sample)) or len(facts) < MIN_IMAGES:
+    if not are_few(len(failed), len(sample)) or len(facts) < MIN_IMAGES:
         raise failed[0][1] if failed else MisuseError(f"{len(facts)} readable images are too few.")
     unreadable = tuple((name, str(error)) for name, error in failed)
     fingerprint = Fingerprint(tuple(classes), background, facts, len(items) - len(failed), unreadable)

@@ -116,16 +116,15 @@ def _is_instance_mask(values: MaskValues, found: Sequence[int], names: Sequence[
     """
     if found[0] != 0 or len(names) > 2:
         return False
-    if len(found) > MAX_VALUES and values.coherence >= MIN_COHERENCE:
-        if not names and found[-1] <= 255 and 2 * values.sparse > values.files:
+    if len(found) > MAX_VALUES:
+        is_flat = values.coherence >= MIN_COHERENCE
+        if is_flat and not names and found[-1] <= 255 and 2 * values.sparse > values.files:
             raise MisuseError(
                 f"the masks hold {len(found)} values up to {found[-1]}, few of them in one file: they may be numbers "
                 "of classes or of objects. Name all classes with --classes, or, where they are objects, the background "
                 "and the objects, such as --classes background,cell."
             )
-        return True
-    if len(found) > MAX_VALUES:
-        return False
+        return is_flat
     if not values.run_from_one:
         return False
     varied = len(values.counts_in_one) > 2 and max(values.counts_in_one) >= MIN_OBJECTS
@@ -258,9 +257,8 @@ def _name_colours(colours: Sequence[Colour], table: NameTable | None, names: Seq
             )
         return list(names), ""
     if table is not None and all(colour in table.by_colour for colour in colours):
-        return [
-            _normalise_background(table.by_colour[colour]) for colour in colours
-        ], f" (names from {table.path.name})"
+        labels = [_normalise_background(table.by_colour[colour]) for colour in colours]
+        return labels, f" (names from {table.path.name})"
     labels = [
         "background" if colour == (0, 0, 0) else "colour_{:02x}{:02x}{:02x}".format(*colour) for colour in colours
     ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from segapp.errors import SegappError
 from segapp.io import FilePart, read_raw
-from segapp.planning.fingerprint import MAX_UNREADABLE
+from segapp.planning.unreadable import are_few
 from segapp.system.limits import count_usable_cores
 
 STRIPE_PIXELS = 2**22
@@ -101,7 +101,7 @@ def read_mask_values(files: Sequence[Path | FilePart]) -> MaskValues:
                     failed.append(stored)
                 else:
                     values.add(stored, str(file))
-    if failed and (len(failed) > max(1, MAX_UNREADABLE * len(files)) or not values.files):
+    if failed and not (values.files and are_few(len(failed), len(files))):
         raise failed[0]
     return values
 

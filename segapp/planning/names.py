@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,11 +163,11 @@ def _describe_regions(regions: Mapping[str, set[int]]) -> str:
     )
 
 
-def _are_different(values: Sequence[int]) -> bool:
+def _are_different(values: Sequence[Hashable]) -> bool:
     return len(set(values)) == len(values)
 
 
 def _is_list_of_names(names: Sequence[str]) -> bool:
     """Return whether these are different, short words: a list of image names is none of classes."""
     short = all(0 < len(name) <= 60 and "." not in name for name in names)
-    return 2 <= len(names) <= 255 and len(set(names)) == len(names) and short
+    return 2 <= len(names) <= 255 and _are_different(names) and short

@@ -80,7 +80,7 @@ def make_plan(
         decided += choose_split(fingerprint)
     source = build_planned_source(decided)
     _require_splits(source)
-    fingerprint = fingerprint.leave_out(_list_test_names(source))
+    fingerprint = fingerprint.leave_out({item.name for item in source.items("test")})
     start = [Decision("name", name, ""), Decision("seed_everything", 0, ""), *decided]
     measurements = Measurements(paces)
     chosen = choose_candidate(start, fingerprint, machine, budget, measurements)
@@ -114,11 +114,6 @@ def _require_splits(source: Source) -> None:
         raise MisuseError(
             f"the data set's split gives {counts['train']} images to train and {counts['val']} to validate."
         )
-
-
-def _list_test_names(source: Source) -> set[str]:
-    """Return the names of the test images, whose pixels and masks decide about nothing but the split."""
-    return {item.name for item in source.items("test")}
 
 
 def _choose_cache(source: Source, machine: Machine) -> list[Decision]:

@@ -4,10 +4,8 @@ import numpy as np
 
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
-from segapp.planning.sizes import PlannedSizes
+from segapp.planning.sizes import RARE, PlannedSizes
 
-RARE = 0.01
-"""Crops are centred on classes where one has fewer pixels than this."""
 SPARSE = 0.05
 """Where less than this fraction is foreground, random crops often show only background."""
 OVERSAMPLED = 0.33

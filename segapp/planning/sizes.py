@@ -112,15 +112,10 @@ def _choose_reduced_size(
     if fingerprint.cuts_images or extent <= 2 * longest or max(typical) <= 2 * longest:
         return None
     factor = min(1.0, math.sqrt(pixels / MIN_IMAGES_PER_STEP / (typical[0] * typical[1])), MAX_CROP / max(typical))
-    if any(fingerprint.measure_thickness(index) * factor < least for index, least in _list_least_widths(fingerprint)):
+    least = np.where(fingerprint.class_fractions < RARE, MIN_RARE_THICKNESS, MIN_THICKNESS)
+    if (fingerprint.thicknesses * factor < least).any():
         return None
     return _round_crop(typical[0] * factor, 0), _round_crop(typical[1] * factor, 0)
-
-
-def _list_least_widths(fingerprint: Fingerprint) -> list[tuple[int, float]]:
-    """Return every class with the width, in pixels, that a reduction leaves it; one that never occurs has none."""
-    fractions = fingerprint.class_fractions
-    return [(i, MIN_RARE_THICKNESS if fraction < RARE else MIN_THICKNESS) for i, fraction in enumerate(fractions)]
 
 
 def _choose_window(sample: tuple[int, int], typical: tuple[int, int]) -> tuple[int, int]:
