@@ -98,7 +98,7 @@ class Workers:
         receiver, sender = SPAWN.Pipe(duplex=False)
         process = SPAWN.Process(target=_run, args=(self._function, arguments, sender))
         # A new interpreter reads its number of threads when it imports torch, before `_run` is called.
-        with _extended_environment(environment), _blocked_interrupts():  # Ctrl-C finds it started and kept, or neither
+        with _extended_environment(environment), delay_signals(), _blocked_interrupts():
             process.start()
             self._processes.append(process)
             self._receivers[receiver] = len(self._processes) - 1
@@ -157,8 +157,31 @@ def _extended_environment(added: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
+def delay_signals() -> Iterator[None]:
+    """Delay Ctrl-C and SIGTERM: they find a process that starts meanwhile started and kept, or neither.
+
+    A mask would not do: another thread of this process, such as those of NumPy, takes the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals interrupt the main thread only
+        yield
+        return
+    received: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    try:
+        for delayed in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(delayed) not in (signal.SIG_IGN, None):
+                before[delayed] = signal.signal(delayed, lambda number, frame: received.append(number))
+        yield
+    finally:
+        for delayed, handler in before.items():
+            signal.signal(delayed, handler)
+        for number in received:
+            signal.raise_signal(number)
+
+
+@contextmanager
 def _blocked_interrupts() -> Iterator[None]:
-    """Delay Ctrl-C: a process that starts meanwhile never gets it, this one gets it at the end."""
+    """Block Ctrl-C in processes that start meanwhile: they never get it."""
     resource_tracker.ensure_running()  # else it starts with the first process, and lets Ctrl-C through (CPython 127586)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -158,17 +158,22 @@ def test_ctrl_c_of_a_terminal_reaches_the_first_process_only(tmp_path):
 
 INTERRUPTED_START = """
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from segapp import workers
 
 def start_interrupted(process):
     start(process)
-    signal.raise_signal(signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.2)
 
 start, workers.SPAWN.Process.start = workers.SPAWN.Process.start, start_interrupted
 signal.signal(signal.SIGINT, signal.default_int_handler)
+threading.Thread(target=threading.Event().wait, daemon=True).start()  # it would take the signal
 try:
-    with workers.Workers(iter, [((),)]):
+    with workers.Workers(time.sleep, [(20,)]):
         print("started")
 except KeyboardInterrupt:
     print(multiprocessing.active_children())
