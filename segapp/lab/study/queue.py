@@ -15,6 +15,7 @@ from segapp.lab.study.jobs import LOG, StudyJob
 from segapp.lab.study.run_variant import Slot
 from segapp.terminal.progress import Progress
 from segapp.terminal.text import for_terminal
+from segapp.workers import delay_signals
 
 try:
     import fcntl
@@ -67,7 +68,8 @@ def run_all(jobs: Sequence[StudyJob], folder: Path, executor: Executor) -> None:
         try:
             while todo or running:
                 while todo and free:
-                    running.append(_start_job(executor, todo.popleft(), free.pop()))
+                    with delay_signals():
+                        running.append(_start_job(executor, todo.popleft(), free.pop()))
                 executor.wait([one.process for one in running], 1.0)
                 for one in list(running):
                     end = executor.describe_end(one.process)

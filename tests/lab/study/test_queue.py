@@ -1,5 +1,7 @@
 """The queue, in a place that only pretends: never more jobs than slots, and a word for every end."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,22 @@ def test_what_runs_is_stopped_when_the_study_is(tmp_path):
     place.interrupt = True
     with pytest.raises(KeyboardInterrupt):
         run_all(jobs(tmp_path, "a", "b"), tmp_path, place)
+    assert place.stopped == ["a"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_starts_when_the_study_is_stopped_is_stopped_too(tmp_path, number):
+    class Interrupted(Pretended):
+        def start(self, job, slot):
+            os.kill(os.getpid(), number)
+            return super().start(job, slot)
+
+    place, before = Interrupted(slots=1), signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_all(jobs(tmp_path, "a", "b"), tmp_path, place)
+    finally:
+        signal.signal(number, before)
     assert place.stopped == ["a"]
 
 
