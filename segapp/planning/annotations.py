@@ -114,12 +114,12 @@ def name_shapes(
     mask |= {"init_args": settings} if settings else {}
     shown = ", ".join(f"{name} ({counts[name]:,})" for name in chosen[:SHOWN])
     more = f" and {len(chosen) - SHOWN} more" if len(chosen) > SHOWN else ""
-    reason = f"Shapes of {kind.__name__} for {images} images: {shown}{more}. {_explain(settings)}"
+    reason = f"Shapes of {kind.__name__} for {images} images: {shown}{more}. {_explain(kind, settings)}"
     return MaskMeaning(mask, ("background", *chosen), 0, reason)
 
 
-def _explain(settings: Mapping[str, Any]) -> str:
-    text = "Pixels that none covers are background; where shapes overlap, the later one in the file is above."
+def _explain(kind: type[Annotations], settings: Mapping[str, Any]) -> str:
+    text = f"Pixels that none covers are background; where shapes overlap, {kind.above} is painted over the other."
     if "class_field" in settings:
         text += f" The class is in their property {settings['class_field']!r}."
     if "crs" in settings:

@@ -76,3 +76,21 @@ def test_boxes_alone_are_nothing_to_learn(tmp_path):
     (tmp_path / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     with pytest.raises(MisuseError, match=r"a\.txt.*1 boxes"):
         name_shapes([tmp_path / "a.txt"], datasets.Yolo, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "above"),
+    [
+        ("coco.json", "the smaller one"),
+        ("labelme.json", "the later one in the file"),
+        ("task.xml", "the one with the higher z_order"),
+    ],
+)
+def test_the_plan_tells_which_of_two_shapes_is_above(tmp_path, name, above):
+    shape = {"label": "cat", "points": [[0, 0], [1, 0], [1, 1]]}
+    task = "<annotations><image name='a.png' height='9' width='9'>{}</image></annotations>"
+    polygon = "<polygon label='cat' points='0,0;1,0;1,1' z_order='0'/>"
+    texts = {"labelme.json": json.dumps({"shapes": [shape]}), "task.xml": task.format(polygon)}
+    (tmp_path / name).write_text(texts.get(name, json.dumps(COCO)))
+    kind = recognise_file(tmp_path / name)
+    assert f"where shapes overlap, {above} is painted over" in name_shapes([tmp_path / name], kind, ()).reason

@@ -35,6 +35,8 @@ class Annotations(Encoding):
     shared = True
     suffixes: ClassVar[tuple[str, ...]]
     """Suffixes of the files, in lower case."""
+    above: ClassVar[str] = "the later one in the file"
+    """Which of two shapes that overlap is painted over the other."""
     by_location: ClassVar[bool] = False
     """Whether a file is of every image that uses it, whose location says what of it lies there."""
     of_volumes: ClassVar[bool] = False

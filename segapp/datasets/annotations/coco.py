@@ -9,14 +9,14 @@ import numpy as np
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.entry import Entry
 from segapp.datasets.annotations.fields import Fields, make_ring, read_json, show
-from segapp.datasets.annotations.shapes import Polygons, Runs, Shape, Window
+from segapp.datasets.annotations.shapes import Polygons, Runs, Window, sort_by_area
 from segapp.errors import MisuseError
 
 
 class Coco(Annotations):
     """Instances of COCO: polygons, compressed and uncompressed run lengths; crowds (`iscrowd`) are ignored.
 
-    Pixels are those of pycocotools. Where objects overlap, the later one in the file is above.
+    Pixels are those of pycocotools. Files have no order of objects: where two overlap, the smaller one is above.
 
     Args:
         labels: Name in the files → class of the data set, `ignore`, or null to leave the shapes out. Names that are not
@@ -24,6 +24,7 @@ class Coco(Annotations):
     """
 
     suffixes = (".json",)
+    above = "the smaller one"
 
     def parse(self, path: Path) -> Iterator[Entry]:
         """Yield the entry of each image; images without annotations have nothing on them."""
@@ -36,7 +37,7 @@ class Coco(Annotations):
         file = Fields(content, str(path))
         names = {kind.integer("id"): kind.text("name") for kind in file.objects("categories")}
         sizes = {image.integer("id"): _read_size(image) for image in file.objects("images")}
-        shapes: defaultdict[int, list[Shape]] = defaultdict(list)
+        shapes: defaultdict[int, list[Polygons | Runs]] = defaultdict(list)
         skipped: defaultdict[int, Counter[str]] = defaultdict(Counter)
         for annotation in file.objects("annotations"):
             number, kind = annotation.integer("image_id"), annotation.integer("category_id")
@@ -51,14 +52,15 @@ class Coco(Annotations):
                 shapes[number].append(shape)
         for image in file.objects("images"):
             number = image.integer("id")
-            yield Entry(image.text("file_name"), tuple(shapes[number]), sizes[number], skipped=skipped[number])
+            ordered = sort_by_area(shapes[number])
+            yield Entry(image.text("file_name"), ordered, sizes[number], skipped=skipped[number])
 
 
 def _read_size(image: Fields) -> tuple[int, int]:
     return image.integer("height"), image.integer("width")
 
 
-def _read_shape(annotation: Fields, label: str, size: tuple[int, int]) -> Shape | None:
+def _read_shape(annotation: Fields, label: str, size: tuple[int, int]) -> Polygons | Runs | None:
     """Return the outline of one object; None where it has only a box."""
     found = annotation.values.get("segmentation")
     crowd = annotation.values.get("iscrowd", 0) in (1, True)

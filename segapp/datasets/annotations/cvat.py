@@ -32,6 +32,7 @@ class Cvat(Annotations):
     """
 
     suffixes = (".xml",)
+    above = "the one with the higher z_order"
 
     def parse(self, path: Path) -> Iterator[Entry]:
         """Yield the entry of each image; images without shapes have nothing on them."""

@@ -94,6 +94,11 @@ class Polygons(Shape):
         """Pixels along all rings."""
         return sum(measure_outline(ring) for part in self.parts for ring in part)
 
+    @property
+    def area(self) -> float:
+        """Pixels inside the outer rings, without those of the holes."""
+        return sum(_measure_area(outer) - sum(map(_measure_area, holes)) for outer, *holes in self.parts)
+
     def scale(self, height: float, width: float) -> "Polygons":
         """Return the polygons with fractions of the image turned into pixels."""
         factor = np.array([width, height])
@@ -111,6 +116,12 @@ class Polygons(Shape):
 
     def _cover_ring(self, ring: np.ndarray, window: Window) -> np.ndarray:
         return _cover_ring(ring, window)
+
+
+def _measure_area(ring: np.ndarray) -> float:
+    """Return the pixels inside a ring of (N, 2) points."""
+    x, y = ring.T
+    return abs(float(x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1])) / 2
 
 
 def measure_outline(points: np.ndarray) -> float:
@@ -196,6 +207,14 @@ class Runs(Shape):
             y, x, h, w = find_covered(self._decode(), self.box.h, self.box.w)
         return Window(self.box.y + y, self.box.x + x, h, w)
 
+    @property
+    def area(self) -> float:
+        """Covered pixels; 0 where the runs are damaged, which are refused when they are painted."""
+        try:
+            return float(self._decode()[1::2].sum())
+        except MisuseError:
+            return 0.0
+
     def cover(self, window: Window) -> np.ndarray:
         """Return (h, w) bool."""
         y, x = window.y - self.box.y, window.x - self.box.x
@@ -223,6 +242,11 @@ class Bitmap(Shape):
         """Return (h, w) bool; MisuseError for a damaged PNG or one of another size."""
         y, x = window.y - self.box.y, window.x - self.box.x
         return decode_png(self.png, self.box.h, self.box.w)[y : y + window.h, x : x + window.w]
+
+
+def sort_by_area(shapes: Sequence[Polygons | Runs]) -> tuple[Polygons | Runs, ...]:
+    """Return shapes from the largest to the smallest, those of one area in their order: the last is painted above."""
+    return tuple(sorted(shapes, key=lambda shape: -shape.area))
 
 
 def make_rotated_box(x: float, y: float, w: float, h: float, degrees: float, about: tuple[float, float]) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.entry import Entry
 from segapp.datasets.annotations.fields import make_ring
-from segapp.datasets.annotations.shapes import Polygons, Shape
+from segapp.datasets.annotations.shapes import Polygons, sort_by_area
 from segapp.errors import MisuseError
 from segapp.system.text_files import read_text
 from segapp.system.yaml_files import read_yaml
@@ -24,7 +24,7 @@ class Yolo(Annotations):
     """Labels of YOLO segmentation: `class x y x y …` on each line, in fractions of the image.
 
     The names of classes are those of the `names` in data.yaml (data.yml, dataset.yaml) beside the labels or above
-    them; without such a file they are the numbers. Later lines are above earlier ones.
+    them; without such a file they are the numbers. Where objects overlap, the smaller one is above, as YOLO trains.
 
     Args:
         labels: Name in data.yaml, or number → class of the data set, `ignore`, or null to leave the shapes out. Names
@@ -32,12 +32,13 @@ class Yolo(Annotations):
     """
 
     suffixes = (".txt",)
+    above = "the smaller one"
     other_files = ("classes.txt", "labels.txt", "readme.txt", "train.txt", "val.txt", "test.txt")
 
     def parse(self, path: Path) -> Iterator[Entry]:
         """Yield the one entry of a file; an empty file is of an image with nothing on it."""
         names = _find_names(path.parent)
-        shapes: list[Shape] = []
+        shapes: list[Polygons] = []
         skipped: Counter[str] = Counter()
         for number, line in enumerate(read_text(path, MAX_TEXT).splitlines(), start=1):
             where = f"{path}: line {number}"
@@ -46,7 +47,7 @@ class Yolo(Annotations):
                 skipped["boxes without an outline"] += 1
             elif words:
                 shapes.append(_read_line(words, names, where))
-        yield Entry("", tuple(shapes), relative=True, skipped=skipped)
+        yield Entry("", sort_by_area(shapes), relative=True, skipped=skipped)
 
 
 def _read_line(words: list[str], names: dict[str, str], where: str) -> Polygons:

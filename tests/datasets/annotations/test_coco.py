@@ -25,6 +25,10 @@ def make(annotations: list[dict[str, Any]], names: tuple[str, ...] = ("a.png",))
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
+def encode(mask: np.ndarray) -> str:
+    return str(coco_mask.encode(np.asfortranarray(mask, np.uint8))["counts"].decode())
+
+
 SQUARE = [[0, 0, 3, 0, 3, 3, 0, 3]]
 
 
@@ -34,10 +38,23 @@ def paint(root: Path, annotations: list[dict[str, Any]], **labels: Any) -> list[
     return read_masks(root, Coco(**labels), "all.json")["a"].tolist()
 
 
-def test_objects_are_painted_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_smaller_objects_are_above_larger_ones(tmp_path: Path) -> None:
+    """Files list windows before or after the facade that they lie on, so their order means nothing."""
     both = annotate(SQUARE, [[2, 1, 5, 1, 5, 4, 2, 4], [6, 4, 8, 4, 8, 6, 6, 6]], kinds=(1, 7))
-    expected = "11100000 11222000 11222000 00222000 00000022 00000022"
-    assert paint(tmp_path, both) == draw(expected)
+    expected = "11100000 11122000 11122000 00222000 00000022 00000022"
+    assert paint(tmp_path, both) == paint(tmp_path, both[::-1]) == draw(expected)
+
+
+def test_objects_of_one_size_are_painted_in_the_order_of_the_file(tmp_path: Path) -> None:
+    both = annotate(SQUARE, [[2, 1, 5, 1, 5, 4, 2, 4]], kinds=(1, 7))
+    assert paint(tmp_path, both) == draw("11100000 11222000 11222000 00222000 00000000 00000000")
+
+
+@pytest.mark.parametrize("runs", [encode(np.eye(6, 8)), [0, 1, 6, 1, 6, 1, 6, 1, 6, 1, 6, 1, 12]])
+def test_smaller_run_lengths_are_above_larger_polygons(tmp_path: Path, runs: Any) -> None:
+    line = {"size": [6, 8], "counts": runs}
+    both = annotate(line, SQUARE, kinds=(7, 1))
+    assert paint(tmp_path, both) == draw("21100000 12100000 11200000 00020000 00002000 00000200")
 
 
 def test_both_kinds_of_run_lengths(tmp_path: Path) -> None:
@@ -53,6 +70,14 @@ def test_both_kinds_of_run_lengths(tmp_path: Path) -> None:
 def test_crowds_are_ignored(tmp_path: Path) -> None:
     crowd = annotate(SQUARE, iscrowd=1, bbox=[0, 0, 3, 3])
     assert np.sum(np.array(paint(tmp_path, crowd)) == 255) == 9
+
+
+def test_objects_within_a_crowd_are_learnt_and_a_crowd_within_an_object_is_ignored(tmp_path: Path) -> None:
+    everywhere = {"size": [6, 8], "counts": encode(np.ones((6, 8)))}
+    around = annotate(SQUARE) + annotate(everywhere, iscrowd=1)
+    assert (np.array(paint(tmp_path, around)) == 1).sum() == 9
+    within = annotate(SQUARE, iscrowd=1) + annotate(everywhere)
+    assert (np.array(paint(tmp_path, within)) == 255).sum() == 9
 
 
 def test_names_are_renamed_merged_ignored_and_left_out(tmp_path: Path) -> None:

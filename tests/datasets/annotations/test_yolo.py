@@ -22,18 +22,20 @@ def paint(
     return read_masks(root, Yolo(**settings), "labels")["a"]
 
 
-TEXT = "0 0 0 0.5 0 0.5 0.5 0 0.5\n1 0.25 0 0.5 0 0.5 1 0.25 1\n\n"
-EXPECTED = "11220000 11220000 11220000 00220000 00220000 00220000"
+TEXT = "0 0 0 0.5 0 0.5 0.5 0 0.5\n1 0.25 0 0.5 0 0.5 1.1 0.25 1.1\n\n"
+EXPECTED = "11110000 11110000 11110000 00220000 00220000 00220000"
 
 
 @pytest.mark.parametrize("names", ["names: [cat, dog]", "names:\n  0: cat\n  1: dog\n"])
-def test_later_lines_are_above_earlier_ones(tmp_path: Path, names: str) -> None:
+def test_smaller_objects_are_above_larger_ones(tmp_path: Path, names: str) -> None:
+    """As Ultralytics' `polygons2masks_overlap`."""
     assert paint(tmp_path, TEXT, names).tolist() == draw(EXPECTED)
+    assert paint(tmp_path, "\n".join(TEXT.splitlines()[::-1]), names).tolist() == draw(EXPECTED)
 
 
 def test_without_names_classes_are_numbers(tmp_path: Path) -> None:
     assert paint(tmp_path, TEXT, None, labels={"0": "cat", "1": "dog"}).tolist() == draw(EXPECTED)
-    with pytest.raises(MisuseError, match=r"'0' \(1\), '1' \(1\)"):
+    with pytest.raises(MisuseError, match=r"'1' \(1\), '0' \(1\)"):
         paint(tmp_path, TEXT, None)
 
 
