@@ -73,6 +73,15 @@ def write_classes() -> None:
             write_image(Path("xray/masks", kind, f"{name}.png"), 255 * mask)
 
 
+def write_class_files() -> None:
+    write_images("chest/images")
+    for kind, other in (("heart", slice(19, None)), ("lung", slice(19))):
+        for name in NAMES:
+            mask = make_mask()
+            mask[:, other] = 0
+            write_image(Path("chest/masks", f"{name}_{kind}.png"), 255 * mask)
+
+
 def write_bands() -> None:
     Path("fields/images").mkdir(parents=True)
     for name in NAMES:
@@ -254,6 +263,7 @@ WRITE: dict[str, Callable[[], None]] = {
     "photos/images": lambda: write_folders("photos/images", "photos/masks"),
     "nuclei": write_nuclei,
     "xray/images": write_classes,
+    "chest/images": write_class_files,
     "fields/images": write_bands,
     "cells/imagesTr": write_channels,
     "hippocampus/imagesTr": write_volumes,

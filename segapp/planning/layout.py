@@ -52,7 +52,7 @@ class FolderLayout:
     several: bool
     """An image has several mask files: one for each object, or for each class."""
     classes: tuple[str, ...]
-    """The folders that stand for `{class}` in `masks`."""
+    """What stands for `{class}` in `masks`."""
     reason: str
     channel_files: tuple[str, ...] = ()
     """The names of the files of each channel, where the channels of an image are in several files."""
@@ -62,7 +62,7 @@ class FolderLayout:
     @cached_property
     def found(self) -> list[FoundImage]:
         """The images of all splits in the order of their names, a volume as one of them."""
-        found = _find_images(self.root, self.images, self.masks, self.kind)
+        found = _find_images(self.root, self.images, self.masks, self.classes, self.kind)
         return [image for image in found if self.split_folders is None or image.split in self.split_folders.values()]
 
     @cached_property
@@ -217,7 +217,7 @@ def _try_patterns(
 ) -> tuple[float, int, FolderLayout] | None:
     """Return the fraction of images with masks, how many masks are used, and the layout; None without any."""
     try:
-        found = _find_images(root, images, masks, kind)
+        found = _find_images(root, images, masks, classes, kind)
         pattern = MaskPattern(root, masks, classes, kind.encoding)
     except MisuseError:  # a folder of this pattern does not exist
         return None
@@ -241,10 +241,10 @@ def _try_patterns(
     return paired / len(sample), sum(map(len, files)), layout
 
 
-def _find_images(root: Path, images: str, masks: str, kind: Kind) -> list[FoundImage]:
+def _find_images(root: Path, images: str, masks: str, classes: tuple[str, ...], kind: Kind) -> list[FoundImage]:
     """Return the images in order of their names, without masks that lie in the same folders."""
     joined = join_channels(find_images(root, images), kind.channel_files)
     found = sorted(joined, key=lambda image: image.name)
-    everything = MaskPattern(root, masks, (), kind.encoding).find_all_files() if "{class}" not in masks else set()
+    everything = MaskPattern(root, masks, classes, kind.encoding).find_all_files()
     rest = [image for image in found if image.path not in everything]
     return rest if rest else found

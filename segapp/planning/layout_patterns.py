@@ -13,6 +13,7 @@ from segapp.datasets.masks.encoding import Encoding, PixelEncoding
 from segapp.errors import MisuseError
 from segapp.io import is_image_folder, lies_in_image, remove_suffix
 from segapp.planning.annotations import list_annotation_files
+from segapp.planning.layout_class_files import NamedMask, find_class_files
 from segapp.planning.layout_words import rank_masks
 
 MAX_IMAGES = 60
@@ -108,7 +109,7 @@ def _propose_split_patterns(images: str, masks: str) -> Iterator[tuple[str, str]
 def list_candidates(
     root: Path, images: str, masks: str, folders: dict[str, str] | None, kind: Kind
 ) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield patterns of images and masks, and the folders that stand for `{class}`, the usual ones first."""
+    """Yield patterns of images and masks, and what stands for `{class}`, the usual ones first."""
     yield images, masks, ()
     if "{" in masks.replace("{split}", ""):
         return
@@ -125,7 +126,12 @@ def list_candidates(
     if 2 <= len(classes) <= 254:
         yield images, f"{masks}/{{class}}", classes
         yield images, f"{masks}/{{class}}/{{stem}}_*", classes
-    for before, after in _find_affixes(root, images.replace("{split}", (folders or {}).get("train", "")), train):
+    named = _find_named_masks(root, images.replace("{split}", (folders or {}).get("train", "")), train)
+    if class_files := find_class_files(named):
+        pattern, classes = class_files
+        yield images, f"{masks}/{pattern}.*", classes
+        yield images, f"{masks}/{{parent}}/{pattern}.*", classes
+    for before, after in _choose_affixes(named):
         yield images, f"{masks}/{before}{{stem}}{after}.*", ()
         yield images, f"{masks}/{{parent}}/{before}{{stem}}{after}.*", ()
     if "/*/" in images and "/*/" in masks:  # a folder for each image
@@ -141,19 +147,25 @@ def list_candidates(
         yield f"{images}/**/{image}", f"{masks}/**/{mask}/{{stem}}.*", ()
 
 
-def _find_affixes(root: Path, images: str, masks: str) -> list[tuple[str, str]]:
-    """Return what most masks' names have before and after an image's, the likeliest first."""
+def _find_named_masks(root: Path, images: str, masks: str) -> list[NamedMask]:
+    """Return the masks whose names hold that of an image, and more."""
     stems = {remove_suffix(path).name for path in _list_some_files(root / images)}
-    counts: Counter[tuple[str, str]] = Counter()
     lengths = sorted({len(stem) for stem in stems}, reverse=True)
-    for name in (remove_suffix(path).name for path in _list_some_files(root / masks)):
+    found = []
+    for path in _list_some_files(root / masks):
+        name = remove_suffix(path).name
         for length in lengths:
             starts = range(len(name) - length + 1)
             start = next((s for s in starts if name[s : s + length] in stems), None)
             if start is not None and length < len(name):
-                counts[name[:start], name[start + length :]] += 1
+                found.append(NamedMask(path, name[:start], name[start : start + length], name[start + length :]))
                 break
-    frequent = _join_numbers(counts).most_common()
+    return found
+
+
+def _choose_affixes(named: Sequence[NamedMask]) -> list[tuple[str, str]]:
+    """Return what most masks' names have before and after an image's, the likeliest first."""
+    frequent = _join_numbers(Counter((mask.before, mask.after) for mask in named)).most_common()
     least = NEARLY_AS_MANY * frequent[0][1] if frequent else 0
     frequent.sort(key=lambda each: rank_masks(" ".join(each[0])) if each[1] >= least else math.inf)
     return [affix for affix, _ in frequent[:3]]

@@ -93,19 +93,22 @@ def name_objects(names: Sequence[str], reason: str) -> MaskMeaning:
     return MaskMeaning({"class_path": INSTANCES}, tuple(names) or ("background", "object"), 0, reason)
 
 
-def name_folders(folders: Sequence[str], names: Sequence[str]) -> MaskMeaning:
-    """Return the meaning of one folder of masks for each class.
+def name_folders(folders: Sequence[str], names: Sequence[str], what: str = "folder of masks") -> MaskMeaning:
+    """Return the meaning of one folder or file of masks for each class.
 
     Args:
         folders: Their names; one called background holds what no other does.
+        what: There is one for each class.
         names: The user's choice of them and their order; empty for all.
     """
     background = next((name for name in folders if _normalise_background(name) == "background"), "background")
     wanted = [name for name in names if _normalise_background(name) != "background"]
     if unknown := [name for name in wanted if name not in folders]:
-        raise MisuseError(f"--classes: {unknown[0]!r} is none of the folders of masks: {', '.join(folders)}.")
+        raise MisuseError(
+            f"--classes: {unknown[0]!r} is none of the classes that masks are named after: {', '.join(folders)}."
+        )
     chosen = wanted or [name for name in folders if name != background]
-    reason = f"One folder of masks for each of {len(chosen)} classes; of overlapping ones a later lies above."
+    reason = f"One {what} for each of {len(chosen)} classes; of overlapping ones a later lies above."
     return MaskMeaning({"class_path": PER_CLASS}, (background, *chosen), 0, reason)
 
 

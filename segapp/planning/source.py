@@ -179,7 +179,8 @@ def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
             settings = choose_map_settings(files, images, classes, layout.encoding)
         return name_shapes(files, layout.encoding, classes, settings)
     if layout.classes:
-        return name_folders(layout.classes, classes)
+        is_folder_each = "{class}" in layout.masks.split("/")
+        return name_folders(layout.classes, classes, "folder of masks" if is_folder_each else "mask of an image")
     if layout.several:
         return name_objects(classes, "An image has several masks, one for each object, which become one class.")
     values = read_mask_values(list_masks(layout, MAX_MASKS))

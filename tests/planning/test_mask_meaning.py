@@ -210,5 +210,5 @@ def test_a_folder_of_the_background_is_the_background():
 
 def test_names_choose_the_folders_of_masks_and_their_order():
     assert name_folders(["cell", "dust", "ink"], ["background", "ink", "cell"]).classes == ("background", "ink", "cell")
-    with pytest.raises(MisuseError, match="'nucleus' is none of the folders of masks: cell, dust"):
+    with pytest.raises(MisuseError, match="'nucleus' is none of the classes that masks are named after: cell, dust"):
         name_folders(["cell", "dust"], ["nucleus"])
