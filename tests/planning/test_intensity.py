@@ -79,3 +79,58 @@ def test_pixels_without_a_number_do_not_hide_those_of_ct(tmp_path):
     tifffile.imwrite(tmp_path / "empty.tif", np.full((4, 4), np.nan, np.float32))
     with pytest.raises(SegappError, match=r"empty\.tif: holds nothing but NaN"):
         choose_intensity([tmp_path / "empty.tif"])
+
+
+GDAL_NODATA = 42113
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "nodata", "dtype"),
+    [
+        (200, 800, -9999, np.float32),
+        (0, 10000, -9999, np.int16),
+        (-500, 3000, -32768, np.int16),
+        (0, 1, float(np.finfo(np.float32).min), np.float32),
+    ],
+    ids=["heights", "reflectances", "16 bits", "lowest float"],
+)
+def test_nodata_that_is_not_declared_is_no_value_of_ct(tmp_path, low, high, nodata, dtype):
+    values = np.linspace(low, high, 64 * 64).reshape(64, 64).astype(dtype)
+    values[:9] = nodata
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    (decision,) = choose_intensity([tmp_path / "a.tif"])
+    assert decision.value["kind"] == "percentile"
+    text = f"{nodata:.17g}"
+    assert f"{text}, far below all other values" in decision.reason and f"-a_nodata {text} FILE" in decision.reason
+    assert f"to {high:.4g}" in decision.reason and dtype(float(text)) == nodata
+
+
+def test_nodata_that_is_declared_is_no_value(tmp_path):
+    values = np.linspace(200, 800, 64 * 64, dtype=np.float32).reshape(64, 64)
+    values[:9] = -9999
+    tifffile.imwrite(tmp_path / "a.tif", values, extratags=[(GDAL_NODATA, "s", 0, "-9999", True)])
+    (decision,) = choose_intensity([tmp_path / "a.tif"])
+    assert decision.value["kind"] == "percentile"
+    assert "-9999" not in decision.reason and "from 284" in decision.reason
+
+
+def test_several_values_of_nodata_and_tiles_of_nothing_else_are_left_out(tmp_path):
+    values = np.linspace(200, 800, 64 * 64, dtype=np.float32).reshape(64, 64)
+    for name, nodata in (("a", -9999), ("b", -32768)):
+        values[:9] = nodata
+        tifffile.imwrite(tmp_path / f"{name}.tif", values)
+    for name in "cde":
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full((64, 64), -9999, np.float32))
+    (decision,) = choose_intensity([tmp_path / f"{name}.tif" for name in "abcde"])
+    assert decision.value["kind"] == "percentile"
+    assert "-32768 and -9999, far below" in decision.reason and "reach from 284" in decision.reason
+
+
+@pytest.mark.parametrize("padding", [-2000, -3024, -32768])
+def test_padding_does_not_hide_those_of_ct(tmp_path, padding):
+    values = np.linspace(-1024, 2000, 64 * 64).reshape(64, 64)
+    values[:2] = padding
+    tifffile.imwrite(tmp_path / "a.tif", values.astype(np.int16))
+    (decision,) = choose_intensity([tmp_path / "a.tif"])
+    assert decision.value["kind"] == "range"
+    assert -2000 <= decision.value["low"] < -900
