@@ -66,6 +66,8 @@ def _suggest_patterns(
     names = dict.fromkeys(remove_suffix(image.path).name for image in images)  # slices of a volume share one
     if channels := recognise_channel_files(names, stems):
         return f"The names end in nnU-Net's numbers of channels: set channel_files: {json.dumps(channels)}"
+    if renaming := explain_zeros(list(names), masks):
+        return f"Their numbers have other zeros: {renaming}"
     found = _find_best_affixes(list(names), stems)
     base = _get_folder(pattern.pattern)
     if found is None or base is None or "{class}" in pattern.pattern:
@@ -83,6 +85,31 @@ def _suggest_patterns(
         )
     settings.append(f"masks: {_format_pattern(base, f'{affixes.before_mask}{{name}}{affixes.after_mask}{suffix}')}")
     return f"For {count} of these {len(names)} images this pattern fits: {', '.join(settings)}"
+
+
+def explain_zeros(images: Sequence[str], masks: Sequence[Path]) -> str | None:
+    """Return how to rename masks whose numbers have other zeros than those of the images, or None.
+
+    Args:
+        images: Their names.
+        masks: The files.
+    """
+    files = {remove_suffix(path).name: path for path in masks}
+    stems = {_strip_zeros(stem): stem for stem in files}
+    found = _find_best_affixes([_strip_zeros(image) for image in images], set(stems))
+    if found is None or len(stems) < len(files):
+        return None
+    affixes, _ = found
+    for image in images:
+        stem, wanted = stems.get(affixes.name_mask(_strip_zeros(image)) or ""), affixes.name_mask(image)
+        if stem is not None and wanted is not None and wanted not in files:
+            path = files[stem]
+            return f"rename {path.name} to {path.name.replace(stem, wanted, 1)}, and the others alike"
+    return None
+
+
+def _strip_zeros(name: str) -> str:
+    return re.sub(r"(?<!\d)0+(?=\d)", "", name)
 
 
 def _find_best_affixes(images: Sequence[str], masks: set[str]) -> tuple[_Affixes, int] | None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from segapp.datasets.channel_files import find_channel_problems
 from segapp.datasets.file_search import MaskPattern
 from segapp.datasets.masks.encoding import FoundImage
-from segapp.datasets.pairing_advice import describe_missing_masks
+from segapp.datasets.pairing_advice import describe_missing_masks, explain_zeros
 from segapp.datasets.problems import raise_first
 from segapp.datasets.unsupported import describe_annotations, explain_unread
 from segapp.datasets.volume_slices import find_volume_problems
-from segapp.io import find_suffix, holds_arrays, is_image_folder, list_slices
+from segapp.io import find_suffix, holds_arrays, is_image_folder, list_slices, remove_suffix
 from segapp.planning.layout_patterns import PLACEHOLDER, list_folders, list_matching
 
 MOST = 0.5
@@ -47,11 +47,17 @@ def explain_unpaired(
         annotations = describe_annotations(root / masks).strip()
     if annotations:
         return f"{root}: {masks!r}: {annotations.rstrip('.')}. Write that into a data section, and name it with --data."
+    names = [", ".join(path.name for path in files[:3]) or "no files" for files in found]
+    stems = [remove_suffix(path).name for path in found[0] if find_suffix(path)]
+    if images != masks and (renaming := explain_zeros(stems, [path for path in found[1] if find_suffix(path)])):
+        return (
+            f"{root}: the numbers of the masks in {masks!r} ({names[1]}) have other zeros than those of the images in "
+            f"{images!r} ({names[0]}): {renaming}."
+        )
     if closest is not None and closest[0] >= MOST:
         _, every, pattern_of_images, pattern = closest
         alone = [image for image in every if not pattern.find_files(image)]
         return describe_missing_masks(alone, len(every), pattern_of_images, pattern)
-    names = [", ".join(path.name for path in files[:3]) or "no files" for files in found]
     return (
         f"{root}: the masks in {masks!r} ({names[1]}) are not named after the images in {images!r} ({names[0]}). "
         "Give --masks a pattern such as 'masks/{name}_mask.png', or a data section (--data, as configs/data/mine.yaml)."

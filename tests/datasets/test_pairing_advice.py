@@ -43,6 +43,16 @@ def test_missing_masks_name_what_was_tried_what_lies_there_and_what_would_fit(
     assert len(mask_names(folder(tmp_path, **settings))) == 4  # what is proposed works
 
 
+@pytest.mark.parametrize(("image", "mask"), [("{:03}", "{}"), ("{}", "{:02}")])
+def test_numbers_with_other_zeros_are_told(tmp_path: Path, image: str, mask: str) -> None:
+    for number in range(1, 13):
+        save(tmp_path / "images" / f"{image.format(number)}.png", GREY)
+        save(tmp_path / "masks" / f"{mask.format(number)}.png", GREY)
+    renaming = f"rename {mask.format(1)}.png to {image.format(1)}.png, and the others alike"
+    with pytest.raises(MisuseError, match=f"Their numbers have other zeros: {renaming}"):
+        names(folder(tmp_path))
+
+
 def test_a_folder_with_nothing_alike_is_described_without_a_proposal(tmp_path: Path) -> None:
     for name in ("images/aa.png", "images/bb.png", "masks/zz.png"):
         save(tmp_path / name, GREY)

@@ -44,6 +44,24 @@ def test_a_pattern_that_finds_nothing_is_shown_with_the_images(tmp_path):
         find_layout(str(tmp_path / "images"), str(tmp_path / "masks" / "{name}_seg.png"))
 
 
+@pytest.mark.parametrize(
+    ("image", "mask", "renaming"),
+    [
+        ("{:03}", "{}", "rename 1.png to 001.png"),
+        ("{}", "{:03}", "rename 001.png to 1.png"),
+        ("{}", "{:02}", "rename 01.png to 1.png"),
+        ("img_{:03}", "mask_{}", "rename mask_1.png to mask_001.png"),
+        ("s1_{:04}", "s1_{}_gt", "rename s1_1_gt.png to s1_0001_gt.png"),
+    ],
+)
+def test_numbers_with_other_zeros_are_told(image, mask, renaming, tmp_path):
+    for number in range(1, 13):
+        write_image(tmp_path / "images" / f"{image.format(number)}.png", np.zeros((4, 4), np.uint8))
+        write_image(tmp_path / "masks" / f"{mask.format(number)}.png", np.zeros((4, 4), np.uint8))
+    with pytest.raises(MisuseError, match=f"have other zeros than those of the images.*: {renaming}, and the others"):
+        find_layout(str(tmp_path / "images"), str(tmp_path / "masks"))
+
+
 def test_files_of_several_arrays_are_told_how_to_name_one(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["image"] = file["label"] = np.zeros((4, 4), np.uint8)
