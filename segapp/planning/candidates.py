@@ -68,9 +68,12 @@ def choose_candidate(
         except TooLargeError:
             pixels //= 2
             continue
-        while candidate.steps < ENOUGH_STEPS and not candidate.sizes.is_reduced and pixels > MIN_PIXELS_PER_STEP:
+        while candidate.steps < ENOUGH_STEPS and pixels > MIN_PIXELS_PER_STEP:
             pixels //= 2
-            smaller = measure(choose_sizes(fingerprint, machine.kind, pixels, is_short=True))
+            sizes = choose_sizes(fingerprint, machine.kind, pixels, longer=candidate.sizes)
+            if sizes.is_reduced != candidate.sizes.is_reduced:  # a class would become too thin
+                break
+            smaller = measure(sizes)
             if smaller.steps < MIN_STEP_GAIN * candidate.steps:
                 break
             candidate = smaller

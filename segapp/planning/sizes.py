@@ -64,7 +64,7 @@ class PlannedSizes:
 
 
 def choose_sizes(
-    fingerprint: Fingerprint, device: str, pixels: int | None = None, is_short: bool = False
+    fingerprint: Fingerprint, device: str, pixels: int | None = None, longer: PlannedSizes | None = None
 ) -> PlannedSizes:
     """Choose crop, levels and batch from the sizes of images and objects and the pixels that a step may hold.
 
@@ -73,13 +73,14 @@ def choose_sizes(
         device: cpu, cuda or mps.
         pixels: Of one step; default: enough to keep the device busy. Fewer where its memory is too small, or where the
             budget holds few steps.
-        is_short: Whether they are fewer for the budget: smaller crops then, of images that are not reduced.
+        longer: Sizes of more pixels, where the budget holds too few steps of them: crops stay crops then.
     """
     pixels = pixels or PIXELS_PER_STEP[device]
     typical = int(np.median(fingerprint.sizes[:, 0])), int(np.median(fingerprint.sizes[:, 1]))
     extent = fingerprint.measure_extent(0.9)
     longest = min(MAX_CROP, max(MIN_CROP, math.sqrt(pixels / MIN_CROPS_PER_STEP)))
-    reduced = None if is_short else _choose_reduced_size(fingerprint, typical, extent, longest, pixels)
+    may_reduce = longer is None or longer.is_reduced
+    reduced = _choose_reduced_size(fingerprint, typical, extent, longest, pixels) if may_reduce else None
     if reduced is not None:
         sample, factor = reduced, max(reduced) / max(typical)
         reason = _explain_reduced(fingerprint, sample, factor, extent)
@@ -93,10 +94,11 @@ def choose_sizes(
             1.0,
             _explain_crop(fingerprint, sample, typical, extent, wanted > longest and max(typical) > longest),
         )
-    batch = int(min(MAX_BATCH, max(MIN_BATCH, pixels // (sample[0] * sample[1]))))
+    least = MIN_IMAGES_PER_STEP if reduced else MIN_BATCH
+    batch = int(min(MAX_BATCH, max(least, pixels // (sample[0] * sample[1]))))
     levels = _choose_levels(extent * factor, min(sample))
     visible = 1.0 if reduced else min(1.0, sample[0] / typical[0]) * min(1.0, sample[1] / typical[1])
-    enough = "the budget would hold few larger steps" if is_short else "enough to keep the device busy"
+    enough = "the budget would hold few larger steps" if longer else "enough to keep the device busy"
     filled = f"{batch} samples fill a step of {pixels / 1e6:.2g} million pixels: {enough}."
     window = None if reduced or visible == 1 else _choose_window(sample, typical)
     return PlannedSizes(sample, reduced is not None, window, levels, batch, visible, (reason, filled))

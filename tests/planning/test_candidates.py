@@ -1,5 +1,7 @@
 """Sizes and networks that a budget holds."""
 
+from dataclasses import replace
+
 import pytest
 
 from segapp.errors import MisuseError
@@ -62,11 +64,13 @@ def test_a_step_stays_where_half_of_it_takes_nearly_as_long(measured):
     assert choose(600).sizes.sample == (256, 256)
 
 
-def test_images_that_are_reduced_are_not_reduced_further(measured):
+@pytest.mark.parametrize(("thickness", "sample"), [(100.0, (256, 128)), (60.0, (352, 192)), (40.0, (512, 256))])
+def test_a_small_budget_has_images_reduced_further_while_classes_stay_wide(measured, thickness, sample):
     measured(lambda size, channels: size)
-    one = fingerprint(facts("a", (2048, 1024), extents=(900,)))
-    sizes = choose_candidate([], one, CPU, 300, Measurements()).sizes
-    assert sizes.is_reduced and sizes.sample == (512, 256)
+    image = facts("a", (2048, 1024), extents=(900,))
+    wide = replace(image, objects=(replace(image.objects[0], thickness=thickness),))
+    sizes = choose_candidate([], fingerprint(wide), CPU, 300, Measurements()).sizes
+    assert sizes.is_reduced and sizes.sample == sample
 
 
 def test_twice_the_channels_need_enough_steps(measured):

@@ -53,13 +53,27 @@ def test_a_crop_and_a_reduction_exclude_each_other():
 
 
 @pytest.mark.parametrize("extent", [20, 300])
-def test_a_short_run_has_smaller_crops_of_images_that_are_not_reduced(extent):
+def test_a_short_run_has_smaller_crops_and_no_reduction_in_their_place(extent):
     """Where objects fill an image, a reduction is chosen by a step that keeps the device busy."""
     image = fingerprint(facts("a", (360, 480), extents=(extent,)))
-    short = choose_sizes(image, "cpu", 8 * 128**2, is_short=True)
+    short = choose_sizes(image, "cpu", 8 * 128**2, longer=choose_sizes(image, "cpu"))
     assert (short.sample, short.is_reduced, short.batch_size) == ((128, 128), False, 8)
     assert short.window == (384, 480)  # as with larger crops
     assert "the budget would hold few larger steps" in short.reasons[1]
+
+
+def test_a_short_run_has_images_that_are_reduced_further():
+    image = fingerprint(facts("a", (2048, 1024), extents=(900,)))
+    long = choose_sizes(image, "cpu")
+    short = choose_sizes(image, "cpu", 2 * 256**2, longer=long)
+    assert (long.sample, short.sample, short.is_reduced) == ((512, 256), (256, 128), True)
+
+
+def test_a_step_of_reduced_images_has_four():
+    """Sides are multiples of 32: 192 x 192 has more pixels than a quarter of a step."""
+    image = fingerprint(facts("a", (2048, 2048), extents=(1900,)))
+    short = choose_sizes(image, "cpu", 2 * 256**2, longer=choose_sizes(image, "cpu"))
+    assert (short.sample, short.batch_size) == ((192, 192), 4)
 
 
 @pytest.mark.parametrize(
