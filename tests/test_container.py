@@ -53,7 +53,7 @@ def test_what_is_installed_is_what_the_project_needs():
     (install,) = [rest for rest in of("RUN") if "requirements.lock" in rest]
     assert "--require-hashes -r /opt/segapp/requirements.lock" in install
     pins = locked()
-    for needed in map(Requirement, PROJECT["dependencies"]):
+    for needed in map(Requirement, PROJECT["dependencies"] + PROJECT["optional-dependencies"]["pretrained"]):
         (pin,) = pins[canonicalize_name(needed.name)].specifier
         assert pin.operator == "==" and needed.specifier.contains(pin.version)
 

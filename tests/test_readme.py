@@ -34,8 +34,8 @@ NARROW = ["--model.net.init_args.encoder.init_args.widths", "[8, 8, 16, 16]"]
 ELSEWHERE = set(re.findall(r"\(([^()]+\.md)\) \|$", (ROOT / "docs" / "kinds.md").read_text(), re.MULTILINE))
 """Pages whose commands need data of a kind: tests/test_kinds.py, test_large_scene.py, …"""
 
-EXTRAS = ["pip install -c constraints.txt -e '.[pretrained]'"]
-"""Installations of extras that `dev` holds, so .ci/run has done them."""
+INSTALL = "pip install -c constraints.txt -e '.[pretrained]'"
+"""What `dev` holds, so .ci/run has done it."""
 
 
 def commands(page: Path) -> list[str]:
@@ -93,8 +93,8 @@ def test_every_command_of_a_page_runs(page, workplace):
     for line in commands(page):
         setup, _, command = line.rpartition(" && ")
         if setup:  # `pip install` is what .ci/run has done
-            assert setup == "pip install -c constraints.txt -e ." or command.startswith("pytest")
-        if not command.startswith("pytest") and command not in EXTRAS:
+            assert setup == INSTALL or command.startswith("pytest")
+        if not command.startswith("pytest") and command != INSTALL:
             assert run(command, workplace) == 0, command
     if page.name == "README.md":
         masks = sorted((workplace / "masks" / "mask").rglob("*.png"))
@@ -107,7 +107,7 @@ def test_every_command_of_a_page_runs(page, workplace):
 def test_ci_installs_as_the_readme_says():
     assert "pip install" in (ROOT / ".ci" / "run").read_text()
     lines = commands(ROOT / "README.md")
-    assert lines[0] == "pip install -c constraints.txt -e . && segapp fit --config configs/unet.yaml"
+    assert lines[0] == f"{INSTALL} && segapp fit --config configs/unet.yaml"
     assert lines[-1] == "pip install -c constraints.txt -e '.[dev]' && pytest -n auto"
 
 

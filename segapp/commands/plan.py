@@ -54,7 +54,8 @@ def plan(
     _require_no_page(request)
     made = _make(request)
     write_plan(request.path, made.decisions, _format_heading(made, request))
-    print(f"written: {request.path}, {request.page}\nnext: segapp fit --config {request.path}")
+    print(f"written: {request.path}, {request.page}")
+    _print_next(made, request)
     return 0
 
 
@@ -123,8 +124,14 @@ def _tune(count: int, request: Request) -> int:
     decisions = change_decisions(made.decisions, settings, f"Chosen by --tune: {outcome.winner}.")
     write_plan(request.path, decisions, f"{_format_heading(made, request)}\n\n{summary}")
     print(f"{summary}\nwritten: {request.path}, {request.page}; every run: {folder / 'tune.csv'}")
-    print(f"next: segapp fit --config {request.path}")
+    _print_next(made, request)
     return 0
+
+
+def _print_next(made: Plan, request: Request) -> None:
+    if made.advice:
+        print(f"advice: {made.advice}")
+    print(f"next: segapp fit --config {request.path}")
 
 
 def read_budget(text: str) -> float:

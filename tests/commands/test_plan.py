@@ -1,11 +1,13 @@
 """`segapp plan`, run as users run it."""
 
+import numpy as np
 import pytest
 import yaml
 
 from segapp.cli import main
 from segapp.commands.plan import read_budget
 from segapp.errors import MisuseError
+from segapp.io import read_raw, write_image
 from segapp.planning.sizes import PIXELS_PER_STEP
 from tests.planning.discs import plan, write_discs
 
@@ -27,6 +29,23 @@ def test_the_two_commands_train(discs, monkeypatch):
     limits = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "1"]
     assert main(["fit", "--config", "mine.yaml", *limits]) == 0
     assert list(discs.glob("runs/mine/*/checkpoints/last.ckpt"))
+
+
+def test_the_terminal_says_how_to_get_a_better_network(discs, monkeypatch, capsys):
+    """Without ImageNet's weights, photographs are trained from random ones, which a comment in a YAML may hide."""
+    for path in (discs / "photos").iterdir():
+        grey = read_raw(path)
+        write_image(path, np.stack([grey, grey // 2, 255 - grey], axis=-1))
+    monkeypatch.setitem(PIXELS_PER_STEP, "cpu", 2 * 128**2)
+    monkeypatch.setattr("segapp.planning.network.find_package", _raise_missing)
+    assert plan(discs) == 0
+    *_, advice, following = capsys.readouterr().out.splitlines()
+    assert "segapp[pretrained]" in advice
+    assert following == f"next: segapp fit --config {discs / 'mine.yaml'}"
+
+
+def _raise_missing():
+    raise MisuseError("not installed")
 
 
 def test_a_plan_that_exists_is_kept(discs, capsys):

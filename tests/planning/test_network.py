@@ -24,12 +24,14 @@ def test_photographs_start_from_weights(monkeypatch, mean, dtype, count, expecte
     one = fingerprint(facts("a", mean=mean, dtype=dtype))
     network = list_networks(one, choose_sizes(one, "cpu"), count, "cpu")[0]
     assert network.settings["init_args"]["encoder"]["class_path"].endswith(expected)
+    assert not network.advice
 
 
 def test_without_the_package_a_plan_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("segapp.planning.network.find_package", _raise_missing)
     one = fingerprint(facts("a", mean=(0.4, 0.5, 0.6)))
-    assert "segapp[pretrained]" in list_networks(one, choose_sizes(one, "cpu"), 100, "cpu")[0].reason
+    network = list_networks(one, choose_sizes(one, "cpu"), 100, "cpu")[0]
+    assert "segapp[pretrained]" in network.advice and network.advice in network.reason
 
 
 def _raise_missing():

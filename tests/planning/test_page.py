@@ -32,7 +32,7 @@ def make_plan(name="mine", item_name="a", sample=(64, 64)):
     geometry = SimpleNamespace(**{**vars(geometry), "sample": sample, "is_reduced": False})
     machine = Machine("cpu", "a machine", 2**30, 2**30, 2)
     decisions = (Decision("data.crop", [64, 64], "since <b>objects</b> are small"),)
-    return Plan(name, decisions, one, geometry, source, machine, ()), item
+    return Plan(name, decisions, one, geometry, source, machine, (), ""), item
 
 
 def test_a_sample_shows_outlines_and_the_frame_of_a_crop_in_the_middle():
