@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from segapp.batch import IGNORE_INDEX
 from segapp.datasets.source import Item
@@ -31,7 +32,7 @@ def draw_sizes(fingerprint: Fingerprint, sample: tuple[int, int] | None = None) 
     height, width = 1.15 * np.maximum(fingerprint.sizes.max(axis=0), sample or (0, 0))
     axes.set(xlabel="width, pixels", ylabel="height, pixels", xlim=(0, width), ylim=(0, height))
     axes.grid(alpha=0.2, color=INK)
-    axes.legend(loc="lower left")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
     return figure
 
 
@@ -67,6 +68,9 @@ def draw_objects(fingerprint: Fingerprint, sample: tuple[int, int] | None = None
     if sample is not None:
         axes.axvline(max(sample), color=INK, linestyle="--", linewidth=1)
     axes.set(xscale="log", xlabel="longer side, pixels", ylabel="fraction of the area")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     if axes.get_legend_handles_labels()[0]:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=9)
     return figure

@@ -51,7 +51,7 @@ def write_page(path: Path, plan: Plan, config: Path) -> None:
     page.add_text(
         "The framed part of each image is one training sample; the outlines are those of its mask.", note=True
     )
-    page.add(_show_samples(plan))
+    page.add(show_samples(plan))
     page.add_section("Decisions")
     page.add(_list_decisions(plan.decisions))
     page.write(path)
@@ -67,8 +67,11 @@ def draw_sample(item: Item, plan: Plan) -> np.ndarray:
     return shown
 
 
-def _show_samples(plan: Plan) -> Markup:
+def show_samples(plan: Plan) -> Markup:
+    """Show training images from all parts of the data, with objects if some have any."""
+    filled = {image.name for image in plan.fingerprint.images if image.objects}
     items = plan.source.items("train")
+    items = [item for item in items if item.name in filled] or items
     chosen = (
         [items[number * len(items) // MAX_SHOWN] for number in range(MAX_SHOWN)]
         if len(items) > MAX_SHOWN

@@ -31,6 +31,9 @@ def test_objects_are_drawn_by_the_area_that_they_cover():
     inside = {side: heights[np.searchsorted(edges, side, side="right") - 1] for side in (4, 8)}
     assert inside == {4: pytest.approx(16 / 80), 8: pytest.approx(64 / 80)}
     assert figure.axes[0].lines[0].get_xdata()[0] == 48
+    figure.draw_without_rendering()
+    labels = {label.get_text() for which in ("major", "minor") for label in figure.axes[0].get_xticklabels(which=which)}
+    assert {"5", "10", "20"} <= labels and not any("10^" in label for label in labels)
 
 
 def test_intensities_are_drawn_as_the_median_of_the_images():

@@ -1,6 +1,7 @@
 """The page of a plan shows what was measured."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from segapp.datasets.source import Item
 from segapp.planning import page
 from segapp.planning.decisions import Decision
 from segapp.planning.machine import Machine
-from segapp.planning.page import draw_sample, write_page
+from segapp.planning.page import draw_sample, show_samples, write_page
 from segapp.planning.plan import Plan
 from segapp.planning.sizes import choose_sizes
 from segapp.report.figures import make_figure
@@ -56,3 +57,13 @@ def test_the_page_needs_nothing_else_and_escapes_names(tmp_path, monkeypatch):
     assert "since &lt;b&gt;objects&lt;/b&gt; are small" in text
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
     assert text.count("<svg") == 4 and text.count("data:image/png;base64,") == 1
+
+
+def test_images_with_objects_are_shown():
+    """Half of the slices of a volume may lie above and below an organ."""
+    made, item = make_plan()
+    empty = [replace(facts(name), objects=()) for name in "bcdefgh"]
+    others = [replace(item, name=one.name) for one in empty]
+    source = SimpleNamespace(**{**vars(made.source), "items": lambda split: [*others, item]})
+    made = replace(made, fingerprint=fingerprint(*made.fingerprint.images, *empty), source=source)
+    assert show_samples(made).count("data:image/png") == 1
