@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segapp.loading.messages import format_some
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
 from segapp.planning.sizes import RARE, PlannedSizes
@@ -50,7 +51,8 @@ def choose_loss(fingerprint: Fingerprint, deep_supervision: int) -> list[Decisio
         weights = np.ones(len(fractions))
         weights[rare] = [min(MAX_WEIGHT, WEIGHTED / fractions[i]) for i in rare]
         settings["class_weights"] = [round(float(weight), 2) for weight in weights]
-        names = ", ".join(f"{fingerprint.classes[i]} ({fractions[i]:.2%})" for i in rare[:4])
+        rarest_first = sorted(rare, key=lambda i: fractions[i])
+        names = format_some([f"{fingerprint.classes[i]} ({fractions[i]:.2%})" for i in rarest_first], shown=4)
         reason += (
             f" Classes under {WEIGHTED:.0%} of the pixels weigh more in the cross-entropy, up to {MAX_WEIGHT:g} times, "
             f"or a short training would never predict them: {names}."

@@ -30,11 +30,12 @@ def test_a_class_in_few_images_is_oversampled():
 
 
 def test_weights_are_bounded_and_only_of_rare_classes():
-    classes = ("background", "rare", "few", "common")
-    one = replace(fingerprint(facts("a", counts=(91_990, 10, 2_000, 6_000))), classes=classes)
+    classes = ("background", "few", "rare", "common")
+    one = replace(fingerprint(facts("a", counts=(91_990, 2_000, 10, 6_000))), classes=classes)
     (loss,) = choose_loss(one, deep_supervision=2)
     assert loss.value["class_path"] == "segapp.losses.DeepSupervision"
     # 0.01 % would weigh 500, and 2 % counts as 5 %
-    assert loss.value["init_args"]["loss"]["init_args"] == {"reduce": "batch", "class_weights": [1.0, 8.0, 2.5, 1.0]}
+    assert loss.value["init_args"]["loss"]["init_args"] == {"reduce": "batch", "class_weights": [1.0, 2.5, 8.0, 1.0]}
+    assert "rare (0.01%), few (2.00%)." in loss.reason
     (even,) = choose_loss(fingerprint(facts("a", counts=(60, 40))), deep_supervision=0)
     assert even.value["init_args"] == {"reduce": "batch"}
