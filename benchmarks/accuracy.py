@@ -247,7 +247,7 @@ def run_smp(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """Train the plain loop for the minutes of a plan's run, on its crops and batches."""
     plan = yaml.safe_load((options.output / f"{case.name}-plan-scratch.yaml").read_text())
     crop = plan["data"].get("crop") or plan["data"]["resize"]
-    sizes = {"crop": int(min(crop) // 32 * 32), "batch": int(plan["data"]["batch_size"])}
+    sizes = {"crop": -(-int(min(crop)) // 32) * 32, "batch": int(plan["data"]["batch_size"])}
     entry = Arm("resnet34", **sizes)
     if case.arm == "smp-package":
         entry = Arm("timm-tf_efficientnet_lite0", **sizes, weights=find_package(), normalise=(127 / 255, 128 / 255))

@@ -94,9 +94,11 @@ def choose_sizes(
             1.0,
             _explain_crop(fingerprint, sample, typical, extent, wanted > longest and max(typical) > longest),
         )
+    levels = _choose_levels(extent * factor, min(sample))
+    if reduced is None:
+        sample = _trim_crop(sample, fingerprint, levels)
     least = MIN_IMAGES_PER_STEP if reduced else MIN_BATCH
     batch = int(min(MAX_BATCH, max(least, pixels // (sample[0] * sample[1]))))
-    levels = _choose_levels(extent * factor, min(sample))
     visible = 1.0 if reduced else min(1.0, sample[0] / typical[0]) * min(1.0, sample[1] / typical[1])
     enough = "the budget would hold few larger steps" if longer else "enough to keep the device busy"
     filled = f"{batch} samples fill a step of {pixels / 1e6:.2g} million pixels: {enough}."
@@ -145,6 +147,16 @@ def _round_crop(size: float, side: int) -> int:
     """Return a multiple of `STRIDE`: rounded up where the complete side is shown, else to the nearest."""
     count = math.ceil(size / STRIDE) if size >= side > 0 else round(size / STRIDE)
     return STRIDE * max(1, count)
+
+
+def _trim_crop(crop: tuple[int, int], fingerprint: Fingerprint, levels: int) -> tuple[int, int]:
+    """Return a crop that reaches no further beyond the largest image than the network's halvings need.
+
+    Encoders of five halvings take no less than `STRIDE` pixels; above that they fill up their features themselves.
+    """
+    stride = min(STRIDE, 2 ** (levels - 1))
+    height, width = (max(STRIDE, stride * math.ceil(side / stride)) for side in fingerprint.sizes.max(axis=0))
+    return min(crop[0], height), min(crop[1], width)
 
 
 def _explain_crop(

@@ -24,6 +24,16 @@ def test_sizes_follow_from_images_and_objects(size, extents, sample, is_reduced,
     assert (geometry.sample, geometry.is_reduced, geometry.levels) == (sample, is_reduced, levels)
 
 
+def test_a_crop_reaches_little_beyond_the_largest_image():
+    """Slices of the hippocampus: 64 x 64 pixels would be twice as many as the images have."""
+    slices = fingerprint(*(facts(f"{size}", size, extents=(20,)) for size in ((50, 35), (50, 35), (54, 41))))
+    geometry = choose_sizes(slices, "cpu")
+    assert (geometry.sample, geometry.levels, geometry.visible) == ((56, 48), 4, 1)
+    deeper = choose_sizes(fingerprint(facts("a", (150, 130), extents=(70,))), "cpu")
+    assert (deeper.sample, deeper.levels) == ((160, 144), 5)  # four halvings
+    assert choose_sizes(fingerprint(facts("a", (20, 28))), "cpu").sample == (32, 32)
+
+
 def test_thin_structures_are_never_reduced():
     image = facts("a", (2048, 1024), extents=(900,))
     thin = replace(image, objects=(replace(image.objects[0], thickness=12.0),))
