@@ -21,7 +21,7 @@ class Progress(tqdm):
         every: Seconds between two lines.
     """
 
-    def __init__(self, total: int | None, unit: str, label: str, done: int = 0, every: float = EVERY) -> None:
+    def __init__(self, total: int | None, unit: str, label: str, done: float = 0, every: float = EVERY) -> None:
         options: dict[str, Any] = {"total": total, "initial": done, "unit": f" {unit}", "desc": label}
         self._every = 0.0 if sys.stderr.isatty() else every
         if self._every:

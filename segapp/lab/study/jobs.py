@@ -12,7 +12,7 @@ from segapp.checkpoints.merge import flatten_settings, get_value, merged, overri
 from segapp.checkpoints.trust import find_classes
 from segapp.datasets import Source
 from segapp.errors import MisuseError
-from segapp.io import write_atomically
+from segapp.io import read_table, write_atomically
 from segapp.lab.study.config import Study
 from segapp.lab.study.sizes import NetworkSize, match_variants, measure_size
 from segapp.lab.study.variants import Variant
@@ -37,7 +37,8 @@ class StudyJob:
     """`<study>/variants/<variant>/seed-<n>`; the run is written into it."""
     verb: str
     """`test` or `validate`."""
-    epochs: int
+    limits: dict[str, int]
+    """The last `epoch` or `step` of the fit, as metrics.csv counts them, where there is one."""
     examples: tuple[str, ...]
     classes: tuple[str, ...]
     """Classes outside segapp that the config names, and that its checkpoints may use."""
@@ -79,10 +80,13 @@ class StudyJob:
         found = sorted(last, key=lambda path: path.stat().st_mtime)
         return found[-1].parents[1] if found else None
 
-    def count_epochs(self) -> int:
-        """Count the epochs that the job's runs have finished."""
-        tables = list(self.folder.glob("*/metrics.csv"))
-        return max((len(read_text(path).splitlines()) - 1 for path in tables), default=0)
+    def measure_progress(self) -> float:
+        """Return the fraction of the job that is done, by the epochs or steps of its runs; 0 where none is limited."""
+        if self.read_state()["status"] == "finished":
+            return 1.0
+        tables = [rows for path in self.folder.glob("*/metrics.csv") if (rows := read_table(path))]
+        done = (int(rows[-1][name]) / most for rows in tables for name, most in self.limits.items())
+        return min(1.0, max(done, default=0.0))
 
 
 def _check_state(state: dict[str, Any]) -> None:
@@ -164,11 +168,13 @@ def _make_job(
     names = list(groups)
     count = min(EXAMPLES, len(names))
     examples = tuple(names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count))
-    epochs = max(0, int((variant.config.get("trainer") or {}).get("max_epochs") or 0))  # -1: no limit
+    trainer = variant.config.get("trainer") or {}
+    most = {name: int(trainer.get(f"max_{name}s") or -1) for name in ("epoch", "step")}
+    limits = {name: value for name, value in most.items() if value > 0}  # -1: no limit
     classes = tuple(find_classes(variant.config))
     seed_folder = folder / "variants" / variant.folder / f"seed-{seed}"
     facts = asdict(size) | {"groups": groups}
-    return StudyJob(variant.name, seed, seed_folder, study.score_on, epochs, examples, classes, facts, study.landscape)
+    return StudyJob(variant.name, seed, seed_folder, study.score_on, limits, examples, classes, facts, study.landscape)
 
 
 def _write_config(job: StudyJob, variant: Variant, folder: Path) -> None:

@@ -63,8 +63,7 @@ def run_all(jobs: Sequence[StudyJob], folder: Path, executor: Executor) -> None:
     """
     todo = deque(job for job in jobs if job.read_state()["status"] != "finished")
     free, running = executor.slots[::-1], list[_Running]()
-    total = sum(job.epochs for job in jobs)
-    with _lock_folder(folder), Progress(total, "epoch", folder.name, _count_epochs_done(jobs)) as bar:
+    with _lock_folder(folder), Progress(len(jobs), "run", folder.name, _count_done(jobs)) as bar:
         try:
             while todo or running:
                 while todo and free:
@@ -112,13 +111,13 @@ def _report_end(ended: _Running, end: str) -> None:
 def _show_progress(bar: Progress, jobs: Sequence[StudyJob]) -> None:
     states = [job.read_state()["status"] for job in jobs]
     counts = {name: states.count(name) for name in ("finished", "failed")}
-    bar.set_postfix_str(f"{counts['finished']} of {len(jobs)} runs done, {counts['failed']} failed", refresh=False)
-    bar.update(_count_epochs_done(jobs) - bar.n)
+    bar.set_postfix_str(f"{counts['finished']} finished, {counts['failed']} failed", refresh=False)
+    bar.n = _count_done(jobs)
     bar.show()
 
 
-def _count_epochs_done(jobs: Sequence[StudyJob]) -> int:
-    return sum(job.epochs if job.read_state()["status"] == "finished" else job.count_epochs() for job in jobs)
+def _count_done(jobs: Sequence[StudyJob]) -> float:
+    return round(sum(job.measure_progress() for job in jobs), 2)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from segapp.callbacks.curves import write_rows
 from segapp.cli import main
 from segapp.errors import MisuseError
 from tests.lab.study.planned import STUDY, plan
@@ -82,6 +83,24 @@ def test_the_time_of_a_running_job_is_noted_beside_its_state(jobs):
         "groups": None,
         "image": [1, 32, 16],
     }
+
+
+@pytest.mark.parametrize(
+    ("trainer", "done"),
+    [
+        ({}, 3 / 12),
+        ({"max_epochs": -1, "max_steps": 80}, 60 / 80),
+        ({"max_epochs": -1, "max_time": "00:00:10:00"}, 0.0),
+    ],
+)
+def test_progress_is_that_of_epochs_or_of_steps(trainer, done):
+    """What `segapp plan` writes is limited by steps."""
+    job = plan(set=STUDY["set"] | {f"trainer.{key}": value for key, value in trainer.items()})[0]
+    assert job.measure_progress() == 0
+    write_rows(job.folder / "now" / "metrics.csv", [{"epoch": "2", "step": "40"}, {"epoch": "3", "step": "60"}])
+    assert job.measure_progress() == done
+    job.write_state(status="finished", seconds=20.0, run="now", evaluation="test-1")
+    assert job.measure_progress() == 1
 
 
 def test_a_network_that_cannot_be_built_is_refused_before_anything_runs():

@@ -48,7 +48,7 @@ class Pretended:
 
 
 def jobs(folder: Path, *names: str) -> list[StudyJob]:
-    made = [StudyJob(name, 0, folder / name, "test", 2, (), (), {}) for name in names]
+    made = [StudyJob(name, 0, folder / name, "test", {"epoch": 2}, (), (), {}) for name in names]
     for job in made:
         job.folder.mkdir(parents=True)
     return made

@@ -17,7 +17,7 @@ def make_study(levels):
 
 @pytest.fixture
 def job(tmp_path):
-    return StudyJob("a", 3, tmp_path, "test", 1, (), (), {"parameters": 7})
+    return StudyJob("a", 3, tmp_path, "test", {"epoch": 1}, (), (), {"parameters": 7})
 
 
 def test_a_finished_job_says_where_its_run_and_its_evaluation_are(job):
