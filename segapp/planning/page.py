@@ -48,9 +48,7 @@ def write_page(path: Path, plan: Plan, config: Path) -> None:
             _join_reasons(plan.decisions, "data.source.init_args.intensity"),
         )
     page.add_section("What a sample sees")
-    page.add_text(
-        "The framed part of each image is one training sample; the outlines are those of its mask.", note=True
-    )
+    page.add_text(_describe_samples(plan), note=True)
     page.add(show_samples(plan))
     page.add_section("Decisions")
     page.add(_list_decisions(plan.decisions))
@@ -65,6 +63,11 @@ def draw_sample(item: Item, plan: Plan) -> np.ndarray:
         top, left = (max(0, (length - side) // 2) for length, side in zip(shown.shape, (height, width), strict=False))
         cv2.rectangle(shown, (left, top), (left + width - 1, top + height - 1), (255, 255, 255), 2)
     return shown
+
+
+def _describe_samples(plan: Plan) -> str:
+    sample = "Each image, reduced," if plan.sizes.is_reduced else "The framed part of each image"
+    return f"{sample} is one training sample; the outlines are those of its mask."
 
 
 def show_samples(plan: Plan) -> Markup:

@@ -22,7 +22,7 @@ from tests.planning.fingerprints import facts, fingerprint
 GREEN = (0, 255, 0)
 
 
-def make_plan(name="mine", item_name="a", sample=(64, 64)):
+def make_plan(name="mine", item_name="a", sample=(64, 64), is_reduced=False):
     """A plan for one image of 200 x 400 pixels whose right half is class 1."""
     one = fingerprint(facts(item_name, size=(200, 400), counts=(40_000, 40_000)))
     mask = np.zeros((200, 400), np.uint8)
@@ -30,7 +30,7 @@ def make_plan(name="mine", item_name="a", sample=(64, 64)):
     item = Item(item_name, item_name, Pixels(np.full((200, 400, 1), 100, np.uint8)), Pixels(mask))
     source = SimpleNamespace(items=lambda split: [item] if split == "train" else [], palette=((0, 0, 0), GREEN))
     geometry = choose_sizes(one, "cpu", pixels=2 * 128**2)
-    geometry = SimpleNamespace(**{**vars(geometry), "sample": sample, "is_reduced": False})
+    geometry = SimpleNamespace(**{**vars(geometry), "sample": sample, "is_reduced": is_reduced})
     machine = Machine("cpu", "a machine", 2**30, 2**30, 2)
     decisions = (Decision("data.crop", [64, 64], "since <b>objects</b> are small"),)
     return Plan(name, decisions, one, geometry, source, machine, (), ""), item
@@ -56,6 +56,7 @@ def test_the_page_needs_nothing_else_and_escapes_names(tmp_path, monkeypatch):
     assert "<script" not in text and "&lt;script&gt;" in text and "&lt;mine&gt;" in text
     assert "since &lt;b&gt;objects&lt;/b&gt; are small" in text
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+    assert "The framed part of each image is one training sample" in text
     assert text.count("<svg") == 4 and text.count("data:image/png;base64,") == 1
 
 
@@ -67,3 +68,10 @@ def test_images_with_objects_are_shown():
     source = SimpleNamespace(**{**vars(made.source), "items": lambda split: [*others, item]})
     made = replace(made, fingerprint=fingerprint(*made.fingerprint.images, *empty), source=source)
     assert show_samples(made).count("data:image/png") == 1
+
+
+def test_reduced_images_are_samples_without_a_frame(tmp_path):
+    made, item = make_plan(is_reduced=True)
+    assert not (draw_sample(item, made) == 255).all(axis=2).any()
+    write_page(tmp_path / "mine.html", made, Path("mine.yaml"))
+    assert "Each image, reduced, is one training sample" in (tmp_path / "mine.html").read_text()
