@@ -12,13 +12,18 @@ from segapp.report.results import Result, name_damaged
 from segapp.system.text_files import read_text
 
 
-def add_examples(page: Page, finished: Sequence[Result], pairs: Sequence[tuple[str, list[str]]]) -> None:
+def add_examples(
+    page: Page,
+    finished: Sequence[Result],
+    pairs: Sequence[tuple[str, list[str]]],
+    title: str = "Predictions",
+) -> None:
     """Add a section of image, target and every variant's prediction; `pairs` are rows of images under a heading."""
     first = list({result.variant: result for result in reversed(finished)}.values())[::-1]
     folders = {result.variant: result.examples for result in first if result.examples and result.examples.is_dir()}
     if not folders:
         return
-    page.add_section("Predictions")
+    page.add_section(title)
     page.add_text("The middle of larger images is shown.", note=True)
     _add_legends(page, folders)
     somewhere = next(iter(folders.values()))

@@ -50,7 +50,7 @@ def write_page(folder: Path, command: str, results: Sequence[Result], tables: Ma
     measure = next(iter(key for key in tables["images"][0] if key not in ("image", "fold", "group")))
     page.add(format_html(sorted(tables["images"], key=lambda row: row[measure])[:MAX_IMAGES]))
     for result in results:
-        add_examples(page, [result], [])
+        add_examples(page, [result], [], f"Predictions of {result.variant}")
     page.add_section("Again")
     page.add_code(command)
     page.write(folder / PAGE)

@@ -61,3 +61,15 @@ def test_curves_are_drawn_where_there_are_some(tmp_path, epochs, monkeypatch):
     text = write(tmp_path, [0.5, 0.6], results)
     assert ("Learning curves" in text) == (tmp_path / "figures/curves.png").is_file() == bool(epochs)
     assert [(result.variant, result.seed) for result in drawn] == ([("fold 0", 0), ("fold 1", 0)] if epochs else [])
+
+
+def test_every_fold_has_predictions_under_a_heading_of_its_own(tmp_path):
+    results = []
+    for number in range(2):
+        examples = tmp_path / f"{number}"
+        examples.mkdir()
+        (examples / "a-image.jpg").write_bytes(b"")
+        (examples / "a-target.png").write_bytes(b"")
+        results.append(Result(f"fold {number}", 0, seconds=90.0, examples=examples))
+    text = write(tmp_path, [0.5, 0.6], results)
+    assert re.findall(r"<h2>(Predictions.*?)</h2>", text) == ["Predictions of fold 0", "Predictions of fold 1"]
