@@ -17,6 +17,7 @@ from segapp.lab.study.config import Study
 from segapp.lab.study.sizes import NetworkSize, match_variants, measure_size
 from segapp.lab.study.variants import Variant
 from segapp.loading.source_building import build_source
+from segapp.report.results import name_damaged
 from segapp.system.regular_files import refuse_links_out
 from segapp.system.text_files import read_json, read_text
 from segapp.system.yaml_files import read_yaml
@@ -84,9 +85,12 @@ class StudyJob:
         """Return the fraction of the job that is done, by the epochs or steps of its runs; 0 where none is limited."""
         if self.read_state()["status"] == "finished":
             return 1.0
-        tables = [rows for path in self.folder.glob("*/metrics.csv") if (rows := read_table(path))]
-        done = (int(rows[-1][name]) / most for rows in tables for name, most in self.limits.items())
-        return min(1.0, max(done, default=0.0))
+        return max(map(self._measure_run, self.folder.glob("*/metrics.csv")), default=0.0)
+
+    def _measure_run(self, table: Path) -> float:
+        with name_damaged(table):
+            last = (read_table(table) or [dict.fromkeys(self.limits, "0")])[-1]
+            return min(1.0, max((int(last[name]) / most for name, most in self.limits.items()), default=0.0))
 
 
 def _check_state(state: dict[str, Any]) -> None:

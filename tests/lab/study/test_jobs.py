@@ -10,7 +10,7 @@ import yaml
 
 from segapp.callbacks.curves import write_rows
 from segapp.cli import main
-from segapp.errors import MisuseError
+from segapp.errors import MisuseError, SegappError
 from tests.lab.study.planned import STUDY, plan
 
 
@@ -101,6 +101,12 @@ def test_progress_is_that_of_epochs_or_of_steps(trainer, done):
     assert job.measure_progress() == done
     job.write_state(status="finished", seconds=20.0, run="now", evaluation="test-1")
     assert job.measure_progress() == 1
+
+
+def test_curves_that_no_run_writes_are_one_message(jobs):
+    write_rows(jobs[0].folder / "now" / "metrics.csv", [{"loss": "2"}])
+    with pytest.raises(SegappError, match=r"metrics\.csv: damaged"):
+        jobs[0].measure_progress()
 
 
 def test_a_network_that_cannot_be_built_is_refused_before_anything_runs():
