@@ -1,5 +1,6 @@
 """Recognise masks of one class each that lie beside one another: `a_road.png` and `a_tree.png` are of the image `a`."""
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -70,9 +71,7 @@ def find_class_files(masks: Sequence[NamedMask]) -> tuple[str, tuple[str, ...]] 
 
 def _find_common_start(texts: Collection[str]) -> str:
     """Return what all texts begin with, up to a mark between words."""
-    first, last = min(texts), max(texts)
-    count = next((place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), 0)
-    return WORD_BEGUN.sub("", first[:count])
+    return WORD_BEGUN.sub("", os.path.commonprefix(list(texts)))
 
 
 def _is_class(word: str) -> bool:

@@ -37,6 +37,7 @@ def write_images(
         ({"_road_mask": LEFT, "_tree_mask": RIGHT}, "{stem}_{class}_mask.*", ("road", "tree")),
         ({"_gt-road": LEFT, "_gt-tree": RIGHT}, "{stem}_gt-{class}.*", ("road", "tree")),
         ({"_road": LEFT, "_tree": RIGHT, "_overlay": GREY}, "{stem}_{class}.*", ("road", "tree")),
+        ({"_car": LEFT, "_cart": RIGHT}, "{stem}_{class}.*", ("car", "cart")),
         ({"_road": LEFT, "_tree": EMPTY, "_low_plant": RIGHT}, "{stem}_{class}.*", ("low_plant", "road", "tree")),
     ],
     ids=str,
