@@ -1,11 +1,10 @@
 """Recognise masks of one class each that lie beside one another: `a_road.png` and `a_tree.png` are of the image `a`."""
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +70,8 @@ def find_class_files(masks: Sequence[NamedMask]) -> tuple[str, tuple[str, ...]] 
 
 def _find_common_start(texts: Collection[str]) -> str:
     """Return what all texts begin with, up to a mark between words."""
-    return WORD_BEGUN.sub("", os.path.commonprefix(list(texts)))
+    columns = takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False))
+    return WORD_BEGUN.sub("", "".join(column[0] for column in columns))
 
 
 def _is_class(word: str) -> bool:
