@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from segapp.errors import MisuseError, SegappError
-from segapp.io import FilePart, as_file_part, read_measured_window, read_raw, read_shape
+from segapp.io import FilePart, Image, as_file_part, read_measured_window, read_raw, read_shape
 from segapp.planning.decisions import Decision
 from segapp.planning.fingerprint import Fingerprint
 
 CT_VALUE = -700
-"""Hounsfield units below which only air and lungs are: images with lower values are taken for CT."""
+"""Hounsfield units below which only air and lungs are: images with lower values are taken for CT, unless they are
+maps."""
 AIR = -1024
 """Lowest value of air in Hounsfield units, with which CT is padded too."""
 FAR = 0.5
@@ -50,7 +51,7 @@ def choose_intensity(
     lows, highs = ([float(end(image)) for image, _ in pixels] for end in (np.min, np.max))
     is_named = bool(names) and all(name.strip().lower() == CT for name in names)
     is_like = np.median(lows) <= CT_VALUE and not any(dtype.startswith("uint") for dtype in dtypes)
-    if is_named or (is_like and not names):
+    if is_named or (is_like and not names and not _is_map(files)):
         found = f"({', '.join(dtypes)}) go down to {min(lows):.0f}"
         return [_choose_window(pixels, found, is_named, prefix, _describe_nodata(undeclared))]
     reason = (
@@ -63,6 +64,16 @@ def choose_intensity(
             f"`gdal_edit.py -a_nodata {undeclared[0]:.17g} FILE` for TIFF."
         )
     return [Decision(f"{prefix}.intensity", _make_part("percentile", 0.5, 99.5), reason)]
+
+
+def _is_map(files: Sequence[Path | FilePart]) -> bool:
+    """Return whether the first readable image lies on a map, where values below 0 are depths of water and the like."""
+    for file in files:
+        try:
+            return "crs" in Image(file).meta
+        except SegappError:
+            continue  # passed over, as its values are
+    return False
 
 
 def _describe_nodata(undeclared: Sequence[float]) -> str:

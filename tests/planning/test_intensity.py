@@ -7,6 +7,7 @@ import tifffile
 from segapp.errors import SegappError
 from segapp.io import FilePart
 from segapp.planning.intensity import choose_intensity, choose_normalisation
+from tests.datasets.annotations.georeferenced import write_geotiff
 from tests.planning.fingerprints import facts, fingerprint
 
 
@@ -103,6 +104,17 @@ def test_nodata_that_is_not_declared_is_no_value_of_ct(tmp_path, low, high, noda
     text = f"{nodata:.17g}"
     assert f"{text}, far below all other values" in decision.reason and f"-a_nodata {text} FILE" in decision.reason
     assert f"to {high:.4g}" in decision.reason and dtype(float(text)) == nodata
+
+
+def test_depths_on_a_map_are_no_ct(tmp_path):
+    depths = np.linspace(-4000, 200, 64 * 64, dtype=np.float32).reshape(64, 64)
+    (tmp_path / "a.tif").write_bytes(b"II*")
+    write_geotiff(tmp_path / "b.tif", pixels=depths)
+    (decision,) = choose_intensity([tmp_path / "a.tif", tmp_path / "b.tif"])
+    assert decision.value["kind"] == "percentile"
+    tifffile.imwrite(tmp_path / "b.tif", depths)
+    (decision,) = choose_intensity([tmp_path / "a.tif", tmp_path / "b.tif"])
+    assert decision.value["kind"] == "range"
 
 
 def test_nodata_that_is_declared_is_no_value(tmp_path):
