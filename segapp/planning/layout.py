@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suf
 from segapp.planning.annotations import list_files, recognise_annotations, recognise_file
 from segapp.planning.layout_advice import explain_several_pairs, explain_unpaired
 from segapp.planning.layout_folders import Pair, find_only_folder, list_splits_of, propose_inner_folders, propose_pairs
-from segapp.planning.layout_inference import infer_patterns
+from segapp.planning.layout_inference import find_shape_of_images, infer_patterns
 from segapp.planning.layout_patterns import (
     MAX_IMAGES,
     PLACEHOLDER,
@@ -112,13 +112,18 @@ def find_layout(images: str, masks: str, levels: int = LEVELS) -> FolderLayout:
     if best is not None and best[0] >= MIN_PAIRED:
         return best[2]
     folder = root / relative[0] if relative[0] == relative[1] and levels else None
+    training = root / pairs[0][0] if folder and pairs[0][0] == pairs[0][1] != relative[0] else None
     layout = (
         (folder and _find_only_pair(propose_pairs(folder), levels))
+        or (training and _find_only_pair(propose_pairs(training), levels))
+        or (best and _leave_out_other_files(root, best[2], kind))
         or _infer_layout(root, pairs[0], kind)
         or (folder and _find_only_pair(propose_inner_folders(folder), levels))
     )
     if layout:
         return layout
+    if folder and len(only_pair := propose_pairs(folder)) == 1:
+        return find_layout(str(only_pair[0][0]), str(only_pair[0][1]), levels - 1)  # its message
     closest = best and (best[0], best[2].found, best[2].images, best[2].pattern)
     raise MisuseError(explain_unpaired(root, relative[0], relative[1], closest))
 
@@ -136,6 +141,20 @@ def _try_usual_patterns(
             if best is not None and best[0] == 1:
                 return best
     return best
+
+
+def _leave_out_other_files(root: Path, layout: FolderLayout, kind: Kind) -> FolderLayout | None:
+    """Return a layout without the files of each case that are no images with masks; None where there are others."""
+    if Path(layout.masks).name.startswith("*") or layout.split_folders is not None:  # any file is a mask
+        return None
+    has_mask = {image.path: bool(layout.pattern.find_files(image)) for image in layout.found}
+    groups = [[path for path, is_paired in has_mask.items() if is_paired == wanted] for wanted in (True, False)]
+    shape = find_shape_of_images(*groups)
+    tried = shape and _try_patterns(root, f"{layout.images}/**/{shape}.*", layout.masks, (), None, kind)
+    if not tried or tried[0] < MIN_PAIRED:
+        return None
+    left = ", ".join(path.name for path in groups[1][:2])
+    return replace(tried[2], reason=f"{tried[2].reason} Other files beside them, such as {left}, are left out.")
 
 
 def _find_only_pair(pairs: Sequence[Pair], levels: int) -> FolderLayout | None:

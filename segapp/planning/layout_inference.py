@@ -19,6 +19,8 @@ MOST_STEMS = 60
 """Images whose names are searched for in the names of other files."""
 
 BOUNDARY = re.compile(r"[_\-. ]+")
+TO_NUMBER = re.compile(r"(?<=[A-Za-z])(?=\d)")
+"""Where a number follows letters: `t012` and `man_seg012` share it."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,24 @@ def infer_patterns(root: Path, images: str, masks: str, train: str) -> Iterator[
         yield from _pair_paths(images, masks, own, other)
 
 
+def find_shape_of_images(paired: Sequence[Path], others: Sequence[Path]) -> str | None:
+    """Return what all images with masks are called, `*` for numbers; None where files without one may be images too.
+
+    They are none where each folder of a case holds one of a kind beside the images: `a1_4d` beside `a1_frame01`.
+    """
+    shapes = {_replace_numbers(path) for path in paired}
+    folders = {path.parent for path in paired}
+    kinds = Counter((path.parent, _replace_numbers(path)) for path in others)
+    are_beside = all(
+        folder in folders and shape not in shapes and count == 1 for (folder, shape), count in kinds.items()
+    )
+    return shapes.pop() if others and are_beside and len(shapes) == 1 and len(folders) > 1 else None
+
+
+def _replace_numbers(path: Path) -> str:
+    return re.sub(r"\d+", "*", remove_suffix(path).name)
+
+
 def _list_files(folder: Path) -> list[File]:
     found = [path for path in list_matching(folder, ".") if find_suffix(path)]
     return [File(PurePosixPath(path.relative_to(folder).as_posix())) for path in found]
@@ -109,6 +129,8 @@ def _pair_affixes(images: str, masks: str, own: Sequence[File], other: Sequence[
                 continue
             if images == masks and not _are_told_apart(image.text, mask.text):
                 continue
+            if _leave_images_out(own, keys, image, mask) or _hold_other_names(own, other, image, mask):
+                continue
             found.append((rank, -agree, len(image.text), image, mask))
     for *_, image, mask in sorted(found, key=lambda each: (*each[:3], each[3].text, each[4].text)):
         yield image.fill(images), mask.fill(masks)
@@ -123,7 +145,28 @@ def _rank(image: Affix, mask: Affix) -> int | None:
 
 def _are_told_apart(image: str, mask: str) -> bool:
     """Return whether texts in names tell which files of one folder are masks: words, or a text that images lack."""
-    return image != mask and bool(not image.strip() or IMAGE_WORDS.search(image) or MASK_WORDS.search(mask))
+    has_image_word = IMAGE_WORDS.search(image) and not IMAGE_WORDS.search(mask)
+    return image != mask and bool(not image.strip() or has_image_word or MASK_WORDS.search(mask))
+
+
+def _leave_images_out(own: Sequence[File], keys: set[str], image: Affix, mask: Affix) -> bool:
+    """Return whether images are left out that belong to none of the cases with a mask: those of other numbers, say."""
+    starts = {"", image.before, mask.before}
+    rest = [file for file in own if not image.find_keys([file]) & keys and not OTHER_WORDS.search(file.stem)]
+    names = [[f"{file.parent}/{file.stem.removeprefix(start)}" for start in starts] for file in rest]
+    left = sum(all(keys.isdisjoint(_list_beginnings(name)) for name in each) for each in names)
+    return left > (1 - MIN_FOUND) * len(own)
+
+
+def _hold_other_names(own: Sequence[File], other: Sequence[File], image: Affix, mask: Affix) -> bool:
+    """Return whether the masks' names begin with those of other images than their own: `a_1_gt` is no mask of `a_2`."""
+    stems = {file.stem for file in own if not image.find_keys([file])}
+    found = [file.stem for file in other if mask.find_keys([file])]
+    return any(not stems.isdisjoint(_list_beginnings(stem)[:-1]) for stem in found)
+
+
+def _list_beginnings(name: str) -> list[str]:
+    return [*(name[: cut.start()] for cut in BOUNDARY.finditer(name)), name]
 
 
 def _list_affixes(files: Sequence[File], suffixes: Sequence[str]) -> list[Affix]:
@@ -135,6 +178,7 @@ def _list_affixes(files: Sequence[File], suffixes: Sequence[str]) -> list[Affix]
         for match in BOUNDARY.finditer(stem):
             before[stem[: match.end()]] += 1
             after[stem[match.start() :]] += 1
+        before.update(stem[: match.start()] for match in TO_NUMBER.finditer(stem))
     chosen = [
         ["", *(text for text, count in counts.most_common(MOST_AFFIXES) if count >= 2)] for counts in (before, after)
     ]
@@ -167,20 +211,22 @@ def _count_stems(files: Sequence[File]) -> dict[str, int]:
 
 def _pair_paths(images: str, masks: str, own: Sequence[File], other: Sequence[File]) -> Iterator[tuple[str, str]]:
     """Yield `*/*_photo/*` with `{stem}/{stem}_lesion/{stem}_lesion`: the image's name in every part of the path."""
-    by_length = sorted(own, key=lambda file: len(file.stem))[:MOST_STEMS]
+    named = [file for file in own if images != masks or not MASK_WORDS.search(file.stem)]
+    by_length = sorted(named, key=lambda file: len(file.stem))[:MOST_STEMS]
     image_paths: Counter[str] = Counter()
     mask_paths: Counter[str] = Counter()
     for image in by_length:
         theirs = {
             remove_suffix(file.path).as_posix().replace(image.stem, "{stem}")
             for file in other
-            if image.stem in file.stem and file.path != image.path
+            if image.stem in file.stem or (image.stem in file.parent and MASK_WORDS.search(file.stem))
+            if file.path != image.path
         }
         if theirs:
             image_paths[remove_suffix(image.path).as_posix().replace(image.stem, "*")] += 1
             mask_paths.update(theirs)
     needed = max(2, MIN_FOUND * image_paths.total())
-    for image_path, mask_path in product(image_paths, mask_paths):
+    for image_path, mask_path in product(image_paths, sorted(mask_paths, key=rank_masks)):
         agree = min(image_paths[image_path], mask_paths[mask_path])
         if agree >= needed and not OTHER_WORDS.search(mask_path):
             yield f"{images}/{image_path}.*", f"{masks}/{mask_path}.*"

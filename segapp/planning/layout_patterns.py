@@ -123,6 +123,8 @@ def list_candidates(
         return
     train = masks.replace("{split}", (folders or {}).get("train", ""))
     classes = tuple(sorted(entry.name for entry in list_folders(root / train)))
+    if len(classes) == 1 and images != masks:
+        yield images, f"{masks}/{classes[0]}", ()
     if 2 <= len(classes) <= 254:
         yield images, f"{masks}/{{class}}", classes
         yield images, f"{masks}/{{class}}/{{stem}}_*", classes

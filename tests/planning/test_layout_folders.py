@@ -72,6 +72,11 @@ def test_the_folders_of_images_and_masks_are_found(
         ("train/*.png train_labels/*.png test/*.png test_labels/*.png", ["train train_labels", "test test_labels"]),
         ("set/img/*.png set/masks/*.png set/gt/*.png", ["set/img set/gt", "set/img set/masks"]),
         ("x/img/*.png x/gt/*.png y/img/*.png y/gt/*.png", ["x x", "y y"]),
+        (
+            "training/images/*_training.png training/1st_manual/*_manual1.png training/mask/*_training_mask.png "
+            "test/images/8_test.png",
+            ["training/images training/1st_manual", "training/images training/mask"],
+        ),
     ],
 )
 def test_of_several_pairs_of_folders_one_must_be_given(files: str, pairs: list[str], tmp_path: Path) -> None:
@@ -123,4 +128,16 @@ def test_folders_without_masks_are_named(tmp_path: Path) -> None:
     with pytest.raises(
         MisuseError, match=r"of its folders \(left, right\) none has masks .* give both, as --images .*left"
     ):
+        find(tmp_path)
+
+
+def test_the_only_pair_of_folders_is_explained(tmp_path: Path) -> None:
+    write(tmp_path, "scans/*.png scans/4.png mask/*_mask.png")
+    with pytest.raises(MisuseError, match=r"1 of 4 images have no mask: 4\."):
+        find(tmp_path)
+
+
+def test_the_folder_to_give_is_one_of_images(tmp_path: Path) -> None:
+    write(tmp_path, "annotation/x/*_a.png annotation/y/*_b.png photos/p8.png photos/p9.png other/q8.png")
+    with pytest.raises(MisuseError, match=r"give both, as --images .*/other --masks FOLDER"):
         find(tmp_path)

@@ -57,6 +57,34 @@ LAYOUTS = {  # images, masks, other files; folders; expected patterns
         ("cases", "cases"),
         ("cases/**/image.*", "cases/{parent}/mask.*"),
     ),
+    "the other file in the folder of each case": (
+        ["cases/P_{0}/P_{0}.png"],
+        ["cases/P_{0}/GT.png"],
+        [],
+        ("cases", "cases"),
+        ("cases/*/*.*", "cases/{stem}/GT.*"),
+    ),
+    "two images of each case beside another file": (
+        ["cases/p{0}/p{0}_frame01.png", "cases/p{0}/p{0}_frame12.png"],
+        ["cases/p{0}/p{0}_frame01_gt.png", "cases/p{0}/p{0}_frame12_gt.png"],
+        ["cases/p{0}/p{0}_4d.png"],
+        ("cases", "cases"),
+        ("cases/**/p*_frame*.*", "cases/{parent}/{stem}_gt.*"),
+    ),
+    "numbers after letters": (
+        ["01/t{0}.tif"],
+        ["01_ST/SEG/man_seg{0}.tif"],
+        [],
+        ("01", "01_ST/SEG"),
+        ("01/t{name}.*", "01_ST/SEG/man_seg{name}.*"),
+    ),
+    "a folder around those of the masks": (
+        ["photos/a/{0}.jpg"],
+        ["truth/discs/a/{0}.bmp"],
+        [],
+        ("photos", "truth"),
+        ("photos", "truth/discs"),
+    ),
     "two beginnings": (
         ["a/img-{0}.png"],
         ["b/seg-{0}.png"],
@@ -94,7 +122,9 @@ def test_files_of_a_class_may_have_its_ending(tmp_path):
     assert len(list_masks(layout)) == 6
 
 
-@pytest.mark.parametrize("names", [["x_1", "x_2", "y_1", "y_2"], ["p_10", "p_11", "q_10", "q_11"]])
+@pytest.mark.parametrize(
+    "names", [["x_1", "x_2", "y_1", "y_2"], ["p_10", "p_11", "q_10", "q_11"], ["train_1", "train_2", "train_3"]]
+)
 @pytest.mark.parametrize("folders", [[""], ["left/", "right/"]])
 def test_numbers_in_names_do_not_tell_which_are_masks(names, folders, tmp_path):
     write(tmp_path, [f"all/{folder}{{0}}.png" for folder in folders], names)
@@ -111,3 +141,20 @@ def test_names_that_do_not_agree_are_still_refused(images, masks, tmp_path):
     write(tmp_path, [images, masks], "abcd")
     with pytest.raises(MisuseError, match="not named after the images"):
         find_layout(str(tmp_path / "a"), str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("rest", ["{0}_0.png", "b_{0}_0.png"], ids=["another number", "another source"])
+def test_images_of_another_number_or_source_are_not_left_out(rest, tmp_path):
+    """Formerly those of the ending with the most masks were taken, and the others were left out without a word."""
+    write(tmp_path, ["x/{0}_1.png"], [f"a_{number}" for number in range(6)])
+    write(tmp_path, ["y/{0}_1_mask.png"], [f"a_{number}" for number in range(6)])
+    write(tmp_path, [f"x/{rest}"], [f"a_{number}" for number in range(10, 14)])
+    with pytest.raises(MisuseError, match="4 of 10 images have no mask"):
+        find_layout(str(tmp_path / "x"), str(tmp_path / "y"))
+
+
+def test_a_mask_with_the_name_of_an_image_is_no_mask_of_another(tmp_path):
+    write(tmp_path, ["x/{0}_4d.png", "x/{0}_1.png", "x/{0}_1_gt.png"], ["p1", "p2", "p3"])
+    write(tmp_path, ["x/{0}_2.png"], ["p1", "p2"])
+    layout = find_layout(str(tmp_path / "x"), str(tmp_path / "x"))
+    assert (layout.images, layout.masks) == ("x/{name}_1.*", "x/{name}_1_gt.*")
