@@ -100,12 +100,34 @@ def explain_zeros(images: Sequence[str], masks: Sequence[Path]) -> str | None:
     if found is None or len(stems) < len(files):
         return None
     affixes, _ = found
+    if re.search(r"\d", "".join(affixes)):  # a number that is not shared: the mask is that of another image
+        return None
     for image in images:
         stem, wanted = stems.get(affixes.name_mask(_strip_zeros(image)) or ""), affixes.name_mask(image)
         if stem is not None and wanted is not None and wanted not in files:
             path = files[stem]
             return f"rename {path.name} to {path.name.replace(stem, wanted, 1)}, and the others alike"
     return None
+
+
+def describe_few_masks(images: Sequence[Path], masks: Sequence[Path], folders: tuple[str, str]) -> str | None:
+    """Return the patterns under which the masks are those of a few of the images, or None.
+
+    Args:
+        images: Their files.
+        masks: The same.
+        folders: Of both, for the patterns.
+    """
+    stems = [{remove_suffix(path).name for path in files} for files in (images, masks)]
+    found = _find_best_affixes(sorted(stems[1]), stems[0])
+    if found is None or found[1] < len(stems[1]):
+        return None
+    before_mask, after_mask, before_image, after_image = found[0]
+    patterns = (
+        f"{folders[0]}/{before_image}{{name}}{after_image}.*",
+        f"{folders[1]}/{before_mask}{{name}}{after_mask}.*",
+    )
+    return f"{found[1]} of {len(stems[0])} images have a mask under --images {patterns[0]!r} --masks {patterns[1]!r}"
 
 
 def _strip_zeros(name: str) -> str:
@@ -127,7 +149,7 @@ def _find_best_affixes(images: Sequence[str], masks: set[str]) -> tuple[_Affixes
     if not counted:
         return None
     count, _, affixes = max(counted)
-    return (affixes, count) if count >= max(len(images) / 2, 1) else None
+    return (affixes, count) if count >= max(len(images) / 2, min(2, len(images))) else None
 
 
 def _propose_affixes(image: str, mask: str) -> _Affixes | None:

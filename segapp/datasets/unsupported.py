@@ -11,7 +11,8 @@ ANNOTATIONS = {
     ".geojson": "GeoJSON is read with mask segapp.datasets.GeoJson in map coordinates, with QuPath in pixels",
     ".gpkg": "GeoPackages are read with mask segapp.datasets.GeoPackage",
     ".shp": "Shapefiles are read with mask segapp.datasets.Shapefile",
-    ".xml": "annotations in XML are read with mask segapp.datasets.Cvat, if exported as 'CVAT for images 1.1'",
+    ".xml": "annotations in XML are read with mask segapp.datasets.Cvat, if exported as 'CVAT for images 1.1'; convert "
+    "those of other tools to masks",
     ".txt": "polygons of YOLO are read with mask segapp.datasets.Yolo",
 }
 """Suffix of an annotation file → how it is read."""

@@ -88,7 +88,7 @@ def explain_unlike_volumes(image: Path | FilePart, mask: Path | FilePart) -> str
     except SegappError as error:
         return str(error)
     if other is None:
-        return f"{mask} is one image, and {image} a volume; save a mask for every voxel."
+        return f"{mask} is one image, and {image} a volume; save the masks of its slices as one volume (.nii.gz)."
     if own is None or (difference := describe_difference(own, other)) is None:
         return None
     return f"{image} and its mask {mask} have {difference}; save the mask on the grid of its image."

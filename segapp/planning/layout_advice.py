@@ -6,12 +6,14 @@ from pathlib import Path
 from segapp.datasets.channel_files import find_channel_problems
 from segapp.datasets.file_search import MaskPattern
 from segapp.datasets.masks.encoding import FoundImage
-from segapp.datasets.pairing_advice import describe_missing_masks, explain_zeros
+from segapp.datasets.pairing_advice import describe_few_masks, describe_missing_masks, explain_zeros
 from segapp.datasets.problems import raise_first
-from segapp.datasets.unsupported import describe_annotations, explain_unread
+from segapp.datasets.unsupported import UNREAD, describe_annotations, explain_unread
 from segapp.datasets.volume_slices import find_volume_problems
-from segapp.io import find_suffix, holds_arrays, is_image_folder, list_slices, remove_suffix
+from segapp.errors import SegappError
+from segapp.io import find_suffix, holds_arrays, is_image_folder, list_slices, read_shape, remove_suffix
 from segapp.planning.layout_patterns import PLACEHOLDER, list_folders, list_matching
+from segapp.planning.layout_words import MASK_WORDS
 
 MOST = 0.5
 """Where the closest pattern finds masks of this fraction of the images, the others lack theirs."""
@@ -37,14 +39,21 @@ def explain_unpaired(
             return f"{root / given}: {lacks}; correct {option}."
     if images == masks and holds_arrays(found[0][0]):
         return f"{root / images}: {_explain_arrays(images, found[0][0])}"
+    if images == masks and found[0] and (damage := _describe_damage(found[0][0])):
+        return damage
+    if images == masks and (unread := _explain_files_beside(found[0])):
+        return f"{root / images}: {unread}."
     if closest is None and images == masks and (inner := _list_folders_of_images(root / images)):
+        first = min(inner, key=lambda name: bool(MASK_WORDS.search(name)))
         return (
             f"{root / images}: of its folders ({', '.join(inner)}) none has masks that are named after the images of "
-            f"another; give both, as --images {root / images / inner[0]} --masks FOLDER."
+            f"another; give both, as --images {root / images / first} --masks FOLDER."
         )
     annotations = explain_unread(Path(masks).suffix.lower())
     if not annotations and closest is None and (root / masks).is_dir():
-        annotations = describe_annotations(root / masks).strip()
+        annotations = describe_annotations(root / masks).strip() or _explain_files(found[1])
+    if any(annotations.startswith(kind) for kind in UNREAD.values()):
+        return f"{root}: {masks!r}: {annotations}."
     if annotations:
         return f"{root}: {masks!r}: {annotations.rstrip('.')}. Write that into a data section, and name it with --data."
     names = [", ".join(path.name for path in files[:3]) or "no files" for files in found]
@@ -58,6 +67,8 @@ def explain_unpaired(
         _, every, pattern_of_images, pattern = closest
         alone = [image for image in every if not pattern.find_files(image)]
         return describe_missing_masks(alone, len(every), pattern_of_images, pattern)
+    if images != masks and (few := describe_few_masks(found[0], found[1], (images, masks))):
+        return f"{root}: {few}; move the other images out of {images!r}, or give them masks."
     return (
         f"{root}: the masks in {masks!r} ({names[1]}) are not named after the images in {images!r} ({names[0]}). "
         "Give --masks a pattern such as 'masks/{name}_mask.png', or a data section (--data, as configs/data/mine.yaml)."
@@ -68,6 +79,29 @@ def explain_several_pairs(pairs: Sequence[tuple[Path, Path]]) -> str:
     """Return which folders in one may be images and masks, where several may be."""
     ways = " or ".join(f"--images {own} --masks {other}" for own, other in pairs)
     return f"several folders may be images and their masks; give one pair, {ways}."
+
+
+def _explain_files(files: Sequence[Path]) -> str:
+    """Return how files that are no images are read; empty where some are images."""
+    return "" if not files or any(map(find_suffix, files)) else explain_unread(files[0].suffix.lower())
+
+
+def _explain_files_beside(files: Sequence[Path]) -> str:
+    """Return how files are read of which there is one for most images; empty where there are fewer."""
+    others = [path for path in files if path.suffix.lower() in (".xml", *UNREAD)]
+    is_one_each = len(others) >= MOST * sum(bool(find_suffix(path)) for path in files)
+    return explain_unread(others[0].suffix.lower()) if others and is_one_each else ""
+
+
+def _describe_damage(file: Path) -> str:
+    """Return why an array cannot be read, as one of several in a file of NumPy; empty where it can."""
+    if find_suffix(file) != ".npz":
+        return ""
+    try:
+        read_shape(file)
+    except SegappError as error:
+        return str(error)
+    return ""
 
 
 def _list_folders_of_images(folder: Path) -> list[str]:

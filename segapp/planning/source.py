@@ -94,7 +94,14 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
 
 def _choose_blocks(layout: FolderLayout) -> list[Decision]:
     """Cut images that are too few to divide into blocks; MisuseError where these are too few as well."""
-    is_divisible = layout.split_folders is None and not find_volumes(layout.slices)
+    volumes = find_volumes(layout.slices)
+    if volumes:
+        count = f"{len(volumes)} volume{'s are' if len(volumes) > 1 else ' is'}"
+        raise MisuseError(
+            f"{count} too few: training and validation need {MIN_IMAGES} or more, as no split divides a volume. Add "
+            "volumes, or save its slices as images, each in a file of its own."
+        )
+    is_divisible = layout.split_folders is None
     if is_divisible and (blocks := choose_blocks([read_shape(image.file) for image in layout.found])):
         return blocks
     raise MisuseError(

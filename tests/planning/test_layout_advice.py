@@ -104,3 +104,63 @@ def test_a_missing_channel_is_named(tmp_path):
     (tmp_path / "imagesTr/c_0001.png").unlink()
     with pytest.raises(MisuseError, match=r"the image 'c' lacks the channels c_0001\.png"):
         describe_folder(str(tmp_path / "imagesTr"), str(tmp_path / "labelsTr"))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "told"),
+    [(".xml", "'CVAT for images 1.1'; convert those of other tools to masks"), (".mat", "MATLAB files are not read")],
+)
+def test_files_of_masks_that_are_no_images_are_told(suffix, told, tmp_path):
+    """Formerly the names were said not to agree, which do."""
+    write_files(tmp_path / "images", "abc")
+    (tmp_path / "labels").mkdir()
+    for name in "abc":
+        (tmp_path / f"labels/{name}{suffix}").write_text("<x/>")
+    with pytest.raises(MisuseError, match=told):
+        find_layout(str(tmp_path / "images"), str(tmp_path / "labels"))
+
+
+@pytest.mark.parametrize("folders", [("images", "labels"), ("cases", "cases")])
+def test_files_of_masks_in_one_folder_with_the_images_are_told(folders, tmp_path):
+    for name in "abc":
+        write_files(tmp_path / folders[0], [name])
+        (tmp_path / folders[1]).mkdir(exist_ok=True)
+        (tmp_path / folders[1] / f"{name}.xml").write_text("<x/>")
+    with pytest.raises(MisuseError, match="annotations in XML are read with"):
+        find_layout(str(tmp_path), str(tmp_path))
+
+
+def test_a_file_of_several_arrays_of_numpy_is_told(tmp_path):
+    for name in "abc":
+        np.savez(tmp_path / f"{name}.npz", image=np.zeros((4, 4)), label=np.zeros((4, 4)))
+    with pytest.raises(
+        MisuseError, match=r"a\.npz: NumPy file of 2 arrays \(image\.npy, label\.npy\); save each as a \.npy file"
+    ):
+        find_layout(str(tmp_path), str(tmp_path))
+
+
+def test_missing_masks_are_not_those_of_other_numbers(tmp_path):
+    """Formerly the mask of image 1 was to be renamed for image 6, which has none."""
+    for number in range(1, 13):
+        write_files(tmp_path / "images", [f"X_{number:04}_{number % 2}"])
+        write_files(tmp_path / "mask", [f"X_{number:04}_{number % 2}_mask"] if number % 6 else [])
+    with pytest.raises(MisuseError, match=r"2 of 12 images have no mask: X_0006_0") as refused:
+        find_layout(str(tmp_path / "images"), str(tmp_path / "mask"))
+    assert "rename" not in str(refused.value)
+
+
+def test_the_patterns_of_few_masks_are_told(tmp_path):
+    write_files(tmp_path / "01", [f"t{number:03}" for number in range(12)])
+    write_files(tmp_path / "01_GT", [f"man_seg{number:03}" for number in (0, 3, 6)])
+    way = "3 of 12 images have a mask under --images '01/t{name}.*' --masks '01_GT/man_seg{name}.*'"
+    with pytest.raises(MisuseError, match=re.escape(way)):
+        find_layout(str(tmp_path / "01"), str(tmp_path / "01_GT"))
+
+
+def test_one_volume_is_told_to_be_saved_as_its_slices(tmp_path):
+    for name in ("volume", "labels"):
+        write_nifti(tmp_path / f"{name}.nii.gz", np.ones((6, 5, 4), np.uint8), spacing=(1, 1, 2))
+    with pytest.raises(
+        MisuseError, match=r"1 volume is too few: .* save its slices as images, each in a file of its own"
+    ):
+        describe_folder(str(tmp_path / "volume.nii.gz"), str(tmp_path / "labels.nii.gz"))
