@@ -14,6 +14,8 @@ MIN_COHERENCE = 0.6
 under a half in photographs and in edges changed by JPEG."""
 MIN_FILES, MIN_OBJECTS = 5, 5
 """Masks, and values in one of them, from which numbers that always run from 1 without a gap are those of objects."""
+MOST_WITH_GAPS = 0.5
+"""Where the numbers have gaps in so many masks at most, and run from 1 in the others, they may be those of objects."""
 INDICES, COLOURS, INSTANCES, PER_CLASS, THRESHOLD = (
     f"segapp.datasets.{name}" for name in ("Indices", "Colours", "Instances", "PerClass", "Threshold")
 )
@@ -21,6 +23,10 @@ NEAR = 25
 """Distance from black and from white within which a codec or smoothing leaves most pixels of a binary mask."""
 MIN_NEAR = 0.9
 """The fraction of its pixels that lie there; the rest are edges."""
+ASK = (
+    "they may be numbers of classes or of objects. Name all classes with --classes, or, where they are objects, the "
+    "background and the objects, such as --classes background,cell."
+)
 HINT = "name them with --classes, one for each in this order, or describe the masks in a data section (--data)"
 
 
@@ -122,16 +128,22 @@ def _is_instance_mask(values: MaskValues, found: Sequence[int], names: Sequence[
     if len(found) > MAX_VALUES:
         is_flat = values.coherence >= MIN_COHERENCE
         if is_flat and not names and found[-1] <= 255 and 2 * values.sparse > values.files:
-            raise MisuseError(
-                f"the masks hold {len(found)} values up to {found[-1]}, few of them in one file: they may be numbers "
-                "of classes or of objects. Name all classes with --classes, or, where they are objects, the background "
-                "and the objects, such as --classes background,cell."
-            )
+            raise MisuseError(f"the masks hold {len(found)} values up to {found[-1]}, few of them in one file: {ASK}")
         return is_flat
-    if not values.run_from_one:
+    if not _are_numbered(values):
         return False
+    if values.with_gaps and not names:
+        raise MisuseError(
+            f"the masks hold {len(found)} values up to {found[-1]}, which run from 1 without a gap in "
+            f"{values.files - values.with_gaps} of {values.files} files: {ASK}"
+        )
+    return True
+
+
+def _are_numbered(values: MaskValues) -> bool:
+    """Return whether the values run from 1 in most files, and their number varies: those of objects do."""
     varied = len(values.counts_in_one) > 2 and max(values.counts_in_one) >= MIN_OBJECTS
-    return varied and values.files >= MIN_FILES
+    return varied and values.files >= MIN_FILES and values.with_gaps <= MOST_WITH_GAPS * values.files
 
 
 def _measure_binary(values: MaskValues, found: Sequence[int]) -> float:
@@ -226,6 +238,8 @@ def _name_by_table(values: MaskValues, found: Sequence[int], table: NameTable) -
 
 def _infer_colours(values: MaskValues, table: NameTable | None, names: Sequence[str]) -> MaskMeaning:
     found = dict(values.colours) | {(int(v),) * 3: count for v, count in values.values.items()}
+    if values.in_first_band and (table is None or not table.colours) and _are_numbers(found, values, names):
+        return _name_numbered_colours(found, names)
     if len(found) > MAX_VALUES:
         raise MisuseError(
             f"the masks hold {len(found)} or more different colours, up to {values.most_in_one} in one file: they are "
@@ -249,6 +263,30 @@ def _infer_colours(values: MaskValues, table: NameTable | None, names: Sequence[
         reason,
         tuple(kept.values()),
     )
+
+
+def _are_numbers(found: Mapping[Colour, int], values: MaskValues, names: Sequence[str]) -> bool:
+    """Return whether colours of a first band alone number objects; MisuseError where they may number classes."""
+    largest = max(colour[0] for colour in found)
+    if not 3 <= len(found) <= largest + 1 < 2 * len(found) or len(names) not in (0, 2):
+        return False
+    if not names and not (_are_numbered(values) and not values.with_gaps):
+        raise MisuseError(f"the masks hold up to {largest} in the first of several bands: {ASK}")
+    return True
+
+
+def _name_numbered_colours(found: Mapping[Colour, int], names: Sequence[str]) -> MaskMeaning:
+    """Return the meaning of masks whose first band numbers their objects; the other bands are 0."""
+    if len(found) > MAX_VALUES:
+        raise MisuseError(
+            "the masks number their objects in the first of several bands: save that band alone, as with "
+            "PIL.Image.open(path).getchannel(0).save(path)."
+        )
+    classes = tuple(names) or ("background", "object")
+    objects = [list(colour) for colour in sorted(found) if any(colour)]
+    settings = {"colours": {classes[0]: [0, 0, 0], classes[1]: objects}}
+    reason = f"The masks number their objects in their first band (up to {objects[-1][0]}), which become one class."
+    return MaskMeaning({"class_path": COLOURS, "init_args": settings}, classes, 0, reason)
 
 
 def _name_colours(colours: Sequence[Colour], table: NameTable | None, names: Sequence[str]) -> tuple[list[str], str]:

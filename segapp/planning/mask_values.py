@@ -41,8 +41,10 @@ class MaskValues:
     """A file of one or two bands holds another value than 0."""
     sparse: int = 0
     """Files whose largest value is more than twice the number of values other than 0 in it."""
-    run_from_one: bool = True
-    """In every file the values other than 0 are 1, 2, … without a gap."""
+    with_gaps: int = 0
+    """Files whose values other than 0 are not 1, 2, … without a gap."""
+    in_first_band: bool = True
+    """All colours have a first band alone, whose values are counted like those of masks of one band."""
     coherence: float = 1.0
     """The smallest of all files with many values; see `MIN_COHERENCE` of mask_meaning.py."""
     has_fractions: str | None = None
@@ -67,6 +69,8 @@ class MaskValues:
         found, inverse = np.unique(codes, return_inverse=True)
         counts = np.bincount(inverse, pixels).astype(np.int64)
         self.most_in_one = max(self.most_in_one, len(found))
+        self.in_first_band &= not (found & 0xFFFF).any()
+        self._add_numbers(found[found > 0] >> 16)
         for code, count in list(zip(found.tolist(), counts.tolist(), strict=True))[: 4 * MAX_VALUES]:
             self.colours[code >> 16, code >> 8 & 255, code & 255] += count
 
@@ -78,12 +82,15 @@ class MaskValues:
         self.most_in_one = max(self.most_in_one, len(found))
         if len(found) > MAX_VALUES // 2:
             self.coherence = min(self.coherence, _measure_coherence(band))
-        objects = found[found > 0].astype(np.int64)
-        self.counts_in_one.add(len(objects))
-        self.sparse += bool(len(objects)) and int(objects[-1]) > 2 * len(objects)
-        self.run_from_one &= len(objects) == 0 or (int(objects[0]) == 1 and int(objects[-1]) == len(objects))
+        self._add_numbers(found[found > 0].astype(np.int64))
         for value, count in list(zip(found.tolist(), counts.tolist(), strict=True))[: 4 * MAX_VALUES]:
             self.values[int(value)] += count
+
+    def _add_numbers(self, objects: np.ndarray) -> None:
+        """Count the different values other than 0 of one file, in ascending order."""
+        self.counts_in_one.add(len(objects))
+        self.sparse += bool(len(objects)) and int(objects[-1]) > 2 * len(objects)
+        self.with_gaps += bool(len(objects)) and int(objects[-1]) != len(objects)
 
 
 def read_mask_values(files: Sequence[Path | FilePart]) -> MaskValues:

@@ -91,6 +91,46 @@ def test_numbers_that_vary_and_always_run_from_one_are_those_of_objects():
     assert infer_meaning(masks).mask == {"class_path": "segapp.datasets.Instances"}
 
 
+COUNTED = [(3, 9, 5, 7, 4, 6), (0, 1, 2, 4, 5)]
+"""How many numbers masks hold from 1 on, and the numbers of one with a gap."""
+
+
+def test_numbers_with_gaps_in_a_few_masks_are_asked_back():
+    """Formerly one object that lies outside of its crop made classes of all numbers."""
+    masks = mask_of(*(np.repeat(np.arange(n), 4)[None] for n in COUNTED[0]), np.repeat(COUNTED[1], 4)[None])
+    with pytest.raises(MisuseError, match=r"run from 1 without a gap in 6 of 7 files: .*--classes background,cell"):
+        infer_meaning(masks)
+    meaning = infer_meaning(masks, names=["background", "cell"])
+    assert (meaning.mask, meaning.classes) == ({"class_path": "segapp.datasets.Instances"}, ("background", "cell"))
+    assert infer_meaning(masks, names=[*"abcdefghi"]).mask is None
+
+
+def number_in_first_band(*masks):
+    return mask_of(*(np.repeat(numbers, 4)[None, :, None] * [1, 0, 0] for numbers in masks))
+
+
+def test_objects_numbered_in_the_first_band_are_one_class():
+    masks = number_in_first_band(*map(np.arange, COUNTED[0]))
+    meaning = infer_meaning(masks)
+    assert (meaning.classes, meaning.background) == (("background", "object"), 0)
+    assert meaning.mask["init_args"]["colours"]["object"] == [[number, 0, 0] for number in range(1, 9)]
+    masks = number_in_first_band(*map(np.arange, COUNTED[0]), np.arange(99))
+    with pytest.raises(MisuseError, match=r"getchannel\(0\)"):
+        infer_meaning(masks)
+
+
+def test_numbers_in_the_first_band_that_may_be_classes_are_asked_back():
+    masks = number_in_first_band([0, 1, 2], [0, 2])
+    with pytest.raises(MisuseError, match="up to 2 in the first of several bands: they may be numbers of classes or"):
+        infer_meaning(masks)
+    assert infer_meaning(masks, names=["background", "cell"]).mask["init_args"]["colours"]["cell"] == [
+        [1, 0, 0],
+        [2, 0, 0],
+    ]
+    assert infer_meaning(masks, names=["a", "b", "c"]).classes == ("a", "b", "c")
+    assert infer_meaning(number_in_first_band([0, 255])).classes == ("background", "colour_ff0000")
+
+
 def test_colours_become_classes_by_their_table():
     masks = mask_of(np.array([[[0, 0, 0], [255, 0, 0], [0, 0, 255]]]))
     known = table(["other", "tree", "void"], colours=((0, 0, 0), (255, 0, 0), (0, 0, 255)))

@@ -14,7 +14,7 @@ def test_values_of_files_are_counted_together(tmp_path):
     for number, values in enumerate(([0, 1], [0, 3])):
         tifffile.imwrite(tmp_path / f"{number}.tif", np.array([values] * 2, np.uint8))
     found = read_mask_values([tmp_path / "0.tif", tmp_path / "1.tif"])
-    assert (found.files, dict(found.values), found.most_in_one, found.run_from_one) == (2, {0: 4, 1: 2, 3: 2}, 2, False)
+    assert (found.files, dict(found.values), found.most_in_one, found.with_gaps) == (2, {0: 4, 1: 2, 3: 2}, 2, 1)
 
 
 def test_an_alpha_and_equal_bands_are_one_value():
