@@ -116,6 +116,15 @@ def write_channel_volumes() -> None:
         write_nifti(Path("brain/labelsTr", f"{name}.nii.gz"), mask, spacing=(1.0, 1.0, 2.0))
 
 
+def write_modalities() -> None:
+    for name in NAMES:
+        Path("tumours", name).mkdir(parents=True)
+        image, mask = make_voxels(name)
+        for kind in ("flair", "t1", "t2"):
+            write_nifti(Path("tumours", name, f"{name}_{kind}.nii.gz"), image, spacing=(1.0, 1.0, 2.0))
+        write_nifti(Path("tumours", name, f"{name}_seg.nii.gz"), mask, spacing=(1.0, 1.0, 2.0))
+
+
 def write_nrrd() -> None:
     for name in NAMES:
         for file, voxels in zip(("t1", "seg"), make_voxels(name), strict=True):
@@ -268,6 +277,7 @@ WRITE: dict[str, Callable[[], None]] = {
     "cells/imagesTr": write_channels,
     "hippocampus/imagesTr": write_volumes,
     "brain/imagesTr": write_channel_volumes,
+    "tumours": write_modalities,
     "scans/*/t1.nrrd": write_nrrd,
     "ct/images": write_dicom,
     "rt/images": write_structures,

@@ -19,6 +19,7 @@ from segapp.planning.annotations import list_files, recognise_annotations, recog
 from segapp.planning.layout_advice import explain_several_pairs, explain_unpaired
 from segapp.planning.layout_folders import Pair, find_only_folder, list_splits_of, propose_inner_folders, propose_pairs
 from segapp.planning.layout_inference import find_shape_of_images, infer_patterns
+from segapp.planning.layout_modalities import recognise_modalities
 from segapp.planning.layout_patterns import (
     MAX_IMAGES,
     PLACEHOLDER,
@@ -206,12 +207,10 @@ def list_masks(layout: FolderLayout, limit: int | None = None) -> list[FilePart]
 
 
 def _recognise_channel_files(root: Path, images: str, masks: str) -> tuple[str, ...]:
-    """Return the names of channels' files where images have nnU-Net's names and their masks lack the ending."""
-    names = [
-        {remove_suffix(path).name for path in list_matching(root, given) if find_suffix(path)}
-        for given in (images, masks)
-    ]
-    return recognise_channel_files(*names)
+    """Return the names of channels' files: nnU-Net's where the masks lack the ending, or those of modalities."""
+    files = [[path for path in list_matching(root, given) if find_suffix(path)] for given in (images, masks)]
+    names = [{remove_suffix(path).name for path in given} for given in files]
+    return recognise_channel_files(*names) or recognise_modalities(files[0] if images == masks else ())
 
 
 def _find_common_root(images: str, masks: str) -> Path:

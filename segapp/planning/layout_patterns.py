@@ -11,7 +11,7 @@ from pathlib import Path
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.masks.encoding import Encoding, PixelEncoding
 from segapp.errors import MisuseError
-from segapp.io import is_image_folder, lies_in_image, remove_suffix
+from segapp.io import find_channel, is_image_folder, lies_in_image, remove_suffix
 from segapp.planning.annotations import list_annotation_files
 from segapp.planning.layout_class_files import NamedMask, find_class_files
 from segapp.planning.layout_words import rank_masks
@@ -128,7 +128,7 @@ def list_candidates(
     if 2 <= len(classes) <= 254:
         yield images, f"{masks}/{{class}}", classes
         yield images, f"{masks}/{{class}}/{{stem}}_*", classes
-    named = _find_named_masks(root, images.replace("{split}", (folders or {}).get("train", "")), train)
+    named = _find_named_masks(root, images.replace("{split}", (folders or {}).get("train", "")), train, kind)
     if class_files := find_class_files(named):
         pattern, classes = class_files
         yield images, f"{masks}/{pattern}.*", classes
@@ -149,20 +149,24 @@ def list_candidates(
         yield f"{images}/**/{image}", f"{masks}/**/{mask}/{{stem}}.*", ()
 
 
-def _find_named_masks(root: Path, images: str, masks: str) -> list[NamedMask]:
+def _find_named_masks(root: Path, images: str, masks: str, kind: Kind) -> list[NamedMask]:
     """Return the masks whose names hold that of an image, and more."""
     stems = {remove_suffix(path).name for path in _list_some_files(root / images)}
+    channels = {stem: found[0] for stem in stems if (found := find_channel(stem, kind.channel_files))}
+    stems = set(channels.values()) or stems
     lengths = sorted({len(stem) for stem in stems}, reverse=True)
-    found = []
+    named = []
     for path in _list_some_files(root / masks):
         name = remove_suffix(path).name
+        if name in channels:
+            continue
         for length in lengths:
             starts = range(len(name) - length + 1)
             start = next((s for s in starts if name[s : s + length] in stems), None)
             if start is not None and length < len(name):
-                found.append(NamedMask(path, name[:start], name[start : start + length], name[start + length :]))
+                named.append(NamedMask(path, name[:start], name[start : start + length], name[start + length :]))
                 break
-    return found
+    return named
 
 
 def _choose_affixes(named: Sequence[NamedMask]) -> list[tuple[str, str]]:

@@ -33,7 +33,7 @@ from segapp.system.yaml_files import read_yaml
 SOURCE_KEY = "data.source.init_args"
 MAX_MASKS = 5000
 """Images whose masks' values are counted."""
-CHANNELS_REASON = "The images are named as nnU-Net names the channels of an image, and their masks lack the ending."
+CHANNELS_REASON = "Each image has a file for each channel, and the masks' names lack their endings."
 
 
 def describe_source(images: str, masks: str, data: str, classes: str) -> list[Decision]:
