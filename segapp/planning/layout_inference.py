@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path, PurePosixPath
 
@@ -29,17 +30,17 @@ class File:
 
     path: PurePosixPath
 
-    @property
+    @cached_property
     def stem(self) -> str:
         """The name without the suffix."""
         return str(remove_suffix(self.path).name)
 
-    @property
+    @cached_property
     def suffix(self) -> str:
         """The ending by which it is an image."""
         return find_suffix(self.path)
 
-    @property
+    @cached_property
     def parent(self) -> str:
         """The folder."""
         return self.path.parent.as_posix()
