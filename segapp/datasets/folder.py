@@ -147,7 +147,7 @@ class Folder(Source):
         except SegappError as error:
             yield Problem("layout", str(error), self.root, self._location_setting)
             return
-        found = [*self._images.find_problems(), *self._pairing.find_problems(names)]
+        found = [*self._images.find_problems(), *self._pairing.find_problems(self._keep_divided(names))]
         yield from found
         if all(problem.severity == "warning" for problem in found):
             try:
@@ -221,6 +221,17 @@ class Folder(Source):
         image = open_image(file, self.channels, self.intensity, self.neighbours, self.resolution)
         looked_for = self._looked_for.find(name)
         return Item(name, self._images.find_group(name), image, restrict_mask(mask, looked_for), looked_for=looked_for)
+
+    def _keep_divided(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the images that the split uses, which alone need masks; all where it cannot be made."""
+        if self.cuts_images or self.split.reads_masks:
+            return names
+        try:
+            division = self.split.divide(self._make_candidates(), self.root)
+        except SegappError:  # reported by `_items`
+            return names
+        used = {candidate.name for candidates in division.values() for candidate in candidates}
+        return [name for name in names if name in used]
 
     @cached_property
     def _items(self) -> dict[SplitName, list[Item]]:

@@ -11,7 +11,7 @@ from segapp.datasets.annotations.geojson import GeoJson
 from segapp.datasets.annotations.qupath import QuPath
 from segapp.datasets.channel_files import join_channels
 from segapp.datasets.file_search import MaskPattern, find_images
-from segapp.datasets.masks.encoding import Encoding, FoundImage, PixelEncoding
+from segapp.datasets.masks.encoding import Encoding, FoundImage, MaskFile, PixelEncoding
 from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError
 from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suffix
@@ -32,6 +32,7 @@ from segapp.planning.layout_patterns import (
     yield_split_patterns,
 )
 from segapp.planning.map_annotations import is_map
+from segapp.planning.published_split import keep_listed
 
 MIN_PAIRED = 0.9
 """A pattern must find the masks of this fraction of the images, or the names do not agree."""
@@ -241,11 +242,10 @@ def _try_patterns(
         return None
     if folders is not None:
         found = [image for image in found if image.split in folders.values()]
-    sample = (
-        [found[number * len(found) // MAX_IMAGES] for number in range(MAX_IMAGES)] if len(found) > MAX_IMAGES else found
-    )
-    files = [pattern.find_files(image) for image in sample]
-    paired = sum(bool(own) for own in files)
+    files = _find_some_masks(found, pattern)
+    if folders is None and not all(files):
+        files = _find_some_masks(keep_listed(root, found), pattern)
+    paired = sum(map(bool, files))
     is_shared = len({path.path for own in files for path in own}) < sum(map(len, files))
     if not paired or (is_shared and not pattern.is_shared):
         return None  # no mask, or one that is that of several images
@@ -256,7 +256,13 @@ def _try_patterns(
     reason = f"{words}; their masks are {masks!r}."
     reason += "" if folders else describe_test_folder(root, images)
     layout = FolderLayout(root, images, masks, folders, several > 0, classes, reason, kind.channel_files, kind.encoding)
-    return paired / len(sample), sum(map(len, files)), layout
+    return paired / len(files), sum(map(len, files)), layout
+
+
+def _find_some_masks(images: Sequence[FoundImage], pattern: MaskPattern) -> list[list[MaskFile]]:
+    """Return the masks of images, of `MAX_IMAGES` at most, evenly over all of them."""
+    count = min(len(images), MAX_IMAGES)
+    return [pattern.find_files(images[number * len(images) // count]) for number in range(count)]
 
 
 def _find_images(root: Path, images: str, masks: str, classes: tuple[str, ...], kind: Kind) -> list[FoundImage]:

@@ -89,7 +89,7 @@ def describe_folder(images: str, masks: str, classes: Sequence[str] = ()) -> lis
         decisions.append(Decision(f"{SOURCE_KEY}.mask", meaning.mask, ""))
     if meaning.palette is not None:
         decisions.append(Decision(f"{SOURCE_KEY}.palette", [list(colour) for colour in meaning.palette], ""))
-    return [*decisions, *pixels, *(blocks or find_published_split(layout))]
+    return [*decisions, *pixels, *(blocks or find_published_split(layout.root, layout.found, layout.split_folders))]
 
 
 def _choose_blocks(layout: FolderLayout) -> list[Decision]:

@@ -5,11 +5,13 @@ import pytest
 from segapp.errors import MisuseError
 from segapp.planning.layout import find_layout
 from segapp.planning.published_split import find_published_split
+from segapp.planning.source import build_planned_source, describe_folder
 from tests.planning.discs import write_discs
 
 
 def describe_split(folder):
-    return find_published_split(find_layout(str(folder / "photos"), str(folder / "labels")))
+    layout = find_layout(str(folder / "photos"), str(folder / "labels"))
+    return find_published_split(layout.root, layout.found, layout.split_folders)
 
 
 def write_lists(folder, **lists):
@@ -53,3 +55,17 @@ def test_folders_named_as_splits_divide_the_images(tmp_path):
     (decision,) = describe_split(folder)
     assert decision.value["class_path"] == "segapp.datasets.Folders"
     assert (decision.value["init_args"]["train"], decision.value["init_args"]["val"]) == ("train", "val")
+
+
+def test_images_in_no_list_need_no_mask(tmp_path):
+    folder = write_discs(tmp_path)
+    names = sorted(path.stem for path in (folder / "photos").iterdir())
+    for name in names[6:]:
+        (folder / "labels" / f"{name}.png").unlink()
+    write_lists(folder / "splits", train=names[:4], val=names[4:6])
+    source = build_planned_source(describe_folder(str(folder / "photos"), str(folder / "labels")))
+    assert [len(source.items(split)) for split in ("train", "val")] == [4, 2]
+    assert list(source.layout_problems()) == []
+    (folder / "labels" / f"{names[4]}.png").unlink()
+    with pytest.raises(MisuseError, match=f"images have no mask: {names[4]}"):
+        describe_folder(str(folder / "photos"), str(folder / "labels"))
