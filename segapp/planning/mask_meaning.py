@@ -7,7 +7,7 @@ from typing import Any
 from segapp.batch import IGNORE_INDEX
 from segapp.errors import MisuseError
 from segapp.planning.mask_values import MAX_VALUES, Colour, MaskValues
-from segapp.planning.names import BACKGROUND, IGNORED, NameTable
+from segapp.planning.names import BACKGROUND, BLACK, IGNORED, NameTable
 
 MIN_COHERENCE = 0.6
 """Fraction of a value's pixels with an equal neighbour to the right, in the median over the values: near 1 in objects,
@@ -27,6 +27,8 @@ ASK = (
     "they may be numbers of classes or of objects. Name all classes with --classes, or, where they are objects, the "
     "background and the objects, such as --classes background,cell."
 )
+SPARSE = 4
+"""Numbers of classes of which few are used are below so many times their count; grey levels such as 128 are not."""
 HINT = "name them with --classes, one for each in this order, or describe the masks in a data section (--data)"
 
 
@@ -168,7 +170,7 @@ def _infer_values(values: MaskValues, found: Sequence[int], names: Sequence[str]
         return _name_values(values, found, ("background", "object"))
     classes = [value for value in found if value != IGNORE_INDEX]
     dense = classes[-1] < len(classes) * 2
-    if IGNORE_INDEX in found and not dense:
+    if IGNORE_INDEX in found and classes[-1] >= len(classes) * SPARSE:
         raise MisuseError(
             f"the masks hold {_join(found)}: 255 may be a class or mean ignored; {HINT} "
             "(leave 255 out if it is ignored)."
@@ -218,7 +220,9 @@ def _assign_indices(named: Mapping[int, str]) -> tuple[dict[str, Any] | None, tu
 
 def _name_by_table(values: MaskValues, found: Sequence[int], table: NameTable) -> MaskMeaning | None:
     """Name the values by a table that has all of them, or both of two; None where it does not."""
-    known = table.by_value
+    known = table.by_value or {red: name for (red, *rest), name in table.by_colour.items() if rest == [red, red]}
+    if 0 in found and 0 not in known and not BACKGROUND & {name.lower() for name in table.names}:
+        known = {0: "background", **known}
     if len(found) == 2 and found[0] == 0 and found[1] not in known.keys() - {IGNORE_INDEX} and len(known) == 2:
         meaning = _name_values(values, found, [_normalise_background(name) for _, name in sorted(known.items())])
         return replace(meaning, reason=f"{meaning.reason} The names are those of {table.path.name}{table.note}.")
@@ -245,8 +249,7 @@ def _infer_colours(values: MaskValues, table: NameTable | None, names: Sequence[
             f"the masks hold {len(found)} or more different colours, up to {values.most_in_one} in one file: they are "
             "photographs, or were saved as JPEG or resized with smoothing. Save masks as PNG, resized by nearest."
         )
-    black = (0, 0, 0)
-    colours = sorted(found, key=lambda colour: (colour != black, colour))
+    colours = sorted(found, key=lambda colour: (colour != BLACK, colour))
     labels, source = _name_colours(colours, table, names)
     kept = {label: colour for label, colour in zip(labels, colours, strict=True) if label.lower() not in IGNORED}
     ignored = [list(colour) for label, colour in zip(labels, colours, strict=True) if label.lower() in IGNORED]
@@ -297,12 +300,11 @@ def _name_colours(colours: Sequence[Colour], table: NameTable | None, names: Seq
                 f"--classes has {len(names)} names and the masks hold {len(colours)} colours: {_join(colours)}."
             )
         return list(names), ""
-    if table is not None and all(colour in table.by_colour for colour in colours):
-        labels = [_normalise_background(table.by_colour[colour]) for colour in colours]
+    known = {BLACK: "background", **table.by_colour} if table is not None and table.colours else {}
+    if table is not None and all(colour in known for colour in colours):
+        labels = [_normalise_background(known[colour]) for colour in colours]
         return labels, f" (names from {table.path.name})"
-    labels = [
-        "background" if colour == (0, 0, 0) else "colour_{:02x}{:02x}{:02x}".format(*colour) for colour in colours
-    ]
+    labels = ["background" if colour == BLACK else "colour_{:02x}{:02x}{:02x}".format(*colour) for colour in colours]
     return labels, "; rename them as you like"
 
 

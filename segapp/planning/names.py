@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,26 @@ MAX_BYTES = 2**22
 
 FILES = ("classes.csv", "class_dict.csv", "labels.csv", "classes.txt", "class_names.txt", "labels.txt", "dataset.json")
 """Names of tables that are looked for, in this order."""
+OTHER_FILES = re.compile(r".*(?:class|label|colou?r|palette|objectinfo).*\.(?:csv|txt)", re.IGNORECASE)
+"""Names of other files that are tables where each line has a number or a colour."""
 IGNORED = frozenset({"__ignore__", "ignore", "void", "unlabelled", "unlabeled"})
 """Names of values that are no class."""
 BACKGROUND = frozenset({"background", "_background_", "bg", "none", "other"})
 NUMBERED = re.compile(r"(\d{1,5})(?:\s*[:;,=]\s*|\s+)(\S.*)")
 """A line of a list that has the stored value before the name."""
+COLOURED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?P<r>\d{1,3})[\s,]+(?P<g>\d{1,3})[\s,]+(?P<b>\d{1,3})[\s,:;]+(?P<name>\S.*)",
+        r"(?P<name>[^:,]*[^:,\s])[:,\s]\s*(?P<r>\d{1,3})[\s,]+(?P<g>\d{1,3})[\s,]+(?P<b>\d{1,3})(?![^:\s]).*",
+    )
+)
+"""Lines of a list that has a colour before or after the name."""
+
+NUMBER_COLUMNS = ("value", "pixel value", "index", "idx", "id", "label")
 
 Colour = tuple[int, int, int]
+BLACK: Colour = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -30,15 +43,15 @@ class NameTable:
     names: tuple[str, ...]
     """In the order of the table, `IGNORED` ones included."""
     values: tuple[int, ...]
-    """The stored value of each name: that of its column, or its position in the file."""
+    """The stored value of each name: that of its column, or its position in the file; none where only colours count."""
     colours: tuple[Colour, ...] | None = None
     note: str = ""
     """What the user must know of these names, as the end of a sentence."""
 
     @property
     def by_value(self) -> dict[int, str]:
-        """The names by the stored values."""
-        return dict(zip(self.values, self.names, strict=True))
+        """The names by the stored values; empty where the table has none."""
+        return dict(zip(self.values, self.names, strict=False))
 
     @property
     def by_colour(self) -> dict[Colour, str]:
@@ -46,17 +59,28 @@ class NameTable:
         return dict(zip(self.colours or (), self.names, strict=False))
 
 
-def find_names(folders: Sequence[Path]) -> NameTable | None:
+def find_names(folders: Sequence[Path], colours: Collection[Colour] = ()) -> NameTable | None:
     """Return the first table of class names in one of the folders, or None.
 
     No link is followed: lines of a file that lies elsewhere would become names of classes.
+
+    Args:
+        folders: In which tables may be.
+        colours: Of the masks; a table that has all of them comes first.
     """
-    for folder in dict.fromkeys(folders):
-        for name in FILES:
-            path = folder / name
-            if path.is_file() and not path.is_symlink() and (table := _read_table(path)) is not None:
-                return table
-    return None
+    tables = [table for folder in dict.fromkeys(folders) for table in _read_tables(folder)]
+    coloured = (table for table in tables if colours and not set(colours) - table.by_colour.keys() - {BLACK})
+    return next(coloured, next(iter(tables), None))
+
+
+def _read_tables(folder: Path) -> Iterator[NameTable]:
+    """Yield the tables of class names in a folder, those of usual names first."""
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    others = [path.name for path in there if path.name not in FILES and OTHER_FILES.fullmatch(path.name)]
+    for name in (*FILES, *others):
+        path = folder / name
+        if path.is_file() and not path.is_symlink() and (table := _read_table(path)) is not None:
+            yield table
 
 
 def _read_table(path: Path) -> NameTable | None:
@@ -65,16 +89,30 @@ def _read_table(path: Path) -> NameTable | None:
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     if path.suffix == ".json":
         return _read_json(path, text)
-    if path.suffix == ".csv":
-        return _read_csv(path, text)
-    names = [line.strip() for line in text.splitlines() if line.strip()]
+    if path.suffix == ".csv" or "\t" in text.partition("\n")[0]:
+        table = _read_csv(path, text)
+        if table is not None or path.suffix == ".csv":
+            return table
+    return _read_lines(path, [line.strip() for line in text.splitlines() if line.strip() and line[0] != "#"])
+
+
+def _read_lines(path: Path, names: Sequence[str]) -> NameTable | None:
+    """Read a list of names, with or without numbers or colours; without these only one of a usual name."""
+    for pattern in COLOURED:
+        matches = [match for name in names if (match := pattern.fullmatch(name))]
+        coloured = [match["name"].strip() for match in matches]
+        if len(matches) == len(names) and _is_list_of_names(coloured):
+            colours = tuple((int(match["r"]), int(match["g"]), int(match["b"])) for match in matches)
+            return NameTable(path, tuple(coloured), tuple(range(len(names))) if path.name in FILES else (), colours)
     if names and names[0] == "__ignore__":  # labelme's list starts at -1
         names = names[1:]
     numbered = [match.groups() for name in names if (match := NUMBERED.fullmatch(name))]
     values = [int(value) for value, _ in numbered]
     if len(numbered) == len(names) and _is_list_of_names([name for _, name in numbered]) and _are_different(values):
         return NameTable(path, tuple(name for _, name in numbered), tuple(values))
-    return NameTable(path, tuple(names), tuple(range(len(names)))) if _is_list_of_names(names) else None
+    if path.name not in FILES or not _is_list_of_names(names):
+        return None
+    return NameTable(path, tuple(names), tuple(range(len(names))))
 
 
 def _read_csv(path: Path, text: str) -> NameTable | None:
@@ -82,9 +120,14 @@ def _read_csv(path: Path, text: str) -> NameTable | None:
         {key.strip().lower(): (value or "").strip() for key, value in row.items() if key} for row in _read_rows(text)
     ]
     column = next((name for name in ("name", "class", "class_name", "label") if rows and name in rows[0]), None)
-    if column is None or not _is_list_of_names([row[column] for row in rows]):
+    names = tuple(row[column] for row in rows) if column else ()
+    if not _is_list_of_names(names):
+        names = tuple(name.split(",")[0] for name in names)  # of long synonyms the first
+    if not _is_list_of_names(names):
         return None
-    numbers = next((name for name in ("value", "index", "id", "label") if name in rows[0] and name != column), None)
+    numbers = next((name for name in NUMBER_COLUMNS if name in rows[0] and name != column), None)
+    if path.name not in FILES and not numbers and "r" not in rows[0]:
+        return None
     try:
         values = [int(row[numbers]) for row in rows] if numbers else list(range(len(rows)))
         colours = [(int(row["r"]), int(row["g"]), int(row["b"])) for row in rows] if "r" in rows[0] else None
@@ -92,13 +135,15 @@ def _read_csv(path: Path, text: str) -> NameTable | None:
         return None
     if not _are_different(values):  # classes of images, say
         return None
-    names = tuple(row[column] for row in rows)
+    if path.name not in FILES and not numbers:
+        values = []
     return NameTable(path, names, tuple(values), tuple(colours) if colours else None)
 
 
 def _read_rows(text: str) -> list[Mapping[str, str]]:
     try:
-        return list(csv.DictReader(text.splitlines()))
+        delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+        return list(csv.DictReader(text.splitlines(), delimiter=delimiter))
     except csv.Error:
         return []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from segapp.datasets.annotations.annotations import Annotations
 from segapp.datasets.annotations.map_shapes import MapShapes
+from segapp.datasets.file_patterns import get_fixed_start
 from segapp.datasets.source import SPLITS, Item, Source
 from segapp.errors import MisuseError, SegappError
 from segapp.io import read_shape
@@ -191,12 +192,14 @@ def _read_meaning(layout: FolderLayout, classes: Sequence[str]) -> MaskMeaning:
     if layout.several:
         return name_objects(classes, "An image has several masks, one for each object, which become one class.")
     values = read_mask_values(list_masks(layout, MAX_MASKS))
-    return infer_meaning(values, find_names(_list_folders(layout)), classes)
+    return infer_meaning(values, find_names(_list_folders(layout), values.colours), classes)
 
 
 def _list_folders(layout: FolderLayout) -> list[Path]:
     """Return the folders in which tables of names may be."""
-    folders = [layout.root, layout.root / layout.masks.split("{")[0], layout.root / layout.images.split("{")[0]]
+    train = (layout.split_folders or {}).get("train", "")
+    patterns = (pattern.replace("{split}", train) for pattern in (layout.masks, layout.images))
+    folders = [layout.root, *(layout.root / get_fixed_start(pattern) for pattern in patterns)]
     return [folders[0], *(folder.parent for folder in folders[1:]), *folders[1:], layout.root.parent]
 
 

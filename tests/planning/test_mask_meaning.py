@@ -74,6 +74,12 @@ def test_grey_levels_with_255_are_asked_back_and_answered_by_names():
     assert infer_meaning(masks, names=["a", "b"]).mask["init_args"]["values"] == {0: 0, 128: 1}
 
 
+def test_void_is_ignored_beside_numbers_of_which_some_are_not_used():
+    meaning = infer_meaning(mask_of([[0, 7, 8, 15, 255]]))
+    assert meaning.classes == ("background", "class_7", "class_8", "class_15")
+    assert "255 (20.0% of the pixels) is ignored" in meaning.reason
+
+
 def test_a_table_names_values_and_ignores_void():
     meaning = infer_meaning(mask_of([[0, 1, 2]]), table(["sky", "road", "void"]))
     assert meaning.classes == ("sky", "road")
@@ -252,3 +258,20 @@ def test_names_choose_the_folders_of_masks_and_their_order():
     assert name_folders(["cell", "dust", "ink"], ["background", "ink", "cell"]).classes == ("background", "ink", "cell")
     with pytest.raises(MisuseError, match="'nucleus' is none of the classes that masks are named after: cell, dust"):
         name_folders(["cell", "dust"], ["nucleus"])
+
+
+def test_a_value_0_that_a_table_from_1_lacks_is_the_background():
+    meaning = infer_meaning(mask_of([[0, 1, 2]]), table(["wall", "sky"], 1, 2))
+    assert (meaning.classes, meaning.background, meaning.mask) == (("background", "wall", "sky"), 0, None)
+    assert infer_meaning(mask_of([[1, 2, 2]]), table(["wall", "sky"], 1, 2)).classes == ("wall", "sky")
+
+
+def test_grey_masks_are_named_by_the_grey_colours_of_a_table():
+    known = replace(table(["background", "road"], colours=((0, 0, 0), (255, 255, 255))), values=())
+    assert infer_meaning(mask_of([[0, 255]]), known).classes == ("background", "road")
+
+
+def test_black_that_a_table_of_colours_lacks_is_the_background():
+    known = table(["tree", "car"], colours=((255, 0, 0), (0, 0, 255)))
+    colours = np.array([[[0, 0, 0], [255, 0, 0], [0, 0, 255]]], np.uint8)
+    assert infer_meaning(mask_of(colours), known).classes == ("background", "car", "tree")

@@ -16,6 +16,9 @@ from segapp.planning.names import find_names, read_channel_names
         ("dataset.json", '{"labels": {"1": "front", "0": "background"}}', {0: "background", 1: "front"}),
         ("classes.txt", "0 background\n7: person\n", {0: "background", 7: "person"}),
         ("classes.txt", "2 wheels\n4 wheels\n", {0: "2 wheels", 1: "4 wheels"}),
+        ("_classes.csv", "Pixel Value, Class\n0, background\n2, crack\n", {0: "background", 2: "crack"}),
+        ("objectInfo2.txt", f"Idx\tName\n1\twall\n2\t{'tv, ' * 30}\n", {1: "wall", 2: "tv"}),
+        ("sceneCategories.txt", "photo one\nphoto two\n", None),
         ("labels.csv", "name,label\nphoto 1,0\nphoto 2,1\nphoto 3,0\n", None),
         ("classes.txt", "images/a.png\nimages/b.png\n", None),
     ],
@@ -41,6 +44,22 @@ def test_class_names_are_read_from_tables(tmp_path, file, text, expected):
 def test_what_is_no_table_of_classes_is_passed_over(tmp_path, file, text):
     (tmp_path / file).write_text(text)
     assert find_names([tmp_path]) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("label_colors.txt", "128 0 0\tcar\n0 0 0\t\tVoid\n"),
+        ("labelmap.txt", "# label:color_rgb:parts:actions\ncar:128,0,0::\nVoid:0,0,0::\n"),
+        ("class_dict_seg.csv", "name, r, g, b\ncar, 128, 0, 0\nVoid, 0, 0, 0\n"),
+    ],
+)
+def test_colours_of_classes_are_read_from_tables_of_other_names(tmp_path, file, text):
+    (tmp_path / "class_names.txt").write_text("cat\ndog\n")
+    (tmp_path / file).write_text(text)
+    found = find_names([tmp_path], colours=[(128, 0, 0)])
+    assert (found.by_colour, found.by_value) == ({(128, 0, 0): "car", (0, 0, 0): "Void"}, {})
+    assert find_names([tmp_path], colours=[(1, 2, 3)]).names == ("cat", "dog")
 
 
 def test_the_first_table_counts_and_one_of_megabytes_does_not(tmp_path):

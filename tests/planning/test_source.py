@@ -130,3 +130,15 @@ def test_annotations_are_described(tmp_path):
     assert found["classes"] == ["background", "cat"]
     assert found["mask"] == {"class_path": "segapp.datasets.LabelMe", "init_args": {"labels": {"void": "ignore"}}}
     assert list(build_planned_source(decisions).problems()) == []
+
+
+def test_names_are_read_from_the_folder_of_training(discs):
+    for split in ("train", "valid"):
+        (discs / split).mkdir()
+        for path in list((discs / "photos").iterdir())[::2] if split == "train" else (discs / "photos").iterdir():
+            path.rename(discs / split / path.name)
+            (discs / "labels" / f"{path.stem}.png").rename(discs / split / f"{path.stem}_mask.png")
+        (discs / split / "_classes.csv").write_text("Pixel Value, Class\n0, background\n255, disc\n")
+    decisions = describe_folder(str(discs / "train"), str(discs / "train"))
+    settings = build_config(decisions)["data"]["source"]["init_args"]
+    assert (settings["images"], settings["classes"]) == ("{split}", ["background", "disc"])
