@@ -32,7 +32,8 @@ def describe_missing_masks(images: Sequence[FoundImage], of: int, pattern_of_ima
     shown = ", ".join(path.relative_to(root).as_posix() for path in files[:SHOWN])
     there = f"Files there: {shown}{' …' if len(files) > SHOWN else ''}." if files else f"{folder} holds no other file."
     unread = {message: None for path in files[:SHOWN] if (message := explain_unread(path.suffix.lower()))}
-    fitting = _suggest_patterns(images, pattern_of_images, pattern, files)
+    is_right = len(images) < of / 2
+    fitting = None if is_right else _suggest_patterns(images, pattern_of_images, pattern, files)
     way = fitting or f"Correct `masks`, or move images without masks out of {pattern_of_images!r}"
     return (
         f"{root}: {len(images)} of {of} images have no mask: {', '.join(i.name for i in images[:SHOWN])}{more}. "

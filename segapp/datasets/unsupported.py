@@ -20,6 +20,7 @@ ANNOTATIONS = {
 UNREAD = {
     ".mat": "MATLAB files",
     ".svg": "SVG drawings",
+    ".csv": "tables (CSV)",
 }
 """Suffix of a file that is not read → its format."""
 

@@ -56,7 +56,7 @@ def recognise_file(path: Path) -> type[Annotations] | None:
         return datasets.RtStruct
     if suffix == ".xml" and "<annotations" in read_beginning(path):
         return datasets.Cvat
-    if suffix == ".txt" and datasets.Yolo.reads(path):
+    if suffix == ".txt" and datasets.Yolo.reads(path) and read_beginning(path).lstrip()[:1].isdigit():
         try:
             return (
                 datasets.Yolo if any(entry.shapes or entry.skipped for entry in datasets.Yolo().parse(path)) else None

@@ -34,6 +34,7 @@ def test_annotations_in_place_of_masks_are_named(tmp_path: Path) -> None:
         (".gpkg", "GeoPackage"),
         (".shp", "Shapefile"),
         (".mat", "MATLAB"),
+        (".csv", "tables"),
         (".png", ""),
     ],
 )

@@ -94,3 +94,9 @@ def test_the_plan_tells_which_of_two_shapes_is_above(tmp_path, name, above):
     (tmp_path / name).write_text(texts.get(name, json.dumps(COCO)))
     kind = recognise_file(tmp_path / name)
     assert f"where shapes overlap, {above} is painted over" in name_shapes([tmp_path / name], kind, ()).reason
+
+
+def test_five_words_of_which_none_is_a_class_are_no_annotation(tmp_path):
+    (tmp_path / "1.txt").write_text("P0: 1 0 2 0\n")
+    (tmp_path / "2.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert [recognise_file(tmp_path / name) for name in ("1.txt", "2.txt")] == [None, datasets.Yolo]
