@@ -1,11 +1,12 @@
 """Find the patterns of `segapp.datasets.Folder` for images and masks by trying the usual ones."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 from segapp.datasets.annotations.geojson import GeoJson
 from segapp.datasets.annotations.qupath import QuPath
@@ -16,8 +17,15 @@ from segapp.datasets.volume_slices import expand_volumes
 from segapp.errors import MisuseError
 from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suffix
 from segapp.planning.annotations import list_files, recognise_annotations, recognise_file
-from segapp.planning.layout_advice import explain_several_pairs, explain_unpaired
-from segapp.planning.layout_folders import Pair, find_only_folder, list_splits_of, propose_inner_folders, propose_pairs
+from segapp.planning.layout_advice import MOST, explain_several_pairs, explain_unpaired
+from segapp.planning.layout_folders import (
+    Pair,
+    find_only_folder,
+    list_splits_of,
+    propose_deep_pairs,
+    propose_inner_folders,
+    propose_pairs,
+)
 from segapp.planning.layout_inference import find_shape_of_images, infer_patterns
 from segapp.planning.layout_modalities import recognise_modalities
 from segapp.planning.layout_patterns import (
@@ -26,7 +34,7 @@ from segapp.planning.layout_patterns import (
     SPLIT_FOLDERS,
     TRAINING,
     Kind,
-    describe_test_folder,
+    describe_other_splits,
     list_candidates,
     list_matching,
     yield_split_patterns,
@@ -89,8 +97,18 @@ class FolderLayout:
         return Kind(self.encoding, self.channel_files)
 
 
+Tried = tuple[float, int, FolderLayout]
+"""The fraction of images with masks, how many masks are used, and the layout."""
+SplitPatterns = tuple[str, str, dict[str, str] | None]
+"""Patterns of images and masks, and what `{split}` in them stands for."""
+
+
 class SeveralLayoutsError(MisuseError):
     """Several folders of one may be its images and masks."""
+
+
+class MissingMasksError(MisuseError):
+    """Most images have masks, and the others lack theirs."""
 
 
 def find_layout(images: str, masks: str, levels: int = LEVELS) -> FolderLayout:
@@ -110,38 +128,69 @@ def find_layout(images: str, masks: str, levels: int = LEVELS) -> FolderLayout:
         encoding = GeoJson
     kind = Kind(encoding, () if encoding.shared else _recognise_channel_files(root, *relative))
     pairs = list(yield_split_patterns(root, *relative)) or [(relative[0], relative[1], None)]
-    best = _try_usual_patterns(root, pairs, kind)
-    if best is not None and best[0] >= MIN_PAIRED:
-        return best[2]
+    pairs += [_keep_training(*pair) for pair in pairs if pair[2] and "{split}" not in images]
+    tried: list[Tried] = []
+    missing: list[MisuseError] = []
     folder = root / relative[0] if relative[0] == relative[1] and levels else None
     training = root / pairs[0][0] if folder and pairs[0][0] == pairs[0][1] != relative[0] else None
     layout = (
-        (folder and _find_only_pair(propose_pairs(folder), levels))
-        or (training and _find_only_pair(propose_pairs(training), levels))
-        or (best and _leave_out_other_files(root, best[2], kind))
-        or _infer_layout(root, pairs[0], kind)
-        or (folder and _find_only_pair(propose_inner_folders(folder), levels))
+        _first(_keep_best(tried, _try_usual_patterns(root, pair, kind)) for pair in pairs)
+        or (folder and _find_only_pair(propose_pairs(folder), levels, missing))
+        or (training and _find_only_pair(propose_pairs(training), levels, missing))
+        or (tried and _leave_out_other_files(root, _choose_best(tried)[2], kind))
+        or _keep_best(tried, _infer_layout(root, pairs[0], kind))
+        or (folder and _find_only_pair(propose_inner_folders(folder), levels, missing))
+        or _first(_keep_best(tried, _infer_layout(root, pair, kind)) for pair in pairs[1:])
     )
+    if layout:
+        return layout
+    is_near = bool(missing) or any(each[0] >= MOST for each in tried)
+    if levels and not is_near:
+        layout = _find_only_pair(propose_deep_pairs(*(root / given for given in relative)), 1, missing)
     if layout:
         return layout
     if folder and len(only_pair := propose_pairs(folder)) == 1:
         return find_layout(str(only_pair[0][0]), str(only_pair[0][1]), levels - 1)  # its message
+    best = _choose_best(tried) if tried else None
+    if missing and (best is None or best[0] < MOST):
+        raise missing[0]
     closest = best and (best[0], best[2].found, best[2].images, best[2].pattern)
-    raise MisuseError(explain_unpaired(root, relative[0], relative[1], closest))
+    kind_of_error = MissingMasksError if is_near else MisuseError
+    raise kind_of_error(explain_unpaired(root, relative[0], relative[1], closest))
 
 
-def _try_usual_patterns(
-    root: Path, pairs: Sequence[tuple[str, str, dict[str, str] | None]], kind: Kind
-) -> tuple[float, int, FolderLayout] | None:
-    """Return the first layout with masks for all images, else the one of most, and how many those are."""
-    best: tuple[float, int, FolderLayout] | None = None
-    for image_pattern, mask_pattern, folders in pairs:
-        for candidate in list_candidates(root, image_pattern, mask_pattern, folders, kind):
-            tried = _try_patterns(root, *candidate, folders, kind)
-            if tried is not None and (best is None or tried[:2] > best[:2]):
-                best = tried
-            if best is not None and best[0] == 1:
-                return best
+def _first(layouts: Iterable[FolderLayout | None]) -> FolderLayout | None:
+    return next(filter(None, layouts), None)
+
+
+def _choose_best(tried: Sequence[Tried]) -> Tried:
+    return max(tried, key=lambda each: each[:2])
+
+
+def _keep_best(tried: list[Tried], best: Tried | None) -> FolderLayout | None:
+    """Add what was tried to the others; return its layout where that has masks for enough images."""
+    if best is None:
+        return None
+    tried.append(best)
+    return best[2] if best[0] >= MIN_PAIRED else None
+
+
+def _keep_training(images: str, masks: str, folders: dict[str, str] | None) -> SplitPatterns:
+    """Return patterns of the images of training alone, as those of other splits may have no masks."""
+    train = (folders or {}).get("train", "")
+    return images.replace("{split}", train), masks.replace("{split}", train), None
+
+
+def _try_usual_patterns(root: Path, pair: SplitPatterns, kind: Kind) -> Tried | None:
+    """Return the first layout with masks for all images, else the one of most; none without any."""
+    images, masks, folders = pair
+    best: Tried | None = None
+    for candidate in list_candidates(root, images, masks, folders, kind):
+        tried = _try_patterns(root, *candidate, folders, kind)
+        if tried is not None and (best is None or tried[:2] > best[:2]):
+            best = tried
+        if best is not None and best[0] == 1:
+            break
     return best
 
 
@@ -159,8 +208,11 @@ def _leave_out_other_files(root: Path, layout: FolderLayout, kind: Kind) -> Fold
     return replace(tried[2], reason=f"{tried[2].reason} Other files beside them, such as {left}, are left out.")
 
 
-def _find_only_pair(pairs: Sequence[Pair], levels: int) -> FolderLayout | None:
-    """Return the layout of the only pair that is one, None without any; raise SeveralLayoutsError."""
+def _find_only_pair(pairs: Sequence[Pair], levels: int, missing: list[MisuseError]) -> FolderLayout | None:
+    """Return the layout of the only pair that is one, None without any; raise SeveralLayoutsError.
+
+    Adds to `missing` what is wrong with pairs in which some images have no mask.
+    """
     found: dict[Pair, FolderLayout] = {}
     known: set[Pair] = set()
     for pair in pairs:
@@ -170,26 +222,65 @@ def _find_only_pair(pairs: Sequence[Pair], levels: int) -> FolderLayout | None:
             layout = find_layout(str(pair[0]), str(pair[1]), levels - 1)
         except SeveralLayoutsError:
             raise
+        except MissingMasksError as error:
+            missing.append(error)
+            continue
         except MisuseError:
             continue
         if pair[0] != pair[1] or len(layout.found) > 1:  # not the folder of one image among others
             found[pair] = layout
-            known |= list_splits_of(pair, tuple((layout.split_folders or {}).values()))
+            known |= list_splits_of(pair, [word for words in SPLIT_FOLDERS.values() for word in words])
+    painted = {pair[0] for pair, layout in found.items() if layout.encoding is PixelEncoding}
+    found = {
+        pair: layout for pair, layout in found.items() if pair[0] not in painted or layout.encoding is PixelEncoding
+    }
     if len(found) > 1:
-        raise SeveralLayoutsError(explain_several_pairs(list(found)))
+        return _join_layouts(list(found.values())) or _refuse_several(list(found))
     return next(iter(found.values()), None)
 
 
-def _infer_layout(root: Path, pair: tuple[str, str, dict[str, str] | None], kind: Kind) -> FolderLayout | None:
-    """Return a layout by the names of all files, None where they do not agree."""
+def _refuse_several(pairs: Sequence[Pair]) -> NoReturn:
+    raise SeveralLayoutsError(explain_several_pairs(pairs))
+
+
+def _join_layouts(layouts: Sequence[FolderLayout]) -> FolderLayout | None:
+    """Return one layout of folders that are alike but for one name, as those of cities; None where images share names.
+
+    The same names in two folders may be one data set in two formats.
+    """
+    names = [{image.path.stem for image in layout.found} for layout in layouts]
+    if len(set.union(*names)) < sum(map(len, names)):
+        return None
+    patterns = [
+        _join_paths([Path(layout.root, pattern) for layout, pattern in zip(layouts, own, strict=True)])
+        for own in ([layout.images for layout in layouts], [layout.masks for layout in layouts])
+    ]
+    try:
+        return find_layout(*patterns, levels=0) if all(patterns) else None
+    except MisuseError:
+        return None
+
+
+def _join_paths(paths: Sequence[Path]) -> str:
+    """Return paths that differ in one part as a pattern with a star; nothing where they differ more."""
+    columns = [set(column) for column in zip(*(path.parts for path in paths), strict=False)]
+    is_alike = len({len(path.parts) for path in paths}) == 1 and sum(len(column) > 1 for column in columns) == 1
+    return str(Path(*("*" if len(column) > 1 else column.pop() for column in columns))) if is_alike else ""
+
+
+def _infer_layout(root: Path, pair: SplitPatterns, kind: Kind) -> Tried | None:
+    """Return the first layout by the names of all files that has masks for most images, else the one of most."""
     images, masks, folders = pair
+    best: Tried | None = None
     if kind.encoding is not PixelEncoding:
         return None
     for image_pattern, mask_pattern in infer_patterns(root, images, masks, (folders or {}).get("train", "")):
         tried = _try_patterns(root, image_pattern, mask_pattern, (), folders, kind)
-        if tried is not None and tried[0] >= MIN_PAIRED:
-            return tried[2]
-    return None
+        if tried is not None and (best is None or tried[0] > best[0]):
+            best = tried
+        if best is not None and best[0] >= MIN_PAIRED:
+            break
+    return best
 
 
 def _has_map_coordinates(root: Path, images: str, masks: str) -> bool:
@@ -233,15 +324,21 @@ def _find_common_root(images: str, masks: str) -> Path:
 
 def _try_patterns(
     root: Path, images: str, masks: str, classes: tuple[str, ...], folders: dict[str, str] | None, kind: Kind
-) -> tuple[float, int, FolderLayout] | None:
-    """Return the fraction of images with masks, how many masks are used, and the layout; None without any."""
+) -> Tried | None:
+    """Return how well two patterns pair images with masks; None where they pair none, or wrong ones."""
     try:
         found = _find_images(root, images, masks, classes, kind)
         pattern = MaskPattern(root, masks, classes, kind.encoding)
     except MisuseError:  # a folder of this pattern does not exist
         return None
+    left_out = ""
     if folders is not None:
+        folders, left_out = _drop_unlabelled_test(found, pattern, folders)
         found = [image for image in found if image.split in folders.values()]
+        if not {folders["train"], folders["val"]} <= {image.split for image in found}:
+            return None
+    if classes and "{stem}" in masks and "{parent}" not in masks and any("/" in image.mask_name for image in found):
+        return None  # the same name in another folder is another image
     files = _find_some_masks(found, pattern)
     if folders is None and not all(files):
         files = _find_some_masks(keep_listed(root, found), pattern)
@@ -249,14 +346,35 @@ def _try_patterns(
     is_shared = len({path.path for own in files for path in own}) < sum(map(len, files))
     if not paired or (is_shared and not pattern.is_shared):
         return None  # no mask, or one that is that of several images
+    if kind.encoding is PixelEncoding and _are_copies(found, files, classes):
+        return None
     several = sum(len(own) > 1 for own in files)
     if classes and not several:
         return None
     words = f"{len(found)} images match {images!r}" + (" and have several masks each" if several else "")
     reason = f"{words}; their masks are {masks!r}."
-    reason += "" if folders else describe_test_folder(root, images)
+    reason += left_out if folders else describe_other_splits(root, images)
     layout = FolderLayout(root, images, masks, folders, several > 0, classes, reason, kind.channel_files, kind.encoding)
     return paired / len(files), sum(map(len, files)), layout
+
+
+def _drop_unlabelled_test(
+    found: Sequence[FoundImage], pattern: MaskPattern, folders: dict[str, str]
+) -> tuple[dict[str, str], str]:
+    """Return the folders of the splits, without that of a test of which no image has a mask, and the reason."""
+    test = [image for image in found if image.split == folders.get("test")]
+    if "test" not in folders or any(_find_some_masks(test, pattern)):
+        return folders, ""
+    reason = f" Those in {folders['test']!r} have no masks and are left out."
+    return {split: name for split, name in folders.items() if split != "test"}, reason
+
+
+def _are_copies(found: Sequence[FoundImage], files: Sequence[Sequence[MaskFile]], classes: Sequence[str]) -> bool:
+    """Return whether masks are images themselves, or an image's masks have one name, as forms of one mask have."""
+    images = {(image.path, image.array) for image in found}
+    names = [[remove_suffix(file.path).name for file in own] for own in files]
+    has_forms = not classes and any(len(set(own)) < len(own) for own in names)
+    return has_forms or any((file.path, file.array) in images for own in files for file in own)
 
 
 def _find_some_masks(images: Sequence[FoundImage], pattern: MaskPattern) -> list[list[MaskFile]]:

@@ -12,8 +12,8 @@ from segapp.datasets.unsupported import UNREAD, describe_annotations, explain_un
 from segapp.datasets.volume_slices import find_volume_problems
 from segapp.errors import SegappError
 from segapp.io import find_suffix, holds_arrays, is_image_folder, list_slices, read_shape, remove_suffix
+from segapp.planning.layout_folders import list_deep_folders
 from segapp.planning.layout_patterns import PLACEHOLDER, list_folders, list_matching
-from segapp.planning.layout_words import MASK_WORDS
 
 MOST = 0.5
 """Where the closest pattern finds masks of this fraction of the images, the others lack theirs."""
@@ -44,10 +44,11 @@ def explain_unpaired(
     if images == masks and (unread := _explain_files_beside(found[0])):
         return f"{root / images}: {unread}."
     if closest is None and images == masks and (inner := _list_folders_of_images(root / images)):
-        first = min(inner, key=lambda name: bool(MASK_WORDS.search(name)))
+        own, other = list_deep_folders(root / images, root / images)
+        ways = [*own, root / images / inner[0]][0], [*other, "FOLDER"][0]
         return (
             f"{root / images}: of its folders ({', '.join(inner)}) none has masks that are named after the images of "
-            f"another; give both, as --images {root / images / first} --masks FOLDER."
+            f"another; give both, as --images {ways[0]} --masks {ways[1]}."
         )
     annotations = explain_unread(Path(masks).suffix.lower())
     if not annotations and closest is None and (root / masks).is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segapp.io import find_suffix, walk_folders
 from segapp.planning.annotations import MAX_FILES, list_files, recognise_file
-from segapp.planning.layout_patterns import TRAINING, list_folders
+from segapp.planning.layout_patterns import SPLIT_FOLDERS, TRAINING, list_folders
 from segapp.planning.layout_words import MASK_WORDS, OTHER_WORDS
 
 MOST_FOLDERS = 12
@@ -15,6 +15,9 @@ MOST_FOLDERS = 12
 SPLIT_WORDS = re.compile(r"train|val|dev|test", re.IGNORECASE)
 NO_MASKS = re.compile(rf"{OTHER_WORDS.pattern}|object|unlabel", re.IGNORECASE)
 """Words in names of folders, such as `SegmentationObject` beside `SegmentationClass`."""
+
+NO_SHAPES = re.compile(r"caption|key_?point", re.IGNORECASE)
+"""Words in names of files of COCO that hold no areas."""
 
 Pair = tuple[Path, Path]
 
@@ -33,10 +36,12 @@ def propose_pairs(folder: Path) -> list[Pair]:
     for entry in _list_inner_folders(folder):
         files = list(islice(list_files(entry, "."), MAX_FILES))
         has_images = any(find_suffix(path) for path in files)
+        has_annotations = any(recognise_file(path) for path in files)
         if not has_images:
-            masks += [entry] if any(recognise_file(path) for path in files) else []
-        elif not NO_MASKS.search(entry.name):
+            masks += _list_training_files(files) or [entry] if has_annotations else []
+        elif not NO_MASKS.search(entry.name) and not (has_annotations and MASK_WORDS.search(entry.name)):
             (masks if MASK_WORDS.search(entry.name) else images).append(entry)
+    masks = [entry for entry in masks if "rgb" not in entry.name.lower()] or masks
     _, names = next(walk_folders(folder), (folder, []))
     if any(find_suffix(Path(name)) for name in names):
         images.append(folder)
@@ -44,8 +49,61 @@ def propose_pairs(folder: Path) -> list[Pair]:
 
 
 def propose_inner_folders(folder: Path) -> list[Pair]:
-    """Return the folders in one, each for both images and masks, those of training first."""
-    return _sort_pairs([(entry, entry) for entry in _list_inner_folders(folder)])
+    """Return the folders in one, each for both images and masks; of several splits those of training."""
+    return [(entry, entry) for entry in _keep_training(_list_inner_folders(folder))]
+
+
+def propose_deep_pairs(images: Path, masks: Path) -> list[Pair]:
+    """Return pairs of folders with files at any depth, by the words in their paths; of several splits of training."""
+    own, other = list_deep_folders(images, masks)
+    pairs = []
+    for image in own if max(len(own), len(other)) <= MOST_FOLDERS else []:
+        fitting = (mask for mask in other if mask.name == image.name or MASK_WORDS.search(mask.name))
+        shared = {mask: len({*image.parts} & {*mask.parts}) for mask in fitting if _may_be_of_one_split(image, mask)}
+        pairs += [(image, mask) for mask, count in shared.items() if count == max(shared.values())]
+    return [pair for pair in pairs if pair != (images, masks)]
+
+
+def list_deep_folders(images: Path, masks: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders at any depth that may hold images, and those that may hold masks, by words in their paths."""
+    bases = (images, masks) if images == masks else (images.parent, masks.parent)
+    own, other = (_list_deep_folders(*each) for each in zip((images, masks), bases, strict=True))
+    return (
+        [folder for folder in own if not MASK_WORDS.search(folder.relative_to(bases[0]).as_posix())],
+        [folder for folder in other if MASK_WORDS.search(folder.relative_to(bases[1]).as_posix())],
+    )
+
+
+def _list_deep_folders(folder: Path, base: Path) -> list[Path]:
+    """Return the folders below one that hold images, without other forms of masks by their paths below `base`."""
+    found = []
+    for place, names in islice(walk_folders(folder), MAX_FILES):
+        if any(find_suffix(Path(name)) and not name.startswith(".") for name in names):
+            found.append(place)
+    return _keep_training([place for place in found if not NO_MASKS.search(place.relative_to(base).as_posix())], base)
+
+
+def _keep_training(folders: Sequence[Path], root: Path | None = None) -> list[Path]:
+    """Return the folders of training, and those of no split; all where none is of training."""
+    names = [(folder.relative_to(root).as_posix() if root else folder.name) for folder in folders]
+    if not any(TRAINING.search(name) for name in names):
+        return list(folders)
+    return [
+        folder
+        for folder, name in zip(folders, names, strict=True)
+        if TRAINING.search(name) or not SPLIT_WORDS.search(name)
+    ]
+
+
+def _list_training_files(files: Sequence[Path]) -> list[Path]:
+    """Return the files of annotations of training beside those of another split."""
+    others = [word for split in ("val", "test") for word in SPLIT_FOLDERS[split]]
+    return [
+        path
+        for path in files
+        if TRAINING.search(path.name) and not NO_SHAPES.search(path.name) and recognise_file(path)
+        if any(_name_split(path, word) in files for word in others)
+    ]
 
 
 def list_splits_of(pair: Pair, names: Sequence[str]) -> set[Pair]:

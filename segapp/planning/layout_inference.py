@@ -14,6 +14,10 @@ from segapp.planning.layout_words import IMAGE_WORDS, MASK_WORDS, OTHER_WORDS, r
 
 MIN_FOUND = 0.9
 """Fraction of the images for which a pattern must find a mask."""
+MIN_TRIED = 0.5
+"""A pattern that finds masks of fewer images is not tried."""
+LOSSY = {".jpg", ".jpeg"}
+"""Of two files of one name in one folder the image has such a suffix."""
 MOST_AFFIXES = 8
 """Beginnings and endings of names that are tried, the most frequent first."""
 MOST_STEMS = 60
@@ -88,6 +92,7 @@ def infer_patterns(root: Path, images: str, masks: str, train: str) -> Iterator[
         return
     own, other = (_list_files(root / folder.replace("{split}", train)) for folder in (images, masks))
     if own and other:
+        yield from _pair_suffixes(images, masks, own)
         yield from _pair_affixes(images, masks, own, other)
         yield from _pair_folders(images, masks, own, other)
         yield from _pair_paths(images, masks, own, other)
@@ -116,6 +121,18 @@ def _list_files(folder: Path) -> list[File]:
     return [File(PurePosixPath(path.relative_to(folder).as_posix())) for path in found]
 
 
+def _pair_suffixes(images: str, masks: str, files: Sequence[File]) -> Iterator[tuple[str, str]]:
+    """Yield `{name}.jpg` with `{name}.png` of one folder: masks are stored without loss."""
+    if images != masks:
+        return
+    names: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        names[file.suffix].add(f"{file.parent}/{file.stem}")
+    for image, mask in product(sorted(names.keys() & LOSSY), sorted(names.keys() - LOSSY)):
+        if len(names[image] & names[mask]) >= MIN_FOUND * len(names[image]):
+            yield f"{images}/{{name}}{image}", f"{masks}/{{name}}{mask}"
+
+
 def _pair_affixes(images: str, masks: str, own: Sequence[File], other: Sequence[File]) -> Iterator[tuple[str, str]]:
     """Yield `{name}_training` with `{name}_manual1`, and the like."""
     suffixes = sorted({file.suffix for file in own})
@@ -124,16 +141,22 @@ def _pair_affixes(images: str, masks: str, own: Sequence[File], other: Sequence[
     mask_keys = [(affix, affix.find_keys(other)) for affix in _list_affixes(other, [".*"])]
     for image in _list_affixes(own, some):
         keys = image.find_keys(own)
+        if (
+            images != masks
+            and not _may_leave_out(image.text)
+            and len(keys) < MIN_FOUND * _count_images(own, image.suffix)
+        ):
+            continue
         for mask, theirs in mask_keys:
             agree = len(keys & theirs)
-            if agree < 2 or agree < MIN_FOUND * len(keys) or (rank := _rank(image, mask)) is None:
+            if agree < 2 or agree < MIN_TRIED * len(keys) or (rank := _rank(image, mask)) is None:
                 continue
             if images == masks and not _are_told_apart(image.text, mask.text):
                 continue
             if _leave_images_out(own, keys, image, mask) or _hold_other_names(own, other, image, mask):
                 continue
-            found.append((rank, -agree, len(image.text), image, mask))
-    for *_, image, mask in sorted(found, key=lambda each: (*each[:3], each[3].text, each[4].text)):
+            found.append((agree < MIN_FOUND * len(keys), rank, -agree, len(image.text), image, mask))
+    for *_, image, mask in sorted(found, key=lambda each: (*each[:4], each[4].text, each[5].text)):
         yield image.fill(images), mask.fill(masks)
 
 
@@ -144,10 +167,22 @@ def _rank(image: Affix, mask: Affix) -> int | None:
     return rank_masks(mask.text)
 
 
+def _may_leave_out(text: str) -> bool:
+    """Return whether images without a text in their names may be of another kind: words such as `rgb` name kinds."""
+    return bool(IMAGE_WORDS.search(text)) and not re.search(r"\d", text)
+
+
+def _count_images(files: Sequence[File], suffix: str) -> int:
+    """Return how many files have a suffix, without masks and their other forms."""
+    fitting = (file for file in files if suffix in (".*", file.suffix))
+    return sum(not MASK_WORDS.search(file.stem) and not OTHER_WORDS.search(file.stem) for file in fitting)
+
+
 def _are_told_apart(image: str, mask: str) -> bool:
     """Return whether texts in names tell which files of one folder are masks: words, or a text that images lack."""
     has_image_word = IMAGE_WORDS.search(image) and not IMAGE_WORDS.search(mask)
-    return image != mask and bool(not image.strip() or has_image_word or MASK_WORDS.search(mask))
+    is_alike = re.sub(r"\d+", "", image) == re.sub(r"\d+", "", mask)
+    return not is_alike and bool(not image.strip() or has_image_word or MASK_WORDS.search(mask))
 
 
 def _leave_images_out(own: Sequence[File], keys: set[str], image: Affix, mask: Affix) -> bool:
@@ -229,5 +264,15 @@ def _pair_paths(images: str, masks: str, own: Sequence[File], other: Sequence[Fi
     needed = max(2, MIN_FOUND * image_paths.total())
     for image_path, mask_path in product(image_paths, sorted(mask_paths, key=rank_masks)):
         agree = min(image_paths[image_path], mask_paths[mask_path])
-        if agree >= needed and not OTHER_WORDS.search(mask_path):
+        if agree >= needed and not OTHER_WORDS.search(mask_path) and _may_belong(image_path, mask_path):
             yield f"{images}/{image_path}.*", f"{masks}/{mask_path}.*"
+
+
+def _may_belong(image_path: str, mask_path: str) -> bool:
+    """Return whether masks of these folders may be of images of those: `broken/1_mask` is none of `good/1`."""
+    own, other = (
+        {part for part in PurePosixPath(path).parts[:-1] if not re.search(r"[*{]", part)}
+        for path in (image_path, mask_path)
+    )
+    different = other - own
+    return not own or not different or any(MASK_WORDS.search(part) for part in different)

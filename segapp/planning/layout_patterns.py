@@ -21,12 +21,12 @@ MAX_IMAGES = 60
 SPLIT_FOLDERS = {
     split: [form for word in words for form in (word, word.capitalize(), word.upper())]
     for split, words in {
-        "train": ("train", "training"),
+        "train": ("train", "training", "trainval", "train_val"),
         "val": ("val", "valid", "validation", "dev"),
         "test": ("test", "testing"),
     }.items()
 }
-TRAINING = re.compile(r"train(?:ing)?", re.IGNORECASE)
+TRAINING = re.compile(r"train(?:ing|_?val)?", re.IGNORECASE)
 TO_SPLIT = re.compile(r".*?\{split\}[^/]*")
 PLACEHOLDER = re.compile(r"[*?\[{]")
 NUMBER = re.compile(r"([_\-. ])\d+")
@@ -56,7 +56,7 @@ def yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[
     if PLACEHOLDER.search(images + masks):
         yield images, masks, None
         return
-    proposed = list(_propose_split_patterns(images, masks))
+    proposed = list(_propose_split_patterns(root, images, masks))
     for patterns in proposed:
         if _is_complete(names := _name_split_folders(root, patterns)):
             yield *patterns, names
@@ -64,18 +64,19 @@ def yield_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[
     for image_pattern, mask_pattern in proposed:
         train = _name_split_folders(root, (image_pattern, mask_pattern)).get("train", "")
         chosen = image_pattern.replace("{split}", train)
-        if train and "{split}" in mask_pattern and describe_test_folder(root, chosen):
+        if train and "{split}" in mask_pattern and describe_other_splits(root, chosen):
             yield chosen, mask_pattern.replace("{split}", train), None
             return
     yield images, masks, None
 
 
-def describe_test_folder(root: Path, images: str) -> str:
-    """Return that images of a test folder beside those of training are left out; empty where there are none."""
-    test = _name_split_folders(root, [TRAINING.sub("{split}", images)]).get("test")
-    if test is None or not TRAINING.search(images):
+def describe_other_splits(root: Path, images: str) -> str:
+    """Return that images of other splits beside those of training are left out; empty where there are none."""
+    names = _name_split_folders(root, [TRAINING.sub("{split}", images)])
+    left = [repr(TRAINING.sub(names[split], images)) for split in ("val", "test") if split in names]
+    if not left or not TRAINING.search(images):
         return ""
-    return f" Those in {TRAINING.sub(test, images)!r} are left out, for a test of the finished network."
+    return f" Those in {' and '.join(left)} are left out, for a test of the finished network."
 
 
 def _name_split_folders(root: Path, patterns: Sequence[str]) -> dict[str, str]:
@@ -94,11 +95,16 @@ def _is_complete(names: dict[str, str]) -> bool:
     return {"train", "val"} <= names.keys()
 
 
-def _propose_split_patterns(images: str, masks: str) -> Iterator[tuple[str, str]]:
+def _propose_split_patterns(root: Path, images: str, masks: str) -> Iterator[tuple[str, str]]:
     """Yield patterns in which `{split}` may stand: in place of 'train' in both paths, or inside the folders."""
     if TRAINING.search(images) and TRAINING.search(masks):
-        yield TRAINING.sub("{split}", images, count=1), TRAINING.sub("{split}", masks, count=1)
+        for count in (0, 1):  # every time, or the first
+            yield TRAINING.sub("{split}", images, count=count), TRAINING.sub("{split}", masks, count=count)
     yield f"{images}/{{split}}", f"{masks}/{{split}}"
+    for folder in list_folders(root / images):
+        if TRAINING.search(folder.name) and not TRAINING.fullmatch(folder.name):  # train2017
+            name = TRAINING.sub("{split}", folder.name)
+            yield f"{images}/{name}", f"{masks}/{name}"
     for words in (("images", "masks"), ("images", "labels"), ("image", "mask"), ("image", "label")):
         if images == masks:
             yield f"{images}/{{split}}/{words[0]}", f"{masks}/{{split}}/{words[1]}"

@@ -3,11 +3,12 @@
 import re
 
 MASK_WORDS = re.compile(
-    r"mask|label|seg|gt|anno|truth|target|manual|lesion|trimap|(?:^|[^a-z])(?:ann|lab|roi)(?:[^a-z]|$)", re.IGNORECASE
+    r"mask|label|seg|gt|anno|truth|target|manual|lesion|trimap|semantic|(?:^|[^a-z])(?:ann|lab|roi|map)(?:[^a-z]|$)",
+    re.IGNORECASE,
 )
 IMAGE_WORDS = re.compile(r"im(?:age|g)|rgb|photo|orig|input|scan|sat|raw|(?:^|[^a-z])train", re.IGNORECASE)
 OTHER_WORDS = re.compile(
-    r"colou?r|instance|edge|border|contour|skelet|superpix|overlay|vis|prob|polygon", re.IGNORECASE
+    r"colou?r|instance|panoptic|edge|border|contour|skelet|superpix|overlay|vi[sz]|prob|polygon", re.IGNORECASE
 )
 """Words in names of what is no mask of classes, or one in another form."""
 

@@ -33,7 +33,7 @@ def find_published_split(
         settings: dict[str, Any] = {split: split_folders.get(split) for split in SPLITS}
         reason = f"The folders {', '.join(split_folders.values())} divide the images."
         return [Decision(f"{prefix}.split", {"class_path": "segapp.datasets.Folders", "init_args": settings}, reason)]
-    if files := _find_lists(root):
+    if files := _find_lists(root, found):
         return [Decision(f"{prefix}.split", *_make_list_split(files, found, root))]
     return []
 
@@ -41,20 +41,25 @@ def find_published_split(
 def keep_listed(root: Path, found: Sequence[FoundImage]) -> list[FoundImage]:
     """Return the images that lists beside them name; all where there are no lists, or lists of other names."""
     try:
-        division = _divide(_find_lists(root), found, root)
+        division = _divide(_find_lists(root, found), found, root)
     except MisuseError:
         return list(found)
     named = {candidate.name for candidates in division.values() for candidate in candidates}
     return [image for image in found if image.name in named] or list(found)
 
 
-def _find_lists(root: Path) -> dict[SplitName, str]:
-    """Return the lists of train, val and test, relative to `root`; none where one of the first two is missing."""
-    for folder in LIST_FOLDERS:
-        files = {split: root / folder / f"{split}.txt" for split in SPLITS}
-        there = {split: os.path.relpath(file, root) for split, file in files.items() if file.is_file()}
-        if {"train", "val"} <= there.keys():
-            return there
+def _find_lists(root: Path, found: Sequence[FoundImage]) -> dict[SplitName, str]:
+    """Return the lists of train, val and test, relative to `root`; none where one of the first two is missing.
+
+    They lie in `root` or above the images in it.
+    """
+    above = Path(os.path.commonpath([image.path.parent for image in found])) if found else root
+    for folder in [root, *(parent for parent in (above, *above.parents) if root in parent.parents)]:
+        for place in LIST_FOLDERS:
+            files = {split: folder / place / f"{split}.txt" for split in SPLITS}
+            there = {split: os.path.relpath(file, root) for split, file in files.items() if file.is_file()}
+            if {"train", "val"} <= there.keys():
+                return there
     return {}
 
 
@@ -68,7 +73,10 @@ def _make_list_split(
     files: dict[SplitName, str], found: Sequence[FoundImage], root: Path
 ) -> tuple[dict[str, Any], str]:
     """Return the split by lists and its reason; MisuseError where they do not name the images."""
-    division = _divide(files, found, root)
+    try:
+        division = _divide(files, found, root)
+    except MisuseError as error:
+        raise MisuseError(f"{error} If the lists are not of these images, move them to another folder.") from error
     counted = ", ".join(f"{len(division[split])} in {files[split]}" for split in SPLITS if split in files)
     left = len(found) - sum(map(len, division.values()))
     reason = f"Lists beside the images divide them: {counted}{f'; {left} are in none' if left else ''}."

@@ -1,6 +1,7 @@
 """The folder of a data set, given for both images and masks: the two folders in it are found."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ ROOTS = {  # files, expected patterns, how many images
     ),
     "nuclei": (
         "one_train/*/images/*.png one_train/*/masks/*.png one_train/*/masks/*_2.png one_test/8/images/8.png",
-        ("one_train/**/images", "one_train/{stem}/masks/*"),
+        ("{root}/one_train/**/images", "{root}/one_train/{stem}/masks/*"),
         3,
     ),
     "masks below their images": ("*.png masks/*_m.png", ("{root}", "{root}/masks/{stem}_m.*"), 3),
@@ -35,6 +36,43 @@ ROOTS = {  # files, expected patterns, how many images
         ("{split}/img", "{split}/ann"),
         4,
     ),
+    "a folder of masks that are no classes": (
+        "t/image_2/*.png t/semantic/*.png t/semantic_rgb/*.png",
+        ("image_2", "semantic"),
+        3,
+    ),
+    "maps beside images": (
+        "train/sat/*.png train/map/*.png val/sat/8.png val/map/8.png",
+        ("{split}/sat", "{split}/map"),
+        4,
+    ),
+    "further down": (
+        "images/10k/{train,val}/*.jpg labels/sem/masks/{train,val}/*.png labels/sem/colormaps/{train,val}/*.png",
+        ("images/10k/{split}", "labels/sem/masks/{split}"),
+        6,
+    ),
+    "a split in the name of a folder": (
+        "images/{train,val}2017/*.jpg labels/{train,val}2017/*.png",
+        ("images/{split}2017", "labels/{split}2017"),
+        6,
+    ),
+    "a split named twice": (
+        "train/train-org/1.jpg train/train-lab/1_l.png val/val-org/2.jpg val/val-lab/2_l.png",
+        ("{split}/{split}-org", "{split}/{split}-lab/{stem}_l.*"),
+        2,
+    ),
+    "training and validation in one": (
+        "train_val/images/*.png train_val/masks/*.png TEST/images/8.png TEST/masks/8.png",
+        ("{root}/train_val/**/images", "{root}/train_val/**/masks/{stem}.*"),
+        3,
+    ),
+    "training and test side by side": ("{train,test}_img/*.png {train,test}_lab/*.png", ("train_img", "train_lab"), 3),
+    "no masks but those of training": (
+        "{train,valid}/*_sat.jpg {train}/*_mask.png",
+        ("train/{name}_sat.jpg", "train/{name}_mask.*"),
+        3,
+    ),
+    "folders of cities": ("{a,b}/img/*.png {a,b}/ann/*.png", ("{root}/*/img", "{root}/*/ann"), 6),
     "test images without masks": ("train/img/*.png train/ann/*.png test/img/8.png", ("img", "ann"), 3),
 }
 
@@ -69,8 +107,11 @@ def test_the_folders_of_images_and_masks_are_found(
     ("files", "pairs"),
     [
         ("images/*.png lungs_mask/*.png hearts_mask/*.png", ["images hearts_mask", "images lungs_mask"]),
-        ("train/*.png train_labels/*.png test/*.png test_labels/*.png", ["train train_labels", "test test_labels"]),
         ("set/img/*.png set/masks/*.png set/gt/*.png", ["set/img set/gt", "set/img set/masks"]),
+        (
+            "{train}/images/*.png {train}/v1/labels/*.png {train}/v2/labels/*.png",
+            ["train/images train/v1/labels", "train/images train/v2/labels"],
+        ),
         ("x/img/*.png x/gt/*.png y/img/*.png y/gt/*.png", ["x x", "y y"]),
         (
             "training/images/*_training.png training/1st_manual/*_manual1.png training/mask/*_training_mask.png "
@@ -110,6 +151,14 @@ def test_folders_of_other_words_are_no_masks(name: str, tmp_path: Path) -> None:
     assert propose_pairs(tmp_path) == []
 
 
+def test_masks_go_before_annotations_of_the_same_images(tmp_path: Path) -> None:
+    write(tmp_path, "images/*.png semantic_masks/*.png")
+    (tmp_path / "annotations").mkdir()
+    for name in "123":
+        (tmp_path / f"annotations/{name}.json").write_text(json.dumps({"shapes": [], "imagePath": f"{name}.png"}))
+    assert find(tmp_path).masks == "semantic_masks"
+
+
 def test_the_folders_of_other_splits_are_those_of_training_by_another_name() -> None:
     pair = Path("set/train"), Path("set/trainannot")
     assert list_splits_of(pair, ["train", "val"]) == {pair, (Path("set/val"), Path("set/valannot"))}
@@ -131,6 +180,50 @@ def test_folders_without_masks_are_named(tmp_path: Path) -> None:
         find(tmp_path)
 
 
+def test_training_data_in_three_formats_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, "coco/photos/*.jpg labelme/*.jpg voc/photos/*.jpg voc/classes_mask/*.png")
+    content = {"images": [], "annotations": [], "categories": []}
+    (tmp_path / "coco/annotations.json").write_text(json.dumps(content))
+    for name in "123":
+        (tmp_path / f"labelme/{name}.json").write_text(json.dumps({"shapes": [], "imagePath": f"{name}.jpg"}))
+    with pytest.raises(MisuseError) as refused:
+        find(tmp_path)
+    for pair in ("coco coco", "labelme labelme", "voc voc"):
+        images, masks = (tmp_path / name for name in pair.split())
+        assert f"--images {images} --masks {masks}" in str(refused.value)
+
+
+def test_a_file_of_annotations_for_each_split_is_found_beside_folders_of_images(tmp_path: Path) -> None:
+    write(tmp_path, "{train,val}2017/*.jpg")
+    (tmp_path / "annotations").mkdir()
+    for split in ("train", "val"):
+        for kind in ("instances", "captions"):
+            content = json.dumps({"images": [], "annotations": [], "categories": []})
+            (tmp_path / f"annotations/{kind}_{split}2017.json").write_text(content)
+    layout = find(tmp_path)
+    assert (layout.images, layout.masks) == ("{split}2017", "annotations/instances_{split}2017.json")
+
+
+def test_the_folders_of_which_most_images_have_masks_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "test/broken/*.png test/cut/*.png test/good/*.png train/good/*.png")
+    write(tmp_path, "ground_truth/broken/*_mask.png ground_truth/cut/*_mask.png")
+    with pytest.raises(MisuseError, match=r"3 of 9 images have no mask: good/1.*out of 'test'"):
+        find(tmp_path)
+
+
+def test_images_that_are_no_training_are_not_taken_for_it(tmp_path: Path) -> None:
+    write(tmp_path, "train/photos/*.png val/img/8.png val/img/9.png val/ann/8.png val/ann/9.png")
+    with pytest.raises(MisuseError):
+        find(tmp_path)
+
+
+def test_folders_of_images_and_masks_whose_names_differ_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "{training,testing}/photos/*.png training/gt_photos/x8.png training/gt_photos/x9.png")
+    pair = f"--images {tmp_path / 'training/photos'} --masks {tmp_path / 'training/gt_photos'}"
+    with pytest.raises(MisuseError, match=re.escape(pair)):
+        find(tmp_path)
+
+
 def test_the_only_pair_of_folders_is_explained(tmp_path: Path) -> None:
     write(tmp_path, "scans/*.png scans/4.png mask/*_mask.png")
     with pytest.raises(MisuseError, match=r"1 of 4 images have no mask: 4\."):
@@ -139,5 +232,5 @@ def test_the_only_pair_of_folders_is_explained(tmp_path: Path) -> None:
 
 def test_the_folder_to_give_is_one_of_images(tmp_path: Path) -> None:
     write(tmp_path, "annotation/x/*_a.png annotation/y/*_b.png photos/p8.png photos/p9.png other/q8.png")
-    with pytest.raises(MisuseError, match=r"give both, as --images .*/other --masks FOLDER"):
+    with pytest.raises(MisuseError, match=r"give both, as --images .*/other --masks .*/annotation/x"):
         find(tmp_path)

@@ -85,6 +85,20 @@ LAYOUTS = {  # images, masks, other files; folders; expected patterns
         ("photos", "truth"),
         ("photos", "truth/discs"),
     ),
+    "CRACK500": (
+        ["train/{0}.jpg"],
+        ["train/{0}.png"],
+        [],
+        ("train", "train"),
+        ("train/{name}.jpg", "train/{name}.png"),
+    ),
+    "Helen": (
+        ["train/{0}_image.png"],
+        ["train/{0}_label.png"],
+        ["train/{0}_viz.png"],
+        ("train", "train"),
+        ("train/{name}_image.*", "train/{name}_label.*"),
+    ),
     "two beginnings": (
         ["a/img-{0}.png"],
         ["b/seg-{0}.png"],
@@ -123,7 +137,13 @@ def test_files_of_a_class_may_have_its_ending(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [["x_1", "x_2", "y_1", "y_2"], ["p_10", "p_11", "q_10", "q_11"], ["train_1", "train_2", "train_3"]]
+    "names",
+    [
+        ["img1", "img2", "img3"],
+        ["x_1", "x_2", "y_1", "y_2"],
+        ["p_10", "p_11", "q_10", "q_11"],
+        ["train_1", "train_2", "train_3"],
+    ],
 )
 @pytest.mark.parametrize("folders", [[""], ["left/", "right/"]])
 def test_numbers_in_names_do_not_tell_which_are_masks(names, folders, tmp_path):
@@ -158,3 +178,17 @@ def test_a_mask_with_the_name_of_an_image_is_no_mask_of_another(tmp_path):
     write(tmp_path, ["x/{0}_2.png"], ["p1", "p2"])
     layout = find_layout(str(tmp_path / "x"), str(tmp_path / "x"))
     assert (layout.images, layout.masks) == ("x/{name}_1.*", "x/{name}_1_gt.*")
+
+
+def test_a_pattern_of_some_images_is_not_one_of_all(tmp_path):
+    write(tmp_path, ["a/um_{0}.png", "a/uu_{0}.png", "b/um_road_{0}.png", "b/uu_road_{0}.png"], ["000", "001", "002"])
+    with pytest.raises(MisuseError, match="not named after the images"):
+        find_layout(str(tmp_path / "a"), str(tmp_path / "b"))
+
+
+def test_images_without_masks_are_named_by_the_pattern_of_the_others(tmp_path):
+    names = [f"top_{number}_{place}" for number in (2, 3) for place in (10, 11, 12)]
+    write(tmp_path, ["a/{0}_RGB.png", "b/{0}_label.png"], names)
+    (tmp_path / "b/top_2_12_label.png").unlink()
+    with pytest.raises(MisuseError, match=r"1 of 6 images have no mask: top_2_12_RGB\. .*'b/top_2_12_label"):
+        find_layout(str(tmp_path / "a"), str(tmp_path / "b"))
