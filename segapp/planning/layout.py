@@ -2,21 +2,18 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
 from segapp.datasets.annotations.geojson import GeoJson
 from segapp.datasets.annotations.qupath import QuPath
-from segapp.datasets.channel_files import join_channels
-from segapp.datasets.file_search import MaskPattern, find_images
-from segapp.datasets.masks.encoding import Encoding, FoundImage, MaskFile, PixelEncoding
-from segapp.datasets.volume_slices import expand_volumes
+from segapp.datasets.masks.encoding import PixelEncoding
 from segapp.errors import MisuseError
-from segapp.io import FilePart, find_suffix, recognise_channel_files, remove_suffix
+from segapp.io import find_suffix, recognise_channel_files, remove_suffix
 from segapp.planning.annotations import list_files, recognise_annotations, recognise_file
+from segapp.planning.folder_layout import FolderLayout, Tried, try_patterns
 from segapp.planning.layout_advice import MOST, explain_several_pairs, explain_unpaired
 from segapp.planning.layout_folders import (
     Pair,
@@ -29,76 +26,20 @@ from segapp.planning.layout_folders import (
 from segapp.planning.layout_inference import find_shape_of_images, infer_patterns
 from segapp.planning.layout_modalities import recognise_modalities
 from segapp.planning.layout_patterns import (
-    MAX_IMAGES,
     PLACEHOLDER,
     SPLIT_FOLDERS,
     TRAINING,
     Kind,
-    describe_other_splits,
     list_candidates,
     list_matching,
     yield_split_patterns,
 )
 from segapp.planning.map_annotations import is_map
-from segapp.planning.published_split import keep_listed
 
 MIN_PAIRED = 0.9
 """A pattern must find the masks of this fraction of the images, or the names do not agree."""
 LEVELS = 2
 """Levels of folders that are searched for those of images and masks, where one folder is given for both."""
-MASKS_PER_IMAGE = 4
-"""Masks of one image whose values are counted: those of one object each are all alike."""
-
-
-@dataclass(frozen=True)
-class FolderLayout:
-    """Where the files are, as settings of `segapp.datasets.Folder`."""
-
-    root: Path
-    images: str
-    masks: str
-    split_folders: dict[str, str] | None
-    """The names of the folders of train, val and test, where `images` has `{split}`."""
-    several: bool
-    """An image has several mask files: one for each object, or for each class."""
-    classes: tuple[str, ...]
-    """What stands for `{class}` in `masks`."""
-    reason: str
-    channel_files: tuple[str, ...] = ()
-    """The names of the files of each channel, where the channels of an image are in several files."""
-    encoding: type[Encoding] = PixelEncoding  # type: ignore[type-abstract]  # not made
-    """What the masks are: images, or the annotations of a tool."""
-
-    @cached_property
-    def found(self) -> list[FoundImage]:
-        """The images of all splits in the order of their names, a volume as one of them."""
-        found = _find_images(self.root, self.images, self.masks, self.classes, self.kind)
-        return [image for image in found if self.split_folders is None or image.split in self.split_folders.values()]
-
-    @cached_property
-    def slices(self) -> list[FoundImage]:
-        """The same, with every slice of a volume as an image."""
-        return list(expand_volumes(self.found, "auto"))
-
-    def find_masks(self, images: Sequence[FoundImage]) -> list[list[FilePart]]:
-        """Return the masks of each image that are images themselves; none for annotations."""
-        if self.encoding.shared:
-            return []
-        return [[file.file for file in self.pattern.find_files(image)] for image in images]
-
-    @cached_property
-    def pattern(self) -> MaskPattern:
-        """What finds the masks of an image."""
-        return MaskPattern(self.root, self.masks, self.classes, self.encoding)
-
-    @property
-    def kind(self) -> Kind:
-        """How files become images and masks."""
-        return Kind(self.encoding, self.channel_files)
-
-
-Tried = tuple[float, int, FolderLayout]
-"""The fraction of images with masks, how many masks are used, and the layout."""
 SplitPatterns = tuple[str, str, dict[str, str] | None]
 """Patterns of images and masks, and what `{split}` in them stands for."""
 
@@ -186,7 +127,7 @@ def _try_usual_patterns(root: Path, pair: SplitPatterns, kind: Kind) -> Tried | 
     images, masks, folders = pair
     best: Tried | None = None
     for candidate in list_candidates(root, images, masks, folders, kind):
-        tried = _try_patterns(root, *candidate, folders, kind)
+        tried = try_patterns(root, *candidate, folders, kind)
         if tried is not None and (best is None or tried[:2] > best[:2]):
             best = tried
         if best is not None and best[0] == 1:
@@ -201,7 +142,7 @@ def _leave_out_other_files(root: Path, layout: FolderLayout, kind: Kind) -> Fold
     has_mask = {image.path: bool(layout.pattern.find_files(image)) for image in layout.found}
     groups = [[path for path, is_paired in has_mask.items() if is_paired == wanted] for wanted in (True, False)]
     shape = find_shape_of_images(*groups)
-    tried = shape and _try_patterns(root, f"{layout.images}/**/{shape}.*", layout.masks, (), None, kind)
+    tried = shape and try_patterns(root, f"{layout.images}/**/{shape}.*", layout.masks, (), None, kind)
     if not tried or tried[0] < MIN_PAIRED:
         return None
     left = ", ".join(path.name for path in groups[1][:2])
@@ -256,7 +197,7 @@ def _join_layouts(layouts: Sequence[FolderLayout]) -> FolderLayout | None:
         for own in ([layout.images for layout in layouts], [layout.masks for layout in layouts])
     ]
     try:
-        return find_layout(*patterns, levels=0) if all(patterns) else None
+        return find_layout(patterns[0], patterns[1], levels=0) if all(patterns) else None
     except MisuseError:
         return None
 
@@ -275,7 +216,7 @@ def _infer_layout(root: Path, pair: SplitPatterns, kind: Kind) -> Tried | None:
     if kind.encoding is not PixelEncoding:
         return None
     for image_pattern, mask_pattern in infer_patterns(root, images, masks, (folders or {}).get("train", "")):
-        tried = _try_patterns(root, image_pattern, mask_pattern, (), folders, kind)
+        tried = try_patterns(root, image_pattern, mask_pattern, (), folders, kind)
         if tried is not None and (best is None or tried[0] > best[0]):
             best = tried
         if best is not None and best[0] >= MIN_PAIRED:
@@ -288,14 +229,6 @@ def _has_map_coordinates(root: Path, images: str, masks: str) -> bool:
     files = (path for path in list_files(root, masks) if recognise_file(path) is QuPath)
     found = [path for path in list_matching(root, images) if find_suffix(path)]
     return any(is_map(path, found) for path in islice(files, 1))
-
-
-def list_masks(layout: FolderLayout, limit: int | None = None) -> list[FilePart]:
-    """Return masks: of `limit` images or slices at most, evenly over all of them, and a few of each."""
-    found = layout.slices
-    if limit is not None and len(found) > limit:
-        found = [found[number * len(found) // limit] for number in range(limit)]
-    return [file.file for image in found for file in layout.pattern.find_files(image)[:MASKS_PER_IMAGE]]
 
 
 def _recognise_channel_files(root: Path, images: str, masks: str) -> tuple[str, ...]:
@@ -320,73 +253,3 @@ def _find_common_root(images: str, masks: str) -> Path:
         if TRAINING.fullmatch(folder.name) and any((folder.parent / name).is_dir() for name in SPLIT_FOLDERS["val"]):
             return folder.parent  # train/images beside val/images
     return common
-
-
-def _try_patterns(
-    root: Path, images: str, masks: str, classes: tuple[str, ...], folders: dict[str, str] | None, kind: Kind
-) -> Tried | None:
-    """Return how well two patterns pair images with masks; None where they pair none, or wrong ones."""
-    try:
-        found = _find_images(root, images, masks, classes, kind)
-        pattern = MaskPattern(root, masks, classes, kind.encoding)
-    except MisuseError:  # a folder of this pattern does not exist
-        return None
-    left_out = ""
-    if folders is not None:
-        folders, left_out = _drop_unlabelled_test(found, pattern, folders)
-        found = [image for image in found if image.split in folders.values()]
-        if not {folders["train"], folders["val"]} <= {image.split for image in found}:
-            return None
-    if classes and "{stem}" in masks and "{parent}" not in masks and any("/" in image.mask_name for image in found):
-        return None  # the same name in another folder is another image
-    files = _find_some_masks(found, pattern)
-    if folders is None and not all(files):
-        files = _find_some_masks(keep_listed(root, found), pattern)
-    paired = sum(map(bool, files))
-    is_shared = len({path.path for own in files for path in own}) < sum(map(len, files))
-    if not paired or (is_shared and not pattern.is_shared):
-        return None  # no mask, or one that is that of several images
-    if kind.encoding is PixelEncoding and _are_copies(found, files, classes):
-        return None
-    several = sum(len(own) > 1 for own in files)
-    if classes and not several:
-        return None
-    words = f"{len(found)} images match {images!r}" + (" and have several masks each" if several else "")
-    reason = f"{words}; their masks are {masks!r}."
-    reason += left_out if folders else describe_other_splits(root, images)
-    layout = FolderLayout(root, images, masks, folders, several > 0, classes, reason, kind.channel_files, kind.encoding)
-    return paired / len(files), sum(map(len, files)), layout
-
-
-def _drop_unlabelled_test(
-    found: Sequence[FoundImage], pattern: MaskPattern, folders: dict[str, str]
-) -> tuple[dict[str, str], str]:
-    """Return the folders of the splits, without that of a test of which no image has a mask, and the reason."""
-    test = [image for image in found if image.split == folders.get("test")]
-    if "test" not in folders or any(_find_some_masks(test, pattern)):
-        return folders, ""
-    reason = f" Those in {folders['test']!r} have no masks and are left out."
-    return {split: name for split, name in folders.items() if split != "test"}, reason
-
-
-def _are_copies(found: Sequence[FoundImage], files: Sequence[Sequence[MaskFile]], classes: Sequence[str]) -> bool:
-    """Return whether masks are images themselves, or an image's masks have one name, as forms of one mask have."""
-    images = {(image.path, image.array) for image in found}
-    names = [[remove_suffix(file.path).name for file in own] for own in files]
-    has_forms = not classes and any(len(set(own)) < len(own) for own in names)
-    return has_forms or any((file.path, file.array) in images for own in files for file in own)
-
-
-def _find_some_masks(images: Sequence[FoundImage], pattern: MaskPattern) -> list[list[MaskFile]]:
-    """Return the masks of images, of `MAX_IMAGES` at most, evenly over all of them."""
-    count = min(len(images), MAX_IMAGES)
-    return [pattern.find_files(images[number * len(images) // count]) for number in range(count)]
-
-
-def _find_images(root: Path, images: str, masks: str, classes: tuple[str, ...], kind: Kind) -> list[FoundImage]:
-    """Return the images in order of their names, without masks that lie in the same folders."""
-    joined = join_channels(find_images(root, images), kind.channel_files)
-    found = sorted(joined, key=lambda image: image.name)
-    everything = MaskPattern(root, masks, classes, kind.encoding).find_all_files()
-    rest = [image for image in found if image.path not in everything]
-    return rest if rest else found

@@ -18,9 +18,10 @@ from segapp.planning.annotations import name_shapes
 from segapp.planning.channels import choose_channels
 from segapp.planning.decisions import Decision, build_config
 from segapp.planning.fingerprint import MIN_IMAGES, Fingerprint
+from segapp.planning.folder_layout import FolderLayout, list_masks
 from segapp.planning.intensity import choose_intensity
 from segapp.planning.large_images import LARGE_ENOUGH, choose_blocks
-from segapp.planning.layout import FolderLayout, find_layout, list_masks
+from segapp.planning.layout import find_layout
 from segapp.planning.layout_advice import require_agreement
 from segapp.planning.map_annotations import choose_map_settings
 from segapp.planning.mask_meaning import MaskMeaning, infer_meaning, name_folders, name_objects

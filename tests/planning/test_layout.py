@@ -8,7 +8,8 @@ import pytest
 
 from segapp.datasets import Coco, Folder, LabelMe
 from segapp.errors import MisuseError
-from segapp.planning.layout import find_layout, list_masks
+from segapp.planning.folder_layout import list_masks
+from segapp.planning.layout import find_layout
 
 LAYOUTS = {
     "the same names": ("images/{0}.jpg", "masks/{0}.png", "masks"),
@@ -214,11 +215,3 @@ def test_masks_of_one_name_in_several_folders_are_not_those_of_objects(tmp_path)
     write(tmp_path, *(f"set/{version}/labels/{name}.png" for name in "abc" for version in ("v1", "v2")))
     with pytest.raises(MisuseError, match=r"set/v1/labels or .*set/v2/labels"):
         find_layout(str(tmp_path / "set"), str(tmp_path / "set"))
-
-
-def test_a_folder_of_test_images_without_masks_is_left_out(tmp_path):
-    write(tmp_path, *(f"{split}/images/{split}.png" for split in ("train", "val", "test")))
-    write(tmp_path, "train/masks/train.png", "val/masks/val.png")
-    (tmp_path / "test/masks").mkdir()
-    layout = find_layout(str(tmp_path / "train/images"), str(tmp_path / "train/masks"))
-    assert layout.split_folders == {"train": "train", "val": "val"} and len(layout.found) == 2

@@ -9,7 +9,8 @@ import pytest
 
 from segapp.errors import MisuseError
 from segapp.io import write_image
-from segapp.planning.layout import FolderLayout, find_layout, list_masks
+from segapp.planning.folder_layout import FolderLayout, list_masks
+from segapp.planning.layout import find_layout
 from segapp.planning.layout_folders import find_only_folder, list_splits_of, propose_pairs
 
 ROOTS = {  # files, expected patterns, how many images

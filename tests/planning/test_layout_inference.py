@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from segapp.errors import MisuseError
-from segapp.planning.layout import find_layout, list_masks
+from segapp.planning.folder_layout import list_masks
+from segapp.planning.layout import find_layout
 
 LAYOUTS = {  # images, masks, other files; folders; expected patterns
     "DRIVE": (
