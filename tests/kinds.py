@@ -1,6 +1,7 @@
 """Small data sets of every kind in the guides, written into the working folder, by the images of their `check`."""
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,9 @@ def write_modalities() -> None:
     for name in NAMES:
         Path("tumours", name).mkdir(parents=True)
         image, mask = make_voxels(name)
-        for kind in ("flair", "t1", "t2"):
-            write_nifti(Path("tumours", name, f"{name}_{kind}.nii.gz"), image, spacing=(1.0, 1.0, 2.0))
+        for kind, folder in product(("flair", "t1", "t2"), (f"tumours/{name}", "unlabelled")):
+            Path(folder).mkdir(exist_ok=True)
+            write_nifti(Path(folder, f"{name}_{kind}.nii.gz"), image, spacing=(1.0, 1.0, 2.0))
         write_nifti(Path("tumours", name, f"{name}_seg.nii.gz"), mask, spacing=(1.0, 1.0, 2.0))
 
 

@@ -38,7 +38,12 @@ CONFIG = {
     "trainer": {"max_steps": 30, "check_val_every_n_epoch": None, "val_check_interval": 30, "accelerator": "cpu"},
 }
 """A second of training, after which the bright box is found."""
-PREDICTED = {"nuclei": "nuclei/a/images", "scans/*/t1.nrrd": "scans/a/t1.nrrd", "sources.yaml": "data/a/images"}
+PREDICTED = {
+    "nuclei": "nuclei/a/images",
+    "tumours": "unlabelled",
+    "scans/*/t1.nrrd": "scans/a/t1.nrrd",
+    "sources.yaml": "data/a/images",
+}
 """Data sets of which not all images are predicted: their masks are in the same folders."""
 
 
@@ -61,8 +66,8 @@ def open_ome(images: str, axes: str) -> np.ndarray:
         return file.asarray()
 
 
-def open_nifti() -> np.ndarray:
-    mask, image = nibabel.load("found/mask/a.nii.gz"), nibabel.load("brain/imagesTr/a_0000.nii.gz")
+def open_nifti(channel: str) -> np.ndarray:
+    mask, image = nibabel.load("found/mask/a.nii.gz"), nibabel.load(channel)
     np.testing.assert_array_equal(mask.affine, image.affine)
     return np.asanyarray(mask.dataobj).transpose(2, 1, 0)
 
@@ -103,7 +108,8 @@ OPEN: dict[str, Callable[[], np.ndarray]] = {
     "fields/images": open_bands,
     "wells/images": lambda: open_ome("wells/images", "YX"),
     "stacks/images": lambda: open_ome("stacks/images", "ZYX"),
-    "brain/imagesTr": open_nifti,
+    "brain/imagesTr": lambda: open_nifti("brain/imagesTr/a_0000.nii.gz"),
+    "tumours": lambda: open_nifti("unlabelled/a_t1.nii.gz"),
     "scans/*/t1.nrrd": open_nrrd,
     "rt/images": open_segmentation,
     "arrays/images": open_array,
