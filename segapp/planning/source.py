@@ -103,8 +103,7 @@ def _choose_blocks(layout: FolderLayout) -> list[Decision]:
             f"{count} too few: training and validation need {MIN_IMAGES} or more, as no split divides a volume. Add "
             "volumes, or save its slices as images, each in a file of its own."
         )
-    is_divisible = layout.split_folders is None
-    if is_divisible and (blocks := choose_blocks([read_shape(image.file) for image in layout.found])):
+    if layout.split_folders is None and (blocks := choose_blocks([read_shape(image.file) for image in layout.found])):
         return blocks
     raise MisuseError(
         f"{len(layout.found)} image{'s are' if len(layout.found) > 1 else ' is'} too few: training and validation "
